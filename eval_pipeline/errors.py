@@ -1,0 +1,101 @@
+"""The errors of this project, one hierarchy.
+
+    EvalPipelineError                       .retryable says whether trying again can help; .exit_code is the terminal's
+    ├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found, not the first
+    └── InfrastructureError         exit 3  the world around us failed
+        ├── TransientError                  trying again can help: store or model unreachable, time-out, rate limit
+        └── PermanentError                  trying again cannot help
+            ├── CredentialsError            refused key, missing permission
+            ├── CorruptDataError            stored bytes differ from their checksum
+            ├── ExperimentConflictError     a run tried to join an experiment that pins something else
+            └── MissingUpstreamError        an asset this one reads has not been materialized
+
+Belongs here: every exception class that crosses a package border, and `Problem`. Does not belong here: the case that
+errs (that is a row with `status="error"`, never an exception) and the translation to Dagster (`assets/failures.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing wrong with what the user wrote: where it is, what it is, how to mend it."""
+
+    message: str
+    fix: str
+    file: Path | str | None = None
+    line: int | None = None
+    """1-based line in `file`, where the format has lines."""
+    case: str | None = None
+    field: str | None = None
+    """Dotted path inside the document, such as `turns[0].assertions[1].value`."""
+
+    def __str__(self) -> str:
+        place = ""
+        if self.file is not None:
+            place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        parts = [place, f"case {self.case}" if self.case else "", self.field or ""]
+        where = " · ".join(part for part in parts if part)
+        fix = self.fix if self.fix.endswith("?") else f"{self.fix}."
+        return f"{where}: {self.message}. Fix: {fix}" if where else f"{self.message}. Fix: {fix}"
+
+
+class EvalPipelineError(Exception):
+    """Base of every error this project raises."""
+
+    retryable = False
+    exit_code = 3
+
+
+class InputError(EvalPipelineError):
+    """What the user wrote cannot be used. `problems` holds all that was found, in the order of the files."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class InfrastructureError(EvalPipelineError):
+    """The world around us failed. `fix` says what to do about it."""
+
+    def __init__(self, message: str, *, fix: str) -> None:
+        self.message, self.fix = message, fix
+        super().__init__(f"{message}. Fix: {fix}.")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions pickle by their positional arguments; `fix` is keyword-only.
+        return _rebuild_infrastructure_error, (type(self), self.message, self.fix)
+
+
+class TransientError(InfrastructureError):
+    """Trying again can help."""
+
+    retryable = True
+
+
+class PermanentError(InfrastructureError):
+    """Trying again cannot help until somebody changes something."""
+
+
+class CredentialsError(PermanentError):
+    """A key was refused or a permission is missing."""
+
+
+class CorruptDataError(PermanentError):
+    """Stored bytes differ from the checksum recorded when they were written."""
+
+
+class ExperimentConflictError(PermanentError):
+    """A run tried to join an experiment whose pinned record says something else."""
+
+
+class MissingUpstreamError(PermanentError):
+    """An asset that this one reads has not been materialized yet."""
+
+
+def _rebuild_infrastructure_error(cls: type[InfrastructureError], message: str, fix: str) -> InfrastructureError:
+    return cls(message, fix=fix)

@@ -1,0 +1,81 @@
+"""How values look in the database: packed JSON, times as microseconds.
+
+Belongs here: conversions between a stored and a spoken form. Does not belong here: anything with SQL.
+"""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import zstandard
+
+from eval_pipeline.recorder.validation import parse_time
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_PACK_FROM_BYTES = 512
+_PREVIEW_CHARACTERS = 240
+_contexts = threading.local()
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    # One per thread: making one costs more than compressing a run, and it must not be shared between threads.
+    if not hasattr(_contexts, "compressor"):
+        _contexts.compressor = zstandard.ZstdCompressor(level=1)
+    context: zstandard.ZstdCompressor = _contexts.compressor
+    return context
+
+
+def pack(data: bytes | None) -> bytes | None:
+    """Compress JSON where it pays. No JSON text begins with zstd's magic, so no flag is needed."""
+    if data is None or len(data) < _PACK_FROM_BYTES:
+        return data
+    return _compressor().compress(data)
+
+
+def unpack(data: bytes | None) -> Any:
+    """The parsed JSON of what `pack` made; `None` for nothing stored."""
+    if data is None:
+        return None
+    if data.startswith(_ZSTD_MAGIC):
+        data = zstandard.ZstdDecompressor().decompress(data)
+    return orjson.loads(data)
+
+
+def dump(value: object) -> str:
+    """JSON text of a value the API sent."""
+    return orjson.dumps(value).decode()
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since the epoch, exact (a float of seconds is not)."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_us(value: object) -> int | None:
+    """Microseconds of a time as the API takes it, `None` for none.
+
+    Raises:
+        ValueError: it is not a time.
+    """
+    return None if value is None else microseconds(parse_time(value))
+
+
+def from_us(value: int | None) -> str | None:
+    """ISO 8601 text in UTC with microseconds; `None` for none."""
+    if value is None:
+        return None
+    return (_EPOCH + timedelta(microseconds=value)).isoformat(timespec="microseconds")
+
+
+def preview(value: object) -> str | None:
+    """One line of a run's inputs or outputs: the text itself where that is all there is, else compact JSON."""
+    if not value:
+        return None
+    if isinstance(value, dict) and len(value) == 1:
+        (only,) = value.values()
+        if isinstance(only, str):
+            return only[:_PREVIEW_CHARACTERS]
+    return orjson.dumps(value)[: 4 * _PREVIEW_CHARACTERS].decode("utf-8", "ignore")[:_PREVIEW_CHARACTERS]

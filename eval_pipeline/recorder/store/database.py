@@ -1,0 +1,67 @@
+"""The SQLite file: one connection, one lock, transactions.
+
+Belongs here: opening, pragmas, transactions, the two ways to read. Does not belong here: any table by name.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+
+class Database:
+    """One connection shared by all threads of the server.
+
+    SQLite writes one transaction at a time anyhow, and a lock held for the microseconds of a statement is cheaper
+    and simpler than a pool. `path` may be `:memory:`.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        if str(path) != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        # NORMAL in WAL mode survives a killed process; only a crashed machine can lose the last transactions.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "cache_size=-65536"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(files("eval_pipeline.recorder.store").joinpath("schema.sql").read_text())
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; nested use joins the outer transaction."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, sql: str, arguments: Sequence[Any] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with self._lock:
+            return self._connection.execute(sql, arguments).fetchall()
+
+    def row(self, sql: str, arguments: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Row | None:
+        """The first row of a query, or `None`."""
+        with self._lock:
+            row: sqlite3.Row | None = self._connection.execute(sql, arguments).fetchone()
+            return row
+
+    def close(self) -> None:
+        """Close the file; WAL is folded back into it."""
+        with self._lock:
+            self._connection.close()
+
+
+def placeholders(values: Sequence[object]) -> str:
+    """`?,?,?` for an `IN (…)`."""
+    return ",".join("?" * len(values))

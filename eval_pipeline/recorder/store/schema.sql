@@ -1,0 +1,165 @@
+-- The recorder's tables. Times are integer microseconds since the epoch (UTC): exact, sortable, subtractable.
+-- `body` columns hold the rest of a record as JSON; large JSON is packed (see codec.py).
+
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    reference_dataset_id TEXT,
+    start_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sessions_by_dataset ON sessions (reference_dataset_id);
+
+-- Narrow on purpose: statistics scan this table, never the payloads.
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY,
+    trace_id TEXT NOT NULL,
+    parent_id TEXT,
+    session_id TEXT NOT NULL,
+    dotted_order TEXT,
+    name TEXT,
+    run_type TEXT,
+    start_us INTEGER,
+    end_us INTEGER,
+    error TEXT,
+    tags TEXT,
+    reference_example_id TEXT,
+    replayed INTEGER NOT NULL DEFAULT 0,
+    inputs_preview TEXT,
+    outputs_preview TEXT,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    total_tokens INTEGER,
+    prompt_cost REAL,
+    completion_cost REAL,
+    total_cost REAL,
+    usage_details TEXT,
+    posted INTEGER NOT NULL DEFAULT 0,
+    patched INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_by_trace ON runs (trace_id, dotted_order);
+CREATE INDEX IF NOT EXISTS runs_by_session ON runs (session_id, start_us);
+CREATE INDEX IF NOT EXISTS runs_by_example ON runs (reference_example_id) WHERE reference_example_id IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS payloads (
+    run_id TEXT PRIMARY KEY,
+    inputs BLOB,
+    outputs BLOB,
+    extra BLOB,
+    events BLOB,
+    serialized BLOB
+);
+
+-- Children contribute to their trace's totals whatever their session.
+CREATE VIEW IF NOT EXISTS traces AS
+SELECT
+    trace_id,
+    count(*) AS run_count,
+    min(start_us) AS start_us,
+    max(end_us) AS end_us,
+    sum(prompt_tokens) AS prompt_tokens,
+    sum(completion_tokens) AS completion_tokens,
+    sum(total_tokens) AS total_tokens,
+    sum(prompt_cost) AS prompt_cost,
+    sum(completion_cost) AS completion_cost,
+    sum(total_cost) AS total_cost
+FROM runs GROUP BY trace_id;
+
+CREATE TABLE IF NOT EXISTS attachments (
+    owner_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (owner_id, name)
+);
+
+CREATE TABLE IF NOT EXISTS feedback (
+    id TEXT PRIMARY KEY,
+    run_id TEXT,
+    trace_id TEXT,
+    session_id TEXT,
+    key TEXT NOT NULL,
+    score REAL,
+    created_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS feedback_by_run ON feedback (run_id);
+CREATE INDEX IF NOT EXISTS feedback_by_session ON feedback (session_id, key);
+
+CREATE TABLE IF NOT EXISTS datasets (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dataset_versions (
+    dataset_id TEXT NOT NULL,
+    as_of_us INTEGER NOT NULL,
+    PRIMARY KEY (dataset_id, as_of_us)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dataset_tags (
+    dataset_id TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    as_of_us INTEGER NOT NULL,
+    PRIMARY KEY (dataset_id, tag)
+) WITHOUT ROWID;
+
+-- The history of examples: a row is valid for valid_from <= version < valid_to.
+CREATE TABLE IF NOT EXISTS examples (
+    id TEXT NOT NULL,
+    dataset_id TEXT NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_to INTEGER NOT NULL,
+    created_us INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (id, valid_from)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS examples_by_dataset ON examples (dataset_id, valid_to, position);
+
+CREATE TABLE IF NOT EXISTS comparisons (
+    id TEXT PRIMARY KEY,
+    dataset_id TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS repos (
+    id TEXT PRIMARY KEY,
+    handle TEXT NOT NULL UNIQUE,
+    created_us INTEGER NOT NULL,
+    updated_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS commits (
+    id TEXT PRIMARY KEY,
+    repo_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    parent_hash TEXT,
+    created_us INTEGER NOT NULL,
+    description TEXT,
+    manifest BLOB NOT NULL,
+    UNIQUE (repo_id, number),
+    UNIQUE (repo_id, hash)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS commit_tags (
+    repo_id TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    commit_id TEXT NOT NULL,
+    PRIMARY KEY (repo_id, tag)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS journal (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    received_us INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    status INTEGER NOT NULL
+);

@@ -1,0 +1,183 @@
+"""Sessions: projects, and experiments when they have a reference dataset.
+
+Belongs here: creating, changing, finding sessions. Does not belong here: their statistics (`statistics.py`).
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from eval_pipeline.recorder.config import TENANT_ID
+from eval_pipeline.recorder.errors import conflict, not_found
+from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
+from eval_pipeline.recorder.store.database import Database, placeholders
+
+DEFAULT_SESSION = "default"
+_PROGRESS_FIELDS = ("num_examples", "num_repetitions", "evaluator_keys")
+_OWN_COLUMNS = frozenset({"id", "name", "reference_dataset_id", "start_time", *_PROGRESS_FIELDS})
+
+
+class SessionStore:
+    """The table `sessions`."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def seed(self) -> None:
+        """Make sure that `default` exists: the SDK learns the tenant from the first session it is shown."""
+        self.named(DEFAULT_SESSION)
+
+    def create(self, body: dict[str, Any], *, upsert: bool) -> dict[str, Any]:
+        """Create a session from the body of `POST /sessions`; with `upsert`, the one of this name is updated.
+
+        Raises:
+            Refusal: 409 where the name or id exists and `upsert` is off.
+        """
+        name = str(body.get("name") or f"project-{uuid.uuid4().hex[:8]}")
+        with self._database.transaction() as connection:
+            existing = self._database.row("SELECT * FROM sessions WHERE name = ?", (name,))
+            if existing is not None:
+                if not upsert:
+                    raise conflict(f"Session with name {name!r} already exists")
+                changes = {key: value for key, value in body.items() if key not in ("id", "name") and value is not None}
+                return self.update(existing["id"], changes)
+            identity = str(body.get("id") or uuid.uuid4())
+            start = to_us(body.get("start_time"))
+            if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (identity,)) is not None:
+                raise conflict(f"Session with id {identity!r} already exists")
+            connection.execute(
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?)",
+                (
+                    identity,
+                    name,
+                    body.get("reference_dataset_id"),
+                    microseconds(self._now()) if start is None else start,
+                    dump(_rest(body)),
+                ),
+            )
+        return self.get(identity)
+
+    def named(self, name: str) -> str:
+        """The id of the session of this name; a plain project is made where there is none."""
+        row = self._database.row("SELECT id FROM sessions WHERE name = ?", (name,))
+        return str(row["id"]) if row else str(self.create({"name": name}, upsert=True)["id"])
+
+    def get(self, identity: str) -> dict[str, Any]:
+        """One session.
+
+        Raises:
+            Refusal: 404.
+        """
+        row = self._database.row("SELECT * FROM sessions WHERE id = ?", (identity.lower(),))
+        if row is None:
+            raise not_found("Session")
+        return _session(row)
+
+    def update(self, identity: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """Apply the body of `PATCH /sessions/{id}`. `extra` replaces what was there, save the progress fields.
+
+        Raises:
+            Refusal: 404, or 409 where the new name is taken.
+        """
+        with self._database.transaction() as connection:
+            session = self.get(identity)
+            extra = {**(session["extra"] or {}), **(changes.get("extra") or {})}
+            body = _rest({**session, **changes, "extra": extra})
+            try:
+                connection.execute(
+                    "UPDATE sessions SET name = ?, reference_dataset_id = ?, body = ? WHERE id = ?",
+                    (
+                        changes.get("name") or session["name"],
+                        changes.get("reference_dataset_id") or session["reference_dataset_id"],
+                        dump(body),
+                        session["id"],
+                    ),
+                )
+            except sqlite3.IntegrityError as error:
+                raise conflict(f"Session with name {changes['name']!r} already exists") from error
+        return self.get(identity)
+
+    def delete(self, identity: str) -> None:
+        """Delete a session with its runs and feedback.
+
+        Raises:
+            Refusal: 404.
+        """
+        with self._database.transaction() as connection:
+            self.get(identity)
+            connection.execute(
+                "DELETE FROM payloads WHERE run_id IN (SELECT id FROM runs WHERE session_id = ?)", (identity,)
+            )
+            for statement in (
+                "DELETE FROM runs WHERE session_id = ?",
+                "DELETE FROM feedback WHERE session_id = ?",
+                "DELETE FROM sessions WHERE id = ?",
+            ):
+                connection.execute(statement, (identity,))
+
+    def find(
+        self,
+        *,
+        ids: Sequence[str] = (),
+        name: str | None = None,
+        name_contains: str | None = None,
+        reference_dataset_ids: Sequence[str] = (),
+        reference_free: bool | None = None,
+        metadata: dict[str, Any] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Sessions that meet every given condition, newest first."""
+        clauses, arguments = ["1"], list[Any]()
+        if ids:
+            clauses.append(f"id IN ({placeholders(ids)})")
+            arguments.extend(ids)
+        if name is not None:
+            clauses.append("name = ?")
+            arguments.append(name)
+        if name_contains is not None:
+            clauses.append("instr(lower(name), lower(?)) > 0")
+            arguments.append(name_contains)
+        if reference_dataset_ids:
+            clauses.append(f"reference_dataset_id IN ({placeholders(reference_dataset_ids)})")
+            arguments.extend(reference_dataset_ids)
+        if reference_free is not None:
+            clauses.append("reference_dataset_id IS NULL" if reference_free else "reference_dataset_id IS NOT NULL")
+        for key, value in (metadata or {}).items():
+            clauses.append("json_extract(body, '$.extra.metadata.' || ?) = ?")
+            arguments.extend((f'"{key}"', value))
+        rows = self._database.rows(
+            f"SELECT * FROM sessions WHERE {' AND '.join(clauses)} ORDER BY start_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
+            (*arguments, limit, offset),
+        )
+        return [_session(row) for row in rows]
+
+
+def _rest(body: dict[str, Any]) -> dict[str, Any]:
+    """What goes to `body`. The platform keeps the counts of an experiment under `extra.__progress`."""
+    progress = {name: body[name] for name in _PROGRESS_FIELDS if body.get(name) is not None}
+    extra = dict(body.get("extra") or {})
+    if progress:
+        extra["__progress"] = {**extra.get("__progress", {}), **progress}
+    return {**{key: value for key, value in body.items() if key not in _OWN_COLUMNS}, "extra": extra}
+
+
+def _session(row: sqlite3.Row) -> dict[str, Any]:
+    body = orjson.loads(row["body"])
+    return {
+        "description": None,
+        "end_time": None,
+        "default_dataset_id": None,
+        "trace_tier": "shortlived",
+        **body,
+        "id": row["id"],
+        "name": row["name"],
+        "tenant_id": TENANT_ID,
+        "start_time": from_us(row["start_us"]),
+        "reference_dataset_id": row["reference_dataset_id"],
+    }

@@ -1,0 +1,108 @@
+"""A case: what is said to the target, what must hold, and what the right answer is.
+
+Belongs here: the models of a case and their identity. Does not belong here: the file formats cases come from
+(`suite/loaders`), or what happened when a case was run (`eval_pipeline.evaluation.result`).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.document import Document
+
+CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
+"""Dagster accepts any text as a dynamic partition key, and its UI then cannot select some of it (`a,b`, `a...b`)."""
+
+_RUNTIME_PREFIX = "_runtime_"
+
+
+class Turn(Document):
+    """One thing the user says, and what must hold of the answer to it."""
+
+    user: str = Field(validation_alias=AliasChoices("user", "user_input"))
+    assertions: tuple[Assertion, ...] = ()
+
+
+class RuntimeOptions(Document):
+    """How the target is configured for one case; reaches it through LangGraph's runtime context."""
+
+    model: str | None = None
+    version: str | None = None
+    temperature: float | None = None
+    start_agent: str | None = None
+    test_data: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Recording(Document):
+    """One recorded attempt at the case: the conversation, and what was recorded about it."""
+
+    messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
+    """OpenAI-style messages: `role`, `content`, `tool_calls`, `tool_call_id`."""
+    data: Mapping[str, Any] = Field(default_factory=dict)
+    """Whatever else was recorded of this attempt, such as a published score."""
+
+
+class Case(Document):
+    """One test case."""
+
+    id: str
+    description: str | None = None
+    split: str = "base"
+    tags: tuple[str, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+    """What must hold of the whole conversation."""
+    reference: Mapping[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs"))
+    metadata: Mapping[str, Any] = Field(default_factory=dict)
+    runtime: RuntimeOptions = RuntimeOptions()
+    recordings: tuple[Recording, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthands(cls, data: Any) -> Any:
+        """`input: text` is one turn; `_runtime_model` and its like, and `_default_test_data`, are `runtime` (seed 003)."""
+        if not isinstance(data, dict):
+            return data
+        found = dict(data)
+        runtime = {key.removeprefix(_RUNTIME_PREFIX): found.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)}
+        if "_default_test_data" in found:
+            runtime["test_data"] = found.pop("_default_test_data")
+        if runtime:
+            found["runtime"] = {**(found.get("runtime") or {}), **runtime}
+        if "input" in found and "turns" not in found:
+            found["turns"] = [{"user": found.pop("input")}]
+        return found
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _id_is_a_partition_key(cls, value: Any) -> str:
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str) or not CASE_ID.fullmatch(text):
+            reason = {
+                "value": str(value),
+                "fix": "use letters, digits, `_` and `-`, at most 120, beginning with a letter or digit: it is the partition's key",
+            }
+            raise PydanticCustomError("case_id", "'{value}' cannot be a case id", reason)
+        return text
+
+    @model_validator(mode="after")
+    def _has_something_to_evaluate(self) -> "Case":
+        if not self.turns and not self.recordings:
+            reason = {"fix": "give `turns`, or `input` for a single one, or `recordings`"}
+            raise PydanticCustomError("empty_case", "the case says nothing to the target", reason)
+        return self
+
+    def canonical_json(self) -> str:
+        """The case as JSON with sorted keys, the same whatever file format it came from."""
+        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    def content_hash(self) -> str:
+        """16 hex digits of the SHA-256 of `canonical_json`."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]

@@ -1,0 +1,145 @@
+"""Everything that can be known to be wrong with a suite before it runs.
+
+Belongs here: checks across documents (an import path leads somewhere, a judge is named, a file of the context is
+there), and gathering all problems at once. Does not belong here: checks inside one document (its model has them).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.assertion import Assertion, Evaluator, GroundedInContext, LlmRubric, Python
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.case_source import CaseSources
+from eval_pipeline.suite.context_spec import FileSource, PythonSource
+from eval_pipeline.suite.dataset import load_cases
+from eval_pipeline.suite.import_path import is_code_path, resolve
+from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
+from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PythonTarget, RecordedTarget
+
+Placed = tuple[str, Assertion]
+"""An assertion and its field path."""
+
+
+def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
+    """Read the suite in `folder`, its cases and what they name.
+
+    Returns:
+        The suite (None if suite.yaml is not right), its right cases, and every problem found, in the order of the files.
+    """
+    try:
+        document = read_suite_document(folder)
+    except InputError as error:
+        return None, [], list(error.problems)
+    try:
+        suite = Suite(spec=SuiteSpec.model_validate(document.data), folder=folder)
+    except ValidationError as error:
+        problems = problems_in_suite(error, document=document, model=SuiteSpec)
+        return None, [], problems + _problems_of_cases_alone(document.data, folder)
+    cases, problems = load_cases(suite.spec.cases, suite)
+    return suite, cases, [*_suite_problems(suite), *problems, *_case_problems(suite, cases)]
+
+
+def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
+    """Raise the problems across documents, if there are any.
+
+    Raises:
+        InputError: carries all of them.
+    """
+    problems = [*_suite_problems(suite), *_case_problems(suite, cases)]
+    if problems:
+        raise InputError(problems)
+
+
+def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Problem]:
+    """The problems in the case files of a suite whose suite.yaml has problems elsewhere, so that both are seen at once."""
+    try:
+        sources = TypeAdapter(CaseSources).validate_python(data.get("cases"))
+    except ValidationError:
+        return []
+    stand_in = SuiteSpec.model_construct(name=folder.name, cases=sources)
+    return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
+
+
+def _suite_problems(suite: Suite) -> Iterator[Problem]:
+    target = suite.spec.target
+    if isinstance(target, PythonTarget | LangGraphTarget):
+        yield from _import_problems(suite, target.path, "target.path")
+    if isinstance(target, ChatTarget) and target.system_file and not suite.path(target.system_file).is_file():
+        yield _missing_file(suite, target.system_file, "target.system_file")
+    sources = {f"context.tables.{name}": source for name, source in suite.spec.context.tables.items()}
+    if suite.spec.context.documents is not None:
+        sources["context.documents.source"] = suite.spec.context.documents.source
+    for field, source in sources.items():
+        if isinstance(source, FileSource) and not suite.path(source.file).is_file():
+            yield _missing_file(suite, source.file, f"{field}.file")
+        if isinstance(source, PythonSource):
+            yield from _import_problems(suite, source.python, f"{field}.python")
+    models = {f"context.patterns[{index}].model": patterns.model for index, patterns in enumerate(suite.spec.context.patterns)}
+    if suite.spec.judge is not None:
+        models["judge.model"] = suite.spec.judge.model
+    for field, model in models.items():
+        if is_code_path(model):
+            yield from _import_problems(suite, model, field)
+    for field, assertion in _placed(suite.spec.assertions, "assertions"):
+        yield from _assertion_problems(suite, assertion, _in_suite(suite, field))
+
+
+def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
+    recorded = isinstance(suite.spec.target, RecordedTarget)
+    seen: set[tuple[object, ...]] = set()
+    for case in cases:
+
+        def place(message: str, fix: str, field: str, case_id: str = case.id) -> Problem:
+            return Problem(message=message, fix=fix, file=suite.folder, case=case_id, field=field)
+
+        if recorded and not case.recordings:
+            yield place("the target is `recorded` and the case has no recordings", "record it, or use another target", "recordings")
+        if not recorded and not case.turns:
+            yield place("the case has no turns, which a live target needs", "give `turns` or `input`", "turns")
+        placed = [*_placed(case.assertions, "assertions")]
+        for index, turn in enumerate(case.turns):
+            placed += _placed(turn.assertions, f"turns[{index}].assertions")
+        for field, assertion in placed:
+            # Ten thousand cases usually share a handful of import paths: each is resolved once.
+            key = (type(assertion), getattr(assertion, "path", None), getattr(assertion, "model", None))
+            if key in seen and not isinstance(assertion, GroundedInContext):
+                continue
+            seen.add(key)
+            yield from _assertion_problems(suite, assertion, lambda message, fix, name, at=field: place(message, fix, f"{at}.{name}"))
+
+
+def _placed(assertions: Sequence[Assertion], field: str) -> list[Placed]:
+    return [(f"{field}[{index}]", assertion) for index, assertion in enumerate(assertions)]
+
+
+def _assertion_problems(suite: Suite, assertion: Assertion, place: Callable[[str, str, str], Problem]) -> Iterator[Problem]:
+    if isinstance(assertion, Python | Evaluator):
+        for problem in _import_problems(suite, assertion.path, "path"):
+            yield place(problem.message, problem.fix, "path")
+    if isinstance(assertion, LlmRubric) and assertion.model is None and suite.spec.judge is None:
+        yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
+    if isinstance(assertion, GroundedInContext):
+        named = [("results", item.table) for item in assertion.results] + [("mentions", item.table) for item in assertion.mentions]
+        for field, table in named:
+            if table is not None and table not in suite.spec.context.tables:
+                known = ", ".join(suite.spec.context.tables) or "none"
+                yield place(f"the shared context has no table {table!r}", f"use one of its tables ({known}), or add it", field)
+
+
+def _in_suite(suite: Suite, field: str) -> Callable[[str, str, str], Problem]:
+    return lambda message, fix, name: Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field=f"{field}.{name}")
+
+
+def _import_problems(suite: Suite, path: str, field: str) -> Iterator[Problem]:
+    try:
+        resolve(path, folder=suite.folder)
+    except InputError as error:
+        for problem in error.problems:
+            yield Problem(message=problem.message, fix=problem.fix, file=suite.folder / SUITE_FILE, field=field)
+
+
+def _missing_file(suite: Suite, text: str, field: str) -> Problem:
+    return Problem(message=f"no file at {suite.path(text)}", fix="create it, or correct the path", file=suite.folder / SUITE_FILE, field=field)

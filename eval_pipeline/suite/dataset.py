@@ -1,0 +1,149 @@
+"""The dataset of a suite: all its cases, validated, sorted by id, under a version that is a hash of their content.
+
+Belongs here: gathering cases from their sources, `Dataset`, and its Parquet form. Does not belong here: file formats
+(`suite/loaders`) and where datasets are kept (`eval_pipeline.store`).
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.case_source import CaseFile, CaseSource
+from eval_pipeline.suite.document import problems_of
+from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
+from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
+from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
+from eval_pipeline.suite.loaders.raw_case import RawCase
+from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
+from eval_pipeline.suite.loaders.yaml_cases import load_yaml_cases
+from eval_pipeline.suite.suite import Suite
+
+LOADERS = {
+    ".yaml": load_yaml_cases,
+    ".yml": load_yaml_cases,
+    ".jsonl": load_jsonl_cases,
+    ".csv": load_csv_cases,
+    ".parquet": load_parquet_cases,
+}
+
+CASES_SCHEMA = pa.schema(
+    [
+        ("case_id", pa.string()),
+        ("split", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("turns", pa.int32()),
+        ("recordings", pa.int32()),
+        ("content_hash", pa.string()),
+        ("content", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The cases of a suite, sorted by id."""
+
+    cases: tuple[Case, ...]
+    version: str
+    """16 hex digits over the ids and contents of the cases."""
+
+    @classmethod
+    def of(cls, cases: Sequence[Case]) -> "Dataset":
+        """The dataset of `cases`, whose ids must be distinct."""
+        ordered = tuple(sorted(cases, key=lambda case: case.id))
+        digest = hashlib.sha256("\n".join(f"{case.id} {case.content_hash()}" for case in ordered).encode())
+        return cls(cases=ordered, version=digest.hexdigest()[:16])
+
+    def to_table(self) -> pa.Table:
+        """One row a case in `CASES_SCHEMA`; `content` is the case's canonical JSON."""
+        rows = [
+            {
+                "case_id": case.id,
+                "split": case.split,
+                "tags": list(case.tags),
+                "turns": len(case.turns),
+                "recordings": len(case.recordings),
+                "content_hash": case.content_hash(),
+                "content": case.canonical_json(),
+            }
+            for case in self.cases
+        ]
+        return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
+
+
+def cases_of_table(table: pa.Table) -> list[Case]:
+    """The cases in a table of `CASES_SCHEMA`, or in some of its rows."""
+    return [Case.model_validate_json(content) for content in table.column("content").to_pylist()]
+
+
+def load_dataset(suite: Suite) -> Dataset:
+    """Load and validate every case of `suite`.
+
+    Raises:
+        InputError: carries every problem in every file, or says that there is no case at all.
+    """
+    cases, problems = load_cases(suite.spec.cases, suite)
+    if problems:
+        raise InputError(problems)
+    return Dataset.of(cases)
+
+
+def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
+    """The cases of `sources` that are right, and the problems of those that are not."""
+    cases: dict[str, tuple[Case, RawCase]] = {}
+    problems: list[Problem] = []
+    for raw in _raw_cases(sources, suite, problems):
+        try:
+            case = Case.model_validate(raw.data)
+        except ValidationError as error:
+            problems += problems_of(error, model=Case, data=raw.data, file=raw.file, case=raw.label, line=raw.line_of)
+            continue
+        if case.id in cases:
+            first = cases[case.id][1]
+            place = f"{first.file}:{first.line}" if first.line else str(first.file)
+            problems.append(
+                Problem(message=f"the id is already taken at {place}", fix="give one of the two another id", file=raw.file, line=raw.line, case=case.id)
+            )
+            continue
+        cases[case.id] = (case, raw)
+    if not cases and not problems:
+        problems.append(Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases"))
+    return [case for case, _ in cases.values()], problems
+
+
+def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]) -> Iterator[RawCase]:
+    for index, source in enumerate(sources):
+        is_file = isinstance(source, CaseFile)
+        pattern = source.file if isinstance(source, CaseFile) else source.recorded
+        files = _files(suite.path(pattern))
+        if not files:
+            field = f"cases[{index}].{'file' if is_file else 'recorded'}"
+            problems.append(
+                Problem(message=f"no file at {suite.path(pattern)}", fix="create it, or correct the path", file=suite.folder / "suite.yaml", field=field)
+            )
+        for file in files:
+            try:
+                if not isinstance(source, CaseFile):
+                    yield from load_recorded_cases(file, source)
+                elif file.suffix in LOADERS:
+                    yield from LOADERS[file.suffix](file)
+                else:
+                    known = ", ".join(LOADERS)
+                    problems.append(Problem(message=f"cases cannot be read from {file.suffix!r} files", fix=f"use one of {known}", file=file))
+            except InputError as error:
+                problems += error.problems
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file))
+
+
+def _files(path: Path) -> list[Path]:
+    if any(character in str(path) for character in "*?["):
+        return sorted(Path(found) for found in glob.glob(str(path), recursive=True))
+    return [path] if path.is_file() else []

@@ -1,0 +1,49 @@
+"""Finding suites: those that ship with the package, and the folders named in `EVAL_PIPELINE_SUITES`.
+
+Belongs here: where suites are looked for. Does not belong here: reading them.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.suite import SUITE_FILE
+
+SHIPPED = Path(__file__).resolve().parent.parent / "suites"
+SUITES_VARIABLE = "EVAL_PIPELINE_SUITES"
+"""Folders of suites, or folders that hold such folders, separated as in PATH."""
+
+
+def suite_folders() -> list[Path]:
+    """The folder of every suite to be found, shipped ones first, in order of name."""
+    roots = [SHIPPED, *(Path(part) for part in os.environ.get(SUITES_VARIABLE, "").split(os.pathsep) if part)]
+    found: dict[Path, None] = {}
+    for root in roots:
+        found.update(dict.fromkeys(_suites_at(root)))
+    return list(found)
+
+
+def suite_folder(name_or_folder: str) -> Path:
+    """The folder of the suite that the user means: a folder with suite.yaml, or the folder name of one to be found.
+
+    Raises:
+        InputError: neither.
+    """
+    folder = Path(name_or_folder)
+    if folder.is_dir():
+        return folder.resolve()
+    by_name = {found.name: found for found in suite_folders()}
+    if name_or_folder in by_name:
+        return by_name[name_or_folder]
+    close = difflib.get_close_matches(name_or_folder, list(by_name), n=1)
+    suggestion = f"did you mean {close[0]!r}?" if close else f"give a folder, or one of: {', '.join(by_name)}"
+    raise InputError(Problem(message=f"no suite {name_or_folder!r}", fix=suggestion))
+
+
+def _suites_at(root: Path) -> Iterator[Path]:
+    if (root / SUITE_FILE).is_file():
+        yield root.resolve()
+    elif root.is_dir():
+        yield from (child.resolve() for child in sorted(root.iterdir()) if (child / SUITE_FILE).is_file())

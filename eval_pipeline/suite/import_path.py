@@ -1,0 +1,90 @@
+"""Named import paths: the only code a suite may run.
+
+Two forms: `package.module:attribute` (importable as usual) and `file.py:attribute` (a file of the suite's folder; it may
+import its neighbours with `from . import …`). Belongs here: checking and resolving such paths. Does not belong here:
+what the attribute is for.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.errors import InputError, Problem
+
+IMPORT_PATH = re.compile(r"^(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*$")
+
+
+def is_import_path(text: str) -> bool:
+    """Whether `text` has one of the two forms. `openai:gpt-4o` has the first, so a model name needs `is_model_path`."""
+    return IMPORT_PATH.match(text) is not None
+
+
+def is_code_path(text: str) -> bool:
+    """Whether a model's name is an import path of ours rather than `provider:model`: a dotted module or a `.py` file."""
+    module, _, _ = text.partition(":")
+    return is_import_path(text) and ("." in module)
+
+
+def resolve(path: str, *, folder: Path) -> Any:
+    """The object that `path` names; `file.py:` paths are relative to `folder`.
+
+    Raises:
+        InputError: the module or the attribute does not exist, or importing the module failed.
+    """
+    module_name, _, attribute = path.partition(":")
+    try:
+        module = _suite_module(folder, module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+    except Exception as error:
+        raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
+    found: Any = module
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
+        found = getattr(found, name)
+    return found
+
+
+def source_digest(path: str, *, folder: Path) -> str:
+    """Hash of the source that `path` runs: every Python file beside it in its own folder (12 hex digits).
+
+    The folder rather than the file, because an agent is rarely one file, and a version that misses an edit is worse
+    than one that changes too often.
+    """
+    module_name, _, _ = path.partition(":")
+    if module_name.endswith(".py"):
+        home = (folder / module_name).parent
+    else:
+        spec = importlib.util.find_spec(module_name)
+        if spec is None or spec.origin is None:
+            return "unknown"
+        home = Path(spec.origin).parent
+    digest = hashlib.sha256(path.encode())
+    for file in sorted(home.glob("*.py")):
+        digest.update(file.name.encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _suite_module(folder: Path, file_name: str) -> types.ModuleType:
+    file = (folder / file_name).resolve()
+    if not file.is_file():
+        raise FileNotFoundError(file)
+    package_name = "eval_pipeline_suite_" + hashlib.sha256(str(file.parent).encode()).hexdigest()[:12]
+    if package_name not in sys.modules:
+        package = types.ModuleType(package_name, f"The Python files of {file.parent}.")
+        package.__path__ = [str(file.parent)]
+        sys.modules[package_name] = package
+    return importlib.import_module(f"{package_name}.{file.stem}")
+
+
+def _problem(path: str, folder: Path, message: str) -> Problem:
+    return Problem(
+        message=f"import path {path!r} cannot be used: {message}",
+        fix="write `package.module:attribute` of an installed module, or `file.py:attribute` of a file in the suite's folder",
+        file=folder,
+    )

@@ -1,0 +1,66 @@
+"""Cases in CSV: one case a row.
+
+Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference` and
+`metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Belongs here: CSV. Does not belong here: the
+case's model.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.raw_case import RawCase
+
+_JSON_COLUMNS = ("assertions", "reference", "metadata", "turns", "runtime")
+_REQUIRED = ("id", "input")
+
+
+def load_csv_cases(file: Path) -> Iterator[RawCase]:
+    """The cases of `file`, UTF-8 with a header.
+
+    Raises:
+        InputError: a required column is missing, a cell that must be JSON is not, or a row is longer than the header.
+    """
+    problems: list[Problem] = []
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.DictReader(text)
+        columns = reader.fieldnames or []
+        missing = [name for name in _REQUIRED if name not in columns and not (name == "input" and "turns" in columns)]
+        if missing:
+            found = ", ".join(columns) or "none"
+            names = ", ".join(missing)
+            raise InputError(Problem(message=f"column {names} is missing", fix=f"add it to the header; columns found: {found}", file=file))
+        for row in reader:
+            data = _case_data(row, file=file, line=reader.line_num, problems=problems)
+            yield RawCase(data=data, file=file, line=reader.line_num)
+    if problems:
+        raise InputError(problems)
+
+
+def _case_data(row: dict[str | Any, str | Any], *, file: Path, line: int, problems: list[Problem]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if row.pop(None, None):
+        problems.append(Problem(message="the row has more cells than the header", fix="quote cells that hold commas", file=file, line=line))
+    for column, cell in row.items():
+        if not cell:
+            continue
+        outer, _, inner = column.partition(".")
+        if inner and outer in ("reference", "metadata"):
+            data.setdefault(outer, {})[inner] = cell
+        elif column == "tags":
+            data[column] = [tag.strip() for tag in cell.split(";") if tag.strip()]
+        elif column in _JSON_COLUMNS:
+            try:
+                data[column] = json.loads(cell)
+            except json.JSONDecodeError as error:
+                problems.append(
+                    Problem(
+                        message=f"the cell is not JSON: {error.msg}", fix="write JSON there", file=file, line=line, case=row.get("id"), field=column
+                    )
+                )
+        else:
+            data[column] = cell
+    return data

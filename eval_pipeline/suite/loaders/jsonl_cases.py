@@ -1,0 +1,43 @@
+"""Cases in JSONL: one case a line, in the shape it would have in YAML.
+
+Belongs here: JSON by lines. Does not belong here: recorded conversations (`recorded_cases.py`).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.raw_case import RawCase
+
+
+def load_jsonl_cases(file: Path) -> Iterator[RawCase]:
+    """The cases of `file`; empty lines are skipped.
+
+    Raises:
+        InputError: a line is not JSON.
+    """
+    for line, data in read_jsonl(file):
+        yield RawCase(data=data, file=file, line=line)
+
+
+def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
+    """Each line's number (1-based) and value; empty lines are skipped.
+
+    Raises:
+        InputError: carries every line that is not JSON, after all others were read.
+    """
+    problems = []
+    with file.open(encoding="utf-8") as lines:
+        for number, text in enumerate(lines, start=1):
+            if not text.strip():
+                continue
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError as error:
+                problems.append(Problem(message=f"not JSON: {error.msg}", fix="one JSON value a line", file=file, line=number))
+                continue
+            yield number, value
+    if problems:
+        raise InputError(problems)

@@ -1,0 +1,54 @@
+"""Cases in Parquet: one case a row, columns named as the fields of a case; nested columns, or JSON text for them.
+
+Belongs here: Parquet. Does not belong here: the case's model, or `cases.parquet` of the store (`suite/dataset.py`).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.raw_case import RawCase
+
+_NESTED = ("turns", "tags", "assertions", "reference", "metadata", "runtime", "recordings")
+
+
+def load_parquet_cases(file: Path) -> Iterator[RawCase]:
+    """The cases of `file`.
+
+    Raises:
+        InputError: the file is not Parquet, or has no column `id`.
+    """
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(Problem(message=f"not readable as Parquet: {reason}", fix="write the file again", file=file)) from error
+    if "id" not in table.column_names:
+        found = ", ".join(table.column_names)
+        raise InputError(Problem(message="column id is missing", fix=f"add it; columns found: {found}", file=file))
+    for batch in table.to_batches(max_chunksize=1_000):
+        for row in batch.to_pylist():
+            yield RawCase(data=_without_nulls({name: _decoded(name, value) for name, value in row.items()}), file=file)
+
+
+def _decoded(name: str, value: Any) -> Any:
+    if name in _NESTED and isinstance(value, str) and value[:1] in "[{":
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def _without_nulls(value: Any) -> Any:
+    """Parquet gives every struct every field, null where a row has none; the case's model wants them absent."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

@@ -1,0 +1,89 @@
+"""Recorded conversations as cases: items of a JSON list or JSONL, grouped by case id into attempts.
+
+Belongs here: reaching into recordings by JMESPath and grouping them. Does not belong here: replaying them
+(`eval_pipeline.evaluation.targets.recorded`).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jmespath
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.case_source import RecordedConversations
+from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
+from eval_pipeline.suite.loaders.raw_case import RawCase
+
+_CASE_FIELDS = ("split", "tags", "description", "reference", "metadata")
+
+
+def load_recorded_cases(file: Path, source: RecordedConversations) -> Iterator[RawCase]:
+    """One case for each distinct id among the conversations of `file`, its attempts in `recordings`.
+
+    Raises:
+        InputError: not JSON, a conversation without id or messages, or attempts that disagree on what the case is.
+    """
+    problems: list[Problem] = []
+    attempts: dict[str, list[tuple[Any, RawCase]]] = {}
+    for place, item in _items(file):
+        raw = _attempt(item, source=source, file=file, place=place, problems=problems)
+        if raw is not None:
+            order = _search(source.attempt, item)
+            attempts.setdefault(str(raw.data["id"]), []).append((order, raw))
+    for case_id, found in attempts.items():
+        if source.attempt is not None:
+            found.sort(key=lambda pair: (pair[0] is None, isinstance(pair[0], str), pair[0]))
+        yield _merged(case_id, [raw for _, raw in found], problems)
+    if problems:
+        raise InputError(problems)
+
+
+def _items(file: Path) -> Iterator[tuple[int, Any]]:
+    if file.suffix == ".jsonl":
+        yield from read_jsonl(file)
+        return
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)) from error
+    if not isinstance(data, list):
+        raise InputError(Problem(message="not a list of conversations", fix="write a JSON list, or JSONL", file=file))
+    yield from enumerate(data)
+
+
+def _attempt(item: Any, *, source: RecordedConversations, file: Path, place: int, problems: list[Problem]) -> RawCase | None:
+    where = f"line {place}" if file.suffix == ".jsonl" else f"item [{place}]"
+    case_id, messages = _search(source.id, item), _search(source.messages, item)
+    if case_id is None or not isinstance(messages, list):
+        missing, expression = ("id", source.id) if case_id is None else ("list of messages", source.messages)
+        fix = f"correct the JMESPath {expression!r} in suite.yaml, or the file"
+        problems.append(Problem(message=f"{where} has no {missing}", fix=fix, file=file, case=None if case_id is None else str(case_id)))
+        return None
+    data: dict[str, Any] = {"id": case_id}
+    for name in ("split", "tags", "description"):
+        value = _search(getattr(source, name), item)
+        if value is not None:
+            data[name] = value
+    data["reference"] = {name: _search(path, item) for name, path in source.reference.items()}
+    data["metadata"] = {name: _search(path, item) for name, path in source.metadata.items()}
+    data["recordings"] = [{"messages": messages, "data": {name: _search(path, item) for name, path in source.data.items()}}]
+    return RawCase(data=data, file=file, line=place if file.suffix == ".jsonl" else None)
+
+
+def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> RawCase:
+    first = attempts[0]
+    for other in attempts[1:]:
+        for name in _CASE_FIELDS:
+            if first.data.get(name) != other.data.get(name):
+                fix = "give them different ids, or take the field out of suite.yaml"
+                problems.append(
+                    Problem(message="the attempts at this case disagree", fix=fix, file=first.file, line=other.line, case=case_id, field=name)
+                )
+    recordings = [recording for attempt in attempts for recording in attempt.data["recordings"]]
+    return RawCase(data={**first.data, "recordings": recordings}, file=first.file, line=first.line)
+
+
+def _search(path: str | None, item: Any) -> Any:
+    return None if path is None else jmespath.search(path, item)

@@ -1,0 +1,176 @@
+"""A suite: one folder with `suite.yaml` and its cases.
+
+Belongs here: the model of `suite.yaml` and reading it. Does not belong here: finding suites (`suite/discovery.py`),
+loading cases (`suite/dataset.py`), and checks across documents (`suite/check.py`).
+"""
+
+import datetime
+import re
+import zoneinfo
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.case_source import CaseSources
+from eval_pipeline.suite.context_spec import ContextSpec
+from eval_pipeline.suite.document import Document, problems_of
+from eval_pipeline.suite.target_spec import TargetSpec
+from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
+
+SUITE_FILE = "suite.yaml"
+
+
+class Judge(Document):
+    """The chat model that scores by rubric, unless an assertion names its own."""
+
+    model: str
+    """`provider:model`, or an import path to a LangChain chat model."""
+
+
+class Evaluation(Document):
+    """How a run evaluates its cases."""
+
+    max_concurrency: int = Field(default=8, ge=1)
+    """Attempts in flight within one run."""
+    timeout_s: float = Field(default=300.0, gt=0)
+    """Seconds for one attempt, judges included; beyond them the attempt is an error."""
+    max_cases_per_run: int = Field(default=1_000, ge=1)
+    """Partitions that one run of a backfill takes."""
+
+
+class Schedule(Document):
+    """When the suite runs by itself."""
+
+    cron: str = "0 3 * * *"
+    timezone: str = "UTC"
+    enabled: bool = False
+    """Whether the schedule is on without anybody switching it on in the UI."""
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        try:
+            CronSim(value, datetime.datetime.now(tz=datetime.UTC))
+        except CronSimError as error:
+            reason = {"value": value, "fix": "write five fields: minute hour day month weekday"}
+            raise PydanticCustomError("cron", "'{value}' is not a cron expression", reason) from error
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            reason = {"value": value, "fix": "use an IANA name such as `Europe/Berlin`"}
+            raise PydanticCustomError("timezone", "'{value}' is not a time zone", reason) from error
+        return value
+
+
+class Gates(Document):
+    """Thresholds an experiment must meet; each becomes an asset check on `experiment_summary`."""
+
+    min_pass_rate: float | None = Field(default=None, ge=0, le=1)
+    max_error_rate: float | None = Field(default=None, ge=0, le=1)
+
+
+class SuiteSpec(Document):
+    """`suite.yaml`."""
+
+    name: str
+    description: str | None = None
+    owners: tuple[str, ...] = ("team:evaluation",)
+    cases: CaseSources
+    context: ContextSpec = ContextSpec()
+    target: TargetSpec
+    judge: Judge | None = None
+    assertions: tuple[Assertion, ...] = ()
+    """Asked of every case, on the whole conversation, besides the case's own."""
+    repetitions: int = Field(default=1, ge=1, le=1_000)
+    """Attempts at each case. A recorded target has as many as were recorded, and this is the most that is used."""
+    evaluation: Evaluation = Evaluation()
+    schedule: Schedule = Schedule()
+    gates: Gates = Gates()
+
+    @field_validator("name")
+    @classmethod
+    def _is_dagster_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", value):
+            reason = {"value": value, "fix": "use letters, digits and `_`, beginning with a letter: it names Dagster assets"}
+            raise PydanticCustomError("suite_name", "'{value}' cannot name a suite", reason)
+        return value
+
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in value:
+            if not re.fullmatch(r"team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                reason = {"owner": owner, "fix": "write `team:name` or an e-mail address"}
+                raise PydanticCustomError("owner", "'{owner}' is not an owner Dagster knows", reason)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A suite that was read: its specification and the folder it stands in."""
+
+    spec: SuiteSpec
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The suite's name, which is also its asset group and key prefix."""
+        return self.spec.name
+
+    def path(self, text: str) -> Path:
+        """The file that `text` in `suite.yaml` means: absolute, else in the suite's folder, else under the working folder.
+
+        The working folder comes second so that a path from an environment variable means what it does in a shell.
+        """
+        inside = self.folder / Path(text).expanduser()
+        return inside if inside.exists() or not Path(text).exists() else Path(text).resolve()
+
+
+def read_suite(folder: Path) -> Suite:
+    """Read `suite.yaml` in `folder`.
+
+    Raises:
+        InputError: there is no such file, or it is not a suite; carries every problem in it.
+    """
+    document = read_suite_document(folder)
+    try:
+        spec = SuiteSpec.model_validate(document.data)
+    except ValidationError as error:
+        raise InputError(problems_in_suite(error, document=document, model=SuiteSpec)) from error
+    return Suite(spec=spec, folder=folder)
+
+
+def read_suite_document(folder: Path) -> YamlDocument:
+    """The plain data of `suite.yaml`, with lines.
+
+    Raises:
+        InputError: there is no such file, or it is not YAML, or not a mapping.
+    """
+    if not folder.is_dir():
+        raise InputError(Problem(message="there is no such folder", fix="give the folder that holds suite.yaml", file=folder))
+    document = read_yaml(folder / SUITE_FILE, interpolate=True)
+    if not isinstance(document.data, dict):
+        raise InputError(
+            Problem(message="the file is not a mapping of fields", fix="write `name: …`, `cases: …`, `target: …`", file=document.file)
+        )
+    return document
+
+
+def problems_in_suite(error: ValidationError, *, document: YamlDocument, model: type[BaseModel], data: Any = None) -> list[Problem]:
+    """The problems of `error` at their lines in `suite.yaml`."""
+    return problems_of(
+        error, model=model, data=document.data if data is None else data, file=document.file, line=document.line_of
+    )
+
+

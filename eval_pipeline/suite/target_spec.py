@@ -1,0 +1,75 @@
+"""The system under test, as written under `target:` in `suite.yaml`; one model per `kind`.
+
+Belongs here: fields and their meaning. Does not belong here: running a target (`eval_pipeline.evaluation.targets`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, field_validator
+
+from eval_pipeline.suite.assertion import checked_import_path
+from eval_pipeline.suite.document import Document
+
+
+class BaseTarget(Document):
+    """What every target has."""
+
+    version: str | None = None
+    """By default a digest of the target's source, prompt and options."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """Given to a factory as keyword arguments; model parameters for `chat`."""
+
+
+class PythonTarget(BaseTarget):
+    """A sync or async callable, or with `factory` a callable that makes one for each attempt.
+
+    It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature asks for,
+    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages.
+    """
+
+    kind: Literal["python"]
+    path: str
+    factory: bool = False
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return checked_import_path(value)
+
+
+class LangGraphTarget(BaseTarget):
+    """A compiled graph or entrypoint, or a callable that builds one from `options`.
+
+    By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
+    `{input_key: text}`, and the answer is read from `output_key`.
+    """
+
+    kind: Literal["langgraph"]
+    path: str
+    input_key: str | None = None
+    output_key: str | None = None
+    recursion_limit: int = Field(default=50, ge=1)
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return checked_import_path(value)
+
+
+class ChatTarget(BaseTarget):
+    """A chat model by `provider:model`, with a system prompt given here or in a file of the suite."""
+
+    kind: Literal["chat"]
+    model: str
+    system: str | None = None
+    system_file: str | None = None
+
+
+class RecordedTarget(BaseTarget):
+    """Conversations recorded elsewhere (the cases' `recordings`): evaluated without running anything."""
+
+    kind: Literal["recorded"]
+
+
+TargetSpec = Annotated[PythonTarget | LangGraphTarget | ChatTarget | RecordedTarget, Discriminator("kind")]

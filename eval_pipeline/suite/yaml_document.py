@@ -1,0 +1,137 @@
+"""YAML with line numbers: plain data plus the line of every node, so that an error can name its place.
+
+Belongs here: reading YAML safely and `${NAME}` interpolation. Does not belong here: what the document means.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eval_pipeline.errors import InputError, Problem
+
+type_path = tuple[str | int, ...]
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class YamlDocument:
+    """The data of a YAML file and the 1-based line of each node, keyed by its path from the root."""
+
+    file: Path
+    data: Any
+    lines: Mapping[type_path, int]
+
+    def line_of(self, path: type_path) -> int | None:
+        """The line of the node at `path`, or of its nearest ancestor that exists."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.lines:
+                return self.lines[path[:length]]
+        return None
+
+
+def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
+    """Read one YAML document.
+
+    Args:
+        file: the file to read, UTF-8.
+        interpolate: replace `${NAME}` and `${NAME:-default}` in strings by the environment's values.
+
+    Raises:
+        InputError: the file is missing, is not YAML, repeats a key, or names an environment variable that is not set.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        reason = " ".join(filter(None, (error.context, error.problem)))
+        raise InputError(Problem(message=f"not valid YAML: {reason}", fix="correct the syntax there", file=file, line=line)) from error
+    except yaml.YAMLError as error:
+        raise InputError(Problem(message=f"not valid YAML: {error}", fix="correct the syntax", file=file)) from error
+    reader = _NodeReader(file=file, interpolate=interpolate)
+    data = None if node is None else reader.value(node, ())
+    if reader.problems:
+        raise InputError(reader.problems)
+    return YamlDocument(file=file, data=data, lines=reader.lines)
+
+
+class _NodeReader:
+    def __init__(self, *, file: Path, interpolate: bool) -> None:
+        self.file, self.interpolate = file, interpolate
+        self.lines: dict[type_path, int] = {}
+        self.problems: list[Problem] = []
+        self._constructor = yaml.SafeLoader("")
+
+    def value(self, node: yaml.Node, path: type_path) -> Any:
+        self.lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        found = self._scalar(node)
+        return self._interpolated(found, path) if self.interpolate and isinstance(found, str) else found
+
+    def _mapping(self, node: yaml.MappingNode, path: type_path) -> dict[str, Any]:
+        self._constructor.flatten_mapping(node)
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(self._scalar(key_node))
+            if key in found:
+                line = key_node.start_mark.line + 1
+                self.problems.append(
+                    Problem(message=f"key {key!r} is given twice", fix="keep one of the two", file=self.file, line=line)
+                )
+            found[key] = self.value(value_node, (*path, key))
+        return found
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            found = self._constructor.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError) as error:
+            line = node.start_mark.line + 1
+            self.problems.append(
+                Problem(message=f"cannot be read as YAML: {error}", fix="quote the value", file=self.file, line=line)
+            )
+            return None
+        # Dates written without quotes stay the text the author sees.
+        return node.value if hasattr(found, "isoformat") else found
+
+    def _interpolated(self, text: str, path: type_path) -> str:
+        def replacement(match: re.Match[str]) -> str:
+            name, default = match["name"], match["default"]
+            value = os.environ.get(name) or default
+            if value is None:
+                self.problems.append(
+                    Problem(
+                        message=f"environment variable {name} is not set",
+                        fix=f"set it, or give a default with ${{{name}:-default}}",
+                        file=self.file,
+                        line=self.line(path),
+                        field=field_path(path),
+                    )
+                )
+                return ""
+            return value
+
+        return _VARIABLE.sub(replacement, text)
+
+    def line(self, path: type_path) -> int | None:
+        return self.lines.get(path)
+
+
+def field_path(path: type_path) -> str:
+    """`("turns", 0, "value")` as `turns[0].value`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
