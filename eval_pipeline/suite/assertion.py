@@ -1,7 +1,8 @@
 """The assertions a case may make, as they are written; one model each, told apart by `type`.
 
-Belongs here: fields, their meaning, and checks that need no run (a regex compiles, a schema is a schema). Does not
-belong here: carrying them out (`eval_pipeline.evaluation.assertions`, one function per `type` here; a test holds that
+On a turn, the text is the answer of that turn. On the conversation it is all answers for `contains`, `not_contains`
+and `regex`, and the last answer for the others. Belongs here: fields, their meaning, and checks that need no run (a
+regex compiles, a schema is a schema). Does not belong here: carrying them out (`eval_pipeline.evaluation.assertions`, one function per `type` here; a test holds that
 the two lists agree).
 """
 

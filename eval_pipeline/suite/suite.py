@@ -92,8 +92,8 @@ class SuiteSpec(Document):
     judge: Judge | None = None
     assertions: tuple[Assertion, ...] = ()
     """Asked of every case, on the whole conversation, besides the case's own."""
-    repetitions: int = Field(default=1, ge=1, le=1_000)
-    """Attempts at each case. A recorded target has as many as were recorded, and this is the most that is used."""
+    repetitions: int | None = Field(default=None, ge=1, le=1_000)
+    """Attempts at each case: by default one, or for a recorded target all that were recorded."""
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     gates: Gates = Gates()

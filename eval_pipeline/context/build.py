@@ -1,0 +1,160 @@
+"""Building a snapshot: run every source once, search for all cases, let models find patterns, write it all, publish.
+
+Belongs here: the order of the work and how its results become Parquet. Does not belong here: how a source is read, a
+text is found or a pattern is seen.
+"""
+
+import datetime
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_key, verify
+from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
+from eval_pipeline.context.plan import ContextPlan
+from eval_pipeline.context.queries import query_tables
+from eval_pipeline.context.retrieval import index_of
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.models import chat_model
+from eval_pipeline.store.layout import context_prefix
+from eval_pipeline.store.store import Store, parquet_bytes
+from eval_pipeline.suite.context_spec import Documents
+
+DOCUMENTS_SCHEMA = pa.schema(
+    [("document_id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("case_id", pa.string())]
+)
+SIMILAR_SCHEMA = pa.schema(
+    [("case_id", pa.string()), ("query", pa.string()), ("rank", pa.int32()), ("document_id", pa.string()), ("score", pa.float64())]
+)
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A snapshot in the store, and whether it had been there before."""
+
+    manifest: Manifest
+    reused: bool
+
+
+def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda _: None) -> Snapshot:
+    """The snapshot of `plan`: the one in the store, verified, or else a new one.
+
+    Args:
+        plan: what to build.
+        store: where snapshots live.
+        report: is told each step in a line, for people who wait.
+
+    Raises:
+        CorruptDataError: the snapshot in the store is not what was written.
+        EvalPipelineError: a source, a query or a model failed; nothing was published.
+    """
+    found = find_manifest(store, plan.suite.name, plan.context_id)
+    if found is not None:
+        verify(store, found[0])
+        report(f"reused shared context {plan.context_id}: nothing it depends on changed")
+        return Snapshot(manifest=found[0], reused=True)
+    started = time.perf_counter()
+    parts, usage = _Builder(plan=plan, report=report).build()
+    prefix = context_prefix(plan.suite.name, plan.context_id)
+    files = {}
+    for name, table in parts.items():
+        data = parquet_bytes(table)
+        sha256 = hashlib.sha256(data).hexdigest()
+        # The hash in the name keeps two builders of one context, whose models may differ in words, from mixing files.
+        file = f"{name}.{sha256[:12]}.parquet"
+        store.put(prefix + file, data)
+        files[name] = SnapshotFile(
+            file=file, sha256=sha256, bytes=len(data), rows=table.num_rows, columns=tuple(table.column_names)
+        )
+    manifest = Manifest(
+        context_id=plan.context_id,
+        suite=plan.suite.name,
+        created_at=datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
+        plan=plan.content,
+        parts=files,
+        build_s=round(time.perf_counter() - started, 3),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+    )
+    if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest.model_dump_json(indent=2).encode()):
+        # Somebody else published the same context meanwhile: theirs is the one.
+        return ensure_snapshot(plan, store, report=report)
+    return Snapshot(manifest=manifest, reused=False)
+
+
+@dataclass(kw_only=True)
+class _Builder:
+    plan: ContextPlan
+    report: Report
+    parts: dict[str, pa.Table] = field(default_factory=dict)
+
+    def build(self) -> tuple[Mapping[str, pa.Table], Usage]:
+        tables: dict[str, pa.Table] = {}
+        for name, source in self.plan.tables.items():
+            tables[name] = source.read(tables)
+            self.parts[f"tables/{name}"] = tables[name]
+            self.report(f"table {name}: {tables[name].num_rows:,} rows")
+        spec = self.plan.suite.spec.context.documents
+        if spec is not None:
+            assert self.plan.documents is not None
+            documents = _documents_table(self.plan.documents.read(tables), spec)
+            tables["documents"] = self.parts["documents"] = documents
+            self.report(f"documents: {documents.num_rows:,}")
+            self.parts["similar_documents"] = self._similar_documents(documents, spec)
+        return self.parts, self._patterns(tables)
+
+    def _similar_documents(self, documents: pa.Table, spec: Documents) -> pa.Table:
+        ids = documents.column("document_id").to_pylist()
+        index = index_of(documents.column("text").to_pylist(), spec.retrieval, folder=self.plan.suite.folder)
+        queries = list(self.plan.queries.items())
+        found = index.search([query for _, query in queries], spec.retrieval.k)
+        rows = [
+            {"case_id": case_id, "query": query, "rank": rank, "document_id": ids[hit.position], "score": hit.score}
+            for (case_id, query), hits in zip(queries, found, strict=True)
+            for rank, hit in enumerate(hits)
+        ]
+        self.report(f"similar documents: {len(rows):,} for {len(queries):,} cases ({spec.retrieval.method})")
+        return pa.Table.from_pylist(rows, schema=SIMILAR_SCHEMA)
+
+    def _patterns(self, tables: Mapping[str, pa.Table]) -> Usage:
+        usage, rows = Usage(), []
+        for spec in self.plan.suite.spec.context.patterns:
+            read = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql").slice(0, spec.max_rows).to_pylist()
+            model = chat_model(spec.model, folder=self.plan.suite.folder)
+            found, used = find_patterns(
+                read, name=spec.name, instruction=spec.instruction, model=model, rows_per_call=spec.rows_per_call
+            )
+            rows += found
+            usage += used
+            self.report(f"patterns {spec.name}: {len(found)} in {len(read):,} rows")
+        if self.plan.suite.spec.context.patterns:
+            self.parts["patterns"] = pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA)
+        return usage
+
+
+def _documents_table(table: pa.Table, spec: Documents) -> pa.Table:
+    columns = (spec.text,) if isinstance(spec.text, str) else spec.text
+    missing = [name for name in (spec.id, *columns) if name not in table.column_names]
+    if missing:
+        found = ", ".join(table.column_names)
+        fix = f"correct `id` and `text`, or the source; columns found: {found}"
+        raise InputError(Problem(message=f"documents have no column {', '.join(missing)}", fix=fix, field="context.documents"))
+    rows: list[dict[str, Any]] = []
+    for row in table.to_pylist():
+        text = "\n\n".join(str(row[name]) for name in columns if row[name] is not None)
+        metadata = {name: value for name, value in row.items() if name not in (spec.id, *columns)}
+        rows.append(
+            {"document_id": str(row[spec.id]), "text": text, "metadata": json.dumps(metadata, default=str, ensure_ascii=False), "case_id": None}
+        )
+    ids = [row["document_id"] for row in rows]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise InputError(Problem(message=f"document id {twice!r} is given twice", fix="make ids distinct", field="context.documents.id"))
+    return pa.Table.from_pylist(rows, schema=DOCUMENTS_SCHEMA)

@@ -1,0 +1,63 @@
+"""The warm copy of a snapshot on this host: downloaded once, verified once, kept as Arrow files that processes map.
+
+Every worker process on a host maps the same files, so the pages are shared, and opening a warm copy takes milliseconds
+whatever its size. Belongs here: that copy. Does not belong here: what is read from it (`context/shared_context.py`).
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import filelock
+import platformdirs
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eval_pipeline.context.manifest import Manifest, read_part, require_manifest
+from eval_pipeline.store.store import Store
+
+CACHE_VARIABLE = "EVAL_PIPELINE_CACHE"
+
+
+def cache_folder() -> Path:
+    """Where warm copies are kept: `EVAL_PIPELINE_CACHE`, or the user's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("eval_pipeline", appauthor=False))
+
+
+def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path]:
+    """The manifest of a snapshot and the folder of its warm copy, made now if there is none.
+
+    The copy is named after the manifest's hash: a snapshot that was deleted and built anew is another copy.
+
+    Raises:
+        MissingUpstreamError: there is no such snapshot.
+        CorruptDataError: a file of it is not what was written.
+    """
+    manifest, data = require_manifest(store, suite, context_id)
+    folder = cache_folder() / "contexts" / f"{context_id}-{hashlib.sha256(data).hexdigest()[:12]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                _make(store, manifest, folder)
+    return manifest, folder
+
+
+def arrow_file(folder: Path, part: str) -> Path:
+    """The Arrow file of a part in a warm copy."""
+    return folder / f"{part.replace('/', '.')}.arrow"
+
+
+def _make(store: Store, manifest: Manifest, folder: Path) -> None:
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    try:
+        for part in manifest.parts:
+            table = pq.read_table(pa.BufferReader(read_part(store, manifest, part)))
+            with pa.OSFile(str(arrow_file(unfinished, part)), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise

@@ -1,0 +1,126 @@
+"""The manifest of a snapshot: what it is made of, and the checksum of every file.
+
+Belongs here: the stored record and reading it back. Does not belong here: building a snapshot, or its local copy.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
+from eval_pipeline.store.layout import context_prefix
+from eval_pipeline.store.store import Store
+
+SCHEMA_VERSION = 1
+"""Raised when snapshots written before can no longer be read as they are; part of every context's id."""
+
+
+class SnapshotFile(BaseModel):
+    """One Parquet file of the snapshot."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    """Name within the snapshot's folder."""
+    sha256: str
+    bytes: int
+    rows: int
+    columns: tuple[str, ...]
+
+
+class Manifest(BaseModel):
+    """The record that publishes a snapshot."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    context_id: str
+    suite: str
+    created_at: str
+    plan: Mapping[str, Any]
+    """What the id is the hash of."""
+    parts: Mapping[str, SnapshotFile]
+    """By part: `tables/<name>`, `documents`, `similar_documents`, `patterns`."""
+    build_s: float
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables."""
+        return tuple(part.removeprefix("tables/") for part in self.parts if part.startswith("tables/"))
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all files."""
+        return sum(part.bytes for part in self.parts.values())
+
+    def key(self, part: str) -> str:
+        """The store's key of a part."""
+        return context_prefix(self.suite, self.context_id) + self.parts[part].file
+
+
+def manifest_key(suite: str, context_id: str) -> str:
+    """The store's key of a manifest."""
+    return context_prefix(suite, context_id) + "manifest.json"
+
+
+def find_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, bytes] | None:
+    """The manifest of a snapshot and its bytes, or None if there is no such snapshot.
+
+    Raises:
+        CorruptDataError: it is there and cannot be read.
+    """
+    key = manifest_key(suite, context_id)
+    data = store.get(key)
+    if data is None:
+        return None
+    try:
+        return Manifest.model_validate_json(data), data
+    except ValidationError as error:
+        raise CorruptDataError(f"{store.uri(key)} cannot be read as a manifest", fix=_rebuild(store, suite, context_id)) from error
+
+
+def require_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, bytes]:
+    """As `find_manifest`.
+
+    Raises:
+        MissingUpstreamError: there is no such snapshot.
+    """
+    found = find_manifest(store, suite, context_id)
+    if found is None:
+        uri = store.uri(context_prefix(suite, context_id))
+        raise MissingUpstreamError(f"there is no shared context at {uri}", fix="materialize shared_context")
+    return found
+
+
+def read_part(store: Store, manifest: Manifest, part: str) -> bytes:
+    """The bytes of a part, verified.
+
+    Raises:
+        CorruptDataError: the file is missing, or is not what was written.
+    """
+    key, recorded = manifest.key(part), manifest.parts[part]
+    data = store.get(key)
+    fix = _rebuild(store, manifest.suite, manifest.context_id)
+    if data is None:
+        raise CorruptDataError(f"{store.uri(key)} is missing from the snapshot", fix=fix)
+    if hashlib.sha256(data).hexdigest() != recorded.sha256:
+        raise CorruptDataError(f"{store.uri(key)} is not what was written: its checksum differs from the manifest's", fix=fix)
+    return data
+
+
+def verify(store: Store, manifest: Manifest) -> None:
+    """Read every part once and compare checksums.
+
+    Raises:
+        CorruptDataError: a file is missing, or is not what was written.
+    """
+    for part in manifest.parts:
+        read_part(store, manifest, part)
+
+
+def _rebuild(store: Store, suite: str, context_id: str) -> str:
+    return f"delete {store.uri(context_prefix(suite, context_id))} and run again; it is built anew, results are kept"

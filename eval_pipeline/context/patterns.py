@@ -1,0 +1,94 @@
+"""Patterns: what a chat model finds by reading rows of the context once, so that no case has to.
+
+Belongs here: the prompt, the structured answer, merging over calls. Does not belong here: which rows are read.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from pydantic import BaseModel, Field
+
+from eval_pipeline.errors import PermanentError
+
+PATTERNS_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("title", pa.string()),
+        ("description", pa.string()),
+        ("evidence", pa.list_(pa.string())),
+        ("case_id", pa.string()),
+    ]
+)
+
+_SYSTEM = (
+    "You read records and report the patterns that recur in them. A pattern has a short title, one or two sentences of "
+    "description, and as evidence the values of the first field of the records that show it. Report only what at least two "
+    "records show."
+)
+
+
+class FoundPattern(BaseModel):
+    """One pattern."""
+
+    title: str = Field(description="A few words")
+    description: str = Field(description="One or two sentences")
+    evidence: list[str] = Field(description="Values of the first field of the records that show the pattern")
+
+
+class FoundPatterns(BaseModel):
+    """The patterns in the records."""
+
+    patterns: list[FoundPattern]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens that were paid for."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(input_tokens=self.input_tokens + other.input_tokens, output_tokens=self.output_tokens + other.output_tokens)
+
+
+def find_patterns(
+    rows: Sequence[dict[str, Any]], *, name: str, instruction: str, model: BaseChatModel, rows_per_call: int
+) -> tuple[list[dict[str, Any]], Usage]:
+    """Let `model` read `rows`, some at a time; patterns with the same title are one.
+
+    Returns:
+        Rows of `PATTERNS_SCHEMA`, and the tokens used.
+
+    Raises:
+        PermanentError: the model did not answer with patterns.
+    """
+    merged: dict[str, FoundPattern] = {}
+    usage = UsageMetadataCallbackHandler()
+    reader = model.with_structured_output(FoundPatterns)
+    for start in range(0, len(rows), rows_per_call):
+        records = "\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call])
+        prompt = [("system", _SYSTEM), ("human", f"{instruction}\n\nRecords, one a line:\n{records}")]
+        answer = reader.invoke(prompt, config={"callbacks": [usage], "run_name": f"find_patterns:{name}"})
+        if not isinstance(answer, FoundPatterns):
+            raise PermanentError(f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure")
+        for pattern in answer.patterns:
+            known = merged.get(pattern.title.casefold())
+            if known is None:
+                merged[pattern.title.casefold()] = pattern
+            else:
+                known.evidence.extend(item for item in pattern.evidence if item not in known.evidence)
+    found = [{"name": name, **pattern.model_dump(), "case_id": None} for pattern in merged.values()]
+    return found, _total(usage)
+
+
+def _total(usage: UsageMetadataCallbackHandler) -> Usage:
+    used = usage.usage_metadata.values()
+    return Usage(
+        input_tokens=sum(item["input_tokens"] for item in used), output_tokens=sum(item["output_tokens"] for item in used)
+    )

@@ -1,0 +1,94 @@
+"""The plan of a shared context: its sources, and the id that is known before any expensive work.
+
+    context_id = hash(canonical specification + data version of every source + schema version)
+
+Belongs here: what counts into the id. Does not belong here: reading rows, retrieval or models (`context/build.py`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jmespath
+
+from eval_pipeline.context.manifest import SCHEMA_VERSION
+from eval_pipeline.context.sources import Source, digest, source_of
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.models import model_version
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.context_spec import Documents
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextPlan:
+    """What would be built, and its id."""
+
+    suite: Suite
+    tables: Mapping[str, Source]
+    documents: Source | None
+    queries: Mapping[str, str]
+    """By case id, what its similar documents are searched with; empty without documents."""
+    content: Mapping[str, Any]
+    """What the id is the hash of."""
+
+    @property
+    def context_id(self) -> str:
+        """16 hex digits."""
+        return digest(self.content)
+
+
+def plan_context(suite: Suite, cases: Iterable[Case]) -> ContextPlan:
+    """The plan for `suite` and the cases that will search its documents.
+
+    Raises:
+        InputError: a source is not there, or a query expression gives no text.
+        TransientError: a database that is asked for its version could not be reached.
+    """
+    spec = suite.spec.context
+    tables: dict[str, Source] = {}
+    for name, table in spec.tables.items():
+        tables[name] = source_of(table, suite=suite, place=f"{SUITE_FILE} · context.tables.{name}", earlier=tables)
+    documents = None
+    queries: dict[str, str] = {}
+    if spec.documents is not None:
+        place = f"{SUITE_FILE} · context.documents.source"
+        documents = source_of(spec.documents.source, suite=suite, place=place, earlier=tables)
+        queries = {case.id: case_query(case, spec.documents.retrieval.query) for case in cases}
+    content: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "tables": {name: source.version for name, source in tables.items()},
+    }
+    if documents is not None and spec.documents is not None:
+        content["documents"] = _documents_content(spec.documents, documents, queries, suite)
+    if spec.patterns:
+        content["patterns"] = [
+            {**patterns.model_dump(mode="json"), "model": model_version(patterns.model, folder=suite.folder)}
+            for patterns in spec.patterns
+        ]
+    return ContextPlan(suite=suite, tables=tables, documents=documents, queries=queries, content=content)
+
+
+def case_query(case: Case, expression: str | None) -> str:
+    """What the documents similar to `case` are searched with.
+
+    Raises:
+        InputError: the expression gives no text for this case.
+    """
+    if expression is None:
+        said = [turn.user for turn in case.turns]
+        if not said and case.recordings:
+            said = [str(message.get("content") or "") for message in case.recordings[0].messages if message.get("role") == "user"]
+        return "\n".join(said)
+    found = jmespath.search(expression, case.model_dump(mode="json"))
+    if not isinstance(found, str):
+        fix = f"correct the JMESPath {expression!r}, or give the case what it names"
+        raise InputError(Problem(message="the retrieval query is not text", fix=fix, case=case.id, field="context.documents.retrieval.query"))
+    return found
+
+
+def _documents_content(spec: Documents, source: Source, queries: Mapping[str, str], suite: Suite) -> dict[str, Any]:
+    retrieval = spec.retrieval.model_dump(mode="json", exclude={"query"})
+    if spec.retrieval.model is not None:
+        retrieval["model"] = model_version(spec.retrieval.model, folder=suite.folder)
+    return {"source": source.version, "id": spec.id, "text": spec.text, "retrieval": retrieval, "queries": digest(sorted(queries.items()))}

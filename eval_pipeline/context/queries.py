@@ -1,0 +1,77 @@
+"""SQL: DuckDB over the tables of the context, SQLAlchemy for databases.
+
+Belongs here: running a query into an Arrow table. Does not belong here: which query is run when (`context/sources.py`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy
+
+from eval_pipeline.context.table_files import table_of_rows
+from eval_pipeline.errors import InputError, PermanentError, Problem, TransientError
+
+
+def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.Table:
+    """The result of `sql` over `tables`; nothing but them can be reached.
+
+    Raises:
+        InputError: the query is wrong; names `place`, the field of suite.yaml.
+    """
+    with duckdb.connect(config={"enable_external_access": False, "autoinstall_known_extensions": False}) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                Problem(message=f"the query fails: {reason}", fix=f"correct it; tables are {', '.join(tables)}", field=place)
+            ) from error
+
+
+def query_database(url: str, sql: str, *, place: str) -> pa.Table:
+    """The result of `sql` at the database `url` (SQLAlchemy's form). Neither is shown in full in an error.
+
+    Raises:
+        InputError: the URL or the query is wrong.
+        PermanentError: the database's driver is not installed.
+        TransientError: the database could not be reached.
+    """
+    try:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+        fix = "write `dialect+driver://user:password@host/name`"
+        raise InputError(Problem(message="the database URL cannot be read", fix=fix, field=place)) from error
+    except ImportError as error:
+        raise PermanentError(f"{place}: {error}", fix="install the database's driver, or name another in the URL") from error
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        with engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(sqlalchemy.text(sql)).mappings()]
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
+        # SQLite reports a missing table as an OperationalError; no connection, no table.
+        if error.orig is not None and "no such" in str(error.orig):
+            raise _wrong_query(error, place) from error
+        raise TransientError(f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and may be reached") from error
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise _wrong_query(error, place) from error
+    finally:
+        engine.dispose()
+    return table_of_rows([{name: _plain(value) for name, value in row.items()} for row in rows])
+
+
+def shown_url(url: str) -> str:
+    """`url` without its password, for hashes and metadata."""
+    return sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
+
+
+def _wrong_query(error: sqlalchemy.exc.SQLAlchemyError, place: str) -> InputError:
+    reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+    return InputError(Problem(message=f"the query fails: {reason}", fix="correct it", field=place))
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value

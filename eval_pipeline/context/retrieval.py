@@ -1,0 +1,99 @@
+"""Finding the documents similar to a query: BM25 offline, or an embeddings model by name.
+
+Belongs here: indexes over texts. Does not belong here: which queries a case makes (`context/build.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import bm25s
+import numpy as np
+import Stemmer
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.models import embeddings_model
+from eval_pipeline.suite.context_spec import Retrieval
+
+_QUERIES_PER_BATCH = 512
+"""Bounds memory: scores are a dense matrix of queries by documents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A document found: its position among the texts, and its score (higher is more similar)."""
+
+    position: int
+    score: float
+
+
+class Index(Protocol):
+    """Texts that can be searched."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """For each query its best `k` texts at most, best first."""
+
+
+def index_of(texts: Sequence[str], retrieval: Retrieval, *, folder: Path) -> Index:
+    """The index that `retrieval` describes over `texts`."""
+    if retrieval.method == "bm25":
+        return Bm25Index(texts, language=retrieval.language)
+    assert retrieval.model is not None
+    return EmbeddingsIndex(texts, model=retrieval.model, folder=folder)
+
+
+class Bm25Index:
+    """Okapi BM25 over stemmed words (bm25s' defaults: Lucene's variant, k1=1.5, b=0.75). A text that shares no word is no hit."""
+
+    def __init__(self, texts: Sequence[str], *, language: str = "english") -> None:
+        try:
+            self._stemmer = Stemmer.Stemmer(language)
+        except KeyError as error:
+            known = ", ".join(Stemmer.algorithms())
+            raise InputError(Problem(message=f"no stemmer for {language!r}", fix=f"use one of {known}", field="retrieval.language")) from error
+        self._stopwords = "english" if language == "english" else []
+        self._index = bm25s.BM25()
+        self._size = len(texts)
+        tokens = self._tokens(texts)
+        # bm25s cannot index a corpus without a single word.
+        self._empty = not any(tokens)
+        if not self._empty:
+            self._index.index(tokens, show_progress=False)
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """For each query its best `k` texts, best first; fewer where fewer share a word with it."""
+        if self._empty:
+            return [[] for _ in queries]
+        found, scores = self._index.retrieve(self._tokens(queries), k=min(k, self._size), show_progress=False)
+        return [
+            [Hit(position=int(position), score=float(score)) for position, score in zip(*pair, strict=True) if score > 0]
+            for pair in zip(found, scores, strict=True)
+        ]
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[str]]:
+        return bm25s.tokenize(list(texts), stopwords=self._stopwords, stemmer=self._stemmer, return_ids=False, show_progress=False)  # type: ignore[no-any-return]
+
+
+class EmbeddingsIndex:
+    """Cosine similarity of embeddings, exact."""
+
+    def __init__(self, texts: Sequence[str], *, model: str, folder: Path) -> None:
+        self._model = embeddings_model(model, folder=folder)
+        self._vectors = _normalized(self._model.embed_documents(list(texts)))
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """For each query its best `k` texts, best first."""
+        hits: list[list[Hit]] = []
+        for start in range(0, len(queries), _QUERIES_PER_BATCH):
+            batch = list(queries[start : start + _QUERIES_PER_BATCH])
+            scores = _normalized(self._model.embed_documents(batch)) @ self._vectors.T
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            hits += [[Hit(position=int(p), score=float(row[p])) for p in best] for row, best in zip(scores, order, strict=True)]
+        return hits
+
+
+def _normalized(vectors: Sequence[Sequence[float]]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    matrix = np.asarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix / np.where(norms == 0, 1, norms)

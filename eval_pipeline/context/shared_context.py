@@ -1,0 +1,204 @@
+"""What agents and judges read: the tables, documents and patterns of a snapshot, mapped into memory.
+
+Belongs here: reading, and which context the attempt in progress has. Does not belong here: building or caching a
+snapshot, or LangChain's retriever face (`context/retriever.py`).
+"""
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from eval_pipeline.context.cache import arrow_file, warm_copy
+from eval_pipeline.context.manifest import Manifest
+from eval_pipeline.context.retrieval import Bm25Index
+from eval_pipeline.context.table_files import JSON_ENCODED, KEY_COLUMN
+from eval_pipeline.errors import PermanentError
+from eval_pipeline.store.store import Store
+
+
+class MissingContextError(PermanentError):
+    """`get_shared_context()` was called outside an attempt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilarDocument:
+    """A document found for a query."""
+
+    id: str
+    text: str
+    score: float
+    """Higher is more similar; the scale is the method's."""
+    rank: int
+    """0 is the best."""
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern:
+    """Something a chat model found by reading rows once, for all cases."""
+
+    name: str
+    """Which of the suite's `patterns` it belongs to."""
+    title: str
+    description: str
+    evidence: tuple[str, ...]
+
+
+class SharedContext:
+    """A snapshot, read-only. Tables are mapped, not loaded: opening one costs the same whatever its size."""
+
+    def __init__(self, manifest: Manifest, folder: Path) -> None:
+        self.manifest = manifest
+        self._folder = folder
+        self._opened: dict[str, pa.Table] = {}
+        self._positions: dict[tuple[str, str], dict[Any, int]] = {}
+
+    @classmethod
+    def open(cls, store: Store, suite: str, context_id: str) -> "SharedContext":
+        """The snapshot `context_id` of `suite`, from this host's warm copy.
+
+        Raises:
+            MissingUpstreamError: there is no such snapshot.
+            CorruptDataError: a file of it is not what was written.
+        """
+        return cls(*warm_copy(store, suite, context_id))
+
+    @property
+    def id(self) -> str:
+        """The context's id."""
+        return self.manifest.context_id
+
+    def table(self, name: str) -> pa.Table:
+        """A table, zero-copy.
+
+        Raises:
+            KeyError: there is no table of that name.
+        """
+        return self._part(f"tables/{name}")
+
+    def key_column(self, name: str) -> str:
+        """The column by which `lookup` finds rows of a table: its declared key, or its first column."""
+        schema = self.table(name).schema
+        declared = (schema.metadata or {}).get(KEY_COLUMN)
+        return declared.decode() if declared else str(schema.names[0])
+
+    def lookup(self, name: str, key: Any, *, column: str | None = None) -> dict[str, Any] | None:
+        """The first row of a table whose `column` (by default its key) is `key`, or None."""
+        column = column or self.key_column(name)
+        positions = self._positions.get((name, column))
+        if positions is None:
+            values = self.table(name).column(column).to_pylist()
+            # Reversed, so that of several rows with the key the first one stays.
+            positions = {value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)}
+            self._positions[name, column] = positions
+        position = positions.get(key)
+        return None if position is None else _rows(self.table(name).slice(position, 1))[0]
+
+    def rows(self, name: str, **equals: Any) -> list[dict[str, Any]]:
+        """The rows of a table in which every named column has the given value."""
+        table = self.table(name)
+        for column, value in equals.items():
+            table = table.filter(pc.equal(table.column(column), value))
+        return _rows(table)
+
+    def similar_documents(self, case_id: str | None = None) -> list[SimilarDocument]:
+        """The documents found for a case (by default the one in progress) when the snapshot was built, best first."""
+        case_id = case_id or current_case_id()
+        if "similar_documents" not in self.manifest.parts:
+            return []
+        similar = self._part("similar_documents")
+        found = similar.filter(pc.equal(similar.column("case_id"), case_id)).to_pylist()
+        return [self._document(row["document_id"], score=row["score"], rank=row["rank"]) for row in found]
+
+    def search_documents(self, query: str, k: int = 4) -> list[SimilarDocument]:
+        """The documents most similar to any text (BM25 over the snapshot's documents), best first."""
+        if "documents" not in self.manifest.parts:
+            return []
+        hits = self._search_index.search([query], k)[0]
+        ids = self._part("documents").column("document_id")
+        return [self._document(ids[hit.position].as_py(), score=hit.score, rank=rank) for rank, hit in enumerate(hits)]
+
+    @functools.cached_property
+    def patterns(self) -> list[Pattern]:
+        """Every pattern found."""
+        if "patterns" not in self.manifest.parts:
+            return []
+        rows = self._part("patterns").select(["name", "title", "description", "evidence"]).to_pylist()
+        return [Pattern(**{**row, "evidence": tuple(row["evidence"])}) for row in rows]
+
+    @functools.cached_property
+    def _search_index(self) -> Bm25Index:
+        return Bm25Index(self._part("documents").column("text").to_pylist())
+
+    @functools.cached_property
+    def _document_positions(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self._part("documents").column("document_id").to_pylist())}
+
+    def _document(self, document_id: str, *, score: float, rank: int) -> SimilarDocument:
+        row = self._part("documents").slice(self._document_positions[document_id], 1).to_pylist()[0]
+        metadata = json.loads(row["metadata"])
+        return SimilarDocument(id=document_id, text=row["text"], score=score, rank=rank, metadata=metadata)
+
+    def _part(self, part: str) -> pa.Table:
+        if part not in self._opened:
+            if part not in self.manifest.parts:
+                name = part.removeprefix("tables/")
+                raise KeyError(f"the shared context has no table {name!r}; it has {', '.join(self.manifest.tables) or 'none'}")
+            self._opened[part] = pa.ipc.open_file(pa.memory_map(str(arrow_file(self._folder, part)))).read_all()
+        return self._opened[part]
+
+
+_current: ContextVar[tuple[SharedContext, str] | None] = ContextVar("eval_pipeline_shared_context", default=None)
+
+
+def get_shared_context() -> SharedContext:
+    """The shared context of the attempt in progress, for tools and retrievers.
+
+    Raises:
+        MissingContextError: no attempt is in progress here.
+    """
+    found = _current.get()
+    if found is None:
+        fix = "call it from within a target, or wrap the call in `use_shared_context(context, case_id=…)`"
+        raise MissingContextError("there is no shared context here", fix=fix)
+    return found[0]
+
+
+def current_case_id() -> str:
+    """The id of the case in progress.
+
+    Raises:
+        MissingContextError: no attempt is in progress here.
+    """
+    get_shared_context()
+    found = _current.get()
+    assert found is not None
+    return found[1]
+
+
+@contextlib.contextmanager
+def use_shared_context(context: SharedContext, *, case_id: str) -> Iterator[None]:
+    """Make `context` what `get_shared_context` returns, in this task and those it starts."""
+    token = _current.set((context, case_id))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    encoded = [field.name for field in table.schema if field.metadata == JSON_ENCODED]
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        for name in encoded:
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+    return rows

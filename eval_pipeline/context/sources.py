@@ -1,0 +1,137 @@
+"""Sources: for each, a version that says whether its data changed, and its rows.
+
+Belongs here: one `Source` per kind in `suite/context_spec.py`. Does not belong here: how files and queries are read.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from eval_pipeline.context.queries import query_database, query_tables, shown_url
+from eval_pipeline.context.table_files import read_table_file, table_of_rows
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.store.store import parquet_bytes
+from eval_pipeline.suite.context_spec import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
+from eval_pipeline.suite.import_path import resolve, source_digest
+from eval_pipeline.suite.suite import Suite
+
+
+class Source(Protocol):
+    """Rows for the context, and a version that changes when they do."""
+
+    @property
+    def version(self) -> str:
+        """Whatever of the source decides its rows, as a hash; cheap where the kind of source allows it."""
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """The rows; `tables` are those made before this one."""
+
+
+def source_of(spec: TableSource, *, suite: Suite, place: str, earlier: Mapping[str, "Source"]) -> Source:
+    """The source that `spec` describes.
+
+    Args:
+        spec: as written.
+        suite: for paths.
+        place: the field of suite.yaml, for errors.
+        earlier: sources of the tables named before this one, which a `sql` source may read.
+    """
+    if isinstance(spec, FileSource):
+        return _File(spec, suite)
+    if isinstance(spec, SqlSource):
+        return _Sql(spec, place, [source.version for source in earlier.values()])
+    if isinstance(spec, DatabaseSource):
+        return _Database(spec, place)
+    return _Python(spec, suite, place)
+
+
+@dataclass
+class _File:
+    spec: FileSource
+    suite: Suite
+
+    @functools.cached_property
+    def version(self) -> str:
+        file = self.suite.path(self.spec.file)
+        if not file.is_file():
+            raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file))
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        # The place of the file does not count: the same data elsewhere is the same context.
+        return digest("file", sha256, file.suffix, self.spec.key, self.spec.columns)
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        del tables
+        return read_table_file(self.suite.path(self.spec.file), key=self.spec.key, columns=self.spec.columns)
+
+
+@dataclass
+class _Sql:
+    spec: SqlSource
+    place: str
+    inputs: list[str]
+
+    @property
+    def version(self) -> str:
+        return digest("sql", self.spec.sql, self.inputs)
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        return query_tables(self.spec.sql, tables, place=self.place)
+
+
+@dataclass
+class _Database:
+    spec: DatabaseSource
+    place: str
+
+    @functools.cached_property
+    def version(self) -> str:
+        if self.spec.version is None:
+            state = hashlib.sha256(parquet_bytes(self._rows)).hexdigest()
+        else:
+            state = json.dumps(query_database(self.spec.database, self.spec.version, place=self.place).to_pylist(), default=str)
+        return digest("database", shown_url(self.spec.database), self.spec.sql, state)
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        del tables
+        return self._rows
+
+    @functools.cached_property
+    def _rows(self) -> pa.Table:
+        return query_database(self.spec.database, self.spec.sql, place=self.place)
+
+
+@dataclass
+class _Python:
+    spec: PythonSource
+    suite: Suite
+    place: str
+
+    @property
+    def version(self) -> str:
+        source = source_digest(self.spec.python, folder=self.suite.folder)
+        return digest("python", self.spec.python, source, dict(self.spec.args), self.spec.version)
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        del tables
+        found = resolve(self.spec.python, folder=self.suite.folder)(**self.spec.args)
+        if isinstance(found, pa.Table):
+            return found
+        if isinstance(found, pd.DataFrame):
+            return pa.Table.from_pandas(found, preserve_index=False)
+        if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
+            return table_of_rows(found)
+        fix = "return a pyarrow table, a pandas frame or a list of mappings"
+        raise InputError(Problem(message=f"{self.spec.python!r} returned a {type(found).__name__}", fix=fix, field=self.place))
+
+
+def digest(*parts: Any) -> str:
+    """16 hex digits over `parts` as canonical JSON."""
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,107 @@
+"""Files as Arrow tables: CSV, JSON, JSONL and Parquet.
+
+Nested JSON values become JSON text in a column marked as such, not Arrow structs: a struct takes the union of all keys
+ever seen, which for objects keyed by ids is a column per id. Belongs here: reading files into tables and marking such
+columns. Does not belong here: any other source.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
+
+JSON_ENCODED = {b"eval_pipeline.encoding": b"json"}
+KEY_COLUMN = b"eval_pipeline.key"
+"""Schema metadata: the column by which `lookup` finds rows."""
+
+
+def read_table_file(file: Path, *, key: str | None = None, columns: Sequence[str] = ()) -> pa.Table:
+    """The rows of `file`.
+
+    Args:
+        file: `.csv`, `.json`, `.jsonl` or `.parquet`.
+        key: the column by which rows are looked up; for a JSON object of objects, the column its keys go to.
+        columns: columns that must be there.
+
+    Raises:
+        InputError: missing, of an unknown kind, not readable, or without one of `columns`.
+    """
+    try:
+        table = _read(file, key)
+    except InputError:
+        raise
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(Problem(message=f"not readable as {file.suffix[1:]}: {reason}", fix="correct or replace the file", file=file)) from error
+    missing = [name for name in (*columns, *([key] if key else [])) if name not in table.column_names]
+    if missing:
+        found = ", ".join(table.column_names)
+        raise InputError(
+            Problem(message=f"column {', '.join(missing)} is missing", fix=f"add it, or correct suite.yaml; columns found: {found}", file=file)
+        )
+    return with_key(table, key) if key else table
+
+
+def table_of_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Mappings as a table; values that are lists or mappings become marked JSON text."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    arrays, fields = [], []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        nested = any(isinstance(value, dict | list) for value in values)
+        if nested:
+            values = [None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True) for value in values]
+        array = _array(values)
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata=JSON_ENCODED if nested else None))
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def with_key(table: pa.Table, key: str) -> pa.Table:
+    """`table`, marked as looked up by `key`."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY_COLUMN: key.encode()})
+
+
+def _read(file: Path, key: str | None) -> pa.Table:
+    if not file.is_file():
+        raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file))
+    if file.suffix == ".parquet":
+        return pq.read_table(file)
+    if file.suffix == ".csv":
+        return pyarrow.csv.read_csv(file)
+    if file.suffix == ".jsonl":
+        return table_of_rows([_object(value, file, line) for line, value in read_jsonl(file)])
+    if file.suffix == ".json":
+        return _json_table(file, key)
+    raise InputError(Problem(message=f"tables cannot be read from {file.suffix!r} files", fix="use .csv, .json, .jsonl or .parquet", file=file))
+
+
+def _json_table(file: Path, key: str | None) -> pa.Table:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    if isinstance(data, list):
+        return table_of_rows([_object(value, file, None) for value in data])
+    if isinstance(data, dict) and data and all(isinstance(value, dict) for value in data.values()):
+        column = key or "key"
+        return with_key(table_of_rows([{column: name, **value} for name, value in data.items()]), column)
+    raise InputError(Problem(message="neither a list of objects nor an object of objects", fix="write one of the two", file=file))
+
+
+def _object(value: Any, file: Path, line: int | None) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(Problem(message="a row is not an object", fix="write `{…}`", file=file, line=line))
+    return value
+
+
+def _array(values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        # A column of several types, such as numbers with "n/a" among them, is kept as text.
+        return pa.array([None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])

@@ -1,0 +1,47 @@
+"""What is stored under which name.
+
+Belongs here: keys, and nothing but keys. Everything is content-addressed or append-only; `latest` is never a key.
+
+    datasets/<suite>/<dataset_version>/cases.parquet
+    contexts/<suite>/<context_id>/manifest.json            written last, if absent: it publishes the snapshot
+    contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
+    experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
+    experiments/<suite>/<experiment>/results/<run>-<n>.parquet
+    experiments/<suite>/<experiment>/summary.json
+    experiments/<suite>/<experiment>/report.html
+"""
+
+
+def cases_key(suite: str, dataset_version: str) -> str:
+    """The dataset of a suite."""
+    return f"datasets/{suite}/{dataset_version}/cases.parquet"
+
+
+def context_prefix(suite: str, context_id: str) -> str:
+    """The folder of a shared context."""
+    return f"contexts/{suite}/{context_id}/"
+
+
+def experiment_prefix(suite: str, experiment: str) -> str:
+    """The folder of an experiment."""
+    return f"experiments/{suite}/{experiment}/"
+
+
+def experiment_key(suite: str, experiment: str) -> str:
+    """The record that pins an experiment."""
+    return experiment_prefix(suite, experiment) + "experiment.json"
+
+
+def results_prefix(suite: str, experiment: str) -> str:
+    """The folder of an experiment's result segments."""
+    return experiment_prefix(suite, experiment) + "results/"
+
+
+def summary_key(suite: str, experiment: str) -> str:
+    """The summary of an experiment."""
+    return experiment_prefix(suite, experiment) + "summary.json"
+
+
+def report_key(suite: str, experiment: str) -> str:
+    """The report of an experiment."""
+    return experiment_prefix(suite, experiment) + "report.html"

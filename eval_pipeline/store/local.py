@@ -1,0 +1,90 @@
+"""A store in a folder of this machine.
+
+Belongs here: atomic, durable file writes. Does not belong here: any other kind of store.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing_extensions import override
+
+from eval_pipeline.errors import TransientError
+from eval_pipeline.store.store import Store
+
+
+class LocalStore(Store):
+    """Objects are files. A write goes to a temporary name, is synced, and then takes its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.expanduser().resolve()
+
+    @property
+    @override
+    def root(self) -> str:
+        return str(self._folder)
+
+    @override
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        with self._written(key, data) as (temporary, final):
+            temporary.replace(final)
+
+    @override
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        with self._written(key, data) as (temporary, final):
+            try:
+                # A hard link fails if the name is taken, which a rename does not.
+                os.link(temporary, final)
+            except FileExistsError:
+                return False
+            return True
+
+    @override
+    def get(self, key: str) -> bytes | None:
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreachable(key, error) from error
+
+    @override
+    def list(self, prefix: str) -> Iterator[str]:
+        start = self._path(prefix)
+        for file in sorted(found for found in start.rglob("*") if found.is_file() and not found.name.startswith(".")):
+            yield file.relative_to(self._folder).as_posix()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key
+
+    @contextlib.contextmanager
+    def _written(self, key: str, data: bytes | memoryview) -> Iterator[tuple[Path, Path]]:
+        final = self._path(key)
+        temporary: Path | None = None
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=final.parent, prefix=".", suffix=".part", delete=False) as file:
+                temporary = Path(file.name)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary, final
+            _sync_folder(final.parent)
+        except OSError as error:
+            raise self._unreachable(key, error) from error
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+
+    def _unreachable(self, key: str, error: OSError) -> TransientError:
+        return TransientError(f"{self.uri(key)}: {error.strerror or error}", fix="check that the folder is there, writable and not full")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name survive a power cut, not only the bytes under it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

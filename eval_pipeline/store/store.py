@@ -1,0 +1,100 @@
+"""The store: named immutable objects under a root.
+
+Belongs here: the interface every kind of store has, and opening one by URI. Does not belong here: what is stored under
+which name (`store/layout.py`).
+"""
+
+import urllib.parse
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eval_pipeline.errors import CorruptDataError, InputError, Problem
+
+
+class Store(ABC):
+    """Objects named by `/`-separated keys. A write is seen whole or not at all, and is durable when the call returns."""
+
+    @property
+    @abstractmethod
+    def root(self) -> str:
+        """The store's URI, as shown to users."""
+
+    @abstractmethod
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """Write an object, replacing one of that name.
+
+        Raises:
+            TransientError: the store could not be reached or had no room.
+        """
+
+    @abstractmethod
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one of that name; of several writers exactly one gets True.
+
+        Raises:
+            TransientError: the store could not be reached or had no room.
+        """
+
+    @abstractmethod
+    def get(self, key: str) -> bytes | None:
+        """The object's bytes, or None if there is no object of that name.
+
+        Raises:
+            TransientError: the store could not be reached.
+        """
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys under `prefix`, in order; `prefix` ends at a `/`."""
+
+    def uri(self, key: str) -> str:
+        """What to show a user for an object."""
+        return f"{self.root.rstrip('/')}/{key}"
+
+    def put_table(self, key: str, table: pa.Table) -> None:
+        """Write a table as Parquet (zstd)."""
+        self.put(key, parquet_bytes(table))
+
+    def get_table(self, key: str, columns: "list[str] | None" = None) -> pa.Table | None:
+        """Read a Parquet object, or None if there is none of that name.
+
+        Raises:
+            CorruptDataError: the object is not readable as Parquet.
+        """
+        data = self.get(key)
+        if data is None:
+            return None
+        try:
+            return pq.read_table(pa.BufferReader(data), columns=columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise CorruptDataError(
+                f"{self.uri(key)} is not readable as Parquet: {reason}", fix="restore it from a backup, or delete it and run again"
+            ) from error
+
+
+def parquet_bytes(table: pa.Table) -> memoryview:
+    """`table` as the bytes of a Parquet file (zstd)."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return memoryview(sink.getvalue())
+
+
+def open_store(uri: str) -> Store:
+    """The store at `uri`: a folder's path or `file://` URI.
+
+    Raises:
+        InputError: a kind of store that is not known.
+    """
+    from eval_pipeline.store.local import LocalStore
+
+    scheme, _, rest = uri.partition("://")
+    if not rest:
+        return LocalStore(Path(uri))
+    if scheme == "file":
+        return LocalStore(Path(urllib.parse.unquote(urllib.parse.urlparse(uri).path)))
+    raise InputError(Problem(message=f"no store at {uri!r}: {scheme!r} is not a known kind", fix="give a folder, or a `file://` URI"))
