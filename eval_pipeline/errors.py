@@ -1,7 +1,7 @@
 """The errors of this project, one hierarchy.
 
     EvalPipelineError                       .retryable says whether trying again can help; .exit_code is the terminal's
-    ├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found, not the first
+    ├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found
     └── InfrastructureError         exit 3  the world around us failed
         ├── TransientError                  trying again can help: store or model unreachable, time-out, rate limit
         └── PermanentError                  trying again cannot help

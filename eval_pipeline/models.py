@@ -33,7 +33,9 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
         found = resolve(name, folder=folder)
         model = found if isinstance(found, BaseChatModel) else found(**parameters)
         if not isinstance(model, BaseChatModel):
-            raise InputError(Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one"))
+            raise InputError(
+                Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one")
+            )
         return model
     with _ProviderErrors(name):
         made = init_chat_model(name, **parameters)
@@ -47,7 +49,9 @@ def embeddings_model(name: str, *, folder: Path) -> Embeddings:
         found = resolve(name, folder=folder)
         model = found if isinstance(found, Embeddings) else found()
         if not isinstance(model, Embeddings):
-            raise InputError(Problem(message=f"{name!r} is a {type(model).__name__}, not LangChain Embeddings", fix="name one"))
+            raise InputError(
+                Problem(message=f"{name!r} is a {type(model).__name__}, not LangChain Embeddings", fix="name one")
+            )
         return model
     with _ProviderErrors(name):
         made = init_embeddings(name)
@@ -74,7 +78,11 @@ class _ProviderErrors:
             raise PermanentError(f"model {self.name!r}: {error}", fix="install the provider's package") from error
         if isinstance(error, ValueError) and "provider" in str(error).lower():
             reason = str(error).splitlines()[0]
-            raise InputError(Problem(message=f"model {self.name!r}: {reason}", fix="write `provider:model`, such as `openai:gpt-4o`")) from error
+            raise InputError(
+                Problem(message=f"model {self.name!r}: {reason}", fix="write `provider:model`, such as `openai:gpt-4o`")
+            ) from error
         if error is not None and "api_key" in str(error).lower():
             reason = str(error).splitlines()[0]
-            raise CredentialsError(f"model {self.name!r}: {reason}", fix="set the provider's key in the environment") from error
+            raise CredentialsError(
+                f"model {self.name!r}: {reason}", fix="set the provider's key in the environment"
+            ) from error

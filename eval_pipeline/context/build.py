@@ -4,7 +4,7 @@ Belongs here: the order of the work and how its results become Parquet. Does not
 text is found or a pattern is seen.
 """
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import time
@@ -29,7 +29,13 @@ DOCUMENTS_SCHEMA = pa.schema(
     [("document_id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("case_id", pa.string())]
 )
 SIMILAR_SCHEMA = pa.schema(
-    [("case_id", pa.string()), ("query", pa.string()), ("rank", pa.int32()), ("document_id", pa.string()), ("score", pa.float64())]
+    [
+        ("case_id", pa.string()),
+        ("query", pa.string()),
+        ("rank", pa.int32()),
+        ("document_id", pa.string()),
+        ("score", pa.float64()),
+    ]
 )
 
 Report = Callable[[str], None]
@@ -76,14 +82,16 @@ def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda 
     manifest = Manifest(
         context_id=plan.context_id,
         suite=plan.suite.name,
-        created_at=datetime.datetime.now(tz=datetime.UTC).isoformat(timespec="seconds"),
+        created_at=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
         plan=plan.content,
         parts=files,
         build_s=round(time.perf_counter() - started, 3),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
     )
-    if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest.model_dump_json(indent=2).encode()):
+    if not store.put_if_absent(
+        manifest_key(plan.suite.name, plan.context_id), manifest.model_dump_json(indent=2).encode()
+    ):
         # Somebody else published the same context meanwhile: theirs is the one.
         return ensure_snapshot(plan, store, report=report)
     return Snapshot(manifest=manifest, reused=False)
@@ -126,7 +134,11 @@ class _Builder:
     def _patterns(self, tables: Mapping[str, pa.Table]) -> Usage:
         usage, rows = Usage(), []
         for spec in self.plan.suite.spec.context.patterns:
-            read = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql").slice(0, spec.max_rows).to_pylist()
+            read = (
+                query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
+                .slice(0, spec.max_rows)
+                .to_pylist()
+            )
             model = chat_model(spec.model, folder=self.plan.suite.folder)
             found, used = find_patterns(
                 read, name=spec.name, instruction=spec.instruction, model=model, rows_per_call=spec.rows_per_call
@@ -145,16 +157,27 @@ def _documents_table(table: pa.Table, spec: Documents) -> pa.Table:
     if missing:
         found = ", ".join(table.column_names)
         fix = f"correct `id` and `text`, or the source; columns found: {found}"
-        raise InputError(Problem(message=f"documents have no column {', '.join(missing)}", fix=fix, field="context.documents"))
+        raise InputError(
+            Problem(message=f"documents have no column {', '.join(missing)}", fix=fix, field="context.documents")
+        )
     rows: list[dict[str, Any]] = []
     for row in table.to_pylist():
         text = "\n\n".join(str(row[name]) for name in columns if row[name] is not None)
         metadata = {name: value for name, value in row.items() if name not in (spec.id, *columns)}
         rows.append(
-            {"document_id": str(row[spec.id]), "text": text, "metadata": json.dumps(metadata, default=str, ensure_ascii=False), "case_id": None}
+            {
+                "document_id": str(row[spec.id]),
+                "text": text,
+                "metadata": json.dumps(metadata, default=str, ensure_ascii=False),
+                "case_id": None,
+            }
         )
     ids = [row["document_id"] for row in rows]
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
-        raise InputError(Problem(message=f"document id {twice!r} is given twice", fix="make ids distinct", field="context.documents.id"))
+        raise InputError(
+            Problem(
+                message=f"document id {twice!r} is given twice", fix="make ids distinct", field="context.documents.id"
+            )
+        )
     return pa.Table.from_pylist(rows, schema=DOCUMENTS_SCHEMA)

@@ -55,7 +55,10 @@ def _make(store: Store, manifest: Manifest, folder: Path) -> None:
     try:
         for part in manifest.parts:
             table = pq.read_table(pa.BufferReader(read_part(store, manifest, part)))
-            with pa.OSFile(str(arrow_file(unfinished, part)), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            with (
+                pa.OSFile(str(arrow_file(unfinished, part)), "wb") as file,
+                pa.ipc.new_file(file, table.schema) as writer,
+            ):
                 writer.write_table(table)
         unfinished.rename(folder)
     except BaseException:

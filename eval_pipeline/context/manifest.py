@@ -80,7 +80,9 @@ def find_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, 
     try:
         return Manifest.model_validate_json(data), data
     except ValidationError as error:
-        raise CorruptDataError(f"{store.uri(key)} cannot be read as a manifest", fix=_rebuild(store, suite, context_id)) from error
+        raise CorruptDataError(
+            f"{store.uri(key)} cannot be read as a manifest", fix=_rebuild(store, suite, context_id)
+        ) from error
 
 
 def require_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, bytes]:
@@ -108,7 +110,9 @@ def read_part(store: Store, manifest: Manifest, part: str) -> bytes:
     if data is None:
         raise CorruptDataError(f"{store.uri(key)} is missing from the snapshot", fix=fix)
     if hashlib.sha256(data).hexdigest() != recorded.sha256:
-        raise CorruptDataError(f"{store.uri(key)} is not what was written: its checksum differs from the manifest's", fix=fix)
+        raise CorruptDataError(
+            f"{store.uri(key)} is not what was written: its checksum differs from the manifest's", fix=fix
+        )
     return data
 
 

@@ -27,8 +27,8 @@ PATTERNS_SCHEMA = pa.schema(
 
 _SYSTEM = (
     "You read records and report the patterns that recur in them. A pattern has a short title, one or two sentences of "
-    "description, and as evidence the values of the first field of the records that show it. Report only what at least two "
-    "records show."
+    "description, and as evidence the values of the first field of the records that show it. Report only what at "
+    "least two records show."
 )
 
 
@@ -54,7 +54,9 @@ class Usage:
     output_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(input_tokens=self.input_tokens + other.input_tokens, output_tokens=self.output_tokens + other.output_tokens)
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens, output_tokens=self.output_tokens + other.output_tokens
+        )
 
 
 def find_patterns(
@@ -72,11 +74,15 @@ def find_patterns(
     usage = UsageMetadataCallbackHandler()
     reader = model.with_structured_output(FoundPatterns)
     for start in range(0, len(rows), rows_per_call):
-        records = "\n".join(json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call])
+        records = "\n".join(
+            json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call]
+        )
         prompt = [("system", _SYSTEM), ("human", f"{instruction}\n\nRecords, one a line:\n{records}")]
         answer = reader.invoke(prompt, config={"callbacks": [usage], "run_name": f"find_patterns:{name}"})
         if not isinstance(answer, FoundPatterns):
-            raise PermanentError(f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure")
+            raise PermanentError(
+                f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure"
+            )
         for pattern in answer.patterns:
             known = merged.get(pattern.title.casefold())
             if known is None:
@@ -90,5 +96,6 @@ def find_patterns(
 def _total(usage: UsageMetadataCallbackHandler) -> Usage:
     used = usage.usage_metadata.values()
     return Usage(
-        input_tokens=sum(item["input_tokens"] for item in used), output_tokens=sum(item["output_tokens"] for item in used)
+        input_tokens=sum(item["input_tokens"] for item in used),
+        output_tokens=sum(item["output_tokens"] for item in used),
     )

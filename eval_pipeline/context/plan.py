@@ -12,7 +12,8 @@ from typing import Any
 import jmespath
 
 from eval_pipeline.context.manifest import SCHEMA_VERSION
-from eval_pipeline.context.sources import Source, digest, source_of
+from eval_pipeline.context.sources import Source, source_of
+from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import model_version
 from eval_pipeline.suite.case import Case
@@ -78,12 +79,23 @@ def case_query(case: Case, expression: str | None) -> str:
     if expression is None:
         said = [turn.user for turn in case.turns]
         if not said and case.recordings:
-            said = [str(message.get("content") or "") for message in case.recordings[0].messages if message.get("role") == "user"]
+            said = [
+                str(message.get("content") or "")
+                for message in case.recordings[0].messages
+                if message.get("role") == "user"
+            ]
         return "\n".join(said)
     found = jmespath.search(expression, case.model_dump(mode="json"))
     if not isinstance(found, str):
         fix = f"correct the JMESPath {expression!r}, or give the case what it names"
-        raise InputError(Problem(message="the retrieval query is not text", fix=fix, case=case.id, field="context.documents.retrieval.query"))
+        raise InputError(
+            Problem(
+                message="the retrieval query is not text",
+                fix=fix,
+                case=case.id,
+                field="context.documents.retrieval.query",
+            )
+        )
     return found
 
 
@@ -91,4 +103,10 @@ def _documents_content(spec: Documents, source: Source, queries: Mapping[str, st
     retrieval = spec.retrieval.model_dump(mode="json", exclude={"query"})
     if spec.retrieval.model is not None:
         retrieval["model"] = model_version(spec.retrieval.model, folder=suite.folder)
-    return {"source": source.version, "id": spec.id, "text": spec.text, "retrieval": retrieval, "queries": digest(sorted(queries.items()))}
+    return {
+        "source": source.version,
+        "id": spec.id,
+        "text": spec.text,
+        "retrieval": retrieval,
+        "queries": digest(sorted(queries.items())),
+    }

@@ -28,7 +28,9 @@ def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise InputError(
-                Problem(message=f"the query fails: {reason}", fix=f"correct it; tables are {', '.join(tables)}", field=place)
+                Problem(
+                    message=f"the query fails: {reason}", fix=f"correct it; tables are {', '.join(tables)}", field=place
+                )
             ) from error
 
 
@@ -46,7 +48,9 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
         fix = "write `dialect+driver://user:password@host/name`"
         raise InputError(Problem(message="the database URL cannot be read", fix=fix, field=place)) from error
     except ImportError as error:
-        raise PermanentError(f"{place}: {error}", fix="install the database's driver, or name another in the URL") from error
+        raise PermanentError(
+            f"{place}: {error}", fix="install the database's driver, or name another in the URL"
+        ) from error
     shown = engine.url.render_as_string(hide_password=True)
     try:
         with engine.connect() as connection:
@@ -55,7 +59,9 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
         # SQLite reports a missing table as an OperationalError; no connection, no table.
         if error.orig is not None and "no such" in str(error.orig):
             raise _wrong_query(error, place) from error
-        raise TransientError(f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and may be reached") from error
+        raise TransientError(
+            f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and may be reached"
+        ) from error
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise _wrong_query(error, place) from error
     finally:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import bm25s
 import numpy as np
+import numpy.typing as npt
 import Stemmer
 
 from eval_pipeline.errors import InputError, Problem
@@ -44,14 +45,19 @@ def index_of(texts: Sequence[str], retrieval: Retrieval, *, folder: Path) -> Ind
 
 
 class Bm25Index:
-    """Okapi BM25 over stemmed words (bm25s' defaults: Lucene's variant, k1=1.5, b=0.75). A text that shares no word is no hit."""
+    """Okapi BM25 over stemmed words (bm25s' defaults: Lucene's variant, k1=1.5, b=0.75).
+
+    A text that shares no word with a query is no hit.
+    """
 
     def __init__(self, texts: Sequence[str], *, language: str = "english") -> None:
         try:
             self._stemmer = Stemmer.Stemmer(language)
         except KeyError as error:
             known = ", ".join(Stemmer.algorithms())
-            raise InputError(Problem(message=f"no stemmer for {language!r}", fix=f"use one of {known}", field="retrieval.language")) from error
+            raise InputError(
+                Problem(message=f"no stemmer for {language!r}", fix=f"use one of {known}", field="retrieval.language")
+            ) from error
         self._stopwords = "english" if language == "english" else []
         self._index = bm25s.BM25()
         self._size = len(texts)
@@ -67,12 +73,19 @@ class Bm25Index:
             return [[] for _ in queries]
         found, scores = self._index.retrieve(self._tokens(queries), k=min(k, self._size), show_progress=False)
         return [
-            [Hit(position=int(position), score=float(score)) for position, score in zip(*pair, strict=True) if score > 0]
+            [
+                Hit(position=int(position), score=float(score))
+                for position, score in zip(*pair, strict=True)
+                if score > 0
+            ]
             for pair in zip(found, scores, strict=True)
         ]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        return bm25s.tokenize(list(texts), stopwords=self._stopwords, stemmer=self._stemmer, return_ids=False, show_progress=False)  # type: ignore[no-any-return]
+        tokens: list[list[str]] = bm25s.tokenize(
+            list(texts), stopwords=self._stopwords, stemmer=self._stemmer, return_ids=False, show_progress=False
+        )
+        return tokens
 
 
 class EmbeddingsIndex:
@@ -89,11 +102,14 @@ class EmbeddingsIndex:
             batch = list(queries[start : start + _QUERIES_PER_BATCH])
             scores = _normalized(self._model.embed_documents(batch)) @ self._vectors.T
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-            hits += [[Hit(position=int(p), score=float(row[p])) for p in best] for row, best in zip(scores, order, strict=True)]
+            hits += [
+                [Hit(position=int(p), score=float(row[p])) for p in best]
+                for row, best in zip(scores, order, strict=True)
+            ]
         return hits
 
 
-def _normalized(vectors: Sequence[Sequence[float]]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _normalized(vectors: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
     matrix = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return matrix / np.where(norms == 0, 1, norms)
+    return np.asarray(matrix / np.where(norms == 0, 1, norms), dtype=np.float32)

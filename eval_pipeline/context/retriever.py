@@ -12,7 +12,7 @@ from eval_pipeline.context.shared_context import get_shared_context
 
 
 class SharedContextRetriever(BaseRetriever):
-    """Documents of the shared context: a live lexical search, or what was found for the case when the snapshot was built."""
+    """Documents of the shared context: a live lexical search, or what was found for the case beforehand."""
 
     k: int = 4
     """How many documents at most."""
@@ -24,6 +24,8 @@ class SharedContextRetriever(BaseRetriever):
         context = get_shared_context()
         found = context.similar_documents()[: self.k] if self.precomputed else context.search_documents(query, self.k)
         return [
-            Document(id=document.id, page_content=document.text, metadata={**document.metadata, "score": document.score})
+            Document(
+                id=document.id, page_content=document.text, metadata={**document.metadata, "score": document.score}
+            )
             for document in found
         ]

@@ -97,7 +97,9 @@ class SharedContext:
         if positions is None:
             values = self.table(name).column(column).to_pylist()
             # Reversed, so that of several rows with the key the first one stays.
-            positions = {value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)}
+            positions = {
+                value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)
+            }
             self._positions[name, column] = positions
         position = positions.get(key)
         return None if position is None else _rows(self.table(name).slice(position, 1))[0]
@@ -151,7 +153,9 @@ class SharedContext:
         if part not in self._opened:
             if part not in self.manifest.parts:
                 name = part.removeprefix("tables/")
-                raise KeyError(f"the shared context has no table {name!r}; it has {', '.join(self.manifest.tables) or 'none'}")
+                raise KeyError(
+                    f"the shared context has no table {name!r}; it has {', '.join(self.manifest.tables) or 'none'}"
+                )
             self._opened[part] = pa.ipc.open_file(pa.memory_map(str(arrow_file(self._folder, part)))).read_all()
         return self._opened[part]
 

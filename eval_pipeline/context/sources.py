@@ -8,13 +8,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 
 from eval_pipeline.context.queries import query_database, query_tables, shown_url
 from eval_pipeline.context.table_files import read_table_file, table_of_rows
+from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.store.store import parquet_bytes
 from eval_pipeline.suite.context_spec import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
@@ -60,7 +61,9 @@ class _File:
     def version(self) -> str:
         file = self.suite.path(self.spec.file)
         if not file.is_file():
-            raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file))
+            raise InputError(
+                Problem(message="the file does not exist", fix="create it, or correct the path", file=file)
+            )
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         # The place of the file does not count: the same data elsewhere is the same context.
@@ -95,7 +98,9 @@ class _Database:
         if self.spec.version is None:
             state = hashlib.sha256(parquet_bytes(self._rows)).hexdigest()
         else:
-            state = json.dumps(query_database(self.spec.database, self.spec.version, place=self.place).to_pylist(), default=str)
+            state = json.dumps(
+                query_database(self.spec.database, self.spec.version, place=self.place).to_pylist(), default=str
+            )
         return digest("database", shown_url(self.spec.database), self.spec.sql, state)
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -128,10 +133,6 @@ class _Python:
         if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
             return table_of_rows(found)
         fix = "return a pyarrow table, a pandas frame or a list of mappings"
-        raise InputError(Problem(message=f"{self.spec.python!r} returned a {type(found).__name__}", fix=fix, field=self.place))
-
-
-def digest(*parts: Any) -> str:
-    """16 hex digits over `parts` as canonical JSON."""
-    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        raise InputError(
+            Problem(message=f"{self.spec.python!r} returned a {type(found).__name__}", fix=fix, field=self.place)
+        )

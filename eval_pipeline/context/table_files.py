@@ -39,12 +39,20 @@ def read_table_file(file: Path, *, key: str | None = None, columns: Sequence[str
         raise
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(Problem(message=f"not readable as {file.suffix[1:]}: {reason}", fix="correct or replace the file", file=file)) from error
+        raise InputError(
+            Problem(
+                message=f"not readable as {file.suffix[1:]}: {reason}", fix="correct or replace the file", file=file
+            )
+        ) from error
     missing = [name for name in (*columns, *([key] if key else [])) if name not in table.column_names]
     if missing:
         found = ", ".join(table.column_names)
         raise InputError(
-            Problem(message=f"column {', '.join(missing)} is missing", fix=f"add it, or correct suite.yaml; columns found: {found}", file=file)
+            Problem(
+                message=f"column {', '.join(missing)} is missing",
+                fix=f"add it, or correct suite.yaml; columns found: {found}",
+                file=file,
+            )
         )
     return with_key(table, key) if key else table
 
@@ -57,7 +65,9 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         values = [row.get(name) for row in rows]
         nested = any(isinstance(value, dict | list) for value in values)
         if nested:
-            values = [None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True) for value in values]
+            values = [
+                None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True) for value in values
+            ]
         array = _array(values)
         arrays.append(array)
         fields.append(pa.field(name, array.type, metadata=JSON_ENCODED if nested else None))
@@ -80,7 +90,13 @@ def _read(file: Path, key: str | None) -> pa.Table:
         return table_of_rows([_object(value, file, line) for line, value in read_jsonl(file)])
     if file.suffix == ".json":
         return _json_table(file, key)
-    raise InputError(Problem(message=f"tables cannot be read from {file.suffix!r} files", fix="use .csv, .json, .jsonl or .parquet", file=file))
+    raise InputError(
+        Problem(
+            message=f"tables cannot be read from {file.suffix!r} files",
+            fix="use .csv, .json, .jsonl or .parquet",
+            file=file,
+        )
+    )
 
 
 def _json_table(file: Path, key: str | None) -> pa.Table:
@@ -90,7 +106,9 @@ def _json_table(file: Path, key: str | None) -> pa.Table:
     if isinstance(data, dict) and data and all(isinstance(value, dict) for value in data.values()):
         column = key or "key"
         return with_key(table_of_rows([{column: name, **value} for name, value in data.items()]), column)
-    raise InputError(Problem(message="neither a list of objects nor an object of objects", fix="write one of the two", file=file))
+    raise InputError(
+        Problem(message="neither a list of objects nor an object of objects", fix="write one of the two", file=file)
+    )
 
 
 def _object(value: Any, file: Path, line: int | None) -> Mapping[str, Any]:
@@ -104,4 +122,6 @@ def _array(values: Sequence[Any]) -> pa.Array:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         # A column of several types, such as numbers with "n/a" among them, is kept as text.
-        return pa.array([None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values])
+        return pa.array(
+            [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
+        )

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
 from typing_extensions import override
 
 from eval_pipeline.errors import TransientError
@@ -78,7 +79,9 @@ class LocalStore(Store):
                 temporary.unlink(missing_ok=True)
 
     def _unreachable(self, key: str, error: OSError) -> TransientError:
-        return TransientError(f"{self.uri(key)}: {error.strerror or error}", fix="check that the folder is there, writable and not full")
+        return TransientError(
+            f"{self.uri(key)}: {error.strerror or error}", fix="check that the folder is there, writable and not full"
+        )
 
 
 def _sync_folder(folder: Path) -> None:

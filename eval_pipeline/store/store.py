@@ -1,22 +1,20 @@
 """The store: named immutable objects under a root.
 
-Belongs here: the interface every kind of store has, and opening one by URI. Does not belong here: what is stored under
+Belongs here: the interface every kind of store has. Does not belong here: what is stored under
 which name (`store/layout.py`).
 """
 
-import urllib.parse
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eval_pipeline.errors import CorruptDataError, InputError, Problem
+from eval_pipeline.errors import CorruptDataError
 
 
 class Store(ABC):
-    """Objects named by `/`-separated keys. A write is seen whole or not at all, and is durable when the call returns."""
+    """Objects named by `/`-separated keys. A write is seen whole or not at all, and durable on return."""
 
     @property
     @abstractmethod
@@ -59,7 +57,7 @@ class Store(ABC):
         """Write a table as Parquet (zstd)."""
         self.put(key, parquet_bytes(table))
 
-    def get_table(self, key: str, columns: "list[str] | None" = None) -> pa.Table | None:
+    def get_table(self, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Read a Parquet object, or None if there is none of that name.
 
         Raises:
@@ -69,11 +67,12 @@ class Store(ABC):
         if data is None:
             return None
         try:
-            return pq.read_table(pa.BufferReader(data), columns=columns)
+            return pq.read_table(pa.BufferReader(data), columns=None if columns is None else [*columns])
         except (pa.ArrowInvalid, OSError) as error:
             reason = str(error).splitlines()[0]
             raise CorruptDataError(
-                f"{self.uri(key)} is not readable as Parquet: {reason}", fix="restore it from a backup, or delete it and run again"
+                f"{self.uri(key)} is not readable as Parquet: {reason}",
+                fix="restore it from a backup, or delete it and run again",
             ) from error
 
 
@@ -82,19 +81,3 @@ def parquet_bytes(table: pa.Table) -> memoryview:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return memoryview(sink.getvalue())
-
-
-def open_store(uri: str) -> Store:
-    """The store at `uri`: a folder's path or `file://` URI.
-
-    Raises:
-        InputError: a kind of store that is not known.
-    """
-    from eval_pipeline.store.local import LocalStore
-
-    scheme, _, rest = uri.partition("://")
-    if not rest:
-        return LocalStore(Path(uri))
-    if scheme == "file":
-        return LocalStore(Path(urllib.parse.unquote(urllib.parse.urlparse(uri).path)))
-    raise InputError(Problem(message=f"no store at {uri!r}: {scheme!r} is not a known kind", fix="give a folder, or a `file://` URI"))

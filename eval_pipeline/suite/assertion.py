@@ -2,8 +2,8 @@
 
 On a turn, the text is the answer of that turn. On the conversation it is all answers for `contains`, `not_contains`
 and `regex`, and the last answer for the others. Belongs here: fields, their meaning, and checks that need no run (a
-regex compiles, a schema is a schema). Does not belong here: carrying them out (`eval_pipeline.evaluation.assertions`, one function per `type` here; a test holds that
-the two lists agree).
+regex compiles, a schema is a schema). Does not belong here: carrying them out
+(`eval_pipeline.evaluation.assertions`, one function per `type` here; a test holds that the two lists agree).
 """
 
 import re
@@ -86,7 +86,7 @@ class JsonSchema(BaseAssertion):
     @classmethod
     def _is_schema(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            jsonschema.validators.validator_for(value).check_schema(value)
+            jsonschema.validators.validator_for(value).check_schema(dict(value))
         except jsonschema.SchemaError as error:
             reason = {"reason": error.message, "fix": "correct the schema"}
             raise PydanticCustomError("json_schema", "not a JSON Schema: {reason}", reason) from error

@@ -58,7 +58,9 @@ class Case(Document):
     turns: tuple[Turn, ...] = ()
     assertions: tuple[Assertion, ...] = ()
     """What must hold of the whole conversation."""
-    reference: Mapping[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs"))
+    reference: Mapping[str, Any] = Field(
+        default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs")
+    )
     metadata: Mapping[str, Any] = Field(default_factory=dict)
     runtime: RuntimeOptions = RuntimeOptions()
     recordings: tuple[Recording, ...] = ()
@@ -66,11 +68,13 @@ class Case(Document):
     @model_validator(mode="before")
     @classmethod
     def _shorthands(cls, data: Any) -> Any:
-        """`input: text` is one turn; `_runtime_model` and its like, and `_default_test_data`, are `runtime` (seed 003)."""
+        """`input: text` is one turn; `_runtime_model` and its like are `runtime` (seed 003)."""
         if not isinstance(data, dict):
             return data
         found = dict(data)
-        runtime = {key.removeprefix(_RUNTIME_PREFIX): found.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)}
+        runtime = {
+            key.removeprefix(_RUNTIME_PREFIX): found.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
+        }
         if "_default_test_data" in found:
             runtime["test_data"] = found.pop("_default_test_data")
         if runtime:
@@ -86,7 +90,7 @@ class Case(Document):
         if not isinstance(text, str) or not CASE_ID.fullmatch(text):
             reason = {
                 "value": str(value),
-                "fix": "use letters, digits, `_` and `-`, at most 120, beginning with a letter or digit: it is the partition's key",
+                "fix": "use at most 120 letters, digits, `_` and `-`, a letter or digit first: it is a partition's key",
             }
             raise PydanticCustomError("case_id", "'{value}' cannot be a case id", reason)
         return text

@@ -54,7 +54,7 @@ class RecordedConversations(Document):
 
 
 def _source_kind(data: Any) -> str | None:
-    given = data if isinstance(data, Mapping) else vars(data)
+    given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
     return next((tag for tag in ("recorded", "file") if tag in given), None)
 
 
@@ -75,7 +75,7 @@ CaseSource = Annotated[
 
 
 def _as_list(data: Any) -> Any:
-    return data if isinstance(data, list) else [data]
+    return data if isinstance(data, list | tuple) else [data]
 
 
 CaseSources = Annotated[tuple[CaseSource, ...], BeforeValidator(_as_list), Field(min_length=1)]

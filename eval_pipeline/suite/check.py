@@ -22,12 +22,15 @@ from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PythonT
 Placed = tuple[str, Assertion]
 """An assertion and its field path."""
 
+Place = Callable[[str, str, str], Problem]
+"""From message, fix and field to a problem at a known place."""
+
 
 def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
     """Read the suite in `folder`, its cases and what they name.
 
     Returns:
-        The suite (None if suite.yaml is not right), its right cases, and every problem found, in the order of the files.
+        The suite (None if suite.yaml is not right), its right cases, and every problem found.
     """
     try:
         document = read_suite_document(folder)
@@ -54,12 +57,12 @@ def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
 
 
 def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Problem]:
-    """The problems in the case files of a suite whose suite.yaml has problems elsewhere, so that both are seen at once."""
+    """The problems of the cases of a suite whose suite.yaml has others elsewhere, so that all are seen at once."""
     try:
         sources = TypeAdapter(CaseSources).validate_python(data.get("cases"))
     except ValidationError:
         return []
-    stand_in = SuiteSpec.model_construct(name=folder.name, cases=sources)
+    stand_in = SuiteSpec(name="stand_in", cases=sources, target=RecordedTarget(kind="recorded"))
     return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
 
 
@@ -77,26 +80,33 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
             yield _missing_file(suite, source.file, f"{field}.file")
         if isinstance(source, PythonSource):
             yield from _import_problems(suite, source.python, f"{field}.python")
-    models = {f"context.patterns[{index}].model": patterns.model for index, patterns in enumerate(suite.spec.context.patterns)}
+    yield from _model_problems(suite)
+    for field, assertion in _placed(suite.spec.assertions, "assertions"):
+        yield from _assertion_problems(suite, assertion, _in_suite(suite, field))
+
+
+def _model_problems(suite: Suite) -> Iterator[Problem]:
+    models = {
+        f"context.patterns[{index}].model": patterns.model for index, patterns in enumerate(suite.spec.context.patterns)
+    }
     if suite.spec.judge is not None:
         models["judge.model"] = suite.spec.judge.model
     for field, model in models.items():
         if is_code_path(model):
             yield from _import_problems(suite, model, field)
-    for field, assertion in _placed(suite.spec.assertions, "assertions"):
-        yield from _assertion_problems(suite, assertion, _in_suite(suite, field))
 
 
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     recorded = isinstance(suite.spec.target, RecordedTarget)
     seen: set[tuple[object, ...]] = set()
     for case in cases:
-
-        def place(message: str, fix: str, field: str, case_id: str = case.id) -> Problem:
-            return Problem(message=message, fix=fix, file=suite.folder, case=case_id, field=field)
-
+        place = _in_case(suite, case.id, "")
         if recorded and not case.recordings:
-            yield place("the target is `recorded` and the case has no recordings", "record it, or use another target", "recordings")
+            yield place(
+                "the target is `recorded` and the case has no recordings",
+                "record it, or use another target",
+                "recordings",
+            )
         if not recorded and not case.turns:
             yield place("the case has no turns, which a live target needs", "give `turns` or `input`", "turns")
         placed = [*_placed(case.assertions, "assertions")]
@@ -108,29 +118,42 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
             if key in seen and not isinstance(assertion, GroundedInContext):
                 continue
             seen.add(key)
-            yield from _assertion_problems(suite, assertion, lambda message, fix, name, at=field: place(message, fix, f"{at}.{name}"))
+            yield from _assertion_problems(suite, assertion, _in_case(suite, case.id, field))
 
 
 def _placed(assertions: Sequence[Assertion], field: str) -> list[Placed]:
     return [(f"{field}[{index}]", assertion) for index, assertion in enumerate(assertions)]
 
 
-def _assertion_problems(suite: Suite, assertion: Assertion, place: Callable[[str, str, str], Problem]) -> Iterator[Problem]:
+def _assertion_problems(suite: Suite, assertion: Assertion, place: Place) -> Iterator[Problem]:
     if isinstance(assertion, Python | Evaluator):
         for problem in _import_problems(suite, assertion.path, "path"):
             yield place(problem.message, problem.fix, "path")
     if isinstance(assertion, LlmRubric) and assertion.model is None and suite.spec.judge is None:
         yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
     if isinstance(assertion, GroundedInContext):
-        named = [("results", item.table) for item in assertion.results] + [("mentions", item.table) for item in assertion.mentions]
+        named = [("results", item.table) for item in assertion.results] + [
+            ("mentions", item.table) for item in assertion.mentions
+        ]
         for field, table in named:
             if table is not None and table not in suite.spec.context.tables:
                 known = ", ".join(suite.spec.context.tables) or "none"
-                yield place(f"the shared context has no table {table!r}", f"use one of its tables ({known}), or add it", field)
+                yield place(
+                    f"the shared context has no table {table!r}", f"use one of its tables ({known}), or add it", field
+                )
 
 
-def _in_suite(suite: Suite, field: str) -> Callable[[str, str, str], Problem]:
-    return lambda message, fix, name: Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field=f"{field}.{name}")
+def _in_case(suite: Suite, case_id: str, field: str) -> Place:
+    start = f"{field}." if field else ""
+    return lambda message, fix, name: Problem(
+        message=message, fix=fix, file=suite.folder, case=case_id, field=f"{start}{name}"
+    )
+
+
+def _in_suite(suite: Suite, field: str) -> Place:
+    return lambda message, fix, name: Problem(
+        message=message, fix=fix, file=suite.folder / SUITE_FILE, field=f"{field}.{name}"
+    )
 
 
 def _import_problems(suite: Suite, path: str, field: str) -> Iterator[Problem]:
@@ -142,4 +165,9 @@ def _import_problems(suite: Suite, path: str, field: str) -> Iterator[Problem]:
 
 
 def _missing_file(suite: Suite, text: str, field: str) -> Problem:
-    return Problem(message=f"no file at {suite.path(text)}", fix="create it, or correct the path", file=suite.folder / SUITE_FILE, field=field)
+    return Problem(
+        message=f"no file at {suite.path(text)}",
+        fix="create it, or correct the path",
+        file=suite.folder / SUITE_FILE,
+        field=field,
+    )

@@ -15,7 +15,7 @@ from eval_pipeline.suite.document import Document
 
 
 class FileSource(Document):
-    """A file: CSV, JSON, JSONL or Parquet, told by its ending. A JSON object of objects becomes a table of its values."""
+    """A file: CSV, JSON, JSONL or Parquet, told by its ending. An object of objects becomes a table of its values."""
 
     tag: ClassVar[str] = "file"
     file: str
@@ -63,7 +63,7 @@ class PythonSource(Document):
 
 
 def _source_kind(data: Any) -> str | None:
-    given = data if isinstance(data, Mapping) else vars(data)
+    given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
     return next((tag for tag in ("database", "file", "python", "sql") if tag in given), None)
 
 

@@ -4,7 +4,6 @@ Belongs here: gathering cases from their sources, `Dataset`, and its Parquet for
 (`suite/loaders`) and where datasets are kept (`eval_pipeline.store`).
 """
 
-import glob
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -109,12 +108,20 @@ def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case],
             first = cases[case.id][1]
             place = f"{first.file}:{first.line}" if first.line else str(first.file)
             problems.append(
-                Problem(message=f"the id is already taken at {place}", fix="give one of the two another id", file=raw.file, line=raw.line, case=case.id)
+                Problem(
+                    message=f"the id is already taken at {place}",
+                    fix="give one of the two another id",
+                    file=raw.file,
+                    line=raw.line,
+                    case=case.id,
+                )
             )
             continue
         cases[case.id] = (case, raw)
     if not cases and not problems:
-        problems.append(Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases"))
+        problems.append(
+            Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases")
+        )
     return [case for case, _ in cases.values()], problems
 
 
@@ -126,7 +133,12 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
         if not files:
             field = f"cases[{index}].{'file' if is_file else 'recorded'}"
             problems.append(
-                Problem(message=f"no file at {suite.path(pattern)}", fix="create it, or correct the path", file=suite.folder / "suite.yaml", field=field)
+                Problem(
+                    message=f"no file at {suite.path(pattern)}",
+                    fix="create it, or correct the path",
+                    file=suite.folder / "suite.yaml",
+                    field=field,
+                )
             )
         for file in files:
             try:
@@ -136,14 +148,22 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
                     yield from LOADERS[file.suffix](file)
                 else:
                     known = ", ".join(LOADERS)
-                    problems.append(Problem(message=f"cases cannot be read from {file.suffix!r} files", fix=f"use one of {known}", file=file))
+                    problems.append(
+                        Problem(
+                            message=f"cases cannot be read from {file.suffix!r} files",
+                            fix=f"use one of {known}",
+                            file=file,
+                        )
+                    )
             except InputError as error:
                 problems += error.problems
             except (OSError, UnicodeDecodeError) as error:
-                problems.append(Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file))
+                problems.append(
+                    Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
+                )
 
 
 def _files(path: Path) -> list[Path]:
     if any(character in str(path) for character in "*?["):
-        return sorted(Path(found) for found in glob.glob(str(path), recursive=True))
+        return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
     return [path] if path.is_file() else []

@@ -5,6 +5,7 @@ particular document.
 """
 
 import difflib
+import reprlib
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +27,13 @@ class Document(BaseModel):
 
 
 def problems_of(
-    error: ValidationError, *, model: type[BaseModel], data: Any, file: Path | str, case: str | None = None, line: Location | int | None = None
+    error: ValidationError,
+    *,
+    model: type[BaseModel],
+    data: Any,
+    file: Path | str,
+    case: str | None = None,
+    line: Location | int | None = None,
 ) -> list[Problem]:
     """Every error in `error` as a Problem.
 
@@ -41,11 +48,24 @@ def problems_of(
     return [_problem(details, model=model, data=data, file=file, case=case, line=line) for details in error.errors()]
 
 
-def _problem(details: ErrorDetails, *, model: type[BaseModel], data: Any, file: Path | str, case: str | None, line: Location | int | None) -> Problem:
+def _problem(
+    details: ErrorDetails,
+    *,
+    model: type[BaseModel],
+    data: Any,
+    file: Path | str,
+    case: str | None,
+    line: Location | int | None,
+) -> Problem:
     path = _data_path(details["loc"], data)
     message, fix = _cause(details, model)
     return Problem(
-        message=message, fix=fix, file=file, case=case, field=field_path(path) or None, line=line(path) if callable(line) else line
+        message=message,
+        fix=fix,
+        file=file,
+        case=case,
+        field=field_path(path) or None,
+        line=line(path) if callable(line) else line,
     )
 
 
@@ -54,14 +74,20 @@ def _data_path(loc: tuple[int | str, ...], data: Any) -> type_path:
     path: list[int | str] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        if isinstance(data, dict) and part in data and (last or isinstance(data[part], dict | list)):
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        elif not last:
-            continue
-        path.append(part)
+        # A union's tag may be the name of a field as well (`file` in `{file: a.csv}`), but that one holds no more keys.
+        found = _child(data, part)
+        if isinstance(found, dict | list) or last:
+            path.append(part)
+            data = found
     return tuple(path)
+
+
+def _child(data: Any, part: int | str) -> Any:
+    if isinstance(data, dict):
+        return data.get(part)
+    if isinstance(data, list) and isinstance(part, int) and part < len(data):
+        return data[part]
+    return None
 
 
 def _cause(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -70,11 +96,14 @@ def _cause(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         name = str(details["loc"][-1])
         known = sorted(_known_fields(model, details["loc"][:-1]))
         close = difflib.get_close_matches(name, known, n=1)
-        return f"unknown field {name!r}", f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(known)}"
+        return (
+            f"unknown field {name!r}",
+            f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(known)}",
+        )
     if kind == "missing":
         return f"field {details['loc'][-1]!r} is missing", "add it"
     if kind == "union_tag_not_found":
-        return f"field {context['discriminator']} is missing", f"add it, to say which kind this is"
+        return f"field {context['discriminator']} is missing", "add it, to say which kind this is"
     if kind == "union_tag_invalid":
         close = difflib.get_close_matches(str(context["tag"]), _quoted(context["expected_tags"]), n=1)
         suggestion = f"did you mean {close[0]!r}?" if close else f"use one of {context['expected_tags']}"
@@ -103,7 +132,11 @@ def _field_models(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
@@ -123,5 +156,4 @@ def _quoted(text: str) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return reprlib.repr(value)

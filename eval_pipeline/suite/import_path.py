@@ -1,7 +1,7 @@
 """Named import paths: the only code a suite may run.
 
-Two forms: `package.module:attribute` (importable as usual) and `file.py:attribute` (a file of the suite's folder; it may
-import its neighbours with `from . import …`). Belongs here: checking and resolving such paths. Does not belong here:
+Two forms: `package.module:attribute`, importable as usual, and `file.py:attribute`, a file of the suite's folder, which
+may import its neighbours with `from . import …`. Belongs here: checking and resolving them. Does not belong here:
 what the attribute is for.
 """
 
@@ -25,7 +25,7 @@ def is_import_path(text: str) -> bool:
 
 
 def is_code_path(text: str) -> bool:
-    """Whether a model's name is an import path of ours rather than `provider:model`: a dotted module or a `.py` file."""
+    """Whether a model's name is an import path, dotted or of a `.py` file, rather than `provider:model`."""
     module, _, _ = text.partition(":")
     return is_import_path(text) and ("." in module)
 
@@ -38,7 +38,9 @@ def resolve(path: str, *, folder: Path) -> Any:
     """
     module_name, _, attribute = path.partition(":")
     try:
-        module = _suite_module(folder, module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        module = (
+            _suite_module(folder, module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        )
     except Exception as error:
         raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
     found: Any = module
@@ -85,6 +87,6 @@ def _suite_module(folder: Path, file_name: str) -> types.ModuleType:
 def _problem(path: str, folder: Path, message: str) -> Problem:
     return Problem(
         message=f"import path {path!r} cannot be used: {message}",
-        fix="write `package.module:attribute` of an installed module, or `file.py:attribute` of a file in the suite's folder",
+        fix="write `package.module:attribute`, or `file.py:attribute` of a file in the suite's folder",
         file=folder,
     )

@@ -4,7 +4,7 @@ Belongs here: the model of `suite.yaml` and reading it. Does not belong here: fi
 loading cases (`suite/dataset.py`), and checks across documents (`suite/check.py`).
 """
 
-import datetime
+import datetime as dt
 import re
 import zoneinfo
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Schedule(Document):
     @classmethod
     def _is_cron(cls, value: str) -> str:
         try:
-            CronSim(value, datetime.datetime.now(tz=datetime.UTC))
+            CronSim(value, dt.datetime.now(tz=dt.UTC))
         except CronSimError as error:
             reason = {"value": value, "fix": "write five fields: minute hour day month weekday"}
             raise PydanticCustomError("cron", "'{value}' is not a cron expression", reason) from error
@@ -102,7 +102,10 @@ class SuiteSpec(Document):
     @classmethod
     def _is_dagster_name(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", value):
-            reason = {"value": value, "fix": "use letters, digits and `_`, beginning with a letter: it names Dagster assets"}
+            reason = {
+                "value": value,
+                "fix": "use letters, digits and `_`, beginning with a letter: it names Dagster assets",
+            }
             raise PydanticCustomError("suite_name", "'{value}' cannot name a suite", reason)
         return value
 
@@ -129,7 +132,7 @@ class Suite:
         return self.spec.name
 
     def path(self, text: str) -> Path:
-        """The file that `text` in `suite.yaml` means: absolute, else in the suite's folder, else under the working folder.
+        """The file that `text` in `suite.yaml` means: absolute, or in the suite's folder, or in the working folder.
 
         The working folder comes second so that a path from an environment variable means what it does in a shell.
         """
@@ -158,19 +161,25 @@ def read_suite_document(folder: Path) -> YamlDocument:
         InputError: there is no such file, or it is not YAML, or not a mapping.
     """
     if not folder.is_dir():
-        raise InputError(Problem(message="there is no such folder", fix="give the folder that holds suite.yaml", file=folder))
+        raise InputError(
+            Problem(message="there is no such folder", fix="give the folder that holds suite.yaml", file=folder)
+        )
     document = read_yaml(folder / SUITE_FILE, interpolate=True)
     if not isinstance(document.data, dict):
         raise InputError(
-            Problem(message="the file is not a mapping of fields", fix="write `name: …`, `cases: …`, `target: …`", file=document.file)
+            Problem(
+                message="the file is not a mapping of fields",
+                fix="write `name: …`, `cases: …`, `target: …`",
+                file=document.file,
+            )
         )
     return document
 
 
-def problems_in_suite(error: ValidationError, *, document: YamlDocument, model: type[BaseModel], data: Any = None) -> list[Problem]:
+def problems_in_suite(
+    error: ValidationError, *, document: YamlDocument, model: type[BaseModel], data: Any = None
+) -> list[Problem]:
     """The problems of `error` at their lines in `suite.yaml`."""
     return problems_of(
         error, model=model, data=document.data if data is None else data, file=document.file, line=document.line_of
     )
-
-

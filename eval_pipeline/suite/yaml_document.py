@@ -47,15 +47,21 @@ def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file)) from error
+        raise InputError(
+            Problem(message="the file does not exist", fix="create it, or correct the path", file=file)
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)) from error
+        raise InputError(
+            Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
+        ) from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         reason = " ".join(filter(None, (error.context, error.problem)))
-        raise InputError(Problem(message=f"not valid YAML: {reason}", fix="correct the syntax there", file=file, line=line)) from error
+        raise InputError(
+            Problem(message=f"not valid YAML: {reason}", fix="correct the syntax there", file=file, line=line)
+        ) from error
     except yaml.YAMLError as error:
         raise InputError(Problem(message=f"not valid YAML: {error}", fix="correct the syntax", file=file)) from error
     reader = _NodeReader(file=file, interpolate=interpolate)

@@ -1,7 +1,7 @@
 """Cases in CSV: one case a row.
 
-Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference` and
-`metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Belongs here: CSV. Does not belong here: the
+Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference`
+and `metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Belongs here: CSV. Not here: the
 case's model.
 """
 
@@ -32,7 +32,11 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
         if missing:
             found = ", ".join(columns) or "none"
             names = ", ".join(missing)
-            raise InputError(Problem(message=f"column {names} is missing", fix=f"add it to the header; columns found: {found}", file=file))
+            raise InputError(
+                Problem(
+                    message=f"column {names} is missing", fix=f"add it to the header; columns found: {found}", file=file
+                )
+            )
         for row in reader:
             data = _case_data(row, file=file, line=reader.line_num, problems=problems)
             yield RawCase(data=data, file=file, line=reader.line_num)
@@ -43,7 +47,14 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
 def _case_data(row: dict[str | Any, str | Any], *, file: Path, line: int, problems: list[Problem]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if row.pop(None, None):
-        problems.append(Problem(message="the row has more cells than the header", fix="quote cells that hold commas", file=file, line=line))
+        problems.append(
+            Problem(
+                message="the row has more cells than the header",
+                fix="quote cells that hold commas",
+                file=file,
+                line=line,
+            )
+        )
     for column, cell in row.items():
         if not cell:
             continue
@@ -58,7 +69,12 @@ def _case_data(row: dict[str | Any, str | Any], *, file: Path, line: int, proble
             except json.JSONDecodeError as error:
                 problems.append(
                     Problem(
-                        message=f"the cell is not JSON: {error.msg}", fix="write JSON there", file=file, line=line, case=row.get("id"), field=column
+                        message=f"the cell is not JSON: {error.msg}",
+                        fix="write JSON there",
+                        file=file,
+                        line=line,
+                        case=row.get("id"),
+                        field=column,
                     )
                 )
         else:

@@ -36,7 +36,9 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
             try:
                 value = json.loads(text)
             except json.JSONDecodeError as error:
-                problems.append(Problem(message=f"not JSON: {error.msg}", fix="one JSON value a line", file=file, line=number))
+                problems.append(
+                    Problem(message=f"not JSON: {error.msg}", fix="one JSON value a line", file=file, line=number)
+                )
                 continue
             yield number, value
     if problems:

@@ -27,7 +27,9 @@ def load_parquet_cases(file: Path) -> Iterator[RawCase]:
         table = pq.read_table(file)
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(Problem(message=f"not readable as Parquet: {reason}", fix="write the file again", file=file)) from error
+        raise InputError(
+            Problem(message=f"not readable as Parquet: {reason}", fix="write the file again", file=file)
+        ) from error
     if "id" not in table.column_names:
         found = ", ".join(table.column_names)
         raise InputError(Problem(message="column id is missing", fix=f"add it; columns found: {found}", file=file))

@@ -47,19 +47,27 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise InputError(Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)) from error
+        raise InputError(
+            Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)
+        ) from error
     if not isinstance(data, list):
         raise InputError(Problem(message="not a list of conversations", fix="write a JSON list, or JSONL", file=file))
     yield from enumerate(data)
 
 
-def _attempt(item: Any, *, source: RecordedConversations, file: Path, place: int, problems: list[Problem]) -> RawCase | None:
+def _attempt(
+    item: Any, *, source: RecordedConversations, file: Path, place: int, problems: list[Problem]
+) -> RawCase | None:
     where = f"line {place}" if file.suffix == ".jsonl" else f"item [{place}]"
     case_id, messages = _search(source.id, item), _search(source.messages, item)
     if case_id is None or not isinstance(messages, list):
         missing, expression = ("id", source.id) if case_id is None else ("list of messages", source.messages)
         fix = f"correct the JMESPath {expression!r} in suite.yaml, or the file"
-        problems.append(Problem(message=f"{where} has no {missing}", fix=fix, file=file, case=None if case_id is None else str(case_id)))
+        problems.append(
+            Problem(
+                message=f"{where} has no {missing}", fix=fix, file=file, case=None if case_id is None else str(case_id)
+            )
+        )
         return None
     data: dict[str, Any] = {"id": case_id}
     for name in ("split", "tags", "description"):
@@ -68,7 +76,9 @@ def _attempt(item: Any, *, source: RecordedConversations, file: Path, place: int
             data[name] = value
     data["reference"] = {name: _search(path, item) for name, path in source.reference.items()}
     data["metadata"] = {name: _search(path, item) for name, path in source.metadata.items()}
-    data["recordings"] = [{"messages": messages, "data": {name: _search(path, item) for name, path in source.data.items()}}]
+    data["recordings"] = [
+        {"messages": messages, "data": {name: _search(path, item) for name, path in source.data.items()}}
+    ]
     return RawCase(data=data, file=file, line=place if file.suffix == ".jsonl" else None)
 
 
@@ -79,7 +89,14 @@ def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> R
             if first.data.get(name) != other.data.get(name):
                 fix = "give them different ids, or take the field out of suite.yaml"
                 problems.append(
-                    Problem(message="the attempts at this case disagree", fix=fix, file=first.file, line=other.line, case=case_id, field=name)
+                    Problem(
+                        message="the attempts at this case disagree",
+                        fix=fix,
+                        file=first.file,
+                        line=other.line,
+                        case=case_id,
+                        field=name,
+                    )
                 )
     recordings = [recording for attempt in attempts for recording in attempt.data["recordings"]]
     return RawCase(data={**first.data, "recordings": recordings}, file=first.file, line=first.line)

@@ -5,6 +5,7 @@ Belongs here: YAML. Does not belong here: what a case may hold.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.loaders.raw_case import RawCase
@@ -18,20 +19,20 @@ def load_yaml_cases(file: Path) -> Iterator[RawCase]:
         InputError: not YAML, or neither of the two shapes.
     """
     document = read_yaml(file)
-    data, prefix, defaults = document.data, (), {}
+    data = document.data
+    prefix: type_path = ()
+    defaults: dict[str, Any] = {}
     if isinstance(data, dict) and set(data) <= {"cases", "defaults"} and isinstance(data.get("defaults", {}), dict):
-        data, prefix, defaults = data.get("cases"), ("cases",), data.get("defaults", {})
+        defaults = data.get("defaults", {})
+        data, prefix = data.get("cases"), ("cases",)
     if not isinstance(data, list):
         raise InputError(
-            Problem(message="not a list of cases", fix="write a list, or `cases:` with a list and `defaults:`", file=file)
+            Problem(
+                message="not a list of cases", fix="write a list, or `cases:` with a list and `defaults:`", file=file
+            )
         )
     for index, item in enumerate(data):
         start: type_path = (*prefix, index)
-        lines = {path[len(start) :]: line for path, line in _within(document.lines, start).items()}
+        lines = {path[len(start) :]: line for path, line in document.lines.items() if path[: len(start)] == start}
         merged = {**defaults, **item} if isinstance(item, dict) else item
         yield RawCase(data=merged, file=file, line=document.line_of(start), lines=lines)
-
-
-def _within(lines: object, start: type_path) -> dict[type_path, int]:
-    assert isinstance(lines, dict)
-    return {path: line for path, line in lines.items() if path[: len(start)] == start}

@@ -1,0 +1,175 @@
+"""`case_results`, one partition per case, and `experiment`, the record they belong to.
+
+Both are made by one step. A partition is reported by an event of its own as soon as its results are durable, so that a
+run that ends early keeps what it finished; Dagster then sees no output of `case_results`, and would skip every asset
+that waits for one. `experiment` is that output: unpartitioned, made when all cases of the run are done, and what
+`experiment_summary` waits for.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from eval_pipeline.assets.failures import errors_as_failures
+from eval_pipeline.assets.recording import Recorder
+from eval_pipeline.assets.upstream import (
+    CASE_RESULTS,
+    EXPERIMENT_ASSET,
+    SHARED_CONTEXT,
+    TEST_CASES,
+    asset_key,
+    latest,
+    launch_id,
+)
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment
+from eval_pipeline.experiment.result_log import ResultLog
+from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION, case_metadata, experiment_metadata
+from eval_pipeline.partitions import cases_partitions
+from eval_pipeline.resources import Progress, StoreResource
+from eval_pipeline.store.layout import cases_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset import cases_of_table
+from eval_pipeline.suite.suite import Suite
+
+
+class CaseResultsConfig(dg.Config):
+    """What a run may choose."""
+
+    cases: list[str] | None = None
+    """Case ids to evaluate, of those in the run's partitions; all of them by default."""
+    repetitions: int | None = None
+    """Attempts at each case; the suite's number by default."""
+
+
+def case_results_op_name(suite: str) -> str:
+    """The name under which run config addresses the step."""
+    return f"{suite}__{CASE_RESULTS}"
+
+
+def build_case_results(suite: Suite) -> dg.AssetsDefinition:
+    """The assets `case_results` and `experiment` of a suite."""
+    key, experiment_key = asset_key(suite.name, CASE_RESULTS), asset_key(suite.name, EXPERIMENT_ASSET)
+    owners = list(suite.spec.owners)
+
+    @dg.multi_asset(
+        name=case_results_op_name(suite.name),
+        specs=[
+            dg.AssetSpec(
+                key,
+                deps=[asset_key(suite.name, TEST_CASES), asset_key(suite.name, SHARED_CONTEXT)],
+                partitions_def=cases_partitions(suite.name),
+                skippable=True,
+                group_name=suite.name,
+                kinds={"langgraph", "parquet"},
+                owners=owners,
+                code_version=target_version(suite),
+                description="Every attempt at every case, evaluated on the shared context; a partition per case.",
+            ),
+            dg.AssetSpec(
+                experiment_key,
+                deps=[key],
+                skippable=True,
+                group_name=suite.name,
+                kinds={"json"},
+                owners=owners,
+                description="The record that pins what an evaluation evaluates; all runs of a launch share it.",
+            ),
+        ],
+        backfill_policy=dg.BackfillPolicy.multi_run(suite.spec.evaluation.max_cases_per_run),
+        can_subset=True,
+    )
+    def case_results(
+        context: dg.AssetExecutionContext,
+        config: CaseResultsConfig,
+        store: StoreResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        with errors_as_failures():
+            opened = store.open()
+            record = _pinned(context, suite, opened, config.repetitions or suite.spec.repetitions)
+            if key in context.selected_asset_keys:
+                evaluator = _evaluator(suite, opened, record)
+                wanted = set(context.partition_keys) & set(config.cases or context.partition_keys)
+                cases = _cases(opened, record, wanted)
+                _evaluate(context, evaluator, cases, record=record, store=opened, progress=progress)
+        if experiment_key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=experiment_key, metadata=experiment_metadata(record, opened))
+
+    return case_results
+
+
+def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repetitions: int | None) -> ExperimentRecord:
+    instance, run = context.instance, context.run
+    launched = launch_id(run)
+    wanted = ExperimentRecord(
+        suite=suite.name,
+        experiment=experiment_name(suite.name, launched),
+        created_at=now(),
+        dataset_version=latest(instance, suite.name, TEST_CASES, DATASET_VERSION),
+        context_id=latest(instance, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+        target_version=target_version(suite),
+        repetitions=repetitions,
+        launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
+    )
+    return pin_experiment(store, wanted)
+
+
+def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
+    context = None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
+    pins = Pins(
+        experiment=record.experiment,
+        dataset_version=record.dataset_version,
+        context_id=record.context_id,
+        target_version=record.target_version,
+        variant=record.variant,
+    )
+    return Evaluator(suite=suite, target=open_target(suite), context=context, pins=pins)
+
+
+def _cases(store: Store, record: ExperimentRecord, wanted: set[str]) -> list[Case]:
+    """The wanted cases of the pinned dataset. A partition that is no longer in it has nothing to evaluate."""
+    key = cases_key(record.suite, record.dataset_version)
+    table = store.get_table(key)
+    if table is None:
+        raise CorruptDataError(f"{store.uri(key)} is gone", fix="materialize test_cases again, which writes it anew")
+    mask = [case_id in wanted for case_id in table.column("case_id").to_pylist()]
+    return cases_of_table(table.filter(mask))
+
+
+def _evaluate(
+    context: dg.AssetExecutionContext,
+    evaluator: Evaluator,
+    cases: Sequence[Case],
+    *,
+    record: ExperimentRecord,
+    store: Store,
+    progress: Progress,
+) -> None:
+    planned = {case.id: evaluator.attempts(case, record.repetitions) for case in cases}
+    total = sum(map(len, planned.values()))
+    progress.begin(total)
+    key = asset_key(record.suite, CASE_RESULTS)
+
+    def report(results: Sequence[CaseResult]) -> None:
+        metadata = case_metadata(results)
+        context.log_event(dg.AssetMaterialization(key, partition=results[0].case_id, metadata=metadata))
+
+    async def run() -> None:
+        attempts = (attempt for found in planned.values() for attempt in found)
+        concurrency = evaluator.suite.spec.evaluation.max_concurrency
+        async for result in evaluate_all(evaluator, attempts, max_concurrency=concurrency):
+            recorder.add(result)
+            progress.result(result)
+
+    log = ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=context.run.run_id)
+    with Recorder(log, attempts={name: len(found) for name, found in planned.items()}, report=report) as recorder:
+        asyncio.run(run())
+    context.log.info("%d attempts at %d cases in experiment %s", total, len(cases), record.experiment)

@@ -1,0 +1,57 @@
+"""`experiment_summary`: statistics, slices and the report of the experiment that this run belongs to."""
+
+import json
+
+import dagster as dg
+
+from eval_pipeline.assets.failures import errors_as_failures
+from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest, launch_id
+from eval_pipeline.experiment.record import experiment_name, read_experiment
+from eval_pipeline.experiment.report import render_report
+from eval_pipeline.experiment.summary import summarize
+from eval_pipeline.metadata import EXPERIMENT, summary_metadata
+from eval_pipeline.resources import StoreResource
+from eval_pipeline.store.layout import experiment_key, report_key, summary_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import Suite
+
+
+class ExperimentSummaryConfig(dg.Config):
+    """What a run may choose."""
+
+    experiment: str | None = None
+    """The experiment to summarize: by default this launch's own, or else the latest."""
+
+
+def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `experiment_summary` of a suite."""
+
+    @dg.asset(
+        key=asset_key(suite.name, EXPERIMENT_SUMMARY),
+        deps=[asset_key(suite.name, EXPERIMENT_ASSET)],
+        group_name=suite.name,
+        kinds={"python", "html"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        description="Pass rate, pass@k and pass^k, mean scores with intervals, by split and tag, and the report.",
+    )
+    def experiment_summary(
+        context: dg.AssetExecutionContext, config: ExperimentSummaryConfig, store: StoreResource
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures():
+            opened = store.open()
+            experiment = config.experiment or _experiment_of(context, suite.name, opened)
+            record = read_experiment(opened, suite.name, experiment)
+            summary = summarize(opened, suite.name, experiment)
+            opened.put(summary_key(suite.name, experiment), json.dumps(summary.to_json(), indent=2).encode())
+            opened.put(report_key(suite.name, experiment), render_report(opened, record, summary).encode())
+        return dg.MaterializeResult(metadata=summary_metadata(summary, opened))
+
+    return experiment_summary
+
+
+def _experiment_of(context: dg.AssetExecutionContext, suite: str, store: Store) -> str:
+    own = experiment_name(suite, launch_id(context.run))
+    if store.get(experiment_key(suite, own)) is not None:
+        return own
+    return latest(context.instance, suite, EXPERIMENT_ASSET, EXPERIMENT)

@@ -1,0 +1,84 @@
+"""What every suite gets on the Dagster side: its assets, gates, job and schedule.
+
+Add here what a suite gets. Keep out how any of it works. A suite whose suite.yaml is wrong still has its `test_cases`,
+which fails with the reason when it is materialized: one broken suite takes no other one down.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.assets.case_results import build_case_results
+from eval_pipeline.assets.experiment_summary import build_experiment_summary
+from eval_pipeline.assets.failures import errors_as_failures
+from eval_pipeline.assets.shared_context import build_shared_context
+from eval_pipeline.assets.test_cases import build_test_cases
+from eval_pipeline.assets.upstream import TEST_CASES
+from eval_pipeline.checks import build_gates
+from eval_pipeline.errors import EvalPipelineError, InputError
+from eval_pipeline.jobs import build_job
+from eval_pipeline.resources import default_resources
+from eval_pipeline.schedules import build_schedule
+from eval_pipeline.suite.discovery import suite_folders
+from eval_pipeline.suite.suite import Suite, read_suite
+
+
+def build_definitions(
+    *, folders: Iterable[Path] | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Definitions for the suites in `folders`, by default all that are found.
+
+    Args:
+        folders: folders that hold a suite.yaml.
+        resource_overrides: resources in place of the default ones, by name.
+    """
+    parts = [_suite_definitions(folder) for folder in (suite_folders() if folders is None else folders)]
+    resources = {**default_resources(), **(resource_overrides or {})}
+    # One process a run: the steps are a chain, and the only parallel one is so by itself.
+    own = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    return dg.Definitions.merge(*parts, own)
+
+
+def _suite_definitions(folder: Path) -> dg.Definitions:
+    try:
+        suite = read_suite(folder)
+        return _sound_suite(suite)
+    except EvalPipelineError as error:
+        return dg.Definitions(assets=[_broken_suite(folder, error)])
+
+
+def _sound_suite(suite: Suite) -> dg.Definitions:
+    own = dg.Definitions(
+        assets=[
+            build_test_cases(suite),
+            build_shared_context(suite),
+            build_case_results(suite),
+            build_experiment_summary(suite),
+        ],
+        asset_checks=build_gates(suite),
+        schedules=[build_schedule(suite)],
+    )
+    return dg.Definitions.merge(own, build_job(suite))
+
+
+def _broken_suite(folder: Path, error: EvalPipelineError) -> dg.AssetsDefinition:
+    name = "".join(character if character.isalnum() else "_" for character in folder.name)
+    # Two broken folders may have the same name.
+    group = f"broken_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
+
+    @dg.asset(
+        key=dg.AssetKey([group, TEST_CASES]),
+        group_name=group,
+        kinds={"yaml"},
+        owners=["team:evaluation"],
+        description=f"The suite in `{folder}` cannot be read:\n\n```\n{error}\n```",
+    )
+    def broken() -> None:
+        with errors_as_failures():
+            read_suite(folder)
+            raise InputError(error.problems) if isinstance(error, InputError) else error
+
+    return broken

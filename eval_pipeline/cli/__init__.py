@@ -1,0 +1,1 @@
+"""The terminal. One module a command; `main.py` puts them together."""

@@ -1,0 +1,25 @@
+"""`eval-pipeline check SUITE`: everything wrong with a suite, at once, without running it.
+
+Belongs here: showing problems. Does not belong here: finding them (`eval_pipeline.suite.check`).
+"""
+
+from collections import Counter
+
+import click
+
+from eval_pipeline.errors import InputError
+from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.discovery import suite_folder
+
+
+@click.command()
+@click.argument("suite")
+def check(suite: str) -> int:
+    """Say everything that is wrong with SUITE (a name or a folder)."""
+    found, cases, problems = check_suite(suite_folder(suite))
+    if problems:
+        raise InputError(problems)
+    assert found is not None
+    splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
+    click.echo(f"{found.name}: {len(cases)} cases ({splits}), nothing wrong")
+    return 0

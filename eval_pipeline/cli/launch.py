@@ -1,0 +1,111 @@
+"""Running a suite's job through Dagster, in this process, on the instance the UI shows.
+
+Belongs here: from a suite and its chosen cases to what came out. Does not belong here: options and tables (`run.py`,
+`show.py`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from eval_pipeline.assets.case_results import case_results_op_name
+from eval_pipeline.assets.upstream import SHARED_CONTEXT, asset_key, launch_id
+from eval_pipeline.build import build_definitions
+from eval_pipeline.errors import EvalPipelineError, PermanentError
+from eval_pipeline.experiment.gates import GateResult, check_gates
+from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
+from eval_pipeline.experiment.summary import Summary, summarize
+from eval_pipeline.jobs import SUITE_TAG, job_name
+from eval_pipeline.metadata import CONTEXT_REUSED
+from eval_pipeline.partitions import range_tags, sync_partitions
+from eval_pipeline.resources import Progress, StoreResource
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.suite import Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a launch came to."""
+
+    record: ExperimentRecord
+    summary: Summary
+    gates: Sequence[GateResult]
+    store: Store
+    context_reused: bool
+    run_id: str
+    wall_s: float
+
+
+def launch(
+    suite: Suite,
+    *,
+    all_cases: Sequence[Case],
+    chosen: Sequence[Case],
+    repetitions: int | None,
+    store: StoreResource,
+    instance: dg.DagsterInstance,
+    progress: Progress,
+) -> Outcome:
+    """Run the suite's job over the chosen cases and read back what came out.
+
+    Raises:
+        EvalPipelineError: what made the run fail; `PermanentError` if it was none of ours.
+    """
+    started = time.perf_counter()
+    opened = store.open()
+    overrides = {"store": store, "progress": dg.ResourceDefinition.hardcoded_resource(progress)}
+    job = build_definitions(folders=[suite.folder], resource_overrides=overrides).resolve_job_def(job_name(suite.name))
+    sync_partitions(instance, suite.name, [case.id for case in all_cases])
+    chosen_ids = [case.id for case in chosen]
+    tags = {SUITE_TAG: suite.name, **range_tags(instance, suite.name, chosen_ids)}
+    config = {"cases": chosen_ids if len(chosen) < len(all_cases) else None, "repetitions": repetitions}
+    run_config = {
+        "ops": {
+            case_results_op_name(suite.name): {
+                "config": {name: value for name, value in config.items() if value is not None}
+            }
+        },
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    result = job.execute_in_process(run_config=run_config, instance=instance, tags=tags, raise_on_error=False)
+    if not result.success:
+        raise _cause(result)
+    experiment = experiment_name(suite.name, launch_id(result.dagster_run))
+    summary = summarize(opened, suite.name, experiment)
+    return Outcome(
+        record=read_experiment(opened, suite.name, experiment),
+        summary=summary,
+        gates=check_gates(suite.spec.gates, summary),
+        store=opened,
+        context_reused=_context_reused(result, suite.name),
+        run_id=result.dagster_run.run_id,
+        wall_s=round(time.perf_counter() - started, 3),
+    )
+
+
+def _context_reused(result: dg.ExecuteInProcessResult, suite: str) -> bool:
+    key = asset_key(suite, SHARED_CONTEXT)
+    for event in result.get_asset_materialization_events():
+        if event.asset_key == key:
+            return bool(event.step_materialization_data.materialization.metadata[CONTEXT_REUSED].value)
+    return False
+
+
+def _cause(result: dg.ExecuteInProcessResult) -> EvalPipelineError:
+    """Why the run failed, as the error that was raised in it."""
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        failure = data.user_failure_data
+        if failure is not None and "exit_code" in failure.metadata:
+            error = EvalPipelineError(failure.description or "the run failed")
+            error.exit_code = int(failure.metadata["exit_code"].value)  # type: ignore[arg-type]
+            return error
+        if data.error is not None:
+            reason = (data.error.cause or data.error).message.strip()
+            return PermanentError(
+                f"{event.step_key} failed: {reason}", fix=f"see run {result.dagster_run.run_id} in the Dagster UI"
+            )
+    return PermanentError("the run failed", fix=f"see run {result.dagster_run.run_id} in the Dagster UI")

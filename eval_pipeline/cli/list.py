@@ -1,0 +1,34 @@
+"""`eval-pipeline list`: the suites there are.
+
+Belongs here: showing them. Does not belong here: finding them (`eval_pipeline.suite.discovery`).
+"""
+
+import click
+import rich.box
+from rich.console import Console
+from rich.table import Table
+
+from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.discovery import suite_folders
+
+
+@click.command("list")
+def list_suites() -> int:
+    """Show the suites that ship with the package and those in EVAL_PIPELINE_SUITES."""
+    table = Table(box=rich.box.SIMPLE_HEAD)
+    for column in ("suite", "cases", "target", "context", "folder"):
+        table.add_column(column, overflow="fold")
+    for folder in suite_folders():
+        suite, cases, problems = check_suite(folder)
+        if suite is None:
+            table.add_row(
+                folder.name, "", "", f"{len(problems)} problems: eval-pipeline check {folder.name}", str(folder)
+            )
+            continue
+        context = suite.spec.context
+        parts = [f"{len(context.tables)} tables"] if context.tables else []
+        parts += ["documents"] if context.documents else []
+        parts += [f"{len(context.patterns)} patterns"] if context.patterns else []
+        table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), str(folder))
+    Console().print(table)
+    return 0

@@ -1,0 +1,76 @@
+"""`eval-pipeline`: the terminal's front door, and its exit codes.
+
+    0 passed    1 a gate failed    2 bad input    3 infrastructure
+
+Belongs here: the command group and what becomes of errors. Does not belong here: any command.
+"""
+
+import sys
+import traceback
+
+import click
+
+from eval_pipeline.errors import EvalPipelineError, InputError
+
+
+class _Commands(click.Group):
+    """Imports a command only when it is asked for: Dagster takes seconds, `--help` should not."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order a newcomer meets them."""
+        del ctx
+        return ["run", "check", "list"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name == "run":
+            from eval_pipeline.cli.run import run
+
+            return run
+        if cmd_name == "check":
+            from eval_pipeline.cli.check import check
+
+            return check
+        if cmd_name == "list":
+            from eval_pipeline.cli.list import list_suites
+
+            return list_suites
+        return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Evaluate LangChain / LangGraph agents: query the shared context once, evaluate every case against it."""
+
+
+def main() -> None:
+    """Run the terminal's command and exit with its code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = InputError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; what was finished is kept", err=True)
+        code = 130
+    except EvalPipelineError as error:
+        show_error(error)
+        code = error.exit_code
+    except Exception:  # noqa: BLE001 - the last place before the shell
+        # Exit 1 means that a gate failed, and an accident must not say that.
+        traceback.print_exc()
+        click.echo(
+            "this is a defect of eval-pipeline, or of something it calls; nothing that was finished is lost", err=True
+        )
+        code = EvalPipelineError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def show_error(error: EvalPipelineError) -> None:
+    """Print an error to stderr: a line for each problem."""
+    lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
+    for line in lines:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+    if isinstance(error, InputError) and len(lines) > 1:
+        click.echo(f"{len(lines)} problems; nothing was run.", err=True)

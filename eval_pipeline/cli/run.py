@@ -1,0 +1,96 @@
+"""`eval-pipeline run SUITE`: the suite's job, with a progress bar, and a table of what came of it.
+
+Belongs here: options and exit code. Does not belong here: launching (`launch.py`) and showing (`show.py`).
+"""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+import click
+from rich.console import Console
+
+from eval_pipeline.cli.home import open_instance
+from eval_pipeline.cli.launch import launch
+from eval_pipeline.cli.progress import TerminalProgress
+from eval_pipeline.cli.selection import Selection
+from eval_pipeline.cli.show import outcome_json, show_outcome
+from eval_pipeline.errors import InputError
+from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, StoreResource
+from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.discovery import suite_folder
+
+GATE_FAILED = 1
+
+
+@click.command()
+@click.argument("suite")
+@click.option("--case", "cases", multiple=True, metavar="ID", help="Evaluate this case; may be repeated.")
+@click.option(
+    "--split", "splits", multiple=True, metavar="S", help="Evaluate the cases of this split; may be repeated."
+)
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Evaluate the cases with this tag; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate at most N cases.")
+@click.option("--repetitions", type=click.IntRange(min=1), metavar="K", help="Make K attempts at each case.")
+@click.option(
+    "--store",
+    envvar=STORE_VARIABLE,
+    default=DEFAULT_STORE,
+    show_default=True,
+    metavar="URI",
+    help="Where results live.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
+def run(
+    suite: str,
+    cases: tuple[str, ...],
+    splits: tuple[str, ...],
+    tags: tuple[str, ...],
+    limit: int | None,
+    repetitions: int | None,
+    store: str,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Evaluate SUITE (a name or a folder).
+
+    Exits 0 if its gates passed, 1 if one failed, 2 on bad input, 3 when the infrastructure failed.
+    """
+    with _stdout_for_result_only() as stdout:
+        found, all_cases, problems = check_suite(suite_folder(suite))
+        if problems:
+            raise InputError(problems)
+        assert found is not None
+        all_cases.sort(key=lambda case: case.id)
+        chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
+        with open_instance() as instance, TerminalProgress(Console(stderr=True)) as progress:
+            outcome = launch(
+                found,
+                all_cases=all_cases,
+                chosen=chosen,
+                repetitions=repetitions,
+                store=StoreResource(root=store),
+                instance=instance,
+                progress=progress,
+            )
+        if as_json:
+            stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")
+        else:
+            show_outcome(outcome, Console(file=stdout))
+    return 0 if all(gate.passed for gate in outcome.gates) else GATE_FAILED
+
+
+@contextlib.contextmanager
+def _stdout_for_result_only() -> Iterator[TextIO]:
+    """Whatever a target, a library or Dagster prints goes to stderr, but for what is written to the yielded file."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
+        os.dup2(2, 1)
+        try:
+            yield kept
+            kept.flush()
+        finally:
+            sys.stdout.flush()
+            os.dup2(kept.fileno(), 1)

@@ -1,0 +1,1 @@
+"""One case, start to finish, on LangGraph's functional API: targets, turns, assertions. Never imports Dagster."""

@@ -1,0 +1,85 @@
+"""Carrying out one assertion of any type, and what becomes of its verdict.
+
+Belongs here: the table of types, negation, thresholds, and the rule that an assertion that breaks is data. Does not
+belong here: any type.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.assertions import calls, evaluator, grounding, python_call, rubric, text
+from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
+from eval_pipeline.evaluation.result import AssertionResult, EvaluationError
+from eval_pipeline.suite.assertion import Assertion
+
+ASSERTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
+    "contains": text.contains,
+    "not_contains": text.not_contains,
+    "equals": text.equals,
+    "regex": text.regex,
+    "one_of": text.one_of,
+    "json_schema": text.json_schema,
+    "contains_function_call": calls.contains_function_call,
+    "no_function_call": calls.no_function_call,
+    "function_call_order": calls.function_call_order,
+    "llm_rubric": rubric.llm_rubric,
+    "grounded_in_context": grounding.grounded_in_context,
+    "python": python_call.python_call,
+    "evaluator": evaluator.evaluator,
+}
+
+
+async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
+    """Carry out `assertion` on `scope`: one result, or several from an evaluator that reports several metrics.
+
+    Raises:
+        InfrastructureError: the world around us failed; anything else that an assertion raises is data.
+    """
+    try:
+        said = ASSERTIONS[assertion.type](assertion, scope)
+        if inspect.isawaitable(said):
+            said = await said
+    except (InfrastructureError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an assertion of the user's raises, the others still count
+        return [_broken(assertion, scope, error)]
+    verdicts = said if isinstance(said, list) else [said]
+    return [_result(assertion, scope, verdict) for verdict in verdicts]
+
+
+def _result(assertion: Assertion, scope: Scope, verdict: Verdict) -> AssertionResult:
+    passed, value = verdict.passed, verdict.score
+    if value is None and passed is not None:
+        value = 1.0 if passed else 0.0
+    if assertion.negate:
+        passed = None if passed is None else not passed
+        value = None if value is None else 1.0 - value
+    if assertion.threshold is not None and value is not None:
+        passed = value >= assertion.threshold
+    return AssertionResult(
+        name=assertion.name or verdict.name or assertion.type,
+        type=assertion.type,
+        turn=scope.turn,
+        passed=passed,
+        score=value,
+        weight=assertion.weight,
+        message=verdict.message,
+        label=verdict.label,
+    )
+
+
+def _broken(assertion: Assertion, scope: Scope, error: Exception) -> AssertionResult:
+    record = EvaluationError.of(error)
+    return AssertionResult(
+        name=assertion.name or assertion.type,
+        type=assertion.type,
+        turn=scope.turn,
+        passed=None,
+        score=None,
+        weight=assertion.weight,
+        message=f"broke: {record.name}: {record.message}",
+        error=record,
+    )

@@ -1,0 +1,185 @@
+"""One attempt at one case, from the case to its result, whatever happens.
+
+Belongs here: time limit, status, adding up, and turning errors into rows. Does not belong here: the order of turns and
+assertions (`workflow.py`), or many attempts at once (`batch.py`).
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langgraph.pregel import Pregel
+
+from eval_pipeline.context.shared_context import SharedContext, use_shared_context
+from eval_pipeline.digest import digest
+from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.result import (
+    RESULT_SCHEMA_VERSION,
+    AssertionResult,
+    CaseResult,
+    EvaluationError,
+    Status,
+    Tokens,
+    TurnResult,
+)
+from eval_pipeline.evaluation.targets.session import Target
+from eval_pipeline.evaluation.workflow import AttemptRuntime, evaluate_case, overall_score
+from eval_pipeline.models import model_version
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.suite import Suite
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """What every attempt of one experiment has in common."""
+
+    experiment: str
+    dataset_version: str
+    context_id: str | None
+    target_version: str
+    variant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One attempt to be made."""
+
+    case: Case
+    number: int
+    """1 for the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluator:
+    """Makes attempts: a suite, its target, the shared context, and the pins of the experiment."""
+
+    suite: Suite
+    target: Target
+    context: SharedContext | None
+    pins: Pins
+
+    def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
+        """The attempts at `case` that are to be made."""
+        return [Attempt(case=case, number=number + 1) for number in range(self.target.attempts(case, repetitions))]
+
+    async def evaluate(self, attempt: Attempt, *, listener: Listener | None = None) -> CaseResult:
+        """Make one attempt. Whatever the target or an assertion raises is in the result.
+
+        Args:
+            attempt: the case and the attempt's number.
+            listener: is told every event, as it happens.
+
+        Raises:
+            InfrastructureError: the world around us failed, which no row should say.
+        """
+        started_at = dt.datetime.now(tz=dt.UTC)
+        case, error, runtime = attempt.case, None, None
+        with use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext():
+            try:
+                runtime = self._runtime(attempt)
+                async with asyncio.timeout(self.suite.spec.evaluation.timeout_s):
+                    await _run(runtime, attempt, listener)
+            except InfrastructureError:
+                raise
+            except TimeoutError:
+                limit = self.suite.spec.evaluation.timeout_s
+                error = EvaluationError(
+                    name="TimeoutError", message=f"no end after {limit:g} s (evaluation.timeout_s)", traceback=""
+                )
+            except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
+                error = EvaluationError.of(raised)
+        if error is not None and listener is not None:
+            listener({"event": "error", "test_name": case.id, "message": error.message})
+        turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
+        return self._result(attempt, started_at, turns=turns, results=results, error=error)
+
+    def fingerprint(self, case: Case) -> str:
+        """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
+        judge = self.suite.spec.judge
+        return digest(
+            RESULT_SCHEMA_VERSION,
+            case.content_hash(),
+            self.pins.context_id,
+            self.pins.target_version,
+            self.pins.variant,
+            [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions],
+            None if judge is None else model_version(judge.model, folder=self.suite.folder),
+        )
+
+    def _runtime(self, attempt: Attempt) -> AttemptRuntime:
+        session = self.target.open(attempt.case, attempt=attempt.number, thread_id=str(uuid.uuid4()))
+        judge = self.suite.spec.judge
+        return AttemptRuntime(
+            case=attempt.case,
+            session=session,
+            assertions=self.suite.spec.assertions,
+            context=self.context,
+            folder=self.suite.folder,
+            judge_model=None if judge is None else judge.model,
+        )
+
+    def _result(
+        self,
+        attempt: Attempt,
+        started_at: dt.datetime,
+        *,
+        turns: Sequence[TurnResult],
+        results: Sequence[AssertionResult],
+        error: EvaluationError | None,
+    ) -> CaseResult:
+        case = attempt.case
+        usage = [event for turn in turns for event in turn.events if event["type"] == "usage"]
+        costs = [event["cost_usd"] for event in usage if event.get("cost_usd") is not None]
+        return CaseResult(
+            suite=self.suite.name,
+            experiment=self.pins.experiment,
+            case_id=case.id,
+            attempt=attempt.number,
+            variant=self.pins.variant,
+            split=case.split,
+            tags=case.tags,
+            status=status_of(results, error),
+            score=overall_score(results),
+            assertions=tuple(results),
+            turns=tuple(turns),
+            started_at=started_at,
+            latency_s=sum(turn.latency_s for turn in turns),
+            tokens=Tokens(
+                input=sum(event.get("input_tokens") or 0 for event in usage),
+                output=sum(event.get("output_tokens") or 0 for event in usage),
+                cached=sum(event.get("cached_tokens") or 0 for event in usage),
+            ),
+            cost_usd=sum(costs) if costs else None,
+            context_id=self.pins.context_id,
+            dataset_version=self.pins.dataset_version,
+            target_version=self.pins.target_version,
+            fingerprint=self.fingerprint(case),
+            error=error,
+        )
+
+
+def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
+    """`error` if the attempt or an assertion of weight broke, `failed` if one did not pass, else `passed`."""
+    deciding = [result for result in results if result.weight > 0]
+    if error is not None or any(result.error is not None for result in deciding):
+        return "error"
+    return "failed" if any(result.passed is False for result in deciding) else "passed"
+
+
+# `entrypoint` returns a graph whose type says nothing of the runtime context.
+_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case)
+
+
+async def _run(runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
+    inputs = {"case_id": attempt.case.id, "attempt": attempt.number}
+    if listener is None:
+        await _workflow.ainvoke(inputs, context=runtime)
+        return
+    async for event in _workflow.astream(inputs, context=runtime, stream_mode="custom"):
+        listener(event)

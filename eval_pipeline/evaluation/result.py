@@ -1,0 +1,201 @@
+"""What is known of one attempt at one case: the row of Parquet that everything later is computed from.
+
+Belongs here: the values and their Arrow schema. Does not belong here: producing them (`workflow.py`) or adding them up
+(`eval_pipeline.experiment`).
+"""
+
+import datetime as dt
+import json
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+RESULT_SCHEMA_VERSION = 1
+
+Status = Literal["passed", "failed", "error", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationError:
+    """Something that broke, as data."""
+
+    name: str
+    """The exception's class."""
+    message: str
+    traceback: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> "EvaluationError":
+        """The record of an exception; the innermost twenty frames."""
+        frames = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-20))
+        return cls(name=type(error).__name__, message=str(error), traceback=frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssertionResult:
+    """What came of one assertion."""
+
+    name: str
+    type: str
+    turn: int | None
+    """The turn it was placed on; None for the whole conversation."""
+    passed: bool | None
+    """None when it only scores, or broke."""
+    score: float | None
+    """In [0, 1]; None when it broke or gave a label only."""
+    weight: float
+    message: str
+    label: str | None = None
+    error: EvaluationError | None = None
+    """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnResult:
+    """One exchange."""
+
+    index: int
+    input: str
+    response: str
+    events: Sequence[Mapping[str, Any]]
+    """What happened meanwhile: `tool_call`, `tool_result`, `handoff`, `usage`, `message`, `error`."""
+    latency_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Tokens the target used."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """Everything known of one attempt."""
+
+    suite: str
+    experiment: str
+    case_id: str
+    attempt: int
+    """1 for the first."""
+    variant: str | None
+    split: str
+    tags: tuple[str, ...]
+    status: Status
+    score: float | None
+    """Weighted mean of the assertions' scores; None if nothing scored."""
+    assertions: tuple[AssertionResult, ...]
+    turns: tuple[TurnResult, ...]
+    started_at: dt.datetime
+    latency_s: float
+    """Seconds the target took; judges are not in it."""
+    tokens: Tokens
+    cost_usd: float | None
+    context_id: str | None
+    dataset_version: str
+    target_version: str
+    fingerprint: str
+    error: EvaluationError | None = None
+    trace_id: str | None = None
+    run_id: str | None = None
+    trace_url: str | None = None
+
+    @property
+    def failed_assertions(self) -> list[AssertionResult]:
+        """Those that decided against the attempt."""
+        return [
+            found
+            for found in self.assertions
+            if found.weight > 0 and (found.passed is False or found.error is not None)
+        ]
+
+    def to_row(self) -> dict[str, Any]:
+        """The result as a row of `RESULT_SCHEMA`."""
+        row = {field.name: getattr(self, field.name, None) for field in RESULT_SCHEMA}
+        row["tags"] = list(self.tags)
+        row["assertions"] = [asdict(found) for found in self.assertions]
+        row["turns"] = [{**asdict(turn), "events": [_event_row(event) for event in turn.events]} for turn in self.turns]
+        row["tokens"] = asdict(self.tokens)
+        row["error"] = None if self.error is None else asdict(self.error)
+        return row
+
+
+def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"type", "name", "id", "content", "args"}
+    rest = {key: value for key, value in event.items() if key not in named}
+    return {
+        "type": event["type"],
+        "name": event.get("name"),
+        "id": event.get("id"),
+        "content": event.get("content"),
+        "args": json.dumps(event["args"], ensure_ascii=False, default=str) if "args" in event else None,
+        "data": json.dumps(rest, ensure_ascii=False, default=str) if rest else None,
+    }
+
+
+_ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
+_EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
+
+RESULT_SCHEMA = pa.schema(
+    [
+        ("suite", pa.string()),
+        ("experiment", pa.string()),
+        ("case_id", pa.string()),
+        ("attempt", pa.int32()),
+        ("variant", pa.string()),
+        ("split", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("status", pa.string()),
+        ("score", pa.float64()),
+        (
+            "assertions",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("name", pa.string()),
+                        ("type", pa.string()),
+                        ("turn", pa.int32()),
+                        ("passed", pa.bool_()),
+                        ("score", pa.float64()),
+                        ("weight", pa.float64()),
+                        ("message", pa.string()),
+                        ("label", pa.string()),
+                        ("error", _ERROR),
+                    ]
+                )
+            ),
+        ),
+        (
+            "turns",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("index", pa.int32()),
+                        ("input", pa.string()),
+                        ("response", pa.string()),
+                        ("events", pa.list_(_EVENT)),
+                        ("latency_s", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("latency_s", pa.float64()),
+        ("tokens", pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])),
+        ("cost_usd", pa.float64()),
+        ("context_id", pa.string()),
+        ("dataset_version", pa.string()),
+        ("target_version", pa.string()),
+        ("fingerprint", pa.string()),
+        ("error", _ERROR),
+        ("trace_id", pa.string()),
+        ("run_id", pa.string()),
+        ("trace_url", pa.string()),
+    ],
+    metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
+)

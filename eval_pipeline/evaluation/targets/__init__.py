@@ -1,0 +1,1 @@
+"""The systems under test: one module per kind of target, each a `Target` that opens a `Session` per attempt."""

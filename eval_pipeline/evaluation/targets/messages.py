@@ -1,0 +1,172 @@
+"""Messages as replies: OpenAI-style mappings and LangChain messages to an answer and its events.
+
+Belongs here: reading both forms of message. Does not belong here: who sent them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
+
+from eval_pipeline.evaluation.targets.session import Event, Reply
+
+
+def reply_of_messages(messages: Sequence[Any]) -> Reply:
+    """The reply that the messages after the last thing the user said make up, in either form."""
+    if messages and all(isinstance(message, BaseMessage) for message in messages):
+        return _langchain_reply([message for message in messages if isinstance(message, BaseMessage)])
+    return openai_reply(messages)
+
+
+def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
+    """The reply in OpenAI-style messages: `assistant` and `tool` roles, and the older `function_call`."""
+    answers: list[str] = []
+    events: list[Event] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        role = message.get("role")
+        if role == "assistant":
+            text = content_text(message.get("content"))
+            if text:
+                answers.append(text)
+            for call in _openai_calls(message):
+                names[str(call["id"])] = call["name"]
+                events.append(call)
+        elif role in ("tool", "function"):
+            call_id = message.get("tool_call_id")
+            name = message.get("name") or names.get(str(call_id))
+            events.append(
+                {"type": "tool_result", "name": name, "id": call_id, "content": content_text(message.get("content"))}
+            )
+        if isinstance(message.get("usage"), Mapping):
+            events.append(_openai_usage(message["usage"]))
+    return Reply(response="\n".join(answers), events=events)
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content: text as it is, or the text parts of a list."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        parts = [
+            part if isinstance(part, str) else part.get("text", "")
+            for part in content
+            if isinstance(part, str | Mapping)
+        ]
+        return "".join(text for text in parts if isinstance(text, str))
+    return str(content)
+
+
+def openai_messages(turns: Sequence[Any]) -> list[dict[str, Any]]:
+    """Turns (with `input`, `response`, `events`) as OpenAI-style messages, for evaluators that read conversations."""
+    messages: list[dict[str, Any]] = []
+    for turn in turns:
+        messages.append({"role": "user", "content": turn.input})
+        for event in turn.events:
+            if event["type"] == "tool_call":
+                function = {"name": event["name"], "arguments": json.dumps(event["args"], default=str)}
+                calls = [{"id": str(event.get("id")), "type": "function", "function": function}]
+                messages.append({"role": "assistant", "content": "", "tool_calls": calls})
+            elif event["type"] == "tool_result":
+                messages.append(
+                    {
+                        "role": "tool",
+                        "tool_call_id": str(event.get("id")),
+                        "name": event.get("name"),
+                        "content": event["content"],
+                    }
+                )
+        messages.append({"role": "assistant", "content": turn.response})
+    return messages
+
+
+def langchain_history(turns: Sequence[tuple[str, str]]) -> list[AnyMessage]:
+    """Pairs of input and response as LangChain messages."""
+    found: list[Any] = [message for said, answered in turns for message in (HumanMessage(said), AIMessage(answered))]
+    return found
+
+
+def after_last_user(messages: Sequence[Any]) -> list[Any]:
+    """The messages after the last one that the user said."""
+    last = -1
+    for index, message in enumerate(messages):
+        role = message.type if isinstance(message, BaseMessage) else message.get("role")
+        if role in ("human", "user"):
+            last = index
+    return list(messages[last + 1 :])
+
+
+def as_langchain(messages: Sequence[Any]) -> list[BaseMessage]:
+    """Messages of either form as LangChain messages."""
+    return convert_to_messages(list(messages))
+
+
+def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
+    answers: list[str] = []
+    events: list[Event] = []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            text = content_text(message.content)
+            if text:
+                answers.append(text)
+            events += [
+                {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
+                for call in message.tool_calls
+            ]
+            if message.usage_metadata is not None:
+                events.append(_langchain_usage(message))
+        elif isinstance(message, ToolMessage):
+            content = content_text(message.content)
+            events.append({"type": "tool_result", "name": message.name, "id": message.tool_call_id, "content": content})
+    # Text that accompanies tool calls is thinking aloud; the answer is what came last.
+    return Reply(response=answers[-1] if answers else "", events=events)
+
+
+def _langchain_usage(message: AIMessage) -> Event:
+    usage = message.usage_metadata
+    assert usage is not None
+    return {
+        "type": "usage",
+        "input_tokens": usage["input_tokens"],
+        "output_tokens": usage["output_tokens"],
+        "cached_tokens": usage.get("input_token_details", {}).get("cache_read", 0),
+        "model": message.response_metadata.get("model_name"),
+    }
+
+
+def _openai_usage(usage: Mapping[str, Any]) -> Event:
+    return {
+        "type": "usage",
+        "input_tokens": usage.get("prompt_tokens", usage.get("input_tokens", 0)),
+        "output_tokens": usage.get("completion_tokens", usage.get("output_tokens", 0)),
+        "cached_tokens": (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
+        "cost_usd": usage.get("cost"),
+    }
+
+
+def _openai_calls(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    calls = list(message.get("tool_calls") or [])
+    if message.get("function_call"):
+        calls.append({"id": None, "function": message["function_call"]})
+    for call in calls:
+        function = call.get("function") or {}
+        yield {
+            "type": "tool_call",
+            "name": str(function.get("name")),
+            "args": _arguments(function.get("arguments")),
+            "id": call.get("id"),
+        }
+
+
+def _arguments(text: Any) -> dict[str, Any]:
+    if isinstance(text, Mapping):
+        return dict(text)
+    try:
+        found = json.loads(text or "{}")
+    except (json.JSONDecodeError, TypeError):
+        found = None
+    # A model can write arguments that are not JSON; what it wrote is kept.
+    return found if isinstance(found, dict) else {"unparsed": text}

@@ -1,0 +1,57 @@
+"""From a suite's `target:` to a target that can be talked to, and its version.
+
+Belongs here: choosing the kind. Does not belong here: any kind.
+"""
+
+from typing import Any
+
+from eval_pipeline.digest import digest
+from eval_pipeline.evaluation.targets.chat import ChatTarget
+from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.evaluation.targets.python_callable import PythonTarget
+from eval_pipeline.evaluation.targets.recorded import RecordedTarget
+from eval_pipeline.evaluation.targets.session import Target
+from eval_pipeline.models import chat_model, model_version
+from eval_pipeline.suite import target_spec as spec
+from eval_pipeline.suite.import_path import resolve, source_digest
+from eval_pipeline.suite.suite import Suite
+
+
+def open_target(suite: Suite) -> Target:
+    """The target of `suite`.
+
+    Raises:
+        InputError: its import path, model or prompt file cannot be used.
+        PermanentError: a package or a key it needs is missing.
+    """
+    target = suite.spec.target
+    match target:
+        case spec.PythonTarget():
+            call = resolve(target.path, folder=suite.folder)
+            return PythonTarget(call, factory=target.factory, options=target.options)
+        case spec.LangGraphTarget():
+            return LangGraphTarget(resolve(target.path, folder=suite.folder), target)
+        case spec.ChatTarget():
+            model = chat_model(target.model, folder=suite.folder, **target.options)
+            return ChatTarget(model, system=_system_prompt(suite, target))
+        case spec.RecordedTarget():
+            return RecordedTarget()
+
+
+def target_version(suite: Suite) -> str:
+    """What identifies the target as it is now: its `version`, or a hash of its source, prompt and options."""
+    target = suite.spec.target
+    if target.version is not None:
+        return target.version
+    parts: list[Any] = [target.model_dump(mode="json")]
+    if isinstance(target, spec.PythonTarget | spec.LangGraphTarget):
+        parts.append(source_digest(target.path, folder=suite.folder))
+    if isinstance(target, spec.ChatTarget):
+        parts += [model_version(target.model, folder=suite.folder), _system_prompt(suite, target)]
+    return digest(*parts)
+
+
+def _system_prompt(suite: Suite, target: spec.ChatTarget) -> str | None:
+    if target.system_file is not None:
+        return suite.path(target.system_file).read_text(encoding="utf-8")
+    return target.system

@@ -1,0 +1,75 @@
+"""A Python callable as a target.
+
+Belongs here: calling it with what its signature asks for, and reading what it returns. Does not belong here: graphs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.signature import call_with_known
+from eval_pipeline.evaluation.targets.messages import after_last_user, reply_of_messages
+from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.suite.case import Case
+
+
+class PythonTarget:
+    """`call` is asked once per turn; with `factory`, `call(**options)` makes what is asked, anew for each attempt."""
+
+    def __init__(self, call: Callable[..., Any], *, factory: bool, options: Mapping[str, Any]) -> None:
+        self._call, self._factory, self._options = call, factory, options
+
+    def attempts(self, case: Case, repetitions: int | None) -> int:
+        """One, or as many as asked for."""
+        del case
+        return live_attempts(repetitions)
+
+    def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
+        """A session with the callable."""
+        del attempt
+        call = self._call(**self._options) if self._factory else self._call
+        return PythonSession(call, case=case, thread_id=thread_id)
+
+
+class PythonSession(LiveSession):
+    """The conversation so far, and the callable that answers."""
+
+    def __init__(self, call: Callable[..., Any], *, case: Case, thread_id: str) -> None:
+        self._call, self._case, self._thread_id = call, case, thread_id
+        self._history: list[dict[str, str]] = []
+
+    async def send(self, message: str) -> Reply:
+        """Ask the callable; a sync one runs in a thread."""
+        known = {
+            "message": message,
+            "history": list(self._history),
+            "case": self._case.model_dump(mode="json"),
+            "thread_id": self._thread_id,
+            "runtime": self._case.runtime.model_dump(),
+        }
+        reply = _reply(await call_with_known(self._call, known))
+        self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
+        return reply
+
+
+def _reply(returned: Any) -> Reply:
+    if isinstance(returned, str):
+        return Reply(response=returned)
+    if isinstance(returned, Reply):
+        return returned
+    if isinstance(returned, BaseMessage):
+        return reply_of_messages([returned])
+    if isinstance(returned, Mapping) and "response" in returned:
+        return Reply(response=str(returned["response"]), events=list(returned.get("events", ())))
+    if isinstance(returned, Mapping) and "messages" in returned:
+        returned = returned["messages"]
+    if (
+        isinstance(returned, Sequence)
+        and returned
+        and all(isinstance(item, BaseMessage | Mapping) for item in returned)
+    ):
+        return reply_of_messages(after_last_user(returned))
+    fix = "return text, {'response': …, 'events': […]} or messages"
+    raise InputError(Problem(message=f"the target returned a {type(returned).__name__}", fix=fix, field="target.path"))

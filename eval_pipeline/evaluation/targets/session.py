@@ -1,0 +1,66 @@
+"""What every target offers: sessions, and in a session replies.
+
+Belongs here: those protocols and values. Does not belong here: any kind of target.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from eval_pipeline.suite.case import Case
+
+Event = Mapping[str, Any]
+"""`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id}`, `handoff{from, to}`,
+`usage{input_tokens, output_tokens, cached_tokens, cost_usd, model}`, `message{content}`, `error{content}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """The answer to one thing the user said, and what happened until it was given."""
+
+    response: str
+    events: Sequence[Event] = field(default_factory=tuple)
+
+
+class Session(Protocol):
+    """One attempt's conversation with the target."""
+
+    @property
+    def script(self) -> Sequence[str] | None:
+        """What the user says, where the session knows better than the case does (a recording); else None."""
+
+    @property
+    def recording(self) -> Mapping[str, Any]:
+        """What else was recorded of the attempt; empty for a live target."""
+
+    async def send(self, message: str) -> Reply:
+        """Say `message`, and wait for the answer."""
+
+
+class Target(Protocol):
+    """The system under test, ready to be talked to."""
+
+    def attempts(self, case: Case, repetitions: int | None) -> int:
+        """How many attempts at `case` there are to make."""
+
+    def open(self, case: Case, *, attempt: int, thread_id: str) -> Session:
+        """A new session for one attempt (1 for the first)."""
+
+
+class LiveSession:
+    """What sessions with a running target have in common: the case says what the user says."""
+
+    @property
+    def script(self) -> None:
+        """Nothing but what the case says."""
+        return
+
+    @property
+    def recording(self) -> Mapping[str, Any]:
+        """Nothing was recorded."""
+        return {}
+
+
+def live_attempts(repetitions: int | None) -> int:
+    """Attempts at a case of a running target: one, unless more are asked for."""
+    return repetitions or 1

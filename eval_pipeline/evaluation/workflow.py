@@ -1,0 +1,126 @@
+"""The evaluator: one attempt at one case as a LangGraph workflow, telling what happens as it happens.
+
+Events, in order (the vocabulary of the terminal, of server-sent events and of tests): `started`, then for each turn
+`user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
+`eval_completed` and `completed`. Belongs here: that order. Does not belong here: what a target or an assertion does,
+and what becomes of an error (`attempt.py`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from langgraph.config import get_stream_writer
+from langgraph.func import entrypoint, task
+from langgraph.runtime import Runtime, get_runtime
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.assertions.scope import Scope
+from eval_pipeline.evaluation.assertions.scoring import score
+from eval_pipeline.evaluation.result import AssertionResult, TurnResult
+from eval_pipeline.evaluation.targets.session import Session
+from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.case import Case
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRuntime:
+    """LangGraph's runtime context of one attempt: what the workflow works with, and what it has seen so far."""
+
+    case: Case
+    session: Session
+    assertions: Sequence[Assertion]
+    """The suite's, asked of the whole conversation before the case's own."""
+    context: SharedContext | None
+    folder: Path
+    judge_model: str | None
+    turns: list[TurnResult] = field(default_factory=list)
+    results: list[AssertionResult] = field(default_factory=list)
+
+    def scope(self, turn: int | None) -> Scope:
+        """What an assertion sees now."""
+        return Scope(
+            case=self.case,
+            turns=tuple(self.turns),
+            turn=turn,
+            context=self.context,
+            recording=self.session.recording,
+            folder=self.folder,
+            judge_model=self.judge_model,
+        )
+
+
+@task
+async def take_turn(index: int, said: str) -> str:
+    """Say one thing to the target and keep what came of it. Returns the answer."""
+    runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
+    tell({"event": "user_input", "turn": index, "content": said})
+    started = time.perf_counter()
+    reply = await runtime.session.send(said)
+    latency = time.perf_counter() - started
+    for event in reply.events:
+        tell({"event": "turn_event", "turn": index, **event})
+    tell({"event": "agent_response", "turn": index, "content": reply.response})
+    runtime.turns.append(
+        TurnResult(index=index, input=said, response=reply.response, events=tuple(reply.events), latency_s=latency)
+    )
+    return reply.response
+
+
+@task
+async def assess(turn: int | None) -> dict[str, Any]:
+    """Carry out the assertions of a turn, or of the conversation. Returns each one's score by name."""
+    runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
+    scope = runtime.scope(turn)
+    scores: dict[str, Any] = {}
+    for assertion in _assertions(runtime, turn):
+        for result in await score(assertion, scope):
+            runtime.results.append(result)
+            scores[result.name] = result.score
+            tell(
+                {
+                    "event": "assertion_result",
+                    "turn": turn,
+                    "type": result.type,
+                    "name": result.name,
+                    "passed": result.passed,
+                    "score": result.score,
+                    "message": result.message,
+                }
+            )
+    return scores
+
+
+@entrypoint(context_schema=AttemptRuntime)
+async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRuntime]) -> dict[str, Any]:
+    """One attempt at one case. `inputs` is what a trace shows of it; the result is in the runtime."""
+    attempt, tell = runtime.context, get_stream_writer()
+    tell({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
+    script = attempt.session.script
+    said = [turn.user for turn in attempt.case.turns] if script is None else script
+    response = ""
+    for index, text in enumerate(said):
+        response = await take_turn(index, text)
+        if _assertions(attempt, index):
+            await assess(index)
+    if _assertions(attempt, None):
+        await assess(None)
+    value = overall_score(attempt.results)
+    tell({"event": "eval_completed", "score": value})
+    tell({"event": "completed", "total_turns": len(attempt.turns)})
+    return {"response": response, "score": value}
+
+
+def overall_score(results: Sequence[AssertionResult]) -> float | None:
+    """The mean of the scores, weighted; None if nothing of weight scored."""
+    scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
+    total = sum(weight for _, weight in scored)
+    return sum(value * weight for value, weight in scored) / total if total else None
+
+
+def _assertions(runtime: AttemptRuntime, turn: int | None) -> Sequence[Assertion]:
+    if turn is None:
+        return [*runtime.assertions, *runtime.case.assertions]
+    return runtime.case.turns[turn].assertions if turn < len(runtime.case.turns) else ()

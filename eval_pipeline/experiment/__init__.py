@@ -1,0 +1,1 @@
+"""What came out: the experiment's record, its result log, statistics, gates, report. Never imports Dagster."""

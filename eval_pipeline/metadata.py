@@ -1,0 +1,203 @@
+"""What a materialization says: domain values as Dagster metadata, the only place that knows how the UI labels them.
+
+Add here what an asset should show. Keep out computing it. Numbers stay numbers, because Dagster plots those.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.context.build import Snapshot
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.gates import GateResult
+from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.summary import Summary
+from eval_pipeline.partitions import PartitionChanges
+from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset import Dataset
+
+DATASET_VERSION = "eval/dataset_version"
+CONTEXT_ID = "eval/context_id"
+CONTEXT_REUSED = "eval/context_reused"
+EXPERIMENT = "eval/experiment"
+
+_PREVIEW_CASES = 20
+_LISTED_KEYS = 50
+
+Metadata = dict[str, Any]
+
+
+def dataset_metadata(
+    dataset: Dataset, changes: PartitionChanges, changed: Sequence[str], *, suite: str, store: Store
+) -> Metadata:
+    """Of `test_cases`."""
+    splits = Counter(case.split for case in dataset.cases)
+    return {
+        DATASET_VERSION: dataset.version,
+        "dagster/row_count": len(dataset.cases),
+        "dagster/uri": store.uri(cases_key(suite, dataset.version)),
+        "eval/splits": dg.MetadataValue.json(dict(splits)),
+        "eval/cases_added": _keys(changes.add),
+        "eval/cases_changed": _keys(changed),
+        "eval/cases_removed": _keys([*changes.delete, *changes.deferred]),
+        "eval/preview": _table([_preview(case) for case in dataset.cases[:_PREVIEW_CASES]]),
+    }
+
+
+def context_metadata(snapshot: Snapshot, store: Store) -> Metadata:
+    """Of `shared_context`."""
+    manifest = snapshot.manifest
+    parts = [
+        {"part": name, "rows": part.rows, "bytes": part.bytes, "columns": ", ".join(part.columns)}
+        for name, part in manifest.parts.items()
+    ]
+    return {
+        CONTEXT_ID: manifest.context_id,
+        CONTEXT_REUSED: snapshot.reused,
+        "dagster/uri": store.uri(context_prefix(manifest.suite, manifest.context_id)),
+        "eval/rows": sum(part.rows for part in manifest.parts.values()),
+        "eval/bytes": manifest.size_bytes,
+        "eval/build_s": manifest.build_s,
+        "eval/input_tokens": manifest.input_tokens,
+        "eval/output_tokens": manifest.output_tokens,
+        "eval/parts": _table(parts),
+    }
+
+
+def case_metadata(results: Sequence[CaseResult]) -> Metadata:
+    """Of one partition of `case_results`: all attempts at one case."""
+    first = results[0]
+    scores = [result.score for result in results if result.score is not None]
+    costs = [result.cost_usd for result in results if result.cost_usd is not None]
+    found: Metadata = {
+        "eval/passed": sum(result.status == "passed" for result in results),
+        "eval/attempts": len(results),
+        "eval/status": ", ".join(result.status for result in results),
+        "eval/latency_s": sum(result.latency_s for result in results),
+        "eval/input_tokens": sum(result.tokens.input for result in results),
+        "eval/output_tokens": sum(result.tokens.output for result in results),
+        EXPERIMENT: first.experiment,
+        "eval/split": first.split,
+        "eval/target_version": first.target_version,
+        DATASET_VERSION: first.dataset_version,
+        "eval/fingerprint": first.fingerprint,
+    }
+    if scores:
+        found["eval/score"] = sum(scores) / len(scores)
+    if costs:
+        found["eval/cost_usd"] = sum(costs)
+    if first.context_id is not None:
+        found[CONTEXT_ID] = first.context_id
+    reasons = [why for result in results if (why := reason(result))]
+    if reasons:
+        found["eval/why"] = dg.MetadataValue.md("\n".join(f"- {why}" for why in dict.fromkeys(reasons)))
+    return found
+
+
+def reason(result: CaseResult) -> str:
+    """Why an attempt did not pass, in a line; empty if it did."""
+    if result.error is not None:
+        return f"{result.error.name}: {result.error.message}"
+    return "; ".join(f"{found.name}: {found.message}" for found in result.failed_assertions)
+
+
+def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
+    """Of `experiment`."""
+    found: Metadata = {
+        EXPERIMENT: record.experiment,
+        DATASET_VERSION: record.dataset_version,
+        "eval/target_version": record.target_version,
+        "dagster/uri": store.uri(experiment_prefix(record.suite, record.experiment)),
+        "eval/created_at": record.created_at,
+    }
+    if record.context_id is not None:
+        found[CONTEXT_ID] = record.context_id
+    return found
+
+
+def summary_metadata(summary: Summary, store: Store) -> Metadata:
+    """Of `experiment_summary`."""
+    metrics = [
+        {
+            "metric": name,
+            "mean": round(found.mean, 4),
+            "low": round(found.low, 4),
+            "high": round(found.high, 4),
+            "n": found.n,
+        }
+        for name, found in summary.metrics.items()
+    ]
+    slices = [
+        {
+            "slice": f"{kind} {name}",
+            "cases": part.cases,
+            "pass_rate": None if part.pass_rate is None else round(part.pass_rate.mean, 4),
+        }
+        for kind, parts in (("split", summary.splits), ("tag", summary.tags))
+        for name, part in parts.items()
+    ]
+    found: Metadata = {
+        EXPERIMENT: summary.experiment,
+        "eval/cases": summary.cases,
+        "eval/attempts": summary.attempts,
+        "eval/statuses": dg.MetadataValue.json(dict(summary.status_counts)),
+        "eval/errors": summary.status_counts.get("error", 0),
+        "eval/metrics": _table(metrics),
+        "eval/slices": _table(slices),
+        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
+        "eval/input_tokens": summary.tokens["input"],
+        "eval/output_tokens": summary.tokens["output"],
+    }
+    if summary.pass_rate is not None:
+        found |= {
+            "eval/pass_rate": summary.pass_rate.mean,
+            "eval/pass_rate_low": summary.pass_rate.low,
+            "eval/pass_rate_high": summary.pass_rate.high,
+        }
+    if summary.cost_usd is not None:
+        found["eval/cost_usd"] = summary.cost_usd
+    found |= {f"eval/latency_{name}_s": value for name, value in summary.latency_s.items()}
+    return found
+
+
+def gate_metadata(gate: GateResult, failing_cases: Sequence[str]) -> Metadata:
+    """Of an asset check."""
+    found: Metadata = {"threshold": gate.threshold, "n": gate.n, "failing_cases": _keys(failing_cases)}
+    return found if gate.observed is None else {"observed": gate.observed, **found}
+
+
+def _preview(case: Case) -> dict[str, Any]:
+    said = case.turns[0].user if case.turns else f"{len(case.recordings)} recorded attempts"
+    return {"case": case.id, "split": case.split, "turns": len(case.turns), "first": said[:120]}
+
+
+def _keys(keys: Sequence[str]) -> str:
+    if not keys:
+        return "none"
+    more = f" and {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else ""
+    return f"{len(keys)}: {', '.join(keys[:_LISTED_KEYS])}{more}"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    if not rows:
+        return dg.MetadataValue.text("none")
+    records = [
+        dg.TableRecord(
+            {
+                key: value if isinstance(value, str | int | float | bool) else json.dumps(value)
+                for key, value in row.items()
+            }
+        )
+        for row in rows
+    ]
+    columns = [dg.TableColumn(name, type=_column_type(value)) for name, value in records[0].data.items()]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _column_type(value: Any) -> str:
+    return {bool: "bool", int: "int", float: "float"}.get(type(value), "string")
