@@ -4,7 +4,7 @@ Add a check here when something should be seen as passed or failed in the UI. Ke
 (`eval_pipeline.experiment.gates`). See https://docs.dagster.io/guides/test/asset-checks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -32,18 +32,16 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
         ],
         can_subset=True,
     )
-    def gates(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Sequence[dg.AssetCheckResult]:
+    def gates(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
             opened = store.open()
             experiment = latest(context.instance, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
             found = check_gates(suite.spec.gates, summarize(opened, suite.name, experiment))
             statuses = read_results(opened, suite.name, experiment, columns=["status"])
         failing = sorted({row["case_id"] for row in statuses.to_pylist() if row["status"] in ("failed", "error")})
-        return [
-            _check_result(key, gate, failing)
-            for gate in found
-            if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys
-        ]
+        for gate in found:
+            if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
+                yield _check_result(key, gate, failing)
 
     return [gates]
 

@@ -19,7 +19,7 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order a newcomer meets them."""
         del ctx
-        return ["run", "check", "list"]
+        return ["run", "check", "list", "ui"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
@@ -36,6 +36,10 @@ class _Commands(click.Group):
             from eval_pipeline.cli.list import list_suites
 
             return list_suites
+        if cmd_name == "ui":
+            from eval_pipeline.cli.ui import ui
+
+            return ui
         return None
 
 

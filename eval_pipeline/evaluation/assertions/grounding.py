@@ -10,10 +10,10 @@ from typing import Any
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
+from eval_pipeline.evaluation.exchanges import exchanges
 from eval_pipeline.suite import assertion as spec
 
 _SHOWN = 5
-_ERROR_RESULT = re.compile(r"^\s*error\b", re.IGNORECASE)
 
 
 def grounded_in_context(assertion: spec.GroundedInContext, scope: Scope) -> Verdict:
@@ -45,17 +45,14 @@ def _results(
     """Each result of the rule's tool with its place and row, up to the first successful call of one in `until`."""
     context = scope.context
     assert context is not None
-    calls = {call.get("id"): call for call in scope.calls}
-    for event in scope.events:
-        if event["type"] != "tool_result":
+    for exchange in exchanges(scope.events):
+        if exchange.failed:
             continue
-        failed = _ERROR_RESULT.match(event["content"] or "") is not None
-        if event["name"] in until and not failed:
+        if exchange.name in until:
             return
-        call = calls.get(event.get("id"))
-        if event["name"] == rule.tool and call is not None and not failed:
-            key = call["args"].get(rule.key)
-            yield f"{rule.tool}({key})", context.lookup(rule.table, key), _parsed(event["content"])
+        if exchange.name == rule.tool:
+            key = exchange.args.get(rule.key)
+            yield f"{rule.tool}({key})", context.lookup(rule.table, key), _parsed(exchange.content)
 
 
 def _differences(

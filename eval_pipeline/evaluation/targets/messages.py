@@ -27,10 +27,9 @@ def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
     for message in messages:
         role = message.get("role")
         if role == "assistant":
-            text = content_text(message.get("content"))
-            if text:
-                answers.append(text)
-            for call in _openai_calls(message):
+            calls = list(_openai_calls(message))
+            _keep_text(content_text(message.get("content")), answers, events, calls=bool(calls))
+            for call in calls:
                 names[str(call["id"])] = call["name"]
                 events.append(call)
         elif role in ("tool", "function"):
@@ -109,9 +108,7 @@ def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
     events: list[Event] = []
     for message in messages:
         if isinstance(message, AIMessage):
-            text = content_text(message.content)
-            if text:
-                answers.append(text)
+            _keep_text(content_text(message.content), answers, events, calls=bool(message.tool_calls))
             events += [
                 {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
                 for call in message.tool_calls
@@ -121,8 +118,15 @@ def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
         elif isinstance(message, ToolMessage):
             content = content_text(message.content)
             events.append({"type": "tool_result", "name": message.name, "id": message.tool_call_id, "content": content})
-    # Text that accompanies tool calls is thinking aloud; the answer is what came last.
-    return Reply(response=answers[-1] if answers else "", events=events)
+    return Reply(response="\n".join(answers), events=events)
+
+
+def _keep_text(text: str, answers: list[str], events: list[Event], *, calls: bool) -> None:
+    """Text beside tool calls is thinking aloud, which the user never sees: an event, no answer."""
+    if text and calls:
+        events.append({"type": "message", "content": text})
+    elif text:
+        answers.append(text)
 
 
 def _langchain_usage(message: AIMessage) -> Event:

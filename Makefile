@@ -1,0 +1,47 @@
+# Everything a person does with a checkout. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# `make run` and `make ui` share these, so that the UI shows what the terminal ran.
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+export EVAL_PIPELINE_STORE ?= $(CURDIR)/data
+
+SUITE ?= support_desk
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test ui check format clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## Make .venv with everything, at the versions in constraints.txt
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: $(INSTALLED) ## Evaluate a suite: make run [SUITE=name-or-folder]
+	$(BIN)/eval-pipeline run $(SUITE)
+
+test: $(INSTALLED) ## Run the tests
+	$(BIN)/python -m pytest -n 2
+
+ui: $(INSTALLED) ## Open the Dagster UI on what `make run` wrote: make ui [PORT=3000]
+	$(BIN)/eval-pipeline ui --port $(PORT)
+
+check: $(INSTALLED) ## Lint, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format
+
+clean: ## Remove .venv, caches, and what runs wrote
+	rm -rf $(VENV) .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,76 @@
+"""`eval-pipeline ui`: the Dagster UI and its daemon, on the instance and store the terminal uses.
+
+Belongs here: starting and stopping the two. Does not belong here: how a deployment runs them (`deploy/`).
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import yaml
+
+from eval_pipeline.cli.home import open_instance
+from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE
+
+_STOP_SECONDS = 10
+
+
+@click.command()
+@click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address the UI listens on.")
+@click.option(
+    "--store",
+    envvar=STORE_VARIABLE,
+    default=DEFAULT_STORE,
+    show_default=True,
+    metavar="URI",
+    help="Where results live.",
+)
+def ui(port: int, host: str, store: str) -> int:
+    """Open the Dagster UI, with the daemon that runs schedules, sensors and backfills."""
+    with open_instance() as instance:
+        home = Path(instance.root_directory)
+    # Runs work in folders of their own; a relative store would be another one in each.
+    store = store if "://" in store else str(Path(store).resolve())
+    environment = {**os.environ, "DAGSTER_HOME": str(home), STORE_VARIABLE: store}
+    workspace = ["-w", str(_workspace(home))]
+    # Installed beside the interpreter, which need not be on PATH.
+    programs = Path(sys.executable).parent
+    daemon = [str(programs / "dagster-daemon"), "run", *workspace]
+    server = [str(programs / "dagster-webserver"), "--host", host, "--port", str(port), *workspace]
+    with _running([daemon, server], environment) as processes:
+        click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            return processes[-1].wait()
+    return 0
+
+
+def _workspace(home: Path) -> Path:
+    """The working folder's workspace file, or one that loads the installed package under the same name."""
+    here = Path("workspace.yaml")
+    if here.is_file():
+        return here.resolve()
+    module = {"module_name": "eval_pipeline.definitions", "location_name": "eval_pipeline"}
+    file = home / "workspace.yaml"
+    file.write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}), encoding="utf-8")
+    return file
+
+
+@contextlib.contextmanager
+def _running(commands: list[list[str]], environment: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    processes = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - programs of ours
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGINT)
+        for process in processes:
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,48 @@
+"""The offline model as a judge: an answer meets a rubric if it says what the rubric says.
+
+Belongs here: reading a judge's prompt and measuring. Does not belong here: the verdict's form (`structured.py`).
+"""
+
+import re
+from dataclasses import dataclass
+
+from eval_pipeline.suites.support_desk.similarity import words
+
+_RUBRIC = re.compile(
+    r"^\W*(?:rubric|criteria|criterion)\W*:\s*(.+?)(?=\n\s*\n|\n\W*<|\Z)", re.IGNORECASE | re.DOTALL | re.MULTILINE
+)
+_ANSWER = re.compile(r"^Assistant:\s*(.*?)(?=^User:|^</|\Z)", re.DOTALL | re.MULTILINE)
+_REQUIRED_SHARE = 0.5
+_TALK_OF_ANSWERS = frozenset(
+    words("the answer states says tells names explains gives mentions that customer user assistant agent must only")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """How much of the rubric the answer covers, and whether that is enough."""
+
+    passed: bool
+    score: float
+    reasoning: str
+
+
+def judge(prompt: str) -> Judgement:
+    """Judge what `prompt` holds: every number of the rubric and half of its words must be in the answers."""
+    rubric, answer = _sections(prompt)
+    wanted = {word for word in words(rubric) if word not in _TALK_OF_ANSWERS}
+    said = set(words(answer))
+    if not wanted:
+        return Judgement(passed=bool(said), score=float(bool(said)), reasoning="The rubric names nothing to look for.")
+    missing = sorted(wanted - said)
+    numbers = [word for word in missing if word[0].isdigit()]
+    share = 1 - len(missing) / len(wanted)
+    passed = not numbers and share >= _REQUIRED_SHARE
+    reasoning = f"The answer has {share:.0%} of the rubric's words; missing: {', '.join(missing) or 'nothing'}."
+    return Judgement(passed=passed, score=round(share, 3), reasoning=reasoning)
+
+
+def _sections(prompt: str) -> tuple[str, str]:
+    rubric = _RUBRIC.search(prompt)
+    answers = [match.strip() for match in _ANSWER.findall(prompt)]
+    return (rubric[1] if rubric else prompt), "\n".join(answers) if answers else prompt

@@ -1,0 +1,1 @@
+"""The tests of `eval_pipeline`, in the same folders as what they test."""

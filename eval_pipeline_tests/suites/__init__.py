@@ -1,0 +1,1 @@
+"""Suites that only tests use, and the tests of those that ship."""

@@ -1,0 +1,1 @@
+"""τ-bench airline: recorded GPT-4o conversations, scored against the airline's shared database."""
