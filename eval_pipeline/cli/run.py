@@ -89,7 +89,9 @@ def _stdout_for_result_only() -> Iterator[TextIO]:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
         os.dup2(2, 1)
         try:
-            yield kept
+            # The first is for C code and child processes, the second where somebody put another file in sys.stdout.
+            with contextlib.redirect_stdout(sys.stderr):
+                yield kept
             kept.flush()
         finally:
             sys.stdout.flush()

@@ -77,8 +77,8 @@ class Case(Document):
         }
         if "_default_test_data" in found:
             runtime["test_data"] = found.pop("_default_test_data")
-        if runtime:
-            found["runtime"] = {**(found.get("runtime") or {}), **runtime}
+        if runtime and isinstance(given := found.get("runtime") or {}, dict):
+            found["runtime"] = {**given, **runtime}
         if "input" in found and "turns" not in found:
             found["turns"] = [{"user": found.pop("input")}]
         return found

@@ -91,6 +91,11 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     }
     if suite.spec.judge is not None:
         models["judge.model"] = suite.spec.judge.model
+    if isinstance(suite.spec.target, ChatTarget):
+        models["target.model"] = suite.spec.target.model
+    documents = suite.spec.context.documents
+    if documents is not None and documents.retrieval.model is not None:
+        models["context.documents.retrieval.model"] = documents.retrieval.model
     for field, model in models.items():
         if is_code_path(model):
             yield from _import_problems(suite, model, field)
@@ -112,6 +117,9 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
         placed = [*_placed(case.assertions, "assertions")]
         for index, turn in enumerate(case.turns):
             placed += _placed(turn.assertions, f"turns[{index}].assertions")
+        if not placed and not suite.spec.assertions:
+            fix = "give the case `assertions`, or the suite some for every case"
+            yield place("nothing is asserted, so it could not fail", fix, "assertions")
         for field, assertion in placed:
             # Ten thousand cases usually share a handful of import paths: each is resolved once.
             key = (type(assertion), getattr(assertion, "path", None), getattr(assertion, "model", None))
@@ -131,6 +139,9 @@ def _assertion_problems(suite: Suite, assertion: Assertion, place: Place) -> Ite
             yield place(problem.message, problem.fix, "path")
     if isinstance(assertion, LlmRubric) and assertion.model is None and suite.spec.judge is None:
         yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
+    if isinstance(assertion, LlmRubric) and assertion.model is not None and is_code_path(assertion.model):
+        for problem in _import_problems(suite, assertion.model, "model"):
+            yield place(problem.message, problem.fix, "model")
     if isinstance(assertion, GroundedInContext):
         named = [("results", item.table) for item in assertion.results] + [
             ("mentions", item.table) for item in assertion.mentions

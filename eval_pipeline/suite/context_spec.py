@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.assertion import checked_import_path
+from eval_pipeline.suite.case_source import JmesPath
 from eval_pipeline.suite.document import Document
 
 
@@ -90,7 +91,7 @@ class Retrieval(Document):
     k: int = Field(default=4, ge=1)
     language: str = "english"
     """For `bm25`: the language of stemming and stop words."""
-    query: str | None = None
+    query: JmesPath | None = None
     """A JMESPath into the case that gives the query; by default everything the user says."""
 
     @model_validator(mode="after")

@@ -129,7 +129,7 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
     for index, source in enumerate(sources):
         is_file = isinstance(source, CaseFile)
         pattern = source.file if isinstance(source, CaseFile) else source.recorded
-        files = _files(suite.path(pattern))
+        files = _files(pattern, suite)
         if not files:
             field = f"cases[{index}].{'file' if is_file else 'recorded'}"
             problems.append(
@@ -163,7 +163,11 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
                 )
 
 
-def _files(path: Path) -> list[Path]:
-    if any(character in str(path) for character in "*?["):
-        return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    return [path] if path.is_file() else []
+def _files(text: str, suite: Suite) -> list[Path]:
+    path = suite.path(text)
+    if path.is_file() or not any(character in text for character in "*?["):
+        return [path] if path.is_file() else []
+    # Only what the user wrote is a pattern: the suite's own folder may be called `[draft]`.
+    pattern = Path(text).expanduser()
+    root = Path(pattern.anchor) if pattern.anchor else suite.folder
+    return sorted(found for found in root.glob(str(pattern.relative_to(pattern.anchor))) if found.is_file())

@@ -16,12 +16,12 @@ from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
 
-IMPORT_PATH = re.compile(r"^(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*$")
+IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*")
 
 
 def is_import_path(text: str) -> bool:
     """Whether `text` has one of the two forms. `openai:gpt-4o` has the first, so a model name needs `is_model_path`."""
-    return IMPORT_PATH.match(text) is not None
+    return IMPORT_PATH.fullmatch(text) is not None
 
 
 def is_code_path(text: str) -> bool:
@@ -41,7 +41,7 @@ def resolve(path: str, *, folder: Path) -> Any:
         module = (
             _suite_module(folder, module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
     found: Any = module
     for name in attribute.split("."):
@@ -61,7 +61,10 @@ def source_digest(path: str, *, folder: Path) -> str:
     if module_name.endswith(".py"):
         home = (folder / module_name).parent
     else:
-        spec = importlib.util.find_spec(module_name)
+        try:
+            spec = importlib.util.find_spec(module_name)
+        except ModuleNotFoundError:  # of a package around it
+            spec = None
         if spec is None or spec.origin is None:
             return "unknown"
         home = Path(spec.origin).parent

@@ -5,7 +5,7 @@ Belongs here: reading YAML safely and `${NAME}` interpolation. Does not belong h
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 from eval_pipeline.errors import InputError, Problem
 
 type_path = tuple[str | int, ...]
+_MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 
 
@@ -54,8 +55,13 @@ def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
         raise InputError(
             Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
         ) from error
+    reader = _NodeReader(file=file, interpolate=interpolate)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = None if node is None else reader.value(node, ())
+    except RecursionError as error:
+        message = "an anchor stands inside itself, or the nesting is too deep"
+        raise InputError(Problem(message=message, fix="write the value out", file=file)) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         reason = " ".join(filter(None, (error.context, error.problem)))
@@ -64,8 +70,6 @@ def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
         ) from error
     except yaml.YAMLError as error:
         raise InputError(Problem(message=f"not valid YAML: {error}", fix="correct the syntax", file=file)) from error
-    reader = _NodeReader(file=file, interpolate=interpolate)
-    data = None if node is None else reader.value(node, ())
     if reader.problems:
         raise InputError(reader.problems)
     return YamlDocument(file=file, data=data, lines=reader.lines)
@@ -88,26 +92,36 @@ class _NodeReader:
         return self._interpolated(found, path) if self.interpolate and isinstance(found, str) else found
 
     def _mapping(self, node: yaml.MappingNode, path: type_path) -> dict[str, Any]:
-        self._constructor.flatten_mapping(node)
-        found: dict[str, Any] = {}
+        own: set[str] = set()
+        for key_node, _ in node.value:
+            key = _key(key_node)
+            if key in own:
+                self._complain(key_node, f"key {key!r} is given twice", "keep one of the two")
+            own.add(key)
+        values = {_key(key_node): value_node for key_node, value_node in self._pairs(node)}
+        return {key: self.value(value_node, (*path, key)) for key, value_node in values.items()}
+
+    def _pairs(self, node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        """Keys and values, those merged with `<<` first: what the mapping itself says comes later and wins."""
+        if not isinstance(node, yaml.MappingNode):
+            self._complain(node, "only mappings can be merged with `<<`", "give an anchor of a mapping")
+            return
         for key_node, value_node in node.value:
-            key = str(self._scalar(key_node))
-            if key in found:
-                line = key_node.start_mark.line + 1
-                self.problems.append(
-                    Problem(message=f"key {key!r} is given twice", fix="keep one of the two", file=self.file, line=line)
-                )
-            found[key] = self.value(value_node, (*path, key))
-        return found
+            if key_node.tag == _MERGE:
+                merged = value_node.value[::-1] if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for source in merged:
+                    yield from self._pairs(source)
+        yield from ((key, value) for key, value in node.value if key.tag != _MERGE)
+
+    def _complain(self, node: yaml.Node, message: str, fix: str) -> None:
+        self.problems.append(Problem(message=message, fix=fix, file=self.file, line=node.start_mark.line + 1))
 
     def _scalar(self, node: yaml.Node) -> Any:
         try:
             found = self._constructor.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError) as error:
-            line = node.start_mark.line + 1
-            self.problems.append(
-                Problem(message=f"cannot be read as YAML: {error}", fix="quote the value", file=self.file, line=line)
-            )
+            reason = str(error).splitlines()[0]
+            self._complain(node, f"cannot be read as YAML: {reason}", "quote the value")
             return None
         # Dates written without quotes stay the text the author sees.
         return node.value if hasattr(found, "isoformat") else found
@@ -133,6 +147,11 @@ class _NodeReader:
 
     def line(self, path: type_path) -> int | None:
         return self.lines.get(path)
+
+
+def _key(node: yaml.Node) -> str:
+    """A key as the author sees it: `on` is no boolean, `2024-05-01` no date."""
+    return str(node.value)
 
 
 def field_path(path: type_path) -> str:

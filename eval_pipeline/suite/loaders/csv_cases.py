@@ -22,31 +22,45 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
     """The cases of `file`, UTF-8 with a header.
 
     Raises:
-        InputError: a required column is missing, a cell that must be JSON is not, or a row is longer than the header.
+        InputError: a required column is missing, a cell that must be JSON is not, a row is longer than the header, or
+            the file cannot be read as CSV.
     """
     problems: list[Problem] = []
     with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        columns = reader.fieldnames or []
-        missing = [name for name in _REQUIRED if name not in columns and not (name == "input" and "turns" in columns)]
-        if missing:
-            found = ", ".join(columns) or "none"
-            names = ", ".join(missing)
+        reader = csv.reader(text)
+        try:
+            columns = _columns(next(reader, []), file)
+            line = reader.line_num + 1
+            for cells in reader:
+                # A row may take several lines, and is empty where the file has an empty line.
+                if cells:
+                    data = _case_data(columns, cells, file=file, line=line, problems=problems)
+                    yield RawCase(data=data, file=file, line=line)
+                line = reader.line_num + 1
+        except csv.Error as error:
             raise InputError(
                 Problem(
-                    message=f"column {names} is missing", fix=f"add it to the header; columns found: {found}", file=file
+                    message=f"not readable as CSV: {error}", fix="correct that row", file=file, line=reader.line_num
                 )
-            )
-        for row in reader:
-            data = _case_data(row, file=file, line=reader.line_num, problems=problems)
-            yield RawCase(data=data, file=file, line=reader.line_num)
+            ) from error
     if problems:
         raise InputError(problems)
 
 
-def _case_data(row: dict[str | Any, str | Any], *, file: Path, line: int, problems: list[Problem]) -> dict[str, Any]:
+def _columns(header: list[str], file: Path) -> list[str]:
+    missing = [name for name in _REQUIRED if name not in header and not (name == "input" and "turns" in header)]
+    if missing:
+        found, names = ", ".join(header) or "none", ", ".join(missing)
+        fix = f"add it to the header; columns found: {found}"
+        raise InputError(Problem(message=f"column {names} is missing", fix=fix, file=file))
+    return header
+
+
+def _case_data(
+    columns: list[str], cells: list[str], *, file: Path, line: int, problems: list[Problem]
+) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    if row.pop(None, None):
+    if len(cells) > len(columns):
         problems.append(
             Problem(
                 message="the row has more cells than the header",
@@ -55,6 +69,7 @@ def _case_data(row: dict[str | Any, str | Any], *, file: Path, line: int, proble
                 line=line,
             )
         )
+    row = dict(zip(columns, cells, strict=False))
     for column, cell in row.items():
         if not cell:
             continue

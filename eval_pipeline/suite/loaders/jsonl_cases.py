@@ -29,7 +29,7 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
         InputError: carries every line that is not JSON, after all others were read.
     """
     problems = []
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8-sig") as lines:
         for number, text in enumerate(lines, start=1):
             if not text.strip():
                 continue

@@ -35,7 +35,8 @@ def load_parquet_cases(file: Path) -> Iterator[RawCase]:
         raise InputError(Problem(message="column id is missing", fix=f"add it; columns found: {found}", file=file))
     for batch in table.to_batches(max_chunksize=1_000):
         for row in batch.to_pylist():
-            yield RawCase(data=_without_nulls({name: _decoded(name, value) for name, value in row.items()}), file=file)
+            data = {name: _decoded(name, value) for name, value in row.items() if value is not None}
+            yield RawCase(data=data, file=file)
 
 
 def _decoded(name: str, value: Any) -> Any:
@@ -44,7 +45,7 @@ def _decoded(name: str, value: Any) -> Any:
             return json.loads(value)
         except json.JSONDecodeError:
             return value
-    return value
+    return _without_nulls(value)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -28,10 +28,13 @@ def load_recorded_cases(file: Path, source: RecordedConversations) -> Iterator[R
     problems: list[Problem] = []
     attempts: dict[str, list[tuple[Any, RawCase]]] = {}
     for place, item in _items(file):
-        raw = _attempt(item, source=source, file=file, place=place, problems=problems)
-        if raw is not None:
-            order = _search(source.attempt, item)
-            attempts.setdefault(str(raw.data["id"]), []).append((order, raw))
+        where, line = (f"line {place}", place) if file.suffix == ".jsonl" else (f"item [{place}]", None)
+        try:
+            raw = _attempt(item, source=source, file=file, line=line)
+            attempts.setdefault(str(raw.data["id"]), []).append((_search(source.attempt, item), raw))
+        except _ItemError as error:
+            fix = f"correct the JMESPath {error.expression!r} in suite.yaml, or the file"
+            problems.append(Problem(message=f"{where} {error}", fix=fix, file=file, line=line, case=error.case))
     for case_id, found in attempts.items():
         if source.attempt is not None:
             found.sort(key=lambda pair: (pair[0] is None, isinstance(pair[0], str), pair[0]))
@@ -45,7 +48,7 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
         yield from read_jsonl(file)
         return
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(
             Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)
@@ -55,20 +58,20 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
     yield from enumerate(data)
 
 
-def _attempt(
-    item: Any, *, source: RecordedConversations, file: Path, place: int, problems: list[Problem]
-) -> RawCase | None:
-    where = f"line {place}" if file.suffix == ".jsonl" else f"item [{place}]"
+class _ItemError(Exception):
+    """An item in which `expression` does not find what it should."""
+
+    def __init__(self, message: str, expression: str, case: str | None = None) -> None:
+        super().__init__(message)
+        self.expression, self.case = expression, case
+
+
+def _attempt(item: Any, *, source: RecordedConversations, file: Path, line: int | None) -> RawCase:
     case_id, messages = _search(source.id, item), _search(source.messages, item)
-    if case_id is None or not isinstance(messages, list):
-        missing, expression = ("id", source.id) if case_id is None else ("list of messages", source.messages)
-        fix = f"correct the JMESPath {expression!r} in suite.yaml, or the file"
-        problems.append(
-            Problem(
-                message=f"{where} has no {missing}", fix=fix, file=file, case=None if case_id is None else str(case_id)
-            )
-        )
-        return None
+    if case_id is None:
+        raise _ItemError("has no id", source.id)
+    if not isinstance(messages, list):
+        raise _ItemError("has no list of messages", source.messages, str(case_id))
     data: dict[str, Any] = {"id": case_id}
     for name in ("split", "tags", "description"):
         value = _search(getattr(source, name), item)
@@ -79,7 +82,7 @@ def _attempt(
     data["recordings"] = [
         {"messages": messages, "data": {name: _search(path, item) for name, path in source.data.items()}}
     ]
-    return RawCase(data=data, file=file, line=place if file.suffix == ".jsonl" else None)
+    return RawCase(data=data, file=file, line=line)
 
 
 def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> RawCase:
@@ -103,4 +106,7 @@ def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> R
 
 
 def _search(path: str | None, item: Any) -> Any:
-    return None if path is None else jmespath.search(path, item)
+    try:
+        return None if path is None else jmespath.search(path, item)
+    except jmespath.exceptions.JMESPathError as error:
+        raise _ItemError(f"cannot be searched: {error}", str(path)) from error

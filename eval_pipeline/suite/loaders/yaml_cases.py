@@ -3,6 +3,7 @@
 Belongs here: YAML. Does not belong here: what a case may hold.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ def load_yaml_cases(file: Path) -> Iterator[RawCase]:
     data = document.data
     prefix: type_path = ()
     defaults: dict[str, Any] = {}
-    if isinstance(data, dict) and set(data) <= {"cases", "defaults"} and isinstance(data.get("defaults", {}), dict):
-        defaults = data.get("defaults", {})
+    if isinstance(data, dict) and set(data) <= {"cases", "defaults"} and isinstance(data.get("defaults") or {}, dict):
+        defaults = data.get("defaults") or {}
         data, prefix = data.get("cases"), ("cases",)
     if not isinstance(data, list):
         raise InputError(
@@ -31,8 +32,11 @@ def load_yaml_cases(file: Path) -> Iterator[RawCase]:
                 message="not a list of cases", fix="write a list, or `cases:` with a list and `defaults:`", file=file
             )
         )
+    lines: dict[type_path, dict[type_path, int]] = defaultdict(dict)
+    depth = len(prefix) + 1
+    for path, line in document.lines.items():
+        lines[path[:depth]][path[depth:]] = line
     for index, item in enumerate(data):
         start: type_path = (*prefix, index)
-        lines = {path[len(start) :]: line for path, line in document.lines.items() if path[: len(start)] == start}
         merged = {**defaults, **item} if isinstance(item, dict) else item
-        yield RawCase(data=merged, file=file, line=document.line_of(start), lines=lines)
+        yield RawCase(data=merged, file=file, line=document.line_of(start), lines=lines[start])

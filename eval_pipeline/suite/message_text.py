@@ -1,0 +1,23 @@
+"""The text of a chat message's content, which is text, or a list of parts.
+
+Belongs here: that one function, which recordings and live messages share. Does not belong here: roles and tool calls.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content: text as it is, or the text parts of a list."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        parts = [
+            part if isinstance(part, str) else part.get("text", "")
+            for part in content
+            if isinstance(part, str | Mapping)
+        ]
+        return "".join(text for text in parts if isinstance(text, str))
+    return str(content)

@@ -1,0 +1,120 @@
+"""τ-bench airline from the terminal: the published numbers, and any other tasks under the same file names.
+
+The data is not in this repository: TAU_AIRLINE_DATA, or `shared/data/tau_airline` beside the checkout, holds it.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.store.opening import open_store
+from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+
+SUITE = Path(__file__).parent
+DATA = Path(os.environ.get("TAU_AIRLINE_DATA") or SUITE / "../../../../shared/data/tau_airline").resolve()
+AGREEMENT = 0.98
+
+needs_data = pytest.mark.skipif(
+    not (DATA / "trajectories.json").is_file(), reason="the τ-bench airline data is not here; TAU_AIRLINE_DATA names its folder"
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TAU_AIRLINE_DATA", str(DATA))
+    return tmp_path / "store"
+
+
+def _run(store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
+    finished = made_terminal(monkeypatch, capfd)("run", SUITE, "--json", "--store", store, *more)
+    assert 0 == finished.code, finished.stderr
+    return finished.document
+
+
+@needs_data
+def test_the_published_numbers_come_out(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = _run(store, monkeypatch, capfd)
+
+    assert (25, 100) == (document["cases"], document["attempts"])
+    assert [0.310, 0.1933, 0.170, 0.160] == [round(chance, 4) for chance in document["pass_hat_k"]["published_reward"]]
+    rows = read_results(open_store(str(store)), "tau_airline", document["experiment"]).to_pylist()
+    verdicts = [{found["name"]: found["passed"] for found in row["assertions"]} for row in rows]
+    assert sum(found["actions_match"] == found["published_reward"] for found in verdicts) >= AGREEMENT * len(rows)
+    assert all(found["grounded_in_context"] for found in verdicts)
+    context = SharedContext.open(open_store(str(store)), "tau_airline", document["context_id"])
+    assert {"flights": 300, "reservations": 2_000, "users": 500} == {
+        name: context.table(name).num_rows for name in context.manifest.tables
+    }
+
+
+@needs_data
+def test_a_result_that_the_database_does_not_hold_is_not_grounded(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "data"
+    other.mkdir()
+    for file in DATA.glob("*.json"):
+        (other / file.name).write_bytes(file.read_bytes())
+    users = json.loads((other / "users.json").read_text())
+    users["mia_li_3668"]["membership"] = "silver"
+    (other / "users.json").write_text(json.dumps(users))
+    monkeypatch.setenv("TAU_AIRLINE_DATA", str(other))
+
+    document = _run(store, monkeypatch, capfd, "--case", "task-0")
+
+    assert document["metrics"]["grounded_in_context"]["mean"] < 1
+
+
+def test_other_tasks_under_the_same_names_work_unchanged(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _write_other_tasks(tmp_path / "other")
+    monkeypatch.setenv("TAU_AIRLINE_DATA", str(tmp_path / "other"))
+
+    document = _run(store, monkeypatch, capfd)
+
+    assert (2, 4) == (document["cases"], document["attempts"])
+    assert [0.5, 0.5] == document["pass_hat_k"]["published_reward"]
+    assert [0.75, 0.5] == document["pass_hat_k"]["actions_match"]
+    assert 1.0 == document["metrics"]["grounded_in_context"]["mean"]
+
+
+def _write_other_tasks(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "flights.json").write_text(json.dumps({"F1": {"flight_number": "F1", "origin": "A", "dates": {}}}))
+    (folder / "reservations.json").write_text(json.dumps({"R1": {"reservation_id": "R1", "user_id": "u1"}}))
+    (folder / "users.json").write_text(json.dumps({"u1": {"name": "Una", "address": {"state": "X"}}}))
+    cancel = {"name": "cancel_reservation", "kwargs": {"reservation_id": "R1"}}
+    conversations = [
+        _conversation(task_id=7, trial=trial, reward=1.0, gold=[cancel], calls=[cancel], said="Cancelled, 1,200 refunded.", outputs=["1200"])
+        for trial in (1, 0)
+    ]
+    conversations += [
+        _conversation(task_id="b", trial=0, reward=0.0, gold=[cancel], calls=[], said="I cannot.", outputs=[]),
+        # The published reward may be wrong about what was done; the two scores are told apart.
+        _conversation(task_id="b", trial=1, reward=0.0, gold=[cancel], calls=[cancel], said="Done.", outputs=[]),
+    ]
+    (folder / "trajectories.json").write_text(json.dumps(conversations))
+
+
+def _conversation(
+    *, task_id: object, trial: int, reward: float, gold: list[Any], calls: list[Any], said: str, outputs: list[str]
+) -> dict[str, Any]:
+    messages: list[dict[str, Any]] = [{"role": "system", "content": "policy"}, {"role": "user", "content": "Cancel R1."}]
+    looked_up = {"name": "get_user_details", "kwargs": {"user_id": "u1"}}
+    results = {"get_user_details": '{"name": "Una", "address": {"province": "X"}}'}
+    for number, call in enumerate([looked_up, *calls]):
+        function = {"name": call["name"], "arguments": json.dumps(call["kwargs"])}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [{"id": f"c{number}", "function": function}]})
+        messages.append({"role": "tool", "tool_call_id": f"c{number}", "content": results.get(call["name"], "{}")})
+    messages.append({"role": "assistant", "content": said})
+    task = {"user_id": "u1", "instruction": "…", "actions": gold, "outputs": outputs}
+    return {"task_id": task_id, "trial": trial, "reward": reward, "info": {"task": task}, "traj": messages}
