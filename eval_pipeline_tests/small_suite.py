@@ -1,4 +1,4 @@
-"""A small suite of files, for tests that break it: a table, documents, a Python agent, and three cases of which one fails."""
+"""A small suite of files, for tests that break it: a table, documents, an agent, and three cases, one failing."""
 
 from pathlib import Path
 

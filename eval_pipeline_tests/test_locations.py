@@ -14,7 +14,7 @@ PROGRAMS = Path(sys.executable).parent
 
 @pytest.mark.parametrize("options", [["-w", "workspace.yaml"], []], ids=["-w workspace.yaml", "pyproject.toml"])
 def test_dagster_loads_the_location_under_its_name(options: list[str], tmp_path: Path) -> None:
-    command = [PROGRAMS / "dagster", "definitions", "validate", *options]
+    command: list[str | Path] = [PROGRAMS / "dagster", "definitions", "validate", *options]
 
     finished = _run(command, tmp_path)
 
@@ -39,6 +39,6 @@ def test_all_three_files_say_the_same_name() -> None:
 
 def _run(command: list[str | Path], home: Path) -> str:
     environment = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "DAGSTER_HOME": str(home), "HOME": str(home), "NO_COLOR": "1"}
-    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert 0 == finished.returncode, finished.stderr
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert finished.returncode == 0, finished.stderr
     return finished.stdout + finished.stderr

@@ -5,12 +5,21 @@
 Belongs here: the command group and what becomes of errors. Does not belong here: any command.
 """
 
+import importlib
 import sys
 import traceback
 
 import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
+
+_COMMANDS = {
+    "run": "eval_pipeline.cli.run:run",
+    "check": "eval_pipeline.cli.check:check",
+    "list": "eval_pipeline.cli.list:list_suites",
+    "ui": "eval_pipeline.cli.ui:ui",
+    "recorder": "eval_pipeline.cli.recorder:recorder",
+}
 
 
 class _Commands(click.Group):
@@ -19,28 +28,17 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order a newcomer meets them."""
         del ctx
-        return ["run", "check", "list", "ui"]
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         del ctx
-        if cmd_name == "run":
-            from eval_pipeline.cli.run import run
-
-            return run
-        if cmd_name == "check":
-            from eval_pipeline.cli.check import check
-
-            return check
-        if cmd_name == "list":
-            from eval_pipeline.cli.list import list_suites
-
-            return list_suites
-        if cmd_name == "ui":
-            from eval_pipeline.cli.ui import ui
-
-            return ui
-        return None
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -14,11 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_key, verify
+from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_bytes, manifest_key, verify
 from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
 from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
 from eval_pipeline.context.retrieval import index_of
+from eval_pipeline.context.table_files import rows_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import chat_model
 from eval_pipeline.store.layout import context_prefix
@@ -89,9 +90,7 @@ def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda 
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
     )
-    if not store.put_if_absent(
-        manifest_key(plan.suite.name, plan.context_id), manifest.model_dump_json(indent=2).encode()
-    ):
+    if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest_bytes(manifest)):
         # Somebody else published the same context meanwhile: theirs is the one.
         return ensure_snapshot(plan, store, report=report)
     return Snapshot(manifest=manifest, reused=False)
@@ -161,7 +160,7 @@ def _documents_table(table: pa.Table, spec: Documents) -> pa.Table:
             Problem(message=f"documents have no column {', '.join(missing)}", fix=fix, field="context.documents")
         )
     rows: list[dict[str, Any]] = []
-    for row in table.to_pylist():
+    for row in rows_of(table):
         text = "\n\n".join(str(row[name]) for name in columns if row[name] is not None)
         metadata = {name: value for name, value in row.items() if name not in (spec.id, *columns)}
         rows.append(

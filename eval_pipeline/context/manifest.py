@@ -13,7 +13,7 @@ from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.store import Store
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when snapshots written before can no longer be read as they are; part of every context's id."""
 
 
@@ -62,6 +62,19 @@ class Manifest(BaseModel):
         return context_prefix(self.suite, self.context_id) + self.parts[part].file
 
 
+class _Sealed(Manifest):
+    """A manifest as it is stored."""
+
+    checksum: str
+    """SHA-256 of the manifest without it: the file that holds all checksums needs one as well."""
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The manifest as it is stored, sealed with its own checksum."""
+    checksum = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+    return _Sealed(**manifest.model_dump(), checksum=checksum).model_dump_json(indent=2).encode()
+
+
 def manifest_key(suite: str, context_id: str) -> str:
     """The store's key of a manifest."""
     return context_prefix(suite, context_id) + "manifest.json"
@@ -71,18 +84,20 @@ def find_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, 
     """The manifest of a snapshot and its bytes, or None if there is no such snapshot.
 
     Raises:
-        CorruptDataError: it is there and cannot be read.
+        CorruptDataError: it is there and is not what was written.
     """
     key = manifest_key(suite, context_id)
     data = store.get(key)
     if data is None:
         return None
+    fix = _rebuild(store, suite, context_id)
     try:
-        return Manifest.model_validate_json(data), data
+        manifest = Manifest(**_Sealed.model_validate_json(data).model_dump(exclude={"checksum"}))
     except ValidationError as error:
-        raise CorruptDataError(
-            f"{store.uri(key)} cannot be read as a manifest", fix=_rebuild(store, suite, context_id)
-        ) from error
+        raise CorruptDataError(f"{store.uri(key)} cannot be read as a manifest", fix=fix) from error
+    if manifest_bytes(manifest) != data or (manifest.suite, manifest.context_id) != (suite, context_id):
+        raise CorruptDataError(f"{store.uri(key)} is not what was written: its checksum differs", fix=fix)
+    return manifest, data
 
 
 def require_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, bytes]:

@@ -18,6 +18,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import model_version
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.context_spec import Documents
+from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 
@@ -80,12 +81,15 @@ def case_query(case: Case, expression: str | None) -> str:
         said = [turn.user for turn in case.turns]
         if not said and case.recordings:
             said = [
-                str(message.get("content") or "")
+                content_text(message.get("content"))
                 for message in case.recordings[0].messages
                 if message.get("role") == "user"
             ]
         return "\n".join(said)
-    found = jmespath.search(expression, case.model_dump(mode="json"))
+    try:
+        found = jmespath.search(expression, case.model_dump(mode="json"))
+    except jmespath.exceptions.JMESPathError:  # such as the length of a number
+        found = None
     if not isinstance(found, str):
         fix = f"correct the JMESPath {expression!r}, or give the case what it names"
         raise InputError(

@@ -24,14 +24,14 @@ def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.
         for name, table in tables.items():
             connection.register(name, table)
         try:
-            return connection.sql(sql).to_arrow_table()
+            found = connection.sql(sql)
+            if found is not None:
+                return found.to_arrow_table()
+            reason = "it selects nothing"
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
-            raise InputError(
-                Problem(
-                    message=f"the query fails: {reason}", fix=f"correct it; tables are {', '.join(tables)}", field=place
-                )
-            ) from error
+    fix = f"correct it; tables are {', '.join(tables) or 'none'}"
+    raise InputError(Problem(message=f"the query fails: {reason}", fix=fix, field=place))
 
 
 def query_database(url: str, sql: str, *, place: str) -> pa.Table:
@@ -56,8 +56,8 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
         with engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(sqlalchemy.text(sql)).mappings()]
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
-        # SQLite reports a missing table as an OperationalError; no connection, no table.
-        if error.orig is not None and "no such" in str(error.orig):
+        # SQLite reports mistakes in the query as it does a database that is not there.
+        if any(sign in str(error.orig) for sign in ("no such", "syntax error")):
             raise _wrong_query(error, place) from error
         raise TransientError(
             f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and may be reached"

@@ -69,7 +69,7 @@ class Bm25Index:
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """For each query its best `k` texts, best first; fewer where fewer share a word with it."""
-        if self._empty:
+        if self._empty or not queries:
             return [[] for _ in queries]
         found, scores = self._index.retrieve(self._tokens(queries), k=min(k, self._size), show_progress=False)
         return [
@@ -97,6 +97,8 @@ class EmbeddingsIndex:
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """For each query its best `k` texts, best first."""
+        if not self._vectors.size:
+            return [[] for _ in queries]
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), _QUERIES_PER_BATCH):
             batch = list(queries[start : start + _QUERIES_PER_BATCH])
@@ -110,6 +112,6 @@ class EmbeddingsIndex:
 
 
 def _normalized(vectors: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
-    matrix = np.asarray(vectors, dtype=np.float32)
+    matrix = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.asarray(matrix / np.where(norms == 0, 1, norms), dtype=np.float32)

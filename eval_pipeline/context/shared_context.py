@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from eval_pipeline.context.cache import arrow_file, warm_copy
 from eval_pipeline.context.manifest import Manifest
 from eval_pipeline.context.retrieval import Bm25Index
-from eval_pipeline.context.table_files import JSON_ENCODED, KEY_COLUMN
+from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.store.store import Store
 
@@ -60,6 +60,7 @@ class SharedContext:
         self._folder = folder
         self._opened: dict[str, pa.Table] = {}
         self._positions: dict[tuple[str, str], dict[Any, int]] = {}
+        self._texts: dict[tuple[str, str], set[str]] = {}
 
     @classmethod
     def open(cls, store: Store, suite: str, context_id: str) -> "SharedContext":
@@ -102,14 +103,22 @@ class SharedContext:
             }
             self._positions[name, column] = positions
         position = positions.get(key)
-        return None if position is None else _rows(self.table(name).slice(position, 1))[0]
+        return None if position is None else rows_of(self.table(name).slice(position, 1))[0]
 
-    def rows(self, name: str, **equals: Any) -> list[dict[str, Any]]:
+    def rows(self, name: str, /, **equals: Any) -> list[dict[str, Any]]:
         """The rows of a table in which every named column has the given value."""
         table = self.table(name)
         for column, value in equals.items():
-            table = table.filter(pc.equal(table.column(column), value))
-        return _rows(table)
+            held = table.column(column)
+            table = table.filter(pc.is_null(held) if value is None else pc.equal(held, value))
+        return rows_of(table)
+
+    def holds(self, name: str, column: str, text: str) -> bool:
+        """Whether a column of a table has a value that reads as `text`; numbers in answers are text."""
+        texts = self._texts.get((name, column))
+        if texts is None:
+            texts = self._texts[name, column] = set(map(str, self.table(name).column(column).to_pylist()))
+        return text in texts
 
     def similar_documents(self, case_id: str | None = None) -> list[SimilarDocument]:
         """The documents found for a case (by default the one in progress) when the snapshot was built, best first."""
@@ -138,7 +147,8 @@ class SharedContext:
 
     @functools.cached_property
     def _search_index(self) -> Bm25Index:
-        return Bm25Index(self._part("documents").column("text").to_pylist())
+        language = self.manifest.plan["documents"]["retrieval"]["language"]
+        return Bm25Index(self._part("documents").column("text").to_pylist(), language=language)
 
     @functools.cached_property
     def _document_positions(self) -> dict[str, int]:
@@ -196,13 +206,3 @@ def use_shared_context(context: SharedContext, *, case_id: str) -> Iterator[None
         yield
     finally:
         _current.reset(token)
-
-
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    encoded = [field.name for field in table.schema if field.metadata == JSON_ENCODED]
-    rows: list[dict[str, Any]] = table.to_pylist()
-    for row in rows:
-        for name in encoded:
-            if row[name] is not None:
-                row[name] = json.loads(row[name])
-    return rows

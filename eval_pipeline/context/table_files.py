@@ -74,6 +74,17 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.table(arrays, schema=pa.schema(fields))
 
 
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table, marked JSON text decoded."""
+    encoded = [field.name for field in table.schema if field.metadata == JSON_ENCODED]
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        for name in encoded:
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+    return rows
+
+
 def with_key(table: pa.Table, key: str) -> pa.Table:
     """`table`, marked as looked up by `key`."""
     return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY_COLUMN: key.encode()})
@@ -100,7 +111,7 @@ def _read(file: Path, key: str | None) -> pa.Table:
 
 
 def _json_table(file: Path, key: str | None) -> pa.Table:
-    data = json.loads(file.read_text(encoding="utf-8"))
+    data = json.loads(file.read_text(encoding="utf-8-sig"))
     if isinstance(data, list):
         return table_of_rows([_object(value, file, None) for value in data])
     if isinstance(data, dict) and data and all(isinstance(value, dict) for value in data.values()):
@@ -120,8 +131,10 @@ def _object(value: Any, file: Path, line: int | None) -> Mapping[str, Any]:
 def _array(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         # A column of several types, such as numbers with "n/a" among them, is kept as text.
-        return pa.array(
-            [None if value is None else value if isinstance(value, str) else json.dumps(value) for value in values]
-        )
+        return pa.array([None if value is None else _text(value) for value in values])
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool | int | float) else str(value)

@@ -13,7 +13,7 @@ class RecorderError(EvalPipelineError):
     """Base of what the recorder raises."""
 
 
-class Refusal(RecorderError):
+class Refusal(RecorderError):  # noqa: N818 - an answer, not a fault of ours
     """A request that is answered with an error status.
 
     `status` is the HTTP status, `body` the JSON answer. LangSmith has two shapes: `{"detail": …}` from its Python

@@ -49,7 +49,9 @@ class Frame:
 
 
 def read_parts(parts: Iterable[Part]) -> Frame:
-    """Read the parts of `POST /runs/multipart`: `post.<id>[.field]`, `patch.…`, `feedback.<id>`, `attachment.<id>.<name>`.
+    """Read the parts of `POST /runs/multipart`.
+
+    They are named `post.<id>[.field]`, `patch.<id>[.field]`, `feedback.<id>` and `attachment.<id>.<name>`.
 
     Raises:
         Refusal: 422 for a part that cannot be placed or parsed.

@@ -7,6 +7,7 @@ Sources: langsmith-sdk #751 #2236 #637 #3027, langsmith-java #81, litellm #7140 
 langsmith-data-migration-tool #98 #152, vercel/ai #4843, docs "run data format", and the platform's OpenAPI.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,6 +56,10 @@ class DottedOrderError(ValueError):
     """A dotted order that cannot be parsed; the text is the server's message."""
 
 
+class TimeError(ValueError):
+    """A time that cannot be read."""
+
+
 def parse_dotted_order(text: str) -> tuple[Segment, ...]:
     """Split `20261120T233350309937Z<uuid>.…` into its segments, root first.
 
@@ -67,7 +72,9 @@ def parse_dotted_order(text: str) -> tuple[Segment, ...]:
 def _parse_segment(part: str, index: int) -> Segment:
     match = _SEGMENT.fullmatch(part)
     if match is None:
-        raise DottedOrderError(f"Bad request: invalid 'dotted_order': invalid timestamp in dotted_order {part} at index {index}")
+        raise DottedOrderError(
+            f"Bad request: invalid 'dotted_order': invalid timestamp in dotted_order {part} at index {index}"
+        )
     day_and_second, microsecond, run_id = match.groups()
     try:
         start = datetime.fromisoformat(f"{day_and_second}.{microsecond}Z")
@@ -87,17 +94,20 @@ def parse_time(value: object) -> datetime:
     """Read a time as the API takes it: ISO 8601 text (UTC where it has no offset), or epoch milliseconds.
 
     Raises:
-        ValueError: it is neither.
+        TimeError: it is neither.
     """
-    if isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        moment = datetime.fromtimestamp(value / 1000, tz=UTC)
-    elif isinstance(value, datetime):
-        moment = value
-    else:
-        raise ValueError(f"invalid time: {value!r}")
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value / 1000, tz=UTC)
+        elif isinstance(value, datetime):
+            moment = value
+        else:
+            raise TimeError(f"invalid time: {value!r}")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise TimeError(f"invalid time: {value!r}") from error
 
 
 def validate_run_post(
@@ -209,7 +219,7 @@ def _times(run: dict[str, Any], now: datetime, window: timedelta | None, operati
             continue
         try:
             moments[name] = parse_time(run[name])
-        except (ValueError, OverflowError):
+        except TimeError:
             message = f"Unprocessable entity: {name}: invalid time {run[name]!r} for run_id:{run['id']}"
             yield Violation(rule="time", run_id=str(run["id"]), message=message, status=422, field="error")
     start = moments.get("start_time")
@@ -238,7 +248,7 @@ def _order(run: dict[str, Any]) -> Iterator[Violation]:
     if message is not None:
         yield Violation(rule="dotted_order", run_id=run_id, message=message)
         return
-    for earlier, later in zip(segments, segments[1:], strict=False):
+    for earlier, later in itertools.pairwise(segments):
         if later.start_time < earlier.start_time:
             message = (
                 f"dotted_order has timestamp {later.start_time:%Y-%m-%d %H:%M:%S.%f} earlier than parent timestamp "

@@ -52,9 +52,8 @@ class LocalStore(Store):
 
     @override
     def list(self, prefix: str) -> Iterator[str]:
-        start = self._path(prefix)
-        for file in sorted(found for found in start.rglob("*") if found.is_file() and not found.name.startswith(".")):
-            yield file.relative_to(self._folder).as_posix()
+        files = (found for found in self._path(prefix).rglob("*") if not found.name.startswith(".") and found.is_file())
+        yield from sorted(file.relative_to(self._folder).as_posix() for file in files)
 
     def _path(self, key: str) -> Path:
         return self._folder / key

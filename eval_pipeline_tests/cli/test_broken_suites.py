@@ -1,4 +1,6 @@
-"""Every way a suite can be broken: a cause in a line, the place, the fix, the exit code, and earlier results untouched."""
+"""Every way a suite can be broken: a cause in a line, the place, the fix, the exit code; earlier results stay."""
+
+# ruff: noqa: E501 - a table reads best with a row a line
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,25 +53,25 @@ BROKEN: dict[str, tuple[Break, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_suite_says_where_and_how_to_mend_it(terminal: Terminal, suite: Path, store: Path, kind: str) -> None:
-    assert 0 == terminal("run", suite).code
+    assert terminal("run", suite).code == 0
     before = _contents(store / "experiments")
     break_it, expected = BROKEN[kind]
     break_it(suite)
 
     finished = terminal("run", suite)
 
-    assert 2 == finished.code
+    assert finished.code == 2
     error = next(line for line in finished.stderr.splitlines() if line.startswith("error:"))
-    assert [] == [part for part in (*expected, "Fix: ") if part not in error], error
+    assert [part for part in (*expected, "Fix: ") if part not in error] == [], error
     assert "Traceback" not in finished.stderr
-    assert "" == finished.stdout
+    assert finished.stdout == ""
     assert before == _contents(store / "experiments")
 
 
 def test_a_flipped_byte_in_the_snapshot_is_found_before_anything_is_evaluated(
     terminal: Terminal, suite: Path, store: Path
 ) -> None:
-    assert 0 == terminal("run", suite).code
+    assert terminal("run", suite).code == 0
     before = _contents(store / "experiments")
     part = next((store / "contexts" / "shop").rglob("tables/*.parquet"))
     data = bytearray(part.read_bytes())
@@ -78,7 +80,7 @@ def test_a_flipped_byte_in_the_snapshot_is_found_before_anything_is_evaluated(
 
     finished = terminal("run", suite)
 
-    assert 3 == finished.code
+    assert finished.code == 3
     error = next(line for line in finished.stderr.splitlines() if line.startswith("error:"))
     assert str(part) in error
     assert "checksum" in error
@@ -91,12 +93,12 @@ def test_what_the_fix_says_mends_the_flipped_byte(terminal: Terminal, suite: Pat
     folder = next((store / "contexts" / "shop").iterdir())
     for part in folder.rglob("*.parquet"):
         part.write_bytes(b"")
-    assert 3 == terminal("run", suite).code
+    assert terminal("run", suite).code == 3
 
     for part in sorted(folder.rglob("*"), reverse=True):
         part.rmdir() if part.is_dir() else part.unlink()
 
-    assert 0 == terminal("run", suite).code
+    assert terminal("run", suite).code == 0
 
 
 def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:
@@ -105,7 +107,7 @@ def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:
 
     finished = terminal("check", suite)
 
-    assert 2 == finished.code
+    assert finished.code == 2
     for expected in ("gaets", "regular expression", "tea,green", "3 problems"):
         assert expected in finished.stderr
 
@@ -113,13 +115,13 @@ def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:
 def test_check_of_a_sound_suite_says_so(terminal: Terminal, suite: Path) -> None:
     finished = terminal("check", suite)
 
-    assert (0, "shop: 3 cases (2 base, 1 hard), nothing wrong\n") == (finished.code, finished.stdout)
+    assert (finished.code, finished.stdout) == (0, "shop: 3 cases (2 base, 1 hard), nothing wrong\n")
 
 
 def test_a_suite_that_is_not_there_is_suggested(terminal: Terminal) -> None:
     finished = terminal("run", "suport_desk")
 
-    assert 2 == finished.code
+    assert finished.code == 2
     assert "did you mean 'support_desk'?" in finished.stderr
 
 

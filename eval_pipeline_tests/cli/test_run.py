@@ -20,8 +20,10 @@ def test_a_run_prints_failures_first_then_where_to_look(terminal: Terminal, suit
     finished = terminal("run", suite)
 
     lines = finished.stdout.splitlines()
-    position = {word: next(i for i, line in enumerate(lines) if word in line) for word in ("gold", "milk", "report", "Dagster")}
-    assert 0 == finished.code
+    position = {
+        word: next(i for i, line in enumerate(lines) if word in line) for word in ("gold", "milk", "report", "Dagster")
+    }
+    assert finished.code == 0
     assert position["gold"] < position["milk"] < position["report"] < position["Dagster"]
     assert "missing: '999'" in finished.stdout
     assert "table prices: 2 rows" in finished.stderr
@@ -32,9 +34,12 @@ def test_json_is_one_document_with_everything_promised(terminal: Terminal, suite
 
     document = terminal("run", suite, "--json").document
 
-    assert PROMISED <= document.keys()
-    assert ("shop", 3, 3, {"passed": 2, "failed": 1}) == tuple(
-        document[name] for name in ("suite", "cases", "attempts", "status_counts")
+    assert document.keys() >= PROMISED
+    assert tuple(document[name] for name in ("suite", "cases", "attempts", "status_counts")) == (
+        "shop",
+        3,
+        3,
+        {"passed": 2, "failed": 1},
     )
     assert pytest.approx(2 / 3) == document["pass_rate"]
     assert {"mean", "n", "low", "high"} == document["metrics"]["contains"].keys()
@@ -45,7 +50,7 @@ def test_json_is_one_document_with_everything_promised(terminal: Terminal, suite
 def test_a_second_run_reuses_the_context_and_begins_another_experiment(terminal: Terminal, suite: Path) -> None:
     first, second = (terminal("run", suite, "--json").document for _ in range(2))
 
-    assert (False, True) == (first["context_reused"], second["context_reused"])
+    assert (first["context_reused"], second["context_reused"]) == (False, True)
     assert first["context_id"] == second["context_id"]
     assert first["experiment"] != second["experiment"]
 
@@ -56,9 +61,9 @@ def test_a_gate_that_fails_is_exit_code_1(terminal: Terminal, suite: Path) -> No
 
     finished = terminal("run", suite, "--json")
 
-    assert 1 == finished.code
+    assert finished.code == 1
     gates = {gate["name"]: gate for gate in finished.document["gates"]}
-    assert (False, True) == (gates["min_pass_rate"]["passed"], gates["max_error_rate"]["passed"])
+    assert (gates["min_pass_rate"]["passed"], gates["max_error_rate"]["passed"]) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_only_the_chosen_cases_are_evaluated(
 def test_repetitions_are_attempts_with_their_own_rows(terminal: Terminal, suite: Path) -> None:
     document = terminal("run", suite, "--json", "--repetitions", "3").document
 
-    assert (3, 9) == (document["cases"], document["attempts"])
+    assert (document["cases"], document["attempts"]) == (3, 9)
     assert [pytest.approx(2 / 3)] * 3 == document["pass_hat_k"]["contains"]
 
 
@@ -92,8 +97,8 @@ def test_a_case_that_raises_is_a_row_and_the_others_are_kept(terminal: Terminal,
 
     finished = terminal("run", suite, "--json")
 
-    assert 1 == finished.code
-    assert {"error": 2, "passed": 1} == finished.document["status_counts"]
+    assert finished.code == 1
+    assert finished.document["status_counts"] == {"error": 2, "passed": 1}
 
 
 def test_infrastructure_that_fails_is_exit_code_3_and_finished_cases_are_kept(
@@ -110,16 +115,16 @@ def test_infrastructure_that_fails_is_exit_code_3_and_finished_cases_are_kept(
 
     finished = terminal("run", suite)
 
-    assert 3 == finished.code
+    assert finished.code == 3
     assert "the model is down. Fix: wait." in finished.stderr
     experiment = next((store / "experiments" / "shop").iterdir()).name
-    assert ["gold", "milk"] == read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist()
+    assert read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist() == ["gold", "milk"]
 
 
 def test_an_unknown_option_value_names_what_there_is(terminal: Terminal, suite: Path) -> None:
     finished = terminal("run", suite, "--split", "nope", "--case", "coffee")
 
-    assert 2 == finished.code
+    assert finished.code == 2
     assert "--case coffee: there is none of that name. Fix: use one of gold, milk, tea." in finished.stderr
     assert "--split nope" in finished.stderr
 
@@ -128,7 +133,11 @@ def test_the_installed_program_runs_a_shipped_suite_by_name(store: Path) -> None
     program = Path(sys.executable).parent / "eval-pipeline"
 
     finished = subprocess.run(
-        [program, "run", "support_desk", "--split", "smoke", "--json"], capture_output=True, text=True, timeout=120
+        [program, "run", "support_desk", "--split", "smoke", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
     assert finished.returncode in (0, 1), finished.stderr

@@ -105,6 +105,6 @@ def _mentions(mention: spec.MentionGrounding, scope: Scope) -> list[str]:
 def _stands_in_context(found: str, mention: spec.MentionGrounding, scope: Scope) -> bool:
     context = scope.context
     assert context is not None
-    if mention.table is not None:
-        return context.lookup(mention.table, found, column=mention.column) is not None
+    if mention.table is not None and mention.column is not None:
+        return context.holds(mention.table, mention.column, found)
     return any(found in document.text for document in context.similar_documents(scope.case.id))

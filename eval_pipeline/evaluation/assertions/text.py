@@ -56,9 +56,12 @@ def regex(assertion: spec.Regex, scope: Scope) -> Verdict:
 
 def one_of(assertion: spec.OneOf, scope: Scope) -> Verdict:
     """The answer is one of the labels."""
-    answer = scope.response.strip().strip(".\"'`")
+    answer = scope.response.strip()
+    # A label may end in a full stop itself.
+    said = {answer, answer.strip(".\"'`")}
+    folded = {text.casefold() for text in said} if assertion.ignore_case else said
     for label in assertion.value:
-        if answer == label or (assertion.ignore_case and answer.casefold() == label.casefold()):
+        if (label.casefold() if assertion.ignore_case else label) in folded:
             return Verdict(passed=True, message=f"is {label!r}", label=label)
     return Verdict(passed=False, message=f"none of {', '.join(assertion.value)}: {_short(answer)}")
 

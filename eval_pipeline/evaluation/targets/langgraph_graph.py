@@ -12,9 +12,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain, content_text, reply_of_messages
+from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain, reply_of_messages
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.target_spec import LangGraphTarget as LangGraphSpec
 
 
@@ -48,7 +49,7 @@ class LangGraphSession(LiveSession):
 
     def __init__(self, graph: Pregel[Any, Any, Any, Any], spec: LangGraphSpec, *, case: Case, thread_id: str) -> None:
         self._graph, self._spec = graph, spec
-        runtime = {name: value for name, value in case.runtime.model_dump().items() if value}
+        runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
         self._config: RunnableConfig = {
             "configurable": {"thread_id": thread_id, "case_id": case.id, **runtime},
             "recursion_limit": spec.recursion_limit,

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
 
 from eval_pipeline.evaluation.targets.session import Event, Reply
+from eval_pipeline.suite.message_text import content_text
 
 
 def reply_of_messages(messages: Sequence[Any]) -> Reply:
@@ -41,22 +42,6 @@ def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
         if isinstance(message.get("usage"), Mapping):
             events.append(_openai_usage(message["usage"]))
     return Reply(response="\n".join(answers), events=events)
-
-
-def content_text(content: Any) -> str:
-    """The text of a message's content: text as it is, or the text parts of a list."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        parts = [
-            part if isinstance(part, str) else part.get("text", "")
-            for part in content
-            if isinstance(part, str | Mapping)
-        ]
-        return "".join(text for text in parts if isinstance(text, str))
-    return str(content)
 
 
 def openai_messages(turns: Sequence[Any]) -> list[dict[str, Any]]:

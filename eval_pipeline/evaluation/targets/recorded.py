@@ -6,9 +6,10 @@ Belongs here: cutting a recording into turns. Does not belong here: reading reco
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.evaluation.targets.messages import content_text, openai_reply
+from eval_pipeline.evaluation.targets.messages import openai_reply
 from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.suite.case import Case, Recording
+from eval_pipeline.suite.message_text import content_text
 
 
 class RecordedTarget:

@@ -58,16 +58,21 @@ def to_us(value: object) -> int | None:
     """Microseconds of a time as the API takes it, `None` for none.
 
     Raises:
-        ValueError: it is not a time.
+        TimeError: it is not a time.
     """
     return None if value is None else microseconds(parse_time(value))
+
+
+def to_datetime(value: int) -> datetime:
+    """The moment (UTC) of microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def from_us(value: int | None) -> str | None:
     """ISO 8601 text in UTC with microseconds; `None` for none."""
     if value is None:
         return None
-    return (_EPOCH + timedelta(microseconds=value)).isoformat(timespec="microseconds")
+    return to_datetime(value).isoformat(timespec="microseconds")
 
 
 def preview(value: object) -> str | None:

@@ -7,9 +7,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from eval_pipeline.recorder.store.schema import SCHEMA
 
 
 class Database:
@@ -25,10 +26,17 @@ class Database:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
         # NORMAL in WAL mode survives a killed process; only a crashed machine can lose the last transactions.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "cache_size=-65536"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(files("eval_pipeline.recorder.store").joinpath("schema.sql").read_text())
+        self._connection.executescript(SCHEMA)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -55,6 +63,13 @@ class Database:
         with self._lock:
             row: sqlite3.Row | None = self._connection.execute(sql, arguments).fetchone()
             return row
+
+    def clear(self) -> None:
+        """Delete every row of every table."""
+        with self.transaction() as connection:
+            tables = self.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            for table in tables:
+                connection.execute(f"DELETE FROM {table['name']}")  # noqa: S608 - names of our own tables
 
     def close(self) -> None:
         """Close the file; WAL is folded back into it."""

@@ -20,13 +20,35 @@ from eval_pipeline.recorder.usage import Usage, usage_of
 ALREADY_RECEIVED = {"error": "Conflict: payload already received: payloads already received"}
 """langsmith-sdk#1529: a run takes one POST and one PATCH."""
 
-_COLUMNS = (
-    "id trace_id parent_id session_id dotted_order name run_type start_us end_us error tags reference_example_id "
-    "replayed inputs_preview outputs_preview prompt_tokens completion_tokens total_tokens prompt_cost completion_cost "
-    "total_cost usage_details posted patched"
-).split()
+_COLUMNS = [
+    "id",
+    "trace_id",
+    "parent_id",
+    "session_id",
+    "dotted_order",
+    "name",
+    "run_type",
+    "start_us",
+    "end_us",
+    "error",
+    "tags",
+    "reference_example_id",
+    "replayed",
+    "inputs_preview",
+    "outputs_preview",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_cost",
+    "completion_cost",
+    "total_cost",
+    "usage_details",
+    "posted",
+    "patched",
+]
 _FLAGS = frozenset({"posted", "patched", "replayed"})
-_KEEP_FIRST = frozenset({"trace_id", "session_id"})
+_PLACE = frozenset({"trace_id", "session_id"})
+"""Where a run belongs: its post says it, a patch that came first could only assume."""
 
 
 def _upsert(table: str, key: str, columns: Iterable[str], *, newer_wins: bool) -> str:
@@ -36,7 +58,9 @@ def _upsert(table: str, key: str, columns: Iterable[str], *, newer_wins: bool) -
         old, new = f"{table}.{column}", f"excluded.{column}"
         if column in _FLAGS:
             changes.append(f"{column} = max({old}, {new})")
-        elif newer_wins and column not in _KEEP_FIRST:
+        elif column in _PLACE:
+            changes.append(f"{column} = {old if newer_wins else new}")
+        elif newer_wins:
             changes.append(f"{column} = coalesce({new}, {old})")
         else:
             changes.append(f"{column} = coalesce({old}, {new})")
@@ -122,7 +146,7 @@ class Ingest:
             connection.execute(_PAYLOAD_SQL[operation.kind], {"run_id": operation.run_id, **payload})
 
     def _session_of(self, operation: RunOp, known: dict[str, str]) -> str:
-        """The session's id; a run with an unknown session *name* makes a plain project of that name, as LangSmith does."""
+        """The session's id; an unknown session *name* makes a plain project of that name, as LangSmith does."""
         identity = operation.values.get("session_id")
         name = operation.values.get("session_name") or DEFAULT_SESSION
         key = str(identity or name)

@@ -46,7 +46,7 @@ class SessionStore:
                     raise conflict(f"Session with name {name!r} already exists")
                 changes = {key: value for key, value in body.items() if key not in ("id", "name") and value is not None}
                 return self.update(existing["id"], changes)
-            identity = str(body.get("id") or uuid.uuid4())
+            identity = str(body.get("id") or uuid.uuid4()).lower()
             start = to_us(body.get("start_time"))
             if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (identity,)) is not None:
                 raise conflict(f"Session with id {identity!r} already exists")
@@ -79,7 +79,7 @@ class SessionStore:
         return _session(row)
 
     def update(self, identity: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """Apply the body of `PATCH /sessions/{id}`. `extra` replaces what was there, save the progress fields.
+        """Apply the body of `PATCH /sessions/{id}`; `extra` key by key, so that new `metadata` replaces all the old.
 
         Raises:
             Refusal: 404, or 409 where the new name is taken.
@@ -110,10 +110,10 @@ class SessionStore:
         """
         with self._database.transaction() as connection:
             self.get(identity)
-            connection.execute(
-                "DELETE FROM payloads WHERE run_id IN (SELECT id FROM runs WHERE session_id = ?)", (identity,)
-            )
+            mine = "(SELECT id FROM runs WHERE session_id = ?)"
             for statement in (
+                f"DELETE FROM payloads WHERE run_id IN {mine}",  # noqa: S608 - a constant
+                f"DELETE FROM attachments WHERE owner_id IN {mine}",  # noqa: S608 - a constant
                 "DELETE FROM runs WHERE session_id = ?",
                 "DELETE FROM feedback WHERE session_id = ?",
                 "DELETE FROM sessions WHERE id = ?",

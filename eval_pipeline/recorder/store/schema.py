@@ -1,6 +1,12 @@
--- The recorder's tables. Times are integer microseconds since the epoch (UTC): exact, sortable, subtractable.
--- `body` columns hold the rest of a record as JSON; large JSON is packed (see codec.py).
+"""The recorder's tables, as SQL.
 
+Belongs here: tables, views, indexes. Does not belong here: statements that use them.
+
+Times are integer microseconds since the epoch (UTC): exact, sortable, subtractable. `body` columns hold the rest of a
+record as JSON; large JSON is packed (`codec.py`).
+"""
+
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -150,7 +156,10 @@ CREATE TABLE IF NOT EXISTS commits (
 CREATE TABLE IF NOT EXISTS commit_tags (
     repo_id TEXT NOT NULL,
     tag TEXT NOT NULL,
+    id TEXT NOT NULL,
     commit_id TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    updated_us INTEGER NOT NULL,
     PRIMARY KEY (repo_id, tag)
 ) WITHOUT ROWID;
 
@@ -163,3 +172,4 @@ CREATE TABLE IF NOT EXISTS journal (
     body BLOB NOT NULL,
     status INTEGER NOT NULL
 );
+"""

@@ -1,0 +1,31 @@
+"""`eval-pipeline recorder`: the embedded LangSmith-compatible server, by itself.
+
+Belongs here: its options. Does not belong here: the server (`eval_pipeline.recorder`).
+"""
+
+from pathlib import Path
+
+import click
+
+from eval_pipeline.recorder.server import serve
+
+DEFAULT_PORT = 1984
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --token.")
+@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port.")
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("data/recorder.sqlite"),
+    show_default=True,
+    help="Where everything that was recorded is kept.",
+)
+@click.option("--token", envvar="EVAL_PIPELINE_RECORDER_TOKEN", help="What clients must give as their API key.")
+def recorder(host: str, port: int, db: Path, token: str | None) -> int:
+    """Record traces, datasets and feedback as LangSmith would, and show them. Ctrl-C stops it."""
+    db.parent.mkdir(parents=True, exist_ok=True)
+    click.echo(f"recorder on http://{host}:{port} · {db} · LANGSMITH_ENDPOINT=http://{host}:{port}", err=True)
+    serve(host, port, str(db), token)
+    return 0

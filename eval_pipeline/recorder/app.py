@@ -1,0 +1,66 @@
+"""The recorder as an ASGI application.
+
+Belongs here: mounting routes, layers, error answers. Does not belong here: running it (`server.py`).
+"""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.recorder.faults import FaultLayer
+from eval_pipeline.recorder.guard import GuardLayer, JournalLayer, refusal_response
+from eval_pipeline.recorder.pages import case_pages, dataset_pages, trace_pages
+from eval_pipeline.recorder.routes import (
+    datasets,
+    examples,
+    experiments,
+    feedback,
+    hub,
+    info,
+    ingest,
+    runs,
+    runs_v2,
+    sessions,
+)
+from eval_pipeline.recorder.validation import TimeError
+
+PREFIXES = ("", "/api/v1", "/v1")
+"""The SDK adds no prefix to its base URL, whose path may be any of these."""
+
+# Ingestion first: routes are tried in order. `experiments` before `datasets`: its fixed paths look like dataset ids.
+_V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub)
+
+
+def create_app(recorder: Recorder) -> FastAPI:
+    """Build the application over a recorder; the caller closes the recorder."""
+    app = FastAPI(title="eval_pipeline recorder", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.recorder = recorder
+    for prefix in PREFIXES:
+        for module in _V1:
+            app.include_router(module.router, prefix=prefix)
+    app.include_router(runs_v2.router, prefix="/api/v2")
+    for pages in (dataset_pages, case_pages, trace_pages):
+        app.include_router(pages.router)
+    app.add_exception_handler(Refusal, _answer_refusal)
+    app.add_exception_handler(TimeError, _answer_time_error)
+    # The last one added is the outermost.
+    if recorder.config.journal_bytes:
+        app.add_middleware(JournalLayer, journal=recorder.journal, limit=recorder.config.journal_bytes)
+    app.add_middleware(GuardLayer, config=recorder.config)
+    app.add_middleware(FaultLayer, plan=recorder.faults)
+    return app
+
+
+def _answer_refusal(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    body: dict[str, Any] = error.body
+    return refusal_response(error.status, body)
+
+
+def _answer_time_error(_request: Request, error: Exception) -> Response:
+    """A time in a body or a parameter that cannot be read."""
+    return refusal_response(422, {"detail": str(error)})

@@ -1,0 +1,94 @@
+"""The page of a project or experiment: its numbers, and one row for each root run.
+
+Belongs here: the case table. Does not belong here: comparisons (`dataset_pages.py`) and traces.
+"""
+
+from typing import Annotated, Any, get_args
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from eval_pipeline.recorder.config import TENANT_ID
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.recorder.pages.rendering import pages_of, render
+from eval_pipeline.recorder.routes.requests import RecorderDep
+from eval_pipeline.recorder.store.experiments import CaseOrder
+from eval_pipeline.recorder.store.runs import RunQuery
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE = 100
+_SCORE = "score:"
+_ORDERS = {name: name for name in get_args(CaseOrder)}
+
+
+@router.get("/o/{tenant}/projects/p/{session_id}")
+def project(
+    session_id: UUID,
+    recorder: RecorderDep,
+    tenant: str = "",  # noqa: ARG001
+    page: Annotated[int, Query(ge=1)] = 1,
+    sort: str = "start",
+    *,
+    down: bool = False,
+) -> HTMLResponse:
+    """A project or experiment."""
+    return case_table(recorder, str(session_id), page=page, sort=sort, down=down)
+
+
+def case_table(recorder: Recorder, session_id: str, *, page: int, sort: str, down: bool) -> HTMLResponse:
+    """The page; `sort` is a `CaseOrder` or `score:<key>`. Sorted by the database, so also over many pages.
+
+    Raises:
+        Refusal: 404 for an unknown session, 400 for an unknown order.
+    """
+    session = recorder.sessions.get(session_id)
+    statistics = recorder.statistics.of_session(session_id)
+    key = sort.removeprefix(_SCORE) if sort.startswith(_SCORE) else None
+    order: CaseOrder | None = "score" if key is not None else _ORDERS.get(sort)
+    if order is None:
+        raise Refusal(400, {"detail": f"unknown order {sort!r}"})
+    pager = pages_of(statistics["run_count"], _PAGE, page)
+    rows = recorder.experiments.cases(
+        session_id,
+        order=order,
+        feedback_key=key,
+        descending=down,
+        limit=_PAGE,
+        offset=(pager["page"] - 1) * _PAGE,
+    )
+    dataset_id = session["reference_dataset_id"]
+    return render(
+        "cases.html",
+        # Also right where this is the answer to a comparison of one.
+        here=f"/o/{TENANT_ID}/projects/p/{session_id}",
+        session=session,
+        statistics=statistics,
+        dataset=_dataset(recorder, dataset_id),
+        rows=_with_payload(recorder, rows),
+        keys=recorder.experiments.feedback_keys(session_id),
+        sort=sort,
+        down=down,
+        pager=pager,
+    )
+
+
+def _dataset(recorder: Recorder, dataset_id: str | None) -> dict[str, Any] | None:
+    found = recorder.datasets.find(ids=[dataset_id]) if dataset_id else []
+    return found[0] if found else None
+
+
+def _with_payload(recorder: Recorder, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add feedback, and from the metadata the case's id and attempt, of the rows of one page."""
+    if not rows:
+        return []
+    query = RunQuery(ids=[row["id"] for row in rows], limit=len(rows), subtree_usage=False)
+    runs = {run["id"]: run for run in recorder.runs.query(query)[0]}
+    for row in rows:
+        run = runs[row["id"]]
+        metadata = (run["extra"] or {}).get("metadata") or {}
+        row["feedback"] = run["feedback_stats"]
+        row["case_id"], row["attempt"] = metadata.get("case_id"), metadata.get("attempt")
+    return rows

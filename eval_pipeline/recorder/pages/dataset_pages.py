@@ -1,0 +1,136 @@
+"""Pages over datasets: the index, a dataset with its experiments, a comparison, an example, a prompt.
+
+Belongs here: pages of things that are not one experiment or one trace. Does not belong here: those two.
+"""
+
+from importlib.resources import files
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import HTMLResponse
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.pages.case_pages import case_table
+from eval_pipeline.recorder.pages.rendering import pages_of, render
+from eval_pipeline.recorder.routes.requests import RecorderDep
+from eval_pipeline.recorder.store.runs import RunQuery
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE = 100
+_MAX_LISTED = 500
+Page = Annotated[int, Query(ge=1)]
+
+
+@router.get("/static/recorder.css")
+def stylesheet() -> Response:
+    """The one stylesheet."""
+    css = files("eval_pipeline.recorder.pages").joinpath("templates/recorder.css").read_text()
+    return Response(css, media_type="text/css", headers={"cache-control": "max-age=300"})
+
+
+@router.get("/")
+def index(recorder: RecorderDep) -> HTMLResponse:
+    """Datasets and projects."""
+    projects = recorder.sessions.find(reference_free=True, limit=_MAX_LISTED)
+    return render(
+        "index.html",
+        datasets=recorder.datasets.find(limit=_MAX_LISTED),
+        projects=[_with_statistics(project, recorder) for project in projects],
+    )
+
+
+@router.get("/o/{tenant}/datasets/{dataset_id}")
+def dataset(dataset_id: UUID, recorder: RecorderDep, tenant: str = "", page: Page = 1) -> HTMLResponse:  # noqa: ARG001
+    """A dataset: its experiments, its versions, its examples."""
+    identity = str(dataset_id)
+    found = recorder.datasets.get(identity)
+    pager = pages_of(found["example_count"], _PAGE, page)
+    experiments = recorder.sessions.find(reference_dataset_ids=[identity], limit=_MAX_LISTED)
+    with_statistics = [_with_statistics(experiment, recorder) for experiment in experiments]
+    return render(
+        "dataset.html",
+        dataset=found,
+        experiments=with_statistics,
+        keys=sorted({key for experiment in with_statistics for key in experiment["feedback_stats"]}),
+        comparisons=recorder.comparisons.of_dataset(identity),
+        versions=recorder.datasets.versions(identity, limit=20),
+        examples=recorder.examples.find(dataset_id=identity, limit=_PAGE, offset=(pager["page"] - 1) * _PAGE),
+        pager=pager,
+    )
+
+
+@router.get("/o/{tenant}/datasets/{dataset_id}/compare")
+def compare(
+    dataset_id: UUID,
+    recorder: RecorderDep,
+    selected: Annotated[list[str], Query(alias="selectedSessions")],
+    tenant: str = "",  # noqa: ARG001
+    page: Page = 1,
+    sort: str = "start",
+    *,
+    down: bool = False,
+) -> HTMLResponse:
+    """Selected experiments side by side, case by case; with one alone, its case table."""
+    sessions = [part for item in selected for part in item.split(",") if part]
+    if len(sessions) == 1:
+        return case_table(recorder, sessions[0], page=page, sort=sort, down=down)
+    found = sorted((recorder.sessions.get(session) for session in sessions), key=lambda session: session["start_time"])
+    # The oldest is what the others are measured against, in whatever order they were picked.
+    experiments = [_with_statistics(session, recorder) for session in found]
+    sessions = [session["id"] for session in found]
+    pager = pages_of(recorder.experiments.count_examples(str(dataset_id), sessions), _PAGE, page)
+    examples = recorder.experiments.examples_with_runs(
+        str(dataset_id), sessions, limit=_PAGE, offset=(pager["page"] - 1) * _PAGE
+    )
+    return render(
+        "compare.html",
+        dataset=recorder.datasets.get(str(dataset_id)),
+        experiments=experiments,
+        keys=sorted({key for experiment in experiments for key in experiment["feedback_stats"]}),
+        rows=[_comparison_row(example, sessions) for example in examples],
+        selected=",".join(sessions),
+        pager=pager,
+    )
+
+
+def _comparison_row(example: dict[str, Any], sessions: list[str]) -> dict[str, Any]:
+    by_session: dict[str, list[dict[str, Any]]] = {session: [] for session in sessions}
+    for run in example["runs"]:
+        by_session[run["session_id"]].append(run)
+    return {"example": example, "cells": list(by_session.values())}
+
+
+@router.get("/o/{tenant}/datasets/{dataset_id}/e/{example_id}")
+@router.get("/datasets/{dataset_id}/e/{example_id}")
+def example(dataset_id: UUID, example_id: UUID, recorder: RecorderDep, tenant: str = "") -> HTMLResponse:  # noqa: ARG001
+    """An example: what it holds, how it changed, what experiments made of it."""
+    history = recorder.examples.history(str(example_id))
+    runs, _ = recorder.runs.query(RunQuery(reference_example_ids=[str(example_id)], is_root=True, limit=_MAX_LISTED))
+    sessions = {run["session_id"]: recorder.sessions.get(run["session_id"]) for run in runs}
+    return render(
+        "example.html",
+        dataset=recorder.datasets.get(str(dataset_id)),
+        example=history[0] if history else recorder.examples.get(str(example_id)),
+        history=history,
+        runs=runs,
+        sessions=sessions,
+    )
+
+
+@router.get("/prompts/{name}")
+@router.get("/prompts/{name}/{commit}")
+def prompt(name: str, recorder: RecorderDep, commit: str = "latest") -> HTMLResponse:
+    """A prompt at a commit."""
+    return render(
+        "prompt.html",
+        repo=recorder.hub.get(name),
+        commit=recorder.hub.read(name, commit),
+        commits=recorder.hub.commits(name)["commits"],
+        tags=recorder.hub.tags(name),
+    )
+
+
+def _with_statistics(session: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    return {**session, **recorder.statistics.of_session(session["id"])}

@@ -1,0 +1,128 @@
+"""Templates and how values are written in them.
+
+Belongs here: the jinja environment and its filters. Does not belong here: any page.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from eval_pipeline.recorder.config import TENANT_ID
+from eval_pipeline.recorder.store.codec import preview
+
+MAX_TEXT = 20_000
+"""Characters of one value that a page shows."""
+
+NONE = "\N{EN DASH}"
+"""What stands where there is no value."""
+
+_MILLISECOND_BELOW = 1.0
+_SECONDS_BELOW = 120.0
+
+
+def render(template: str, **values: Any) -> HTMLResponse:
+    """A page."""
+    return HTMLResponse(_ENVIRONMENT.get_template(template).render(tenant=TENANT_ID, **values))
+
+
+def duration(seconds: float | None) -> str:
+    """`12 ms`, `3.40 s`, `2 min 5 s`; a dash for none."""
+    if seconds is None:
+        return NONE
+    if seconds < _MILLISECOND_BELOW:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _SECONDS_BELOW:
+        return f"{seconds:.2f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thin spaces between thousands; a dash for none."""
+    return NONE if value is None else f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def cost(value: object) -> str:
+    """USD; small amounts keep their digits. A dash for none."""
+    if value is None:
+        return NONE
+    amount = float(str(value))
+    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.4g}"
+
+
+def score(value: float | None) -> str:
+    """A score with at most three decimals; a dash for none."""
+    return NONE if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def grade(value: float | None) -> str:
+    """The style class of a score in [0, 1]: `good`, `fair`, `bad`, or none for scores on another scale."""
+    if value is None or not 0 <= value <= 1:
+        return ""
+    return "good" if value >= 0.8 else "fair" if value >= 0.5 else "bad"  # noqa: PLR2004 - colours, not thresholds
+
+
+def percent(fraction: float | None) -> str:
+    """A share in percent; a dash for none."""
+    return NONE if fraction is None else f"{fraction * 100:.1f} %".replace(".0 %", " %")
+
+
+def when(value: object) -> str:
+    """`2026-11-20 23:33:50` in UTC, from ISO text or microseconds; a dash for none."""
+    if value is None:
+        return NONE
+    if isinstance(value, int):
+        return f"{datetime.fromtimestamp(value / 1_000_000, tz=UTC):%Y-%m-%d %H:%M:%S}"
+    return str(value)[:19].replace("T", " ")
+
+
+def plain(value: Any) -> Any:
+    """A value without LangChain's serialization wrapping.
+
+    `{"lc": 1, "id": […, "HumanMessage"], "kwargs": …}` becomes `{"HumanMessage": …}`; what is empty in it is left out.
+    """
+    if isinstance(value, Mapping):
+        if value.get("lc") == 1 and isinstance(value.get("id"), list) and value["id"] and "kwargs" in value:
+            kept = {key: plain(item) for key, item in value["kwargs"].items() if item not in (None, {}, [], "")}
+            return {str(value["id"][-1]): kept}
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def text(value: object) -> str:
+    """A leaf as text: strings as they are, all else as JSON, cut at `MAX_TEXT`."""
+    full = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return full if len(full) <= MAX_TEXT else f"{full[:MAX_TEXT]}… ({len(full) - MAX_TEXT} characters more)"
+
+
+def pages_of(total: int, size: int, page: int) -> dict[str, int]:
+    """What the pager shows: `page` (1-based, moved into range), `pages`, `total`, `first`, `last`."""
+    pages = max(1, math.ceil(total / size))
+    page = min(max(page, 1), pages)
+    return {
+        "page": page,
+        "pages": pages,
+        "total": total,
+        "first": min(total, (page - 1) * size + 1),
+        "last": min(total, page * size),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("eval_pipeline.recorder.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (duration, count, cost, score, grade, percent, when, plain, text, preview):
+        environment.filters[function.__name__] = function
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -1,0 +1,82 @@
+"""The page of a trace: its tree with timing, and every run's inputs and outputs.
+
+Belongs here: laying out a tree. Does not belong here: other pages.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from eval_pipeline.recorder.errors import not_found
+from eval_pipeline.recorder.pages.rendering import pages_of, render
+from eval_pipeline.recorder.routes.requests import RecorderDep
+
+router = APIRouter(include_in_schema=False)
+
+_PAGE = 400
+_HIDDEN_METADATA = frozenset({"usage_metadata", "runtime"})
+
+
+@router.get("/o/{tenant}/projects/p/{session_id}/r/{run_id}")
+def trace(
+    session_id: UUID,
+    run_id: UUID,
+    recorder: RecorderDep,
+    tenant: str = "",  # noqa: ARG001
+    page: Annotated[int, Query(ge=1)] = 1,
+    expand: str = "",
+) -> HTMLResponse:
+    """The trace that a run belongs to, with this run opened; `expand=all` opens every run."""
+    asked = recorder.runs.get(str(run_id), subtree_usage=False)
+    if asked["session_id"] != str(session_id):
+        raise not_found("Run")
+    totals = recorder.statistics.of_traces([asked["trace_id"]])[asked["trace_id"]]
+    pager = pages_of(totals["run_count"], _PAGE, page)
+    runs = recorder.runs.of_trace(asked["trace_id"], limit=_PAGE, offset=(pager["page"] - 1) * _PAGE)
+    feedback = recorder.feedback.of_runs([run["id"] for run in runs])
+    spans = [_span(run, totals, feedback.get(run["id"], [])) for run in runs]
+    for span in spans:
+        span["open"] = expand == "all" or span["run"]["id"] == asked["id"] or span["run"]["error"] is not None
+    session = recorder.sessions.get(asked["session_id"])
+    return render(
+        "trace.html",
+        session=session,
+        title=_title(runs[0] if runs else asked),
+        asked=asked,
+        totals=totals,
+        duration_s=_seconds(totals["start_us"], totals["end_us"]),
+        spans=spans,
+        shared=sum(span["run"]["replayed"] for span in spans),
+        expand=expand,
+        pager=pager,
+    )
+
+
+def _title(run: dict[str, Any]) -> str:
+    case_id = ((run["extra"] or {}).get("metadata") or {}).get("case_id")
+    return f"{run['name']} · {case_id}" if case_id else str(run["name"])
+
+
+def _span(run: dict[str, Any], totals: dict[str, Any], feedback: list[dict[str, Any]]) -> dict[str, Any]:
+    """A run with its place on the time line, in hundredths of the trace's length."""
+    start, end = totals["start_us"] or 0, totals["end_us"] or totals["start_us"] or 0
+    length = max(1, end - start)
+    left = 100 * ((run["start_us"] or start) - start) / length
+    right = 100 * ((run["end_us"] or end) - start) / length
+    metadata = (run["extra"] or {}).get("metadata") or {}
+    return {
+        "run": run,
+        "depth": len(run["parent_run_ids"]),
+        # A span of no length must still be seen.
+        "left": min(left, 99.2),
+        "width": max(right - left, 0.8),
+        "latency_s": _seconds(run["start_us"], run["end_us"]),
+        "metadata": {key: value for key, value in metadata.items() if key not in _HIDDEN_METADATA},
+        "feedback": feedback,
+    }
+
+
+def _seconds(start_us: int | None, end_us: int | None) -> float | None:
+    return None if start_us is None or end_us is None else (end_us - start_us) / 1_000_000

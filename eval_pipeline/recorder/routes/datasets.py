@@ -1,0 +1,114 @@
+"""Datasets, versions, tags, splits, comparisons of their experiments.
+
+Belongs here: `/datasets`. Does not belong here: `/examples` and uploads of whole experiments (`experiments.py`).
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep
+
+router = APIRouter()
+
+
+@router.post("/datasets")
+def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Create a dataset."""
+    return recorder.datasets.create(body)
+
+
+@router.get("/datasets")
+def list_datasets(
+    recorder: RecorderDep,
+    identity: Annotated[list[str] | None, Query(alias="id")] = None,
+    name: str | None = None,
+    name_contains: str | None = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> list[dict[str, Any]]:
+    """Datasets that meet every condition."""
+    return recorder.datasets.find(ids=identity, name=name, name_contains=name_contains, limit=limit, offset=offset)
+
+
+@router.post("/datasets/comparative")
+def create_comparison(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Create a comparative experiment."""
+    return recorder.comparisons.create(body)
+
+
+@router.delete("/datasets/comparative/{comparison_id}")
+def delete_comparison(comparison_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """Delete a comparative experiment."""
+    recorder.comparisons.delete(str(comparison_id))
+    return {}
+
+
+@router.get("/datasets/{dataset_id}")
+def read(dataset_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """One dataset."""
+    return recorder.datasets.get(str(dataset_id))
+
+
+@router.patch("/datasets/{dataset_id}")
+def update(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Change a dataset."""
+    return recorder.datasets.update(str(dataset_id), body)
+
+
+@router.delete("/datasets/{dataset_id}")
+def delete(dataset_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """Delete a dataset with its examples."""
+    recorder.datasets.delete(str(dataset_id))
+    return {}
+
+
+@router.get("/datasets/{dataset_id}/versions")
+def versions(dataset_id: UUID, recorder: RecorderDep, limit: Limit = 100, offset: Offset = 0) -> list[dict[str, Any]]:
+    """Versions, newest first."""
+    return recorder.datasets.versions(str(dataset_id), limit=limit, offset=offset)
+
+
+@router.get("/datasets/{dataset_id}/version")
+def version(
+    dataset_id: UUID, recorder: RecorderDep, tag: str | None = None, as_of: str | None = None
+) -> dict[str, Any]:
+    """The version that a tag names, or that was in force at a time."""
+    return recorder.datasets.version(str(dataset_id), tag or as_of)
+
+
+@router.put("/datasets/{dataset_id}/tags")
+def tag_version(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Put a tag on an exact version."""
+    return recorder.datasets.tag(str(dataset_id), str(body.get("tag")), str(body.get("as_of")))
+
+
+@router.get("/datasets/{dataset_id}/versions/diff")
+def difference(dataset_id: UUID, from_version: str, to_version: str, recorder: RecorderDep) -> dict[str, Any]:
+    """What changed between two versions."""
+    return recorder.examples.difference(str(dataset_id), from_version, to_version)
+
+
+@router.get("/datasets/{dataset_id}/splits")
+def splits(dataset_id: UUID, recorder: RecorderDep, as_of: str | None = None) -> list[str]:
+    """Names of the splits."""
+    return recorder.examples.splits(str(dataset_id), as_of)
+
+
+@router.put("/datasets/{dataset_id}/splits")
+def update_split(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> list[str]:
+    """Add examples to a split or take them out."""
+    recorder.examples.move_to_split(
+        str(dataset_id),
+        str(body.get("split_name")),
+        [str(identity) for identity in body.get("examples") or []],
+        remove=body.get("remove") is True,
+    )
+    return recorder.examples.splits(str(dataset_id))
+
+
+@router.get("/datasets/{dataset_id}/comparative")
+def comparisons(dataset_id: UUID, recorder: RecorderDep) -> list[dict[str, Any]]:
+    """The comparative experiments of a dataset."""
+    return recorder.comparisons.of_dataset(str(dataset_id))

@@ -1,0 +1,129 @@
+"""Whole experiments: examples with their runs, and uploads of experiments that ran elsewhere.
+
+Belongs here: routes that join datasets with runs (v1). Does not belong here: v2.
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import Refusal, unprocessable
+from eval_pipeline.recorder.frame import Frame, run_operation
+from eval_pipeline.recorder.routes.requests import JsonObject, RecorderDep, base_url, example_answer, run_answer
+from eval_pipeline.recorder.validation import Segment, format_segment, parse_time
+
+router = APIRouter()
+
+_MAX_PAGE = 100
+_ROW_FIELDS = ("row_id", "inputs", "start_time", "end_time")
+
+
+@router.post("/datasets/{dataset_id}/runs")
+def examples_with_runs(
+    dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep
+) -> list[dict[str, Any]]:
+    """Examples with the root runs that some experiments made of them; `preview` leaves the payloads out."""
+    limit = body.get("limit") or _MAX_PAGE
+    if limit > _MAX_PAGE:
+        raise Refusal(400, {"detail": f"Limit exceeds maximum allowed value of {_MAX_PAGE}"})
+    sessions = [str(session) for session in body.get("session_ids") or []]
+    found = recorder.experiments.examples_with_runs(
+        str(dataset_id), sessions, limit=limit, offset=body.get("offset") or 0
+    )
+    base = base_url(request)
+    for example in found:
+        example["runs"] = [run_answer(run, base) for run in example["runs"]]
+        if body.get("preview"):
+            for run in example["runs"]:
+                run["inputs"], run["outputs"] = {}, None
+    return [example_answer(example, recorder.runs, base) for example in found]
+
+
+@router.post("/datasets/upload-experiment")
+def upload(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Take an experiment that ran elsewhere: its dataset (externally managed), rows and scores, all or nothing."""
+    _check_upload(body)
+    with recorder.database.transaction():
+        dataset = _upload_dataset(body, recorder)
+        experiment = recorder.sessions.create(
+            {
+                "name": body["experiment_name"],
+                "description": body.get("experiment_description"),
+                "reference_dataset_id": dataset["id"],
+                "start_time": body["experiment_start_time"],
+                "end_time": body["experiment_end_time"],
+                "extra": {"metadata": body.get("experiment_metadata") or {}},
+            },
+            upsert=False,
+        )
+        for row in body["results"]:
+            _upload_row(row, dataset["id"], experiment["id"], recorder)
+        for score in body.get("summary_experiment_scores") or []:
+            recorder.receive(Frame(feedback=[{**score, "id": str(uuid4()), "session_id": experiment["id"]}]))
+    return {"dataset": recorder.datasets.get(dataset["id"]), "experiment": experiment}
+
+
+def _check_upload(body: dict[str, Any]) -> None:
+    for name in ("experiment_name", "experiment_start_time", "experiment_end_time", "results"):
+        if not body.get(name):
+            raise unprocessable(f"{name} is required")
+    if not body.get("dataset_id") and not body.get("dataset_name"):
+        raise unprocessable("dataset_id or dataset_name is required")
+    first, last = parse_time(body["experiment_start_time"]), parse_time(body["experiment_end_time"])
+    for row in body["results"]:
+        if missing := [name for name in _ROW_FIELDS if row.get(name) is None]:
+            raise unprocessable(f"row {row.get('row_id')}: {missing[0]} is required")
+        if not first <= parse_time(row["start_time"]) <= parse_time(row["end_time"]) <= last:
+            raise unprocessable(f"row {row['row_id']}: its times are not within the experiment's")
+
+
+def _upload_dataset(body: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    if body.get("dataset_id"):
+        found = [recorder.datasets.get(str(body["dataset_id"]))]
+    else:
+        found = recorder.datasets.find(name=body["dataset_name"])
+    if found and not found[0]["externally_managed"]:
+        raise unprocessable("dataset is not externally managed")
+    if found:
+        return found[0]
+    return recorder.datasets.create(
+        {
+            "name": body["dataset_name"],
+            "description": body.get("dataset_description"),
+            "data_type": "kv",
+            "externally_managed": True,
+        }
+    )
+
+
+def _upload_row(row: dict[str, Any], dataset_id: str, session_id: str, recorder: Recorder) -> None:
+    example = {"id": str(row["row_id"]), "inputs": row["inputs"], "outputs": row.get("expected_outputs")}
+    if recorder.examples.find(ids=[example["id"]]):
+        recorder.examples.update(dataset_id, [example])
+    else:
+        recorder.examples.create(dataset_id, [example])
+    run_id = str(uuid4())
+    run = {
+        "id": run_id,
+        "trace_id": run_id,
+        "dotted_order": format_segment(Segment(start_time=parse_time(row["start_time"]), run_id=run_id)),
+        "name": row.get("run_name") or "row",
+        "run_type": "chain",
+        "session_id": session_id,
+        "reference_example_id": example["id"],
+        "inputs": row["inputs"],
+        "outputs": row.get("actual_outputs"),
+        "extra": {"metadata": row.get("run_metadata") or {}},
+        **{name: row.get(name) for name in ("start_time", "end_time", "error")},
+    }
+    # Straight to the store: an uploaded experiment may be older than the window for tracing.
+    recorder.store(Frame(runs=[run_operation("post", run)], feedback=_row_scores(row, run_id, session_id)))
+
+
+def _row_scores(row: dict[str, Any], run_id: str, session_id: str) -> list[dict[str, Any]]:
+    return [
+        {**score, "id": str(uuid4()), "run_id": run_id, "trace_id": run_id, "session_id": session_id}
+        for score in row.get("evaluation_scores") or []
+    ]

@@ -1,0 +1,62 @@
+"""Feedback.
+
+Belongs here: `/feedback`. Does not belong here: feedback that rides a frame (`ingest.py`).
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+
+from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.recorder.frame import Frame
+from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
+
+router = APIRouter()
+
+
+@router.post("/feedback")
+def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Score a run, or with a `session_id` alone a whole experiment."""
+    if not body.get("run_id"):
+        if not body.get("session_id"):
+            raise Refusal(422, {"detail": "run_id or session_id is required"})
+        recorder.sessions.get(str(body["session_id"]))
+    body = {**body, "id": str(body.get("id") or uuid4())}
+    recorder.receive(Frame(feedback=[body]))
+    return recorder.feedback.get(body["id"])
+
+
+@router.get("/feedback")
+def list_feedback(
+    recorder: RecorderDep,
+    run: Texts = None,
+    key: Texts = None,
+    session: Texts = None,
+    source: Texts = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> list[dict[str, Any]]:
+    """Feedback that meets every condition."""
+    return recorder.feedback.find(
+        run_ids=run or (), keys=key or (), session_ids=session or (), sources=source or (), limit=limit, offset=offset
+    )
+
+
+@router.get("/feedback/{feedback_id}")
+def read(feedback_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """One feedback."""
+    return recorder.feedback.get(str(feedback_id))
+
+
+@router.patch("/feedback/{feedback_id}")
+def update(feedback_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Change a feedback."""
+    return recorder.feedback.update(str(feedback_id), body)
+
+
+@router.delete("/feedback/{feedback_id}")
+def delete(feedback_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """Delete a feedback."""
+    recorder.feedback.delete(str(feedback_id))
+    return {}

@@ -1,0 +1,77 @@
+"""Tracing: frames, batches, single runs.
+
+Belongs here: every way in for runs. Does not belong here: reading them.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import not_found
+from eval_pipeline.recorder.frame import Frame, read_batch, read_parts, run_operation
+from eval_pipeline.recorder.routes.requests import JsonObject, JsonValue, RecorderDep, read_body
+from eval_pipeline.recorder.validation import Segment, format_segment, parse_time
+from eval_pipeline.recorder.wire import parse_multipart
+
+router = APIRouter()
+
+
+@router.post("/runs/multipart", status_code=202)
+async def multipart(request: Request, recorder: RecorderDep) -> dict[str, Any]:
+    """Take one frame of runs, feedback and attachments."""
+    body = await read_body(request)
+    await run_in_threadpool(_receive_multipart, recorder, body, request.headers.get("content-type", ""))
+    return {}
+
+
+def _receive_multipart(recorder: Recorder, body: bytes, content_type: str) -> None:
+    recorder.receive(read_parts(parse_multipart(body, content_type)))
+
+
+@router.post("/runs/batch", status_code=202)
+def batch(body: JsonValue, recorder: RecorderDep) -> dict[str, Any]:
+    """Take `{"post": […], "patch": […]}`."""
+    recorder.receive(read_batch(body))
+    return {}
+
+
+@router.post("/runs", status_code=202)
+def create_run(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Take one run. This route alone may leave `trace_id` and `dotted_order` out; they follow from its parent."""
+    recorder.receive(Frame(runs=[run_operation("post", _placed(body, recorder))]))
+    return {}
+
+
+@router.patch("/runs/{run_id}", status_code=202)
+def update_run(run_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Update one run."""
+    recorder.receive(Frame(runs=[run_operation("patch", {**body, "id": str(run_id)})]))
+    return {}
+
+
+@router.post("/runs/delete/traces", status_code=202)
+def delete_traces(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Delete whole traces of a session (asynchronous on LangSmith, at once here)."""
+    session_id = str(body.get("session_id"))
+    recorder.sessions.get(session_id)
+    recorder.runs.delete_traces(session_id, [str(trace_id) for trace_id in body.get("trace_ids") or []])
+    return {}
+
+
+def _placed(run: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    """Work out trace and order of a run that was sent without."""
+    if run.get("trace_id") and run.get("dotted_order"):
+        return run
+    start, parent_id = run.get("start_time"), run.get("parent_run_id")
+    if start is None or run.get("id") is None:
+        return run
+    own = format_segment(Segment(start_time=parse_time(start), run_id=str(run["id"])))
+    if not parent_id:
+        return {**run, "trace_id": run["id"], "dotted_order": own}
+    parent = recorder.runs.get(str(parent_id))
+    if not parent["dotted_order"]:
+        raise not_found("Parent run")
+    return {**run, "trace_id": parent["trace_id"], "dotted_order": f"{parent['dotted_order']}.{own}"}

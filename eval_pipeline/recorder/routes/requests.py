@@ -1,0 +1,108 @@
+"""What every route takes from a request: the recorder, and a body that is limited and decoded.
+
+Belongs here: FastAPI dependencies and their type aliases. Does not belong here: routes.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import too_large, unprocessable
+from eval_pipeline.recorder.store.runs import RunStore
+from eval_pipeline.recorder.store.statistics import money
+from eval_pipeline.recorder.wire import decompress, parse_json
+
+MAX_PAGE = 100
+_COSTS = ("prompt_cost", "completion_cost", "total_cost")
+_INTERNAL = frozenset({"start_us", "end_us", "replayed", "attachment_names"})
+
+
+def get_recorder(request: Request) -> Recorder:
+    """The recorder of this application."""
+    recorder: Recorder = request.app.state.recorder
+    return recorder
+
+
+RecorderDep = Annotated[Recorder, Depends(get_recorder)]
+
+
+async def read_body(request: Request) -> bytes:
+    """The body, decompressed.
+
+    Raises:
+        Refusal: 413 beyond the limits, checked while it arrives.
+    """
+    config = get_recorder(request).config
+    chunks, size = list[bytes](), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > config.max_request_bytes:
+            raise too_large(f"more than {config.max_request_bytes} bytes")
+        chunks.append(chunk)
+    encoding = request.headers.get("content-encoding")
+    # Off the event loop: a large frame takes long enough to keep every other client waiting.
+    return await run_in_threadpool(decompress, b"".join(chunks), encoding, limit=config.max_decoded_bytes)
+
+
+BodyBytes = Annotated[bytes, Depends(read_body)]
+
+
+def json_value(data: BodyBytes) -> Any:
+    """The body as any JSON value.
+
+    Raises:
+        Refusal: 422.
+    """
+    return parse_json(data)
+
+
+def json_object(data: BodyBytes) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        Refusal: 422.
+    """
+    value = parse_json(data)
+    if not isinstance(value, dict):
+        raise unprocessable("body: Input should be a valid dictionary")
+    return value
+
+
+JsonValue = Annotated[Any, Depends(json_value)]
+JsonObject = Annotated[dict[str, Any], Depends(json_object)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, Query(ge=0)]
+Texts = Annotated[list[str] | None, Query()]
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host the client used, without a trailing slash."""
+    return str(request.base_url).rstrip("/")
+
+
+def run_answer(run: dict[str, Any], base: str) -> dict[str, Any]:
+    """A run as v1 sends it: cost as decimal text, attachments as URLs, nothing internal."""
+    answer = {key: value for key, value in run.items() if key not in _INTERNAL}
+    answer.update({name: money(run.get(name)) for name in _COSTS})
+    # The schema has no null for counts.
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        answer[name] = run[name] or 0
+    names = run.get("attachment_names") or []
+    answer["s3_urls"] = attachment_urls(run["id"], names, base)
+    return answer
+
+
+def attachment_urls(owner_id: str, names: list[tuple[str, str]], base: str) -> dict[str, Any] | None:
+    """`{"attachment.<name>": {"presigned_url", "mime_type"}}`, or `None` where there is no file."""
+    return {
+        f"attachment.{name}": {"presigned_url": f"{base}/attachments/{owner_id}/{name}", "mime_type": mime_type}
+        for name, mime_type in names
+    } or None
+
+
+def example_answer(example: dict[str, Any], runs: RunStore, base: str) -> dict[str, Any]:
+    """An example as the API sends it, with the URLs of its attachments."""
+    names = runs.attachments([example["id"]]).get(example["id"], [])
+    return {**example, "attachment_urls": attachment_urls(example["id"], names, base)}

@@ -1,0 +1,114 @@
+"""Reading runs, v1.
+
+Belongs here: `/runs/query`, `/runs/{id}`, `/runs/stats`. Does not belong here: v2 and writing.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.recorder.filters import compile_filter
+from eval_pipeline.recorder.routes.requests import MAX_PAGE, JsonObject, RecorderDep, base_url, run_answer
+from eval_pipeline.recorder.store.codec import to_us
+from eval_pipeline.recorder.store.runs import Predicate, RunQuery
+from eval_pipeline.recorder.store.statistics import percentile
+
+router = APIRouter()
+
+_ALWAYS = frozenset(
+    ["id", "name", "run_type", "start_time", "status", "trace_id", "dotted_order", "session_id", "app_path"]
+)
+
+
+@router.post("/runs/query")
+def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
+    """Runs that meet every condition, newest first, at most 100 a page."""
+    limit = body.get("limit") or MAX_PAGE
+    if limit > MAX_PAGE:
+        raise Refusal(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
+    runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
+    select = set(body.get("select") or ()) | _ALWAYS
+    base = base_url(request)
+    answers = [run_answer(run, base) for run in runs]
+    if body.get("select"):
+        answers = [{key: value for key, value in answer.items() if key in select} for answer in answers]
+    return {"runs": answers, "cursors": {"next": cursor, "prev": None}, "parsed_query": None}
+
+
+@router.post("/runs/stats")
+def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Totals over the runs that meet every condition; usage is each run's own."""
+    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=False))
+    latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
+    return {
+        "run_count": len(runs),
+        "latency_p50": percentile(latencies, 0.5),
+        "latency_p99": percentile(latencies, 0.99),
+        "error_rate": sum(run["error"] is not None for run in runs) / len(runs) if runs else None,
+        **{
+            name: sum(run[name] or 0 for run in runs)
+            for name in ("total_tokens", "prompt_tokens", "completion_tokens", "total_cost")
+        },
+    }
+
+
+@router.get("/runs/{run_id}")
+def read(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any]:
+    """One run; tokens and cost include its descendants'."""
+    return run_answer(recorder.runs.get(str(run_id)), base_url(request))
+
+
+def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_usage: bool = True) -> RunQuery:
+    return RunQuery(
+        session_ids=body.get("session") or (),
+        ids=body.get("id") or (),
+        trace_id=body.get("trace"),
+        parent_id=body.get("parent_run"),
+        reference_example_ids=body.get("reference_example") or (),
+        run_type=body.get("run_type"),
+        is_root=body.get("is_root"),
+        has_error=body.get("error"),
+        min_start_us=to_us(body.get("start_time")),
+        max_start_us=to_us(body.get("end_time")),
+        newest_first=body.get("order") != "asc",
+        predicates=predicates(
+            recorder,
+            run_filter=body.get("filter"),
+            trace_filter=body.get("trace_filter"),
+            tree_filter=body.get("tree_filter"),
+            search=body.get("query"),
+        ),
+        limit=limit,
+        cursor=body.get("cursor"),
+        subtree_usage=subtree_usage,
+    )
+
+
+def predicates(
+    recorder: Recorder,
+    *,
+    run_filter: str | None = None,
+    trace_filter: str | None = None,
+    tree_filter: str | None = None,
+    search: str | None = None,
+) -> list[Predicate]:
+    """The predicates of the filter parameters: on the run, on its root, on any run of its trace, free text.
+
+    Raises:
+        Refusal: 400 for a filter that cannot be read.
+    """
+    found: list[Predicate] = []
+    if run_filter:
+        found.append(compile_filter(run_filter))
+    if search:
+        found.append(lambda run: search.lower() in str((run["name"], run["inputs"], run["outputs"])).lower())
+    if trace_filter:
+        on_root = compile_filter(trace_filter)
+        found.append(lambda run: any(on_root(root) for root in recorder.runs.query(RunQuery(ids=[run["trace_id"]]))[0]))
+    if tree_filter:
+        on_any = compile_filter(tree_filter)
+        found.append(lambda run: any(on_any(member) for member in recorder.runs.of_trace(run["trace_id"])))
+    return found

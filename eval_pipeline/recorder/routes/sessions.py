@@ -1,0 +1,92 @@
+"""Sessions: projects and experiments.
+
+Belongs here: `/sessions`. Does not belong here: their runs.
+"""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.errors import not_found
+from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
+from eval_pipeline.recorder.wire import parse_json
+
+router = APIRouter()
+
+_EVALUATORS = "evaluators"
+"""The project the SDK sends evaluator runs to."""
+
+
+@router.post("/sessions")
+def create(body: JsonObject, recorder: RecorderDep, *, upsert: bool = False) -> dict[str, Any]:
+    """Create a project; 409 for a name that exists, unless `upsert`."""
+    return recorder.sessions.create(body, upsert=upsert)
+
+
+@router.get("/sessions")
+def list_sessions(
+    recorder: RecorderDep,
+    identity: Annotated[list[str] | None, Query(alias="id")] = None,
+    name: str | None = None,
+    name_contains: str | None = None,
+    reference_dataset: Texts = None,
+    metadata: str | None = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    *,
+    reference_free: bool | None = None,
+    include_stats: bool = False,
+) -> list[dict[str, Any]]:
+    """Projects that meet every condition."""
+    found = recorder.sessions.find(
+        ids=identity or (),
+        name=name,
+        name_contains=name_contains,
+        reference_dataset_ids=reference_dataset or (),
+        reference_free=reference_free,
+        metadata=parse_json(metadata.encode()) if metadata else None,
+        limit=limit,
+        offset=offset,
+    )
+    return [_with_statistics(session, recorder) for session in found] if include_stats else found
+
+
+@router.get("/sessions/resolutions")
+def resolve(
+    recorder: RecorderDep,
+    kind: Literal["AGENT", "EXPERIMENT", "EVALUATOR"],
+    identity: Annotated[str | None, Query(alias="id")] = None,
+) -> dict[str, Any]:
+    """The session that an address names: an experiment by id, an agent by its name, the evaluators' project."""
+    if kind == "EVALUATOR":
+        return {"session_id": recorder.sessions.named(_EVALUATORS)}
+    found = recorder.sessions.find(ids=[identity or ""]) or recorder.sessions.find(name=identity or "")
+    if not found:
+        raise not_found("Session")
+    return {"session_id": found[0]["id"]}
+
+
+@router.get("/sessions/{session_id}")
+def read(session_id: UUID, recorder: RecorderDep, *, include_stats: bool = False) -> dict[str, Any]:
+    """One project."""
+    session = recorder.sessions.get(str(session_id))
+    return _with_statistics(session, recorder) if include_stats else session
+
+
+@router.patch("/sessions/{session_id}")
+def update(session_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """Change a project."""
+    return recorder.sessions.update(str(session_id), body)
+
+
+@router.delete("/sessions/{session_id}", status_code=202)
+def delete(session_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
+    """Delete a project with its runs."""
+    recorder.sessions.delete(str(session_id))
+    return {}
+
+
+def _with_statistics(session: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    return {**session, **recorder.statistics.of_session(session["id"])}

@@ -1,0 +1,267 @@
+"""Examples and their history: every write makes a version of the dataset, and every version can be read again.
+
+Belongs here: creating, changing, deleting, listing examples as of a version, splits, differences. Does not belong
+here: naming versions (`datasets.py`).
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
+from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
+from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.datasets import FOREVER, DatasetStore
+
+_SPLIT = "dataset_split"
+_BODY_FIELDS = ("inputs", "outputs", "metadata", "source_run_id")
+
+
+class ExampleStore:
+    """The table `examples`."""
+
+    def __init__(self, database: Database, datasets: DatasetStore) -> None:
+        self._database = database
+        self._datasets = datasets
+
+    def create(self, dataset_id: str, bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Create examples in one new version. The client chooses the ids.
+
+        Returns `{"count", "example_ids", "as_of"}`.
+
+        Raises:
+            Refusal: 404 for the dataset, 409 for an id that exists (also in another dataset), 422 without inputs.
+        """
+        self._datasets.get(dataset_id)
+        with self._database.transaction():
+            version = self._datasets.new_version(dataset_id)
+            row = self._database.row(
+                "SELECT coalesce(max(position), 0) + 1 AS next FROM examples WHERE dataset_id = ?", (dataset_id,)
+            )
+            first = row["next"] if row else 1
+            ids = [self._create(dataset_id, body, version, first + index) for index, body in enumerate(bodies)]
+        return {"count": len(ids), "example_ids": ids, "as_of": from_us(version)}
+
+    def _create(self, dataset_id: str, body: dict[str, Any], version: int, position: int) -> str:
+        identity = str(body.get("id") or uuid.uuid4()).lower()
+        if self._current(identity) is not None:
+            raise conflict(f"Example with id {identity} already exists")
+        if not isinstance(body.get("inputs"), dict):
+            raise unprocessable(f"example {identity}: inputs: Input should be a valid dictionary")
+        created = to_us(body.get("created_at"))
+        created = version if created is None else created
+        self._insert(identity, dataset_id, version, created, position, _body(body, {}))
+        return identity
+
+    def update(self, dataset_id: str | None, changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Change examples in one new version; a field that is absent or `None` stays.
+
+        Raises:
+            Refusal: 404 for an example that is not there (in this dataset, where one is given).
+        """
+        with self._database.transaction() as connection:
+            rows = [self._require(str(change["id"]), dataset_id) for change in changes]
+            versions = {row["dataset_id"]: self._datasets.new_version(row["dataset_id"]) for row in rows}
+            for row, change in zip(rows, changes, strict=True):
+                version = versions[row["dataset_id"]]
+                connection.execute(
+                    "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?", (version, row["id"], FOREVER)
+                )
+                body = _body(change, unpack(row["body"]))
+                self._insert(row["id"], row["dataset_id"], version, row["created_us"], row["position"], body)
+        as_of = from_us(max(versions.values(), default=0))
+        return {"count": len(rows), "example_ids": [row["id"] for row in rows], "as_of": as_of}
+
+    def delete(self, ids: Sequence[str], *, hard: bool = False) -> int:
+        """Delete examples in one new version; `hard` removes their history too. Returns how many.
+
+        Raises:
+            Refusal: 404.
+        """
+        with self._database.transaction() as connection:
+            rows = [self._require(identity, None) for identity in ids]
+            versions = {row["dataset_id"]: self._datasets.new_version(row["dataset_id"]) for row in rows}
+            for row in rows:
+                connection.execute(
+                    "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?",
+                    (versions[row["dataset_id"]], row["id"], FOREVER),
+                )
+                if hard:
+                    connection.execute("DELETE FROM examples WHERE id = ?", (row["id"],))
+        return len(rows)
+
+    def get(self, identity: str, as_of: str | None = None) -> dict[str, Any]:
+        """One example as of a version.
+
+        Raises:
+            Refusal: 404.
+        """
+        rows = self._database.rows("SELECT * FROM examples WHERE id = ? ORDER BY valid_from", (identity.lower(),))
+        if not rows:
+            raise not_found("Example")
+        version = FOREVER - 1 if as_of is None else self._datasets.resolve(rows[0]["dataset_id"], as_of)
+        for row in rows:
+            if row["valid_from"] <= version < row["valid_to"]:
+                return shape_example(row)
+        raise not_found("Example")
+
+    def history(self, identity: str) -> list[dict[str, Any]]:
+        """Every state an example ever had, newest first."""
+        rows = self._database.rows("SELECT * FROM examples WHERE id = ? ORDER BY valid_from DESC", (identity.lower(),))
+        return [shape_example(row) for row in rows]
+
+    def find(
+        self,
+        *,
+        dataset_id: str | None = None,
+        ids: Sequence[str] = (),
+        as_of: str | None = None,
+        splits: Sequence[str] = (),
+        metadata: dict[str, Any] | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Examples as of a version that meet every given condition, in the order they were created.
+
+        Raises:
+            Refusal: 404 for dataset or version; 400 where neither dataset nor ids are given.
+        """
+        if dataset_id is None and not ids:
+            raise unprocessable("one of dataset or id is required")
+        clauses, arguments = list[str](), list[Any]()
+        if dataset_id is None or as_of in (None, "latest"):
+            clauses.append("valid_to = ?")
+            arguments.append(FOREVER)
+        else:
+            version = self._datasets.resolve(dataset_id, as_of)
+            clauses.append("valid_from <= ? AND valid_to > ?")
+            arguments.extend((version, version))
+        if dataset_id is not None:
+            self._datasets.get(dataset_id)
+            clauses.append("dataset_id = ?")
+            arguments.append(dataset_id)
+        if ids:
+            clauses.append(f"id IN ({placeholders(ids)})")
+            arguments.extend(identity.lower() for identity in ids)
+        sql = f"SELECT * FROM examples WHERE {' AND '.join(clauses)} ORDER BY position"  # noqa: S608
+        if not splits and not metadata:
+            rows = self._database.rows(f"{sql} LIMIT ? OFFSET ?", (*arguments, limit, offset))
+            return [shape_example(row) for row in rows]
+        found = [shape_example(row) for row in self._database.rows(sql, arguments)]
+        return [example for example in found if _matches(example, splits, metadata or {})][offset : offset + limit]
+
+    def count(self, dataset_id: str, as_of: str | None = None) -> int:
+        """How many examples a version has.
+
+        Raises:
+            Refusal: 404.
+        """
+        version = self._datasets.resolve(dataset_id, as_of)
+        row = self._database.row(
+            "SELECT count(*) AS n FROM examples WHERE dataset_id = ? AND valid_from <= ? AND valid_to > ?",
+            (dataset_id, version, version),
+        )
+        return int(row["n"]) if row else 0
+
+    def difference(self, dataset_id: str, from_version: str, to_version: str) -> dict[str, list[str]]:
+        """Ids added, removed and modified between two versions.
+
+        Raises:
+            Refusal: 404.
+        """
+        before, after = (self._state(dataset_id, version) for version in (from_version, to_version))
+        return {
+            "examples_added": sorted(after.keys() - before.keys()),
+            "examples_removed": sorted(before.keys() - after.keys()),
+            "examples_modified": sorted(key for key in before.keys() & after.keys() if before[key] != after[key]),
+        }
+
+    def _state(self, dataset_id: str, as_of: str) -> dict[str, int]:
+        version = self._datasets.resolve(dataset_id, as_of)
+        rows = self._database.rows(
+            "SELECT id, valid_from FROM examples WHERE dataset_id = ? AND valid_from <= ? AND valid_to > ?",
+            (dataset_id, version, version),
+        )
+        return {row["id"]: row["valid_from"] for row in rows}
+
+    def splits(self, dataset_id: str, as_of: str | None = None) -> list[str]:
+        """Names of the splits a version has.
+
+        Raises:
+            Refusal: 404.
+        """
+        examples = self.find(dataset_id=dataset_id, as_of=as_of, limit=-1)
+        return sorted({split for example in examples for split in _splits_of(example)})
+
+    def move_to_split(self, dataset_id: str, split: str, ids: Sequence[str], *, remove: bool) -> None:
+        """Add examples to a split, or take them out of it.
+
+        Raises:
+            Refusal: 404.
+        """
+        changes = []
+        for identity in ids:
+            example = self.get(identity)
+            others = [name for name in _splits_of(example) if name != split]
+            metadata = {**(example["metadata"] or {}), _SPLIT: others if remove else [*others, split]}
+            changes.append({"id": identity, "metadata": metadata})
+        self.update(dataset_id, changes)
+
+    def _current(self, identity: str) -> sqlite3.Row | None:
+        return self._database.row(
+            "SELECT * FROM examples WHERE id = ? AND valid_to = ?", (str(identity).lower(), FOREVER)
+        )
+
+    def _require(self, identity: str, dataset_id: str | None) -> sqlite3.Row:
+        row = self._current(identity)
+        if row is None or (dataset_id is not None and row["dataset_id"] != dataset_id):
+            raise not_found(f"Example {identity}")
+        return row
+
+    def _insert(
+        self, identity: str, dataset_id: str, version: int, created: int, position: int, body: dict[str, Any]
+    ) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO examples VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (identity, dataset_id, version, FOREVER, created, position, pack(orjson.dumps(body))),
+            )
+
+
+def _body(change: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """The stored state; `split` lives in `metadata.dataset_split`, `["base"]` unless said otherwise."""
+    body = {name: before.get(name) for name in _BODY_FIELDS}
+    body.update({name: change[name] for name in _BODY_FIELDS if change.get(name) is not None})
+    metadata = dict(body["metadata"] or {})
+    split = change.get("split")
+    if split is not None:
+        metadata[_SPLIT] = [split] if isinstance(split, str) else list(split)
+    metadata.setdefault(_SPLIT, (before.get("metadata") or {}).get(_SPLIT) or ["base"])
+    return {**body, "metadata": metadata}
+
+
+def shape_example(row: sqlite3.Row) -> dict[str, Any]:
+    """An example as the API gives it (schema `Example`)."""
+    return {
+        "id": row["id"],
+        "dataset_id": row["dataset_id"],
+        "name": f"#{row['id'][:8]}",
+        "created_at": from_us(row["created_us"]),
+        "modified_at": from_us(row["valid_from"]),
+        **unpack(row["body"]),
+    }
+
+
+def _splits_of(example: dict[str, Any]) -> list[str]:
+    split = (example["metadata"] or {}).get(_SPLIT) or []
+    return [split] if isinstance(split, str) else list(split)
+
+
+def _matches(example: dict[str, Any], splits: Sequence[str], metadata: dict[str, Any]) -> bool:
+    held = example["metadata"] or {}
+    return (not splits or bool(set(splits) & set(_splits_of(example)))) and all(
+        held.get(key) == value for key, value in metadata.items()
+    )

@@ -1,0 +1,88 @@
+"""A LangSmith endpoint to send recordings to.
+
+Belongs here: HTTP to it, retries, what its statuses mean. Does not belong here: what is sent (`forward.py`).
+"""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from eval_pipeline.recorder.errors import RecorderError
+
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_ATTEMPTS = 5
+_MAX_WAIT_S = 30.0
+
+
+class TargetError(RecorderError):
+    """The endpoint could not be reached or kept failing."""
+
+    retryable = True
+
+
+class Target:
+    """An endpoint: `https://api.smith.langchain.com`, or another recorder's URL."""
+
+    def __init__(
+        self, api_url: str, api_key: str, *, timeout_s: float = 30.0, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._client = httpx.Client(
+            base_url=api_url.rstrip("/"), headers={"x-api-key": api_key}, timeout=timeout_s, follow_redirects=False
+        )
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def json(self, method: str, path: str, body: Any = None, **parameters: Any) -> tuple[int, Any]:
+        """Send JSON; status and parsed answer, whatever the status.
+
+        Raises:
+            TargetError: no answer, or 408, 425, 429 or 5xx to the last attempt.
+        """
+        content = None if body is None else orjson.dumps(body)
+        return self.send(method, path, content, {"content-type": "application/json"}, **parameters)
+
+    def send(
+        self, method: str, path: str, content: bytes | None, headers: dict[str, str], **parameters: Any
+    ) -> tuple[int, Any]:
+        """Send bytes; like `json`.
+
+        Raises:
+            TargetError: as in `json`.
+        """
+        failure = ""
+        for attempt in range(_ATTEMPTS):
+            try:
+                response = self._client.request(method, path, content=content, headers=headers, params=parameters)
+            except httpx.TransportError as error:
+                failure, wait = repr(error), 0.5 * 2**attempt
+            else:
+                if response.status_code not in _RETRIED:
+                    return response.status_code, _parsed(response)
+                failure = f"{response.status_code} {response.text[:200]}"
+                wait = _wait(response, attempt)
+            if attempt + 1 < _ATTEMPTS:
+                self._sleep(min(wait, _MAX_WAIT_S))
+        raise TargetError(f"{method} {path}: {failure}")
+
+
+def _parsed(response: httpx.Response) -> Any:
+    try:
+        return orjson.loads(response.content or b"null")
+    except orjson.JSONDecodeError:
+        return response.text
+
+
+def _wait(response: httpx.Response, attempt: int) -> float:
+    after = response.headers.get("retry-after", "")
+    return float(after) if after.isdigit() else 0.5 * 2**attempt

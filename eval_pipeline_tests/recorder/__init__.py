@@ -1,0 +1,1 @@
+"""Tests of the recorder: over real HTTP, mostly with the real SDK."""
