@@ -80,20 +80,20 @@ class Evaluator:
         """
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
+        limit = asyncio.timeout(self.suite.spec.evaluation.timeout_s)
         with use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext():
             try:
                 runtime = self._runtime(attempt)
-                async with asyncio.timeout(self.suite.spec.evaluation.timeout_s):
+                async with limit:
                     await _run(runtime, attempt, listener)
             except InfrastructureError:
                 raise
-            except TimeoutError:
-                limit = self.suite.spec.evaluation.timeout_s
-                error = EvaluationError(
-                    name="TimeoutError", message=f"no end after {limit:g} s (evaluation.timeout_s)", traceback=""
-                )
             except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
                 error = EvaluationError.of(raised)
+                # The target may raise a TimeoutError of its own, which is another thing.
+                if limit.expired():
+                    message = f"no end after {self.suite.spec.evaluation.timeout_s:g} s (evaluation.timeout_s)"
+                    error = EvaluationError(name="TimeoutError", message=message, traceback="")
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
