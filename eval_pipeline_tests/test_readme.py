@@ -25,9 +25,9 @@ def test_the_suite_of_five_minutes_passes(
     assert "my_suite: 2 cases" in run("check", "my_suite").stdout
     finished = run("run", "my_suite", "--json")
 
-    assert 0 == finished.code
-    assert {"passed": 2} == finished.document["status_counts"]
-    assert 3 == run("run", "my_suite", "--case", "price-of-tea", "--repetitions", "3", "--json").document["attempts"]
+    assert finished.code == 0
+    assert finished.document["status_counts"] == {"passed": 2}
+    assert run("run", "my_suite", "--case", "price-of-tea", "--repetitions", "3", "--json").document["attempts"] == 3
 
 
 def test_every_file_it_links_to_is_there() -> None:
@@ -35,7 +35,7 @@ def test_every_file_it_links_to_is_there() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
 
     assert len(links) > 5
-    assert [] == [link for link in links if not (root / link).exists()]
+    assert [link for link in links if not (root / link).exists()] == []
 
 
 def test_every_make_target_it_names_exists() -> None:

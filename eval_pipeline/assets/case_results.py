@@ -6,7 +6,6 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 `experiment_summary` waits for.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -26,6 +25,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment
@@ -171,5 +171,5 @@ def _evaluate(
 
     log = ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=context.run.run_id)
     with Recorder(log, attempts={name: len(found) for name, found in planned.items()}, report=report) as recorder:
-        asyncio.run(run())
+        run_in_loop(run())
     context.log.info("%d attempts at %d cases in experiment %s", total, len(cases), record.experiment)

@@ -7,6 +7,7 @@ assertions (`workflow.py`), or many attempts at once (`batch.py`).
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from langgraph.pregel import Pregel
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.credentials import require_accepted_key
 from eval_pipeline.evaluation.result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
@@ -89,6 +91,7 @@ class Evaluator:
             except InfrastructureError:
                 raise
             except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
+                require_accepted_key(raised)
                 error = EvaluationError.of(raised)
                 # The target may raise a TimeoutError of its own, which is another thing.
                 if limit.expired():
@@ -101,7 +104,6 @@ class Evaluator:
 
     def fingerprint(self, case: Case) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
-        judge = self.suite.spec.judge
         return digest(
             RESULT_SCHEMA_VERSION,
             case.content_hash(),
@@ -109,8 +111,13 @@ class Evaluator:
             self.pins.target_version,
             self.pins.variant,
             [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions],
-            None if judge is None else model_version(judge.model, folder=self.suite.folder),
+            self._judge_version,
         )
+
+    @functools.cached_property
+    def _judge_version(self) -> str | None:
+        judge = self.suite.spec.judge
+        return None if judge is None else model_version(judge.model, folder=self.suite.folder)
 
     def _runtime(self, attempt: Attempt) -> AttemptRuntime:
         session = self.target.open(attempt.case, attempt=attempt.number, thread_id=str(uuid.uuid4()))

@@ -105,6 +105,8 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
         response = await take_turn(index, text)
         if _assertions(attempt, index):
             await assess(index)
+    for index in range(len(said), len(attempt.case.turns)):
+        attempt.results.extend(_never_reached(assertion, index) for assertion in _assertions(attempt, index))
     if _assertions(attempt, None):
         await assess(None)
     value = overall_score(attempt.results)
@@ -118,6 +120,19 @@ def overall_score(results: Sequence[AssertionResult]) -> float | None:
     scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
     total = sum(weight for _, weight in scored)
     return sum(value * weight for value, weight in scored) / total if total else None
+
+
+def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
+    """A recording may end before a turn that the case asserts something of."""
+    return AssertionResult(
+        name=assertion.name or assertion.type,
+        type=assertion.type,
+        turn=turn,
+        passed=False,
+        score=0.0,
+        weight=assertion.weight,
+        message="the conversation ended before this turn",
+    )
 
 
 def _assertions(runtime: AttemptRuntime, turn: int | None) -> Sequence[Assertion]:

@@ -106,3 +106,10 @@ def test_columns_that_are_missing_are_told_with_those_found(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv: the file does not exist"):
         read_table_file(tmp_path / "gone.csv")
+
+
+def test_a_text_column_keeps_its_zeros(tmp_path: Path) -> None:
+    (tmp_path / "shops.csv").write_text("zip,n\n00123,1\n")
+
+    assert read_table_file(tmp_path / "shops.csv").to_pylist() == [{"zip": 123, "n": 1}]
+    assert read_table_file(tmp_path / "shops.csv", text_columns=["zip"]).to_pylist() == [{"zip": "00123", "n": 1}]

@@ -189,3 +189,11 @@ async def test_the_fingerprint_follows_what_the_result_depends_on(code: Path, tm
     ]
     assert fingerprint() == fingerprint()
     assert len({fingerprint(), *others}) == 5
+
+
+async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_it(folder: Path) -> None:
+    asserted = [{"type": "contains", "value": "ho"}]
+    turns = [{"user": "hi", "assertions": asserted}, {"user": "and?", "assertions": asserted}]
+    found = await evaluated(a_suite(folder), a_case(turns=turns, recordings=[{"messages": SAID}]))
+    assert [(result.turn, result.passed) for result in found.assertions] == [(0, True), (1, False)]
+    assert found.assertions[1].message == "the conversation ended before this turn"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from eval_pipeline.errors import CredentialsError
+from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import AssertionResult
 from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline_tests.building import a_case, a_scope, a_suite, a_turn, evaluated, result_of
@@ -105,3 +107,17 @@ def test_the_version_of_a_chat_target_follows_model_prompt_and_options(folder: P
     (folder / "prompt.md").write_text("two")
     versions.append(target_version(a_suite(folder, target=target)))
     assert len(set(versions)) == 4
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_is_no_row_but_ends_the_run(folder: Path, status: int) -> None:
+    with openai_server(lambda _: status) as server, pytest.raises(CredentialsError, match="refused the key"):
+        await evaluated(a_suite(folder, target=a_target(server)), a_case())
+
+
+def test_a_judge_can_be_asked_in_one_run_after_another(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with openai_server(judging(passed=True)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        scope = a_scope(a_turn("hello!"), folder=folder, judge_model="openai:judge")
+        results = [run_in_loop(result_of(RUBRIC, scope)) for _ in range(3)]
+    assert [found.error for found in results] == [None] * 3

@@ -215,3 +215,19 @@ def test_a_weight_of_zero_is_reported_and_decides_nothing(results: list[Assertio
     overall = overall_score(results)
     deciding = [item.score for item in results if item.score is not None and item.weight]
     assert overall is None if not deciding else min(deciding) - 1e-9 <= (overall or 0.0) <= max(deciding) + 1e-9
+
+
+@pytest.mark.parametrize(("scale", "expected"), [([0, 10], 0.7), ([10, 0], 0.3), ([5, 9], 0.5)])
+async def test_an_evaluators_scale_is_mapped_into_0_to_1(folder: Path, scale: list[float], expected: float) -> None:
+    (folder / "own.py").write_text("def seven(outputs):\n    return {'key': 'seven', 'score': 7}\n")
+    found = await result_of(
+        {"type": "evaluator", "path": "own.py:seven", "scale": scale}, a_scope(a_turn("x"), folder=folder)
+    )
+    assert pytest.approx(expected) == found.score
+
+
+async def test_a_score_outside_the_scale_breaks_and_says_how_to_mend_it(folder: Path) -> None:
+    (folder / "own.py").write_text("def seven(outputs):\n    return 7\n")
+    found = await result_of({"type": "evaluator", "path": "own.py:seven"}, a_scope(a_turn("x"), folder=folder))
+    assert (found.passed, found.score) == (None, None)
+    assert "give its range as `scale: [worst, best]`" in found.message

@@ -98,3 +98,9 @@ def test_a_file_that_is_no_list_of_conversations_is_refused(folder: Path, text: 
     (folder / "r.json").write_text(text)
     with pytest.raises(InputError, match=message):
         load_dataset(a_suite(folder, cases={"recorded": "r.json"}))
+
+
+def test_numbers_written_as_text_are_ordered_by_value(folder: Path) -> None:
+    items = [{"id": 1, "trial": n, "messages": SAID} for n in ("10", "2", "last")]
+    (case,) = cases_in(folder, items, data={"n": "trial"}, attempt="trial")
+    assert [recording.data["n"] for recording in case.recordings] == ["2", "10", "last"]
