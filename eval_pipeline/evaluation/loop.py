@@ -1,7 +1,7 @@
 """The event loop of this process: one, in a thread, for every run the process makes.
 
-HTTP clients that chat models keep belong to the loop they were first used in, so with a loop per run the second run of a
-process breaks (`Event loop is closed`). Belongs here: that loop. Does not belong here: what runs in it.
+HTTP clients that chat models keep belong to the loop they were first used in, so with a loop per run the second one of
+a process breaks (`Event loop is closed`). Belongs here: that loop. Does not belong here: what runs in it.
 """
 
 import asyncio
