@@ -12,22 +12,34 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
+_STOPPING_SECONDS = 5.0
+"""What work that is cancelled has to clean up; a target that ignores it is left behind."""
+
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 """By process id: a forked child inherits the entry but not the thread that serves it."""
 
 
 def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run `work` in the process's loop and wait for it. Interrupting the wait cancels the work.
+    """Run `work` in the process's loop and wait for it. Interrupting the wait cancels the work, and waits for its end.
 
     Raises:
         Exception: whatever `work` raises.
     """
-    future = asyncio.run_coroutine_threadsafe(work, _loop())
+    ended = threading.Event()
+
+    async def told() -> _T:
+        try:
+            return await work
+        finally:
+            ended.set()
+
+    future = asyncio.run_coroutine_threadsafe(told(), _loop())
     try:
         return future.result()
     except BaseException:
-        future.cancel()
+        if future.cancel():
+            ended.wait(_STOPPING_SECONDS)
         raise
 
 
