@@ -19,7 +19,7 @@ from eval_pipeline.partitions import PartitionChanges
 from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import Dataset
+from eval_pipeline.suite.dataset import Dataset, DatasetChanges
 
 DATASET_VERSION = "eval/dataset_version"
 CONTEXT_ID = "eval/context_id"
@@ -28,12 +28,13 @@ EXPERIMENT = "eval/experiment"
 
 _PREVIEW_CASES = 20
 _LISTED_KEYS = 50
+_LONGEST_TEXT = 1_000
 
 Metadata = dict[str, Any]
 
 
 def dataset_metadata(
-    dataset: Dataset, changes: PartitionChanges, changed: Sequence[str], *, suite: str, store: Store
+    dataset: Dataset, changes: DatasetChanges, partitions: PartitionChanges, *, suite: str, store: Store
 ) -> Metadata:
     """Of `test_cases`."""
     splits = Counter(case.split for case in dataset.cases)
@@ -42,9 +43,10 @@ def dataset_metadata(
         "dagster/row_count": len(dataset.cases),
         "dagster/uri": store.uri(cases_key(suite, dataset.version)),
         "eval/splits": dg.MetadataValue.json(dict(splits)),
-        "eval/cases_added": _keys(changes.add),
-        "eval/cases_changed": _keys(changed),
-        "eval/cases_removed": _keys([*changes.delete, *changes.deferred]),
+        "eval/cases_added": _keys(changes.added),
+        "eval/cases_changed": _keys(changes.changed),
+        "eval/cases_removed": _keys(changes.removed),
+        "eval/partitions_to_delete_later": _keys(partitions.deferred),
         "eval/preview": _table([_preview(case) for case in dataset.cases[:_PREVIEW_CASES]]),
     }
 
@@ -95,7 +97,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         found[CONTEXT_ID] = first.context_id
     reasons = [why for result in results if (why := reason(result))]
     if reasons:
-        found["eval/why"] = dg.MetadataValue.md("\n".join(f"- {why}" for why in dict.fromkeys(reasons)))
+        found["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
     return found
 
 
@@ -174,6 +176,11 @@ def gate_metadata(gate: GateResult, failing_cases: Sequence[str]) -> Metadata:
 def _preview(case: Case) -> dict[str, Any]:
     said = case.turns[0].user if case.turns else f"{len(case.recordings)} recorded attempts"
     return {"case": case.id, "split": case.split, "turns": len(case.turns), "first": said[:120]}
+
+
+def _cut(text: str) -> str:
+    short = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} …"
+    return short.encode("utf-8", "replace").decode()
 
 
 def _keys(keys: Sequence[str]) -> str:

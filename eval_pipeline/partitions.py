@@ -21,6 +21,7 @@ IN_FLIGHT = (
 SUITE_TAG = "eval/suite"
 FORGOTTEN_SECONDS = 24 * 3600
 """A run that was killed stays `STARTED` for ever; one without a sign of life for so long counts as ended."""
+PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 

@@ -22,6 +22,7 @@ from eval_pipeline.assets.upstream import (
     launch_id,
 )
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.loop import run_in_loop
@@ -92,10 +93,10 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:
         with errors_as_failures():
             opened = store.open()
+            wanted = _wanted(context, config) if key in context.selected_asset_keys else set()
             record = _pinned(context, suite, opened, config.repetitions or suite.spec.repetitions)
-            if key in context.selected_asset_keys:
+            if wanted:
                 evaluator = _evaluator(suite, opened, record)
-                wanted = set(context.partition_keys) & set(config.cases or context.partition_keys)
                 cases = stored_cases(opened, suite.name, record.dataset_version, wanted)
                 _evaluate(context, evaluator, cases, record=record, store=opened, progress=progress)
         if experiment_key in context.selected_asset_keys:
@@ -104,9 +105,22 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     return case_results
 
 
+def _wanted(context: dg.AssetExecutionContext, config: CaseResultsConfig) -> set[str]:
+    """The ids of the cases to evaluate.
+
+    Raises:
+        InputError: the run was launched without partitions, which Dagster cannot carry through.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        fix = "choose partitions, or use `Materialize all` on the asset group"
+        raise InputError(Problem(message="the run has no partitions, so there is no case to evaluate", fix=fix))
+    keys = set(context.partition_keys)
+    return keys if config.cases is None else keys & set(config.cases)
+
+
 def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repetitions: int | None) -> ExperimentRecord:
     run = context.run
-    launched = launch_id(run)
+    launched = launch_id(context)
     wanted = ExperimentRecord(
         suite=suite.name,
         experiment=experiment_name(suite.name, launched),
@@ -117,11 +131,17 @@ def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repet
         repetitions=repetitions,
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
     )
+    # A context that cannot be opened is found before there is an experiment without results.
+    _open_context(suite, store, wanted)
     return pin_experiment(store, wanted)
 
 
+def _open_context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
+    return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
+
+
 def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
-    context = None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
+    context = _open_context(suite, store, record)
     pins = Pins(
         experiment=record.experiment,
         dataset_version=record.dataset_version,

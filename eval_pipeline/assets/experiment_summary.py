@@ -40,6 +40,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         with errors_as_failures():
             opened = store.open()
             experiment = config.experiment or experiment_of(context, suite.name, opened)
+            context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
             summary = summarize(opened, suite.name, experiment)
             opened.put(summary_key(suite.name, experiment), json.dumps(summary.to_json(), indent=2).encode())

@@ -5,12 +5,12 @@ import dagster as dg
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.upstream import TEST_CASES, asset_key, find_latest
 from eval_pipeline.metadata import DATASET_VERSION, dataset_metadata
-from eval_pipeline.partitions import RANGE_START_TAG, sync_partitions
+from eval_pipeline.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
 from eval_pipeline.resources import StoreResource
 from eval_pipeline.store.layout import cases_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import require_sound
-from eval_pipeline.suite.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset import dataset_changes, load_dataset
 from eval_pipeline.suite.suite import Suite
 
 
@@ -31,26 +31,26 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             dataset = load_dataset(suite)
             require_sound(suite, dataset.cases)
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-            changed = _changed(opened, suite.name, before, dataset)
+            changes = dataset_changes(_hashes(opened, suite.name, before), dataset)
             opened.put_table(cases_key(suite.name, dataset.version), dataset.to_table())
-            # A run over a range works on partitions itself, and then counts as in flight.
-            own_run = None if RANGE_START_TAG in context.run.tags else context.run.run_id
-            changes = sync_partitions(
+            # A run over partitions works on them itself, and then counts as in flight.
+            has_partitions = bool({RANGE_START_TAG, PARTITION_TAG} & context.run.tags.keys())
+            own_run = None if has_partitions else context.run.run_id
+            partitions = sync_partitions(
                 context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
             )
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
         return dg.MaterializeResult(
-            metadata=dataset_metadata(dataset, changes, changed, suite=suite.name, store=opened),
+            metadata=dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened),
             data_version=dg.DataVersion(dataset.version),
         )
 
     return test_cases
 
 
-def _changed(store: Store, suite: str, before: str | None, dataset: Dataset) -> list[str]:
-    """The ids of cases that are in both versions with different content."""
-    earlier = None if before is None else store.get_table(cases_key(suite, before), ["case_id", "content_hash"])
-    if earlier is None:
-        return []
-    hashes = dict(zip(earlier.column("case_id").to_pylist(), earlier.column("content_hash").to_pylist(), strict=True))
-    return [case.id for case in dataset.cases if hashes.get(case.id, case.content_hash()) != case.content_hash()]
+def _hashes(store: Store, suite: str, version: str | None) -> dict[str, str]:
+    """The content hash of each case of an earlier version; empty if there is none."""
+    table = None if version is None else store.get_table(cases_key(suite, version), ["case_id", "content_hash"])
+    if table is None:
+        return {}
+    return dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))

@@ -18,6 +18,7 @@ EXPERIMENT_ASSET = "experiment"
 EXPERIMENT_SUMMARY = "experiment_summary"
 
 BACKFILL_TAG = "dagster/backfill"
+ROOT_BACKFILL_TAG = "dagster/root_backfill_id"
 
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
@@ -55,18 +56,25 @@ def find_latest(context: Context, suite: str, asset: str, name: str) -> str | No
     return None
 
 
-def launch_id(run: dg.DagsterRun) -> str:
-    """What names the launch a run belongs to: its backfill, or the first of the runs it retries."""
-    return run.tags.get(BACKFILL_TAG) or run.root_run_id or run.run_id
+def launch_id(context: Context) -> str:
+    """What names the launch a run belongs to: its backfill, or its root run.
+
+    Dagster takes the backfill's tag from a run that is re-executed, and gives a re-executed backfill an id of its own;
+    the root run and the root backfill are what they have in common with the first try.
+    """
+    run = context.run
+    root = context.instance.get_run_by_id(run.root_run_id) if run.root_run_id else None
+    first = root or run
+    return first.tags.get(ROOT_BACKFILL_TAG) or first.tags.get(BACKFILL_TAG) or first.run_id
 
 
 def experiment_of(context: Context, suite: str, store: Store) -> str:
-    """The experiment of this run's launch, or else the latest.
+    """The experiment of this run's launch, or else that of the latest results.
 
     Raises:
         MissingUpstreamError: there is none.
     """
-    own = experiment_name(suite, launch_id(context.run))
+    own = experiment_name(suite, launch_id(context))
     if store.get(experiment_key(suite, own)) is not None:
         return own
-    return latest(context, suite, EXPERIMENT_ASSET, EXPERIMENT)
+    return latest(context, suite, CASE_RESULTS, EXPERIMENT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from eval_pipeline.assets.case_results import case_results_op_name
-from eval_pipeline.assets.upstream import SHARED_CONTEXT, asset_key, launch_id
+from eval_pipeline.assets.upstream import SHARED_CONTEXT, asset_key
 from eval_pipeline.build import build_definitions
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.gates import GateResult, check_gates
@@ -73,7 +73,7 @@ def launch(
     result = job.execute_in_process(run_config=run_config, instance=instance, tags=tags, raise_on_error=False)
     if not result.success:
         raise _cause(result)
-    experiment = experiment_name(suite.name, launch_id(result.dagster_run))
+    experiment = experiment_name(suite.name, result.dagster_run.run_id)
     summary = summarize(opened, suite.name, experiment)
     return Outcome(
         record=read_experiment(opened, suite.name, experiment),

@@ -6,6 +6,7 @@ Belongs here: showing them. Does not belong here: finding them (`eval_pipeline.s
 import click
 import rich.box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.suite.check import check_suite
@@ -21,14 +22,13 @@ def list_suites() -> int:
     for folder in suite_folders():
         suite, cases, problems = check_suite(folder)
         if suite is None:
-            table.add_row(
-                folder.name, "", "", f"{len(problems)} problems: eval-pipeline check {folder.name}", str(folder)
-            )
+            name = escape(folder.name)
+            table.add_row(name, "", "", f"{len(problems)} problems: eval-pipeline check {name}", escape(str(folder)))
             continue
         context = suite.spec.context
         parts = [f"{len(context.tables)} tables"] if context.tables else []
         parts += ["documents"] if context.documents else []
         parts += [f"{len(context.patterns)} patterns"] if context.patterns else []
-        table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), str(folder))
+        table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), escape(str(folder)))
     Console().print(table)
     return 0

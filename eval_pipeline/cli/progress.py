@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -52,7 +53,7 @@ class TerminalProgress:
 
     def step(self, message: str) -> None:
         """A piece of the work before the cases is done."""
-        self._console.print(f"[dim]{message}[/dim]", highlight=False)
+        self._console.print(f"[dim]{escape(message)}[/dim]", highlight=False)
 
     def begin(self, attempts: int) -> None:
         """So many attempts are about to be made."""

@@ -76,12 +76,12 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
     for gate in outcome.gates:
         mark = "[green]passed[/]" if gate.passed else "[red bold]failed[/]"
-        console.print(f"gate {gate.name}: {mark}, {escape(gate.message)}")
+        console.print(f"gate {escape(gate.name)}: {mark}, {escape(gate.message)}")
     key = report_key(summary.suite, summary.experiment)
     reused = "reused" if outcome.context_reused else "built"
     console.print(
-        f"\nexperiment  {summary.experiment}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {outcome.store.uri(key)}\nDagster     run {outcome.run_id}: `make ui` shows it",
+        f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
+        f"\nreport      {escape(outcome.store.uri(key))}\nDagster     run {outcome.run_id}: `make ui` shows it",
         highlight=False,
         soft_wrap=True,
     )
@@ -99,7 +99,7 @@ def _attempts(outcome: Outcome) -> Table:
         score = "" if row["score"] is None else f"{row['score']:.2f}"
         status = f"[{_STYLE[row['status']]}]{row['status']}[/]"
         attempt = [str(row["attempt"])] if repeated else []
-        table.add_row(status, row["case_id"], *attempt, row["split"], score, escape(_why(row)))
+        table.add_row(status, row["case_id"], *attempt, escape(row["split"]), score, escape(_why(row)))
     if len(rows) > MOST_ROWS:
         rest = rows[MOST_ROWS:]
         passed = sum(row["status"] == "passed" for row in rest)
@@ -114,7 +114,7 @@ def _metrics(outcome: Outcome) -> Table:
         table.add_column(column, justify="left" if column == "assertion" else "right")
     for name, found in outcome.summary.metrics.items():
         chances = [f"{chance:.3f}" for chance in outcome.summary.pass_hat_k.get(name, ())] if depth > 1 else []
-        table.add_row(name, f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}", str(found.n), *chances)
+        table.add_row(escape(name), f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}", str(found.n), *chances)
     return table
 
 

@@ -43,6 +43,9 @@ def ui(port: int, host: str, store: str) -> int:
     programs = Path(sys.executable).parent
     daemon = [str(programs / "dagster-daemon"), "run", *workspace]
     server = [str(programs / "dagster-webserver"), "--host", host, "--port", str(port), *workspace]
+    # What stops a service must stop what it started as well; and a shell's `&` would have both ignore Ctrl-C.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.default_int_handler)
     with _running([daemon, server], environment) as processes:
         click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eval_pipeline.context.manifest import Manifest, read_part, require_manifest
+from eval_pipeline.errors import PermanentError
 from eval_pipeline.store.store import Store
 
 CACHE_VARIABLE = "EVAL_PIPELINE_CACHE"
@@ -34,14 +35,19 @@ def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path
     Raises:
         MissingUpstreamError: there is no such snapshot.
         CorruptDataError: a file of it is not what was written.
+        PermanentError: the copy cannot be written.
     """
     manifest, data = require_manifest(store, suite, context_id)
     folder = cache_folder() / "contexts" / f"{context_id}-{hashlib.sha256(data).hexdigest()[:12]}"
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                _make(store, manifest, folder)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{folder}.lock"):
+                if not folder.is_dir():
+                    _make(store, manifest, folder)
+        except OSError as error:
+            fix = f"make it writable and see that it is not full, or set {CACHE_VARIABLE} to another folder"
+            raise PermanentError(f"no warm copy can be kept in {cache_folder()}: {error}", fix=fix) from error
     return manifest, folder
 
 

@@ -142,4 +142,5 @@ def verify(store: Store, manifest: Manifest) -> None:
 
 
 def _rebuild(store: Store, suite: str, context_id: str) -> str:
-    return f"delete {store.uri(context_prefix(suite, context_id))} and run again; it is built anew, results are kept"
+    folder = store.uri(context_prefix(suite, context_id))
+    return f"delete {folder}, then materialize shared_context or run again: it is built anew, results are kept"

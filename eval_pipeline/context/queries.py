@@ -51,10 +51,12 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
         raise PermanentError(
             f"{place}: {error}", fix="install the database's driver, or name another in the URL"
         ) from error
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = _shown(engine.url)
     try:
         with engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(sqlalchemy.text(sql)).mappings()]
+            found = connection.execute(sqlalchemy.text(sql))
+            columns = list(found.keys())
+            rows = [dict(row) for row in found.mappings()]
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         # SQLite reports mistakes in the query as it does a database that is not there.
         if any(sign in str(error.orig) for sign in ("no such", "syntax error")):
@@ -66,12 +68,17 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
         raise _wrong_query(error, place) from error
     finally:
         engine.dispose()
-    return table_of_rows([{name: _plain(value) for name, value in row.items()} for row in rows])
+    return table_of_rows([{name: _plain(value) for name, value in row.items()} for row in rows], columns)
 
 
 def shown_url(url: str) -> str:
-    """`url` without its password, for hashes and metadata."""
-    return sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
+    """`url` without what may be secret, for hashes and metadata."""
+    return _shown(sqlalchemy.engine.make_url(url))
+
+
+def _shown(url: sqlalchemy.engine.URL) -> str:
+    # Drivers take passwords and tokens in the query string as well.
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _wrong_query(error: sqlalchemy.exc.SQLAlchemyError, place: str) -> InputError:

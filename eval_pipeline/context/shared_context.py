@@ -20,12 +20,12 @@ from eval_pipeline.context.cache import arrow_file, warm_copy
 from eval_pipeline.context.manifest import Manifest
 from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
-from eval_pipeline.errors import PermanentError
+from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.store.store import Store
 
 
-class MissingContextError(PermanentError):
-    """`get_shared_context()` was called outside an attempt."""
+class MissingContextError(EvalPipelineError):
+    """`get_shared_context()` was called outside an attempt, or in a thread of one's own: an error of that case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,13 +176,19 @@ _current: ContextVar[tuple[SharedContext, str] | None] = ContextVar("eval_pipeli
 def get_shared_context() -> SharedContext:
     """The shared context of the attempt in progress, for tools and retrievers.
 
+    Tasks inherit it, and so do the threads that `asyncio.to_thread` and LangGraph start. A thread of your own does not:
+    start it with `contextvars.copy_context().run`, as in `pool.submit(copy_context().run, look_up, key)`.
+
     Raises:
         MissingContextError: no attempt is in progress here.
     """
     found = _current.get()
     if found is None:
-        fix = "call it from within a target, or wrap the call in `use_shared_context(context, case_id=…)`"
-        raise MissingContextError("there is no shared context here", fix=fix)
+        raise MissingContextError(
+            "there is no shared context here. Fix: call it from within a target, of a suite with a `context:`; in a "
+            "thread of your own by `contextvars.copy_context().run(…)`; elsewhere within `use_shared_context(context, "
+            "case_id=…)`."
+        )
     return found[0]
 
 

@@ -6,6 +6,7 @@ columns. Does not belong here: any other source.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def read_table_file(
         file: `.csv`, `.json`, `.jsonl` or `.parquet`.
         key: the column by which rows are looked up; for a JSON object of objects, the column its keys go to.
         columns: columns that must be there.
-        text_columns: columns of a CSV that are not to become numbers or dates.
+        text_columns: columns of a CSV that are not to become numbers or dates; `key` is one of them.
 
     Raises:
         InputError: missing, of an unknown kind, not readable, or without one of `columns`.
@@ -40,8 +41,8 @@ def read_table_file(
         table = _read(file, key, text_columns)
     except InputError:
         raise
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise InputError(
             Problem(
                 message=f"not readable as {file.suffix[1:]}: {reason}", fix="correct or replace the file", file=file
@@ -60,9 +61,14 @@ def read_table_file(
     return with_key(table, key) if key else table
 
 
-def table_of_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Mappings as a table; values that are lists or mappings become marked JSON text."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def table_of_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> pa.Table:
+    """Mappings as a table; values that are lists or mappings become marked JSON text.
+
+    Args:
+        rows: may have different keys.
+        columns: columns to have even if no row has them.
+    """
+    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
     arrays, fields = [], []
     for name in names:
         values = [row.get(name) for row in rows]
@@ -99,8 +105,7 @@ def _read(file: Path, key: str | None, text_columns: Sequence[str]) -> pa.Table:
     if file.suffix == ".parquet":
         return pq.read_table(file)
     if file.suffix == ".csv":
-        types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string()))
-        return pyarrow.csv.read_csv(file, convert_options=types)
+        return _csv_table(file, [*text_columns, *([key] if key else [])])
     if file.suffix == ".jsonl":
         return table_of_rows([_object(value, file, line) for line, value in read_jsonl(file)])
     if file.suffix == ".json":
@@ -114,12 +119,32 @@ def _read(file: Path, key: str | None, text_columns: Sequence[str]) -> pa.Table:
     )
 
 
+def _csv_table(file: Path, text_columns: Sequence[str]) -> pa.Table:
+    types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string()))
+    table = pyarrow.csv.read_csv(file, convert_options=types)
+    # Arrow takes text that is not UTF-8 for bytes.
+    broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if broken:
+        message = f"column {', '.join(broken)} is not UTF-8"
+        raise InputError(Problem(message=message, fix="save the file as UTF-8", file=file))
+    twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+    if twice:
+        message = f"column {', '.join(twice)} is given twice"
+        raise InputError(Problem(message=message, fix="rename one of the two", file=file))
+    return table
+
+
 def _json_table(file: Path, key: str | None) -> pa.Table:
     data = json.loads(file.read_text(encoding="utf-8-sig"))
     if isinstance(data, list):
         return table_of_rows([_object(value, file, None) for value in data])
     if isinstance(data, dict) and data and all(isinstance(value, dict) for value in data.values()):
         column = key or "key"
+        for name, value in data.items():
+            if str(value.get(column, name)) != name:
+                message = f"the object under {name!r} says {value[column]!r} for {column!r} itself"
+                fix = "make the two agree, or name another column as `key`"
+                raise InputError(Problem(message=message, fix=fix, file=file))
         return with_key(table_of_rows([{column: name, **value} for name, value in data.items()]), column)
     raise InputError(
         Problem(message="neither a list of objects nor an object of objects", fix="write one of the two", file=file)

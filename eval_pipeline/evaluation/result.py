@@ -122,7 +122,17 @@ class CaseResult:
         row["turns"] = [{**asdict(turn), "events": [_event_row(event) for event in turn.events]} for turn in self.turns]
         row["tokens"] = asdict(self.tokens)
         row["error"] = None if self.error is None else asdict(self.error)
-        return row
+        stored: dict[str, Any] = _storable(row)
+        return stored
+
+
+def _storable(value: Any) -> Any:
+    """`value` with text that UTF-8 has: half a surrogate pair, which JSON of a target's may hold, becomes `?`."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:

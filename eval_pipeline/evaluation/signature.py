@@ -3,40 +3,52 @@
 Belongs here: that rule, which targets and assertions share. Does not belong here: what the values are.
 """
 
-import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.own_thread import in_own_thread
 
 
 async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) -> Any:
-    """Call `call` with the values of `known` that it names, sync in a thread, async as it is.
+    """Call `call` with the values of `known` that it names, sync in a thread of its own, async as it is.
 
-    A callable that takes `**kwargs` gets all of them; one whose only parameter has another name gets the first value.
+    A callable that takes `**kwargs` gets all of them; the only one that must be given gets the first value if it has
+    another name.
 
     Raises:
         InputError: it wants something that is not known.
     """
-    arguments = _arguments(call, known)
+    given = _arguments(call, known)
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
-        return await call(**arguments)
-    returned = await asyncio.to_thread(call, **arguments)
+        return await call(*given.args, **given.kwargs)
+    returned = await in_own_thread(call, *given.args, **given.kwargs)
     return await returned if inspect.isawaitable(returned) else returned
 
 
-def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
+def required_names(call: Callable[..., Any]) -> list[str]:
+    """The parameters that must be given, in order."""
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(call).parameters.values()
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        return dict(known)
-    named = [parameter for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_POSITIONAL]
-    required = [parameter.name for parameter in named if parameter.default is inspect.Parameter.empty]
+    return [
+        found.name for found in parameters if found.default is inspect.Parameter.empty and found.kind not in several
+    ]
+
+
+def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> inspect.BoundArguments:
+    signature, required = inspect.signature(call), required_names(call)
     if len(required) == 1 and required[0] not in known:
-        return {required[0]: next(iter(known.values()))}
+        known = {**known, required[0]: next(iter(known.values()))}
     unknown = [name for name in required if name not in known]
     if unknown:
         shown = getattr(call, "__qualname__", repr(call))
         fix = f"ask for some of: {', '.join(known)}"
         raise InputError(Problem(message=f"{shown} asks for {', '.join(unknown)}, which is not known here", fix=fix))
-    return {parameter.name: known[parameter.name] for parameter in named if parameter.name in known}
+    given = signature.bind_partial()
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            given.arguments[name] = {key: value for key, value in known.items() if key not in signature.parameters}
+        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name in known:
+            given.arguments[name] = known[name]
+    return given

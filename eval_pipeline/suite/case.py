@@ -15,11 +15,14 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.document import Document
+from eval_pipeline.suite.yaml_document import field_path, type_path
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
 """Dagster accepts any text as a dynamic partition key, and its UI then cannot select some of it (`a,b`, `a...b`)."""
 
 _RUNTIME_PREFIX = "_runtime_"
+_DEEPEST = 100
+"""Levels of nesting in a case; what reads and writes JSON gives up soon beyond them."""
 
 
 class Turn(Document):
@@ -30,7 +33,7 @@ class Turn(Document):
 
 
 class RuntimeOptions(Document):
-    """How the target is configured for one case; reaches it through LangGraph's runtime context."""
+    """How the target is configured for one case; reaches a graph as `configurable` and runtime context."""
 
     model: str | None = None
     version: str | None = None
@@ -71,6 +74,7 @@ class Case(Document):
         """`input: text` is one turn; `_runtime_model` and its like are `runtime` (seed 003)."""
         if not isinstance(data, dict):
             return data
+        _require_storable(data)
         found = dict(data)
         runtime = {
             key.removeprefix(_RUNTIME_PREFIX): found.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
@@ -110,3 +114,23 @@ class Case(Document):
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]
+
+
+def _require_storable(value: Any, path: type_path = ()) -> None:
+    """Refuse what neither the store nor a hash can take."""
+    if len(path) > _DEEPEST:
+        reason = {"field": field_path(path[:3]), "fix": f"nest at most {_DEEPEST} levels deep"}
+        raise PydanticCustomError("too_deep", "{field} is nested too deeply", reason)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            reason = {"field": field_path(path), "fix": "write the character itself, or leave it out"}
+            raise PydanticCustomError("surrogate", "{field} holds half a character (a lone surrogate)", reason) from None
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _require_storable(str(key), path)
+            _require_storable(item, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _require_storable(item, (*path, index))

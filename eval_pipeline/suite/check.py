@@ -117,9 +117,11 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
         placed = [*_placed(case.assertions, "assertions")]
         for index, turn in enumerate(case.turns):
             placed += _placed(turn.assertions, f"turns[{index}].assertions")
-        if not placed and not suite.spec.assertions:
-            fix = "give the case `assertions`, or the suite some for every case"
-            yield place("nothing is asserted, so it could not fail", fix, "assertions")
+        asserted = [*suite.spec.assertions, *(assertion for _, assertion in placed)]
+        if not any(assertion.weight for assertion in asserted):
+            what = "every assertion has weight 0" if asserted else "nothing is asserted"
+            fix = "give the case `assertions` with weight, or the suite some for every case"
+            yield place(f"{what}, so it could not fail", fix, "assertions")
         for field, assertion in placed:
             # Ten thousand cases usually share a handful of import paths: each is resolved once.
             key = (type(assertion), getattr(assertion, "path", None), getattr(assertion, "model", None))

@@ -21,9 +21,10 @@ class FileSource(Document):
     tag: ClassVar[str] = "file"
     file: str
     key: str | None = None
-    """For a keyed JSON object: the column that holds the keys (by default `key`)."""
+    """The column rows are looked up by; for a keyed JSON object the one that its keys go to (by default `key`)."""
     text_columns: tuple[str, ...] = ()
-    """For CSV: columns kept as they are written, such as postal codes; others become numbers or dates."""
+    """For CSV: columns kept as they are written, such as postal codes, and as `key` always is; others become numbers or
+    dates."""
     columns: tuple[str, ...] = ()
     """Columns that must be there; the error for one that is not names the file and the column."""
 

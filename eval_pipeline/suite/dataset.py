@@ -5,7 +5,7 @@ Belongs here: gathering cases from their sources, `Dataset`, and its Parquet for
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,25 @@ class Dataset:
             for case in self.cases
         ]
         return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetChanges:
+    """How a dataset differs from an earlier version, by case id, sorted."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChanges:
+    """What changed since the version whose cases had the content hashes `before`, by id."""
+    now = {case.id: case.content_hash() for case in dataset.cases}
+    return DatasetChanges(
+        added=tuple(sorted(now.keys() - before.keys())),
+        changed=tuple(sorted(name for name in now.keys() & before.keys() if now[name] != before[name])),
+        removed=tuple(sorted(before.keys() - now.keys())),
+    )
 
 
 def cases_of_table(table: pa.Table) -> list[Case]:

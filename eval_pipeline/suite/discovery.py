@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.suite import SUITE_FILE
+from eval_pipeline.suite.suite import SUITE_FILE, read_suite_document
 
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 SUITES_VARIABLE = "EVAL_PIPELINE_SUITES"
@@ -26,20 +26,33 @@ def suite_folders() -> list[Path]:
 
 
 def suite_folder(name_or_folder: str) -> Path:
-    """The folder of the suite that the user means: a folder with suite.yaml, or the folder name of one to be found.
+    """The folder of the suite that the user means: a folder with suite.yaml, or one to be found.
+
+    One to be found is meant by its `name:`, or by the name of its folder.
 
     Raises:
         InputError: neither.
     """
     folder = Path(name_or_folder)
-    if folder.is_dir():
+    if (folder / SUITE_FILE).is_file():
         return folder.resolve()
-    by_name = {found.name: found for found in suite_folders()}
+    folders = suite_folders()
+    by_name = {found.name: found for found in folders} | {_name(found): found for found in folders}
     if name_or_folder in by_name:
         return by_name[name_or_folder]
+    if folder.is_dir():
+        return folder.resolve()
     close = difflib.get_close_matches(name_or_folder, list(by_name), n=1)
     suggestion = f"did you mean {close[0]!r}?" if close else f"give a folder, or one of: {', '.join(by_name)}"
     raise InputError(Problem(message=f"no suite {name_or_folder!r}", fix=suggestion))
+
+
+def _name(folder: Path) -> str:
+    """The suite's `name:`, or where that cannot be read its folder's, as `eval-pipeline list` shows it."""
+    try:
+        return str(read_suite_document(folder).data.get("name", folder.name))
+    except InputError:
+        return folder.name
 
 
 def _suites_at(root: Path) -> Iterator[Path]:

@@ -55,7 +55,7 @@ def source_digest(path: str, *, folder: Path) -> str:
     """Hash of the source that `path` runs: every Python file beside it in its own folder (12 hex digits).
 
     The folder rather than the file, because an agent is rarely one file, and a version that misses an edit is worse
-    than one that changes too often.
+    than one that changes too often. What cannot be found has the digest `unknown`: `resolve` says why.
     """
     module_name, _, _ = path.partition(":")
     if module_name.endswith(".py"):
@@ -63,7 +63,7 @@ def source_digest(path: str, *, folder: Path) -> str:
     else:
         try:
             spec = importlib.util.find_spec(module_name)
-        except ModuleNotFoundError:  # of a package around it
+        except (Exception, SystemExit):  # noqa: BLE001 - a package around it is imported, and is the user's
             spec = None
         if spec is None or spec.origin is None:
             return "unknown"

@@ -9,7 +9,6 @@ import re
 import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -24,6 +23,15 @@ from eval_pipeline.suite.target_spec import TargetSpec
 from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
 
 SUITE_FILE = "suite.yaml"
+
+_MONTH = r"(?:\d+|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_WEEKDAY = r"(?:\d+|sun|mon|tue|wed|thu|fri|sat)"
+_CRON_FIELDS = [
+    re.compile(rf"(?:{part},)*{part}", re.IGNORECASE)
+    for part in (rf"(?:\*|{unit}(?:-{unit})?)(?:/\d+)?" for unit in (r"\d+", r"\d+", r"\d+", _MONTH, _WEEKDAY))
+]
+_OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}\b")
+"""Dagster's rule."""
 
 
 class Judge(Document):
@@ -55,10 +63,14 @@ class Schedule(Document):
     @field_validator("cron")
     @classmethod
     def _is_cron(cls, value: str) -> str:
+        fields = value.split()
+        reason = {"value": value, "fix": "write five fields: minute hour day month weekday"}
+        # CronSim knows the ranges, but also seconds, `L`, `W` and `#`, which Dagster does not take.
+        if len(fields) != len(_CRON_FIELDS) or not all(map(re.Pattern.fullmatch, _CRON_FIELDS, fields)):
+            raise PydanticCustomError("cron", "'{value}' is not a cron expression", reason)
         try:
             CronSim(value, dt.datetime.now(tz=dt.UTC))
         except CronSimError as error:
-            reason = {"value": value, "fix": "write five fields: minute hour day month weekday"}
             raise PydanticCustomError("cron", "'{value}' is not a cron expression", reason) from error
         return value
 
@@ -113,7 +125,7 @@ class SuiteSpec(Document):
     @classmethod
     def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for owner in value:
-            if not re.fullmatch(r"team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+            if not _OWNER.fullmatch(owner):
                 reason = {"owner": owner, "fix": "write `team:name` or an e-mail address"}
                 raise PydanticCustomError("owner", "'{owner}' is not an owner Dagster knows", reason)
         return value
@@ -176,10 +188,6 @@ def read_suite_document(folder: Path) -> YamlDocument:
     return document
 
 
-def problems_in_suite(
-    error: ValidationError, *, document: YamlDocument, model: type[BaseModel], data: Any = None
-) -> list[Problem]:
+def problems_in_suite(error: ValidationError, *, document: YamlDocument, model: type[BaseModel]) -> list[Problem]:
     """The problems of `error` at their lines in `suite.yaml`."""
-    return problems_of(
-        error, model=model, data=document.data if data is None else data, file=document.file, line=document.line_of
-    )
+    return problems_of(error, model=model, data=document.data, file=document.file, line=document.line_of)

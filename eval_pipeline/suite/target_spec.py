@@ -42,7 +42,8 @@ class LangGraphTarget(BaseTarget):
     """A compiled graph or entrypoint, or a callable that builds one from `options`.
 
     By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
-    `{input_key: text}`, and the answer is read from `output_key`.
+    `{input_key: text}`, and the answer is read from `output_key`. The case's `runtime` options, `case_id` and
+    `thread_id` are in `configurable`, and in the runtime context as far as the graph's `context_schema` has such fields.
     """
 
     kind: Literal["langgraph"]

@@ -15,6 +15,8 @@ import yaml
 from eval_pipeline.errors import InputError, Problem
 
 type_path = tuple[str | int, ...]
+_MOST_NODES = 1_000_000
+"""Aliases of aliases let a few lines stand for any number of nodes."""
 _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 
@@ -80,9 +82,11 @@ class _NodeReader:
         self.file, self.interpolate = file, interpolate
         self.lines: dict[type_path, int] = {}
         self.problems: list[Problem] = []
+        self._nodes = 0
         self._constructor = yaml.SafeLoader("")
 
     def value(self, node: yaml.Node, path: type_path) -> Any:
+        self._count(node)
         self.lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -103,6 +107,7 @@ class _NodeReader:
 
     def _pairs(self, node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         """Keys and values, those merged with `<<` first: what the mapping itself says comes later and wins."""
+        self._count(node)
         if not isinstance(node, yaml.MappingNode):
             self._complain(node, "only mappings can be merged with `<<`", "give an anchor of a mapping")
             return
@@ -112,6 +117,13 @@ class _NodeReader:
                 for source in merged:
                     yield from self._pairs(source)
         yield from ((key, value) for key, value in node.value if key.tag != _MERGE)
+
+    def _count(self, node: yaml.Node) -> None:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            message = f"more than {_MOST_NODES:,} nodes, aliases written out"
+            fix = "use fewer aliases, or write the cases as .jsonl"
+            raise InputError(Problem(message=message, fix=fix, file=self.file, line=node.start_mark.line + 1))
 
     def _complain(self, node: yaml.Node, message: str, fix: str) -> None:
         self.problems.append(Problem(message=message, fix=fix, file=self.file, line=node.start_mark.line + 1))

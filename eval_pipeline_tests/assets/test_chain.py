@@ -1,8 +1,11 @@
 """The chain of a suite's assets, run by Dagster."""
 
+from types import SimpleNamespace
+
 import dagster as dg
 import pytest
 
+from eval_pipeline.assets.upstream import launch_id
 from eval_pipeline.experiment.record import experiment_name, read_experiment
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
@@ -245,3 +248,64 @@ def test_a_context_without_its_cases_is_not_built(project: DagsterProject) -> No
 
     assert not result.success
     assert not (project.store_root / "contexts").exists()
+
+
+def test_a_run_launched_without_partitions_says_what_to_do_and_begins_no_experiment(project: DagsterProject) -> None:
+    result = project.run()
+
+    said = [failure.step_failure_data.user_failure_data for failure in result.get_step_failure_events()]
+    assert ["choose partitions, or use `Materialize all`" in str(found) for found in said] == [True]
+    assert _experiments(project) == []
+
+
+def test_the_first_dataset_names_all_its_cases_as_added(project: DagsterProject) -> None:
+    project.register(CASES)
+
+    (event,) = project.run(assets=["test_cases"]).get_asset_materialization_events()
+
+    assert event.step_materialization_data.materialization.metadata["eval/cases_added"].value == "3: gold, milk, tea"
+
+
+def test_a_summary_alone_after_a_backfill_of_results_is_of_that_backfill(project: DagsterProject) -> None:
+    project.register(CASES)
+    assert project.run("gold", "tea").success
+    assert project.run("tea", "tea", assets=["case_results"], tags={"dagster/backfill": "later"}).success
+
+    (event,) = project.run(assets=["experiment_summary"]).get_asset_materialization_events()
+
+    metadata = event.step_materialization_data.materialization.metadata
+    assert (metadata["eval/experiment"].value, metadata["eval/cases"].value) == ("shop-later", 1)
+
+
+def test_a_context_that_cannot_be_opened_begins_no_experiment(
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.register(CASES)
+    project.run("gold", "gold", assets=["test_cases", "shared_context"])
+    for part in (project.store_root / "contexts").rglob("*.parquet"):
+        part.write_bytes(b"broken")
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(project.store_root.parent / "cold"))
+
+    assert not project.run("gold", "gold", assets=["case_results"]).success
+
+    assert list(project.store.list("experiments/")) == []
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, "root-run"),
+        ({"dagster/backfill": "b1"}, "b1"),
+        ({"dagster/backfill": "b2", "dagster/root_backfill_id": "b1"}, "b1"),
+    ],
+)
+def test_a_retry_belongs_to_the_launch_of_its_root(
+    project: DagsterProject, tags: dict[str, str], expected: str
+) -> None:
+    root = dg.DagsterRun(job_name="j", run_id="root-run", tags=tags)
+    project.instance.add_run(root)
+    # As Dagster makes it: the backfill's tag is not carried over to a run that is executed again.
+    retry = dg.DagsterRun(job_name="j", run_id="retry", root_run_id="root-run", parent_run_id="root-run")
+
+    assert expected == launch_id(SimpleNamespace(instance=project.instance, run=retry))  # type: ignore[arg-type]
+    assert expected == launch_id(SimpleNamespace(instance=project.instance, run=root))  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ from langsmith.evaluation import EvaluationResult, RunEvaluator
 from langsmith.schemas import Example, Run
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.assertions.python_call import plain
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
-from eval_pipeline.evaluation.signature import call_with_known
+from eval_pipeline.evaluation.signature import call_with_known, required_names
 from eval_pipeline.evaluation.targets.messages import openai_messages
 from eval_pipeline.suite import assertion as spec
 from eval_pipeline.suite.import_path import resolve
@@ -45,6 +46,9 @@ async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[Verdict]:
             "example": example,
             **({} if assertion.factory else assertion.args),
         }
+        required = required_names(found)
+        if len(required) == 2 and not known.keys() & {*required}:  # noqa: PLR2004 - LangSmith's older form, by position
+            known |= dict(zip(required, (run, example), strict=True))
         returned = await call_with_known(found, known)
     return [_verdict(item, assertion) for item in _items(returned)]
 
@@ -58,6 +62,7 @@ def _items(returned: Any) -> Sequence[Any]:
 def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
     if isinstance(returned, EvaluationResult):
         returned = returned.model_dump()
+    returned = plain(returned)
     if isinstance(returned, bool | int | float):
         returned = {"score": returned}
     elif isinstance(returned, str):
@@ -65,7 +70,7 @@ def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
     if not isinstance(returned, Mapping) or not ({"score", "value"} & returned.keys()):
         fix = "return a bool, a number, text, or {key, score or value, comment}"
         raise InputError(Problem(message=f"{assertion.path!r} returned {returned!r}", fix=fix))
-    score, value, comment = returned.get("score"), returned.get("value"), returned.get("comment")
+    score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
     name = returned.get("key") or returned.get("name")
     return Verdict(
         name=None if name is None else str(name),

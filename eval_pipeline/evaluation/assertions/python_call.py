@@ -48,13 +48,14 @@ def verdict_of(returned: Any, *, path: str) -> Verdict:
     Raises:
         InputError: it is none of bool, number in [0, 1], or mapping.
     """
+    returned = plain(returned)
     if isinstance(returned, bool):
         return Verdict(passed=returned, message="passed" if returned else "failed")
     if isinstance(returned, int | float):
         return Verdict(passed=None, score=_score(returned, path), message=f"score {returned:g}")
     if isinstance(returned, Mapping) and set(returned) <= {"passed", "score", "message", "label"} and returned:
         score = None if returned.get("score") is None else _score(returned["score"], path)
-        passed, label = returned.get("passed"), returned.get("label")
+        passed, label = plain(returned.get("passed")), plain(returned.get("label"))
         return Verdict(
             passed=None if passed is None else bool(passed),
             score=score,
@@ -63,6 +64,11 @@ def verdict_of(returned: Any, *, path: str) -> Verdict:
         )
     fix = "return a bool, a number in [0, 1], or a mapping with `passed`, `score`, `message`, `label`"
     raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
+
+
+def plain(value: Any) -> Any:
+    """A scalar of numpy's, or a tensor that holds one, as Python's own."""
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def _score(value: float, path: str) -> float:

@@ -5,6 +5,7 @@ Belongs here: the prompt and the structured verdict. Does not belong here: makin
 
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ def _prompt(rubric: str, scope: Scope) -> list[tuple[str, str]]:
     reference = (
         json.dumps(dict(scope.case.reference), ensure_ascii=False, default=str) if scope.case.reference else None
     )
+    # An answer that closes the tag would speak to the judge.
+    turns = re.sub(r"<(?=\s*/?\s*conversation)", "&lt;", turns, flags=re.IGNORECASE)
     parts = [f"Rubric: {rubric}", f"<conversation>\n{turns}\n</conversation>"]
     if reference:
         parts.append(f"Reference: {reference}")

@@ -4,10 +4,12 @@ Belongs here: invoking it turn by turn, with a thread of its own per attempt and
 belong here: streaming, deployed graphs.
 """
 
-from collections.abc import Mapping
+import dataclasses
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
@@ -50,8 +52,10 @@ class LangGraphSession(LiveSession):
     def __init__(self, graph: Pregel[Any, Any, Any, Any], spec: LangGraphSpec, *, case: Case, thread_id: str) -> None:
         self._graph, self._spec = graph, spec
         runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
+        known = {"thread_id": thread_id, "case_id": case.id, **runtime}
+        self._context = _context(graph.context_schema, known)
         self._config: RunnableConfig = {
-            "configurable": {"thread_id": thread_id, "case_id": case.id, **runtime},
+            "configurable": known,
             "recursion_limit": spec.recursion_limit,
             "run_name": "target",
         }
@@ -61,16 +65,23 @@ class LangGraphSession(LiveSession):
     async def send(self, message: str) -> Reply:
         """Invoke the graph once."""
         if self._spec.input_key is not None:
-            output = await self._graph.ainvoke({self._spec.input_key: message}, self._config)
-            return Reply(response=self._output_text(output))
-        said = HumanMessage(message)
+            return Reply(response=self._output_text(await self._invoked({self._spec.input_key: message})))
+        said = HumanMessage(message, id=str(uuid.uuid4()))
         sent = [said] if self._remembers else [*self._messages, said]
-        state = await self._graph.ainvoke({"messages": sent}, self._config)
+        state = await self._invoked({"messages": sent})
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or have a `messages` state"
             raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
         self._messages = as_langchain(state["messages"])
-        return reply_of_messages(after_last_user(self._messages))
+        return reply_of_messages(_after(self._messages, said))
+
+    async def _invoked(self, given: Mapping[str, Any]) -> Any:
+        output = await self._graph.ainvoke(given, self._config, context=self._context)
+        if isinstance(output, Mapping) and output.get("__interrupt__"):
+            asked = "; ".join(str(found.value) for found in output["__interrupt__"])
+            fix = "evaluate a graph that does not interrupt, or that answers in the human's place"
+            raise InputError(Problem(message=f"the target waits for a human: {asked}", fix=fix, field="target"))
+        return output
 
     def _output_text(self, output: Any) -> str:
         key = self._spec.output_key
@@ -82,3 +93,22 @@ class LangGraphSession(LiveSession):
                 )
             output = output[key]
         return content_text(output)
+
+
+def _context(schema: type[Any] | None, known: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is known of what the graph's context schema declares; LangGraph makes the schema's object of it."""
+    if schema is None:
+        return None
+    if dataclasses.is_dataclass(schema):
+        names = {field.name for field in dataclasses.fields(schema) if field.init}
+    else:
+        names = {*getattr(schema, "model_fields", getattr(schema, "__annotations__", ()))}
+    return {name: value for name, value in known.items() if name in names}
+
+
+def _after(messages: Sequence[BaseMessage], said: HumanMessage) -> list[Any]:
+    """The messages after `said`; a graph may say things in the user's name itself, or forget ids."""
+    for index, message in enumerate(messages):
+        if message.id == said.id:
+            return list(messages[index + 1 :])
+    return after_last_user(messages)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 
 from eval_pipeline.evaluation.targets.session import Event, Reply
 from eval_pipeline.suite.message_text import content_text
@@ -65,12 +65,6 @@ def openai_messages(turns: Sequence[Any]) -> list[dict[str, Any]]:
                 )
         messages.append({"role": "assistant", "content": turn.response})
     return messages
-
-
-def langchain_history(turns: Sequence[tuple[str, str]]) -> list[AnyMessage]:
-    """Pairs of input and response as LangChain messages."""
-    found: list[Any] = [message for said, answered in turns for message in (HumanMessage(said), AIMessage(answered))]
-    return found
 
 
 def after_last_user(messages: Sequence[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 Belongs here: those protocols and values. Does not belong here: any kind of target.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -16,7 +17,9 @@ Event = Mapping[str, Any]
 
 
 _NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
-_NUMBERS = ("input_tokens", "output_tokens", "cached_tokens", "cost_usd")
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
+_MOST = 2**53
+"""Beyond it sums are no longer exact, and soon leave the 64 bits they are stored in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,18 @@ class Reply:
                     Problem(message=f"the event {event!r} has no `type`", fix="give it one", field="target")
                 )
             lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
-            unusable = [name for name in _NUMBERS if not isinstance(event.get(name) or 0, int | float)]
+            unusable = [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
+            unusable += [] if _is_amount(event.get("cost_usd")) else ["cost_usd"]
             if lacking or unusable:
                 message = f"the {event['type']} event {event!r} lacks a usable {', '.join(lacking + unusable)}"
                 raise InputError(Problem(message=message, fix="give it one", field="target"))
+
+
+def _is_amount(value: Any, *, whole: bool = False) -> bool:
+    if value is None:
+        return True
+    usable = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST
+    return usable and (not whole or value == int(value))
 
 
 class Session(Protocol):

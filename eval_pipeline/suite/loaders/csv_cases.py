@@ -81,10 +81,11 @@ def _case_data(
         elif column in _JSON_COLUMNS:
             try:
                 data[column] = json.loads(cell)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
+                reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
                 problems.append(
                     Problem(
-                        message=f"the cell is not JSON: {error.msg}",
+                        message=f"the cell is not JSON: {reason}",
                         fix="write JSON there",
                         file=file,
                         line=line,

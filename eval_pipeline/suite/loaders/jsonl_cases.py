@@ -40,6 +40,11 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
                     Problem(message=f"not JSON: {error.msg}", fix="one JSON value a line", file=file, line=number)
                 )
                 continue
+            except RecursionError:
+                problems.append(
+                    Problem(message="nested too deeply", fix="write flatter JSON", file=file, line=number)
+                )
+                continue
             yield number, value
     if problems:
         raise InputError(problems)

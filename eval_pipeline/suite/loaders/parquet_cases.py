@@ -43,7 +43,7 @@ def _decoded(name: str, value: Any) -> Any:
     if name in _NESTED and isinstance(value, str) and value[:1] in "[{":
         try:
             return json.loads(value)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return value
     return _without_nulls(value)
 

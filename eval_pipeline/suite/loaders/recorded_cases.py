@@ -53,6 +53,8 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
         raise InputError(
             Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)
         ) from error
+    except RecursionError as error:
+        raise InputError(Problem(message="nested too deeply", fix="write flatter JSON", file=file)) from error
     if not isinstance(data, list):
         raise InputError(Problem(message="not a list of conversations", fix="write a JSON list, or JSONL", file=file))
     yield from enumerate(data)
