@@ -80,7 +80,7 @@ def test_a_table_that_is_not_there_is_told_with_those_that_are(context: SharedCo
 def test_tables_are_mapped_not_loaded(context: SharedContext) -> None:
     before = pa.total_allocated_bytes()
     assert context.table("people").num_rows == 3
-    assert pa.total_allocated_bytes() == before
+    assert pa.total_allocated_bytes() <= before
 
 
 def test_documents_found_for_a_case_are_kept_with_their_metadata(context: SharedContext) -> None:
