@@ -13,7 +13,7 @@ from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.store import Store
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when snapshots written before can no longer be read as they are; part of every context's id."""
 
 

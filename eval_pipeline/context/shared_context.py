@@ -102,7 +102,10 @@ class SharedContext:
                 value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)
             }
             self._positions[name, column] = positions
-        position = positions.get(key)
+        try:
+            position = positions.get(key)
+        except TypeError:  # a model may well call a tool with a list for a key
+            position = None
         return None if position is None else rows_of(self.table(name).slice(position, 1))[0]
 
     def rows(self, name: str, /, **equals: Any) -> list[dict[str, Any]]:

@@ -126,7 +126,9 @@ def _require_storable(value: Any, path: type_path = ()) -> None:
             value.encode()
         except UnicodeEncodeError:
             reason = {"field": field_path(path), "fix": "write the character itself, or leave it out"}
-            raise PydanticCustomError("surrogate", "{field} holds half a character (a lone surrogate)", reason) from None
+            raise PydanticCustomError(
+                "surrogate", "{field} holds half a character (a lone surrogate)", reason
+            ) from None
     elif isinstance(value, dict):
         for key, item in value.items():
             _require_storable(str(key), path)

@@ -43,7 +43,7 @@ class LangGraphTarget(BaseTarget):
 
     By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
     `{input_key: text}`, and the answer is read from `output_key`. The case's `runtime` options, `case_id` and
-    `thread_id` are in `configurable`, and in the runtime context as far as the graph's `context_schema` has such fields.
+    `thread_id` are in `configurable`, and in the runtime context where the graph's `context_schema` has such fields.
     """
 
     kind: Literal["langgraph"]

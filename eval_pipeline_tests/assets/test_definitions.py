@@ -104,7 +104,7 @@ def test_a_tick_over_broken_cases_fails_with_the_reason(project: DagsterProject)
     assert "cannot be a case id" in str(raised.value.__cause__)
 
 
-def test_a_suite_whose_code_raises_takes_no_other_one_down(tmp_path: Path) -> None:
+def test_a_name_taken_twice_and_an_odd_folder_take_no_other_one_down(tmp_path: Path) -> None:
     sound, twin, odd = (write_small_suite(tmp_path / name) for name in ("shop", "twin", "süite"))
     (odd / "suite.yaml").write_text(
         "name: odd\ncases: cases.yaml\ntarget: {kind: chat, model: 'a:b', system_file: gone}\n"

@@ -79,3 +79,14 @@ def test_a_driver_that_is_not_installed_is_told() -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert shown_url("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+
+
+def test_nothing_secret_in_a_url_is_shown(tmp_path: Path) -> None:
+    assert shown_url("postgresql://me:secret@host/db?password=secret&sslmode=on") == "postgresql://me:***@host/db"
+    with pytest.raises(TransientError) as caught:
+        query_database(f"sqlite:///{tmp_path / 'no' / 'such.db'}?timeout=987654", "SELECT 1", place="p")
+    assert "987654" not in str(caught.value)
+
+
+def test_a_query_without_rows_keeps_its_columns(url: str) -> None:
+    assert query_database(url, "SELECT id, name FROM items WHERE id > 9", place="p").column_names == ["id", "name"]

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextvars import copy_context
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from eval_pipeline.context.shared_context import (
     get_shared_context,
     use_shared_context,
 )
+from eval_pipeline.errors import InfrastructureError, PermanentError
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite
 
@@ -181,3 +183,30 @@ def test_processes_that_open_at_once_make_one_copy(context: SharedContext, tmp_p
     with ProcessPoolExecutor(8, mp_context=processes) as pool:
         assert list(pool.map(_row, *places)) == [{"n": 1, "what": "in"}] * 8
     assert len([made for made in (tmp_path / "cold" / "contexts").iterdir() if made.is_dir()]) == 1
+
+
+def test_a_key_that_cannot_be_one_finds_nothing(context: SharedContext) -> None:
+    assert context.lookup("people", ["p1"]) is None
+    assert context.lookup("people", {"a": 1}) is None
+    assert context.lookup("people", ("p1", [])) is None
+
+
+def test_a_missing_context_is_no_failing_of_the_world() -> None:
+    assert not issubclass(MissingContextError, InfrastructureError)
+    assert not MissingContextError.retryable
+
+
+def test_a_thread_of_ones_own_has_the_context_that_is_carried_into_it(context: SharedContext) -> None:
+    with use_shared_context(context, case_id="c1"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(copy_context().run, current_case_id).result() == "c1"
+        with pytest.raises(MissingContextError, match="copy_context"):
+            pool.submit(current_case_id).result()
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_the_fix(
+    context: SharedContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(PermanentError, match="set EVAL_PIPELINE_CACHE to another folder"):
+        SharedContext.open(LocalStore(tmp_path / "store"), "sample", context.id)

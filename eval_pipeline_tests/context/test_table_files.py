@@ -113,3 +113,34 @@ def test_a_text_column_keeps_its_zeros(tmp_path: Path) -> None:
 
     assert read_table_file(tmp_path / "shops.csv").to_pylist() == [{"zip": 123, "n": 1}]
     assert read_table_file(tmp_path / "shops.csv", text_columns=["zip"]).to_pylist() == [{"zip": "00123", "n": 1}]
+
+
+def test_the_key_of_a_csv_is_text(tmp_path: Path) -> None:
+    assert read_table_file(write(tmp_path, "t.csv", "zip,n\n00123,1\n"), key="zip").to_pylist() == [
+        {"zip": "00123", "n": 1}
+    ]
+
+
+@pytest.mark.parametrize("key", [None, "id"])
+@pytest.mark.parametrize("content", ["id,name\n1,Ä\n", "id,Ä\n1,x\n", "id,x\nÄ,y\n"])
+def test_a_csv_in_latin_1_is_refused(tmp_path: Path, content: str, key: str | None) -> None:
+    with pytest.raises(InputError, match=r"(?i)utf-?8"):
+        read_table_file(write(tmp_path, "t.csv", content.encode("latin-1")), key=key)
+
+
+@pytest.mark.parametrize("key", [None, "id"])
+def test_a_column_given_twice_is_refused(tmp_path: Path, key: str | None) -> None:
+    with pytest.raises(InputError, match="column n is given twice"):
+        read_table_file(write(tmp_path, "t.csv", "id,n,n\n1,2,3\n"), key=key)
+
+
+def test_a_keyed_object_that_contradicts_its_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the object under 'a' says 'b' for 'id' itself"):
+        read_table_file(write(tmp_path, "t.json", '{"a": {"id": "b"}}'), key="id")
+    assert read_table_file(write(tmp_path, "t.json", '{"a": {"id": "a"}}'), key="id").to_pylist() == [{"id": "a"}]
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_json_nested_too_deeply_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="nested too deeply"):
+        read_table_file(write(tmp_path, name, "[" * 100_000 + "]" * 100_000))

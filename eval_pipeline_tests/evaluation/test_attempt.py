@@ -1,6 +1,8 @@
 """One attempt: the order of events, its status whatever happens, and the row it becomes."""
 
+import asyncio
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluato
 
 CODE = """
 import asyncio, time
+from concurrent.futures import ThreadPoolExecutor
+from eval_pipeline.context.shared_context import get_shared_context
 from eval_pipeline.errors import TransientError
 def echo(message): return {"response": message, "events": [
     {"type": "tool_call", "name": "f", "args": {"a": 1}, "id": 1},
@@ -26,6 +30,11 @@ def second_fails(message, history):
 async def slow(message): await asyncio.sleep(30)
 async def own_timeout(message): raise TimeoutError("the database")
 def away(message): raise TransientError("the store is away", fix="wait")
+def half_a_character(message): return {"response": "a\\ud800ü", "events": [{"type": "message", "content": "\\udfff"}]}
+def own_thread(message):
+    with ThreadPoolExecutor() as pool: return pool.submit(get_shared_context).result()
+def hangs(message): time.sleep(60)
+def naps(message): time.sleep(0.5); return message
 def factory(): raise RuntimeError("cannot be made")
 def checks(response): raise KeyError("x")
 """
@@ -201,3 +210,41 @@ async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_i
     found = await evaluated(a_suite(folder), a_case(turns=turns, recordings=[{"messages": SAID}]))
     assert [(result.turn, result.passed) for result in found.assertions] == [(0, True), (1, False)]
     assert found.assertions[1].message == "the conversation ended before this turn"
+
+
+async def test_half_a_surrogate_pair_in_an_answer_is_stored_as_a_question_mark(code: Path) -> None:
+    row = (await attempted(code, "half_a_character")).to_row()
+    pa.Table.from_pylist([row], schema=RESULT_SCHEMA)
+    assert (row["turns"][0]["response"], row["turns"][0]["events"][0]["content"]) == ("a?ü", "?")
+
+
+async def test_a_thread_of_the_targets_own_without_the_context_errs_the_attempt(code: Path, tmp_path: Path) -> None:
+    (code / "a.csv").write_text("id\nx\n")
+    suite = a_suite(
+        code,
+        target={"kind": "python", "path": "own.py:own_thread"},
+        context={"tables": {"a": {"file": "a.csv"}}},
+    )
+    found = await evaluated(suite, a_case(), context=a_context(suite, LocalStore(tmp_path / "store")))
+    assert found.status == "error"
+    assert found.error is not None
+    assert "copy_context" in found.error.message
+
+
+async def test_a_sync_target_that_hangs_ends_at_the_time_limit_and_takes_no_other_down(code: Path) -> None:
+    suite = a_suite(code, target={"kind": "python", "path": "own.py:hangs"}, evaluation={"timeout_s": 0.2})
+    evaluator = an_evaluator(suite)
+    attempts = [evaluator.attempts(a_case(f"c{n}"), None)[0] for n in range(40)]
+    started = time.perf_counter()
+    results = await asyncio.gather(*map(evaluator.evaluate, attempts))
+    assert time.perf_counter() - started < 10
+    assert {found.error.name for found in results if found.error} == {"TimeoutError"}
+    assert (await attempted(code, "echo")).status == "passed"
+
+
+async def test_latency_of_sync_targets_holds_no_waiting_for_a_thread(code: Path) -> None:
+    suite = a_suite(code, target={"kind": "python", "path": "own.py:naps"})
+    evaluator = an_evaluator(suite)
+    attempts = [evaluator.attempts(a_case(f"c{n}"), None)[0] for n in range(60)]
+    results = await asyncio.gather(*map(evaluator.evaluate, attempts))
+    assert max(found.latency_s for found in results) < 1.5

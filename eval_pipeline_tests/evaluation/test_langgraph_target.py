@@ -16,7 +16,13 @@ from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluato
 
 CODE = '''
 import json
-from langchain_core.messages import AIMessage
+from dataclasses import dataclass
+from typing import Any
+from typing_extensions import TypedDict
+from pydantic import BaseModel
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
@@ -49,6 +55,31 @@ def keyed(inputs, *, previous):
     return entrypoint.final(value={"answer": " ".join(said)}, save=said)
 @entrypoint()
 async def plain(inputs): return inputs["question"].upper()
+
+@dataclass
+class Options:
+    case_id: str
+    model: str = "none"
+class OptionsDict(TypedDict):
+    case_id: str
+    model: str
+class OptionsModel(BaseModel):
+    case_id: str
+    model: str
+def declared(schema):
+    def tell(state, runtime: Runtime[Any]):
+        given = runtime.context if isinstance(runtime.context, dict) else vars(runtime.context)
+        return {"messages": [AIMessage(given["model"] + " " + given["case_id"])]}
+    builder = StateGraph(MessagesState, context_schema=schema)
+    builder.add_node("node", tell)
+    builder.add_edge(START, "node")
+    return builder.compile()
+of_dataclass, of_typed_dict, of_model = declared(Options), declared(OptionsDict), declared(OptionsModel)
+def interjecting(state):
+    return {"messages": [AIMessage("first"), HumanMessage("go on"), AIMessage("second")]}
+interjects = one(interjecting).compile()
+def asking(state): return {"messages": [AIMessage(interrupt("really?"))]}
+asks = one(asking).compile(checkpointer=InMemorySaver())
 
 @tool
 def find(key: str) -> str:
@@ -186,3 +217,20 @@ async def test_attempts_at_once_do_not_share_a_thread(code: Path) -> None:
     cases = [a_case(f"c{n}", turns=[{"user": f"{n}a"}, {"user": f"{n}b"}]) for n in range(6)]
     results = await asyncio.gather(*[evaluator.evaluate(evaluator.attempts(case, None)[0]) for case in cases])
     assert [responses(found) for found in results] == [[f"{n}a", f"{n}a {n}b"] for n in range(6)]
+
+
+@pytest.mark.parametrize("name", ["of_dataclass", "of_typed_dict", "of_model"])
+async def test_runtime_options_reach_the_context_that_the_graph_declares(code: Path, name: str) -> None:
+    assert responses(await answered(code, name, case={"runtime": {"model": "m", "version": "1"}})) == ["m c1"]
+
+
+async def test_an_answer_is_what_comes_after_what_was_said_whoever_else_speaks(code: Path) -> None:
+    assert responses(await answered(code, "interjects")) == ["first\nsecond"]
+
+
+@pytest.mark.parametrize("target", [{}, {"input_key": "messages"}])
+async def test_a_graph_that_waits_for_a_human_is_an_error_of_the_attempt(code: Path, target: dict[str, Any]) -> None:
+    suite = a_suite(code, target={"kind": "langgraph", "path": "own.py:asks", **target})
+    found = await evaluated(suite, a_case())
+    assert found.error is not None
+    assert "the target waits for a human: really?" in found.error.message

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.store.local import LocalStore
@@ -19,6 +20,9 @@ from langchain_core.messages import AIMessage, HumanMessage
 def sync(message): return message.upper()
 async def later(message): return message.upper()
 def other_name(said): return said.upper()
+def other_with_options(said, history=None): return f"{said.upper()} {len(history)}"
+def other_with_rest(said, **known): return f"{said.upper()} {len(known['history'])}"
+def by_position(said, /, history=()): return f"{said.upper()} {len(history)}"
 def remembers(message, history): return " ".join(item["content"] for item in history) + "|" + message
 def told(message, case, thread_id, runtime):
     return f"{case['id']} {len(thread_id)} {runtime['model']} {runtime['temperature']}"
@@ -137,3 +141,25 @@ def test_the_version_follows_source_and_options_unless_it_is_given(code: Path) -
 def test_one_attempt_is_made_unless_more_are_asked_for(code: Path) -> None:
     target = open_target(a_suite(code, target={"kind": "python", "path": "own.py:sync"}))
     assert [target.attempts(a_case(), repetitions) for repetitions in (None, 3)] == [1, 3]
+
+
+@pytest.mark.parametrize("number", ["float('nan')", "float('inf')", "2**63", "1.5", "''"])
+async def test_usage_that_cannot_be_added_up_or_stored_is_an_error_of_the_attempt(folder: Path, number: str) -> None:
+    event = f"{{'type': 'usage', 'input_tokens': {number}}}"
+    (folder / "own.py").write_text(f"def odd(message): return {{'response': 'ok', 'events': [{event}]}}\n")
+    found = await answered(folder, "odd")
+    assert found.error is not None
+    assert "lacks a usable input_tokens" in found.error.message
+
+
+@pytest.mark.parametrize("name", ["other_with_options", "other_with_rest", "by_position"])
+async def test_the_first_parameter_may_have_any_name_beside_optional_ones(code: Path, name: str) -> None:
+    assert responses(await answered(code, name)) == ["HI 0"]
+
+
+def test_the_version_of_a_target_whose_prompt_is_not_there_is_no_error_and_opening_it_is(folder: Path) -> None:
+    model = "eval_pipeline_tests.fakes:ReadingModel"
+    suite = a_suite(folder, target={"kind": "chat", "model": model, "system_file": "gone.md"})
+    assert target_version(suite)
+    with pytest.raises(InputError, match=r"gone\.md"):
+        open_target(suite)

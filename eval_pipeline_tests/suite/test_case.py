@@ -95,3 +95,27 @@ def test_a_case_is_the_same_after_a_round_trip_through_its_canonical_json() -> N
 def test_a_case_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         a_case().split = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"input": "\ud800"}, "input"),
+        ({"metadata": {"a": ["\udfff"]}}, "metadata.a[0]"),
+        ({"metadata": {"\ud800": 1}}, "metadata"),
+        ({"turns": [{"user": "\ud800"}]}, "turns[0].user"),
+    ],
+)
+def test_half_a_character_is_refused_with_place_and_fix(fields: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError, match="holds half a character") as caught:
+        a_case(**fields)
+    (error,) = caught.value.errors()
+    assert (error["ctx"]["field"], "the character itself" in error["ctx"]["fix"]) == (place, True)
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    deep: Any = []
+    for _ in range(300):
+        deep = [deep]
+    with pytest.raises(ValidationError, match="nested too deeply"):
+        a_case(metadata={"a": deep})

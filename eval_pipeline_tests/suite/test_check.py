@@ -119,3 +119,10 @@ def test_require_sound_raises_them_all(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         require_sound(suite, [a_case(assertions=[{"type": "python", "path": "gone.py:x"}])])
     assert len(caught.value.problems) == 2
+
+
+def test_a_case_of_which_nothing_has_weight_could_not_fail_either(folder: Path) -> None:
+    light = {"type": "contains", "value": "x", "weight": 0}
+    cases = [{"id": "a", "input": "x", "assertions": [light]}]
+    assert fields_of(folder, cases=cases, assertions=[light]) == [("a", "assertions")]
+    assert fields_of(folder, cases=cases, assertions=[{**light, "weight": 1}]) == []

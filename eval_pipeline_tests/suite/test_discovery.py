@@ -40,3 +40,22 @@ def test_a_name_nearly_right_is_suggested() -> None:
 def test_for_any_other_name_those_that_exist_are_told() -> None:
     with pytest.raises(InputError, match=r"one of: .*lilies"):
         suite_folder("zzz")
+
+
+@pytest.fixture
+def named(garden: Path) -> Path:
+    """A suite whose name is another than its folder's."""
+    (garden / "garden" / "roses" / "suite.yaml").write_text("name: thorns\n")
+    return garden / "garden" / "roses"
+
+
+def test_a_suite_is_meant_by_its_name_or_that_of_its_folder(named: Path) -> None:
+    assert suite_folder("thorns") == suite_folder("roses") == named
+
+
+def test_a_folder_without_a_suite_hides_none(named: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "work" / "thorns").mkdir(parents=True)
+    (tmp_path / "work" / "other").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    assert suite_folder("thorns") == named
+    assert suite_folder("other") == tmp_path / "work" / "other"

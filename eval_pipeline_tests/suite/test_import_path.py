@@ -94,3 +94,13 @@ def test_the_digest_differs_by_attribute_and_is_known_for_modules(folder: Path) 
 @pytest.mark.parametrize("path", ["no_such_module:x", "no.such.module:x"])
 def test_the_source_of_a_module_that_is_not_there_is_unknown(folder: Path, path: str) -> None:
     assert source_digest(path, folder=folder) == "unknown"
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "import sys; sys.exit(1)"])
+def test_the_source_beside_a_package_that_fails_is_unknown_and_no_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    (folder / "failing_package").mkdir()
+    (folder / "failing_package" / "__init__.py").write_text(code)
+    monkeypatch.syspath_prepend(str(folder))
+    assert source_digest("failing_package.agent:x", folder=folder) == "unknown"

@@ -1,7 +1,9 @@
 """`suite.yaml`: what is accepted, and that each mistake names line, field, cause and fix."""
 
+import contextlib
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from pydantic import ValidationError
 
@@ -101,3 +103,65 @@ def test_a_path_is_in_the_suites_folder_or_else_in_the_working_folder(
     assert suite.path("data.csv") == folder / "data.csv"
     assert suite.path("gone.csv") == folder / "gone.csv"
     assert suite.path(str(tmp_path / "data.csv")) == tmp_path / "data.csv"
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "0 3 * * *",
+        "*/15 0-6 1,15 jan-MAR mon-fri",
+        "0 0 * * 7",
+        "0 3 L * *",
+        "0 3 * * 5#2",
+        "0 3 * * 5L",
+        "0 0 3 * * *",
+        "@daily",
+        "0 3 * *",
+        "0 3 ? * *",
+        "60 3 * * *",
+        "0 3 LW * *",
+        "0 3 15W * *",
+        "0 0 30 2 *",
+        "0 3 * * mon,wed",
+        "H 3 * * *",
+        "0 3 * jan *",
+        "*/5 * * * *",
+        "5/10 * * * *",
+    ],
+)
+def test_a_schedule_that_is_accepted_dagster_takes(folder: Path, cron: str) -> None:
+    try:
+        a_suite(folder, schedule={"cron": cron})
+    except ValidationError as error:
+        assert "is not a cron expression" in str(error)  # noqa: PT017 - either is right, as long as Dagster agrees
+    else:
+        dg.ScheduleDefinition(job_name="j", cron_schedule=cron)
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * *", "*/15 0-6 1,15 jan-MAR mon-fri", "0 3 * * mon,wed"])
+def test_the_usual_schedules_are_accepted(folder: Path, cron: str) -> None:
+    assert a_suite(folder, schedule={"cron": cron}).spec.schedule.cron == cron
+
+
+@pytest.mark.parametrize("cron", ["0 3 L * *", "0 3 * * 5#2", "0 3 LW * *", "0 0 3 * * *", "@daily"])
+def test_schedules_beyond_five_plain_fields_are_refused(folder: Path, cron: str) -> None:
+    with pytest.raises(ValidationError, match="is not a cron expression"):
+        a_suite(folder, schedule={"cron": cron})
+
+
+@pytest.mark.parametrize(
+    ("owner", "accepted"),
+    [
+        ("team:a.b", True),
+        ("me@x.yz", True),
+        ("team:", False),
+        ("me@x.y", False),
+        ("ö@x.de", False),
+        ("a@b_c.de", False),
+    ],
+)
+def test_owners_are_those_dagster_takes(folder: Path, owner: str, accepted: bool) -> None:  # noqa: FBT001
+    with contextlib.nullcontext() if accepted else pytest.raises(ValidationError, match="is not an owner"):
+        a_suite(folder, owners=[owner])
+    with contextlib.nullcontext() if accepted else pytest.raises(dg.DagsterInvalidDefinitionError):
+        dg.AssetSpec("a", owners=[owner])

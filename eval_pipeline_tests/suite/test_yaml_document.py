@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite import yaml_document
 from eval_pipeline.suite.yaml_document import YamlDocument, field_path, read_yaml
 
 
@@ -146,3 +147,12 @@ documents = st.recursive(
 @settings(max_examples=60, deadline=None)
 def test_json_written_as_yaml_is_read_back(data: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert read(tmp_path_factory.mktemp("any"), json.dumps(data)).data == data
+
+
+@pytest.mark.parametrize("line", ["a{n}: &a{n} [{many}]", "a{n}: &a{n} {{<<: [{many}]}}"])
+def test_aliases_that_stand_for_too_many_nodes_are_refused(
+    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yaml_document, "_MOST_NODES", 10_000)
+    lines = ["a0: &a0 {x: 1}", *(line.format(n=n, many=", ".join([f"*a{n - 1}"] * 9)) for n in range(1, 9))]
+    assert "more than 10,000 nodes" in problem_in(tmp_path, "\n".join(lines)).message

@@ -3,9 +3,11 @@
 Belongs here: choosing the kind. Does not belong here: any kind.
 """
 
+import contextlib
 from typing import Any
 
 from eval_pipeline.digest import digest
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.targets.chat import ChatTarget
 from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.evaluation.targets.python_callable import PythonTarget
@@ -47,11 +49,19 @@ def target_version(suite: Suite) -> str:
     if isinstance(target, spec.PythonTarget | spec.LangGraphTarget):
         parts.append(source_digest(target.path, folder=suite.folder))
     if isinstance(target, spec.ChatTarget):
-        parts += [model_version(target.model, folder=suite.folder), _system_prompt(suite, target)]
+        parts.append(model_version(target.model, folder=suite.folder))
+        # Definitions are built from the version: what is missing is told by `check_suite` and `open_target`.
+        with contextlib.suppress(InputError):
+            parts.append(_system_prompt(suite, target))
     return digest(*parts)
 
 
 def _system_prompt(suite: Suite, target: spec.ChatTarget) -> str | None:
-    if target.system_file is not None:
-        return suite.path(target.system_file).read_text(encoding="utf-8")
-    return target.system
+    if target.system_file is None:
+        return target.system
+    file = suite.path(target.system_file)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fix = "make it a readable UTF-8 file, or correct the path"
+        raise InputError(Problem(message=f"cannot be read: {error}", fix=fix, file=file)) from error

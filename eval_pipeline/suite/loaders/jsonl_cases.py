@@ -41,9 +41,7 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
                 )
                 continue
             except RecursionError:
-                problems.append(
-                    Problem(message="nested too deeply", fix="write flatter JSON", file=file, line=number)
-                )
+                problems.append(Problem(message="nested too deeply", fix="write flatter JSON", file=file, line=number))
                 continue
             yield number, value
     if problems:
