@@ -11,7 +11,7 @@ Belongs here: those three. Does not belong here: the live part of a trace (`case
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from langsmith import Client, RunTree
 from typing_extensions import override
@@ -21,8 +21,6 @@ from eval_pipeline.tracing.graft import Timing, graft, lead_time
 from eval_pipeline.tracing.replica import Origin, Replica, replica_of
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run, uuid7_at
 from eval_pipeline.tracing.shared_spans import SharedSpans
-
-TraceMode = Literal["grafted", "linked", "unified"]
 
 MOST_UNIFIED_RUNS = 20_000
 """LangSmith refuses runs beyond 25,000 in one trace; the rest is room for agents that do more than expected."""

@@ -28,7 +28,8 @@ class SharedSpans:
 
     def of_case(self, case_id: str) -> list[Span]:
         """Those that concern this case only."""
-        return spans_of_table(self._table.take(self._positions.get(case_id, [])))
+        positions = self._positions.get(case_id)
+        return spans_of_table(self._table.take(positions)) if positions else []
 
     def replicas(self, case_id: str, origin: Origin) -> list[Replica]:
         """What is copied into the traces of a case."""

@@ -1,7 +1,6 @@
 """A case's trace: what was run, below one root, whatever happened and however much ran at once."""
 
 import asyncio
-import datetime as dt
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,16 +9,18 @@ import pytest
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.recorder.validation import advise_run, validate_run_post
 from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline_tests.building import a_case
-from eval_pipeline_tests.tracing.traced import AGENT, JUDGE, Kept, a_tracer, a_traced_evaluator, python, tree
-
-
-def rules_broken(runs: list[CompleteRun]) -> list[str]:
-    now = dt.datetime.now(tz=dt.UTC)
-    found = [violation.message for run in runs for violation in validate_run_post(dict(run), now=now)]
-    return found + [advice for run in runs for advice in advise_run(dict(run))]
+from eval_pipeline_tests.tracing.traced import (
+    AGENT,
+    JUDGE,
+    Kept,
+    a_traced_evaluator,
+    a_tracer,
+    python,
+    rules_broken,
+    tree,
+)
 
 
 def by_name(runs: list[CompleteRun], name: str) -> CompleteRun:
@@ -187,7 +188,7 @@ async def test_what_breaks_a_rule_is_repaired(folder: Path) -> None:
 async def test_a_sender_that_breaks_costs_the_trace_and_not_the_result(folder: Path) -> None:
     class Broken(Kept):
         def send_runs(self, runs: object, *, graft: bool = False) -> None:
-            raise OSError("no disk")
+            raise OSError(f"no disk for {runs} {graft}")
 
     tracer = a_tracer(Broken())
     evaluator = a_traced_evaluator(folder, python("interleaved"), tracer)

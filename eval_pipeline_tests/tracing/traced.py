@@ -3,6 +3,7 @@
 Belongs here: what several tests of case traces need. Does not belong here: expectations.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.recorder.validation import advise_run, validate_run_post
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -102,6 +104,13 @@ def a_recorded_context(
     recorder = SharedTraceRecorder()
     snapshot = ensure_snapshot(plan_context(suite, cases), store, recorder=recorder)
     return SharedContext.open(store, suite.name, snapshot.manifest.context_id), recorder
+
+
+def rules_broken(runs: Sequence[CompleteRun]) -> list[str]:
+    """What LangSmith would refuse of `runs`, today or later."""
+    now = dt.datetime.now(tz=dt.UTC)
+    found = [violation.message for run in runs for violation in validate_run_post(dict(run), now=now)]
+    return found + [advice for run in runs for advice in advise_run(dict(run))]
 
 
 def tree(runs: Sequence[CompleteRun]) -> list[str]:
