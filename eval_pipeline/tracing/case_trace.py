@@ -24,7 +24,7 @@ from eval_pipeline.evaluation.tracer import AttemptTracer
 from eval_pipeline.recorder.validation import parse_dotted_order, validate_run_post
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
-from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, capped
+from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
 from eval_pipeline.tracing.jsonable import as_object
 from eval_pipeline.tracing.modes import Bare, SharedPart
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run
@@ -98,6 +98,8 @@ class CaseTracer(AttemptTracer):
     root_labels: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the root only, such as `shared_trace_url` and `shared_cost_per_case`."""
     tags: tuple[str, ...] = ()
+    redact: Redact = as_it_is
+    """Asked only of fields that are cut; all else is redacted by the sender."""
     client: CollectingClient = field(default_factory=CollectingClient)
     counts: TraceCounts = field(default_factory=TraceCounts)
 
@@ -183,8 +185,17 @@ class CaseTrace:
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
         workflow = _evaluator_run(collected, below.run_id)
+        # The graph's only node is the entrypoint itself, and says what the graph says.
         node = {run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids[-1:] == [workflow]}
-        live = complete(collected, below=below, end_time=end, labels=labels, tags=tracer.tags, skip=frozenset(node))
+        live = complete(
+            collected,
+            below=below,
+            end_time=end,
+            labels=labels,
+            tags=tracer.tags,
+            skip=frozenset(node),
+            redact=tracer.redact,
+        )
         tracer.counts.repaired += live.repaired
         tracer.counts.left_out += live.left_out + len(shared) - len(valid)
         evaluator = next((run["id"] for run in live.runs if run["name"] == WORKFLOW_NAME), None)
@@ -216,8 +227,8 @@ class CaseTrace:
             start_time=root.start_time,
             end_time=max(end, root.start_time),
             session_name=str(root.session_name),
-            inputs=capped(_inputs(result, self.case_attempt), LIVE_FIELD_BYTES) or {},
-            outputs=capped(_outputs(result), LIVE_FIELD_BYTES),
+            inputs=capped(_inputs(result, self.case_attempt), LIVE_FIELD_BYTES, redact=self.tracer.redact) or {},
+            outputs=capped(_outputs(result), LIVE_FIELD_BYTES, redact=self.tracer.redact),
             error=_error(result),
             tags=[*result.tags, *self.tracer.tags],
             metadata={

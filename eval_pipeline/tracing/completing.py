@@ -16,7 +16,7 @@ import orjson
 
 from eval_pipeline.recorder.validation import DEFAULT_WINDOW, RUN_TYPES, TimeError, parse_time, validate_run_post
 from eval_pipeline.tracing.collecting import CollectedRun
-from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, capped
+from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
 from eval_pipeline.tracing.jsonable import as_object, plain
 from eval_pipeline.tracing.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 
@@ -53,6 +53,7 @@ def complete(
     labels: Mapping[str, Any],
     tags: Sequence[str] = (),
     skip: frozenset[str] = frozenset(),
+    redact: Redact = as_it_is,
 ) -> Completed:
     """The runs as they can be sent, each after its parent.
 
@@ -63,6 +64,7 @@ def complete(
         labels: metadata of every run.
         tags: of every run.
         skip: ids of runs that are left out on purpose; their children move up.
+        redact: what is shown of a field that is too long, before it is cut.
     """
     completed = Completed()
     anchors: dict[str, Anchor] = {below.run_id: below}
@@ -73,7 +75,7 @@ def complete(
         if run.id in skip:
             anchors[run.id] = parent
             continue
-        made, repaired = _complete_one(run, parent, end_time=end_time, now=now, labels=labels, tags=tags)
+        made, repaired = _complete_one(run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact)
         if validate_run_post(made, now=now):
             completed.left_out += 1
             anchors[run.id] = parent
@@ -97,6 +99,7 @@ def _complete_one(
     now: dt.datetime,
     labels: Mapping[str, Any],
     tags: Sequence[str],
+    redact: Redact,
 ) -> tuple[dict[str, Any], bool]:
     notes: dict[str, Any] = {}
     start = _start(run, parent, now, notes)
@@ -109,8 +112,8 @@ def _complete_one(
     run_type = run.run_type
     if run_type not in RUN_TYPES:
         notes["original_run_type"], run_type = run_type, "chain"
-    inputs, inputs_cut = _field(run.inputs)
-    outputs, outputs_cut = _field(run.outputs)
+    inputs, inputs_cut = _field(run.inputs, redact)
+    outputs, outputs_cut = _field(run.outputs, redact)
     made = complete_run(
         run_id=run_id,
         below=parent,
@@ -160,12 +163,12 @@ def _floor(moment: dt.datetime) -> dt.datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _field(data: bytes | None) -> tuple[dict[str, Any] | None, bool]:
+def _field(data: bytes | None, redact: Redact) -> tuple[dict[str, Any] | None, bool]:
     if data is None:
         return None, False
     found = orjson.loads(data)
     value = found if isinstance(found, dict) else {"output": found}
-    return (capped(value, LIVE_FIELD_BYTES), True) if len(data) > LIVE_FIELD_BYTES else (value, False)
+    return (capped(value, LIVE_FIELD_BYTES, redact=redact), True) if len(data) > LIVE_FIELD_BYTES else (value, False)
 
 
 def _metadata(extra: Mapping[str, Any]) -> dict[str, Any]:

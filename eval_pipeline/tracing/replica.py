@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eval_pipeline.recorder.usage import usage_of
-from eval_pipeline.tracing.fields import GRAFTED_FIELD_BYTES, capped
+from eval_pipeline.tracing.fields import GRAFTED_FIELD_BYTES, Redact, as_it_is, capped
 from eval_pipeline.tracing.spans import Span
 
 REPLAYED = "replayed"
@@ -40,6 +40,8 @@ class Origin:
     llm_as: Literal["chain", "llm"] = "chain"
     """`chain` costs nothing for certain; `llm` shows messages better, and states that it used no tokens."""
     field_bytes: int = GRAFTED_FIELD_BYTES
+    redact: Redact = as_it_is
+    """Asked only of fields that are cut; all else is redacted by the sender."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,8 @@ def replica_of(span: Span, origin: Origin) -> Replica:
     return Replica(
         span=span,
         run_type="chain" if span.run_type == "llm" and not as_llm else span.run_type,
-        inputs=capped(without_usage(span.inputs), origin.field_bytes, origin_url=url) or {},
-        outputs=capped(without_usage(span.outputs), origin.field_bytes, origin_url=url),
+        inputs=capped(without_usage(span.inputs), origin.field_bytes, origin_url=url, redact=origin.redact) or {},
+        outputs=capped(without_usage(span.outputs), origin.field_bytes, origin_url=url, redact=origin.redact),
         tags=(*(tag for tag in span.tags if tag != REPLAYED), REPLAYED),
         metadata=metadata,
     )

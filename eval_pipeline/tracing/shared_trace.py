@@ -7,9 +7,10 @@ Belongs here: recording, and the runs that are sent. Does not belong here: what 
 import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pyarrow as pa
 from langsmith import RunTree, tracing_context
 from typing_extensions import override
@@ -18,8 +19,8 @@ from eval_pipeline.context.recording import BuildRecorder, Search, StepKind, Ste
 from eval_pipeline.recorder.validation import validate_run_post
 from eval_pipeline.tracing.collecting import CollectingClient
 from eval_pipeline.tracing.completing import complete
-from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, capped
-from eval_pipeline.tracing.jsonable import as_object
+from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
+from eval_pipeline.tracing.jsonable import as_object, json_bytes
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run, uuid7_at
 from eval_pipeline.tracing.spans import Span, parents_first, table_of_spans
 
@@ -35,8 +36,10 @@ def shared_project(suite: str) -> str:
 class SharedTraceRecorder(BuildRecorder):
     """Records one build. What models and tools trace within a step nests below it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, redact: Redact = as_it_is) -> None:
+        """`redact` is asked of everything, for the snapshot keeps it."""
         self._client = CollectingClient()
+        self._redact = redact
         self._open: list[RunTree] = []
         self._searches: list[Span] = []
         self.spans: list[Span] = []
@@ -91,11 +94,18 @@ class SharedTraceRecorder(BuildRecorder):
             metadata={},
         )
         steps = complete(self._client.take(root), below=Anchor.of(whole), end_time=end, labels={})
-        self.spans = [Span.of(whole), *map(Span.of, steps.runs), *self._searches]
+        recorded = [Span.of(whole), *map(Span.of, steps.runs), *self._searches]
+        self.spans = [self._redacted(span) for span in recorded]
         self._searches = []
 
+    def _redacted(self, span: Span) -> Span:
+        said = {name: getattr(span, name) for name in ("inputs", "outputs", "metadata", "error")}
+        before = json_bytes(said)
+        after = self._redact(before)
+        return span if after == before else replace(span, **orjson.loads(after))
 
-@dataclass(kw_only=False)
+
+@dataclass
 class _Step(StepRecord):
     tree: RunTree
     said: dict[str, Any] = field(default_factory=dict)

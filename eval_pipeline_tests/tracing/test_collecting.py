@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 from langsmith import RunTree, traceable, tracing_context
-from langsmith.utils import LangSmithError
+from langsmith.utils import LangSmithError, get_env_var
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
@@ -100,15 +101,28 @@ def test_local_tracing_would_lose_traceable_functions() -> None:
     assert [run.name for run in client.take(root)] == ["chain"]
 
 
-def test_runs_endpoints_of_the_environment_do_not_split_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def read_environment() -> Iterator[None]:
+    """The SDK reads a variable once and remembers it."""
+    get_env_var.cache_clear()
+    yield
+    get_env_var.cache_clear()
+
+
+@pytest.mark.usefixtures("read_environment")
+def test_what_the_environment_says_about_tracing_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANGSMITH_RUNS_ENDPOINTS", '{"http://127.0.0.1:9/other": "key"}')
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGSMITH_PROJECT", "elsewhere")
+    monkeypatch.setenv("LANGSMITH_TRACING_SAMPLING_RATE", "0")
     client = CollectingClient()
     root = a_root(client)
 
     with client.collecting(root):
-        inner(1)
+        chain.invoke(1)
 
-    assert [run.parent_ids for run in client.take(root)] == [[str(root.id)]]
+    outer, below = client.take(root)
+    assert (outer.parent_ids, below.parent_ids) == ([str(root.id)], [str(root.id), outer.id])
 
 
 def test_memory_does_not_grow_with_attempts(folder: Path) -> None:

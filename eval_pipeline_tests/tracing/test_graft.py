@@ -212,6 +212,14 @@ def test_long_fields_become_previews_with_their_digest_and_where_all_of_them_is(
     assert len(json_bytes(copy.inputs)) < 9 * 1024
 
 
+def test_a_preview_is_redacted_before_it_is_cut() -> None:
+    origin = Origin(project="shared", field_bytes=20, redact=lambda data: data.replace(b"a secret that is long", b"*"))
+
+    copy = replica_of(a_span(inputs={"text": "a secret that is long"}), origin)
+
+    assert copy.inputs["preview"] == '{"text":"*"}'
+
+
 @settings(deadline=None)
 @given(any_spans())
 def test_spans_survive_their_parquet(spans: list[Span]) -> None:

@@ -128,3 +128,21 @@ def test_more_searches_than_one_trace_may_have_stay_in_the_snapshot(
     assert len(runs) == 9
     assert runs[0]["extra"]["metadata"]["spans_left_out"] == 1
     assert [run["name"] for run in runs].count("search_documents") == 1
+
+
+def test_what_may_not_be_kept_is_not(folder: Path, store: LocalStore) -> None:
+    suite, recorder = a_context_suite(folder), SharedTraceRecorder(redact=lambda data: data.replace(b"Assam", b"***"))
+
+    manifest = ensure_snapshot(plan_context(suite, CASES), store, recorder=recorder).manifest
+
+    trace = store.get_table(manifest.key("trace"))
+    assert trace is not None
+    assert "Assam" not in str(trace.to_pylist())
+    assert "tea is from ***" in str(trace.to_pylist())
+
+
+def test_the_share_of_a_case_is_known(folder: Path, store: LocalStore) -> None:
+    context, _ = a_recorded_context(a_context_suite(folder), store, CASES)
+    assert context.trace is not None
+
+    assert SharedSpans(context.trace).per_case(4) == {"shared_tokens_per_case": 3.0}
