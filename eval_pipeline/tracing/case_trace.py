@@ -45,8 +45,8 @@ class TracedAttempt:
     """Parents first."""
 
 
-class Sender(Protocol):
-    """Takes runs and feedback; never raises, never blocks longer than a queue does."""
+class TraceSink(Protocol):
+    """The part of a `Sender` that an attempt needs: never raises, never blocks longer than a queue does."""
 
     def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False) -> None:
         """Send complete runs, parents first."""
@@ -89,7 +89,7 @@ class CaseTracer(AttemptTracer):
     """Traces the attempts of one experiment in this process. Make it after any fork."""
 
     experiment: Experiment
-    sender: Sender
+    sender: TraceSink
     shared: SharedPart = field(default_factory=Bare)
     feedback: Feedback = field(default=lambda _result, _traced: ())
     labels: Mapping[str, Any] = field(default_factory=dict)

@@ -104,9 +104,10 @@ def test_local_tracing_would_lose_traceable_functions() -> None:
 @pytest.fixture
 def read_environment() -> Iterator[None]:
     """The SDK reads a variable once and remembers it."""
-    get_env_var.cache_clear()
+    cached: Any = get_env_var
+    cached.cache_clear()
     yield
-    get_env_var.cache_clear()
+    cached.cache_clear()
 
 
 @pytest.mark.usefixtures("read_environment")
