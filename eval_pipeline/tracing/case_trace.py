@@ -17,10 +17,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from langsmith import RunTree, uuid7_from_datetime
+from typing_extensions import override
 
 from eval_pipeline.evaluation.attempt import WORKFLOW_NAME, Attempt
 from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.tracer import AttemptTracer
+from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
 from eval_pipeline.recorder.validation import parse_dotted_order, validate_run_post
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
@@ -103,11 +104,15 @@ class CaseTracer(AttemptTracer):
     client: CollectingClient = field(default_factory=CollectingClient)
     counts: TraceCounts = field(default_factory=TraceCounts)
 
+    @override
     @contextlib.contextmanager
-    def attempt(self, attempt: Attempt) -> Iterator["CaseTrace"]:
+    def attempt(self, attempt: Attempt) -> Iterator[AttemptTrace]:
         """Within it, whatever is traced in this task, and tasks and threads it starts, is of this attempt."""
         # A local name keeps the root alive: the context has but a weak reference to it.
         root = self._root(attempt)
+        if root is None:
+            yield Untraced()
+            return
         try:
             with self.client.collecting(root):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root)
@@ -115,7 +120,15 @@ class CaseTracer(AttemptTracer):
             # Whatever happened, nothing stays in memory. An attempt without a result has no row, and sends nothing.
             self.client.take(root)
 
-    def _root(self, attempt: Attempt) -> RunTree:
+    def _root(self, attempt: Attempt) -> RunTree | None:
+        try:
+            return self._make_root(attempt)
+        except Exception:  # noqa: BLE001 - as in `finish`
+            self.counts.failed += 1
+            _log.exception("case %s, attempt %d, cannot be traced", attempt.case.id, attempt.number)
+            return None
+
+    def _make_root(self, attempt: Attempt) -> RunTree:
         case_id = attempt.case.id
         parent = self.shared.parent(self.client)
         start = dt.datetime.now(tz=dt.UTC) - self.shared.lead_time(case_id)
@@ -142,14 +155,24 @@ class CaseTracer(AttemptTracer):
         )
 
 
+class Untraced(AttemptTrace):
+    """An attempt whose trace could not be begun."""
+
+    @override
+    def finish(self, result: CaseResult) -> CaseResult:
+        """There is nothing to add."""
+        return result
+
+
 @dataclass(frozen=True, kw_only=True)
-class CaseTrace:
+class CaseTrace(AttemptTrace):
     """The trace of one attempt in progress."""
 
     tracer: CaseTracer
     case_attempt: Attempt
     root: RunTree
 
+    @override
     def finish(self, result: CaseResult) -> CaseResult:
         """Complete the trace, hand it over, and return the result with its ids; without them if that failed."""
         tracer, collected = self.tracer, self.tracer.client.take(self.root)

@@ -11,6 +11,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _DEEPEST = 60
@@ -41,9 +42,9 @@ def as_object(value: Any) -> dict[str, Any]:
 
 def _default(value: Any) -> Any:
     """What orjson does not know: pydantic models (LangChain's messages among them), sets, bytes, anything."""
-    dump = getattr(value, "model_dump", None)
-    if callable(dump) and not isinstance(value, type):
-        return dump(mode="json", exclude_none=True)
+    if isinstance(value, BaseModel):
+        # Not `mode="json"`, which gives up on the whole model for one field that it cannot say.
+        return value.model_dump(exclude_none=True, warnings=False)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, AbstractSet):

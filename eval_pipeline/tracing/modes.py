@@ -17,6 +17,7 @@ from langsmith import Client, RunTree
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.recorder.validation import DottedOrderError, parse_dotted_order
 from eval_pipeline.tracing.graft import Timing, graft, lead_time
 from eval_pipeline.tracing.replica import Origin, Replica, replica_of
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run, uuid7_at
@@ -24,6 +25,8 @@ from eval_pipeline.tracing.shared_spans import SharedSpans
 
 MOST_UNIFIED_RUNS = 20_000
 """LangSmith refuses runs beyond 25,000 in one trace; the rest is room for agents that do more than expected."""
+
+TRACE_HEADER = "langsmith-trace"
 
 
 class SharedPart(Protocol):
@@ -114,15 +117,19 @@ class Unified(Bare):
     spans: SharedSpans | None
     origin: Origin
 
+    def __post_init__(self) -> None:
+        """Refuse headers that lead nowhere now rather than at each attempt."""
+        try:
+            parse_dotted_order(self.headers.get(TRACE_HEADER, ""))
+        except DottedOrderError as error:
+            fix = "start a new experiment, whose record has them"
+            raise InputError(Problem(message=f"the experiment has no `{TRACE_HEADER}` header", fix=fix)) from error
+
     @override
     def parent(self, client: Client) -> RunTree | None:
         # `tracing_context(parent=headers)` would make a parent with the process-wide client instead of this one.
-        headers: dict[str | bytes, str | bytes] = {name: value for name, value in self.headers.items()}  # noqa: C416 - widens the type
-        parent = RunTree.from_headers(headers, client=client, replicas=[])
-        if parent is None:
-            fix = "materialize experiment again; its record holds the headers"
-            raise InputError(Problem(message="the experiment's trace headers name no run", fix=fix))
-        return parent
+        headers: dict[str | bytes, str | bytes] = {name: value for name, value in self.headers.items()}  # noqa: C416
+        return RunTree.from_headers(headers, client=client, replicas=[])
 
     @override
     def runs(self, case_id: str, root: Anchor, labels: Mapping[str, Any], tags: Sequence[str]) -> list[CompleteRun]:

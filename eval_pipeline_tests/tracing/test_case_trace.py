@@ -1,7 +1,9 @@
 """A case's trace: what was run, below one root, whatever happened and however much ran at once."""
 
 import asyncio
+import datetime as dt
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.tracing.modes import Bare
 from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.tracing.traced import (
@@ -212,3 +215,17 @@ async def test_feedback_follows_the_runs_it_is_about(folder: Path) -> None:
 
     evaluator_run = by_name(sender.runs, "evaluate_case")
     assert sender.feedback == [{"run_id": sender.runs[0]["id"], "source_run_id": evaluator_run["id"], "score": None}]
+
+
+async def test_a_trace_that_cannot_begin_costs_no_result(folder: Path) -> None:
+    @dataclass(frozen=True)
+    class Broken(Bare):
+        def lead_time(self, case_id: str) -> dt.timedelta:
+            raise OSError(f"no spans of {case_id}")
+
+    tracer = a_tracer(Kept(), Broken())
+    evaluator = a_traced_evaluator(folder, python("interleaved"), tracer)
+
+    result = await evaluator.evaluate(Attempt(case=a_case(), number=1))
+
+    assert (result.status, result.trace_id, tracer.counts.failed) == ("passed", None, 1)

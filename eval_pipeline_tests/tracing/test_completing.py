@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langsmith import uuid7_from_datetime
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from eval_pipeline.tracing.collecting import CollectedRun
 from eval_pipeline.tracing.completing import UNFINISHED, Completed, complete
@@ -147,6 +148,12 @@ def test_anything_becomes_json() -> None:
         def __str__(self) -> str:
             raise ValueError
 
+    class Model(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        text: str = "said"
+        odd: Any = Odd()
+        key: SecretStr = SecretStr("hidden")
+
     circle: list[Any] = []
     circle.append(circle)
 
@@ -158,4 +165,5 @@ def test_anything_becomes_json() -> None:
         "odd": "<Odd>",
     }
     assert json_bytes(circle).startswith(b"[[[")
+    assert plain(Model()) == {"text": "said", "odd": "<Odd>", "key": "**********"}
     assert as_object(5) == {"output": 5}

@@ -243,3 +243,8 @@ async def test_a_unified_trace_keeps_attempts_that_run_at_once_apart(server: Rec
 def test_a_unified_trace_that_would_be_cut_off_is_refused(built: Built) -> None:
     with pytest.raises(InputError, match=r"2,000 cases with 2 attempts of about 12 runs each are 48,000 runs"):
         open_unified(built.spans, ORIGIN, session_name=EXPERIMENT, labels={}, cases=2_000, attempts=2)
+
+
+def test_headers_that_lead_nowhere_are_refused_at_once() -> None:
+    with pytest.raises(InputError, match="has no `langsmith-trace` header"):
+        Unified(headers={"baggage": "langsmith-project=p"}, spans=None, origin=ORIGIN)
