@@ -5,7 +5,8 @@
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
 Nothing is sent while the attempt runs. When it has ended its runs are complete, so each is sent once, and feedback
-after them. Belongs here: the root, and putting the parts together. Does not belong here: sending, feedback's content.
+after them. Belongs here: putting the parts together. Does not belong here: what the root says (`case_root.py`), or
+sending.
 """
 
 import contextlib
@@ -23,12 +24,12 @@ from eval_pipeline.evaluation.attempt import WORKFLOW_NAME, Attempt
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
 from eval_pipeline.recorder.validation import parse_dotted_order, validate_run_post
+from eval_pipeline.tracing.case_root import complete_root
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
-from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
-from eval_pipeline.tracing.jsonable import as_object
+from eval_pipeline.tracing.fields import Redact, as_it_is
 from eval_pipeline.tracing.modes import Bare, SharedPart
-from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run
+from eval_pipeline.tracing.run import Anchor, CompleteRun
 
 _log = logging.getLogger(__name__)
 
@@ -184,12 +185,12 @@ class CaseTrace(AttemptTrace):
                 run_id=traced.run_id,
                 trace_url=tracer.experiment.run_url(traced.run_id),
             )
+            feedback = tracer.feedback(done, traced)
             # The root goes before its copies, and the live runs last; whoever reads meanwhile sees a tree.
             tracer.sender.send_runs(traced.runs[:1])
             if grafted:
                 tracer.sender.send_runs(traced.runs[1 : 1 + grafted], graft=True)
             tracer.sender.send_runs(traced.runs[1 + grafted :])
-            feedback = tracer.feedback(done, traced)
             if feedback:
                 tracer.sender.send_feedback(feedback)
         except Exception:  # noqa: BLE001 - a trace is about a result, and never worth one
@@ -203,7 +204,17 @@ class CaseTrace(AttemptTrace):
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
         labels = {**tracer.labels, "case_id": result.case_id, "attempt": result.attempt}
-        root = self._complete_root(result, labels, end)
+        root = complete_root(
+            self.root,
+            result,
+            planned=[turn.user for turn in self.case_attempt.case.turns],
+            end_time=end,
+            metadata={**labels, **tracer.root_labels},
+            tags=tracer.tags,
+            redact=tracer.redact,
+        )
+        if root["parent_run_id"] is None:
+            root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
         below = Anchor.of(root)
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
@@ -231,70 +242,6 @@ class CaseTrace(AttemptTrace):
         )
         return traced, len(valid)
 
-    def _complete_root(self, result: CaseResult, labels: Mapping[str, Any], end: dt.datetime) -> dict[str, Any]:
-        root, parent = self.root, None
-        if root.parent_run_id is not None:
-            order = root.dotted_order.rpartition(".")[0]
-            parent = Anchor(
-                run_id=str(root.parent_run_id),
-                trace_id=str(root.trace_id),
-                dotted_order=order,
-                start_time=root.start_time,
-                session_name=str(root.session_name),
-            )
-        made = complete_run(
-            run_id=str(root.id),
-            below=parent,
-            name=root.name,
-            run_type="chain",
-            start_time=root.start_time,
-            end_time=max(end, root.start_time),
-            session_name=str(root.session_name),
-            inputs=capped(_inputs(result, self.case_attempt), LIVE_FIELD_BYTES, redact=self.tracer.redact) or {},
-            outputs=capped(_outputs(result), LIVE_FIELD_BYTES, redact=self.tracer.redact),
-            error=_error(result),
-            tags=[*result.tags, *self.tracer.tags],
-            metadata={
-                **labels,
-                **self.tracer.root_labels,
-                "split": result.split,
-                "status": result.status,
-                **({"variant": result.variant} if result.variant is not None else {}),
-            },
-        )
-        if parent is None:
-            made["reference_example_id"] = str(self.tracer.experiment.example_id(result.case_id))
-        return made
-
 
 def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:
     return next((run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids == [root_id]), None)
-
-
-def _inputs(result: CaseResult, attempt: Attempt) -> dict[str, Any]:
-    # A recording says itself what the user said; an attempt that broke early has not said it all.
-    planned = [turn.user for turn in attempt.case.turns]
-    said = [turn.input for turn in result.turns]
-    messages = said if len(said) >= len(planned) else planned
-    return as_object({"input": messages[0] if messages else "", "messages": messages})
-
-
-def _outputs(result: CaseResult) -> dict[str, Any]:
-    answers = [turn.response for turn in result.turns]
-    return as_object(
-        {
-            "response": answers[-1] if answers else "",
-            "answers": answers,
-            "score": result.score,
-            "status": result.status,
-            "scores": {found.name: found.score for found in result.assertions},
-        }
-    )
-
-
-def _error(result: CaseResult) -> str | None:
-    if result.status != "error":
-        return None
-    errors = [result.error, *(found.error for found in result.assertions)]
-    error = next((found for found in errors if found is not None), None)
-    return "error" if error is None else f"{error.name}: {error.message}\n\n{error.traceback}".rstrip()

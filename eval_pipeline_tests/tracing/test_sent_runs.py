@@ -19,12 +19,14 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.tracing.graft import Timing
-from eval_pipeline.tracing.modes import Grafted, Linked, SharedPart, Unified, open_unified
+from eval_pipeline.tracing.modes import Bare, Grafted, Linked, SharedPart
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.run import CompleteRun
+from eval_pipeline.tracing.shared_part import shared_part
 from eval_pipeline.tracing.shared_spans import SharedSpans
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder, shared_project, shared_trace_runs
-from eval_pipeline_tests.building import a_case, an_evaluator
+from eval_pipeline.tracing.unified import Unified, open_unified
+from eval_pipeline_tests.building import a_case, a_context, an_evaluator
 from eval_pipeline_tests.recorder.frames import a_client
 from eval_pipeline_tests.tracing.traced import (
     AGENT,
@@ -182,7 +184,7 @@ _OTHER_PROCESS = """
 import asyncio, sys
 from pathlib import Path
 import orjson
-from eval_pipeline.tracing.modes import Unified
+from eval_pipeline.tracing.unified import Unified
 from eval_pipeline_tests.tracing.test_sent_runs import Built, CASES, ORIGIN, Kept, Attempt
 folder, store, headers, number = sys.argv[1:]
 built, sender = Built(Path(folder), Path(store)), Kept()
@@ -248,3 +250,17 @@ def test_a_unified_trace_that_would_be_cut_off_is_refused(built: Built) -> None:
 def test_headers_that_lead_nowhere_are_refused_at_once() -> None:
     with pytest.raises(InputError, match="has no `langsmith-trace` header"):
         Unified(headers={"baggage": "langsmith-project=p"}, spans=None, origin=ORIGIN)
+
+
+def test_what_a_mode_needs_and_is_not_there_is_done_without(built: Built, tmp_path: Path) -> None:
+    bare = a_context(built.suite, LocalStore(tmp_path / "untraced"), CASES)
+    origin = Origin(project=SHARED, url=lambda run_id: f"http://recorder/r/{run_id}")
+    linked = shared_part("linked", built.context, origin=origin)
+
+    assert isinstance(shared_part("grafted", built.context, origin=ORIGIN, timing="backdated"), Grafted)
+    assert isinstance(shared_part("grafted", bare, origin=ORIGIN), Linked)
+    assert isinstance(shared_part("grafted", None, origin=ORIGIN), Bare)
+    assert isinstance(linked, Linked)
+    assert linked.url == f"http://recorder/r/{built.recorder.spans[0].id}"
+    with pytest.raises(InputError):
+        shared_part("unified", built.context, origin=ORIGIN)
