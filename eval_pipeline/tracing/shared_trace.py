@@ -6,6 +6,7 @@ Belongs here: recording, and the runs that are sent. Does not belong here: what 
 
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,8 @@ from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, cap
 from eval_pipeline.tracing.jsonable import as_object, json_bytes
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run, uuid7_at
 from eval_pipeline.tracing.spans import Span, parents_first, table_of_spans
+
+_log = logging.getLogger(__name__)
 
 MOST_RUNS = 20_000
 """Of one trace; LangSmith refuses runs beyond 25,000. Searches beyond it stay in the snapshot."""
@@ -79,6 +82,13 @@ class SharedTraceRecorder(BuildRecorder):
         return table_of_spans(self.spans) if self.spans else None
 
     def _close(self, root: RunTree) -> None:
+        try:
+            self.spans = [self._redacted(span) for span in self._recorded(root)]
+        except Exception:  # noqa: BLE001 - a snapshot is worth more than the story of its making
+            _log.exception("the trace of the shared context is lost")
+        self._searches = []
+
+    def _recorded(self, root: RunTree) -> list[Span]:
         end = root.end_time or dt.datetime.now(tz=dt.UTC)
         whole = complete_run(
             run_id=str(root.id),
@@ -94,9 +104,7 @@ class SharedTraceRecorder(BuildRecorder):
             metadata={},
         )
         steps = complete(self._client.take(root), below=Anchor.of(whole), end_time=end, labels={})
-        recorded = [Span.of(whole), *map(Span.of, steps.runs), *self._searches]
-        self.spans = [self._redacted(span) for span in recorded]
-        self._searches = []
+        return [Span.of(whole), *map(Span.of, steps.runs), *self._searches]
 
     def _redacted(self, span: Span) -> Span:
         said = {name: getattr(span, name) for name in ("inputs", "outputs", "metadata", "error")}

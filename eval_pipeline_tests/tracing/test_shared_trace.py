@@ -146,3 +146,15 @@ def test_the_share_of_a_case_is_known(folder: Path, store: LocalStore) -> None:
     assert context.trace is not None
 
     assert SharedSpans(context.trace).per_case(4) == {"shared_tokens_per_case": 3.0}
+
+
+def test_a_trace_that_cannot_be_kept_costs_no_snapshot(folder: Path, store: LocalStore) -> None:
+    def broken(data: bytes) -> bytes:
+        raise ValueError(len(data))
+
+    plan = plan_context(a_context_suite(folder), CASES)
+
+    manifest = ensure_snapshot(plan, store, recorder=SharedTraceRecorder(redact=broken)).manifest
+
+    assert "similar_documents" in manifest.parts
+    assert "trace" not in manifest.parts
