@@ -19,6 +19,7 @@ _COMMANDS = {
     "list": "eval_pipeline.cli.list:list_suites",
     "ui": "eval_pipeline.cli.ui:ui",
     "recorder": "eval_pipeline.cli.recorder:recorder",
+    "traces": "eval_pipeline.cli.traces:traces",
 }
 
 

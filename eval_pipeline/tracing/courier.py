@@ -6,8 +6,9 @@ for a while. Does not belong here: queues and threads (`sending.py`) and what be
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -63,8 +64,11 @@ class Courier:
         if self.resting:
             delivery.put_off.extend(parcels)
             return delivery
+        for parcel in parcels:
+            if parcel.kind == "request":
+                self._bring_request(parcel, delivery)
         in_frames = [parcel for parcel in parcels if self._fits_a_frame(parcel)]
-        alone = [parcel for parcel in parcels if not self._fits_a_frame(parcel)]
+        alone = [parcel for parcel in parcels if parcel.kind == "feedback" and not self._fits_a_frame(parcel)]
         limit = self.connection.max_frame_bytes if in_frames else 0
         for frame in frames(in_frames, most=self._batch_size, max_bytes=limit):
             self._bring(frame, delivery)
@@ -73,8 +77,8 @@ class Courier:
         return delivery
 
     def _fits_a_frame(self, parcel: Parcel) -> bool:
-        if parcel.kind == "run":
-            return True
+        if parcel.kind != "feedback":
+            return parcel.kind == "run"
         # A score of a whole experiment has no run to travel with.
         return parcel.trace_id is not None and self.connection.feedback_in_frames
 
@@ -96,6 +100,30 @@ class Courier:
             middle = len(frame) // 2
             self._bring(frame[:middle], delivery)
             self._bring(frame[middle:], delivery)
+
+    def _bring_request(self, parcel: Parcel, delivery: Delivery) -> None:
+        if self.resting:
+            delivery.put_off.append(parcel)
+            return
+        head, body = parcel.head, parcel.payload["body"]
+        delivery.requests += 1
+        answer = self._request(head, body)
+        if answer.ok or answer.status == _THERE:
+            self._succeeded([parcel], delivery, len(body))
+        elif self._is_about_the_server(answer):
+            self._put_off([parcel], answer, delivery)
+        else:
+            self._refused(parcel, answer, delivery)
+
+    def _request(self, head: Mapping[str, Any], body: bytes) -> Answer:
+        answer = self.connection.request(head["method"], head["path"], data=body, params=head["params"])
+        several = orjson.loads(body) if answer.status == _THERE else None
+        if not isinstance(several, list) or len(several) == 1:
+            return answer
+        # One of them is there already, which keeps the others out.
+        middle = len(several) // 2
+        halves = [self._request(head, orjson.dumps(half)) for half in (several[:middle], several[middle:])]
+        return next((half for half in halves if not half.ok and half.status != _THERE), halves[0])
 
     def _bring_feedback(self, parcel: Parcel, delivery: Delivery) -> None:
         if self.resting:

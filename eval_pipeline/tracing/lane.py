@@ -19,12 +19,12 @@ from eval_pipeline.tracing.flushing import flush_folder, spool_folder
 from eval_pipeline.tracing.parcel import Kind, Parcel, feedback_parcel, run_parcel
 from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.spool import Spool
+from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
 
 _log = logging.getLogger(__name__)
 
 _COUNTED = frozenset(field.name for field in fields(Counts))
-_PREFIX: Mapping[Kind, str] = {"run": "runs", "feedback": "feedback"}
+_PREFIX: Mapping[Kind, str] = {"run": "runs", "feedback": "feedback", "request": "requests"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,9 @@ class Lane:
     def _send(self, batch: list[Pending]) -> None:
         parcels = self._parcels(batch)
         try:
-            delivery = self._courier.deliver(parcels)
+            # A run sent before its experiment is made would make a plain project of that name.
+            ready = self._requests_made(self._courier)
+            delivery = self._courier.deliver(parcels) if ready else Delivery(put_off=parcels)
         except Exception:  # noqa: BLE001 - a defect here must cost no trace and no evaluation
             _log.exception("sending traces broke; they are spooled")
             delivery = Delivery(put_off=parcels, errors=1)
@@ -182,6 +184,13 @@ class Lane:
             self._numbers["errors"] += delivery.errors
             self._count("refused", delivery.refused)
         self._keep([*delivery.put_off, *delivery.refused])
+
+    def _requests_made(self, courier: Courier) -> bool:
+        """Make up for what could not be made at the start; whether that is done."""
+        folder = self._spool.folder
+        if has_requests(folder) and not courier.resting:
+            flush_folder(folder, courier, owner=SETUP, wait_s=self._settings.request_timeout_seconds)
+        return not has_requests(folder)
 
     def _parcels(self, batch: Sequence[Pending]) -> list[Parcel]:
         found = []
@@ -207,6 +216,8 @@ class Lane:
         """Once more what this process spooled: servers come back."""
         courier = Courier(self._connection, batch_size=self._settings.upload_batch_size)
         try:
+            if not self._requests_made(courier):
+                return
             report = flush_folder(
                 self._spool.folder,
                 courier,

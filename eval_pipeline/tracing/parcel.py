@@ -1,4 +1,4 @@
-"""One run or feedback on its way: redacted, serialized once, the same bytes for the wire and for the spool.
+"""One run, feedback, or request that comes before them, on its way: redacted, serialized once for wire and spool.
 
 Belongs here: that form, frames of it (`multipart/form-data`, zstd), and its line in a spool file. Does not belong here:
 sending (`courier.py`) and files (`spool.py`).
@@ -19,7 +19,7 @@ from eval_pipeline.recorder.wire import Part, encode_multipart
 from eval_pipeline.tracing.jsonable import json_bytes
 from eval_pipeline.tracing.redaction import Redactor
 
-Kind = Literal["run", "feedback"]
+Kind = Literal["run", "feedback", "request"]
 
 _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
@@ -30,7 +30,7 @@ _PLAIN = (str, int, float, list)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parcel:
-    """A complete run, or a feedback."""
+    """A complete run, a feedback, or a request by which a dataset or an experiment comes to be."""
 
     kind: Kind
     id: str
@@ -72,7 +72,7 @@ class Parcel:
         """The same, moved in time."""
         if not delta or self.head.get("start_time") is None:
             return self
-        if self.kind == "feedback":
+        if self.kind != "run":
             start = parse_time(self.head["start_time"]) + delta
             return replace(self, head={**self.head, "start_time": start.isoformat(timespec="microseconds")})
         run = {**self.head, **{name: orjson.loads(data) for name, data in self.payload.items()}}
@@ -92,6 +92,15 @@ def feedback_parcel(feedback: Mapping[str, Any], *, redactor: Redactor) -> Parce
     """The parcel of one feedback."""
     head = {name: value for name, value in feedback.items() if value is not None}
     return _parcel("feedback", head, {}, graft=False, redactor=redactor)
+
+
+def request_parcel(method: str, path: str, body: Any, *, params: Mapping[str, str] | None = None) -> Parcel:
+    """The parcel of a request that makes what runs refer to. Its body is redacted by whoever asks."""
+    identity = str(uuid4())
+    head = {"id": identity, "method": method, "path": path, "params": dict(params or {})}
+    return Parcel(
+        kind="request", id=identity, trace_id=None, graft=False, head=head, payload={"body": json_bytes(body)}
+    )
 
 
 def read_line(line: bytes) -> Parcel:

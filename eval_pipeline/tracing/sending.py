@@ -138,4 +138,6 @@ def _close_at_exit(sender: SpoolingSender) -> None:
             alive.close()
 
     atexit.register(close)
-    weakref.finalize(sender, atexit.unregister, close)
+    forgotten = weakref.finalize(sender, atexit.unregister, close)
+    # At exit it would run first, and take away what has to run then.
+    forgotten.atexit = False

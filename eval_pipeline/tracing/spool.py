@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from eval_pipeline.tracing.parcel import Parcel, read_line
 _log = logging.getLogger(__name__)
 
 SEALED, OPEN = ".jsonl", ".part"
+SETUP = "-setup"
+"""In the name of a segment that has what must be there before any run: datasets, experiments."""
 _SEGMENT_BYTES = 8 * 1024 * 1024
 
 
@@ -38,9 +41,9 @@ class SpoolStatus:
 class Spool:
     """The segments of one process in one folder. For one thread at a time."""
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, purpose: str = "") -> None:
         self.folder = folder
-        self.owner = f"{os.getpid()}-{uuid4().hex[:8]}"
+        self.owner = f"{os.getpid()}-{uuid4().hex[:8]}{purpose}"
         """What the names of this process's segments hold."""
         self._max_bytes = max_bytes
         self._descriptor: int | None = None
@@ -151,7 +154,7 @@ def claim_segments(folder: Path, *, owner: str | None = None) -> list[Segment]:
         return []
     for path in folder.glob(f"*{OPEN}"):
         _seal_if_dead(path)
-    found = sorted(folder.glob(f"*{SEALED}"))
+    found = sorted(folder.glob(f"*{SEALED}"), key=lambda path: (not path.stem.endswith(SETUP), path.name))
     return [Segment(path) for path in found if owner is None or owner in path.name]
 
 
@@ -164,6 +167,18 @@ def status_of(folder: Path) -> SpoolStatus:
                 sizes.append((path.name, path.stat().st_size))
     oldest = min((int(name.partition("-")[0]) / 1e9 for name, _ in sizes), default=None)
     return SpoolStatus(files=len(sizes), bytes=sum(size for _, size in sizes), oldest=oldest)
+
+
+def keep_requests(folder: Path, requests: Sequence[Parcel]) -> None:
+    """Keep requests that have to be made before any run is sent."""
+    spool = Spool(folder, max_bytes=sys.maxsize, purpose=SETUP)
+    spool.append(requests)
+    spool.seal()
+
+
+def has_requests(folder: Path) -> bool:
+    """Whether there are such requests."""
+    return any(folder.glob(f"*{SETUP}{SEALED}"))
 
 
 def write_whole(path: Path, parcels: Sequence[Parcel]) -> None:

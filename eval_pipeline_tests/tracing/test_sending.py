@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from eval_pipeline.errors import CredentialsError
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
@@ -194,14 +195,14 @@ def test_runs_older_than_the_window_are_moved_into_it_by_one_delta_a_trace(
 
 
 def test_a_wrong_key_is_said_once_and_clearly_at_the_start(tmp_path: Path) -> None:
-    with RecorderServer(config=RecorderConfig(token="right")) as server:  # noqa: S106
+    with RecorderServer(config=RecorderConfig(token="right")) as server:
         settings = LangSmithSettings(
-            mode="langsmith", api_url=server.url, api_key="lsv2_pt_wrong", spool_folder=tmp_path
+            mode="langsmith", api_url=server.url, api_key=SecretStr("lsv2_pt_wrong"), spool_folder=tmp_path
         )
         with pytest.raises(CredentialsError, match="refuses the API key") as raised:
             check_destinations(settings)
         assert "wrong" not in str(raised.value)
-        assert check_destinations(settings.model_copy(update={"api_key": _secret("right")})) == {"langsmith": True}
+        assert check_destinations(settings.model_copy(update={"api_key": SecretStr("right")})) == {"langsmith": True}
 
 
 def test_a_server_that_is_away_at_the_start_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -214,7 +215,7 @@ def test_a_server_that_is_away_at_the_start_is_no_error(tmp_path: Path, caplog: 
 def test_both_destinations_get_everything_under_the_same_ids(server: RecorderServer, tmp_path: Path) -> None:
     with RecorderServer() as other:
         settings = LangSmithSettings(
-            mode="both", api_url=other.url, api_key="k", recorder_url=server.url, spool_folder=tmp_path
+            mode="both", api_url=other.url, api_key=SecretStr("k"), recorder_url=server.url, spool_folder=tmp_path
         )
         sender = SpoolingSender(settings)
         trace = a_trace()
@@ -268,7 +269,3 @@ def test_what_cannot_be_serialized_costs_itself_and_nothing_else(
     counts = sender.close()
     assert (counts.runs_sent, counts.runs_dropped) == (3, 1)
     assert len(recorded_ids(server)) == 3
-
-
-def _secret(text: str) -> Any:
-    return LangSmithSettings(api_key=text).api_key  # type: ignore[arg-type]
