@@ -5,6 +5,7 @@ which fails with the reason when it is materialized: one broken suite takes no o
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
 from eval_pipeline.checks import build_gates
-from eval_pipeline.errors import EvalPipelineError, InputError
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
 from eval_pipeline.resources import default_resources
 from eval_pipeline.schedules import build_schedule
@@ -35,19 +36,29 @@ def build_definitions(
         folders: folders that hold a suite.yaml.
         resource_overrides: resources in place of the default ones, by name.
     """
-    parts = [_suite_definitions(folder) for folder in (suite_folders() if folders is None else folders)]
+    taken: dict[str, Path] = {}
+    parts = [_suite_definitions(folder, taken) for folder in (suite_folders() if folders is None else folders)]
     resources = {**default_resources(), **(resource_overrides or {})}
     # One process a run: the steps are a chain, and the only parallel one is so by itself.
     own = dg.Definitions(resources=resources, executor=dg.in_process_executor)
     return dg.Definitions.merge(*parts, own)
 
 
-def _suite_definitions(folder: Path) -> dg.Definitions:
+def _suite_definitions(folder: Path, taken: dict[str, Path]) -> dg.Definitions:
     try:
         suite = read_suite(folder)
-        return _sound_suite(suite)
-    except EvalPipelineError as error:
+        _refuse_taken_name(suite, taken)
+        found = _sound_suite(suite)
+    except Exception as error:  # noqa: BLE001 - code of a suite runs here, and no other suite may fall with it
         return dg.Definitions(assets=[_broken_suite(folder, error)])
+    taken[suite.name] = folder
+    return found
+
+
+def _refuse_taken_name(suite: Suite, taken: Mapping[str, Path]) -> None:
+    if suite.name in taken:
+        message = f"the name {suite.name!r} is already that of the suite in {taken[suite.name]}"
+        raise InputError(Problem(message=message, fix="give one of the two another name", file=suite.folder))
 
 
 def _sound_suite(suite: Suite) -> dg.Definitions:
@@ -64,8 +75,8 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
     return dg.Definitions.merge(own, build_job(suite))
 
 
-def _broken_suite(folder: Path, error: EvalPipelineError) -> dg.AssetsDefinition:
-    name = "".join(character if character.isalnum() else "_" for character in folder.name)
+def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
+    name = re.sub(r"[^A-Za-z0-9]", "_", folder.name)
     # Two broken folders may have the same name.
     group = f"broken_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
 
@@ -78,7 +89,6 @@ def _broken_suite(folder: Path, error: EvalPipelineError) -> dg.AssetsDefinition
     )
     def broken() -> None:
         with errors_as_failures():
-            read_suite(folder)
-            raise InputError(error.problems) if isinstance(error, InputError) else error
+            raise error
 
     return broken

@@ -35,7 +35,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
     def gates(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
             opened = store.open()
-            experiment = latest(context.instance, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
+            experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
             found = check_gates(suite.spec.gates, summarize(opened, suite.name, experiment))
             statuses = read_results(opened, suite.name, experiment, columns=["status"])
         failing = sorted({row["case_id"] for row in statuses.to_pylist() if row["status"] in ("failed", "error")})

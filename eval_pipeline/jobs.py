@@ -5,9 +5,8 @@ Add a job here when another part of the chain should be launched by itself. Keep
 
 import dagster as dg
 
+from eval_pipeline.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
-
-SUITE_TAG = "eval/suite"
 
 
 def job_name(suite: str) -> str:

@@ -5,6 +5,7 @@ the order they were added and runs ranges in that order, so keys are added sorte
 key while a run works on it loses that run's work, so deletions wait until nothing is in flight.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ IN_FLIGHT = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
+SUITE_TAG = "eval/suite"
+FORGOTTEN_SECONDS = 24 * 3600
+"""A run that was killed stays `STARTED` for ever; one without a sign of life for so long counts as ended."""
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
@@ -61,7 +65,7 @@ def sync_partitions(
     name = cases_partitions(suite).name
     assert name is not None
     changes = partition_changes(
-        case_ids, instance.get_dynamic_partitions(name), in_flight=_others_in_flight(instance, own_run)
+        case_ids, instance.get_dynamic_partitions(name), in_flight=_others_in_flight(instance, suite, own_run)
     )
     if changes.add:
         instance.add_dynamic_partitions(name, list(changes.add))
@@ -79,6 +83,17 @@ def range_tags(instance: dg.DagsterInstance, suite: str, case_ids: Sequence[str]
     return {RANGE_START_TAG: within[0], RANGE_END_TAG: within[-1]}
 
 
-def _others_in_flight(instance: dg.DagsterInstance, own_run: str | None) -> bool:
-    records = instance.get_run_records(dg.RunsFilter(statuses=list(IN_FLIGHT)), limit=2)
-    return any(record.dagster_run.run_id != own_run for record in records)
+def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | None) -> bool:
+    records = instance.get_run_records(dg.RunsFilter(statuses=list(IN_FLIGHT)))
+    forgotten = time.time() - FORGOTTEN_SECONDS
+    return any(
+        record.dagster_run.run_id != own_run
+        and record.update_timestamp.timestamp() > forgotten
+        and _concerns(record.dagster_run, suite)
+        for record in records
+    )
+
+
+def _concerns(run: dg.DagsterRun, suite: str) -> bool:
+    """Whether a run works on a suite: by its tag, or by the assets that were chosen in the UI."""
+    return run.tags.get(SUITE_TAG) == suite or any(key.path[0] == suite for key in run.asset_selection or ())

@@ -6,8 +6,8 @@ See https://docs.dagster.io/guides/automate/schedules.
 
 import dagster as dg
 
-from eval_pipeline.jobs import SUITE_TAG, job_name
-from eval_pipeline.partitions import range_tags, sync_partitions
+from eval_pipeline.jobs import job_name
+from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.suite.dataset import load_dataset
 from eval_pipeline.suite.suite import Suite
 

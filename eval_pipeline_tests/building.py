@@ -43,7 +43,8 @@ def write_suite(folder: Path, *, cases: Any = None, **fields: Any) -> Path:
     target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
     data = {"name": "sample", "cases": "cases.yaml", "target": target, **fields}
     (folder / "suite.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    found = [{"id": "c1", "input": "hello"}] if cases is None else cases
+    asserted = {"type": "contains", "value": "hello"}
+    found = [{"id": "c1", "input": "hello", "assertions": [asserted]}] if cases is None else cases
     (folder / "cases.yaml").write_text(yaml.safe_dump(found, sort_keys=False), encoding="utf-8")
     return folder
 

@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import Field
 from typing_extensions import override
 
 
@@ -38,7 +39,7 @@ class WordEmbeddings(Embeddings):
 class ReadingModel(BaseChatModel):
     """Answers with one pattern a call, about the first field of the records it was shown."""
 
-    seen: list[str] = []
+    seen: list[str] = Field(default_factory=list)
     """The prompts of all calls, for tests to read."""
 
     @property

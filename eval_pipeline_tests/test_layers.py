@@ -13,7 +13,9 @@ MOST_LINES = 400
 def test_imports_go_one_way_and_the_domain_never_imports_dagster() -> None:
     program = Path(sys.executable).parent / "lint-imports"
 
-    finished = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    finished = subprocess.run(
+        [program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
 
     assert finished.returncode == 0, finished.stdout
 

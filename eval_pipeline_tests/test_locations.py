@@ -39,6 +39,8 @@ def test_all_three_files_say_the_same_name() -> None:
 
 def _run(command: list[str | Path], home: Path) -> str:
     environment = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "DAGSTER_HOME": str(home), "HOME": str(home), "NO_COLOR": "1"}
-    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    finished = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout + finished.stderr

@@ -6,7 +6,6 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 `experiment_summary` waits for.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
@@ -23,9 +22,9 @@ from eval_pipeline.assets.upstream import (
     launch_id,
 )
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment
@@ -33,10 +32,9 @@ from eval_pipeline.experiment.result_log import ResultLog
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION, case_metadata, experiment_metadata
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.resources import Progress, StoreResource
-from eval_pipeline.store.layout import cases_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import cases_of_table
+from eval_pipeline.suite.stored_dataset import stored_cases
 from eval_pipeline.suite.suite import Suite
 
 
@@ -98,7 +96,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             if key in context.selected_asset_keys:
                 evaluator = _evaluator(suite, opened, record)
                 wanted = set(context.partition_keys) & set(config.cases or context.partition_keys)
-                cases = _cases(opened, record, wanted)
+                cases = stored_cases(opened, suite.name, record.dataset_version, wanted)
                 _evaluate(context, evaluator, cases, record=record, store=opened, progress=progress)
         if experiment_key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=experiment_key, metadata=experiment_metadata(record, opened))
@@ -107,14 +105,14 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
 
 
 def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repetitions: int | None) -> ExperimentRecord:
-    instance, run = context.instance, context.run
+    run = context.run
     launched = launch_id(run)
     wanted = ExperimentRecord(
         suite=suite.name,
         experiment=experiment_name(suite.name, launched),
         created_at=now(),
-        dataset_version=latest(instance, suite.name, TEST_CASES, DATASET_VERSION),
-        context_id=latest(instance, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+        dataset_version=latest(context, suite.name, TEST_CASES, DATASET_VERSION),
+        context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
         target_version=target_version(suite),
         repetitions=repetitions,
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
@@ -132,16 +130,6 @@ def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluato
         variant=record.variant,
     )
     return Evaluator(suite=suite, target=open_target(suite), context=context, pins=pins)
-
-
-def _cases(store: Store, record: ExperimentRecord, wanted: set[str]) -> list[Case]:
-    """The wanted cases of the pinned dataset. A partition that is no longer in it has nothing to evaluate."""
-    key = cases_key(record.suite, record.dataset_version)
-    table = store.get_table(key)
-    if table is None:
-        raise CorruptDataError(f"{store.uri(key)} is gone", fix="materialize test_cases again, which writes it anew")
-    mask = [case_id in wanted for case_id in table.column("case_id").to_pylist()]
-    return cases_of_table(table.filter(mask))
 
 
 def _evaluate(
@@ -166,10 +154,10 @@ def _evaluate(
         attempts = (attempt for found in planned.values() for attempt in found)
         concurrency = evaluator.suite.spec.evaluation.max_concurrency
         async for result in evaluate_all(evaluator, attempts, max_concurrency=concurrency):
-            recorder.add(result)
+            await recorder.add(result)
             progress.result(result)
 
     log = ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=context.run.run_id)
     with Recorder(log, attempts={name: len(found) for name, found in planned.items()}, report=report) as recorder:
-        asyncio.run(run())
+        run_in_loop(run())
     context.log.info("%d attempts at %d cases in experiment %s", total, len(cases), record.experiment)

@@ -5,14 +5,13 @@ import json
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest, launch_id
-from eval_pipeline.experiment.record import experiment_name, read_experiment
+from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of
+from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.report import render_report
 from eval_pipeline.experiment.summary import summarize
-from eval_pipeline.metadata import EXPERIMENT, summary_metadata
+from eval_pipeline.metadata import summary_metadata
 from eval_pipeline.resources import StoreResource
-from eval_pipeline.store.layout import experiment_key, report_key, summary_key
-from eval_pipeline.store.store import Store
+from eval_pipeline.store.layout import report_key, summary_key
 from eval_pipeline.suite.suite import Suite
 
 
@@ -40,7 +39,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened = store.open()
-            experiment = config.experiment or _experiment_of(context, suite.name, opened)
+            experiment = config.experiment or experiment_of(context, suite.name, opened)
             record = read_experiment(opened, suite.name, experiment)
             summary = summarize(opened, suite.name, experiment)
             opened.put(summary_key(suite.name, experiment), json.dumps(summary.to_json(), indent=2).encode())
@@ -48,10 +47,3 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=summary_metadata(summary, opened))
 
     return experiment_summary
-
-
-def _experiment_of(context: dg.AssetExecutionContext, suite: str, store: Store) -> str:
-    own = experiment_name(suite, launch_id(context.run))
-    if store.get(experiment_key(suite, own)) is not None:
-        return own
-    return latest(context.instance, suite, EXPERIMENT_ASSET, EXPERIMENT)

@@ -1,12 +1,15 @@
 """Recording results while the evaluation goes on: a segment of the result log first, then the partitions' events.
 
-Dagster's events take milliseconds each, and a segment's sync takes its own; a thread of its own pays for both. Belongs
-here: when results are written and in which order. Does not belong here: the result log itself, and what an event says.
+Dagster's events take milliseconds each, and a segment's sync takes its own; a thread of its own pays for both, and the
+event loop of the evaluation for neither. Belongs here: when results are written and in which order. Does not belong
+here: the result log itself, and what an event says.
 """
 
+import asyncio
+import queue
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +20,8 @@ SEGMENT_ATTEMPTS = 200
 """Bounds what a crash can cost, and the memory that waits to be written."""
 SEGMENT_SECONDS = 2.0
 """So that slow agents' results are durable, and visible, soon after they are there."""
+WAITING_ATTEMPTS = 2_000
+"""Beyond it the evaluation waits for the writer, so that memory stays flat."""
 
 ReportCase = Callable[[Sequence[CaseResult]], None]
 
@@ -24,49 +29,67 @@ ReportCase = Callable[[Sequence[CaseResult]], None]
 class Recorder:
     """Takes results as they come; a case is reported when all its attempts are durable."""
 
-    def __init__(self, log: ResultLog, *, attempts: dict[str, int], report: ReportCase) -> None:
-        self._log, self._report = log, report
-        self._missing = attempts
+    def __init__(self, log: ResultLog, *, attempts: Mapping[str, int], report: ReportCase) -> None:
+        self._log, self._report, self._expected = log, report, attempts
         self._unfinished: dict[str, list[CaseResult]] = {}
-        self._buffer: list[CaseResult] = []
-        self._since = time.monotonic()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recorder")
-        self._writing: Future[None] | None = None
+        self._waiting: queue.Queue[CaseResult | None] = queue.Queue(maxsize=WAITING_ATTEMPTS)
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._write_all, name="recorder")
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            # What is finished is kept, also when the run ends in an error.
-            self._flush()
-            self._wait()
-        finally:
-            self._thread.shutdown()
+        # What is finished is kept, also when the run ends in an error.
+        self._waiting.put(None)
+        self._thread.join()
+        if error is None:
+            self._raise_failure()
 
-    def add(self, result: CaseResult) -> None:
+    async def add(self, result: CaseResult) -> None:
         """Take a result. Raises what went wrong with an earlier one."""
-        self._buffer.append(result)
-        if len(self._buffer) >= SEGMENT_ATTEMPTS or time.monotonic() - self._since >= SEGMENT_SECONDS:
-            self._flush()
+        self._raise_failure()
+        try:
+            self._waiting.put_nowait(result)
+        except queue.Full:
+            await asyncio.to_thread(self._waiting.put, result)
 
-    def _flush(self) -> None:
-        self._wait()
-        if self._buffer:
-            self._writing = self._thread.submit(self._write, self._buffer)
-            self._buffer = []
-        self._since = time.monotonic()
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
-    def _wait(self) -> None:
-        if self._writing is not None:
-            self._writing.result()
+    def _write_all(self) -> None:
+        last = False
+        while not last:
+            segment, last = self._next_segment()
+            # After a failure results are only taken, so that nobody waits for room for ever.
+            if segment and self._failure is None:
+                try:
+                    self._write(segment)
+                except Exception as error:  # noqa: BLE001 - it is raised where results come from
+                    self._failure = error
+
+    def _next_segment(self) -> tuple[list[CaseResult], bool]:
+        """Results for one segment, and whether they are the last."""
+        segment: list[CaseResult] = []
+        until = time.monotonic() + SEGMENT_SECONDS
+        while len(segment) < SEGMENT_ATTEMPTS:
+            try:
+                result = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            if result is None:
+                return segment, True
+            segment.append(result)
+        return segment, False
 
     def _write(self, results: list[CaseResult]) -> None:
         self._log.append(results)
         for result in results:
             attempts = self._unfinished.setdefault(result.case_id, [])
             attempts.append(result)
-            if len(attempts) == self._missing[result.case_id]:
+            if len(attempts) == self._expected[result.case_id]:
                 self._report(sorted(self._unfinished.pop(result.case_id), key=lambda found: found.attempt))

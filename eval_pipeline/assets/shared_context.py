@@ -8,10 +8,7 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.resources import Progress, StoreResource
-from eval_pipeline.store.layout import cases_key
-from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import cases_of_table
+from eval_pipeline.suite.stored_dataset import stored_cases
 from eval_pipeline.suite.suite import Suite
 
 
@@ -37,15 +34,11 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
 
         with errors_as_failures():
             opened = store.open()
-            version = latest(context.instance, suite.name, TEST_CASES, DATASET_VERSION)
-            snapshot = ensure_snapshot(plan_context(suite, _cases(opened, suite.name, version)), opened, report=report)
+            version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+            plan = plan_context(suite, stored_cases(opened, suite.name, version))
+            snapshot = ensure_snapshot(plan, opened, report=report)
         return dg.MaterializeResult(
             metadata=context_metadata(snapshot, opened), data_version=dg.DataVersion(snapshot.manifest.context_id)
         )
 
     return shared_context
-
-
-def _cases(store: Store, suite: str, version: str) -> list[Case]:
-    table = store.get_table(cases_key(suite, version))
-    return [] if table is None else cases_of_table(table)

@@ -30,7 +30,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             opened = store.open()
             dataset = load_dataset(suite)
             require_sound(suite, dataset.cases)
-            before = find_latest(context.instance, suite.name, TEST_CASES, DATASET_VERSION)
+            before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             changed = _changed(opened, suite.name, before, dataset)
             opened.put_table(cases_key(suite.name, dataset.version), dataset.to_table())
             # A run over a range works on partitions itself, and then counts as in flight.

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 
 import dagster as dg
+import filelock
+
+from eval_pipeline.errors import PermanentError
 
 DEFAULT_HOME = ".dagster_home"
 
@@ -18,11 +21,25 @@ nux: {enabled: false}
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance, made if it is not there."""
+    """The instance, made if it is not there.
+
+    Raises:
+        PermanentError: its folder cannot be written.
+    """
     home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_DAGSTER_YAML, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        # Two first uses at once would both create the databases, and leave them in a state nobody can open.
+        with filelock.FileLock(home / ".opening.lock"):
+            config = home / "dagster.yaml"
+            if not config.exists():
+                config.write_text(_DAGSTER_YAML, encoding="utf-8")
+            instance = dg.DagsterInstance.get()
+            # The run storage is made when it is first asked something.
+            instance.get_run_records(limit=1)
+            return instance
+    except OSError as error:
+        raise PermanentError(
+            f"{home}: {error.strerror or error}", fix="set DAGSTER_HOME to a folder that can be written"
+        ) from error

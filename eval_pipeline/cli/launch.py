@@ -17,9 +17,9 @@ from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.gates import GateResult, check_gates
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.experiment.summary import Summary, summarize
-from eval_pipeline.jobs import SUITE_TAG, job_name
+from eval_pipeline.jobs import job_name
 from eval_pipeline.metadata import CONTEXT_REUSED
-from eval_pipeline.partitions import range_tags, sync_partitions
+from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.resources import Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -103,6 +103,8 @@ def _cause(result: dg.ExecuteInProcessResult) -> EvalPipelineError:
             error = EvalPipelineError(failure.description or "the run failed")
             error.exit_code = int(failure.metadata["exit_code"].value)  # type: ignore[arg-type]
             return error
+        if data.error is not None and data.error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+            raise KeyboardInterrupt
         if data.error is not None:
             reason = (data.error.cause or data.error).message.strip()
             return PermanentError(

@@ -18,7 +18,7 @@ from eval_pipeline.cli.launch import launch
 from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
-from eval_pipeline.errors import InputError
+from eval_pipeline.errors import InputError, PermanentError
 from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, StoreResource
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
@@ -79,6 +79,9 @@ def run(
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")
         else:
             show_outcome(outcome, Console(file=stdout))
+    if outcome.summary.status_counts.get("error") == outcome.summary.attempts:
+        fix = "see why in the table above; nothing was learnt about the target"
+        raise PermanentError("every attempt broke", fix=fix)
     return 0 if all(gate.passed for gate in outcome.gates) else GATE_FAILED
 
 

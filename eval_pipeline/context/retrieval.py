@@ -4,6 +4,7 @@ Belongs here: indexes over texts. Does not belong here: which queries a case mak
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import embeddings_model
 from eval_pipeline.suite.context_spec import Retrieval
 
+_QUERIES_AT_ONCE = 8
 _QUERIES_PER_BATCH = 512
 """Bounds memory: scores are a dense matrix of queries by documents."""
 
@@ -102,7 +104,10 @@ class EmbeddingsIndex:
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), _QUERIES_PER_BATCH):
             batch = list(queries[start : start + _QUERIES_PER_BATCH])
-            scores = _normalized(self._model.embed_documents(batch)) @ self._vectors.T
+            # Some models embed queries otherwise than documents, and LangChain's interface takes them one by one.
+            with ThreadPoolExecutor(_QUERIES_AT_ONCE) as threads:
+                vectors = list(threads.map(self._model.embed_query, batch))
+            scores = _normalized(vectors) @ self._vectors.T
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
             hits += [
                 [Hit(position=int(p), score=float(row[p])) for p in best]

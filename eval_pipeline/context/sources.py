@@ -67,11 +67,14 @@ class _File:
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         # The place of the file does not count: the same data elsewhere is the same context.
-        return digest("file", sha256, file.suffix, self.spec.key, self.spec.columns)
+        return digest("file", sha256, file.suffix, self.spec.key, self.spec.columns, self.spec.text_columns)
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
         del tables
-        return read_table_file(self.suite.path(self.spec.file), key=self.spec.key, columns=self.spec.columns)
+        spec = self.spec
+        return read_table_file(
+            self.suite.path(spec.file), key=spec.key, columns=spec.columns, text_columns=spec.text_columns
+        )
 
 
 @dataclass

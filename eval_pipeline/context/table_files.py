@@ -22,19 +22,22 @@ KEY_COLUMN = b"eval_pipeline.key"
 """Schema metadata: the column by which `lookup` finds rows."""
 
 
-def read_table_file(file: Path, *, key: str | None = None, columns: Sequence[str] = ()) -> pa.Table:
+def read_table_file(
+    file: Path, *, key: str | None = None, columns: Sequence[str] = (), text_columns: Sequence[str] = ()
+) -> pa.Table:
     """The rows of `file`.
 
     Args:
         file: `.csv`, `.json`, `.jsonl` or `.parquet`.
         key: the column by which rows are looked up; for a JSON object of objects, the column its keys go to.
         columns: columns that must be there.
+        text_columns: columns of a CSV that are not to become numbers or dates.
 
     Raises:
         InputError: missing, of an unknown kind, not readable, or without one of `columns`.
     """
     try:
-        table = _read(file, key)
+        table = _read(file, key, text_columns)
     except InputError:
         raise
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError, ValueError) as error:
@@ -44,7 +47,7 @@ def read_table_file(file: Path, *, key: str | None = None, columns: Sequence[str
                 message=f"not readable as {file.suffix[1:]}: {reason}", fix="correct or replace the file", file=file
             )
         ) from error
-    missing = [name for name in (*columns, *([key] if key else [])) if name not in table.column_names]
+    missing = [name for name in (*columns, *text_columns, *([key] if key else [])) if name not in table.column_names]
     if missing:
         found = ", ".join(table.column_names)
         raise InputError(
@@ -90,13 +93,14 @@ def with_key(table: pa.Table, key: str) -> pa.Table:
     return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY_COLUMN: key.encode()})
 
 
-def _read(file: Path, key: str | None) -> pa.Table:
+def _read(file: Path, key: str | None, text_columns: Sequence[str]) -> pa.Table:
     if not file.is_file():
         raise InputError(Problem(message="the file does not exist", fix="create it, or correct the path", file=file))
     if file.suffix == ".parquet":
         return pq.read_table(file)
     if file.suffix == ".csv":
-        return pyarrow.csv.read_csv(file)
+        types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string()))
+        return pyarrow.csv.read_csv(file, convert_options=types)
     if file.suffix == ".jsonl":
         return table_of_rows([_object(value, file, line) for line, value in read_jsonl(file)])
     if file.suffix == ".json":

@@ -7,6 +7,7 @@ assertions (`workflow.py`), or many attempts at once (`batch.py`).
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from langgraph.pregel import Pregel
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.credentials import require_accepted_key
 from eval_pipeline.evaluation.result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
@@ -89,20 +91,21 @@ class Evaluator:
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
+        limit = asyncio.timeout(self.suite.spec.evaluation.timeout_s)
         with use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext():
             try:
                 runtime = self._runtime(attempt)
-                async with asyncio.timeout(self.suite.spec.evaluation.timeout_s):
+                async with limit:
                     await _run(runtime, attempt, listener)
             except InfrastructureError:
                 raise
-            except TimeoutError:
-                limit = self.suite.spec.evaluation.timeout_s
-                error = EvaluationError(
-                    name="TimeoutError", message=f"no end after {limit:g} s (evaluation.timeout_s)", traceback=""
-                )
             except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
+                require_accepted_key(raised)
                 error = EvaluationError.of(raised)
+                # The target may raise a TimeoutError of its own, which is another thing.
+                if limit.expired():
+                    message = f"no end after {self.suite.spec.evaluation.timeout_s:g} s (evaluation.timeout_s)"
+                    error = EvaluationError(name="TimeoutError", message=message, traceback="")
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
@@ -110,7 +113,6 @@ class Evaluator:
 
     def fingerprint(self, case: Case) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
-        judge = self.suite.spec.judge
         return digest(
             RESULT_SCHEMA_VERSION,
             case.content_hash(),
@@ -118,8 +120,13 @@ class Evaluator:
             self.pins.target_version,
             self.pins.variant,
             [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions],
-            None if judge is None else model_version(judge.model, folder=self.suite.folder),
+            self._judge_version,
         )
+
+    @functools.cached_property
+    def _judge_version(self) -> str | None:
+        judge = self.suite.spec.judge
+        return None if judge is None else model_version(judge.model, folder=self.suite.folder)
 
     def _runtime(self, attempt: Attempt) -> AttemptRuntime:
         session = self.target.open(attempt.case, attempt=attempt.number, thread_id=str(uuid.uuid4()))

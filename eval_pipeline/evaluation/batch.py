@@ -4,7 +4,8 @@ Belongs here: bounded concurrency. Does not belong here: one attempt (`attempt.p
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import itertools
+from collections.abc import AsyncGenerator, Iterable
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.result import CaseResult
@@ -12,44 +13,28 @@ from eval_pipeline.evaluation.result import CaseResult
 
 async def evaluate_all(
     evaluator: Evaluator, attempts: Iterable[Attempt], *, max_concurrency: int
-) -> AsyncIterator[CaseResult]:
+) -> AsyncGenerator[CaseResult, None]:
     """Make every attempt, `max_concurrency` at a time, and yield results in the order they finish.
 
-    Memory does not grow with the number of attempts: they are taken from `attempts` as workers become free, and a
-    result that nobody took yet holds its worker.
+    Memory does not grow with the number of attempts: they are taken from `attempts` as there is room for them, and a
+    result that nobody took yet takes room.
 
     Raises:
         InfrastructureError: the world around us failed; attempts in flight are cancelled.
     """
-    finished: asyncio.Queue[CaseResult | None] = asyncio.Queue(maxsize=max_concurrency)
     waiting = iter(attempts)
-
-    async def work() -> None:
-        # The iterator is shared: between `next` and its value no other worker runs.
-        for attempt in waiting:
-            await finished.put(await evaluator.evaluate(attempt))
-
-    async def work_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(max_concurrency):
-                    group.create_task(work())
-        finally:
-            await finished.put(None)
-
-    workers = asyncio.create_task(work_all())
+    in_flight: set[asyncio.Task[CaseResult]] = set()
     try:
-        while (result := await finished.get()) is not None:
-            yield result
-        await _first_error(workers)
+        while True:
+            for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
+                in_flight.add(asyncio.create_task(evaluator.evaluate(attempt)))
+            if not in_flight:
+                return
+            done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+            # Of those that finished together, errors come last: what was done is not lost.
+            for task in sorted(done, key=lambda task: task.exception() is not None):
+                yield task.result()
     finally:
-        workers.cancel()
-        await asyncio.gather(workers, return_exceptions=True)
-
-
-async def _first_error(workers: "asyncio.Task[None]") -> None:
-    """Raise the first error of the group by itself: one cause is what a user can mend."""
-    try:
-        await workers
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group
+        for task in in_flight:
+            task.cancel()
+        await asyncio.gather(*in_flight, return_exceptions=True)

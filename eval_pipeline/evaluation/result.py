@@ -130,12 +130,17 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in event.items() if key not in named}
     return {
         "type": event["type"],
-        "name": event.get("name"),
-        "id": event.get("id"),
-        "content": event.get("content"),
+        "name": _text(event.get("name")),
+        "id": _text(event.get("id")),
+        "content": _text(event.get("content")),
         "args": json.dumps(event["args"], ensure_ascii=False, default=str) if "args" in event else None,
         "data": json.dumps(rest, ensure_ascii=False, default=str) if rest else None,
     }
+
+
+def _text(value: Any) -> str | None:
+    """What a column of text can hold: numbers for ids and objects for content are what tools give."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])

@@ -20,9 +20,13 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.assertions.scope import Scope
 from eval_pipeline.evaluation.assertions.scoring import score
 from eval_pipeline.evaluation.result import AssertionResult, TurnResult
-from eval_pipeline.evaluation.targets.session import Session
+from eval_pipeline.evaluation.targets.session import Reply, Session
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case import Case
+
+
+class TargetExitedError(RuntimeError):
+    """A target tried to end the process; it is an error of its case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +62,25 @@ async def take_turn(index: int, said: str) -> str:
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
     tell({"event": "user_input", "turn": index, "content": said})
     started = time.perf_counter()
-    reply = await runtime.session.send(said)
-    latency = time.perf_counter() - started
+    try:
+        reply = await runtime.session.send(said)
+    except BaseException as error:
+        failed = Reply(response="", events=[{"type": "error", "content": f"{type(error).__name__}: {error}"}])
+        _keep(runtime, index, said, failed, time.perf_counter() - started)
+        if isinstance(error, SystemExit):
+            # It would end the event loop, and with it every other case.
+            raise TargetExitedError(f"the target called sys.exit({error.code})") from error
+        raise
+    _keep(runtime, index, said, reply, time.perf_counter() - started)
     for event in reply.events:
         tell({"event": "turn_event", "turn": index, **event})
     tell({"event": "agent_response", "turn": index, "content": reply.response})
-    runtime.turns.append(
-        TurnResult(index=index, input=said, response=reply.response, events=tuple(reply.events), latency_s=latency)
-    )
     return reply.response
+
+
+def _keep(runtime: AttemptRuntime, index: int, said: str, reply: Reply, latency_s: float) -> None:
+    turn = TurnResult(index=index, input=said, response=reply.response, events=tuple(reply.events), latency_s=latency_s)
+    runtime.turns.append(turn)
 
 
 @task
@@ -105,6 +119,8 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
         response = await take_turn(index, text)
         if _assertions(attempt, index):
             await assess(index)
+    for index in range(len(said), len(attempt.case.turns)):
+        attempt.results.extend(_never_reached(assertion, index) for assertion in _assertions(attempt, index))
     if _assertions(attempt, None):
         await assess(None)
     value = overall_score(attempt.results)
@@ -118,6 +134,19 @@ def overall_score(results: Sequence[AssertionResult]) -> float | None:
     scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
     total = sum(weight for _, weight in scored)
     return sum(value * weight for value, weight in scored) / total if total else None
+
+
+def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
+    """A recording may end before a turn that the case asserts something of."""
+    return AssertionResult(
+        name=assertion.name or assertion.type,
+        type=assertion.type,
+        turn=turn,
+        passed=False,
+        score=0.0,
+        weight=assertion.weight,
+        message="the conversation ended before this turn",
+    )
 
 
 def _assertions(runtime: AttemptRuntime, turn: int | None) -> Sequence[Assertion]:

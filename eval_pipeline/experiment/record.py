@@ -33,7 +33,7 @@ class ExperimentRecord(BaseModel):
 
 def experiment_name(suite: str, launch_id: str) -> str:
     """The name of the experiment that a launch (a backfill's id, or a root run's) and its retries belong to."""
-    return f"{suite}-{launch_id[:8]}"
+    return f"{suite}-{launch_id.replace('-', '')[:12]}"
 
 
 def pin_experiment(store: Store, wanted: ExperimentRecord) -> ExperimentRecord:

@@ -138,11 +138,14 @@ def _by_assertion(rows: Iterable[Row], chance: Callable[[int, int, int], float])
     """For each assertion and for the whole verdict: `chance` for k = 1 …, averaged over the cases with k attempts."""
     counts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        counts[OVERALL][row["case_id"]].append(row["status"] == "passed")
-        for name, found in _assertions(row).items():
-            verdicts = [item["passed"] for item in found if item["passed"] is not None]
-            if verdicts:
-                counts[name][row["case_id"]].append(all(verdicts))
+        verdicts = {
+            name: [item["passed"] for item in found if item["passed"] is not None]
+            for name, found in _assertions(row).items()
+        }
+        # The case's verdict stands last: an assertion of that name does not mix with it.
+        for name, passed in {**verdicts, OVERALL: [row["status"] == "passed"]}.items():
+            if passed:
+                counts[name][row["case_id"]].append(all(passed))
     return {name: _for_each_k(list(cases.values()), chance) for name, cases in sorted(counts.items())}
 
 

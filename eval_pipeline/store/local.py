@@ -5,7 +5,7 @@ Belongs here: atomic, durable file writes. Does not belong here: any other kind 
 
 import contextlib
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,8 +64,9 @@ class LocalStore(Store):
         temporary: Path | None = None
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=final.parent, prefix=".", suffix=".part", delete=False) as file:
-                temporary = Path(file.name)
+            # Not `tempfile`, whose files nobody else may read: workers of another user share the store.
+            temporary = final.parent / f".{uuid.uuid4().hex}.part"
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -202,6 +202,15 @@ class Evaluator(BaseAssertion):
     path: str
     factory: bool = False
     args: Mapping[str, Any] = Field(default_factory=dict)
+    scale: tuple[float, float] = (0.0, 1.0)
+    """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
+
+    @field_validator("scale")
+    @classmethod
+    def _has_width(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] == value[1]:
+            raise PydanticCustomError("scale", "a scale needs two different ends", {"fix": "write [worst, best]"})
+        return value
 
     @field_validator("path")
     @classmethod

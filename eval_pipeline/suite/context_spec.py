@@ -22,6 +22,8 @@ class FileSource(Document):
     file: str
     key: str | None = None
     """For a keyed JSON object: the column that holds the keys (by default `key`)."""
+    text_columns: tuple[str, ...] = ()
+    """For CSV: columns kept as they are written, such as postal codes; others become numbers or dates."""
     columns: tuple[str, ...] = ()
     """Columns that must be there; the error for one that is not names the file and the column."""
 

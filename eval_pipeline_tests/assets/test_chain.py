@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from eval_pipeline.experiment.record import read_experiment
+from eval_pipeline.experiment.record import experiment_name, read_experiment
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
 
@@ -17,6 +17,15 @@ def _experiments(project: DagsterProject) -> list[str]:
 def _rows(project: DagsterProject, experiment: str) -> list[tuple[str, str]]:
     rows = read_results(project.store, "shop", experiment).to_pylist()
     return [(row["case_id"], row["status"]) for row in rows]
+
+
+def _started(suite: str) -> dg.DagsterRun:
+    return dg.DagsterRun(
+        job_name=f"evaluate_{suite}",
+        run_id="00000000-0000-4000-8000-000000000000",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"eval/suite": suite},
+    )
 
 
 def test_one_run_makes_every_asset_and_its_gates(project: DagsterProject) -> None:
@@ -153,7 +162,7 @@ def test_a_summary_by_itself_is_of_the_latest_experiment(project: DagsterProject
     assert again.success
     (event,) = again.get_asset_materialization_events()
     shown = event.step_materialization_data.materialization.metadata["eval/experiment"].value
-    assert f"shop-{first.dagster_run.run_id[:8]}" == shown
+    assert experiment_name("shop", first.dagster_run.run_id) == shown
 
 
 def test_a_changed_case_is_named_and_a_removed_one_loses_its_partition(project: DagsterProject) -> None:
@@ -192,3 +201,47 @@ def test_nothing_dagster_stores_is_a_pickle(project: DagsterProject) -> None:
     assert [
         file for file in project.store_root.rglob("*") if file.suffix not in (".parquet", ".json", ".html", "")
     ] == []
+
+
+def test_a_run_reads_what_it_made_itself_though_another_was_later(project: DagsterProject) -> None:
+    project.register(CASES)
+    own = project.run("gold", "gold", tags={"dagster/backfill": "abcdefgh"})
+    pinned = read_experiment(project.store, "shop", "shop-abcdefgh")
+    made = {event.asset_key: event for event in own.get_asset_materialization_events()}
+    other = dg.AssetMaterialization(project.key("test_cases"), metadata={"eval/dataset_version": "of-another-run"})
+    project.instance.report_runless_asset_event(other)
+
+    assert pinned.dataset_version != "of-another-run"
+    assert project.key("test_cases") in made
+    result = project.run("tea", "tea")
+    experiment = experiment_name("shop", result.dagster_run.run_id)
+    assert pinned.dataset_version == read_experiment(project.store, "shop", experiment).dataset_version
+
+
+def test_a_killed_run_of_another_suite_keeps_no_partition_alive(project: DagsterProject) -> None:
+    project.register([*CASES, "zinc"])
+    project.instance.add_run(_started("other"))
+
+    assert project.run(assets=["test_cases"]).success
+
+    assert list(project.instance.get_dynamic_partitions("shop/cases")) == CASES
+
+
+def test_a_run_in_flight_of_this_suite_does_keep_them(project: DagsterProject) -> None:
+    project.register([*CASES, "zinc"])
+    project.instance.add_run(_started("shop"))
+
+    assert project.run(assets=["test_cases"]).success
+
+    assert [*CASES, "zinc"] == list(project.instance.get_dynamic_partitions("shop/cases"))
+
+
+def test_a_context_without_its_cases_is_not_built(project: DagsterProject) -> None:
+    assert project.run(assets=["test_cases"]).success
+    for file in (project.store_root / "datasets").rglob("cases.parquet"):
+        file.unlink()
+
+    result = project.run(assets=["shared_context"])
+
+    assert not result.success
+    assert not (project.store_root / "contexts").exists()

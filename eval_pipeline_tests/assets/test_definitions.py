@@ -102,3 +102,17 @@ def test_a_tick_over_broken_cases_fails_with_the_reason(project: DagsterProject)
 
     assert isinstance(raised.value.__cause__, InputError)
     assert "cannot be a case id" in str(raised.value.__cause__)
+
+
+def test_a_suite_whose_code_raises_takes_no_other_one_down(tmp_path: Path) -> None:
+    sound, twin, odd = (write_small_suite(tmp_path / name) for name in ("shop", "twin", "süite"))
+    (odd / "suite.yaml").write_text(
+        "name: odd\ncases: cases.yaml\ntarget: {kind: chat, model: 'a:b', system_file: gone}\n"
+    )
+
+    specs = {spec.key.path[0]: spec for spec in build_definitions(folders=[sound, twin, odd]).resolve_all_asset_specs()}
+
+    broken = sorted(name for name in specs if name.startswith("broken_"))
+    assert [name.rpartition("_")[0] for name in broken] == ["broken_s_ite", "broken_twin"]
+    assert "already that of the suite in" in str(specs[broken[1]].description)
+    assert "shop" in specs

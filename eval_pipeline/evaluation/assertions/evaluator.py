@@ -46,7 +46,7 @@ async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[Verdict]:
             **({} if assertion.factory else assertion.args),
         }
         returned = await call_with_known(found, known)
-    return [_verdict(item, path=assertion.path) for item in _items(returned)]
+    return [_verdict(item, assertion) for item in _items(returned)]
 
 
 def _items(returned: Any) -> Sequence[Any]:
@@ -55,7 +55,7 @@ def _items(returned: Any) -> Sequence[Any]:
     return returned if isinstance(returned, list) else [returned]
 
 
-def _verdict(returned: Any, *, path: str) -> Verdict:
+def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
     if isinstance(returned, EvaluationResult):
         returned = returned.model_dump()
     if isinstance(returned, bool | int | float):
@@ -64,16 +64,27 @@ def _verdict(returned: Any, *, path: str) -> Verdict:
         returned = {"value": returned}
     if not isinstance(returned, Mapping) or not ({"score", "value"} & returned.keys()):
         fix = "return a bool, a number, text, or {key, score or value, comment}"
-        raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
+        raise InputError(Problem(message=f"{assertion.path!r} returned {returned!r}", fix=fix))
     score, value, comment = returned.get("score"), returned.get("value"), returned.get("comment")
     name = returned.get("key") or returned.get("name")
     return Verdict(
         name=None if name is None else str(name),
         passed=score if isinstance(score, bool) else None,
-        score=None if score is None else float(score),
+        score=None if score is None else _scaled(score, assertion),
         label=None if value is None else str(value),
         message=str(comment or ""),
     )
+
+
+def _scaled(score: Any, assertion: spec.Evaluator) -> float:
+    if isinstance(score, bool):
+        return float(score)
+    worst, best = assertion.scale
+    scaled = (float(score) - worst) / (best - worst)
+    if not 0 <= scaled <= 1:
+        message = f"{assertion.path!r} gave the score {score:g}, outside {worst:g} to {best:g}"
+        raise InputError(Problem(message=message, fix="give its range as `scale: [worst, best]`"))
+    return scaled
 
 
 def _example(scope: Scope, inputs: dict[str, Any]) -> Example:

@@ -12,6 +12,7 @@ from typing import Any
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.assertions import calls, evaluator, grounding, python_call, rubric, text
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
+from eval_pipeline.evaluation.credentials import require_accepted_key
 from eval_pipeline.evaluation.result import AssertionResult, EvaluationError
 from eval_pipeline.suite.assertion import Assertion
 
@@ -45,6 +46,7 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     except (InfrastructureError, asyncio.CancelledError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever an assertion of the user's raises, the others still count
+        require_accepted_key(error)
         return [_broken(assertion, scope, error)]
     verdicts = said if isinstance(said, list) else [said]
     return [_result(assertion, scope, verdict) for verdict in verdicts]

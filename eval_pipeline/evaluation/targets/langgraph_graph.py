@@ -23,7 +23,7 @@ class LangGraphTarget:
     """One graph for all attempts; each attempt has a thread."""
 
     def __init__(self, found: Any, spec: LangGraphSpec) -> None:
-        graph = found if isinstance(found, Pregel) else found(**spec.options)
+        graph = found(**spec.options) if callable(found) and not isinstance(found, Pregel) else found
         if not isinstance(graph, Pregel):
             fix = "name a compiled graph, an entrypoint, or a callable that returns one"
             raise InputError(

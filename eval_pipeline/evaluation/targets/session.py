@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 
 Event = Mapping[str, Any]
 """`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id}`, `handoff{from, to}`,
 `usage{input_tokens, output_tokens, cached_tokens, cost_usd, model}`, `message{content}`, `error{content}`."""
+
+
+_NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
+_NUMBERS = ("input_tokens", "output_tokens", "cached_tokens", "cost_usd")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +25,23 @@ class Reply:
 
     response: str
     events: Sequence[Event] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        """Refuse events that no assertion and no sum could read, while it is still known who made them.
+
+        Raises:
+            InputError: an event has no type, or lacks what its type needs.
+        """
+        for event in self.events:
+            if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
+                raise InputError(
+                    Problem(message=f"the event {event!r} has no `type`", fix="give it one", field="target")
+                )
+            lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
+            unusable = [name for name in _NUMBERS if not isinstance(event.get(name) or 0, int | float)]
+            if lacking or unusable:
+                message = f"the {event['type']} event {event!r} lacks a usable {', '.join(lacking + unusable)}"
+                raise InputError(Problem(message=message, fix="give it one", field="target"))
 
 
 class Session(Protocol):

@@ -37,7 +37,7 @@ def load_recorded_cases(file: Path, source: RecordedConversations) -> Iterator[R
             problems.append(Problem(message=f"{where} {error}", fix=fix, file=file, line=line, case=error.case))
     for case_id, found in attempts.items():
         if source.attempt is not None:
-            found.sort(key=lambda pair: (pair[0] is None, isinstance(pair[0], str), pair[0]))
+            found.sort(key=lambda pair: _natural(pair[0]))
         yield _merged(case_id, [raw for _, raw in found], problems)
     if problems:
         raise InputError(problems)
@@ -103,6 +103,16 @@ def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> R
                 )
     recordings = [recording for attempt in attempts for recording in attempt.data["recordings"]]
     return RawCase(data={**first.data, "recordings": recordings}, file=first.file, line=first.line)
+
+
+def _natural(order: Any) -> tuple[int, float, str]:
+    """Numbers first and by value, also those written as text; then text; then attempts without one."""
+    if order is None:
+        return (2, 0.0, "")
+    try:
+        return (0, float(order), "")
+    except (TypeError, ValueError):
+        return (1, 0.0, str(order))
 
 
 def _search(path: str | None, item: Any) -> Any:

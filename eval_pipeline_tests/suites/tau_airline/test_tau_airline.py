@@ -20,7 +20,8 @@ DATA = Path(os.environ.get("TAU_AIRLINE_DATA") or SUITE / "../../../../shared/da
 AGREEMENT = 0.98
 
 needs_data = pytest.mark.skipif(
-    not (DATA / "trajectories.json").is_file(), reason="the τ-bench airline data is not here; TAU_AIRLINE_DATA names its folder"
+    not (DATA / "trajectories.json").is_file(),
+    reason="the τ-bench airline data is not here; TAU_AIRLINE_DATA names its folder",
 )
 
 
@@ -33,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _run(store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
     finished = made_terminal(monkeypatch, capfd)("run", SUITE, "--json", "--store", store, *more)
-    assert 0 == finished.code, finished.stderr
+    assert finished.code == 0, finished.stderr
     return finished.document
 
 
@@ -43,15 +44,17 @@ def test_the_published_numbers_come_out(
 ) -> None:
     document = _run(store, monkeypatch, capfd)
 
-    assert (25, 100) == (document["cases"], document["attempts"])
-    assert [0.310, 0.1933, 0.170, 0.160] == [round(chance, 4) for chance in document["pass_hat_k"]["published_reward"]]
+    assert (document["cases"], document["attempts"]) == (25, 100)
+    assert [round(chance, 4) for chance in document["pass_hat_k"]["published_reward"]] == [0.310, 0.1933, 0.170, 0.160]
     rows = read_results(open_store(str(store)), "tau_airline", document["experiment"]).to_pylist()
     verdicts = [{found["name"]: found["passed"] for found in row["assertions"]} for row in rows]
     assert sum(found["actions_match"] == found["published_reward"] for found in verdicts) >= AGREEMENT * len(rows)
     assert all(found["grounded_in_context"] for found in verdicts)
     context = SharedContext.open(open_store(str(store)), "tau_airline", document["context_id"])
-    assert {"flights": 300, "reservations": 2_000, "users": 500} == {
-        name: context.table(name).num_rows for name in context.manifest.tables
+    assert {name: context.table(name).num_rows for name in context.manifest.tables} == {
+        "flights": 300,
+        "reservations": 2_000,
+        "users": 500,
     }
 
 
@@ -81,10 +84,10 @@ def test_other_tasks_under_the_same_names_work_unchanged(
 
     document = _run(store, monkeypatch, capfd)
 
-    assert (2, 4) == (document["cases"], document["attempts"])
-    assert [0.5, 0.5] == document["pass_hat_k"]["published_reward"]
-    assert [0.75, 0.5] == document["pass_hat_k"]["actions_match"]
-    assert 1.0 == document["metrics"]["grounded_in_context"]["mean"]
+    assert (document["cases"], document["attempts"]) == (2, 4)
+    assert document["pass_hat_k"]["published_reward"] == [0.5, 0.5]
+    assert document["pass_hat_k"]["actions_match"] == [0.75, 0.5]
+    assert document["metrics"]["grounded_in_context"]["mean"] == 1.0
 
 
 def _write_other_tasks(folder: Path) -> None:
@@ -94,7 +97,15 @@ def _write_other_tasks(folder: Path) -> None:
     (folder / "users.json").write_text(json.dumps({"u1": {"name": "Una", "address": {"state": "X"}}}))
     cancel = {"name": "cancel_reservation", "kwargs": {"reservation_id": "R1"}}
     conversations = [
-        _conversation(task_id=7, trial=trial, reward=1.0, gold=[cancel], calls=[cancel], said="Cancelled, 1,200 refunded.", outputs=["1200"])
+        _conversation(
+            task_id=7,
+            trial=trial,
+            reward=1.0,
+            gold=[cancel],
+            calls=[cancel],
+            said="Cancelled, 1,200 refunded.",
+            outputs=["1200"],
+        )
         for trial in (1, 0)
     ]
     conversations += [
@@ -108,12 +119,17 @@ def _write_other_tasks(folder: Path) -> None:
 def _conversation(
     *, task_id: object, trial: int, reward: float, gold: list[Any], calls: list[Any], said: str, outputs: list[str]
 ) -> dict[str, Any]:
-    messages: list[dict[str, Any]] = [{"role": "system", "content": "policy"}, {"role": "user", "content": "Cancel R1."}]
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "policy"},
+        {"role": "user", "content": "Cancel R1."},
+    ]
     looked_up = {"name": "get_user_details", "kwargs": {"user_id": "u1"}}
     results = {"get_user_details": '{"name": "Una", "address": {"province": "X"}}'}
     for number, call in enumerate([looked_up, *calls]):
         function = {"name": call["name"], "arguments": json.dumps(call["kwargs"])}
-        messages.append({"role": "assistant", "content": None, "tool_calls": [{"id": f"c{number}", "function": function}]})
+        messages.append(
+            {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{number}", "function": function}]}
+        )
         messages.append({"role": "tool", "tool_call_id": f"c{number}", "content": results.get(call["name"], "{}")})
     messages.append({"role": "assistant", "content": said})
     task = {"user_id": "u1", "instruction": "…", "actions": gold, "outputs": outputs}

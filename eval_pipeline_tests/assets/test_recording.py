@@ -1,0 +1,88 @@
+"""The writer of results: durable before reported, off the evaluation's loop, and nothing finished is lost."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from eval_pipeline.assets.recording import Recorder
+from eval_pipeline.errors import TransientError
+from eval_pipeline.experiment.result_log import ResultLog, read_results
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline_tests.experiment.rows import a_result
+
+
+def _log(store: LocalStore) -> ResultLog:
+    return ResultLog(store, suite="s", experiment="e", run_id="r")
+
+
+def test_a_case_is_reported_when_all_its_attempts_are_durable(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    reported: list[tuple[str, int, int]] = []
+
+    def report(results: object) -> None:
+        assert isinstance(results, list)
+        reported.append((results[0].case_id, len(results), read_results(store, "s", "e").num_rows))
+
+    async def add_all(recorder: Recorder) -> None:
+        for attempt in (2, 1):
+            for case_id in ("a", "b"):
+                await recorder.add(a_result(case_id, attempt=attempt))
+
+    with Recorder(_log(store), attempts={"a": 2, "b": 3}, report=report) as recorder:
+        asyncio.run(add_all(recorder))
+
+    assert reported == [("a", 2, 4)]
+    assert read_results(store, "s", "e").num_rows == 4
+
+
+def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
+    class SlowLog(ResultLog):
+        def append(self, results: object) -> str:
+            assert isinstance(results, list)
+            time.sleep(0.05)
+            return super().append(results)
+
+    async def add_all(recorder: Recorder) -> float:
+        longest = 0.0
+        for number in range(600):
+            before = time.monotonic()
+            await recorder.add(a_result(f"c{number}"))
+            longest = max(longest, time.monotonic() - before)
+        return longest
+
+    log = SlowLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
+    reported: list[object] = []
+    with Recorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.append) as recorder:
+        longest = asyncio.run(add_all(recorder))
+
+    assert longest < 0.05
+    assert len(reported) == 600
+
+
+def test_what_goes_wrong_while_writing_is_raised_where_results_come_from(tmp_path: Path) -> None:
+    class FullLog(ResultLog):
+        def append(self, results: object) -> str:
+            del results
+            raise TransientError("the disk is full", fix="make room")
+
+    log = FullLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
+
+    recorder = Recorder(log, attempts={"a": 1}, report=lambda _: None)
+    with pytest.raises(TransientError, match="the disk is full"), recorder:
+        asyncio.run(recorder.add(a_result("a")))
+
+
+def test_an_error_of_the_evaluation_keeps_what_was_finished(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+
+    async def add_one(recorder: Recorder) -> None:
+        await recorder.add(a_result("a"))
+        raise TransientError("the model is down", fix="wait")
+
+    recorder = Recorder(_log(store), attempts={"a": 1}, report=lambda _: None)
+    with pytest.raises(TransientError, match="the model is down"), recorder:
+        asyncio.run(add_one(recorder))
+
+    assert read_results(store, "s", "e").column("case_id").to_pylist() == ["a"]

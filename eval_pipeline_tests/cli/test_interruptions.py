@@ -1,0 +1,91 @@
+"""The terminal when things end early: Ctrl-C, several first runs at once, targets that break everything."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.store.opening import open_store
+from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.small_suite import write_small_suite
+
+PROGRAM = Path(sys.executable).parent / "eval-pipeline"
+
+
+def test_ctrl_c_keeps_what_was_finished_and_says_so(suite: Path, store: Path) -> None:
+    (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text() + "evaluation: {max_concurrency: 1}\n")
+    marker = suite / "reached"
+    (suite / "agent.py").write_text(
+        "import asyncio, pathlib\n"
+        "async def answer(message):\n"
+        "    if 'milk' in message:\n"
+        f"        pathlib.Path({str(marker)!r}).touch()\n"
+        "        await asyncio.sleep(60)\n"
+        "    return '999'\n"
+    )
+    process = subprocess.Popen([PROGRAM, "run", suite], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not marker.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 130, stderr
+    assert "what was finished is kept" in stderr
+    experiment = next((store / "experiments" / "shop").iterdir()).name
+    assert read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist() == ["gold"]
+
+
+def test_several_first_runs_at_once_leave_a_home_that_works(tmp_path: Path, store: Path) -> None:
+    suites = [write_small_suite(tmp_path / name) for name in ("one", "two", "three")]
+    for suite in suites:
+        (suite / "suite.yaml").write_text(
+            (suite / "suite.yaml").read_text().replace("name: shop", f"name: {suite.name}")
+        )
+
+    running = [
+        subprocess.Popen([PROGRAM, "run", suite], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for suite in suites
+    ]
+    finished = [process.communicate(timeout=120)[1].decode() for process in running]
+
+    assert [process.returncode for process in running] == [0, 0, 0], finished
+    again = subprocess.run(
+        [PROGRAM, "run", suites[0]], capture_output=True, timeout=60, check=False, env=dict(os.environ)
+    )
+    assert again.returncode == 0, again.stderr
+    assert {"one", "two", "three"} == {folder.name for folder in (store / "experiments").iterdir()}
+
+
+def test_a_target_that_breaks_every_case_is_no_pass_even_without_gates(terminal: Terminal, suite: Path) -> None:
+    (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text().partition("gates:")[0])
+    (suite / "agent.py").write_text("def answer(message):\n    raise RuntimeError('401 bad key')\n")
+
+    finished = terminal("run", suite)
+
+    assert finished.code == 3
+    assert "every attempt broke" in finished.stderr
+    assert "401 bad key" in finished.stdout
+
+
+def test_a_target_that_exits_is_an_error_of_its_case_only(terminal: Terminal, suite: Path) -> None:
+    (suite / "agent.py").write_text(
+        "import sys\nasync def answer(message):\n    return '1.10' if 'milk' in message else sys.exit(7)\n"
+    )
+
+    finished = terminal("run", suite, "--json")
+
+    assert finished.document["status_counts"] == {"error": 2, "passed": 1}
+
+
+def test_what_was_asked_of_a_target_that_broke_is_kept(terminal: Terminal, suite: Path, store: Path) -> None:
+    (suite / "agent.py").write_text("def answer(message):\n    raise RuntimeError('out of order')\n")
+    terminal("run", suite, "--case", "tea")
+
+    experiment = next((store / "experiments" / "shop").iterdir()).name
+    (row,) = read_results(open_store(str(store)), "shop", experiment).to_pylist()
+    assert row["turns"][0]["input"] == "What does tea cost?"
+    assert [event["type"] for event in row["turns"][0]["events"]] == ["error"]

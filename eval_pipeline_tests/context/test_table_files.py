@@ -1,0 +1,115 @@
+"""Files as tables: each format, nested values, and what is told of a file that is not right."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from eval_pipeline.context.table_files import JSON_ENCODED, KEY_COLUMN, read_table_file, rows_of, table_of_rows
+from eval_pipeline.errors import InputError
+
+ROWS = [{"id": "a", "n": 1}, {"id": "b", "n": 2}]
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder / name
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "id,n\r\na,1\r\nb,2\r\n"),
+        ("t.json", json.dumps(ROWS)),
+        ("t.jsonl", "\n".join(map(json.dumps, ROWS)) + "\n\n"),
+        ("t.json", json.dumps({row["id"]: {"n": row["n"]} for row in ROWS})),
+    ],
+)
+def test_every_text_format_gives_the_same_rows(tmp_path: Path, name: str, content: str, bom: str) -> None:
+    assert read_table_file(write(tmp_path, name, bom + content), key="id").to_pylist() == ROWS
+
+
+def test_parquet_is_read_as_it_is(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "t.parquet")
+    assert read_table_file(tmp_path / "t.parquet").to_pylist() == ROWS
+
+
+def test_the_keys_of_a_json_object_become_a_column(tmp_path: Path) -> None:
+    file = write(tmp_path, "t.json", '{"x": {"n": 1}, "y": {"m": [1]}}')
+    assert read_table_file(file).column_names == ["key", "n", "m"]
+    assert read_table_file(file).schema.metadata[KEY_COLUMN] == b"key"
+    assert read_table_file(file, key="code").column("code").to_pylist() == ["x", "y"]
+
+
+def test_nested_values_are_kept_whole_and_marked() -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": 1, "v": {"b": [1, {"c": None}]}, "w": None},
+        {"id": 2, "v": "text"},
+        {"id": 3, "v": None, "w": []},
+    ]
+    table = table_of_rows(rows)
+    assert [field.name for field in table.schema if field.metadata == JSON_ENCODED] == ["v", "w"]
+    assert rows_of(table) == [{**row, "w": row.get("w")} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([1, 2.5, None], [1.0, 2.5, None]),
+        ([1, "n/a", None], ["1", "n/a", None]),
+        ([True, "x"], ["true", "x"]),
+        ([2**70, 1], [str(2**70), "1"]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_a_column_of_several_types_is_text(values: list[Any], kept: list[Any]) -> None:
+    assert table_of_rows([{"v": value} for value in values]).column("v").to_pylist() == kept
+
+
+def test_no_rows_are_an_empty_table() -> None:
+    assert table_of_rows([]).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "", "not readable as csv"),
+        ("t.csv", "id,n\n1\n", "not readable as csv"),
+        ("t.json", "{", "not readable as json"),
+        ("t.json", "5", "neither a list of objects"),
+        ("t.json", '{"a": 1}', "neither a list of objects"),
+        ("t.json", "[1]", "a row is not an object"),
+        ("t.jsonl", '{"id": 1}\n[]\n', r"t\.jsonl:2: a row is not an object"),
+        ("t.jsonl", '{"id": 1}\n{\n', r"t\.jsonl:2: not JSON"),
+        ("t.json", b'["\xff"]', "not readable as json"),
+        ("t.parquet", "x", "not readable as parquet"),
+        ("t.xlsx", "x", "tables cannot be read from '.xlsx' files"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_table_file(write(tmp_path, name, content))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_columns_that_are_missing_are_told_with_those_found(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"column price, sku is missing.*columns found: id, n"):
+        read_table_file(write(tmp_path, "t.csv", "id,n\n1,2\n"), key="sku", columns=["id", "price"])
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.csv: the file does not exist"):
+        read_table_file(tmp_path / "gone.csv")
+
+
+def test_a_text_column_keeps_its_zeros(tmp_path: Path) -> None:
+    (tmp_path / "shops.csv").write_text("zip,n\n00123,1\n")
+
+    assert read_table_file(tmp_path / "shops.csv").to_pylist() == [{"zip": 123, "n": 1}]
+    assert read_table_file(tmp_path / "shops.csv", text_columns=["zip"]).to_pylist() == [{"zip": "00123", "n": 1}]

@@ -1,0 +1,139 @@
+"""Python callables as targets: what they get, what they may return, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline_tests.building import a_case, a_context, a_suite, evaluated
+
+CODE = """
+from eval_pipeline.context.shared_context import current_case_id, get_shared_context
+from eval_pipeline.evaluation.targets.session import Reply
+from langchain_core.messages import AIMessage, HumanMessage
+
+def sync(message): return message.upper()
+async def later(message): return message.upper()
+def other_name(said): return said.upper()
+def remembers(message, history): return " ".join(item["content"] for item in history) + "|" + message
+def told(message, case, thread_id, runtime):
+    return f"{case['id']} {len(thread_id)} {runtime['model']} {runtime['temperature']}"
+def made(start):
+    count = [start]
+    def counting(message):
+        count[0] += 1
+        return str(count[0])
+    return counting
+def mapping(message): return {"response": "ok", "events": [{"type": "tool_call", "name": "f", "args": {}, "id": 7},
+    {"type": "tool_result", "name": "f", "content": {"n": [1]}, "id": 7},
+    {"type": "usage", "input_tokens": 3, "output_tokens": 1, "cost_usd": 0.5}]}
+def reply(message): return Reply(response="ok")
+def message_object(message): return AIMessage("ok")
+def messages(message): return [HumanMessage(message), AIMessage("ok")]
+def openai(message): return {"messages": [{"role": "user", "content": message}, {"role": "assistant", "content": "ok"}]}
+def number(message): return 5
+def empty(message): return []
+def untyped(message): return {"response": "ok", "events": [{"name": "f"}]}
+def no_events(message): return {"response": "ok", "events": ["f"]}
+def bad_usage(message): return {"response": "ok", "events": [{"type": "usage", "input_tokens": "many"}]}
+def looks_up(message): return get_shared_context().lookup("a", message)["n"] + current_case_id()
+def raises(message): raise RuntimeError("no luck")
+"""
+
+
+@pytest.fixture
+def code(folder: Path) -> Path:
+    (folder / "own.py").write_text(CODE)
+    return folder
+
+
+async def answered(
+    folder: Path, name: str, *said: str, context: SharedContext | None = None, **target: Any
+) -> CaseResult:
+    suite = a_suite(folder, target={"kind": "python", "path": f"own.py:{name}", **target})
+    case = a_case(turns=[{"user": text} for text in said or ("hi",)], runtime={"model": "m", "temperature": 0})
+    return await evaluated(suite, case, context=context)
+
+
+def responses(result: CaseResult) -> list[str]:
+    assert result.error is None, result.error.traceback
+    return [turn.response for turn in result.turns]
+
+
+@pytest.mark.parametrize("name", ["sync", "later", "other_name"])
+async def test_a_callable_answers_whether_sync_or_async(code: Path, name: str) -> None:
+    assert responses(await answered(code, name)) == ["HI"]
+
+
+@pytest.mark.parametrize("name", ["mapping", "reply", "message_object", "messages", "openai"])
+async def test_an_answer_may_have_any_form(code: Path, name: str) -> None:
+    assert responses(await answered(code, name)) == ["ok"]
+
+
+async def test_the_conversation_so_far_is_given_anew_for_each_attempt(code: Path) -> None:
+    for _ in range(2):
+        assert responses(await answered(code, "remembers", "a", "b")) == ["|a", "a |a|b"]
+
+
+async def test_the_case_the_thread_and_the_runtime_are_given(code: Path) -> None:
+    assert responses(await answered(code, "told")) == ["c1 36 m 0.0"]
+
+
+async def test_a_factory_makes_one_for_each_attempt_from_the_options(code: Path) -> None:
+    for _ in range(2):
+        found = await answered(code, "made", "a", "b", factory=True, options={"start": 5})
+        assert responses(found) == ["6", "7"]
+
+
+async def test_usage_among_the_events_is_added_up(code: Path) -> None:
+    found = await answered(code, "mapping", "a", "b")
+    assert (found.tokens.input, found.tokens.output, found.cost_usd) == (6, 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("number", "the target returned a int"),
+        ("empty", "the target returned a list"),
+        ("untyped", "has no `type`"),
+        ("no_events", "has no `type`"),
+        ("raises", "no luck"),
+    ],
+)
+async def test_what_is_no_answer_makes_the_attempt_an_error(code: Path, name: str, message: str) -> None:
+    found = await answered(code, name)
+    assert found.status == "error"
+    assert found.error is not None
+    assert message in found.error.message
+
+
+async def test_usage_that_is_no_number_is_an_error_of_the_attempt(code: Path) -> None:
+    assert (await answered(code, "bad_usage")).status == "error"
+
+
+async def test_the_shared_context_reaches_a_sync_callable_in_its_thread(code: Path, tmp_path: Path) -> None:
+    (code / "a.csv").write_text("id,n\nx,one\n")
+    suite = a_suite(code, context={"tables": {"a": {"file": "a.csv"}}})
+    context = a_context(suite, LocalStore(tmp_path / "store"))
+    assert responses(await answered(code, "looks_up", "x", context=context)) == ["onec1"]
+
+
+def test_the_version_follows_source_and_options_unless_it_is_given(code: Path) -> None:
+    def version(**target: Any) -> str:
+        return target_version(a_suite(code, target={"kind": "python", "path": "own.py:sync", **target}))
+
+    first = version()
+    assert version() == first
+    assert version(options={"a": 1}) != first
+    assert version(version="7") == "7"
+    (code / "own.py").write_text(CODE + "\n# changed\n")
+    assert version() != first
+
+
+def test_one_attempt_is_made_unless_more_are_asked_for(code: Path) -> None:
+    target = open_target(a_suite(code, target={"kind": "python", "path": "own.py:sync"}))
+    assert [target.attempts(a_case(), repetitions) for repetitions in (None, 3)] == [1, 3]

@@ -1,0 +1,126 @@
+"""The summary: every number is that of the rows."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.gates import check_gates
+from eval_pipeline.experiment.result_log import ResultLog
+from eval_pipeline.experiment.summary import OVERALL, Summary, summarize, summary_of
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline.suite.suite import Gates
+from eval_pipeline_tests.experiment.rows import a_result, a_table, an_assertion
+
+
+def summary_for(*results: CaseResult) -> Summary:
+    return summary_of(a_table(results), suite="sample", experiment="e")
+
+
+statuses = st.sampled_from(["passed", "failed", "error", "skipped"])
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from("abcd"), st.integers(1, 3)), statuses, max_size=10))
+@settings(max_examples=40, deadline=None)
+def test_counts_and_rates_are_those_of_the_rows(rows: dict[tuple[str, int], str]) -> None:
+    found = summary_for(*[a_result(case, number, status=status) for (case, number), status in rows.items()])
+    made = [status for status in rows.values() if status != "skipped"]
+    assert found.status_counts == Counter(rows.values())
+    assert (found.attempts, found.cases) == (len(rows), len({case for case, _ in rows}))
+    assert (found.pass_rate is None) == (not made)
+    if found.pass_rate is not None:
+        assert found.pass_rate.mean == pytest.approx(made.count("passed") / len(made))
+        assert found.pass_rate.n == len(made)
+
+
+def test_an_experiment_without_results_has_a_summary() -> None:
+    found = summary_for()
+    assert (found.cases, found.attempts, found.pass_rate, found.score, found.cost_usd) == (0, 0, None, None, None)
+    assert (found.metrics, found.pass_at_k, found.splits, found.latency_s) == ({}, {}, {}, {})
+    assert json.loads(json.dumps(found.to_json()))["attempts"] == 0
+
+
+def test_metrics_are_means_over_the_attempts_that_scored() -> None:
+    found = summary_for(
+        a_result("a", assertions=(an_assertion("x", score=0.5), an_assertion("x", score=1.0), an_assertion("y"))),
+        a_result("b", assertions=(an_assertion("x", score=0.25), an_assertion("y", passed=None, broken=True))),
+        a_result("c", status="error"),
+    )
+    assert (found.metrics["x"].mean, found.metrics["x"].n) == (0.5, 2)
+    assert (found.metrics["y"].mean, found.metrics["y"].n) == (1.0, 1)
+
+
+def test_chances_by_k_are_averaged_over_the_cases_with_k_attempts() -> None:
+    verdicts = {"a": [True, True, False], "b": [False], "c": [True, False]}
+    results = [
+        a_result(case, n + 1, status="passed" if ok else "failed", assertions=(an_assertion("x", passed=ok),))
+        for case, oks in verdicts.items()
+        for n, ok in enumerate(oks)
+    ]
+    found = summary_for(*results)
+    assert found.pass_hat_k["x"] == found.pass_hat_k[OVERALL]
+    assert found.pass_hat_k["x"] == pytest.approx([(2 / 3 + 0 + 1 / 2) / 3, (1 / 3 + 0) / 2, 0])
+    assert found.pass_at_k["x"] == pytest.approx([(2 / 3 + 0 + 1 / 2) / 3, 1, 1])
+
+
+def test_several_verdicts_of_one_name_pass_together() -> None:
+    both = (an_assertion("x"), an_assertion("x", passed=False))
+    found = summary_for(a_result(assertions=both), a_result("b", assertions=(an_assertion("x"),)))
+    assert found.pass_at_k["x"] == [0.5]
+
+
+def test_an_assertion_called_overall_does_not_mix_with_the_verdict_of_the_case() -> None:
+    found = summary_for(a_result(status="failed", assertions=(an_assertion(OVERALL),)))
+    assert found.pass_at_k[OVERALL] == [0.0]
+    assert found.metrics[OVERALL].mean == 1.0
+
+
+def test_slices_are_the_splits_and_every_tag() -> None:
+    found = summary_for(
+        a_result("a", split="dev", tags=("x", "y"), assertions=(an_assertion("m"),)),
+        a_result("b", split="test", tags=("x",), status="failed", assertions=(an_assertion("m", passed=False),)),
+        a_result("b", 2, split="test", tags=("x",), assertions=(an_assertion("m"),)),
+    )
+    shown = {name: (part.cases, part.pass_rate and part.pass_rate.mean) for name, part in found.splits.items()}
+    assert shown == {"dev": (1, 1.0), "test": (1, 0.5)}
+    assert {name: part.cases for name, part in found.tags.items()} == {"x": 2, "y": 1}
+    assert found.splits["test"].metrics["m"].mean == 0.5
+
+
+def test_tokens_cost_and_latency_are_added_up() -> None:
+    found = summary_for(*[a_result(f"c{n}", latency_s=float(n), cost_usd=n or None) for n in range(5)])
+    assert found.tokens == {"input": 50, "output": 10, "cached": 5}
+    assert found.cost_usd == 10
+    assert [found.latency_s["p50"], found.latency_s["p95"]] == pytest.approx([2.0, 3.8])
+
+
+def test_a_summary_is_made_from_the_result_log(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    ResultLog(store, suite="sample", experiment="e", run_id="r").append([a_result("a"), a_result("b", status="failed")])
+    assert summarize(store, "sample", "e") == summary_for(a_result("a"), a_result("b", status="failed"))
+    assert summarize(store, "sample", "other").attempts == 0
+
+
+def test_gates_are_met_at_their_threshold_and_not_below() -> None:
+    found = summary_for(*[a_result(f"c{n}", status=s) for n, s in enumerate(["passed"] * 8 + ["failed", "error"])])
+    results = {
+        (gate.name, gate.threshold): gate.passed
+        for gates in (Gates(min_pass_rate=0.8, max_error_rate=0.1), Gates(min_pass_rate=0.81, max_error_rate=0.09))
+        for gate in check_gates(gates, found)
+    }
+    assert results == {
+        ("min_pass_rate", 0.8): True,
+        ("max_error_rate", 0.1): True,
+        ("min_pass_rate", 0.81): False,
+        ("max_error_rate", 0.09): False,
+    }
+
+
+def test_a_gate_without_anything_to_observe_is_not_met_and_one_not_set_is_none() -> None:
+    (gate,) = check_gates(Gates(max_error_rate=0.5), summary_for(a_result(status="skipped")))
+    assert (gate.passed, gate.observed, gate.n) == (False, None, 0)
+    assert check_gates(Gates(), summary_for()) == []

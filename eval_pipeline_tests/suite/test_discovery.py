@@ -1,0 +1,42 @@
+"""Finding suites: shipped ones, those in the folders of an environment variable, and the one that was meant."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from eval_pipeline.errors import InputError
+from eval_pipeline.suite.discovery import SUITES_VARIABLE, suite_folder, suite_folders
+
+
+@pytest.fixture
+def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two suites and something else, named in the variable together with a suite's own folder."""
+    for name in ("roses", "lilies", "alone"):
+        (tmp_path / "garden" / name).mkdir(parents=True)
+        (tmp_path / "garden" / name / "suite.yaml").touch()
+    (tmp_path / "garden" / "alone").rename(tmp_path / "alone")
+    (tmp_path / "garden" / "tools").mkdir()
+    roots = [tmp_path / "garden", tmp_path / "alone", tmp_path / "gone", tmp_path / "garden"]
+    monkeypatch.setenv(SUITES_VARIABLE, os.pathsep.join(map(str, roots)))
+    return tmp_path
+
+
+def test_suites_in_named_folders_are_found_once_in_order(garden: Path) -> None:
+    assert suite_folders()[-3:] == [garden / "garden" / "lilies", garden / "garden" / "roses", garden / "alone"]
+
+
+def test_a_suite_is_meant_by_folder_or_by_name(garden: Path) -> None:
+    assert suite_folder("roses") == suite_folder(str(garden / "garden" / "roses")) == garden / "garden" / "roses"
+
+
+@pytest.mark.usefixtures("garden")
+def test_a_name_nearly_right_is_suggested() -> None:
+    with pytest.raises(InputError, match="did you mean 'lilies'"):
+        suite_folder("lillies")
+
+
+@pytest.mark.usefixtures("garden")
+def test_for_any_other_name_those_that_exist_are_told() -> None:
+    with pytest.raises(InputError, match=r"one of: .*lilies"):
+        suite_folder("zzz")

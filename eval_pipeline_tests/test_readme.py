@@ -1,0 +1,46 @@
+"""What README.md tells a newcomer to write and to run does what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+
+
+def test_the_suite_of_five_minutes_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    (tmp_path / "my_suite").mkdir()
+    for name, text in re.findall(r"```(?:yaml|python)\n# my_suite/(\S+)\n(.*?)```", README, re.DOTALL):
+        (tmp_path / "my_suite" / name).write_text(text)
+    (table,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "my_suite" / "prices.csv").write_text(table)
+    run = made_terminal(monkeypatch, capfd)
+
+    assert "my_suite: 2 cases" in run("check", "my_suite").stdout
+    finished = run("run", "my_suite", "--json")
+
+    assert finished.code == 0
+    assert finished.document["status_counts"] == {"passed": 2}
+    assert run("run", "my_suite", "--case", "price-of-tea", "--repetitions", "3", "--json").document["attempts"] == 3
+
+
+def test_every_file_it_links_to_is_there() -> None:
+    root = Path(__file__).resolve().parent.parent
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+
+    assert len(links) > 5
+    assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_every_make_target_it_names_exists() -> None:
+    makefile = (Path(__file__).resolve().parent.parent / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+
+    assert set(re.findall(r"`?make ([a-z]+)", README)) - {"itself"} <= targets
+    assert len(targets) <= 10
