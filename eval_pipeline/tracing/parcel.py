@@ -16,7 +16,7 @@ import zstandard
 from eval_pipeline.recorder.retime import retime
 from eval_pipeline.recorder.validation import parse_time
 from eval_pipeline.recorder.wire import Part, encode_multipart
-from eval_pipeline.tracing.jsonable import json_bytes
+from eval_pipeline.tracing.jsonable import json_bytes, plain
 from eval_pipeline.tracing.redaction import Redactor
 
 Kind = Literal["run", "feedback", "request"]
@@ -155,16 +155,12 @@ def encode_frame(parcels: Sequence[Parcel], *, compress: bool) -> tuple[bytes, d
 def _parcel(kind: Kind, head: dict[str, Any], payload: dict[str, bytes], *, graft: bool, redactor: Redactor) -> Parcel:
     head["id"] = str(head["id"])
     for name in _REDACTED_HEAD:
-        if head.get(name):
-            head[name] = orjson.loads(redactor.json(json_bytes(head[name])))
-    plain = {name: value if isinstance(value, _PLAIN) else _text(value) for name, value in head.items()}
+        found = head.get(name)
+        if found:
+            head[name] = redactor.text(found) if isinstance(found, str) else redactor.value(plain(found))
+    said = {name: value if isinstance(value, _PLAIN) else plain(value) for name, value in head.items()}
     trace_id = None if head.get("trace_id") is None else str(head["trace_id"])
-    return Parcel(kind=kind, id=head["id"], trace_id=trace_id, graft=graft, head=plain, payload=payload)
-
-
-def _text(value: Any) -> Any:
-    """Times and ids as text."""
-    return orjson.loads(json_bytes(value))
+    return Parcel(kind=kind, id=head["id"], trace_id=trace_id, graft=graft, head=said, payload=payload)
 
 
 def _parts(parcel: Parcel) -> Iterator[Part]:

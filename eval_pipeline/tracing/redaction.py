@@ -24,14 +24,15 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         ("PRIVATE KEY-----",),
     ),
-    ("jwt", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), ("eyJ",)),
+    ("jwt", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII), ("eyJ",)),
     ("bearer", re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+[A-Za-z0-9._~+/-]{16,}=*"), ("earer", "EARER", "asic ")),
     (
         "api_key",
         re.compile(
             r"\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}|\blsv2_[A-Za-z0-9_]{16,}|\bls__[A-Za-z0-9]{16,}"
             r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bhf_[A-Za-z0-9]{20,}"
-            r"|\bxox[abposr]-[A-Za-z0-9-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}"
+            r"|\bxox[abposr]-[A-Za-z0-9-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}",
+            re.ASCII,
         ),
         (
             "sk-",
@@ -62,9 +63,16 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
         ("@",),
     ),
 )
-_CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){8,14}\d(?![\w-])(?!\.\d)")
+_CARD = re.compile(r"(?<![\w.-])[2-6][0-9]{3}(?:[ -]?[0-9]){8,14}[0-9](?![\w-])(?!\.[0-9])")
 _PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
-_DIGITS = re.compile(rb"[0-9][0-9 -]{11}")
+_LONG_NUMBER = b"0" * 13
+_DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))  # noqa: PLR2004 - ASCII
+_LONG_TOKEN = b"w" * 15
+"""The shortest key or token of any pattern has no fewer characters of this kind in a row."""
+_TOKEN_CHARACTERS = bytes(
+    ord("w") if code < 128 and (chr(code).isalnum() or chr(code) in "-_.~+/=") else ord(" ")  # noqa: PLR2004 - ASCII
+    for code in range(256)
+)
 _SECRET_ENDINGS = (
     "password",
     "passwd",
@@ -79,8 +87,7 @@ _SECRET_ENDINGS = (
     "credential",
     "credentials",
 )
-_KEY_HINTS = tuple(f'{hint}":'.encode() for hint in (*_SECRET_ENDINGS, "key"))
-"""How such a key ends in JSON bytes, `api_key` and `api-key` included."""
+_SECRET_BYTES = tuple(ending.encode() for ending in _SECRET_ENDINGS)
 _KEY_SEPARATORS = str.maketrans("", "", "-_ .")
 
 
@@ -185,10 +192,14 @@ class Redactor:
         return "".join(part if _DONE.fullmatch(part) else pattern.sub(replacement, part) for part in parts)
 
     def _suspicious(self, data: bytes) -> bool:
-        if self.own or self.phone_numbers or any(trigger in data for trigger in _TRIGGERS):
+        """Whether JSON bytes may hold something: some passes in C over them, most of which end the matter."""
+        if self.own or self.phone_numbers or b"@" in data or b"PRIVATE KEY" in data or b"\\u" in data:
             return True
-        lowered = data.lower()
-        return any(hint in lowered for hint in _KEY_HINTS) or _DIGITS.search(data) is not None
+        if _LONG_TOKEN in data.translate(_TOKEN_CHARACTERS) and any(trigger in data for trigger in _TRIGGERS):
+            return True
+        if _LONG_NUMBER in data.translate(_DIGITS, b" -"):
+            return True
+        return any(piece[-24:].translate(None, b"-_ .").lower().endswith(_SECRET_BYTES) for piece in data.split(b'":'))
 
 
 _TRIGGERS = tuple(trigger.encode() for _, _, triggers in _PATTERNS for trigger in triggers)
