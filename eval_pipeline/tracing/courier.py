@@ -5,6 +5,7 @@ for a while. Does not belong here: queues and threads (`sending.py`) and what be
 """
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 _THERE = 409
 _OF_THE_SERVER = frozenset({401, 403, 404, 405, 408, 421, 425, 429})
 """4xx that say nothing about what was sent."""
+_NOT_FOUND = 404
+"""For a single feedback or request it does: what it is about is not there."""
 _FIRST_SERVER_ERROR = 500
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
@@ -42,8 +45,10 @@ class Delivery:
 class Courier:
     """Of one server, for one thread."""
 
-    def __init__(self, connection: Connection, *, batch_size: int) -> None:
+    def __init__(self, connection: Connection, *, batch_size: int, until: float = math.inf) -> None:
+        """`until`, on the monotonic clock: what was not brought by then is put off."""
         self.connection = connection
+        self._until = until
         self._batch_size = batch_size
         self._rested_at = 0.0
         self._wait_s = _FIRST_WAIT_S
@@ -51,8 +56,8 @@ class Courier:
 
     @property
     def resting(self) -> bool:
-        """Whether the server failed a moment ago and is left alone."""
-        return time.monotonic() < self._rested_at
+        """Whether the server failed a moment ago and is left alone, or the time is up."""
+        return not self._rested_at <= time.monotonic() < self._until
 
     def wake(self) -> None:
         """Try the server again at once."""
@@ -110,7 +115,7 @@ class Courier:
         answer = self._request(head, body)
         if answer.ok or answer.status == _THERE:
             self._succeeded([parcel], delivery, len(body))
-        elif self._is_about_the_server(answer):
+        elif self._is_about_the_server(answer) and answer.status != _NOT_FOUND:
             self._put_off([parcel], answer, delivery)
         else:
             self._refused(parcel, answer, delivery)
@@ -133,7 +138,7 @@ class Courier:
         answer, _ = self._post("/feedback", body, {}, delivery)
         if answer.ok or answer.status == _THERE:
             self._succeeded([parcel], delivery, len(body))
-        elif self._is_about_the_server(answer):
+        elif self._is_about_the_server(answer) and answer.status != _NOT_FOUND:
             self._put_off([parcel], answer, delivery)
         else:
             self._refused(parcel, answer, delivery)

@@ -13,10 +13,12 @@ from uuid import UUID
 from eval_pipeline.evaluation.result import AssertionResult, CaseResult
 from eval_pipeline.recorder.validation import MAX_FEEDBACK_KEY_LENGTH
 from eval_pipeline.tracing.ids import feedback_id
+from eval_pipeline.tracing.redaction import Redactor
 
 PASSED, SCORE = "passed", "score"
 """The keys of an attempt's whole verdict; an assertion of that name steps aside."""
 _MAX_COMMENT = 4_000
+_REDACTOR = Redactor()
 
 
 def feedback_of(
@@ -27,6 +29,7 @@ def feedback_of(
     session_id: UUID | str,
     start_time: dt.datetime,
     evaluator_run_id: str | None,
+    redactor: Redactor = _REDACTOR,
 ) -> list[dict[str, Any]]:
     """The feedback on one attempt's root run: one for each assertion, `passed`, and `score`.
 
@@ -37,6 +40,7 @@ def feedback_of(
         session_id: the experiment's project.
         start_time: of that run; servers find it by this.
         evaluator_run_id: the run that scored, in the same trace.
+        redactor: asked before a long comment is cut: half a secret is one still, and looks like none.
     """
     place = {
         "run_id": run_id,
@@ -54,7 +58,14 @@ def feedback_of(
     if result.score is not None:
         scored.append((SCORE, {"score": result.score}))
     return [
-        _feedback(place, key, content, evaluator_run_id=evaluator_run_id, owner=run_id, attempt=result.attempt)
+        _feedback(
+            place,
+            key,
+            content | {"comment": redactor.text(content.get("comment") or "") or None},
+            evaluator_run_id=evaluator_run_id,
+            owner=run_id,
+            attempt=result.attempt,
+        )
         for key, content in scored
     ]
 

@@ -83,7 +83,6 @@ def flush_folder(
     *,
     owner: str | None = None,
     wait_s: float = 0.0,
-    until: Callable[[], bool] = lambda: True,
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(tz=dt.UTC),
 ) -> FlushReport:
     """Send what waits in one folder.
@@ -93,7 +92,6 @@ def flush_folder(
         courier: how its server is reached.
         owner: only what this process put there.
         wait_s: how long to wait for another flusher to finish.
-        until: asked before each segment, whether to go on.
         now: the present, which the 24 h window hangs on.
     """
     report = FlushReport(destination=courier.connection.destination.name)
@@ -105,7 +103,7 @@ def flush_folder(
             deltas = _deltas(segments, now())
             report.retimed_traces = sum(1 for delta in deltas.values() if delta)
             for segment in segments:
-                if courier.resting or not until():
+                if courier.resting:
                     report.kept += sum(1 for _ in segment.parcels())
                 else:
                     _flush_segment(segment, courier, deltas, report)

@@ -214,7 +214,7 @@ class Lane:
 
     def _send_spooled(self, deadline: float) -> None:
         """Once more what this process spooled: servers come back."""
-        courier = Courier(self._connection, batch_size=self._settings.upload_batch_size)
+        courier = Courier(self._connection, batch_size=self._settings.upload_batch_size, until=deadline)
         try:
             if not self._requests_made(courier):
                 return
@@ -223,7 +223,6 @@ class Lane:
                 courier,
                 owner=self._spool.owner,
                 wait_s=max(0.0, deadline - time.monotonic()),
-                until=lambda: time.monotonic() < deadline,
             )
         except Exception:  # noqa: BLE001 - as above
             _log.exception("the trace spool could not be sent; it is kept")

@@ -63,7 +63,12 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
         ("@",),
     ),
 )
-_CARD = re.compile(r"(?<![\w.-])[2-6][0-9]{3}(?:[ -]?[0-9]){8,14}[0-9](?![\w-])(?!\.[0-9])")
+_CARD = re.compile(
+    r"(?<![\w.-])(?:[2-6][0-9]{12,18}"
+    r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
+    r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w-])(?!\.[0-9])"
+)
+"""In one piece or in the groups that cards have: any others would make cards of tables of numbers."""
 _PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
 _LONG_NUMBER = b"0" * 13
 _DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))  # noqa: PLR2004 - ASCII

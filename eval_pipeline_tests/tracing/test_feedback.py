@@ -111,6 +111,11 @@ def test_long_names_and_comments_stay_within_limits() -> None:
     assert all(len(item.get("comment", "")) <= 4_000 for item in found.values())
 
 
+def test_a_secret_is_taken_out_before_a_comment_is_cut() -> None:
+    message = "y" * 3_980 + " sk-proj-" + "a1B2" * 10
+    assert "sk-" not in feedback(a_result(an_assertion(message=message)))["polite"]["comment"]
+
+
 def test_a_skipped_attempt_has_no_verdict() -> None:
     assert feedback(a_result(status="skipped", score=None)) == {}
 

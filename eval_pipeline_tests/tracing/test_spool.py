@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -145,6 +146,34 @@ def test_what_a_failing_server_left_is_kept_and_the_rest_gone(
     assert (report.runs_sent, report.kept) == (3, 9)
     assert flush_spool(settings)[0].runs_sent == 9
     assert sorted(recorded_ids(server)) == ids
+
+
+def test_a_score_of_what_is_not_there_holds_nothing_up(server: RecorderServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    sender = SpoolingSender(settings)
+    server.faults.add(Fault(status=404, path="/feedback", times=None))
+    sender.send_feedback([{"session_id": "00000000-0000-4000-8000-000000000001", "key": "pass_rate", "id": "x"}])
+    sender.flush(1)
+    sender.send_runs(a_trace())
+    counts = sender.close(2)
+    assert (counts.runs_sent, counts.feedback_spooled) == (3, 1)
+    assert len(recorded_ids(server)) == 3
+
+
+def test_a_flush_ends_when_its_time_is_up(server: RecorderServer, make_settings: MakeSettings) -> None:
+    sender = SpoolingSender(make_settings(upload_batch_size=3))
+    server.faults.add(Fault(status=503, times=1, path="multipart"))
+    for _ in range(20):
+        sender.send_runs(a_trace())
+    sender.flush(0.01)
+    server.faults.add(Fault(delay_s=0.3, times=None, path="multipart"))
+    began = time.monotonic()
+    counts = sender.flush(0.5)
+    assert time.monotonic() - began < 1.5
+    assert counts.runs_sent + counts.runs_spooled + counts.runs_waiting == 60
+    server.faults.clear()
+    sender.close(5)
+    assert len(recorded_ids(server)) == 60
 
 
 def test_spool_files_are_the_owners_alone(make_settings: MakeSettings) -> None:
