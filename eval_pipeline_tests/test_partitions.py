@@ -47,7 +47,7 @@ def registered(instance: dg.DagsterInstance) -> list[str]:
 
 
 def a_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.DagsterRun:
-    run = dg.DagsterRun(job_name="j", status=status)
+    run = dg.DagsterRun(job_name="j", status=status, tags={"eval/suite": "sample"})
     instance.add_run(run)
     return run
 

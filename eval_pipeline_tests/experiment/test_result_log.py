@@ -111,7 +111,7 @@ def test_a_record_that_is_not_there_or_not_readable_is_told(store: LocalStore) -
 
 
 def test_the_name_of_an_experiment_follows_the_launch() -> None:
-    assert experiment_name("sample", "0123456789abcdef") == "sample-01234567"
+    assert experiment_name("sample", "0123456789abcdef") == "sample-0123456789ab"
 
 
 def test_the_report_shows_what_failed_and_escapes_what_agents_said(store: LocalStore) -> None:
