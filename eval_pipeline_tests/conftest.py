@@ -12,7 +12,6 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
         if name.startswith(("LANGSMITH_", "LANGCHAIN_", "OPENAI_", "EVAL_PIPELINE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
-    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "off")
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
