@@ -18,7 +18,7 @@ from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
-from eval_pipeline.checks import build_gates
+from eval_pipeline.checks import build_gates, build_traces_complete
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
 from eval_pipeline.resources import default_resources
@@ -69,7 +69,7 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
             build_case_results(suite),
             build_experiment_summary(suite),
         ],
-        asset_checks=build_gates(suite),
+        asset_checks=[*build_gates(suite), build_traces_complete(suite)],
         schedules=[build_schedule(suite)],
     )
     return dg.Definitions.merge(own, build_job(suite))

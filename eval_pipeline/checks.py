@@ -1,4 +1,4 @@
-"""The gates of a suite as asset checks on `experiment_summary`.
+"""The gates of a suite as asset checks on `experiment_summary`, and `traces_complete` on `experiment`.
 
 Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
 (`eval_pipeline.experiment.gates`). See https://docs.dagster.io/guides/test/asset-checks.
@@ -9,13 +9,18 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.upstream import EXPERIMENT_SUMMARY, asset_key, latest
+from eval_pipeline.assets.tracing import rows_metadata
+from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.experiment.gates import GATES, GateResult, check_gates
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.experiment.summary import summarize
+from eval_pipeline.experiment.traced import read_traced
+from eval_pipeline.experiment.tracing_end import count_rows
 from eval_pipeline.metadata import EXPERIMENT, gate_metadata
-from eval_pipeline.resources import StoreResource
+from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.suite.suite import Suite
+
+TRACES_COMPLETE = "traces_complete"
 
 
 def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
@@ -44,6 +49,41 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
                 yield _check_result(key, gate, failing)
 
     return [gates]
+
+
+def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
+    """Whether the experiment has a row for every attempt; says nothing where nothing was traced."""
+    key = asset_key(suite.name, EXPERIMENT_ASSET)
+
+    @dg.multi_asset_check(
+        name=f"{suite.name}__traces",
+        specs=[
+            dg.AssetCheckSpec(TRACES_COMPLETE, asset=key, description="Every attempt is a row of the experiment, once.")
+        ],
+        can_subset=True,
+    )
+    def traces(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures():
+            opened = store.open()
+            experiment = latest(context, suite.name, EXPERIMENT_ASSET, EXPERIMENT)
+            traced = read_traced(opened, suite.name, experiment)
+            if not traced:
+                return
+            attempts = read_results(opened, suite.name, experiment, columns=["status"]).num_rows
+            rows = count_rows(langsmith.settings(), traced, attempts=attempts)
+        there = "an unknown number" if rows.present is None else str(rows.present)
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=TRACES_COMPLETE,
+            passed=rows.complete,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk",
+            metadata=rows_metadata(rows),
+        )
+
+    return traces
 
 
 def _check_result(key: dg.AssetKey, gate: GateResult, failing: Sequence[str]) -> dg.AssetCheckResult:

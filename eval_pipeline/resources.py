@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import dagster as dg
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.settings import LangSmithSettings
 
 STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 DEFAULT_STORE = "./data"
@@ -30,6 +32,61 @@ class StoreResource(dg.ConfigurableResource[Store]):
     def open(self) -> Store:
         """The store."""
         return open_store(self.root)
+
+
+class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
+    """Where traces go. What is not given is what the environment says (`LANGSMITH_…`), or else the default.
+
+    Give keys as `dg.EnvVar`, never as text. Nothing is connected before it is used, in the process that uses it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: str | None = None
+    """`recorder`, `langsmith`, `both` or `off`; by default `langsmith` if there is a key, else `recorder`."""
+    api_key: str | None = None
+    api_url: str | None = None
+    web_url: str | None = None
+    project: str | None = None
+    workspace_id: str | None = None
+    recorder_url: str | None = None
+    recorder_token: str | None = None
+    tracing_enabled: bool | None = None
+    trace_sample_rate: float | None = None
+    trace_mode: str | None = None
+    """`grafted`, `unified` or `linked`."""
+    graft_timing: str | None = None
+    graft_llm_as: str | None = None
+    upload_batch_size: int | None = None
+    upload_interval_seconds: float | None = None
+    max_queue_size: int | None = None
+    spool_folder: str | None = None
+    spool_max_bytes: int | None = None
+    connect_timeout_seconds: float | None = None
+    request_timeout_seconds: float | None = None
+    redaction_enabled: bool | None = None
+    redact_phone_numbers: bool | None = None
+    redaction_patterns: dict[str, str] | None = None
+
+    def settings(self) -> LangSmithSettings:
+        """What holds in this process.
+
+        Raises:
+            InputError: a value cannot be used.
+        """
+        names = type(self).model_fields
+        given = {name: getattr(self, name) for name in names if name in LangSmithSettings.model_fields}
+        try:
+            return LangSmithSettings.from_environment(
+                **{name: value for name, value in given.items() if value is not None}
+            )
+        except ValidationError as error:
+            problems = [
+                Problem(message=found["msg"], fix="mend the resource `langsmith` or the environment", field=str(place))
+                for found in error.errors(include_input=False)
+                for place in [".".join(map(str, found["loc"]))]
+            ]
+            raise InputError(problems) from error
 
 
 class Progress(Protocol):
@@ -62,5 +119,6 @@ def default_resources() -> Mapping[str, Any]:
     """The resources of a deployment that says nothing else, from the environment."""
     return {
         "store": StoreResource(root=os.environ.get(STORE_VARIABLE, DEFAULT_STORE)),
+        "langsmith": LangSmithResource(),
         "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }

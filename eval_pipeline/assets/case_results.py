@@ -7,12 +7,16 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.recording import Recorder
+from eval_pipeline.assets.tracing import case_trace_metadata, traced_metadata
 from eval_pipeline.assets.upstream import (
+    BACKFILL_TAG,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
     SHARED_CONTEXT,
@@ -30,13 +34,17 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment
 from eval_pipeline.experiment.result_log import ResultLog
+from eval_pipeline.experiment.tracing_run import begin_tracing, unified_trace
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION, case_metadata, experiment_metadata
 from eval_pipeline.partitions import cases_partitions
-from eval_pipeline.resources import Progress, StoreResource
+from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.stored_dataset import stored_cases
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.experiment_session import ExperimentSession
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.unified import UnifiedTrace
 
 
 class CaseResultsConfig(dg.Config):
@@ -89,18 +97,49 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: CaseResultsConfig,
         store: StoreResource,
+        langsmith: LangSmithResource,
         progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.MaterializeResult[None]]:
+        traced: dict[str, Any] = {}
         with errors_as_failures():
-            opened = store.open()
-            wanted = _wanted(context, config) if key in context.selected_asset_keys else set()
-            record = _pinned(context, suite, opened, config.repetitions or suite.spec.repetitions)
-            if wanted:
+            opened, settings = store.open(), langsmith.settings()
+            evaluates = key in context.selected_asset_keys
+            wanted = _wanted(context, config) if evaluates else set()
+            repetitions = config.repetitions or suite.spec.repetitions
+            record, begun = _pinned(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
+            if evaluates:
+                dataset = stored_cases(opened, suite.name, record.dataset_version)
+                cases = [case for case in dataset if case.id in wanted]
                 evaluator = _evaluator(suite, opened, record)
-                cases = stored_cases(opened, suite.name, record.dataset_version, wanted)
-                _evaluate(context, evaluator, cases, record=record, store=opened, progress=progress)
+                tracing = begin_tracing(
+                    settings,
+                    record=record,
+                    dataset=dataset,
+                    cases=len(dataset) if BACKFILL_TAG in context.run.tags else len(cases),
+                    context=evaluator.context,
+                    store=opened,
+                    run_id=context.run.run_id,
+                    opened=begun,
+                )
+                session = None if tracing is None else tracing.session
+                if tracing is not None:
+                    evaluator = replace(evaluator, tracer=tracing.tracer)
+                try:
+                    _evaluate(
+                        context,
+                        evaluator,
+                        cases,
+                        record=record,
+                        store=opened,
+                        progress=progress,
+                        session=session,
+                    )
+                finally:
+                    # Also when the run ends in an error: what is finished is kept.
+                    traced = {} if tracing is None else traced_metadata(tracing.finish())
         if experiment_key in context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=experiment_key, metadata=experiment_metadata(record, opened))
+            metadata = {**experiment_metadata(record, opened), **traced}
+            yield dg.MaterializeResult(asset_key=experiment_key, metadata=metadata)
 
     return case_results
 
@@ -118,7 +157,16 @@ def _wanted(context: dg.AssetExecutionContext, config: CaseResultsConfig) -> set
     return keys if config.cases is None else keys & set(config.cases)
 
 
-def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repetitions: int | None) -> ExperimentRecord:
+def _pinned(
+    context: dg.AssetExecutionContext,
+    suite: Suite,
+    store: Store,
+    repetitions: int | None,
+    *,
+    settings: LangSmithSettings,
+    cases: int,
+) -> tuple[ExperimentRecord, UnifiedTrace | None]:
+    """The record, and the experiment's one trace if this run is the one that begins it."""
     run = context.run
     launched = launch_id(context)
     wanted = ExperimentRecord(
@@ -132,16 +180,18 @@ def _pinned(context: dg.AssetExecutionContext, suite: Suite, store: Store, repet
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
     )
     # A context that cannot be opened is found before there is an experiment without results.
-    _open_context(suite, store, wanted)
-    return pin_experiment(store, wanted)
+    begun = unified_trace(settings, wanted, _context(suite, store, wanted), cases=cases, run_id=run.run_id)
+    if begun is not None:
+        wanted = wanted.model_copy(update={"trace_headers": begun.headers})
+    pinned = pin_experiment(store, wanted)
+    return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
 
 
-def _open_context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
+def _context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
     return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
 
 
 def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
-    context = _open_context(suite, store, record)
     pins = Pins(
         experiment=record.experiment,
         dataset_version=record.dataset_version,
@@ -149,7 +199,7 @@ def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluato
         target_version=record.target_version,
         variant=record.variant,
     )
-    return Evaluator(suite=suite, target=open_target(suite), context=context, pins=pins)
+    return Evaluator(suite=suite, target=open_target(suite), context=_context(suite, store, record), pins=pins)
 
 
 def _evaluate(
@@ -160,6 +210,7 @@ def _evaluate(
     record: ExperimentRecord,
     store: Store,
     progress: Progress,
+    session: ExperimentSession | None,
 ) -> None:
     planned = {case.id: evaluator.attempts(case, record.repetitions) for case in cases}
     total = sum(map(len, planned.values()))
@@ -167,7 +218,8 @@ def _evaluate(
     key = asset_key(record.suite, CASE_RESULTS)
 
     def report(results: Sequence[CaseResult]) -> None:
-        metadata = case_metadata(results)
+        traced = {} if session is None else case_trace_metadata(session, results)
+        metadata = {**case_metadata(results), **traced}
         context.log_event(dg.AssetMaterialization(key, partition=results[0].case_id, metadata=metadata))
 
     async def run() -> None:

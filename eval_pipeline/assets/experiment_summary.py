@@ -5,12 +5,15 @@ import json
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of
+from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
+from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
 from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.report import render_report
 from eval_pipeline.experiment.summary import summarize
+from eval_pipeline.experiment.traced import read_traced
+from eval_pipeline.experiment.tracing_end import end_tracing
 from eval_pipeline.metadata import summary_metadata
-from eval_pipeline.resources import StoreResource
+from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.store.layout import report_key, summary_key
 from eval_pipeline.suite.suite import Suite
 
@@ -35,7 +38,10 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         description="Pass rate, pass@k and pass^k, mean scores with intervals, by split and tag, and the report.",
     )
     def experiment_summary(
-        context: dg.AssetExecutionContext, config: ExperimentSummaryConfig, store: StoreResource
+        context: dg.AssetExecutionContext,
+        config: ExperimentSummaryConfig,
+        store: StoreResource,
+        langsmith: LangSmithResource,
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened = store.open()
@@ -45,6 +51,11 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             summary = summarize(opened, suite.name, experiment)
             opened.put(summary_key(suite.name, experiment), json.dumps(summary.to_json(), indent=2).encode())
             opened.put(report_key(suite.name, experiment), render_report(opened, record, summary).encode())
-        return dg.MaterializeResult(metadata=summary_metadata(summary, opened))
+            traced = read_traced(opened, suite.name, experiment)
+            before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
+            end_tracing(langsmith.settings(), traced, summary)
+        return dg.MaterializeResult(
+            metadata={**summary_metadata(summary, opened), **summary_trace_metadata(traced, before)}
+        )
 
     return experiment_summary

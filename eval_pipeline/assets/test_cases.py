@@ -3,15 +3,17 @@
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
+from eval_pipeline.assets.tracing import DATASET_URL, url_metadata
 from eval_pipeline.assets.upstream import TEST_CASES, asset_key, find_latest
 from eval_pipeline.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
-from eval_pipeline.resources import StoreResource
+from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.store.layout import cases_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset import dataset_changes, load_dataset
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.before_runs import sync_datasets
 
 
 def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
@@ -25,7 +27,9 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         code_version="1",
         description="The cases of the suite, validated, under a version that is a hash of their content.",
     )
-    def test_cases(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult[None]:
+    def test_cases(
+        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened = store.open()
             dataset = load_dataset(suite)
@@ -39,9 +43,11 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             partitions = sync_partitions(
                 context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
             )
+            url = sync_datasets(langsmith.settings(), suite.name, dataset.cases)
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
+        metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
         return dg.MaterializeResult(
-            metadata=dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened),
+            metadata={**metadata, **url_metadata(DATASET_URL, url)},
             data_version=dg.DataVersion(dataset.version),
         )
 

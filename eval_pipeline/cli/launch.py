@@ -17,10 +17,11 @@ from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.gates import GateResult, check_gates
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.experiment.summary import Summary, summarize
+from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.jobs import job_name
 from eval_pipeline.metadata import CONTEXT_REUSED
 from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
-from eval_pipeline.resources import Progress, StoreResource
+from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -35,6 +36,8 @@ class Outcome:
     gates: Sequence[GateResult]
     store: Store
     context_reused: bool
+    experiment_url: str | None
+    """Where its traces are; None if nothing was traced."""
     run_id: str
     wall_s: float
 
@@ -46,6 +49,7 @@ def launch(
     chosen: Sequence[Case],
     repetitions: int | None,
     store: StoreResource,
+    langsmith: LangSmithResource,
     instance: dg.DagsterInstance,
     progress: Progress,
 ) -> Outcome:
@@ -56,7 +60,11 @@ def launch(
     """
     started = time.perf_counter()
     opened = store.open()
-    overrides = {"store": store, "progress": dg.ResourceDefinition.hardcoded_resource(progress)}
+    overrides = {
+        "store": store,
+        "langsmith": langsmith,
+        "progress": dg.ResourceDefinition.hardcoded_resource(progress),
+    }
     job = build_definitions(folders=[suite.folder], resource_overrides=overrides).resolve_job_def(job_name(suite.name))
     sync_partitions(instance, suite.name, [case.id for case in all_cases])
     chosen_ids = [case.id for case in chosen]
@@ -75,12 +83,14 @@ def launch(
         raise _cause(result)
     experiment = experiment_name(suite.name, result.dagster_run.run_id)
     summary = summarize(opened, suite.name, experiment)
+    traced = read_traced(opened, suite.name, experiment)
     return Outcome(
         record=read_experiment(opened, suite.name, experiment),
         summary=summary,
         gates=check_gates(suite.spec.gates, summary),
         store=opened,
         context_reused=_context_reused(result, suite.name),
+        experiment_url=traced[0].session.url if traced else None,
         run_id=result.dagster_run.run_id,
         wall_s=round(time.perf_counter() - started, 3),
     )

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -16,6 +17,7 @@ from rich.console import Console
 from eval_pipeline.cli.home import open_instance
 from eval_pipeline.cli.launch import launch
 from eval_pipeline.cli.progress import TerminalProgress
+from eval_pipeline.cli.recording import recorder_at_hand
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
 from eval_pipeline.errors import InputError, PermanentError
@@ -65,13 +67,18 @@ def run(
         assert found is not None
         all_cases.sort(key=lambda case: case.id)
         chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
-        with open_instance() as instance, TerminalProgress(Console(stderr=True)) as progress:
+        with (
+            open_instance() as instance,
+            recorder_at_hand(Path(instance.root_directory)) as langsmith,
+            TerminalProgress(Console(stderr=True)) as progress,
+        ):
             outcome = launch(
                 found,
                 all_cases=all_cases,
                 chosen=chosen,
                 repetitions=repetitions,
                 store=StoreResource(root=store),
+                langsmith=langsmith,
                 instance=instance,
                 progress=progress,
             )

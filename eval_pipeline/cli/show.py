@@ -25,7 +25,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {
         "suite": summary["suite"],
         "experiment": summary["experiment"],
-        "experiment_url": None,
+        "experiment_url": outcome.experiment_url,
         "dataset_version": outcome.record.dataset_version,
         "context_id": outcome.record.context_id,
         "context_reused": outcome.context_reused,
@@ -78,10 +78,11 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         mark = "[green]passed[/]" if gate.passed else "[red bold]failed[/]"
         console.print(f"gate {escape(gate.name)}: {mark}, {escape(gate.message)}")
     key = report_key(summary.suite, summary.experiment)
+    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` serves it)"
     reused = "reused" if outcome.context_reused else "built"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(outcome.store.uri(key))}\nDagster     run {outcome.run_id}: `make ui` shows it",
+        f"\nreport      {escape(outcome.store.uri(key))}{traces}\nDagster     run {outcome.run_id}: `make ui` shows it",
         highlight=False,
         soft_wrap=True,
     )

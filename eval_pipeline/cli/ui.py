@@ -1,6 +1,6 @@
-"""`eval-pipeline ui`: the Dagster UI and its daemon, on the instance and store the terminal uses.
+"""`eval-pipeline ui`: the Dagster UI and its daemon, and the recorder, on the instance and store the terminal uses.
 
-Belongs here: starting and stopping the two. Does not belong here: how a deployment runs them (`deploy/`).
+Belongs here: starting and stopping them. Does not belong here: how a deployment runs them (`deploy/`).
 """
 
 import contextlib
@@ -10,14 +10,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import yaml
 
 from eval_pipeline.cli.home import open_instance
-from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE
+from eval_pipeline.cli.recording import DATABASE, missing_recorder
+from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource
+from eval_pipeline.tracing.settings import Destination
 
 _STOP_SECONDS = 10
+_MAIN = "from eval_pipeline.cli.main import main; main()"
 
 
 @click.command()
@@ -46,11 +50,21 @@ def ui(port: int, host: str, store: str) -> int:
     # What stops a service must stop what it started as well; and a shell's `&` would have both ignore Ctrl-C.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, signal.default_int_handler)
-    with _running([daemon, server], environment) as processes:
+    settings = LangSmithResource().settings()
+    environment["EVAL_PIPELINE_SPOOL"] = str(settings.spool_folder.resolve())
+    missing = missing_recorder(settings)
+    recorder = [] if missing is None else [_recorder(missing, home / DATABASE)]
+    with _running([*recorder, daemon, server], environment) as processes:
         click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
         with contextlib.suppress(KeyboardInterrupt):
             return processes[-1].wait()
     return 0
+
+
+def _recorder(destination: Destination, database: Path) -> list[str]:
+    url = urlsplit(destination.api_url)
+    place = ["--host", url.hostname or "127.0.0.1", "--port", str(url.port or 80)]
+    return [sys.executable, "-c", _MAIN, "recorder", *place, "--db", str(database)]
 
 
 def _workspace(home: Path) -> Path:

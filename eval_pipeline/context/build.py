@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,8 @@ from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest
 from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
 from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
-from eval_pipeline.context.retrieval import index_of
+from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Search
+from eval_pipeline.context.retrieval import Hit, index_of
 from eval_pipeline.context.table_files import rows_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import chat_model
@@ -50,13 +51,16 @@ class Snapshot:
     reused: bool
 
 
-def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda _: None) -> Snapshot:
+def ensure_snapshot(
+    plan: ContextPlan, store: Store, *, report: Report = lambda _: None, recorder: BuildRecorder = NOTHING_RECORDED
+) -> Snapshot:
     """The snapshot of `plan`: the one in the store, verified, or else a new one.
 
     Args:
         plan: what to build.
         store: where snapshots live.
         report: is told each step in a line, for people who wait.
+        recorder: records each step for the trace; not asked when the snapshot is reused.
 
     Raises:
         CorruptDataError: the snapshot in the store is not what was written.
@@ -68,7 +72,7 @@ def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda 
         report(f"reused shared context {plan.context_id}: nothing it depends on changed")
         return Snapshot(manifest=found[0], reused=True)
     started = time.perf_counter()
-    parts, usage = _Builder(plan=plan, report=report).build()
+    parts, usage = _Builder(plan=plan, report=report, recorder=recorder).build()
     prefix = context_prefix(plan.suite.name, plan.context_id)
     files = {}
     for name, table in parts.items():
@@ -100,28 +104,49 @@ def ensure_snapshot(plan: ContextPlan, store: Store, *, report: Report = lambda 
 class _Builder:
     plan: ContextPlan
     report: Report
+    recorder: BuildRecorder
     parts: dict[str, pa.Table] = field(default_factory=dict)
 
     def build(self) -> tuple[Mapping[str, pa.Table], Usage]:
+        inputs = {"suite": self.plan.suite.name, "context_id": self.plan.context_id, "cases": len(self.plan.queries)}
+        with self.recorder.step("shared_context", inputs=inputs) as step:
+            usage = self._build()
+            step.outputs({"rows": {name: table.num_rows for name, table in self.parts.items()}})
+        trace = self.recorder.table()
+        if trace is not None:
+            self.parts["trace"] = trace
+        return self.parts, usage
+
+    def _build(self) -> Usage:
         tables: dict[str, pa.Table] = {}
         for name, source in self.plan.tables.items():
-            tables[name] = source.read(tables)
+            described = {"source": type(self.plan.suite.spec.context.tables[name]).__name__, "version": source.version}
+            with self.recorder.step(f"table:{name}", kind="tool", inputs=described) as step:
+                tables[name] = source.read(tables)
+                step.outputs({"rows": tables[name].num_rows, "columns": tables[name].column_names})
             self.parts[f"tables/{name}"] = tables[name]
             self.report(f"table {name}: {tables[name].num_rows:,} rows")
         spec = self.plan.suite.spec.context.documents
         if spec is not None:
             assert self.plan.documents is not None
-            documents = _documents_table(self.plan.documents.read(tables), spec)
+            with self.recorder.step("documents", kind="tool", inputs={"version": self.plan.documents.version}) as step:
+                documents = _documents_table(self.plan.documents.read(tables), spec)
+                step.outputs({"rows": documents.num_rows})
             tables["documents"] = self.parts["documents"] = documents
             self.report(f"documents: {documents.num_rows:,}")
             self.parts["similar_documents"] = self._similar_documents(documents, spec)
-        return self.parts, self._patterns(tables)
+        return self._patterns(tables)
 
     def _similar_documents(self, documents: pa.Table, spec: Documents) -> pa.Table:
         ids = documents.column("document_id").to_pylist()
-        index = index_of(documents.column("text").to_pylist(), spec.retrieval, folder=self.plan.suite.folder)
+        texts = documents.column("text").to_pylist()
         queries = list(self.plan.queries.items())
-        found = index.search([query for _, query in queries], spec.retrieval.k)
+        inputs = {"method": spec.retrieval.method, "k": spec.retrieval.k, "queries": len(queries)}
+        with self.recorder.step("similar_documents", inputs=inputs) as step:
+            index = index_of(texts, spec.retrieval, folder=self.plan.suite.folder)
+            found = index.search([query for _, query in queries], spec.retrieval.k)
+            step.searches(_searches(queries, found, documents, texts))
+            step.outputs({"documents": sum(map(len, found))})
         rows = [
             {"case_id": case_id, "query": query, "rank": rank, "document_id": ids[hit.position], "score": hit.score}
             for (case_id, query), hits in zip(queries, found, strict=True)
@@ -139,15 +164,42 @@ class _Builder:
                 .to_pylist()
             )
             model = chat_model(spec.model, folder=self.plan.suite.folder)
-            found, used = find_patterns(
-                read, name=spec.name, instruction=spec.instruction, model=model, rows_per_call=spec.rows_per_call
-            )
+            inputs = {"instruction": spec.instruction, "rows": len(read), "model": spec.model}
+            with self.recorder.step(f"patterns:{spec.name}", inputs=inputs) as step:
+                found, used = find_patterns(
+                    read, name=spec.name, instruction=spec.instruction, model=model, rows_per_call=spec.rows_per_call
+                )
+                step.outputs({"patterns": found})
             rows += found
             usage += used
             self.report(f"patterns {spec.name}: {len(found)} in {len(read):,} rows")
         if self.plan.suite.spec.context.patterns:
             self.parts["patterns"] = pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA)
         return usage
+
+
+def _searches(
+    queries: Sequence[tuple[str, str]], found: Sequence[Sequence[Hit]], documents: pa.Table, texts: Sequence[str]
+) -> Iterator[Search]:
+    ids, metadata = documents.column("document_id"), documents.column("metadata")
+    for (case_id, query), hits in zip(queries, found, strict=True):
+        yield Search(
+            case_id=case_id,
+            query=query,
+            documents=[
+                {
+                    "page_content": texts[hit.position],
+                    "type": "Document",
+                    "metadata": {
+                        **json.loads(metadata[hit.position].as_py()),
+                        "document_id": ids[hit.position].as_py(),
+                        "rank": rank,
+                        "score": hit.score,
+                    },
+                }
+                for rank, hit in enumerate(hits)
+            ],
+        )
 
 
 def _documents_table(table: pa.Table, spec: Documents) -> pa.Table:

@@ -132,6 +132,11 @@ class SharedContext:
         found = similar.filter(pc.equal(similar.column("case_id"), case_id)).to_pylist()
         return [self._document(row["document_id"], score=row["score"], rank=row["rank"]) for row in found]
 
+    @property
+    def trace(self) -> pa.Table | None:
+        """The spans of the snapshot's own trace, if one was recorded when it was built."""
+        return self._part("trace") if "trace" in self.manifest.parts else None
+
     def search_documents(self, query: str, k: int = 4) -> list[SimilarDocument]:
         """The documents most similar to any text (BM25 over the snapshot's documents), best first."""
         if "documents" not in self.manifest.parts:

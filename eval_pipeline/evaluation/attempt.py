@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
@@ -29,6 +30,7 @@ from eval_pipeline.evaluation.result import (
     TurnResult,
 )
 from eval_pipeline.evaluation.targets.session import Target
+from eval_pipeline.evaluation.tracer import AttemptTracer
 from eval_pipeline.evaluation.workflow import AttemptRuntime, evaluate_case, overall_score
 from eval_pipeline.models import model_version
 from eval_pipeline.suite.case import Case
@@ -65,6 +67,7 @@ class Evaluator:
     target: Target
     context: SharedContext | None
     pins: Pins
+    tracer: AttemptTracer | None = None
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
         """The attempts at `case` that are to be made."""
@@ -80,6 +83,12 @@ class Evaluator:
         Raises:
             InfrastructureError: the world around us failed, which no row should say.
         """
+        if self.tracer is None:
+            return await self._evaluate(attempt, listener)
+        with self.tracer.attempt(attempt) as trace:
+            return trace.finish(await self._evaluate(attempt, listener))
+
+    async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
         limit = asyncio.timeout(self.suite.spec.evaluation.timeout_s)
@@ -179,14 +188,18 @@ def status_of(results: Sequence[AssertionResult], error: EvaluationError | None)
     return "failed" if any(result.passed is False for result in deciding) else "passed"
 
 
+WORKFLOW_NAME = "evaluate_case"
+"""What traces call the evaluator's graph."""
+
 # `entrypoint` returns a graph whose type says nothing of the runtime context.
 _workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case)
 
 
 async def _run(runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
     inputs = {"case_id": attempt.case.id, "attempt": attempt.number}
+    config: RunnableConfig = {"run_name": WORKFLOW_NAME}
     if listener is None:
-        await _workflow.ainvoke(inputs, context=runtime)
+        await _workflow.ainvoke(inputs, config, context=runtime)
         return
-    async for event in _workflow.astream(inputs, context=runtime, stream_mode="custom"):
+    async for event in _workflow.astream(inputs, config, context=runtime, stream_mode="custom"):
         listener(event)

@@ -29,6 +29,8 @@ class ExperimentRecord(BaseModel):
     """As asked for; None for the suite's default."""
     launched_by: Mapping[str, str]
     """Dagster's ids of the run or backfill that began it."""
+    trace_headers: Mapping[str, str] | None = None
+    """By which every run joins the experiment's one trace, in trace mode `unified`."""
 
 
 def experiment_name(suite: str, launch_id: str) -> str:

@@ -7,6 +7,7 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
+    experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
 """
@@ -45,3 +46,8 @@ def summary_key(suite: str, experiment: str) -> str:
 def report_key(suite: str, experiment: str) -> str:
     """The report of an experiment."""
     return experiment_prefix(suite, experiment) + "report.html"
+
+
+def tracing_prefix(suite: str, experiment: str) -> str:
+    """The folder that says what each run traced of an experiment."""
+    return experiment_prefix(suite, experiment) + "tracing/"

@@ -1,7 +1,7 @@
 """A suite's Dagster definitions on an instance and a store of their own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from eval_pipeline.assets.case_results import case_results_op_name
 from eval_pipeline.build import build_definitions
 from eval_pipeline.jobs import job_name
 from eval_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, cases_partitions
-from eval_pipeline.resources import StoreResource
+from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 
@@ -24,6 +24,7 @@ class DagsterProject:
     suite: str
     instance: dg.DagsterInstance
     store_root: Path
+    langsmith: LangSmithResource = field(default_factory=lambda: LangSmithResource(mode="off"))
 
     @property
     def store(self) -> Store:
@@ -33,7 +34,7 @@ class DagsterProject:
     @property
     def definitions(self) -> dg.Definitions:
         """The definitions, read anew from the folder."""
-        overrides = {"store": StoreResource(root=str(self.store_root))}
+        overrides = {"store": StoreResource(root=str(self.store_root)), "langsmith": self.langsmith}
         return build_definitions(folders=[self.folder], resource_overrides=overrides)
 
     def register(self, keys: Sequence[str]) -> None:

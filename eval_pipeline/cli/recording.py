@@ -1,0 +1,67 @@
+"""The recorder of the terminal: the one that answers already, or one in this process for as long as the command takes.
+
+Belongs here: that choice. Does not belong here: the recorder (`eval_pipeline.recorder`).
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from eval_pipeline.recorder.config import RecorderConfig
+from eval_pipeline.recorder.errors import RecorderError
+from eval_pipeline.recorder.server import RecorderServer, is_loopback
+from eval_pipeline.resources import LangSmithResource
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+
+DATABASE = "recorder.sqlite"
+"""In the Dagster home."""
+
+_ANSWERS = frozenset({200, 401, 403})
+
+
+@contextlib.contextmanager
+def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
+    """Where to trace to; within it, the recorder runs if it is what is traced to.
+
+    Raises:
+        InputError: the environment says something that cannot be used.
+    """
+    settings = LangSmithResource().settings()
+    missing = missing_recorder(settings)
+    if missing is None:
+        yield LangSmithResource()
+        return
+    server = _started(missing, settings, home / DATABASE)
+    try:
+        yield LangSmithResource(recorder_url=server.url)
+    finally:
+        server.stop()
+
+
+def missing_recorder(settings: LangSmithSettings) -> Destination | None:
+    """The recorder on this machine that runs go to, if it does not answer; one elsewhere is somebody else's."""
+    found = next((destination for destination in settings.destinations if destination.name == "recorder"), None)
+    if found is None or not is_loopback(urlsplit(found.api_url).hostname or ""):
+        return None
+    connection = Connection(found, settings)
+    try:
+        # One that refuses the key is there, and the run says so.
+        return None if connection.request("GET", "/info").status in _ANSWERS else found
+    finally:
+        connection.close()
+
+
+def _started(destination: Destination, settings: LangSmithSettings, database: Path) -> RecorderServer:
+    token = settings.recorder_token
+    config = RecorderConfig(token=None if token is None else token.get_secret_value())
+    url = urlsplit(destination.api_url)
+    server = RecorderServer(host=url.hostname or "127.0.0.1", port=url.port or 80, db_path=database, config=config)
+    try:
+        return server.start()
+    except RecorderError as error:
+        click.echo(f"{error}: the recorder takes another port", err=True)
+        return RecorderServer(db_path=database, config=config).start()

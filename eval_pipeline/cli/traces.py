@@ -1,0 +1,75 @@
+"""`eval-pipeline traces`: what could not be sent to LangSmith, and sending it again.
+
+Belongs here: options and what is printed. Does not belong here: the spool (`eval_pipeline.tracing`).
+"""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.tracing.flushing import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
+from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
+from eval_pipeline.tracing.spool import status_of
+
+_NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
+
+_spool_option = click.option(
+    "--spool",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the spool, if not the configured one (EVAL_PIPELINE_SPOOL).",
+)
+
+
+@click.group()
+def traces() -> None:
+    """Traces that wait on disk because LangSmith, or the recorder, could not take them."""
+
+
+@traces.command()
+@_spool_option
+def flush(spool: Path | None) -> int:
+    """Send again what waits. Ids stay the same, so that nothing is there twice."""
+    reports = flush_spool(_settings(spool))
+    if not reports:
+        click.echo("tracing is off", err=True)
+    for report in reports:
+        click.echo(_said(report))
+    unfinished = any(report.kept or report.busy for report in reports)
+    return InfrastructureError.exit_code if unfinished else 0
+
+
+@traces.command()
+@_spool_option
+def status(spool: Path | None) -> int:
+    """Show what waits, for each destination."""
+    settings = _settings(spool)
+    for name in _NAMES:
+        folder = spool_folder(settings, name)
+        found, refused = status_of(folder), status_of(folder / REFUSED_FOLDER)
+        since = (
+            "" if found.oldest is None else f", since {dt.datetime.fromtimestamp(found.oldest, tz=dt.UTC):%F %H:%M} UTC"
+        )
+        aside = f" · {refused.files} files refused for good in {folder / REFUSED_FOLDER}" if refused.files else ""
+        click.echo(f"{name}: {found.files} files, {found.bytes / 1024:.0f} KiB wait{since}{aside}")
+    return 0
+
+
+def _settings(spool: Path | None) -> LangSmithSettings:
+    # What waits was traced; whether anything is traced from now on is another question.
+    settings = LangSmithSettings.from_environment(tracing_enabled=True)
+    return settings if spool is None else settings.model_copy(update={"spool_folder": spool})
+
+
+def _said(report: FlushReport) -> str:
+    if report.busy:
+        return f"{report.destination}: another process is sending them right now"
+    parts = [f"{report.runs_sent} runs and {report.feedback_sent} scores sent"]
+    if report.retimed_traces:
+        parts.append(f"{report.retimed_traces} traces moved into LangSmith's 24 h window")
+    if report.kept:
+        parts.append(f"{report.kept} kept for the next time ({report.refused} of them refused)")
+    if report.put_aside:
+        parts.append(f"{report.put_aside} refused for good, put aside")
+    return f"{report.destination}: {', '.join(parts)}"

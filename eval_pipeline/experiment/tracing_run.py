@@ -1,0 +1,223 @@
+"""Tracing one run's share of an experiment: set up before the first attempt, flushed after the last.
+
+Belongs here: putting the parts of `eval_pipeline.tracing` together for one record. Does not belong here: Dagster, and
+what any of it shows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.traced import TracedRun, write_traced
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.before_runs import shared_project_of, shared_run_url
+from eval_pipeline.tracing.case_trace import CaseTracer, Feedback, TracedAttempt
+from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentSession, git_metadata
+from eval_pipeline.tracing.feedback import evaluator_keys, feedback_of
+from eval_pipeline.tracing.modes import SharedPart
+from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.replica import Origin
+from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.setting_up import SetUp, set_up
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.shared_part import shared_part
+from eval_pipeline.tracing.shared_spans import SharedSpans
+from eval_pipeline.tracing.unified import UnifiedTrace, open_unified
+
+FLUSH_SECONDS = 30.0
+"""What a run waits at most for a slow server when all cases are done; the rest is spooled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentTracing:
+    """The tracing of one run of an experiment."""
+
+    tracer: CaseTracer
+    session: ExperimentSession
+    online: bool
+    _sender: SpoolingSender
+    _store: Store
+    _record: ExperimentRecord
+    _run_id: str
+    _settings: LangSmithSettings
+
+    def finish(self) -> TracedRun:
+        """Send what is left, within bounds, and say in the store what became of everything."""
+        counts, made = self._sender.close(FLUSH_SECONDS), self.tracer.counts
+        traced = TracedRun(
+            run_id=self._run_id,
+            trace_mode=self._settings.trace_mode,
+            session_id=self.session.id,
+            name=self.session.name,
+            dataset_id=self.session.dataset_id,
+            started_at=self.session.started_at,
+            web_url=self.session.urls.web_url,
+            tenant_id=str(self.session.urls.tenant_id),
+            online=self.online,
+            attempts=made.attempts,
+            untraced=made.failed,
+            runs_sent=counts.runs_sent,
+            runs_spooled=counts.runs_spooled,
+            runs_dropped=counts.runs_dropped,
+            runs_sampled_out=counts.runs_sampled_out,
+            feedback_sent=counts.feedback_sent,
+            feedback_spooled=counts.feedback_spooled,
+            feedback_dropped=counts.feedback_dropped,
+        )
+        write_traced(self._store, self._record.suite, traced)
+        return traced
+
+
+def begin_tracing(
+    settings: LangSmithSettings,
+    *,
+    record: ExperimentRecord,
+    dataset: Sequence[Case],
+    cases: int,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    opened: UnifiedTrace | None = None,
+) -> ExperimentTracing | None:
+    """Dataset and experiment are there, or spooled to be, before any run; None when tracing is off.
+
+    Args:
+        settings: where runs go, and in what form.
+        record: of the experiment.
+        dataset: all cases of the pinned dataset.
+        cases: how many of them this run evaluates.
+        context: what cases read.
+        store: where counts are written.
+        run_id: Dagster's.
+        opened: the experiment's one trace, if this run has begun it.
+
+    Raises:
+        CredentialsError: a destination refuses its key.
+        InputError: the trace mode is `unified`, and the experiment was not begun so.
+    """
+    if not settings.destinations:
+        return None
+    redactor = Redactor.of(settings)
+    made = set_up(settings, _plan(record, dataset, cases), dataset, redactor=redactor)
+    assert made is not None
+    sender = SpoolingSender(settings)
+    if opened is not None:
+        sender.send_runs(opened.runs)
+    origin = origin_of(settings, record.suite, online=made.online)
+    tracer = CaseTracer(
+        experiment=made.session,
+        sender=sender,
+        shared=_shared(settings, record, context, origin),
+        feedback=_feedback(made),
+        labels=labels_of(record, run_id),
+        root_labels=_root_labels(context, origin, len(dataset)),
+        redact=redactor.json,
+    )
+    return ExperimentTracing(
+        tracer=tracer,
+        session=made.session,
+        online=made.online,
+        _sender=sender,
+        _store=store,
+        _record=record,
+        _run_id=run_id,
+        _settings=settings,
+    )
+
+
+def unified_trace(
+    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, *, cases: int, run_id: str
+) -> UnifiedTrace | None:
+    """The one trace of an experiment about to begin, whose headers its record pins; None in other trace modes.
+
+    Raises:
+        InputError: the experiment is too large for one trace.
+    """
+    if not settings.destinations or settings.trace_mode != "unified":
+        return None
+    return open_unified(
+        _spans(context),
+        origin_of(settings, record.suite, online=False),
+        session_name=record.experiment,
+        labels=labels_of(record, run_id),
+        cases=cases,
+        attempts=record.repetitions or 1,
+    )
+
+
+def origin_of(settings: LangSmithSettings, suite: str, *, online: bool) -> Origin:
+    """Where the originals of copies are."""
+    return Origin(
+        project=shared_project_of(settings, suite),
+        url=shared_run_url(settings, suite) if online else None,
+        llm_as=settings.graft_llm_as,
+        redact=Redactor.of(settings).json,
+    )
+
+
+def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
+    """Metadata of every run."""
+    found = {
+        "suite": record.suite,
+        "experiment": record.experiment,
+        "shared_context_id": record.context_id,
+        "git_sha": git_metadata().get("git_sha"),
+        "dagster_run_id": run_id,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _plan(record: ExperimentRecord, dataset: Sequence[Case], cases: int) -> ExperimentPlan:
+    return ExperimentPlan(
+        name=record.experiment,
+        suite=record.suite,
+        cases=cases,
+        repetitions=record.repetitions or 1,
+        splits=tuple(sorted({case.split for case in dataset})),
+        evaluator_keys=tuple(evaluator_keys(())),
+        metadata={
+            "context_id": record.context_id,
+            "dataset_content_version": record.dataset_version,
+            "target_version": record.target_version,
+            "variant": record.variant,
+            **{f"dagster_{name}": value for name, value in record.launched_by.items()},
+        },
+    )
+
+
+def _shared(
+    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, origin: Origin
+) -> SharedPart:
+    return shared_part(
+        settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
+    )
+
+
+def _feedback(made: SetUp) -> Feedback:
+    def feedback(result: CaseResult, trace: TracedAttempt) -> Sequence[Mapping[str, Any]]:
+        return feedback_of(
+            result,
+            run_id=trace.run_id,
+            trace_id=trace.trace_id,
+            session_id=made.session.id,
+            start_time=trace.start_time,
+            evaluator_run_id=trace.evaluator_run_id,
+        )
+
+    return feedback
+
+
+def _root_labels(context: SharedContext | None, origin: Origin, cases: int) -> dict[str, Any]:
+    spans = _spans(context)
+    if spans is None:
+        return {}
+    url = {} if spans.root is None or origin.url is None else {"shared_trace_url": origin.url(spans.root.id)}
+    return {**url, **spans.per_case(cases)}
+
+
+def _spans(context: SharedContext | None) -> SharedSpans | None:
+    return None if context is None or context.trace is None else SharedSpans(context.trace)

@@ -1,0 +1,121 @@
+"""What is told to servers before an experiment begins: the dataset of a suite, and the shared context's own trace.
+
+Neither is worth waiting for: a server that is away has its dataset from the experiment's set-up (`setting_up.py`), and
+what cannot be sent is spooled. Belongs here: both, at every destination. Does not belong here: the experiment.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from eval_pipeline.errors import TransientError
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.counts import Counts
+from eval_pipeline.tracing.dataset_sync import sync_dataset
+from eval_pipeline.tracing.flushing import spool_folder
+from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
+from eval_pipeline.tracing.spans import Span
+
+_log = logging.getLogger(__name__)
+
+RunUrl = Callable[[str], str]
+
+
+def sync_datasets(settings: LangSmithSettings, suite: str, cases: Sequence[Case]) -> str | None:
+    """Make the dataset hold `cases` at every destination; where it can be seen, at the first that answers.
+
+    Raises:
+        CredentialsError: a destination refuses its key.
+    """
+    url: str | None = None
+    dataset_id: UUID | None = None
+    for destination in settings.destinations:
+        connection = Connection(destination, settings)
+        try:
+            if not connection.check():
+                continue
+            dataset = sync_dataset(
+                connection,
+                suite=suite,
+                cases=cases,
+                redactor=Redactor.of(settings),
+                dataset_id=dataset_id,
+                new_id=_remembered_id(settings, connection, suite),
+            )
+            dataset_id = dataset_id or dataset.dataset_id
+            url = url or connection.urls.dataset(dataset.dataset_id)
+        except TransientError as error:
+            _log.warning("%s", error)
+        finally:
+            connection.close()
+    return url
+
+
+def shared_project_of(settings: LangSmithSettings, suite: str) -> str:
+    """The project of the shared traces of a suite."""
+    return settings.project or shared_project(suite)
+
+
+def shared_run_url(settings: LangSmithSettings, suite: str) -> RunUrl | None:
+    """From the id of a run of the shared trace to where it can be seen; None if that cannot be told now."""
+    if not settings.destinations:
+        return None
+    connection = Connection(settings.destinations[0], settings)
+    try:
+        project_id = _project_id(connection, shared_project_of(settings, suite))
+        if project_id is None:
+            return None
+        urls = connection.urls
+        return lambda run_id: urls.run(project_id, run_id)
+    finally:
+        connection.close()
+
+
+def send_shared_trace(
+    settings: LangSmithSettings, suite: str, spans: Sequence[Span], *, labels: Mapping[str, Any], timeout_s: float
+) -> Counts:
+    """Send the shared context's own trace, unless it is there. What cannot be sent is spooled."""
+    root = next((span for span in spans if span.parent_id is None), None)
+    if root is None or not settings.destinations or _everywhere(settings, root.id):
+        return Counts()
+    sender = SpoolingSender(settings)
+    sender.send_runs(shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels))
+    return sender.close(timeout_s)
+
+
+def _everywhere(settings: LangSmithSettings, run_id: str) -> bool:
+    """Whether a run is at every destination: a snapshot that is reused was sent before, and not always there."""
+    for destination in settings.destinations:
+        connection = Connection(destination, settings)
+        try:
+            if not connection.request("GET", f"/runs/{run_id}").ok:
+                return False
+        finally:
+            connection.close()
+    return True
+
+
+def _project_id(connection: Connection, name: str) -> str | None:
+    answer = connection.json("GET", "/sessions", name=name, limit=1)
+    if answer.ok and not answer.json():
+        answer = connection.json("POST", "/sessions", {"name": name}, upsert="true")
+    if not answer.ok:
+        return None
+    found = answer.json()
+    return str((found[0] if isinstance(found, list) else found)["id"])
+
+
+def _remembered_id(settings: LangSmithSettings, connection: Connection, suite: str) -> UUID | None:
+    """The id that runs were told while the server was away: `setting_up.py` keeps it beside the spool."""
+    try:
+        known = orjson.loads((spool_folder(settings, connection.destination.name) / "known.json").read_bytes())
+        return UUID(known["datasets"][suite])
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,218 @@
+"""Keeping the dataset of a suite on a LangSmith server equal to its cases.
+
+Belongs here: the comparison, and creating, updating and deleting only what differs. Does not belong here: experiments
+(`experiment_session.py`) and what a server that is away has to be told later (`offline_setup.py`).
+
+Two runs may do this at once: ids are worked out, so that both want the same, and whoever comes second finds it done.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
+
+from langsmith.utils import LangSmithConflictError, LangSmithError
+
+from eval_pipeline.digest import digest
+from eval_pipeline.errors import TransientError
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.ids import example_id
+from eval_pipeline.tracing.redaction import Redactor
+
+_THERE = 409
+_ROUNDS = 3
+_PAGE = 100
+_DELETED_AT_ONCE = 50
+"""Ids stand in the URL."""
+_FORM = 1
+"""Of examples: counted up when the same case is to be written in another way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncedDataset:
+    """The dataset as it stands on the server."""
+
+    dataset_id: UUID
+    name: str
+    as_of: dt.datetime | None
+    """Its version; None while the server is away."""
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    examples: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.created or self.updated or self.deleted)
+
+
+def sync_dataset(
+    connection: Connection,
+    *,
+    suite: str,
+    cases: Sequence[Case],
+    redactor: Redactor,
+    dataset_id: UUID | None = None,
+    new_id: UUID | None = None,
+    description: str | None = None,
+) -> SyncedDataset:
+    """Make the dataset of `suite` hold exactly `cases`.
+
+    Args:
+        connection: the server.
+        suite: names the dataset.
+        cases: what it is to hold.
+        redactor: asked of every example.
+        dataset_id: the id it must have, where another server gave it one: with tracing to both, a run names its
+            example once.
+        new_id: the id to make it with, if it has to be made: what runs were told while the server was away.
+        description: for people.
+
+    Raises:
+        TransientError: the server is away, or fails.
+    """
+    found_id, name = _ensure_dataset(connection, suite, dataset_id, new_id, description)
+    wanted = {found: case for case in cases for found in [example_id(found_id, case.id)]}
+    written = {"created": 0, "updated": 0, "deleted": 0}
+    for _ in range(_ROUNDS):
+        there = _hashes(connection, found_id)
+        hashes = {key: example_hash(case, redactor) for key, case in wanted.items()}
+        missing = [key for key in wanted if key not in there]
+        stale = [key for key in wanted if key in there and there[key] != hashes[key]]
+        # What people added to the dataset by hand is theirs: only what came from here goes.
+        gone = [key for key, known in there.items() if key not in wanted and known is not None]
+        if not (missing or stale or gone):
+            break
+        try:
+            _write(connection, found_id, [example_of(wanted[key], key, redactor) for key in missing], new=True)
+            written["created"] += len(missing)
+            _write(connection, found_id, [example_of(wanted[key], key, redactor) for key in stale], new=False)
+            written["updated"] += len(stale)
+            written["deleted"] += _delete(connection, gone)
+            break
+        except LangSmithConflictError:
+            # Another run writes the same. What is there by now is compared again.
+            continue
+        except LangSmithError as error:
+            raise _away(connection, f"the dataset {name!r} cannot be written") from error
+    else:
+        raise _away(connection, f"the dataset {name!r} is being changed by somebody else all the time")
+    return SyncedDataset(
+        dataset_id=found_id, name=name, as_of=_version(connection, found_id), examples=len(wanted), **written
+    )
+
+
+def example_hash(case: Case, redactor: Redactor) -> str:
+    """What an example hangs on: the case, how it is written, and what is taken out of it."""
+    patterns = [(name, pattern.pattern) for name, pattern in redactor.own]
+    return digest(_FORM, case.content_hash(), redactor.enabled, redactor.phone_numbers, patterns)
+
+
+def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]:
+    """The example of a case; its inputs have the form of the traces' inputs."""
+    messages = [turn.user for turn in case.turns]
+    metadata = {
+        **case.metadata,
+        "case_id": case.id,
+        "content_hash": case.content_hash(),
+        "sync_hash": example_hash(case, redactor),
+        "tags": list(case.tags),
+    }
+    if case.description:
+        metadata["description"] = case.description
+    return {
+        "id": identity,
+        "inputs": redactor.value({"input": messages[0] if messages else "", "messages": messages}),
+        "outputs": redactor.value(dict(case.reference)),
+        "metadata": redactor.value(metadata),
+        "split": case.split,
+    }
+
+
+def _ensure_dataset(
+    connection: Connection, name: str, wanted: UUID | None, new_id: UUID | None, description: str | None
+) -> tuple[UUID, str]:
+    found = _named(connection, name)
+    if found is None:
+        body = {"id": str(wanted or new_id or uuid4()), "name": name, "description": description, "data_type": "kv"}
+        answer = connection.json("POST", "/datasets", {key: value for key, value in body.items() if value is not None})
+        if answer.ok:
+            return UUID(str(answer.json()["id"])), name
+        if answer.status != _THERE:
+            raise _away(connection, f"the dataset {name!r} cannot be created: {answer.text}")
+        found = _named(connection, name)
+        if found is None and new_id is not None:
+            # The dataset of that id goes by another name by now.
+            return _ensure_dataset(connection, name, wanted, None, description)
+        if found is None:
+            raise _away(connection, f"the dataset {name!r} is neither there nor can it be created: {answer.text}")
+    if wanted is not None and found != wanted:
+        # Made here on its own, earlier. Rows can only be joined to a dataset of the wanted id.
+        return _ensure_dataset(connection, f"{name} ({wanted.hex[:8]})", wanted, None, description)
+    return found, name
+
+
+def _named(connection: Connection, name: str) -> UUID | None:
+    answer = connection.json("GET", "/datasets", name=name, limit=1)
+    if not answer.ok:
+        raise _away(connection, f"the dataset {name!r} cannot be looked up: {answer.text}")
+    found = answer.json()
+    return UUID(str(found[0]["id"])) if found else None
+
+
+def _hashes(connection: Connection, dataset_id: UUID) -> dict[UUID, str | None]:
+    """By example, what it hung on when it was written from here; None for one that was not."""
+    found: dict[UUID, str | None] = {}
+    while True:
+        offset = len(found)
+        answer = connection.json(
+            "GET", "/examples", dataset=str(dataset_id), offset=offset, limit=_PAGE, select=["id", "metadata"]
+        )
+        if not answer.ok:
+            raise _away(connection, f"the examples cannot be listed: {answer.text}")
+        page = answer.json()
+        for example in page:
+            found[UUID(str(example["id"]))] = (example.get("metadata") or {}).get("sync_hash")
+        if len(page) < _PAGE or len(found) == offset:
+            return found
+
+
+def _write(connection: Connection, dataset_id: UUID, examples: list[dict[str, Any]], *, new: bool) -> None:
+    for batch in _batches(examples):
+        if new:
+            # The SDK calls the same thing `reference_outputs` here and `outputs` below.
+            renamed = [
+                {("reference_outputs" if key == "outputs" else key): value for key, value in example.items()}
+                for example in batch
+            ]
+            connection.client.create_examples(dataset_id=dataset_id, examples=renamed)
+        else:
+            connection.client.update_examples(dataset_id=dataset_id, updates=batch)
+
+
+def _delete(connection: Connection, identities: list[UUID]) -> int:
+    for start in range(0, len(identities), _DELETED_AT_ONCE):
+        connection.client.delete_examples(identities[start : start + _DELETED_AT_ONCE])
+    return len(identities)
+
+
+def _version(connection: Connection, dataset_id: UUID) -> dt.datetime:
+    answer = connection.json("GET", f"/datasets/{dataset_id}/version", tag="latest")
+    if not answer.ok:
+        raise _away(connection, f"the dataset's version cannot be read: {answer.text}")
+    return dt.datetime.fromisoformat(answer.json()["as_of"])
+
+
+def _batches(examples: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    iterator = iter(examples)
+    while batch := list(islice(iterator, _PAGE)):
+        yield batch
+
+
+def _away(connection: Connection, what: str) -> TransientError:
+    where = connection.destination.api_url
+    return TransientError(f"{where}: {what}", fix="try again; the evaluation itself does not need it")

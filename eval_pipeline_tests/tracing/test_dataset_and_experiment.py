@@ -1,0 +1,350 @@
+"""Datasets and experiments on a server: only what differs is written, twice at once is once, away is later."""
+
+import datetime as dt
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
+from eval_pipeline.recorder.faults import Fault
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.dataset_sync import SyncedDataset, sync_dataset
+from eval_pipeline.tracing.experiment_session import (
+    ExperimentPlan,
+    ExperimentSession,
+    close_experiment,
+    open_experiment,
+)
+from eval_pipeline.tracing.feedback import summary_feedback
+from eval_pipeline.tracing.flushing import flush_spool
+from eval_pipeline.tracing.reconciling import reconcile
+from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.setting_up import set_up
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline_tests.tracing.sample_runs import a_trace, recorded_feedback
+
+MakeSettings = Callable[..., LangSmithSettings]
+REDACTOR = Redactor()
+
+
+def a_case(number: int, **fields: Any) -> Case:
+    values: Mapping[str, Any] = {
+        "id": f"c{number}",
+        "input": f"question {number}",
+        "reference": {"answer": "42"},
+        "tags": ["easy"],
+        "split": "test",
+    }
+    return Case.model_validate({**values, **fields})
+
+
+def a_plan(name: str = "desk-1", **fields: Any) -> ExperimentPlan:
+    return ExperimentPlan(
+        **{
+            "name": name,
+            "suite": "desk",
+            "cases": 2,
+            "repetitions": 1,
+            "splits": ("test",),
+            "metadata": {"context_id": "ctx", "model": "offline"},
+            **fields,
+        }
+    )
+
+
+class CountingConnection(Connection):
+    """Knows what it was asked to send."""
+
+    def __init__(self, settings: LangSmithSettings) -> None:
+        super().__init__(settings.destinations[0], settings)
+        self.client.session.hooks["response"].append(self._note)
+        self.seen: list[str] = []
+
+    def _note(self, response: Any, *_: object, **__: object) -> None:
+        path = response.request.path_url.partition("?")[0]
+        self.seen.append(f"{response.request.method} {path.replace('/api/v1', '')}")
+
+
+@pytest.fixture
+def connection(make_settings: MakeSettings) -> Iterator[CountingConnection]:
+    made = CountingConnection(make_settings())
+    yield made
+    made.close()
+
+
+def sync(connection: Connection, cases: list[Case], redactor: Redactor = REDACTOR) -> SyncedDataset:
+    return sync_dataset(connection, suite="desk", cases=cases, redactor=redactor)
+
+
+def examples(server: RecorderServer, synced: SyncedDataset) -> dict[str, dict[str, Any]]:
+    found = server.recorder.examples.find(dataset_id=str(synced.dataset_id), limit=-1)
+    return {example["metadata"]["case_id"]: example for example in found}
+
+
+def test_a_dataset_is_made_with_inputs_reference_metadata_and_splits(
+    server: RecorderServer, connection: CountingConnection
+) -> None:
+    synced = sync(connection, [a_case(1), a_case(2, split="train")])
+    assert (synced.created, synced.examples) == (2, 2)
+    assert synced.as_of is not None
+    example = examples(server, synced)["c1"]
+    assert example["inputs"] == {"input": "question 1", "messages": ["question 1"]}
+    assert example["outputs"] == {"answer": "42"}
+    assert example["metadata"]["tags"] == ["easy"]
+    assert example["metadata"]["content_hash"] == a_case(1).content_hash()
+    assert example["metadata"]["dataset_split"] == ["test"]
+
+
+def test_what_did_not_change_is_not_written(connection: CountingConnection) -> None:
+    cases = [a_case(number) for number in range(250)]
+    first = sync(connection, cases)
+    connection.seen.clear()
+    second = sync(connection, cases)
+    assert not second.changed
+    assert second.as_of == first.as_of
+    assert connection.seen == ["GET /datasets", *["GET /examples"] * 3, f"GET /datasets/{first.dataset_id}/version"]
+
+
+def test_only_what_differs_is_written(server: RecorderServer, connection: CountingConnection) -> None:
+    first = sync(connection, [a_case(1), a_case(2), a_case(3)])
+    second = sync(connection, [a_case(1), a_case(2, input="another question"), a_case(4)])
+    assert (second.created, second.updated, second.deleted) == (1, 1, 1)
+    found = examples(server, second)
+    assert sorted(found) == ["c1", "c2", "c4"]
+    assert found["c2"]["inputs"]["input"] == "another question"
+    assert second.dataset_id == first.dataset_id
+    assert first.as_of is not None
+    assert second.as_of is not None
+    assert second.as_of > first.as_of
+    before = server.recorder.examples.find(dataset_id=str(first.dataset_id), as_of=first.as_of.isoformat(), limit=-1)
+    assert sorted(example["metadata"]["case_id"] for example in before) == ["c1", "c2", "c3"]
+
+
+def test_what_people_added_by_hand_stays(server: RecorderServer, connection: CountingConnection) -> None:
+    synced = sync(connection, [a_case(1)])
+    server.recorder.examples.create(str(synced.dataset_id), [{"inputs": {"by": "hand"}}])
+    assert sync(connection, [a_case(1)]).deleted == 0
+
+
+def test_a_changed_redaction_writes_the_examples_anew(
+    server: RecorderServer, connection: CountingConnection, make_settings: MakeSettings
+) -> None:
+    cases = [a_case(1, input="I am order-77")]
+    sync(connection, cases)
+    stricter = Redactor.of(make_settings(redaction_patterns={"order": r"order-\d+"}))
+    synced = sync(connection, cases, stricter)
+    assert synced.updated == 1
+    assert examples(server, synced)["c1"]["inputs"]["input"] == "I am [redacted:order]"
+
+
+@pytest.mark.parametrize("profile", list(InfoProfile), ids=str)
+def test_every_kind_of_server_is_kept_in_sync(profile: InfoProfile, tmp_path: Path) -> None:
+    with RecorderServer(config=RecorderConfig(profile=profile)) as server:
+        settings = LangSmithSettings(recorder_url=server.url, spool_folder=tmp_path)
+        connection = Connection(settings.destinations[0], settings)
+        sync(connection, [a_case(1), a_case(2)])
+        synced = sync(connection, [a_case(1, input="new"), a_case(3)])
+        assert (synced.created, synced.updated, synced.deleted) == (1, 1, 1)
+        session = open_experiment(connection, a_plan(), synced, redactor=REDACTOR)
+        sender = SpoolingSender(settings)
+        sender.send_runs([run for _ in range(3) for run in a_trace(session_name="desk-1")])
+        counts = sender.close()
+        assert reconcile(connection, session, expected=3, counts=counts).complete
+        connection.close()
+
+
+def test_two_runs_may_sync_at_once(server: RecorderServer, make_settings: MakeSettings) -> None:
+    cases = [a_case(number) for number in range(120)]
+
+    def one_run(_: int) -> SyncedDataset:
+        connection = Connection(make_settings().destinations[0], make_settings())
+        try:
+            return sync(connection, cases)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        synced = list(pool.map(one_run, range(4)))
+    assert len({found.dataset_id for found in synced}) == 1
+    assert len(examples(server, synced[0])) == 120
+
+
+def test_an_experiment_is_made_with_what_it_pins(server: RecorderServer, connection: CountingConnection) -> None:
+    synced = sync(connection, [a_case(1)])
+    session = open_experiment(connection, a_plan(), synced, redactor=REDACTOR)
+    stored = server.recorder.sessions.get(str(session.id))
+    assert stored["reference_dataset_id"] == str(synced.dataset_id)
+    metadata = stored["extra"]["metadata"]
+    assert synced.as_of is not None
+    assert metadata["dataset_version"] == synced.as_of.isoformat()
+    assert metadata["dataset_splits"] == ["test"]
+    assert metadata["context_id"] == "ctx"
+    assert (
+        session.url
+        == f"{server.url}/o/{connection.tenant_id}/datasets/{synced.dataset_id}/compare?selectedSessions={session.id}"
+    )
+    assert session.run_url("r1") == f"{server.url}/o/{connection.tenant_id}/projects/p/{session.id}/r/r1"
+
+
+def test_urls_cost_no_request(connection: CountingConnection) -> None:
+    session = open_experiment(connection, a_plan(), sync(connection, [a_case(1)]), redactor=REDACTOR)
+    connection.seen.clear()
+    for number in range(100):
+        session.run_url(str(number))
+    assert session.comparison_url("other").endswith(f"{session.id}%2Cother")
+    assert session.dataset_url
+    assert session.project_url
+    assert connection.seen == []
+
+
+def _open(settings: LangSmithSettings) -> UUID:
+    found = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR)
+    assert found is not None
+    return found.session.id
+
+
+def test_processes_that_open_one_experiment_at_once_get_the_same_project(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(_open, [settings] * 4))
+    assert len(set(found)) == 1
+    assert len(server.recorder.sessions.find(name="desk-1")) == 1
+
+
+def test_closing_gives_the_end_and_keeps_what_was_known(server: RecorderServer, connection: CountingConnection) -> None:
+    session = open_experiment(connection, a_plan(), sync(connection, [a_case(1)]), redactor=REDACTOR)
+    close_experiment(connection, session, metadata={"rows_expected": 1}, redactor=REDACTOR)
+    stored = server.recorder.sessions.get(str(session.id))
+    assert stored["end_time"] is not None
+    assert stored["extra"]["metadata"]["context_id"] == "ctx"
+    assert stored["extra"]["metadata"]["rows_expected"] == 1
+
+
+def test_scores_of_the_whole_are_feedback_on_the_project_and_there_once(
+    connection: CountingConnection, server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    session = open_experiment(connection, a_plan(), sync(connection, [a_case(1)]), redactor=REDACTOR)
+    sender = SpoolingSender(make_settings())
+    for _ in range(2):
+        sender.send_feedback(summary_feedback(session.id, {"pass_rate": 0.75, "quality": 0.5}))
+        sender.flush(2)
+    sender.close()
+    assert sorted((found["key"], found["score"]) for found in recorded_feedback(server)) == [
+        ("pass_rate", 0.75),
+        ("quality", 0.5),
+    ]
+    assert {found["session_id"] for found in recorded_feedback(server)} == {str(session.id)}
+
+
+def test_rows_are_counted_over_many_pages(
+    server: RecorderServer, connection: CountingConnection, make_settings: MakeSettings
+) -> None:
+    session = open_experiment(connection, a_plan(), sync(connection, [a_case(1)]), redactor=REDACTOR)
+    sender = SpoolingSender(make_settings())
+    for _ in range(1_050):
+        sender.send_runs(a_trace(children=0, session_name="desk-1"))
+    counts = sender.close(10)
+    connection.seen.clear()
+    found = reconcile(connection, session, expected=1_051, counts=counts)
+    assert (found.present, found.sent, found.complete) == (1_050, 1_050, False)
+    assert connection.seen == ["POST /api/v2/runs/query"] * 2
+    server.faults.add(Fault(status=404, path="/api/v2/"))
+    assert reconcile(connection, session, expected=1_050, counts=counts).complete
+
+
+def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    server.faults.add(Fault(refuse=True, times=None))
+    cases = [a_case(1), a_case(2)]
+    made = set_up(settings, a_plan(), cases, redactor=REDACTOR)
+    assert made is not None
+    assert not made.online
+    sender = SpoolingSender(settings)
+    example = str(made.session.example_id("c1"))
+    sender.send_runs(a_trace(session_name="desk-1", reference_example_id=None)[:1])
+    sender.send_runs([{**a_trace(session_name="desk-1")[0], "reference_example_id": example}])
+    sender.flush(1)
+    server.faults.clear()
+    # It comes back in the middle: the experiment is made before any run is sent.
+    sender.send_runs(a_trace(children=0, session_name="desk-1"))
+    counts = sender.close(5)
+    assert (counts.runs_sent, counts.runs_spooled) == (3, 0)
+    stored = server.recorder.sessions.find(name="desk-1")
+    assert [found["id"] for found in stored] == [str(made.session.id)]
+    assert stored[0]["reference_dataset_id"] == str(made.dataset.dataset_id)
+    assert sorted(examples(server, made.dataset)) == ["c1", "c2"]
+    again = set_up(settings, a_plan(), cases, redactor=REDACTOR)
+    assert again is not None
+    assert again.online
+    assert again.session.id == made.session.id
+    assert not again.dataset.changed
+
+
+def test_a_server_that_goes_away_later_is_told_of_what_is_new(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    online = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR)
+    server.faults.add(Fault(status=503, times=None))
+    offline = set_up(settings, a_plan("desk-2"), [a_case(1), a_case(2), a_case(3)], redactor=REDACTOR)
+    server.faults.clear()
+    assert online is not None
+    assert offline is not None
+    assert offline.dataset.dataset_id == online.dataset.dataset_id
+    assert offline.session.url.startswith(server.url)
+    assert online.session.urls == offline.session.urls
+    flush_spool(settings)
+    assert sorted(examples(server, online.dataset)) == ["c1", "c2", "c3"]
+    assert server.recorder.sessions.get(str(offline.session.id))["name"] == "desk-2"
+
+
+def test_with_two_destinations_examples_have_one_id(server: RecorderServer, tmp_path: Path) -> None:
+    with RecorderServer() as other:
+        settings = LangSmithSettings(
+            mode="both", api_url=other.url, api_key=SecretStr("k"), recorder_url=server.url, spool_folder=tmp_path
+        )
+        alone = settings.model_copy(update={"mode": "recorder"})
+        set_up(alone, a_plan("earlier"), [a_case(1)], redactor=REDACTOR)
+        made = set_up(settings, a_plan(), [a_case(1)], redactor=REDACTOR)
+        assert made is not None
+        example = str(made.session.example_id("c1"))
+        for running in (server, other):
+            assert running.recorder.examples.get(example)["metadata"]["case_id"] == "c1"
+            assert running.recorder.sessions.get(str(made.session.id))["name"] == "desk-1"
+
+
+def test_secrets_in_cases_and_metadata_do_not_get_out(server: RecorderServer, make_settings: MakeSettings) -> None:
+    settings = make_settings()
+    case = a_case(1, input="I am ann@example.com", reference={"answer": "sk-ant-abcdefghijklmnop1234"})
+    made = set_up(settings, a_plan(metadata={"prompt": "ask bob@example.com"}), [case], redactor=REDACTOR)
+    assert made is not None
+    text = str(examples(server, made.dataset)) + str(server.recorder.sessions.get(str(made.session.id)))
+    assert "[redacted:email]" in text
+    assert "[redacted:api_key]" in text
+    assert "@example.com" not in text
+    assert "sk-ant" not in text
+
+
+def test_off_sets_nothing_up(make_settings: MakeSettings) -> None:
+    assert set_up(make_settings(mode="off"), a_plan(), [a_case(1)], redactor=REDACTOR) is None
+
+
+def test_a_session_is_a_value(server: RecorderServer, connection: CountingConnection) -> None:
+    del server
+    session = open_experiment(connection, a_plan(), sync(connection, [a_case(1)]), redactor=REDACTOR)
+    assert isinstance(session, ExperimentSession)
+    assert session.started_at.tzinfo is not None
+    assert session.started_at <= dt.datetime.now(tz=dt.UTC)
