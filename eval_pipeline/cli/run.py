@@ -20,8 +20,9 @@ from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
+from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, StoreResource
+from eval_pipeline.resources import StoreResource
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 
@@ -37,14 +38,7 @@ GATE_FAILED = 1
 @click.option("--tag", "tags", multiple=True, metavar="T", help="Evaluate the cases with this tag; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate at most N cases.")
 @click.option("--repetitions", type=click.IntRange(min=1), metavar="K", help="Make K attempts at each case.")
-@click.option(
-    "--store",
-    envvar=STORE_VARIABLE,
-    default=DEFAULT_STORE,
-    show_default=True,
-    metavar="URI",
-    help="Where results live.",
-)
+@store_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 def run(
     suite: str,

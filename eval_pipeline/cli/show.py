@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.launch import Outcome
+from eval_pipeline.experiment.deciding import decided_against
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.store.layout import report_key
 
@@ -122,9 +123,4 @@ def _metrics(outcome: Outcome) -> Table:
 def _why(row: dict[str, Any]) -> str:
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:200]
-    against = [
-        found
-        for found in row["assertions"] or []
-        if found["weight"] > 0 and (found["passed"] is False or found["error"])
-    ]
-    return "; ".join(f"{found['name']}: {found['message']}" for found in against)[:200]
+    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))[:200]

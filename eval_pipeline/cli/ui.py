@@ -17,24 +17,17 @@ import yaml
 
 from eval_pipeline.cli.home import open_instance
 from eval_pipeline.cli.recording import DATABASE, missing_recorder
-from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource
+from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.resources import STORE_VARIABLE, LangSmithResource
 from eval_pipeline.tracing.settings import Destination
 
 _STOP_SECONDS = 10
-_MAIN = "from eval_pipeline.cli.main import main; main()"
 
 
 @click.command()
 @click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address the UI listens on.")
-@click.option(
-    "--store",
-    envvar=STORE_VARIABLE,
-    default=DEFAULT_STORE,
-    show_default=True,
-    metavar="URI",
-    help="Where results live.",
-)
+@store_option
 def ui(port: int, host: str, store: str) -> int:
     """Open the Dagster UI, with the daemon that runs schedules, sensors and backfills."""
     with open_instance() as instance:
@@ -64,7 +57,7 @@ def ui(port: int, host: str, store: str) -> int:
 def _recorder(destination: Destination, database: Path) -> list[str]:
     url = urlsplit(destination.api_url)
     place = ["--host", url.hostname or "127.0.0.1", "--port", str(url.port or 80)]
-    return [sys.executable, "-c", _MAIN, "recorder", *place, "--db", str(database)]
+    return [str(Path(sys.executable).parent / "eval-pipeline"), "recorder", *place, "--db", str(database)]
 
 
 def _workspace(home: Path) -> Path:

@@ -6,12 +6,12 @@ Belongs here: choosing what the page shows. Does not belong here: how it looks (
 
 import functools
 import json
-from typing import Any
 
 import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from eval_pipeline.experiment.deciding import decided_against
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.experiment.summary import Summary
@@ -27,17 +27,8 @@ def render_report(store: Store, record: ExperimentRecord, summary: Summary) -> s
     """The page: headline, metrics, slices, and every attempt that did not pass with its transcript."""
     results = read_results(store, record.suite, record.experiment, columns=_COLUMNS)
     failing = results.filter(pc.is_in(results.column("status"), value_set=pa.array(["failed", "error"])))
-    shown = [_attempt(row) for row in failing.slice(0, MOST_SHOWN).to_pylist()]
+    shown = [{**row, "against": decided_against(row)} for row in failing.slice(0, MOST_SHOWN).to_pylist()]
     return _template().render(record=record, summary=summary, failing=shown, failing_count=failing.num_rows)
-
-
-def _attempt(row: dict[str, Any]) -> dict[str, Any]:
-    against = [
-        found
-        for found in row["assertions"] or []
-        if found["weight"] > 0 and (found["passed"] is False or found["error"])
-    ]
-    return {**row, "against": against}
 
 
 @functools.cache
