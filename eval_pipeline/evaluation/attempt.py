@@ -119,9 +119,13 @@ class Evaluator:
             self.pins.context_id,
             self.pins.target_version,
             self.pins.variant,
-            [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions],
+            self._suite_assertions,
             self._judge_version,
         )
+
+    @functools.cached_property
+    def _suite_assertions(self) -> list[dict[str, Any]]:
+        return [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions]
 
     @functools.cached_property
     def _judge_version(self) -> str | None:
@@ -199,7 +203,8 @@ async def _run(runtime: AttemptRuntime, attempt: Attempt, listener: Listener | N
     inputs = {"case_id": attempt.case.id, "attempt": attempt.number}
     config: RunnableConfig = {"run_name": WORKFLOW_NAME}
     if listener is None:
-        await _workflow.ainvoke(inputs, config, context=runtime)
+        # One mode to collect, where the default is two; the result is in the runtime.
+        await _workflow.ainvoke(inputs, config, context=runtime, stream_mode="custom")
         return
     async for event in _workflow.astream(inputs, config, context=runtime, stream_mode="custom"):
         listener(event)

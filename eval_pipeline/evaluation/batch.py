@@ -8,6 +8,7 @@ import itertools
 from collections.abc import AsyncGenerator, Iterable
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.garbage import what_stays_set_aside
 from eval_pipeline.evaluation.result import CaseResult
 
 
@@ -25,15 +26,16 @@ async def evaluate_all(
     waiting = iter(attempts)
     in_flight: set[asyncio.Task[CaseResult]] = set()
     try:
-        while True:
-            for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
-                in_flight.add(asyncio.create_task(evaluator.evaluate(attempt)))
-            if not in_flight:
-                return
-            done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
-            # Of those that finished together, errors come last: what was done is not lost.
-            for task in sorted(done, key=lambda task: task.exception() is not None):
-                yield task.result()
+        with what_stays_set_aside():
+            while True:
+                for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
+                    in_flight.add(asyncio.create_task(evaluator.evaluate(attempt)))
+                if not in_flight:
+                    return
+                done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+                # Of those that finished together, errors come last: what was done is not lost.
+                for task in sorted(done, key=lambda task: task.exception() is not None):
+                    yield task.result()
     finally:
         for task in in_flight:
             task.cancel()

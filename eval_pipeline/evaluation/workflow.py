@@ -56,7 +56,6 @@ class AttemptRuntime:
         )
 
 
-@task
 async def take_turn(index: int, said: str) -> str:
     """Say one thing to the target and keep what came of it. Returns the answer."""
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
@@ -83,7 +82,6 @@ def _keep(runtime: AttemptRuntime, index: int, said: str, reply: Reply, latency_
     runtime.turns.append(turn)
 
 
-@task
 async def assess(turn: int | None) -> dict[str, Any]:
     """Carry out the assertions of a turn, or of the conversation. Returns each one's score by name."""
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
@@ -107,6 +105,11 @@ async def assess(turn: int | None) -> dict[str, Any]:
     return scores
 
 
+# Not as decorators: LangGraph keeps how a task is run only if the module's attribute of that name is the function
+# itself, and works it out anew at each call if not.
+_turn, _assessment = task(take_turn), task(assess)
+
+
 @entrypoint(context_schema=AttemptRuntime)
 async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRuntime]) -> dict[str, Any]:
     """One attempt at one case. `inputs` is what a trace shows of it; the result is in the runtime."""
@@ -116,13 +119,13 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     said = [turn.user for turn in attempt.case.turns] if script is None else script
     response = ""
     for index, text in enumerate(said):
-        response = await take_turn(index, text)
+        response = await _turn(index, text)
         if _assertions(attempt, index):
-            await assess(index)
+            await _assessment(index)
     for index in range(len(said), len(attempt.case.turns)):
         attempt.results.extend(_never_reached(assertion, index) for assertion in _assertions(attempt, index))
     if _assertions(attempt, None):
-        await assess(None)
+        await _assessment(None)
     value = overall_score(attempt.results)
     tell({"event": "eval_completed", "score": value})
     tell({"event": "completed", "total_turns": len(attempt.turns)})
