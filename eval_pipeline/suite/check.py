@@ -10,7 +10,15 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.assertion import Assertion, Evaluator, GroundedInContext, LlmRubric, Python
+from eval_pipeline.suite.assertion import (
+    Assertion,
+    Evaluator,
+    GroundedInContext,
+    LlmRubric,
+    MaxLatency,
+    Python,
+    Similarity,
+)
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.context_spec import FileSource, PythonSource
@@ -141,9 +149,11 @@ def _assertion_problems(suite: Suite, assertion: Assertion, place: Place) -> Ite
             yield place(problem.message, problem.fix, "path")
     if isinstance(assertion, LlmRubric) and assertion.model is None and suite.spec.judge is None:
         yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
-    if isinstance(assertion, LlmRubric) and assertion.model is not None and is_code_path(assertion.model):
+    if isinstance(assertion, LlmRubric | Similarity) and assertion.model is not None and is_code_path(assertion.model):
         for problem in _import_problems(suite, assertion.model, "model"):
             yield place(problem.message, problem.fix, "model")
+    if isinstance(assertion, MaxLatency) and isinstance(suite.spec.target, RecordedTarget):
+        yield place("a recorded conversation takes no time", "use a live target, or leave `max_latency` out", "type")
     if isinstance(assertion, GroundedInContext):
         named = [("results", item.table) for item in assertion.results] + [
             ("mentions", item.table) for item in assertion.mentions

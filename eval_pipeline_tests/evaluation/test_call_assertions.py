@@ -78,3 +78,11 @@ def test_the_order_modes_are_those_of_multisets(made: list[str], expected: list[
     assert passes("unordered") == (sorted(made) == sorted(expected))
     assert passes("subset") == _within(made, expected)
     assert passes("superset") == _within(expected, made)
+
+
+@pytest.mark.parametrize(("agent", "passed"), [("billing", True), ("triage", False)])
+async def test_a_handoff_counts_for_the_agent_that_took_over(agent: str, *, passed: bool) -> None:
+    event = {"type": "handoff", "from": "triage", "to": "billing"}
+    found = await result_of({"type": "handoff_to", "value": agent}, a_scope(a_turn("x", event)))
+    assert found.passed is passed
+    assert "handed to: billing" in found.message

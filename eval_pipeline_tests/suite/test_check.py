@@ -126,3 +126,12 @@ def test_a_case_of_which_nothing_has_weight_could_not_fail_either(folder: Path) 
     cases = [{"id": "a", "input": "x", "assertions": [light]}]
     assert fields_of(folder, cases=cases, assertions=[light]) == [("a", "assertions")]
     assert fields_of(folder, cases=cases, assertions=[{**light, "weight": 1}]) == []
+
+
+def test_an_embeddings_model_and_a_time_that_cannot_be_measured_are_told(folder: Path) -> None:
+    similar = {"type": "similarity", "value": "x", "model": "gone.py:e"}
+    case = {"id": "c", "recordings": [{"messages": SAID}]}
+    found = fields_of(
+        folder, target=RECORDED, cases=[case], assertions=[similar, {"type": "max_latency", "value": 1.0}]
+    )
+    assert found == [(None, "assertions[0].model"), (None, "assertions[1].type")]

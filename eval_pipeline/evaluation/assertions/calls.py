@@ -1,4 +1,4 @@
-"""Assertions on the tools that were called.
+"""Assertions on the tools that were called and the agents that took over.
 
 Belongs here: which calls were made, with what, in which order. Does not belong here: what the tools returned
 (`grounding.py`).
@@ -43,6 +43,12 @@ def function_call_order(assertion: spec.FunctionCallOrder, scope: Scope) -> Verd
     return Verdict(
         passed=passed, message=f"{assertion.mode}: expected {', '.join(expected) or 'none'}; {_called(scope)}"
     )
+
+
+def handoff_to(assertion: spec.HandoffTo, scope: Scope) -> Verdict:
+    """Some handoff was to the agent."""
+    agents = [str(event.get("to")) for event in scope.events if event["type"] == "handoff"]
+    return Verdict(passed=assertion.value in agents, message=f"handed to: {', '.join(agents) or 'nobody'}")
 
 
 def _includes(made: Any, expected: Any) -> bool:

@@ -4,9 +4,10 @@ Belongs here: comparing with the snapshot. Does not belong here: judging by a mo
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import regex
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
@@ -14,6 +15,8 @@ from eval_pipeline.evaluation.exchanges import exchanges
 from eval_pipeline.suite import assertion as spec
 
 _SHOWN = 5
+_SEARCH_S = 5.0
+"""Some patterns would never end on some texts."""
 
 
 def grounded_in_context(assertion: spec.GroundedInContext, scope: Scope) -> Verdict:
@@ -98,7 +101,7 @@ def _parsed(content: Any) -> Any:
 
 def _mentions(mention: spec.MentionGrounding, scope: Scope) -> list[str]:
     """Distinct matches in the answers, in order; the pattern's first group where it has one."""
-    matches = re.finditer(mention.pattern, scope.text)
+    matches = regex.finditer(mention.pattern, scope.text, timeout=_SEARCH_S)
     return list(dict.fromkeys(match[1] if match.re.groups else match[0] for match in matches))
 
 

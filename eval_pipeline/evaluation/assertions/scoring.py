@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.evaluation.assertions import calls, evaluator, grounding, python_call, rubric, text
+from eval_pipeline.evaluation.assertions import (
+    calls,
+    evaluator,
+    grounding,
+    json_text,
+    limits,
+    numbers,
+    python_call,
+    rubric,
+    similarity,
+    text,
+)
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.evaluation.credentials import require_accepted_key
 from eval_pipeline.evaluation.result import AssertionResult, EvaluationError
@@ -18,14 +29,25 @@ from eval_pipeline.suite.assertion import Assertion
 
 ASSERTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
     "contains": text.contains,
+    "icontains": text.icontains,
     "not_contains": text.not_contains,
     "equals": text.equals,
+    "starts_with": text.starts_with,
     "regex": text.regex,
     "one_of": text.one_of,
-    "json_schema": text.json_schema,
+    "is_json": json_text.is_json,
+    "json_schema": json_text.json_schema,
+    "json_path": json_text.json_path,
+    "numeric": numbers.numeric,
+    "similarity": similarity.similarity,
     "contains_function_call": calls.contains_function_call,
     "no_function_call": calls.no_function_call,
     "function_call_order": calls.function_call_order,
+    "handoff_to": calls.handoff_to,
+    "max_latency": limits.max_latency,
+    "max_tokens": limits.max_tokens,
+    "max_cost": limits.max_cost,
+    "max_turns": limits.max_turns,
     "llm_rubric": rubric.llm_rubric,
     "grounded_in_context": grounding.grounded_in_context,
     "python": python_call.python_call,

@@ -3,25 +3,22 @@
 Belongs here: comparing text. Does not belong here: meaning (`rubric.py`) or facts (`grounding.py`).
 """
 
-import json
-import re
-import textwrap
-from typing import Any
+import regex as regular
 
-import jsonschema
-
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.assertions.json_text import parse_json, short
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.suite import assertion as spec
-
-_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(?P<body>.*?)\n\s*```\s*$", re.DOTALL)
 
 
 def contains(assertion: spec.Contains, scope: Scope) -> Verdict:
     """Every value stands in the text."""
-    missing = [
-        value for value in _values(assertion.value) if not _within(value, scope.text, ignore_case=assertion.ignore_case)
-    ]
-    return Verdict(passed=not missing, message=f"missing: {', '.join(map(repr, missing))}" if missing else "all there")
+    return _all_there(assertion.value, scope, ignore_case=assertion.ignore_case)
+
+
+def icontains(assertion: spec.IContains, scope: Scope) -> Verdict:
+    """Every value stands in the text, in whatever case."""
+    return _all_there(assertion.value, scope, ignore_case=True)
 
 
 def not_contains(assertion: spec.NotContains, scope: Scope) -> Verdict:
@@ -38,19 +35,39 @@ def equals(assertion: spec.Equals, scope: Scope) -> Verdict:
     if isinstance(assertion.value, str):
         expected = assertion.value.strip()
         same = answer.casefold() == expected.casefold() if assertion.ignore_case else answer == expected
-        return Verdict(passed=same, message="equal" if same else f"expected {expected!r}, got {_short(answer)}")
+        return Verdict(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
     try:
         found = parse_json(answer)
     except ValueError:
-        return Verdict(passed=False, message=f"expected {assertion.value!r}, got no JSON: {_short(answer)}")
+        return Verdict(passed=False, message=f"expected {assertion.value!r}, got no JSON: {short(answer)}")
     return Verdict(passed=found == assertion.value, message=f"expected {assertion.value!r}, got {found!r}")
 
 
+def starts_with(assertion: spec.StartsWith, scope: Scope) -> Verdict:
+    """The answer begins with one of the values."""
+    answer = scope.response.lstrip()
+    said = answer.casefold() if assertion.ignore_case else answer
+    for value in _values(assertion.value):
+        if said.startswith(value.casefold() if assertion.ignore_case else value):
+            return Verdict(passed=True, message=f"begins with {value!r}")
+    return Verdict(passed=False, message=f"begins otherwise: {short(answer)}")
+
+
 def regex(assertion: spec.Regex, scope: Scope) -> Verdict:
-    """The pattern matches somewhere."""
-    match = re.search(assertion.value, scope.text, re.IGNORECASE if assertion.ignore_case else 0)
+    """The pattern matches somewhere.
+
+    Raises:
+        InputError: searching took longer than `timeout_s`.
+    """
+    flags = regular.IGNORECASE if assertion.ignore_case else 0
+    try:
+        match = regular.search(assertion.value, scope.text, flags, timeout=assertion.timeout_s)
+    except TimeoutError as error:
+        message = f"the pattern found no end within {assertion.timeout_s:g} s on {len(scope.text)} characters"
+        fix = "write it without nested repetition, such as `(a+)+`, or give it more `timeout_s`"
+        raise InputError(Problem(message=message, fix=fix)) from error
     return Verdict(
-        passed=match is not None, message=f"matched {match[0]!r}" if match else f"no match in {_short(scope.text)}"
+        passed=match is not None, message=f"matched {match[0]!r}" if match else f"no match in {short(scope.text)}"
     )
 
 
@@ -63,30 +80,12 @@ def one_of(assertion: spec.OneOf, scope: Scope) -> Verdict:
     for label in assertion.value:
         if (label.casefold() if assertion.ignore_case else label) in folded:
             return Verdict(passed=True, message=f"is {label!r}", label=label)
-    return Verdict(passed=False, message=f"none of {', '.join(assertion.value)}: {_short(answer)}")
+    return Verdict(passed=False, message=f"none of {', '.join(assertion.value)}: {short(answer)}")
 
 
-def json_schema(assertion: spec.JsonSchema, scope: Scope) -> Verdict:
-    """The answer is JSON that the schema accepts."""
-    try:
-        found = parse_json(scope.response)
-    except ValueError as error:
-        return Verdict(passed=False, message=f"not JSON: {error}")
-    validator = jsonschema.validators.validator_for(assertion.definition)(assertion.definition)
-    mistake = jsonschema.exceptions.best_match(validator.iter_errors(found))
-    if mistake is None:
-        return Verdict(passed=True, message="the schema accepts it")
-    return Verdict(passed=False, message=f"{mistake.json_path}: {mistake.message}")
-
-
-def parse_json(text: str) -> Any:
-    """The JSON in `text`, bare or in a code fence.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    fenced = _FENCE.match(text)
-    return json.loads(fenced["body"] if fenced else text)
+def _all_there(values: str | tuple[str, ...], scope: Scope, *, ignore_case: bool) -> Verdict:
+    missing = [value for value in _values(values) if not _within(value, scope.text, ignore_case=ignore_case)]
+    return Verdict(passed=not missing, message=f"missing: {', '.join(map(repr, missing))}" if missing else "all there")
 
 
 def _values(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -95,7 +94,3 @@ def _values(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def _within(value: str, text: str, *, ignore_case: bool) -> bool:
     return value.casefold() in text.casefold() if ignore_case else value in text
-
-
-def _short(text: str) -> str:
-    return repr(textwrap.shorten(text, 120, placeholder=" ..."))

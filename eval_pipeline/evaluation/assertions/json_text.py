@@ -1,0 +1,75 @@
+"""Assertions on JSON in answers.
+
+Belongs here: reading JSON out of text, and what must hold of it. Does not belong here: other text (`text.py`).
+"""
+
+import json
+import re
+import textwrap
+from typing import Any
+
+import jsonpath
+import jsonschema
+
+from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
+from eval_pipeline.suite import assertion as spec
+
+_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(?P<body>.*?)\n\s*```\s*$", re.DOTALL)
+
+
+def is_json(assertion: spec.IsJson, scope: Scope) -> Verdict:  # noqa: ARG001 - as every assertion
+    """The answer is JSON."""
+    try:
+        parse_json(scope.response)
+    except ValueError as error:
+        return Verdict(passed=False, message=f"not JSON: {error}")
+    return Verdict(passed=True, message="is JSON")
+
+
+def json_schema(assertion: spec.JsonSchema, scope: Scope) -> Verdict:
+    """The answer is JSON that the schema accepts."""
+    try:
+        found = parse_json(scope.response)
+    except ValueError as error:
+        return Verdict(passed=False, message=f"not JSON: {error}")
+    validator = jsonschema.validators.validator_for(assertion.definition)(assertion.definition)
+    mistake = jsonschema.exceptions.best_match(validator.iter_errors(found))
+    if mistake is None:
+        return Verdict(passed=True, message="the schema accepts it")
+    return Verdict(passed=False, message=f"{mistake.json_path}: {mistake.message}")
+
+
+def json_path(assertion: spec.JsonPath, scope: Scope) -> Verdict:
+    """The path selects the value, or anything."""
+    try:
+        found = parse_json(scope.response)
+    except ValueError as error:
+        return Verdict(passed=False, message=f"not JSON: {error}")
+    selected = jsonpath.findall(assertion.path, found) if isinstance(found, dict | list) else []
+    passed = bool(selected) if assertion.value is None else any(_same(item, assertion.value) for item in selected)
+    shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
+    return Verdict(passed=passed, message=f"{assertion.path} selects {shown}")
+
+
+def _same(found: Any, value: Any) -> bool:
+    """Equal as JSON is: true is not 1."""
+    return isinstance(found, bool) == isinstance(value, bool) and bool(found == value)
+
+
+def parse_json(text: str) -> Any:
+    """The JSON in `text`, bare or in a code fence.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    fenced = _FENCE.match(text)
+    return json.loads(fenced["body"] if fenced else text, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON's")
+
+
+def short(text: str) -> str:
+    """`text` as a message shows it."""
+    return repr(textwrap.shorten(text, 120, placeholder=" ..."))

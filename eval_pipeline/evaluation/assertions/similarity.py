@@ -1,0 +1,58 @@
+"""How near an answer is to another text.
+
+Belongs here: the two measures. Does not belong here: meaning as a judge sees it (`eval_pipeline.evaluation.judging`).
+"""
+
+import functools
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import regex
+from langchain_core.embeddings import Embeddings
+
+from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
+from eval_pipeline.models import embeddings_model
+from eval_pipeline.suite import assertion as spec
+
+_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
+"""A word; scripts written without spaces count by the character."""
+
+
+async def similarity(assertion: spec.Similarity, scope: Scope) -> Verdict:
+    """The nearest of the values, by words or by embeddings."""
+    values = (assertion.value,) if isinstance(assertion.value, str) else assertion.value
+    if assertion.model is None:
+        scores = [word_f1(scope.response, value) for value in values]
+    else:
+        model = _embeddings(assertion.model, scope.folder)
+        answer, *others = await model.aembed_documents([scope.response, *values])
+        scores = [max(0.0, cosine(answer, other)) for other in others]
+    best = max(range(len(values)), key=scores.__getitem__)
+    return Verdict(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
+
+
+def word_f1(said: str, expected: str) -> float:
+    """The harmonic mean of precision and recall of the words both have, as in SQuAD (Rajpurkar et al. 2016, 6.1).
+
+    Case does not count. Two texts without words are the same.
+    """
+    first, second = Counter(_words(said)), Counter(_words(expected))
+    if not first or not second:
+        return float(first == second)
+    return 2 * (first & second).total() / (first.total() + second.total())
+
+
+def cosine(first: list[float], second: list[float]) -> float:
+    """The cosine of two vectors; 0 if one has no length."""
+    length = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return min(1.0, float(np.dot(first, second)) / length) if length else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return [match[0] for match in _WORD.finditer(text.casefold())]
+
+
+@functools.lru_cache(maxsize=32)
+def _embeddings(name: str, folder: Path) -> Embeddings:
+    return embeddings_model(name, folder=folder)

@@ -1,0 +1,89 @@
+"""The table of assertions in README.md: every example passes or fails as it says, and no assertion is missing."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.assertions.scope import Scope
+from eval_pipeline.evaluation.result import TurnResult
+from eval_pipeline.evaluation.targets.session import Event
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.suite import read_suite
+from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+_ROW = re.compile(r"^\| `(\{type: .*?\})` \| `(.*?)` \| `(.*?)` \|$", re.MULTILINE)
+ROWS = [(row[1], row[2], row[3]) for row in _ROW.finditer(README)]
+JUDGE = "eval_pipeline.suites.support_desk.offline_model:OfflineChatModel"
+
+
+@pytest.fixture(scope="module")
+def my_suite(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SharedContext]:
+    folder = tmp_path_factory.mktemp("readme") / "my_suite"
+    folder.mkdir()
+    for name, text in re.findall(r"```(?:yaml|python)\n# my_suite/(\S+)\n(.*?)```", README, re.DOTALL):
+        (folder / name).write_text(text)
+    (table,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
+    (folder / "prices.csv").write_text(table)
+    suite = read_suite(folder)
+    return folder, a_context(suite, LocalStore(folder.parent / "store"))
+
+
+def a_usage(example: Mapping[str, Any]) -> Iterator[Event]:
+    if "tokens" in example:
+        cost = {"cost_usd": example["cost_usd"]} if "cost_usd" in example else {}
+        yield {"type": "usage", "input_tokens": example["tokens"], "output_tokens": 0, **cost}
+
+
+def turns_of(example: Any) -> list[TurnResult]:
+    """What a cell of the table says the target did."""
+    if not isinstance(example, Mapping):
+        return [a_turn(str(example))]
+    if "answers" in example:
+        return [a_turn(text, index=index) for index, text in enumerate(example["answers"])]
+    calls = [({call: {}} if isinstance(call, str) else call) for call in example.get("calls", ())]
+    events = [a_call(name, **args) for call in calls for name, args in call.items()]
+    events += [{"type": "handoff", "from": "agent", "to": agent} for agent in example.get("handoffs", ())]
+    turn = a_turn("done", *events, *a_usage(example))
+    return [TurnResult(**{**vars(turn), "latency_s": example.get("latency_s", 0.0)})]
+
+
+def scope_of(cell: str, folder: Path, context: SharedContext) -> Scope:
+    turns = turns_of(yaml.safe_load(cell) if cell[0] in "{'" else cell)
+    case = a_case(reference={"answer": "the reference"})
+    return a_scope(*turns, case=case, context=context, folder=folder, judge_model=JUDGE)
+
+
+def test_every_assertion_stands_in_the_table() -> None:
+    written = {get_args(model.model_fields["type"].annotation)[0] for model in get_args(get_args(Assertion)[0])}
+    shown = {yaml.safe_load(assertion)["type"] for assertion, _, _ in ROWS}
+    assert shown == written
+    assert len(ROWS) == README.count("\n| `{type: ")
+
+
+@pytest.mark.parametrize(("assertion", "passes", "fails"), ROWS, ids=[row[0][:50] for row in ROWS])
+def test_its_examples_do_what_it_says(
+    my_suite: tuple[Path, SharedContext], assertion: str, passes: str, fails: str
+) -> None:
+    folder, context = my_suite
+    for cell, expected in ((passes, True), (fails, False)):
+        (found,) = asyncio.run(results_of(yaml.safe_load(assertion), scope_of(cell, folder, context)))
+        assert found.error is None, found.error.traceback
+        assert found.passed is expected, (cell, found.message)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0][:50] for row in ROWS])
+def test_negated_they_do_the_opposite(my_suite: tuple[Path, SharedContext], row: tuple[str, str, str]) -> None:
+    folder, context = my_suite
+    assertion = {**yaml.safe_load(row[0]), "negate": True}
+    if "threshold" in assertion:
+        assertion["threshold"] = 1 - assertion["threshold"]
+    (found,) = asyncio.run(results_of(assertion, scope_of(row[1], folder, context)))
+    assert found.passed is False
