@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from eval_pipeline.errors import TransientError
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.dataset_sync import sync_dataset
-from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
 from eval_pipeline.tracing.spans import Span
@@ -38,6 +36,7 @@ def sync_datasets(settings: LangSmithSettings, suite: str, cases: Sequence[Case]
     dataset_id: UUID | None = None
     for destination in settings.destinations:
         connection = Connection(destination, settings)
+        memory = ServerMemory(settings, connection)
         try:
             if not connection.check():
                 continue
@@ -47,8 +46,10 @@ def sync_datasets(settings: LangSmithSettings, suite: str, cases: Sequence[Case]
                 cases=cases,
                 redactor=Redactor.of(settings),
                 dataset_id=dataset_id,
-                new_id=_remembered_id(settings, connection, suite),
+                new_id=memory.known().datasets.get(suite),
             )
+            # The experiment has to know it, should the server be away when it begins.
+            memory.learn(suite, dataset.dataset_id, connection.tenant_id)
             dataset_id = dataset_id or dataset.dataset_id
             url = url or connection.urls.dataset(dataset.dataset_id)
         except TransientError as error:
@@ -110,12 +111,3 @@ def _project_id(connection: Connection, name: str) -> str | None:
         return None
     found = answer.json()
     return str((found[0] if isinstance(found, list) else found)["id"])
-
-
-def _remembered_id(settings: LangSmithSettings, connection: Connection, suite: str) -> UUID | None:
-    """The id that runs were told while the server was away: `setting_up.py` keeps it beside the spool."""
-    try:
-        known = orjson.loads((spool_folder(settings, connection.destination.name) / "known.json").read_bytes())
-        return UUID(known["datasets"][suite])
-    except (OSError, ValueError, KeyError):
-        return None

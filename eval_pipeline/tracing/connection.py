@@ -21,6 +21,7 @@ from langsmith.utils import LangSmithError
 from urllib3.util import Retry
 
 from eval_pipeline.errors import CredentialsError
+from eval_pipeline.tracing.patience import PATIENCE
 from eval_pipeline.tracing.settings import Destination, DestinationName, LangSmithSettings
 from eval_pipeline.tracing.urls import WebUrls
 
@@ -66,11 +67,14 @@ class Connection:
         settings: LangSmithSettings,
         *,
         on_error: Callable[[Exception], None] | None = None,
+        insists: bool = False,
     ) -> None:
+        """`insists`: also ask a server that did not answer in time a moment ago."""
         self.destination = destination
         self.pid = os.getpid()
         self._settings = settings
         self._on_error = on_error
+        self._insists = insists
         self._clients: list[Client] = []
         self._info: dict[str, Any] | None = None
 
@@ -96,6 +100,9 @@ class Connection:
         timeout_s: float | None = None,
     ) -> Answer:
         """One request, once. Never raises for what the server or the network does."""
+        server = self.destination.api_url
+        if not self._insists and PATIENCE.is_over(server):
+            return Answer(status=None, body=b"did not answer in time a moment ago", timed_out=True)
         client = self.graft_client if graft else self.client
         read = self._settings.request_timeout_seconds if timeout_s is None else timeout_s
         given: dict[str, Any] = {
@@ -109,8 +116,14 @@ class Connection:
         try:
             response = client.request_with_retries(method, path, request_kwargs=given)  # type: ignore[arg-type]
         except (LangSmithError, requests.RequestException) as error:
-            return _answer_in(error)
-        return Answer(status=response.status_code, body=response.content)
+            answer = _answer_in(error)
+        else:
+            answer = Answer(status=response.status_code, body=response.content)
+        if answer.timed_out:
+            PATIENCE.waited(server, read)
+        elif answer.status is not None:
+            PATIENCE.answered(server)
+        return answer
 
     def json(self, method: str, path: str, body: Any = None, **params: Any) -> Answer:
         """One request with a JSON body."""

@@ -67,7 +67,7 @@ def flush_spool(settings: LangSmithSettings) -> list[FlushReport]:
         if not status_of(folder).files:
             reports.append(FlushReport(destination=destination.name))
             continue
-        connection = Connection(destination, settings)
+        connection = Connection(destination, settings, insists=True)
         try:
             connection.check()
             courier = Courier(connection, batch_size=settings.upload_batch_size)

@@ -3,18 +3,15 @@
 A server that is away is told later: what it has to make is spooled, to be made before any run is sent. Its ids are
 known all the same, from what was learnt when it was last reached, or because they are made up here and kept.
 
-Belongs here: the choice between telling now and later, and that memory. Does not belong here: the telling.
+Belongs here: the choice between telling now and later. Does not belong here: the telling, and that memory
+(`server_memory.py`).
 """
 
-import contextlib
 import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID, uuid4
-
-from filelock import FileLock
-from pydantic import BaseModel, ValidationError
+from uuid import UUID
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.suite.case import Case
@@ -25,6 +22,7 @@ from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.ids import example_id, session_id
 from eval_pipeline.tracing.parcel import Parcel, request_parcel
 from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import keep_requests
 from eval_pipeline.tracing.urls import WebUrls
@@ -32,13 +30,6 @@ from eval_pipeline.tracing.urls import WebUrls
 _log = logging.getLogger(__name__)
 
 _EXAMPLES_AT_ONCE = 100
-
-
-class _Known(BaseModel):
-    """What was learnt of a server."""
-
-    tenant_id: str = "-"
-    datasets: dict[str, UUID] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +72,7 @@ def _set_up_at(
     redactor: Redactor,
     wanted: UUID | None,
 ) -> SetUp:
-    memory = _Memory(settings, connection)
+    memory = ServerMemory(settings, connection)
     if connection.check():
         try:
             dataset = sync_dataset(
@@ -111,13 +102,14 @@ def _later(
 ) -> SetUp:
     dataset = SyncedDataset(dataset_id=dataset_id, name=plan.suite, as_of=None, examples=len(cases))
     folder = spool_folder(settings, connection.destination.name)
+    tenant_id = ServerMemory(settings, connection).known().tenant_id
     keep_requests(folder, _requests(plan, dataset, cases, redactor))
     session = ExperimentSession(
         id=session_id(dataset_id, plan.name),
         name=plan.name,
         dataset_id=dataset_id,
         started_at=dt.datetime.now(tz=dt.UTC),
-        urls=WebUrls(web_url=connection.destination.web_url, tenant_id=_Memory(settings, connection).known().tenant_id),
+        urls=WebUrls(web_url=connection.destination.web_url, tenant_id=tenant_id),
     )
     return SetUp(dataset=dataset, session=session, online=False)
 
@@ -135,36 +127,3 @@ def _requests(plan: ExperimentPlan, dataset: SyncedDataset, cases: Sequence[Case
     starts = range(0, len(examples), _EXAMPLES_AT_ONCE)
     batches = [examples[start : start + _EXAMPLES_AT_ONCE] for start in starts]
     return [*found, *(request_parcel("POST", "/examples/bulk", batch) for batch in batches)]
-
-
-class _Memory:
-    """What is known of a server, in a file beside its spool."""
-
-    def __init__(self, settings: LangSmithSettings, connection: Connection) -> None:
-        self._folder = spool_folder(settings, connection.destination.name)
-        self._file = self._folder / "known.json"
-
-    def known(self) -> _Known:
-        with contextlib.suppress(OSError, ValidationError):
-            return _Known.model_validate_json(self._file.read_bytes())
-        return _Known()
-
-    def dataset_id(self, suite: str, wanted: UUID | None) -> UUID:
-        """The dataset's id, made up and remembered where it is not known."""
-        found = self.known().datasets.get(suite)
-        if wanted is None and found is not None:
-            return found
-        self.learn(suite, wanted or uuid4(), None)
-        return self.known().datasets[suite]
-
-    def learn(self, suite: str, dataset_id: UUID, tenant_id: str | None) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".known.lock"):
-            known = self.known()
-            if known.datasets.get(suite) == dataset_id and tenant_id in (None, known.tenant_id):
-                return
-            datasets = {**known.datasets, suite: dataset_id}
-            changed = _Known(tenant_id=tenant_id or known.tenant_id, datasets=datasets)
-            temporary = self._file.with_suffix(".tmp")
-            temporary.write_text(changed.model_dump_json(), encoding="utf-8")
-            temporary.rename(self._file)

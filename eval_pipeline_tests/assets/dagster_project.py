@@ -11,7 +11,7 @@ from eval_pipeline.assets.case_results import case_results_op_name
 from eval_pipeline.build import build_definitions
 from eval_pipeline.jobs import job_name
 from eval_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, cases_partitions
-from eval_pipeline.resources import LangSmithResource, StoreResource
+from eval_pipeline.resources import LangSmithResource, Progress, QuietProgress, StoreResource
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 
@@ -25,6 +25,7 @@ class DagsterProject:
     instance: dg.DagsterInstance
     store_root: Path
     langsmith: LangSmithResource = field(default_factory=lambda: LangSmithResource(mode="off"))
+    progress: Progress = field(default_factory=QuietProgress)
 
     @property
     def store(self) -> Store:
@@ -34,7 +35,11 @@ class DagsterProject:
     @property
     def definitions(self) -> dg.Definitions:
         """The definitions, read anew from the folder."""
-        overrides = {"store": StoreResource(root=str(self.store_root)), "langsmith": self.langsmith}
+        overrides = {
+            "store": StoreResource(root=str(self.store_root)),
+            "langsmith": self.langsmith,
+            "progress": dg.ResourceDefinition.hardcoded_resource(self.progress),
+        }
         return build_definitions(folders=[self.folder], resource_overrides=overrides)
 
     def register(self, keys: Sequence[str]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import pytest
 
 from eval_pipeline.recorder.config import RecorderConfig
@@ -14,6 +13,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import LangSmithResource
 from eval_pipeline.tracing.flushing import flush_spool
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
+from eval_pipeline_tests.assets.seen import checks_of, metadata_of, rows_at, runs_at
 
 CASES = ["gold", "milk", "tea"]
 BACKFILL = {"dagster/backfill": "abcdefgh"}
@@ -49,36 +49,15 @@ def _but(langsmith: LangSmithResource, **changed: Any) -> LangSmithResource:
 
 
 def _runs(server: RecorderServer) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for session in httpx.get(f"{server.url}/sessions").json():
-        body: dict[str, Any] = {"session": [session["id"]], "limit": 100}
-        cursor = None
-        while True:
-            page = httpx.post(f"{server.url}/runs/query", json=body | ({"cursor": cursor} if cursor else {})).json()
-            found += [{**run, "project": session["name"]} for run in page["runs"]]
-            cursor = (page.get("cursors") or {}).get("next")
-            if not cursor:
-                break
-    return found
+    return runs_at(server.url)
 
 
 def _rows(server: RecorderServer) -> list[str]:
-    roots = [run for run in _runs(server) if not run["parent_run_id"] and not run["project"].endswith("-shared")]
-    return sorted(run["name"] for run in roots)
-
-
-def _metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    event = next(
-        event
-        for event in result.get_asset_materialization_events()
-        if event.asset_key is not None and event.asset_key.path[-1] == asset
-    )
-    metadata = event.step_materialization_data.materialization.metadata
-    return {name: found.value for name, found in metadata.items()}
+    return rows_at(server.url)
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    return {name: found.passed for name, found in checks_of(result).items()}
 
 
 def test_each_attempt_is_a_row_whose_trace_begins_with_the_shared_context(
@@ -101,15 +80,15 @@ def test_each_attempt_is_a_row_whose_trace_begins_with_the_shared_context(
 def test_materializations_say_where_traces_are(traced: DagsterProject, server: RecorderServer) -> None:
     result = traced.run("gold", "tea")
 
-    case = _metadata(result, "case_results")
+    case = metadata_of(result, "case_results")
     assert case["langsmith/experiment"] == case["langsmith/project"] == case["eval/experiment"]
     assert "/r/" in case["langsmith/trace_url"]
-    experiment = _metadata(result, "experiment")
+    experiment = metadata_of(result, "experiment")
     assert experiment["langsmith/experiment_url"] == case["langsmith/experiment_url"]
     assert experiment["langsmith/runs_sent"] > 0
     assert (experiment["langsmith/runs_spooled"], experiment["langsmith/runs_dropped"]) == (0, 0)
     for asset, name in [("test_cases", "dataset"), ("shared_context", "shared_trace")]:
-        assert _metadata(result, asset)[f"langsmith/{name}_url"].startswith(server.url)
+        assert metadata_of(result, asset)[f"langsmith/{name}_url"].startswith(server.url)
 
 
 def test_two_runs_of_a_backfill_share_an_experiment_and_make_no_row_twice(
@@ -130,7 +109,7 @@ def test_a_recorder_that_is_away_costs_nothing_and_is_told_later(
     result = traced.run("gold", "tea")
 
     assert result.success
-    experiment = _metadata(result, "experiment")
+    experiment = metadata_of(result, "experiment")
     assert experiment["langsmith/runs_spooled"] > 0
     assert (experiment["langsmith/runs_sent"], experiment["langsmith/runs_dropped"]) == (0, 0)
     assert not experiment["langsmith/online"]
@@ -163,7 +142,7 @@ def test_nothing_is_asked_of_any_server_when_tracing_is_off(
 
     assert result.success
     assert not _runs(server)
-    assert not any(name.startswith("langsmith/") for name in _metadata(result, "experiment"))
+    assert not any(name.startswith("langsmith/") for name in metadata_of(result, "experiment"))
 
 
 def test_a_refused_key_ends_the_run_at_its_start(traced: DagsterProject, langsmith: LangSmithResource) -> None:

@@ -15,6 +15,7 @@ from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.before_runs import sync_datasets
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import SyncedDataset, sync_dataset
 from eval_pipeline.tracing.experiment_session import (
@@ -309,6 +310,24 @@ def test_a_server_that_goes_away_later_is_told_of_what_is_new(
     flush_spool(settings)
     assert sorted(examples(server, online.dataset)) == ["c1", "c2", "c3"]
     assert server.recorder.sessions.get(str(offline.session.id))["name"] == "desk-2"
+
+
+def test_a_server_that_goes_away_between_dataset_and_experiment_is_told_of_the_dataset_it_has(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    settings = make_settings()
+    cases = [a_case(1), a_case(2)]
+    assert sync_datasets(settings, "desk", cases) is not None
+    server.faults.add(Fault(status=503, times=None))
+    offline = set_up(settings, a_plan(), cases, redactor=REDACTOR)
+    server.faults.clear()
+
+    (report,) = flush_spool(settings)
+
+    assert offline is not None
+    assert (report.kept, report.refused) == (0, 0)
+    (stored,) = server.recorder.sessions.find(name="desk-1")
+    assert stored["reference_dataset_id"] == str(offline.dataset.dataset_id)
 
 
 def test_with_two_destinations_examples_have_one_id(server: RecorderServer, tmp_path: Path) -> None:

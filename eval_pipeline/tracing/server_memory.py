@@ -1,0 +1,58 @@
+"""What was learnt of a server, in a file beside its spool, for the times when it cannot be asked.
+
+Belongs here: that file. Does not belong here: what is told to a server, now (`before_runs.py`) or later
+(`setting_up.py`).
+"""
+
+import contextlib
+from uuid import UUID, uuid4
+
+from filelock import FileLock
+from pydantic import BaseModel, ValidationError
+
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.flushing import spool_folder
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+
+class KnownOfServer(BaseModel):
+    """What was learnt of a server."""
+
+    tenant_id: str = "-"
+    datasets: dict[str, UUID] = {}
+    """The id of each suite's dataset."""
+
+
+class ServerMemory:
+    """Of one server."""
+
+    def __init__(self, settings: LangSmithSettings, connection: Connection) -> None:
+        self._folder = spool_folder(settings, connection.destination.name)
+        self._file = self._folder / "known.json"
+
+    def known(self) -> KnownOfServer:
+        """What is known, which may be nothing."""
+        with contextlib.suppress(OSError, ValidationError):
+            return KnownOfServer.model_validate_json(self._file.read_bytes())
+        return KnownOfServer()
+
+    def dataset_id(self, suite: str, wanted: UUID | None) -> UUID:
+        """The dataset's id, made up and remembered where it is not known."""
+        found = self.known().datasets.get(suite)
+        if wanted is None and found is not None:
+            return found
+        self.learn(suite, wanted or uuid4(), None)
+        return self.known().datasets[suite]
+
+    def learn(self, suite: str, dataset_id: UUID, tenant_id: str | None) -> None:
+        """Remember; a tenant that is not given is left as it was."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / ".known.lock"):
+            known = self.known()
+            if known.datasets.get(suite) == dataset_id and tenant_id in (None, known.tenant_id):
+                return
+            datasets = {**known.datasets, suite: dataset_id}
+            changed = KnownOfServer(tenant_id=tenant_id or known.tenant_id, datasets=datasets)
+            temporary = self._file.with_suffix(".tmp")
+            temporary.write_text(changed.model_dump_json(), encoding="utf-8")
+            temporary.rename(self._file)
