@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
+from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.digest import digest
@@ -142,6 +143,7 @@ class Evaluator:
             context=self.context,
             folder=self.suite.folder,
             judge_model=None if judge is None else judge.model,
+            observed=bool(tracing_is_enabled()),
         )
 
     def _result(
@@ -203,8 +205,7 @@ async def _run(runtime: AttemptRuntime, attempt: Attempt, listener: Listener | N
     inputs = {"case_id": attempt.case.id, "attempt": attempt.number}
     config: RunnableConfig = {"run_name": WORKFLOW_NAME}
     if listener is None:
-        # One mode to collect, where the default is two; the result is in the runtime.
-        await _workflow.ainvoke(inputs, config, context=runtime, stream_mode="custom")
+        await _workflow.ainvoke(inputs, config, context=runtime)
         return
     async for event in _workflow.astream(inputs, config, context=runtime, stream_mode="custom"):
         listener(event)

@@ -29,15 +29,20 @@ async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) ->
 
 def required_names(call: Callable[..., Any]) -> list[str]:
     """The parameters that must be given, in order."""
+    return _required_names(inspect.signature(call))
+
+
+def _required_names(signature: inspect.Signature) -> list[str]:
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = inspect.signature(call).parameters.values()
+    parameters = signature.parameters.values()
     return [
         found.name for found in parameters if found.default is inspect.Parameter.empty and found.kind not in several
     ]
 
 
 def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> inspect.BoundArguments:
-    signature, required = inspect.signature(call), required_names(call)
+    signature = inspect.signature(call)
+    required = _required_names(signature)
     if len(required) == 1 and required[0] not in known:
         known = {**known, required[0]: next(iter(known.values()))}
     unknown = [name for name in required if name not in known]

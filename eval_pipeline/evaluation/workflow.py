@@ -7,10 +7,10 @@ and what becomes of an error (`attempt.py`).
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
@@ -23,6 +23,9 @@ from eval_pipeline.evaluation.result import AssertionResult, TurnResult
 from eval_pipeline.evaluation.targets.session import Reply, Session
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case import Case
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class TargetExitedError(RuntimeError):
@@ -40,6 +43,8 @@ class AttemptRuntime:
     context: SharedContext | None
     folder: Path
     judge_model: str | None
+    observed: bool = True
+    """Whether anybody sees LangGraph's tasks, a trace or a checkpoint; where nobody does, they are plain calls."""
     turns: list[TurnResult] = field(default_factory=list)
     results: list[AssertionResult] = field(default_factory=list)
 
@@ -105,9 +110,22 @@ async def assess(turn: int | None) -> dict[str, Any]:
     return scores
 
 
-# Not as decorators: LangGraph keeps how a task is run only if the module's attribute of that name is the function
-# itself, and works it out anew at each call if not.
-_turn, _assessment = task(take_turn), task(assess)
+def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
+    """`work` as a task of LangGraph's, or as it is where nobody sees tasks: they are half of what an attempt costs.
+
+    Not a decorator: LangGraph keeps how a task is run only if the module's attribute of that name is the function
+    itself, and works it out anew at each call if not.
+    """
+    as_task = task(work)
+
+    def step(*args: _P.args, **kwargs: _P.kwargs) -> Awaitable[_T]:
+        observed = get_runtime(AttemptRuntime).context.observed
+        return as_task(*args, **kwargs) if observed else work(*args, **kwargs)
+
+    return step
+
+
+_turn, _assessment = _step(take_turn), _step(assess)
 
 
 @entrypoint(context_schema=AttemptRuntime)

@@ -14,7 +14,7 @@ from langsmith.utils import LangSmithError, get_env_var
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
-from eval_pipeline_tests.building import a_case
+from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.tracing.traced import Kept, a_traced_evaluator, a_tracer, python
 
 
@@ -149,3 +149,18 @@ def test_memory_does_not_grow_with_attempts(folder: Path) -> None:
     assert tracer.counts.attempts == 2_021
     assert tracer.client.in_progress == tracer.client.strays == 0
     assert many <= few
+
+
+async def test_an_attempt_that_somebody_else_traces_shows_its_steps_too(tmp_path: Path) -> None:
+    client = CollectingClient()
+    root = a_root(client)
+    evaluator = an_evaluator(a_suite(tmp_path, target=python("noted"), assertions=[{"type": "contains", "value": "h"}]))
+    attempt = Attempt(case=a_case(), number=1)
+
+    with client.collecting(root):
+        seen = await evaluator.evaluate(attempt)
+    unseen = await evaluator.evaluate(attempt)
+
+    assert [run.name for run in client.take(root) if run.name in {"take_turn", "assess"}] == ["take_turn", "assess"]
+    assert seen.assertions == unseen.assertions
+    assert [turn.response for turn in seen.turns] == [turn.response for turn in unseen.turns] == ["hello"]
