@@ -12,10 +12,10 @@ SUITE ?= support_desk
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui check format clean
+.PHONY: help install run test ui check bench-install format clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 install: $(INSTALLED) ## Make .venv with everything, at the versions in constraints.txt
 
@@ -39,9 +39,13 @@ check: $(INSTALLED) ## Lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+bench-install: ## Make .bench-venv with the peers that benchmarks compare with: docs/benchmarks.md
+	$(PYTHON) -m venv .bench-venv
+	.bench-venv/bin/pip install --quiet --disable-pip-version-check --constraint bench/constraints.txt inspect_ai pydantic-evals
+
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format
 
 clean: ## Remove .venv, caches, and what runs wrote
-	rm -rf $(VENV) .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench-venv .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: that they run, and say what they promise. Never how fast anything is."""
