@@ -4,7 +4,9 @@ Add a resource here when assets need something that differs between a laptop, a 
 that does I/O when it is made. See https://docs.dagster.io/guides/build/external-resources.
 """
 
-from typing import Protocol
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import dagster as dg
 from pydantic import ConfigDict, ValidationError
@@ -25,7 +27,7 @@ class StoreResource(dg.ConfigurableResource[Store]):
     model_config = ConfigDict(extra="forbid")
 
     root: str = DEFAULT_STORE
-    """A folder, a `file://` URI, or `s3://bucket/prefix` (see `s3_store.py`)."""
+    """A folder, or a `file://` URI."""
 
     def open(self) -> Store:
         """The store."""
@@ -111,3 +113,12 @@ class QuietProgress:
 
     def result(self, result: CaseResult) -> None:
         """Say nothing."""
+
+
+def default_resources() -> Mapping[str, Any]:
+    """The resources of a deployment that says nothing else, from the environment."""
+    return {
+        "store": StoreResource(root=os.environ.get(STORE_VARIABLE, DEFAULT_STORE)),
+        "langsmith": LangSmithResource(),
+        "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
+    }

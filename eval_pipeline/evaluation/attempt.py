@@ -14,25 +14,30 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
+from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.credentials import require_accepted_key
 from eval_pipeline.evaluation.result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
     CaseResult,
     EvaluationError,
+    SimulationResult,
     Status,
     Tokens,
     TurnResult,
 )
+from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.evaluation.workflow import AttemptRuntime, evaluate_case, overall_score
+from eval_pipeline.evaluation.workflow import evaluate_case, overall_score
 from eval_pipeline.models import model_version
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -69,6 +74,8 @@ class Evaluator:
     context: SharedContext | None
     pins: Pins
     tracer: AttemptTracer | None = None
+    checkpoints: BaseCheckpointSaver[str] | None = None
+    """Where attempts are kept while they are made, so that a killed one goes on where it was; see `checkpoints.py`."""
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
         """The attempts at `case` that are to be made."""
@@ -97,7 +104,7 @@ class Evaluator:
             try:
                 runtime = self._runtime(attempt)
                 async with limit:
-                    await _run(runtime, attempt, listener)
+                    await self._run(runtime, attempt, listener)
             except InfrastructureError:
                 raise
             except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
@@ -110,7 +117,8 @@ class Evaluator:
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
-        return self._result(attempt, started_at, turns=turns, results=results, error=error)
+        simulation = runtime.simulation() if runtime else None
+        return self._result(attempt, started_at, turns=turns, results=results, simulation=simulation, error=error)
 
     def fingerprint(self, case: Case) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
@@ -122,6 +130,7 @@ class Evaluator:
             self.pins.variant,
             self._suite_assertions,
             self._judge_version,
+            *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
         )
 
     @functools.cached_property
@@ -133,18 +142,61 @@ class Evaluator:
         judge = self.suite.spec.judge
         return None if judge is None else model_version(judge.model, folder=self.suite.folder)
 
+    def _user_version(self, own: str | None) -> str | None:
+        name = own or self._user_model
+        return None if name is None else model_version(name, folder=self.suite.folder)
+
+    @property
+    def _user_model(self) -> str | None:
+        return None if self.suite.spec.simulated_user is None else self.suite.spec.simulated_user.model
+
+    def _thread(self, attempt: Attempt) -> str:
+        return attempt_thread(
+            suite=self.suite.name,
+            experiment=self.pins.experiment,
+            case_id=attempt.case.id,
+            attempt=attempt.number,
+            fingerprint=self.fingerprint(attempt.case),
+        )
+
     def _runtime(self, attempt: Attempt) -> AttemptRuntime:
-        session = self.target.open(attempt.case, attempt=attempt.number, thread_id=str(uuid.uuid4()))
-        judge = self.suite.spec.judge
+        case, judge = attempt.case, self.suite.spec.judge
+        # A resumed attempt must find the thread that it talked in.
+        thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
+        session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
+        simulation = case.simulation if session.script is None else None
+        user = None
+        if simulation is not None:
+            user = open_user(case, simulation, folder=self.suite.folder, default_model=self._user_model)
         return AttemptRuntime(
-            case=attempt.case,
+            case=case,
             session=session,
+            user=user,
+            observed=self.checkpoints is not None or bool(tracing_is_enabled()),
+            durable=self.checkpoints is not None,
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
             judge_model=None if judge is None else judge.model,
-            observed=bool(tracing_is_enabled()),
         )
+
+    async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
+        graph, config = _workflow, RunnableConfig(run_name=WORKFLOW_NAME)
+        inputs: dict[str, Any] | None = {"case_id": attempt.case.id, "attempt": attempt.number}
+        if self.checkpoints is not None:
+            graph = graph.copy({"checkpointer": self.checkpoints})
+            config["configurable"] = {"thread_id": self._thread(attempt)}
+            state = await graph.aget_state(config)
+            if state.created_at is not None:
+                inputs = None  # LangGraph's word for going on
+                if not state.next:
+                    runtime.read_back(state.values)
+                    return
+        if listener is None:
+            await graph.ainvoke(inputs, config, context=runtime)
+            return
+        async for event in graph.astream(inputs, config, context=runtime, stream_mode="custom"):
+            listener(event)
 
     def _result(
         self,
@@ -153,6 +205,7 @@ class Evaluator:
         *,
         turns: Sequence[TurnResult],
         results: Sequence[AssertionResult],
+        simulation: SimulationResult | None,
         error: EvaluationError | None,
     ) -> CaseResult:
         case = attempt.case
@@ -183,6 +236,7 @@ class Evaluator:
             target_version=self.pins.target_version,
             fingerprint=self.fingerprint(case),
             error=error,
+            simulation=simulation,
         )
 
 
@@ -199,13 +253,3 @@ WORKFLOW_NAME = "evaluate_case"
 
 # `entrypoint` returns a graph whose type says nothing of the runtime context.
 _workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case)
-
-
-async def _run(runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
-    inputs = {"case_id": attempt.case.id, "attempt": attempt.number}
-    config: RunnableConfig = {"run_name": WORKFLOW_NAME}
-    if listener is None:
-        await _workflow.ainvoke(inputs, config, context=runtime)
-        return
-    async for event in _workflow.astream(inputs, config, context=runtime, stream_mode="custom"):
-        listener(event)

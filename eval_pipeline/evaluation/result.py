@@ -8,12 +8,12 @@ import datetime as dt
 import json
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import pyarrow as pa
 
-RESULT_SCHEMA_VERSION = 1
+RESULT_SCHEMA_VERSION = 2
 
 Status = Literal["passed", "failed", "error", "skipped"]
 
@@ -63,15 +63,37 @@ class TurnResult:
     events: Sequence[Mapping[str, Any]]
     """What happened meanwhile: `tool_call`, `tool_result`, `handoff`, `usage`, `message`, `error`."""
     latency_s: float
+    ttft_s: float | None = None
+    """Seconds until the first token of the answer; None from a target that does not stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Tokens the target used."""
+    """Tokens of model calls: in a case's result, those of the target."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
+
+
+Ended = Literal["goal_reached", "stop_condition", "max_turns", "script_ended", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationResult:
+    """How a simulated conversation ended, and what playing the user took, which no figure of the target holds."""
+
+    ended: Ended
+    reason: str
+    turns: int
+    """Turns the simulated user took."""
+    model: str | None = None
+    """None for a scripted user."""
+    calls: int = 0
+    """Model calls made to play the user."""
+    tokens: Tokens = field(default_factory=Tokens)
+    cost_usd: float | None = None
+    """None where it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +123,8 @@ class CaseResult:
     target_version: str
     fingerprint: str
     error: EvaluationError | None = None
+    simulation: SimulationResult | None = None
+    """Set if somebody played the user."""
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
@@ -122,17 +146,18 @@ class CaseResult:
         row["turns"] = [{**asdict(turn), "events": [_event_row(event) for event in turn.events]} for turn in self.turns]
         row["tokens"] = asdict(self.tokens)
         row["error"] = None if self.error is None else asdict(self.error)
-        stored: dict[str, Any] = _storable(row)
+        row["simulation"] = None if self.simulation is None else asdict(self.simulation)
+        stored: dict[str, Any] = storable(row)
         return stored
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """`value` with text that UTF-8 has: half a surrogate pair, which JSON of a target's may hold, becomes `?`."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {key: _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: storable(item) for key, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +179,7 @@ def _text(value: Any) -> str | None:
 
 
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
+_TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
 
 RESULT_SCHEMA = pa.schema(
@@ -195,19 +221,34 @@ RESULT_SCHEMA = pa.schema(
                         ("response", pa.string()),
                         ("events", pa.list_(_EVENT)),
                         ("latency_s", pa.float64()),
+                        ("ttft_s", pa.float64()),
                     ]
                 )
             ),
         ),
         ("started_at", pa.timestamp("us", tz="UTC")),
         ("latency_s", pa.float64()),
-        ("tokens", pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])),
+        ("tokens", _TOKENS),
         ("cost_usd", pa.float64()),
         ("context_id", pa.string()),
         ("dataset_version", pa.string()),
         ("target_version", pa.string()),
         ("fingerprint", pa.string()),
         ("error", _ERROR),
+        (
+            "simulation",
+            pa.struct(
+                [
+                    ("ended", pa.string()),
+                    ("reason", pa.string()),
+                    ("turns", pa.int32()),
+                    ("model", pa.string()),
+                    ("calls", pa.int32()),
+                    ("tokens", _TOKENS),
+                    ("cost_usd", pa.float64()),
+                ]
+            ),
+        ),
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),

@@ -2,27 +2,37 @@
 
 Events, in order (the vocabulary of the terminal, of server-sent events and of tests): `started`, then for each turn
 `user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
-`eval_completed` and `completed`. Belongs here: that order. Does not belong here: what a target or an assertion does,
-and what becomes of an error (`attempt.py`).
+`eval_completed` and `completed`. Turns are those of the case, or of a recording, and then those of a simulated user.
+
+Each turn, each round of assertions and each move of a simulated user is a LangGraph task. With a checkpointer a task
+that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks had returned.
+Belongs here: that order. Does not belong here: what a target, an assertion or a user does, and what becomes of an
+error (`attempt.py`).
 """
 
+import asyncio
+import contextvars
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any, ParamSpec, TypeVar
 
+from langchain_core.runnables.config import ensure_config, set_config_context
 from langgraph.config import get_stream_writer
+from langgraph.errors import GraphInterrupt
 from langgraph.func import entrypoint, task
 from langgraph.runtime import Runtime, get_runtime
+from langgraph.types import StreamWriter
 
-from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.assertions.scope import Scope
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.assertions.scoring import score
-from eval_pipeline.evaluation.result import AssertionResult, TurnResult
-from eval_pipeline.evaluation.targets.session import Reply, Session
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
+from eval_pipeline.evaluation.result import AssertionResult, Ended, TurnResult
+from eval_pipeline.evaluation.simulated_user import Move
+from eval_pipeline.evaluation.targets.session import Event, Reply
 from eval_pipeline.suite.assertion import Assertion
-from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.simulation import Simulation
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -32,82 +42,98 @@ class TargetExitedError(RuntimeError):
     """A target tried to end the process; it is an error of its case."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttemptRuntime:
-    """LangGraph's runtime context of one attempt: what the workflow works with, and what it has seen so far."""
+async def take_turn(index: int, said: str) -> Any:
+    """Say one thing to the target and keep what came of it.
 
-    case: Case
-    session: Session
-    assertions: Sequence[Assertion]
-    """The suite's, asked of the whole conversation before the case's own."""
-    context: SharedContext | None
-    folder: Path
-    judge_model: str | None
-    observed: bool = True
-    """Whether anybody sees LangGraph's tasks, a trace or a checkpoint; where nobody does, they are plain calls."""
-    turns: list[TurnResult] = field(default_factory=list)
-    results: list[AssertionResult] = field(default_factory=list)
-
-    def scope(self, turn: int | None) -> Scope:
-        """What an assertion sees now."""
-        return Scope(
-            case=self.case,
-            turns=tuple(self.turns),
-            turn=turn,
-            context=self.context,
-            recording=self.session.recording,
-            folder=self.folder,
-            judge_model=self.judge_model,
-        )
-
-
-async def take_turn(index: int, said: str) -> str:
-    """Say one thing to the target and keep what came of it. Returns the answer."""
+    Returns:
+        The answer; in a checkpointed attempt `{turn, memory}`, from which another process can go on.
+    """
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
     tell({"event": "user_input", "turn": index, "content": said})
+    told: list[Event] = []
+    here = contextvars.copy_context()
+
+    def live(event: Event) -> None:
+        if event["type"] != "token":
+            told.append(event)
+        # LangGraph's writer looks at where it is called, which is in a graph of the target's.
+        here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
+
+    runtime.session.tell = live
     started = time.perf_counter()
     try:
-        reply = await runtime.session.send(said)
+        reply = await (_apart(runtime.session.send(said)) if runtime.durable else runtime.session.send(said))
     except BaseException as error:
-        failed = Reply(response="", events=[{"type": "error", "content": f"{type(error).__name__}: {error}"}])
+        failed = Reply(response="", events=[*told, {"type": "error", "content": f"{type(error).__name__}: {error}"}])
         _keep(runtime, index, said, failed, time.perf_counter() - started)
         if isinstance(error, SystemExit):
             # It would end the event loop, and with it every other case.
             raise TargetExitedError(f"the target called sys.exit({error.code})") from error
+        if isinstance(error, GraphInterrupt):
+            # It would end our own workflow as well, in silence.
+            raise _unanswered(runtime, error) from error
         raise
     _keep(runtime, index, said, reply, time.perf_counter() - started)
     for event in reply.events:
-        tell({"event": "turn_event", "turn": index, **event})
+        if event in told:
+            told.remove(event)
+        else:
+            tell({"event": "turn_event", "turn": index, **event})
     tell({"event": "agent_response", "turn": index, "content": reply.response})
-    return reply.response
+    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.response
+
+
+def _apart(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
+    """`sending`, where graphs that the target runs do not take our checkpoints for theirs."""
+    with set_config_context({**ensure_config(), "configurable": {}}) as context:
+        return asyncio.create_task(sending, context=context)
 
 
 def _keep(runtime: AttemptRuntime, index: int, said: str, reply: Reply, latency_s: float) -> None:
-    turn = TurnResult(index=index, input=said, response=reply.response, events=tuple(reply.events), latency_s=latency_s)
-    runtime.turns.append(turn)
+    runtime.turns.append(
+        TurnResult(
+            index=index,
+            input=said,
+            response=reply.response,
+            events=tuple(reply.events),
+            latency_s=latency_s,
+            ttft_s=reply.ttft_s,
+        )
+    )
+
+
+def _unanswered(runtime: AttemptRuntime, error: GraphInterrupt) -> InputError:
+    message = f"a graph that the target runs waits for a human: {error}"
+    fix = "evaluate the graph itself (`kind: langgraph`), which `on_interrupt` of a case can answer"
+    return InputError(Problem(message=message, fix=fix, case=runtime.case.id, field="on_interrupt"))
 
 
 async def assess(turn: int | None) -> dict[str, Any]:
-    """Carry out the assertions of a turn, or of the conversation. Returns each one's score by name."""
+    """Carry out the assertions of a turn, or of the conversation.
+
+    Returns:
+        Each one's score by name; in a checkpointed attempt `{results}`, which says everything.
+    """
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
     scope = runtime.scope(turn)
-    scores: dict[str, Any] = {}
-    for assertion in _assertions(runtime, turn):
+    found: list[AssertionResult] = []
+    for assertion in runtime.asked(turn):
         for result in await score(assertion, scope):
-            runtime.results.append(result)
-            scores[result.name] = result.score
-            tell(
-                {
-                    "event": "assertion_result",
-                    "turn": turn,
-                    "type": result.type,
-                    "name": result.name,
-                    "passed": result.passed,
-                    "score": result.score,
-                    "message": result.message,
-                }
-            )
-    return scores
+            found.append(result)
+            _tell_result(tell, result)
+    runtime.results.extend(found)
+    return {"results": [plain(result) for result in found]} if runtime.durable else {x.name: x.score for x in found}
+
+
+async def simulate_user(index: int) -> dict[str, Any]:
+    """What the simulated user does before turn `index`: the fields of its `Move`."""
+    runtime = get_runtime(AttemptRuntime).context
+    simulation, user = runtime.case.simulation, runtime.user
+    assert simulation is not None
+    assert user is not None
+    if index == 0 and simulation.opening is not None:
+        return asdict(Move(say=simulation.opening))
+    return asdict(await user.next(runtime.turns))
 
 
 def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
@@ -125,7 +151,7 @@ def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable
     return step
 
 
-_turn, _assessment = _step(take_turn), _step(assess)
+_turn, _assessment, _move = _step(take_turn), _step(assess), _step(simulate_user)
 
 
 @entrypoint(context_schema=AttemptRuntime)
@@ -135,19 +161,106 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     tell({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
     script = attempt.session.script
     said = [turn.user for turn in attempt.case.turns] if script is None else script
-    response = ""
     for index, text in enumerate(said):
-        response = await _turn(index, text)
-        if _assertions(attempt, index):
-            await _assessment(index)
+        await _say(attempt, index, text)
     for index in range(len(said), len(attempt.case.turns)):
-        attempt.results.extend(_never_reached(assertion, index) for assertion in _assertions(attempt, index))
-    if _assertions(attempt, None):
-        await _assessment(None)
+        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.asked(index))
+    if attempt.case.simulation is not None and attempt.user is not None:
+        await _simulate(attempt, attempt.case.simulation, len(said))
+    if attempt.asked(None):
+        await _assess(attempt, None)
     value = overall_score(attempt.results)
     tell({"event": "eval_completed", "score": value})
     tell({"event": "completed", "total_turns": len(attempt.turns)})
-    return {"response": response, "score": value}
+    found = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
+    return {**found, **attempt.written_down()} if attempt.durable else found
+
+
+async def _say(attempt: AttemptRuntime, index: int, text: str) -> None:
+    """One turn and its assertions."""
+    returned = await _turn(index, text)
+    if len(attempt.turns) <= index:  # it ended before this process began
+        turn = turn_of(returned["turn"])
+        attempt.turns.append(turn)
+        attempt.session.restore(returned["memory"])
+        _tell_turn(get_stream_writer(), turn)
+    if attempt.asked(index):
+        await _assess(attempt, index)
+
+
+async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
+    before = len(attempt.results)
+    returned = await _assessment(turn)
+    if attempt.durable and len(attempt.results) == before:
+        for data in returned["results"]:
+            attempt.results.append(assertion_result_of(data))
+            _tell_result(get_stream_writer(), attempt.results[-1])
+
+
+async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int) -> None:
+    """Let the simulated user talk until something ends the conversation."""
+    playing = attempt.playing
+    for index in range(start, simulation.max_turns):
+        move = Move(**await _move(index))
+        playing.moves.append(move)
+        if move.ended is not None:
+            playing.end(move.ended, move.reason)
+            break
+        playing.turns += 1
+        await _say(attempt, index, move.say)
+        ended = _ended_by_answer(simulation, attempt.turns[-1].response)
+        if ended is not None:
+            playing.end(*ended)
+            break
+    else:
+        playing.end("max_turns", f"{simulation.max_turns} turns were taken")
+    told = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
+    get_stream_writer()({"event": "turn_event", "turn": len(attempt.turns) - 1, **told})
+    if simulation.goal_required:
+        attempt.results.append(_goal_result(attempt))
+        _tell_result(get_stream_writer(), attempt.results[-1])
+
+
+def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
+    if simulation.goal_when is not None and re.search(simulation.goal_when, answer):
+        return "goal_reached", f"the answer matches goal_when ({simulation.goal_when})"
+    if simulation.stop_when is not None and re.search(simulation.stop_when, answer):
+        return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
+    return None
+
+
+def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
+    reached = attempt.playing.ended == "goal_reached"
+    return AssertionResult(
+        name="goal_reached",
+        type="simulation",
+        turn=None,
+        passed=reached,
+        score=float(reached),
+        weight=1.0,
+        message=f"{attempt.playing.ended}: {attempt.playing.reason}",
+    )
+
+
+def _tell_turn(tell: StreamWriter, turn: TurnResult) -> None:
+    tell({"event": "user_input", "turn": turn.index, "content": turn.input})
+    for event in turn.events:
+        tell({"event": "turn_event", "turn": turn.index, **event})
+    tell({"event": "agent_response", "turn": turn.index, "content": turn.response})
+
+
+def _tell_result(tell: StreamWriter, result: AssertionResult) -> None:
+    tell(
+        {
+            "event": "assertion_result",
+            "turn": result.turn,
+            "type": result.type,
+            "name": result.name,
+            "passed": result.passed,
+            "score": result.score,
+            "message": result.message,
+        }
+    )
 
 
 def overall_score(results: Sequence[AssertionResult]) -> float | None:
@@ -168,9 +281,3 @@ def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
         weight=assertion.weight,
         message="the conversation ended before this turn",
     )
-
-
-def _assertions(runtime: AttemptRuntime, turn: int | None) -> Sequence[Assertion]:
-    if turn is None:
-        return [*runtime.assertions, *runtime.case.assertions]
-    return runtime.case.turns[turn].assertions if turn < len(runtime.case.turns) else ()

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.document import Document
+from eval_pipeline.suite.simulation import Simulation
 from eval_pipeline.suite.yaml_document import field_path, type_path
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
@@ -67,6 +68,11 @@ class Case(Document):
     metadata: Mapping[str, Any] = Field(default_factory=dict)
     runtime: RuntimeOptions = RuntimeOptions()
     recordings: tuple[Recording, ...] = ()
+    simulation: Simulation | None = None
+    """Who plays the user once `turns` were said."""
+    on_interrupt: Any = None
+    """What a human answers when the target interrupts for one: a list in the order of being asked; a mapping from a
+    part of the question (`"*"` for any) to its answer; anything else answers every question."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,8 +107,8 @@ class Case(Document):
 
     @model_validator(mode="after")
     def _has_something_to_evaluate(self) -> "Case":
-        if not self.turns and not self.recordings:
-            reason = {"fix": "give `turns`, or `input` for a single one, or `recordings`"}
+        if not self.turns and not self.recordings and self.simulation is None:
+            reason = {"fix": "give `turns`, or `input` for a single one, or `simulation`, or `recordings`"}
             raise PydanticCustomError("empty_case", "the case says nothing to the target", reason)
         return self
 

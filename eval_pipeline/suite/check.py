@@ -99,6 +99,8 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     }
     if suite.spec.judge is not None:
         models["judge.model"] = suite.spec.judge.model
+    if suite.spec.simulated_user is not None:
+        models["simulated_user.model"] = suite.spec.simulated_user.model
     if isinstance(suite.spec.target, ChatTarget):
         models["target.model"] = suite.spec.target.model
     documents = suite.spec.context.documents
@@ -120,13 +122,17 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
                 "record it, or use another target",
                 "recordings",
             )
-        if not recorded and not case.turns:
+        if not recorded and not case.turns and case.simulation is None:
             yield place("the case has no turns, which a live target needs", "give `turns` or `input`", "turns")
+        yield from _simulation_problems(suite, case)
         placed = [*_placed(case.assertions, "assertions")]
         for index, turn in enumerate(case.turns):
             placed += _placed(turn.assertions, f"turns[{index}].assertions")
+        if case.simulation is not None:
+            placed += _placed(case.simulation.assertions, "simulation.assertions")
         asserted = [*suite.spec.assertions, *(assertion for _, assertion in placed)]
-        if not any(assertion.weight for assertion in asserted):
+        decides = case.simulation is not None and case.simulation.goal_required
+        if not decides and not any(assertion.weight for assertion in asserted):
             what = "every assertion has weight 0" if asserted else "nothing is asserted"
             fix = "give the case `assertions` with weight, or the suite some for every case"
             yield place(f"{what}, so it could not fail", fix, "assertions")
@@ -137,6 +143,23 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
                 continue
             seen.add(key)
             yield from _assertion_problems(suite, assertion, _in_case(suite, case.id, field))
+
+
+def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:
+    simulation = case.simulation
+    if simulation is None:
+        return
+    place = _in_case(suite, case.id, "simulation")
+    if isinstance(suite.spec.target, RecordedTarget):
+        yield place("nobody can talk to a `recorded` target", "use another target, or leave it out", "goal")
+    if simulation.by_model and simulation.model is None and suite.spec.simulated_user is None:
+        fix = "give `model` here, or `simulated_user: {model: …}` in suite.yaml"
+        yield place("no chat model plays the user", fix, "model")
+    for field in ("script", "model"):
+        path = getattr(simulation, field)
+        if path is not None and (field == "script" or is_code_path(path)):
+            for problem in _import_problems(suite, path, field):
+                yield place(problem.message, problem.fix, field)
 
 
 def _placed(assertions: Sequence[Assertion], field: str) -> list[Placed]:

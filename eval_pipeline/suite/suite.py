@@ -41,6 +41,13 @@ class Judge(Document):
     """`provider:model`, or an import path to a LangChain chat model."""
 
 
+class SimulatedUser(Document):
+    """The chat model that plays the user in simulations, unless a case names its own."""
+
+    model: str
+    """`provider:model`, or an import path to a LangChain chat model."""
+
+
 class Evaluation(Document):
     """How a run evaluates its cases."""
 
@@ -102,6 +109,7 @@ class SuiteSpec(Document):
     context: ContextSpec = ContextSpec()
     target: TargetSpec
     judge: Judge | None = None
+    simulated_user: SimulatedUser | None = None
     assertions: tuple[Assertion, ...] = ()
     """Asked of every case, on the whole conversation, besides the case's own."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)

@@ -51,6 +51,8 @@ class LangGraphTarget(BaseTarget):
     input_key: str | None = None
     output_key: str | None = None
     recursion_limit: int = Field(default=50, ge=1)
+    stream: bool = False
+    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
 
     @field_validator("path")
     @classmethod
@@ -65,6 +67,8 @@ class ChatTarget(BaseTarget):
     model: str
     system: str | None = None
     system_file: str | None = None
+    stream: bool = False
+    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
 
 
 class RecordedTarget(BaseTarget):

@@ -3,19 +3,33 @@
 Belongs here: the conversation with the model. Does not belong here: making the model (`eval_pipeline.models`).
 """
 
+import time
+from dataclasses import replace
+from typing import Any
+
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    message_chunk_to_message,
+    messages_from_dict,
+    messages_to_dict,
+)
 
 from eval_pipeline.evaluation.targets.messages import reply_of_messages
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.message_text import content_text
 
 
 class ChatTarget:
     """One model for all attempts."""
 
-    def __init__(self, model: BaseChatModel, *, system: str | None) -> None:
-        self._model, self._system = model, system
+    def __init__(self, model: BaseChatModel, *, system: str | None, stream: bool = False) -> None:
+        self._model, self._system, self._stream = model, system, stream
 
     def attempts(self, case: Case, repetitions: int | None) -> int:
         """One, or as many as asked for."""
@@ -25,19 +39,40 @@ class ChatTarget:
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "ChatSession":
         """A conversation that starts with the system prompt."""
         del case, attempt, thread_id
-        return ChatSession(self._model, system=self._system)
+        return ChatSession(self._model, system=self._system, stream=self._stream)
 
 
 class ChatSession(LiveSession):
     """The messages so far."""
 
-    def __init__(self, model: BaseChatModel, *, system: str | None) -> None:
-        self._model = model
+    def __init__(self, model: BaseChatModel, *, system: str | None, stream: bool = False) -> None:
+        self._model, self._stream = model, stream
         self._messages: list[BaseMessage] = [SystemMessage(system)] if system else []
 
     async def send(self, message: str) -> Reply:
         """Ask the model."""
-        self._messages.append(HumanMessage(message))
-        answer = await self._model.ainvoke(self._messages)
-        self._messages.append(answer)
-        return reply_of_messages([answer])
+        asked = [*self._messages, HumanMessage(message)]
+        answer, ttft_s = await self._streamed(asked) if self._stream else (await self._model.ainvoke(asked), None)
+        self._messages = [*asked, answer]
+        return replace(reply_of_messages([answer]), ttft_s=ttft_s)
+
+    async def _streamed(self, asked: list[BaseMessage]) -> tuple[BaseMessage, float | None]:
+        started, ttft_s = time.perf_counter(), None
+        whole: BaseMessageChunk | None = None
+        # OpenAI's client, at another base URL than OpenAI's, leaves usage out unless it is asked for.
+        extra: dict[str, Any] = {"stream_usage": True} if hasattr(self._model, "stream_usage") else {}
+        async for chunk in self._model.astream(asked, **extra):
+            text = content_text(chunk.content)
+            if text:
+                ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
+                self.tell({"type": "token", "content": text})
+            whole = chunk if whole is None else whole + chunk
+        return (AIMessage("") if whole is None else message_chunk_to_message(whole)), ttft_s
+
+    def memory(self) -> list[dict[str, Any]]:
+        """The messages so far."""
+        return messages_to_dict(self._messages)
+
+    def restore(self, memory: list[dict[str, Any]]) -> None:
+        """Go on with those messages."""
+        self._messages = messages_from_dict(memory)

@@ -1,21 +1,28 @@
 """A compiled LangGraph graph or entrypoint as a target.
 
-Belongs here: invoking it turn by turn, with a thread of its own per attempt and the case's runtime options. Does not
-belong here: streaming, deployed graphs.
+Belongs here: running it turn by turn, with a thread of its own per attempt, the case's runtime options, and its
+answers where the graph waits for a human. Does not belong here: what happens inside the graph (`trajectory.py`), and
+deployed graphs (`remote.py`).
 """
 
 import dataclasses
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
+from langgraph.types import Command
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain, reply_of_messages
+from eval_pipeline.evaluation.listening import callbacks_with
+from eval_pipeline.evaluation.targets.interrupts import InterruptAnswers
+from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.evaluation.targets.trajectory import Trajectory
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.target_spec import LangGraphTarget as LangGraphSpec
@@ -50,38 +57,84 @@ class LangGraphSession(LiveSession):
     """A thread of the graph. A graph with a checkpointer remembers it; for one without, the session does."""
 
     def __init__(self, graph: Pregel[Any, Any, Any, Any], spec: LangGraphSpec, *, case: Case, thread_id: str) -> None:
-        self._graph, self._spec = graph, spec
-        runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
-        known = {"thread_id": thread_id, "case_id": case.id, **runtime}
-        self._context = _context(graph.context_schema, known)
+        self._answers = InterruptAnswers(case)
+        # Only a graph that is checkpointed can go on after it was answered.
+        lacks = self._answers.given and not graph.checkpointer
+        self._graph = graph.copy({"checkpointer": InMemorySaver()}) if lacks else graph
+        self._spec = spec
+        known = known_of(case, thread_id)
+        self._context = context_of(graph.context_schema, known)
         self._config: RunnableConfig = {
             "configurable": known,
             "recursion_limit": spec.recursion_limit,
             "run_name": "target",
         }
-        self._remembers = bool(graph.checkpointer)
-        self._messages: list[Any] = []
+        self._remembers = bool(self._graph.checkpointer)
+        self._restored = False
+        self._messages: list[BaseMessage] = []
 
     async def send(self, message: str) -> Reply:
-        """Invoke the graph once."""
+        """Run the graph, once and then once for each question to a human."""
+        known = [found.id for found in self._messages if found.id is not None]
+        seen, tokens = Trajectory(self.tell, known=known), _FirstTokens()
         if self._spec.input_key is not None:
-            return Reply(response=self._output_text(await self._invoked({self._spec.input_key: message})))
+            output = await self._answered({self._spec.input_key: message}, seen, tokens)
+            found = seen.reply([])
+            return Reply(response=self._output_text(output), events=found.events, ttft_s=tokens.first(()))
         said = HumanMessage(message, id=str(uuid.uuid4()))
-        sent = [said] if self._remembers else [*self._messages, said]
-        state = await self._invoked({"messages": sent})
+        sent = [said] if await self._thread_is_there() else [*self._messages, said]
+        state = await self._answered({"messages": sent}, seen, tokens)
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or have a `messages` state"
             raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
         self._messages = as_langchain(state["messages"])
-        return reply_of_messages(_after(self._messages, said))
+        answer = _after(self._messages, said)
+        return dataclasses.replace(seen.reply(answer), ttft_s=tokens.first(answer))
 
-    async def _invoked(self, given: Mapping[str, Any]) -> Any:
-        output = await self._graph.ainvoke(given, self._config, context=self._context)
-        if isinstance(output, Mapping) and output.get("__interrupt__"):
-            asked = "; ".join(str(found.value) for found in output["__interrupt__"])
-            fix = "evaluate a graph that does not interrupt, or that answers in the human's place"
-            raise InputError(Problem(message=f"the target waits for a human: {asked}", fix=fix, field="target"))
+    async def _thread_is_there(self) -> bool:
+        """Whether the graph knows the conversation so far: its memory may have died with an earlier process."""
+        if self._remembers and self._restored and self._messages:
+            self._restored = False
+            state = await self._graph.aget_state(self._config)
+            return bool(isinstance(state.values, Mapping) and state.values.get("messages"))
+        return self._remembers
+
+    async def _answered(self, given: Any, seen: Trajectory, tokens: "_FirstTokens") -> Any:
+        while True:
+            output = await self._run(given, seen, tokens)
+            asked = output.get("__interrupt__") if isinstance(output, Mapping) else None
+            if not asked:
+                return output
+            answers = {}
+            for found in asked:
+                answers[found.id] = self._answers.answer(found.value)
+                seen.interrupted(found.value, answers[found.id])
+            given = Command(resume=answers)
+
+    async def _run(self, given: Any, seen: Trajectory, tokens: "_FirstTokens") -> Any:
+        config: RunnableConfig = {**self._config, "callbacks": callbacks_with(seen)}
+        if not self._spec.stream:
+            return await self._graph.ainvoke(given, config, context=self._context)
+        output: Any = None
+        streamed: AsyncIterator[Any] = self._graph.astream(
+            given, config, context=self._context, stream_mode=["messages", "values"], subgraphs=True
+        )
+        async for path, mode, chunk in streamed:
+            if mode == "messages" and tokens.see(chunk[0]):
+                self.tell({"type": "token", "content": content_text(chunk[0].content)})
+            elif mode == "values" and not path:
+                output = chunk
         return output
+
+    def memory(self) -> dict[str, Any]:
+        """The messages so far, and how many questions were answered."""
+        return {"messages": messages_to_dict(self._messages), "asked": self._answers.asked}
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Go on with those messages, on the thread if it is still there."""
+        self._messages = messages_from_dict(list(memory["messages"]))
+        self._answers.asked = memory["asked"]
+        self._restored = True
 
     def _output_text(self, output: Any) -> str:
         key = self._spec.output_key
@@ -95,7 +148,34 @@ class LangGraphSession(LiveSession):
         return content_text(output)
 
 
-def _context(schema: type[Any] | None, known: Mapping[str, Any]) -> dict[str, Any] | None:
+class _FirstTokens:
+    """When each message began to be streamed, in seconds from when this was made."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._first: dict[str | None, float] = {}
+
+    def see(self, chunk: Any) -> bool:
+        """Whether `chunk` is text of a model's."""
+        if not isinstance(chunk, AIMessage) or not content_text(chunk.content):
+            return False
+        self._first.setdefault(chunk.id, time.perf_counter() - self._started)
+        return True
+
+    def first(self, answer: Sequence[BaseMessage]) -> float | None:
+        """When the answer began; where it is not known which messages are the answer, when the first one did."""
+        ids = {message.id for message in answer}
+        of_answer = [seconds for message, seconds in self._first.items() if message in ids]
+        return min(of_answer or self._first.values(), default=None)
+
+
+def known_of(case: Case, thread_id: str) -> dict[str, Any]:
+    """What a graph may know of its attempt: thread, case, and the case's runtime options."""
+    runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
+    return {"thread_id": thread_id, "case_id": case.id, **runtime}
+
+
+def context_of(schema: type[Any] | None, known: Mapping[str, Any]) -> dict[str, Any] | None:
     """What is known of what the graph's context schema declares; LangGraph makes the schema's object of it."""
     if schema is None:
         return None

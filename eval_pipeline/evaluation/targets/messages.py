@@ -83,21 +83,26 @@ def as_langchain(messages: Sequence[Any]) -> list[BaseMessage]:
 
 
 def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
+    read = [events_of_message(message) for message in messages]
+    return Reply(response="\n".join(text for text, _ in read if text), events=[e for _, found in read for e in found])
+
+
+def events_of_message(message: BaseMessage) -> tuple[str, list[Event]]:
+    """What a LangChain message says to the user, and the events that it is."""
     answers: list[str] = []
     events: list[Event] = []
-    for message in messages:
-        if isinstance(message, AIMessage):
-            _keep_text(content_text(message.content), answers, events, calls=bool(message.tool_calls))
-            events += [
-                {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
-                for call in message.tool_calls
-            ]
-            if message.usage_metadata is not None:
-                events.append(_langchain_usage(message))
-        elif isinstance(message, ToolMessage):
-            content = content_text(message.content)
-            events.append({"type": "tool_result", "name": message.name, "id": message.tool_call_id, "content": content})
-    return Reply(response="\n".join(answers), events=events)
+    if isinstance(message, AIMessage):
+        _keep_text(content_text(message.content), answers, events, calls=bool(message.tool_calls))
+        events += [
+            {"type": "tool_call", "name": call["name"], "args": call["args"], "id": call["id"]}
+            for call in message.tool_calls
+        ]
+        if message.usage_metadata is not None:
+            events.append(_langchain_usage(message))
+    elif isinstance(message, ToolMessage):
+        content = content_text(message.content)
+        events.append({"type": "tool_result", "name": message.name, "id": message.tool_call_id, "content": content})
+    return "".join(answers), events
 
 
 def _keep_text(text: str, answers: list[str], events: list[Event], *, calls: bool) -> None:

@@ -35,7 +35,7 @@ def open_target(suite: Suite) -> Target:
             return LangGraphTarget(resolve(target.path, folder=suite.folder), target)
         case spec.ChatTarget():
             model = chat_model(target.model, folder=suite.folder, **target.options)
-            return ChatTarget(model, system=_system_prompt(suite, target))
+            return ChatTarget(model, system=_system_prompt(suite, target), stream=target.stream)
         case spec.RecordedTarget():
             return RecordedTarget()
 

@@ -53,6 +53,14 @@ class PythonSession(LiveSession):
         self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
         return reply
 
+    def memory(self) -> list[dict[str, str]]:
+        """What was said; what the callable keeps for itself is not known here."""
+        return list(self._history)
+
+    def restore(self, memory: list[dict[str, str]]) -> None:
+        """The history that the callable is given from now on."""
+        self._history = list(memory)
+
 
 def _reply(returned: Any) -> Reply:
     if isinstance(returned, str):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval_pipeline.evaluation.targets.messages import openai_reply
-from eval_pipeline.evaluation.targets.session import Reply
+from eval_pipeline.evaluation.targets.session import Reply, Tell
 from eval_pipeline.suite.case import Case, Recording
 from eval_pipeline.suite.message_text import content_text
 
@@ -32,6 +32,7 @@ class RecordedSession:
         self._turns = _turns(recording.messages)
         self._data = recording.data
         self._next = 0
+        self.tell: Tell = lambda _: None
 
     @property
     def script(self) -> Sequence[str]:
@@ -49,6 +50,14 @@ class RecordedSession:
         reply = self._turns[self._next][1]
         self._next += 1
         return reply
+
+    def memory(self) -> int:
+        """Where the recording has been replayed to."""
+        return self._next
+
+    def restore(self, memory: int) -> None:
+        """Go on from there."""
+        self._next = memory
 
 
 def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, Reply]]:

@@ -4,7 +4,7 @@ Belongs here: those protocols and values. Does not belong here: any kind of targ
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +13,11 @@ from eval_pipeline.suite.case import Case
 
 Event = Mapping[str, Any]
 """`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id}`, `handoff{from, to}`,
-`usage{input_tokens, output_tokens, cached_tokens, cost_usd, model}`, `message{content}`, `error{content}`."""
+`usage{input_tokens, output_tokens, cached_tokens, cost_usd, model}`, `message{content}`, `interrupt{content, answer}`,
+`error{content}`; and told live only, never kept, `token{content}`: a piece of the answer as it is written."""
+
+Tell = Callable[[Event], None]
+"""Is told an event as it happens."""
 
 
 _NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
@@ -28,6 +32,8 @@ class Reply:
 
     response: str
     events: Sequence[Event] = field(default_factory=tuple)
+    ttft_s: float | None = None
+    """Seconds until the first token; None if the target does not stream."""
 
     def __post_init__(self) -> None:
         """Refuse events that no assertion and no sum could read, while it is still known who made them.
@@ -66,8 +72,17 @@ class Session(Protocol):
     def recording(self) -> Mapping[str, Any]:
         """What else was recorded of the attempt; empty for a live target."""
 
+    tell: Tell
+    """Set by whoever listens. A session that knows of events before its reply tells them; the reply has them all."""
+
     async def send(self, message: str) -> Reply:
         """Say `message`, and wait for the answer."""
+
+    def memory(self) -> Any:
+        """What the session remembers after a turn, JSON-like, for an attempt that is resumed in another process."""
+
+    def restore(self, memory: Any) -> None:
+        """Go on from what another session of the attempt remembered."""
 
 
 class Target(Protocol):
@@ -80,8 +95,14 @@ class Target(Protocol):
         """A new session for one attempt (1 for the first)."""
 
 
+def _silent(event: Event) -> None:
+    """Nobody listens."""
+
+
 class LiveSession:
     """What sessions with a running target have in common: the case says what the user says."""
+
+    tell: Tell = staticmethod(_silent)
 
     @property
     def script(self) -> None:
@@ -92,6 +113,13 @@ class LiveSession:
     def recording(self) -> Mapping[str, Any]:
         """Nothing was recorded."""
         return {}
+
+    def memory(self) -> Any:
+        """Nothing, unless the session keeps the conversation itself."""
+        return None
+
+    def restore(self, memory: Any) -> None:
+        """Nothing to be done."""
 
 
 def live_attempts(repetitions: int | None) -> int:

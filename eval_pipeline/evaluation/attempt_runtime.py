@@ -1,0 +1,134 @@
+"""What the workflow of one attempt works with, and what it has seen so far: LangGraph's runtime context.
+
+Belongs here: that state, and its parts as plain data for a checkpoint. Does not belong here: the order of the work
+(`workflow.py`).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.assertions.scope import Scope
+from eval_pipeline.evaluation.result import (
+    AssertionResult,
+    Ended,
+    EvaluationError,
+    SimulationResult,
+    Tokens,
+    TurnResult,
+    storable,
+)
+from eval_pipeline.evaluation.simulated_user import Move, SimulatedUser
+from eval_pipeline.evaluation.targets.session import Session
+from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.case import Case
+
+
+@dataclass(kw_only=True)
+class Playing:
+    """How the simulation goes."""
+
+    turns: int = 0
+    moves: list[Move] = field(default_factory=list)
+    ended: Ended | None = None
+    reason: str = ""
+
+    def end(self, ended: Ended, reason: str) -> None:
+        """It is over."""
+        self.ended, self.reason = ended, reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptRuntime:
+    """One attempt in progress."""
+
+    case: Case
+    session: Session
+    assertions: Sequence[Assertion]
+    """The suite's, asked of the whole conversation before the case's own."""
+    context: SharedContext | None
+    folder: Path
+    judge_model: str | None
+    user: SimulatedUser | None = None
+    """Who plays the user after the written turns."""
+    observed: bool = True
+    """Whether anybody sees LangGraph's tasks, a trace or a checkpoint; where nobody does, they are plain calls."""
+    durable: bool = False
+    """Whether the attempt is checkpointed, so that what its tasks return must say everything."""
+    turns: list[TurnResult] = field(default_factory=list)
+    results: list[AssertionResult] = field(default_factory=list)
+    playing: Playing = field(default_factory=Playing)
+
+    def scope(self, turn: int | None) -> Scope:
+        """What an assertion sees now."""
+        return Scope(
+            case=self.case,
+            turns=tuple(self.turns),
+            turn=turn,
+            context=self.context,
+            recording=self.session.recording,
+            folder=self.folder,
+            judge_model=self.judge_model,
+        )
+
+    def asked(self, turn: int | None) -> Sequence[Assertion]:
+        """The assertions placed on a turn, or on the conversation."""
+        if turn is None:
+            return [*self.assertions, *self.case.assertions]
+        if turn < len(self.case.turns):
+            return self.case.turns[turn].assertions
+        return () if self.case.simulation is None else self.case.simulation.assertions
+
+    def written_down(self) -> dict[str, Any]:
+        """What the finished attempt came to, as plain data."""
+        return {
+            "turns": [plain(turn) for turn in self.turns],
+            "results": [plain(result) for result in self.results],
+            "playing": plain(self.playing),
+        }
+
+    def read_back(self, data: Mapping[str, Any]) -> None:
+        """Be what `written_down` wrote."""
+        self.turns.extend(turn_of(turn) for turn in data["turns"])
+        self.results.extend(assertion_result_of(result) for result in data["results"])
+        playing = data["playing"]
+        self.playing.turns = playing["turns"]
+        self.playing.moves.extend(Move(**move) for move in playing["moves"])
+        self.playing.ended, self.playing.reason = playing["ended"], playing["reason"]
+
+    def simulation(self) -> SimulationResult | None:
+        """How the simulation ended, if there was one; `error` if it was cut off."""
+        if self.user is None:
+            return None
+        used = [usage for move in self.playing.moves for usage in move.usage]
+        return SimulationResult(
+            ended=self.playing.ended or "error",
+            reason=self.playing.reason,
+            turns=self.playing.turns,
+            model=self.user.model_name,
+            calls=sum(move.calls for move in self.playing.moves),
+            tokens=Tokens(
+                input=sum(usage["input_tokens"] for usage in used),
+                output=sum(usage["output_tokens"] for usage in used),
+                cached=sum(usage["cached_tokens"] for usage in used),
+            ),
+        )
+
+
+def plain(value: Any) -> Any:
+    """A dataclass of ours as what JSON and msgpack can hold; what a target put into events becomes text if it must."""
+    return json.loads(json.dumps(storable(asdict(value)), default=str))
+
+
+def turn_of(data: Mapping[str, Any]) -> TurnResult:
+    """The turn that `plain` wrote down."""
+    return TurnResult(**{**data, "events": tuple(data["events"])})
+
+
+def assertion_result_of(data: Mapping[str, Any]) -> AssertionResult:
+    """The result that `plain` wrote down."""
+    error = data["error"]
+    return AssertionResult(**{**data, "error": None if error is None else EvaluationError(**error)})
