@@ -60,7 +60,7 @@ def _in_processes(
         "LANGSMITH_PROJECT": "elsewhere",
     }
     more = {"backfill": "abcdefgh", "langsmith": langsmith, "environment": environment}
-    context = multiprocessing.get_context(how)
+    context = multiprocessing.get_context("spawn") if how == "spawn" else multiprocessing.get_context("fork")
     workers = [context.Process(target=run_half, args=(root, *half), kwargs=more) for half in HALVES]
     for worker in workers:
         worker.start()
