@@ -19,9 +19,9 @@ from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
 from eval_pipeline.checks import build_gates, build_traces_complete
+from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
-from eval_pipeline.resources import default_resources
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.suite import Suite, read_suite

@@ -4,9 +4,7 @@ Add a resource here when assets need something that differs between a laptop, a 
 that does I/O when it is made. See https://docs.dagster.io/guides/build/external-resources.
 """
 
-import os
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import dagster as dg
 from pydantic import ConfigDict, ValidationError
@@ -27,7 +25,7 @@ class StoreResource(dg.ConfigurableResource[Store]):
     model_config = ConfigDict(extra="forbid")
 
     root: str = DEFAULT_STORE
-    """A folder, or a `file://` URI."""
+    """A folder, a `file://` URI, or `s3://bucket/prefix` (see `s3_store.py`)."""
 
     def open(self) -> Store:
         """The store."""
@@ -113,12 +111,3 @@ class QuietProgress:
 
     def result(self, result: CaseResult) -> None:
         """Say nothing."""
-
-
-def default_resources() -> Mapping[str, Any]:
-    """The resources of a deployment that says nothing else, from the environment."""
-    return {
-        "store": StoreResource(root=os.environ.get(STORE_VARIABLE, DEFAULT_STORE)),
-        "langsmith": LangSmithResource(),
-        "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
-    }

@@ -21,8 +21,8 @@ from eval_pipeline.cli.recording import recorder_at_hand
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
 from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.default_resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.resources import StoreResource
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 
@@ -71,7 +71,7 @@ def run(
                 all_cases=all_cases,
                 chosen=chosen,
                 repetitions=repetitions,
-                store=StoreResource(root=store),
+                store=store_resource(store),
                 langsmith=langsmith,
                 instance=instance,
                 progress=progress,

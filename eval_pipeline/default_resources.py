@@ -1,0 +1,32 @@
+"""The resources of a deployment that says nothing else: what the environment says.
+
+Belongs here: choosing resources by the environment. Does not belong here: the resources (`resources.py`,
+`s3_store.py`).
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource, QuietProgress, StoreResource
+
+
+def store_resource(root: str) -> StoreResource:
+    """The resource for a store at `root`: of the kind that its URI says."""
+    if root.startswith("s3://"):
+        # boto3 takes a second to import, which runs on a folder need not pay.
+        from eval_pipeline.s3_store import S3StoreResource  # noqa: PLC0415
+
+        return S3StoreResource(root=root)
+    return StoreResource(root=root)
+
+
+def default_resources() -> Mapping[str, Any]:
+    """The resources of a deployment that says nothing else, from the environment."""
+    return {
+        "store": store_resource(os.environ.get(STORE_VARIABLE, DEFAULT_STORE)),
+        "langsmith": LangSmithResource(),
+        "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
+    }

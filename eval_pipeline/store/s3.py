@@ -1,0 +1,158 @@
+"""A store in a bucket of S3, or of a server that speaks its protocol.
+
+Writes are whole by nature of the service; "if absent" is its conditional write (`If-None-Match: *`), which Amazon S3,
+Ceph's radosgw and MinIO honour; some small servers ignore it silently (`eval-pipeline doctor` tells). Belongs here:
+what objects are to S3. Does not belong here: credentials and endpoints, which the client that is passed in knows, and
+what becomes of a failed request (`store/s3_errors.py`).
+"""
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from typing_extensions import override
+
+from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.store.s3_errors import code_of, is_taken, store_error
+from eval_pipeline.store.store import Store
+
+PART_BYTES = 64 * 2**20
+"""Above it an object is sent in parts of this size; S3 takes 10,000 of them."""
+PARTS_IN_FLIGHT = 4
+READ_BYTES = 2**20
+READ_ATTEMPTS = 4
+"""A body that breaks off is read again; the client itself retries only what comes before the body."""
+SHA256_METADATA = "sha256"
+WRITER_METADATA = "writer"
+
+
+class S3Store(Store):
+    """Objects under a prefix of a bucket. Each carries its SHA-256, which is verified when it is read."""
+
+    def __init__(self, client: Any, *, bucket: str, prefix: str = "") -> None:
+        """Make a store; nothing is requested yet.
+
+        Args:
+            client: a boto3 S3 client, for example `dagster_aws.s3.S3Resource(…).get_client()`. It may be shared
+                between threads.
+            bucket: must exist.
+            prefix: where in the bucket; nothing outside it is read or written.
+        """
+        self._client, self._bucket = client, bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    @property
+    @override
+    def root(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @override
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        with memoryview(data) as whole:
+            try:
+                if whole.nbytes > PART_BYTES:
+                    self._put_in_parts(key, whole)
+                else:
+                    self._put_at_once(key, bytes(whole))
+            except (BotoCoreError, ClientError) as error:
+                raise store_error(self.uri(key), error) from error
+
+    @override
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        writer = uuid.uuid4().hex
+        try:
+            self._put_at_once(key, data, IfNoneMatch="*", writer=writer)
+        except (BotoCoreError, ClientError) as error:
+            if is_taken(error):
+                # The client repeats a write whose answer was lost: the object that is in the way may be ours.
+                return self._metadata(key).get(WRITER_METADATA) == writer
+            raise store_error(self.uri(key), error) from error
+        return True
+
+    @override
+    def get(self, key: str) -> bytes | None:
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                found = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
+                data = b"".join(found["Body"].iter_chunks(READ_BYTES))
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
+                    return None
+                raise store_error(self.uri(key), error) from error
+            except BotoCoreError as error:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise store_error(self.uri(key), error) from error
+                continue
+            self._verify(key, data, found["Metadata"].get(SHA256_METADATA))
+            return data
+        return None
+
+    @override
+    def list(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._key(prefix))
+        try:
+            for page in pages:
+                yield from (found["Key"].removeprefix(self._prefix) for found in page.get("Contents", ()))
+        except (BotoCoreError, ClientError) as error:
+            raise store_error(self.uri(prefix), error) from error
+
+    def _key(self, key: str) -> str:
+        return self._prefix + key
+
+    def _put_at_once(self, key: str, data: bytes, *, writer: str | None = None, **conditions: str) -> None:
+        sha256 = hashlib.sha256(data)
+        metadata = {SHA256_METADATA: sha256.hexdigest()} | ({} if writer is None else {WRITER_METADATA: writer})
+        self._client.put_object(
+            Bucket=self._bucket, Key=self._key(key), Body=data, Metadata=metadata, **_checksums(data), **conditions
+        )
+
+    def _put_in_parts(self, key: str, data: memoryview) -> None:
+        place = {"Bucket": self._bucket, "Key": self._key(key)}
+        metadata = {SHA256_METADATA: hashlib.sha256(data).hexdigest()}
+        upload = self._client.create_multipart_upload(**place, Metadata=metadata, ChecksumAlgorithm="SHA256")
+        place["UploadId"] = upload["UploadId"]
+
+        def send(number: int) -> dict[str, Any]:
+            body = bytes(data[(number - 1) * PART_BYTES : number * PART_BYTES])
+            checksums = _checksums(body)
+            sent = self._client.upload_part(**place, PartNumber=number, Body=body, **checksums)
+            return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksums["ChecksumSHA256"]}
+
+        try:
+            with ThreadPoolExecutor(PARTS_IN_FLIGHT) as pool:
+                parts = list(pool.map(send, range(1, -(-data.nbytes // PART_BYTES) + 1)))
+            self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        except BaseException:
+            # Parts without an object cost money until somebody aborts them.
+            self._client.abort_multipart_upload(**place)
+            raise
+
+    def _metadata(self, key: str) -> dict[str, str]:
+        try:
+            found: dict[str, str] = self._client.head_object(Bucket=self._bucket, Key=self._key(key))["Metadata"]
+        except (BotoCoreError, ClientError) as error:
+            raise store_error(self.uri(key), error) from error
+        return found
+
+    def _verify(self, key: str, data: bytes, expected: str | None) -> None:
+        if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+            raise CorruptDataError(
+                f"{self.uri(key)} is not what was written: its checksum differs",
+                fix="restore it from a backup, or delete it and run again",
+            )
+
+
+def _checksums(data: bytes) -> dict[str, str]:
+    """What the server verifies on arrival: SHA-256 by Amazon, MD5 by servers that know nothing newer.
+
+    Given explicitly, they also keep the client from sending checksums behind the body, which such servers refuse.
+    """
+    digests = {
+        "ContentMD5": hashlib.md5(data, usedforsecurity=False).digest(),
+        "ChecksumSHA256": hashlib.sha256(data).digest(),
+    }
+    return {name: base64.b64encode(value).decode() for name, value in digests.items()}

@@ -1,0 +1,57 @@
+"""From what boto3 raises to the errors of this project, each with what to do about it.
+
+Belongs here: that translation. Does not belong here: requests (`store/s3.py`).
+"""
+
+from typing import Any
+
+from botocore.exceptions import (
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+
+from eval_pipeline.errors import CredentialsError, InfrastructureError, PermanentError, TransientError
+
+_REFUSED = {
+    "403",
+    "AccessDenied",
+    "AllAccessDisabled",
+    "ExpiredToken",
+    "Forbidden",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+}
+_NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
+_TAKEN = {"PreconditionFailed", "412"}
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, TokenRetrievalError)
+
+
+def code_of(error: Exception) -> str:
+    """The service's code for an error, such as `NoSuchKey`; the class's name where the service said nothing."""
+    if isinstance(error, ClientError):
+        found: Any = error.response.get("Error", {}).get("Code", "")
+        return str(found)
+    return type(error).__name__
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether a conditional write found an object in its way."""
+    return code_of(error) in _TAKEN
+
+
+def store_error(uri: str, error: Exception) -> InfrastructureError:
+    """What `error`, met at the object `uri`, is to us."""
+    code, message = code_of(error), str(error)
+    if isinstance(error, _NO_CREDENTIALS):
+        fix = "give the process a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        return CredentialsError(f"{uri}: {message}", fix=fix)
+    if code in _REFUSED:
+        fix = "check the key, and that its policy allows s3:GetObject, s3:PutObject and s3:ListBucket there"
+        return CredentialsError(f"{uri}: {message}", fix=fix)
+    if code in _NO_BUCKET:
+        return PermanentError(f"{uri}: {message}", fix="create the bucket, or correct EVAL_PIPELINE_STORE")
+    return TransientError(f"{uri}: {message}", fix="check that the endpoint is there, and try again")

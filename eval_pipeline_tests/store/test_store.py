@@ -1,0 +1,71 @@
+"""What every store does, on a folder, on moto's S3 server and on Ceph's."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.store.store import Store
+from eval_pipeline_tests.store.conftest import StoreOpener
+
+
+def test_what_was_put_is_got_and_can_be_replaced(store: Store) -> None:
+    store.put("a/b.bin", b"one")
+    store.put("a/b.bin", memoryview(b"two"))
+    assert (store.get("a/b.bin"), store.get("a/c.bin")) == (b"two", None)
+    assert list(store.list("a/")) == ["a/b.bin"]
+
+
+def test_put_if_absent_leaves_what_is_there(store: Store) -> None:
+    assert store.put_if_absent("a/k", b"first")
+    assert not store.put_if_absent("a/k", b"second")
+    assert store.get("a/k") == b"first"
+
+
+def test_of_many_writers_of_each_key_exactly_one_wins(opener: StoreOpener) -> None:
+    keys, writers = [f"k/{n}" for n in range(5)], 16
+    start = threading.Barrier(writers)
+
+    def write(writer: int) -> list[str]:
+        store = opener()
+        start.wait()
+        return [key for key in keys if store.put_if_absent(key, str(writer).encode())]
+
+    with ThreadPoolExecutor(writers) as pool:
+        won = list(pool.map(write, range(writers)))
+    assert sorted(key for found in won for key in found) == keys
+    store = opener()
+    assert all(store.get(key) == str(writer).encode() for writer, found in enumerate(won) for key in found)
+
+
+names = st.text("ab-._0", min_size=1, max_size=4).filter(lambda name: not name.startswith("."))
+
+
+@given(keys=st.sets(st.tuples(names, names).map("/".join), max_size=6))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_keys_are_listed_in_order_and_none_from_elsewhere(store: Store, keys: set[str]) -> None:
+    place = uuid.uuid4().hex
+    for key in keys:
+        store.put(f"{place}/in/{key}", b"")
+    store.put(f"{place}/inner/k", b"")
+    assert list(store.list(f"{place}/in/")) == sorted(f"{place}/in/{key}" for key in keys)
+
+
+def test_a_table_is_kept_with_its_columns(store: Store) -> None:
+    table = pa.table({"a": [1, 2], "b": ["x", None]})
+    store.put_table("t.parquet", table)
+    assert store.get_table("t.parquet") == table
+    assert store.get_table("t.parquet", ["b"]) == table.select(["b"])
+    assert store.get_table("gone.parquet") is None
+
+
+def test_an_object_that_is_no_table_is_corrupt(store: Store) -> None:
+    store.put("t.parquet", b"PAR1 no more")
+    with pytest.raises(CorruptDataError, match=r"t\.parquet is not readable as Parquet") as caught:
+        store.get_table("t.parquet")
+    assert not caught.value.retryable
