@@ -1,0 +1,130 @@
+"""LangSmith's Prompt Hub through the SDK: read, publish, tag.
+
+Belongs here: requests, and their failures as errors of ours. Does not belong here: caching and what to do when the Hub
+is away (`resolving.py`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from langsmith import Client
+from langsmith.utils import LangSmithAuthError, LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from requests.exceptions import RequestException
+
+from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
+from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
+from eval_pipeline.prompts.reference import LATEST, PromptReference
+
+
+class PromptMovedError(PermanentError):
+    """Somebody else changed the prompt, or moved the tag, since it was read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What somebody believes that a tag names: a commit's hash, or None for nothing yet."""
+
+    commit: str | None
+
+
+class PromptHub:
+    """The prompts of one workspace.
+
+    Every method raises InputError where there is no such prompt, tag or commit, CredentialsError where the key was
+    refused, TransientError where the Hub is away; and besides what it names itself.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def pull(self, reference: PromptReference) -> Prompt:
+        """The prompt as it is now. Raises InputError also where it is no template."""
+        with _errors_of(reference):
+            # Our own cache is shared by all workers and says how old it is; the SDK's does neither.
+            found = self._client.pull_prompt_commit(reference.identifier, skip_cache=True)
+        return prompt_of_manifest(found.manifest, reference=reference, commit=found.commit_hash)
+
+    def push(self, prompt: Prompt, *, parent: str | None = None, description: str | None = None) -> str:
+        """Publish a prompt as a new commit, making the prompt if there is none. Returns the newest commit's hash.
+
+        Nothing is added where the newest commit says the same.
+
+        Args:
+            prompt: what to publish, under its reference's name.
+            parent: the hash that must be the newest, for those who may not overwrite what they have not seen.
+            description: why.
+
+        Raises:
+            PromptMovedError: somebody else committed meanwhile.
+        """
+        name, newest_reference = prompt.reference.name, prompt.reference.at(LATEST)
+        with _errors_of(newest_reference):
+            if self._client.get_prompt(name) is None:
+                self._client.create_prompt(name)
+            newest = next(self._client.list_prompt_commits(name, limit=1), None)
+            before = None if newest is None else newest.commit_hash
+            if before is not None and self.pull(newest_reference.at(before)).manifest == prompt.manifest:
+                return before
+            if parent is not None and parent != before:
+                raise _moved(newest_reference)
+            try:
+                self._client.create_commit(name, prompt.template, parent_commit_hash=before, description=description)
+            except LangSmithConflictError as error:
+                raise _moved(newest_reference) from error
+            return self.pull(newest_reference).commit
+
+    def tags(self, name: str) -> dict[str, str]:
+        """The commit's hash by tag."""
+        with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
+            found = self._client.request_with_retries("GET", f"/repos/-/{name}/tags").json()
+        return {tag["tag_name"]: tag["commit_hash"] for tag in found}
+
+    def tag(self, name: str, tag: str, commit: str, *, expected: Expected | None = None) -> None:
+        """Put a tag on a commit, or move it there.
+
+        Args:
+            name: the prompt.
+            tag: such as `production`.
+            commit: the hash it is to name.
+            expected: what it must name until now, for those who may not undo what they have not seen. The Hub has no
+                conditional request: two that race within the same moment can both succeed.
+
+        Raises:
+            PromptMovedError: it names another commit.
+        """
+        reference = PromptReference(place="hub", name=name, version=tag)
+        present = self.tags(name).get(tag)
+        if expected is not None and present != expected.commit:
+            raise _moved(reference)
+        with _errors_of(reference):
+            listed = self._client.list_prompt_commits(name)
+            commit_id = next((str(found.id) for found in listed if (found.commit_hash or "").startswith(commit)), None)
+            if commit_id is None:
+                raise LangSmithNotFoundError(f"no commit {commit}")
+            if present is None:
+                body = {"tag_name": tag, "commit_id": commit_id}
+                self._client.request_with_retries("POST", f"/repos/-/{name}/tags", json=body)
+            else:
+                self._client.request_with_retries("PATCH", f"/repos/-/{name}/tags/{tag}", json={"commit_id": commit_id})
+
+
+def _moved(reference: PromptReference) -> PromptMovedError:
+    return PromptMovedError(f"{reference} was changed by somebody else", fix="look at the change, and decide again")
+
+
+@contextmanager
+def _errors_of(reference: PromptReference) -> Iterator[None]:
+    try:
+        yield
+    except LangSmithNotFoundError as error:
+        fix = "correct its name, tag or commit, or push it first (`eval-pipeline prompts push`)"
+        message = f"there is no prompt {reference}"
+        raise InputError(Problem(message=message, fix=fix, field="target.prompt")) from error
+    except LangSmithAuthError as error:
+        raise CredentialsError(
+            f"the Prompt Hub refused the key for {reference}", fix="set LANGSMITH_API_KEY"
+        ) from error
+    except (LangSmithError, RequestException) as error:
+        reason = str(error).splitlines()[0][:300]
+        raise TransientError(f"{reference} cannot be had: {reason}", fix="try again when LangSmith is there") from error

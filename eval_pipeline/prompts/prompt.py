@@ -1,0 +1,112 @@
+"""A prompt: a chat template with variables, and where it came from.
+
+Belongs here: reading a template from the Hub's manifest or from a file, filling it, and telling which variables it
+lost. Does not belong here: where prompts are kept.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.load import dumps, load
+from langchain_core.messages import BaseMessage
+from langchain_core.prompts import (
+    BasePromptTemplate,
+    ChatPromptTemplate,
+    StringPromptTemplate,
+    SystemMessagePromptTemplate,
+)
+
+from eval_pipeline.digest import digest
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.prompts.reference import PromptReference
+
+Manifest = Mapping[str, Any]
+"""LangChain's serialized form of a template, which is what a commit in the Hub holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One version of a prompt."""
+
+    reference: PromptReference
+    template: ChatPromptTemplate
+    commit: str
+    """The Hub's commit hash; for a file, a digest of its text."""
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """What must be given to fill it."""
+        return frozenset(self.template.input_variables)
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its serialized form."""
+        found: dict[str, Any] = json.loads(dumps(self.template))
+        return found
+
+    def messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
+        """The messages it makes of `values`; those it does not use are ignored.
+
+        Raises:
+            InputError: a variable is missing.
+        """
+        missing = sorted(self.variables - set(values))
+        if missing:
+            fix = f"give {'it' if len(missing) == 1 else 'them'} in the case's `runtime`, or in `target.variables`"
+            message = f"the prompt {self.reference} wants {', '.join(missing)}"
+            raise InputError(Problem(message=message, fix=fix, field="target.prompt"))
+        return self.template.format_messages(**{name: values[name] for name in self.variables})
+
+    def require(self, variables: Iterable[str]) -> None:
+        """Check that it still uses what it is given.
+
+        Raises:
+            InputError: a variable of `variables` is gone from it, so that what it stood for would be lost silently.
+        """
+        lost = sorted(set(variables) - self.variables)
+        if lost:
+            message = f"the prompt {self.reference} at {self.commit[:12]} lost the variables {', '.join(lost)}"
+            fix = "put them back into the prompt, or drop them from `target.variables`"
+            raise InputError(Problem(message=message, fix=fix, field="target.prompt"))
+
+
+def prompt_of_manifest(manifest: Manifest, *, reference: PromptReference, commit: str) -> Prompt:
+    """The prompt that a commit's manifest describes.
+
+    Only LangChain's core classes are revived, and no secret is read from the environment: what is in the Hub is
+    configuration that others can write.
+
+    Raises:
+        InputError: it is not a template of text or messages.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # LangChain calls `load` beta; the SDK uses it all the same
+        found = load(dict(manifest), secrets_from_env=False, allowed_objects="core")
+    first = getattr(found, "first", found)
+    if isinstance(first, ChatPromptTemplate):
+        return Prompt(reference=reference, template=first, commit=commit)
+    if isinstance(first, BasePromptTemplate) and isinstance(first, StringPromptTemplate):
+        template = ChatPromptTemplate.from_messages([SystemMessagePromptTemplate(prompt=first)])
+        return Prompt(reference=reference, template=template, commit=commit)
+    fix = "commit a chat prompt or a text prompt"
+    raise InputError(Problem(message=f"{reference} is a {type(first).__name__}", fix=fix, field="target.prompt"))
+
+
+def prompt_of_file(file: Path, *, reference: PromptReference) -> Prompt:
+    """The prompt in a text file: one system message, with `{{variables}}` (mustache).
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fix = "make it a readable UTF-8 file, or correct the path"
+        problem = Problem(message=f"cannot be read: {error}", fix=fix, file=file, field="target.prompt")
+        raise InputError(problem) from error
+    message = SystemMessagePromptTemplate.from_template(text, template_format="mustache")
+    return Prompt(reference=reference, template=ChatPromptTemplate.from_messages([message]), commit=digest(text))

@@ -1,0 +1,224 @@
+"""Prompts of the Hub, through the real SDK against the recorder: read, kept, published, tagged, and done without."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
+from langsmith import Client
+
+from eval_pipeline.errors import CredentialsError, InputError
+from eval_pipeline.prompts.disk_cache import PromptCache
+from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError
+from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
+from eval_pipeline.prompts.reference import PromptReference, parse_reference
+from eval_pipeline.prompts.resolving import HubPromptStore
+from eval_pipeline.recorder.config import RecorderConfig
+from eval_pipeline.recorder.faults import Fault
+from eval_pipeline.recorder.server import RecorderServer
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RecorderServer]:
+    server = RecorderServer(config=RecorderConfig()).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(running: RecorderServer) -> RecorderServer:
+    running.recorder.clear()
+    running.faults.clear()
+    return running
+
+
+def hub_at(url: str) -> PromptHub:
+    retry = None
+    return PromptHub(Client(api_url=url, api_key="key", info={}, retry_config=retry, timeout_ms=(500, 2_000)))
+
+
+@pytest.fixture
+def hub(server: RecorderServer) -> PromptHub:
+    return hub_at(server.url)
+
+
+def cache_in(folder: Path) -> PromptCache:
+    return PromptCache(folder / "cache", server="http://hub")
+
+
+@pytest.fixture
+def store(hub: PromptHub, tmp_path: Path) -> HubPromptStore:
+    return HubPromptStore(hub, cache=cache_in(tmp_path), folder=tmp_path)
+
+
+def a_prompt(text: str, name: str = "support") -> Prompt:
+    reference = PromptReference(place="hub", name=name, version="latest")
+    return Prompt(reference=reference, template=ChatPromptTemplate.from_messages([("system", text)]), commit="")
+
+
+def text_of(prompt: Prompt | None, **values: str) -> str:
+    assert prompt is not None
+    (message,) = prompt.messages(values)
+    assert isinstance(message.content, str)
+    return message.content
+
+
+def test_a_prompt_is_pulled_by_latest_tag_and_commit(store: HubPromptStore) -> None:
+    first = store.upsert(a_prompt("Be kind to {customer}."), tag="production")
+    second = store.upsert(a_prompt("Be brief with {customer}."))
+    found = {
+        version: store.resolve(parse_reference(f"hub:support:{version}")).prompt
+        for version in ("latest", "production", first, second[:10])
+    }
+    assert {version: prompt and prompt.commit for version, prompt in found.items()} == {
+        "latest": second,
+        "production": first,
+        first: first,
+        second[:10]: second,
+    }
+    assert text_of(found["production"], customer="Ann") == "Be kind to Ann."
+
+
+def test_publishing_the_same_again_adds_nothing(store: HubPromptStore) -> None:
+    assert store.upsert(a_prompt("Be kind.")) == store.upsert(a_prompt("Be kind."))
+
+
+def test_a_text_prompt_of_the_hub_is_a_system_message(
+    hub: PromptHub, server: RecorderServer, store: HubPromptStore
+) -> None:
+    del hub
+    Client(api_url=server.url, api_key="key", info={}).push_prompt(
+        "plain", object=PromptTemplate.from_template("Hi {x}")
+    )
+    assert text_of(store.resolve(parse_reference("hub:plain")).prompt, x="you") == "Hi you"
+
+
+def test_the_cache_spares_requests_for_tags_and_commits_and_none_for_latest(
+    server: RecorderServer, store: HubPromptStore
+) -> None:
+    commit = store.upsert(a_prompt("Be kind."), tag="production")
+    for version in ("production", commit, "latest"):
+        store.resolve(parse_reference(f"hub:support:{version}"))
+    server.faults.add(Fault(path="/commits/", times=None))  # does nothing but count
+    before, hits = len(server.faults.fired), store.hits
+    sources = [
+        store.resolve(parse_reference(f"hub:support:{version}")).source
+        for version in ("production", commit, "latest", "production")
+    ]
+    assert sources == ["cached", "cached", "hub", "cached"]
+    assert store.hits - hits == 3
+    assert len(server.faults.fired) - before == 1
+
+
+def test_workers_share_what_one_of_them_fetched(hub: PromptHub, tmp_path: Path) -> None:
+    one, other = (HubPromptStore(hub, cache=cache_in(tmp_path), folder=tmp_path) for _ in range(2))
+    commit = one.upsert(a_prompt("Be kind."))
+    one.resolve(parse_reference(f"hub:support:{commit}"))
+    assert other.resolve(parse_reference(f"hub:support:{commit}")).source == "cached"
+
+
+def test_a_tag_is_asked_for_again_when_its_time_is_over(hub: PromptHub, tmp_path: Path) -> None:
+    store = HubPromptStore(hub, cache=cache_in(tmp_path), folder=tmp_path, ttl_s=0)
+    store.upsert(a_prompt("Be kind."), tag="production")
+    assert [store.resolve(parse_reference("hub:support:production")).source for _ in range(2)] == ["hub", "hub"]
+
+
+def test_when_the_hub_is_away_the_cached_then_the_file_then_none(store: HubPromptStore, tmp_path: Path) -> None:
+    (tmp_path / "fallback.txt").write_text("Be safe, {{customer}}.")
+    commit = store.upsert(a_prompt("Be kind."))
+    store.resolve(parse_reference("hub:support"))
+    away = HubPromptStore(hub_at(NOWHERE), cache=cache_in(tmp_path), folder=tmp_path)
+    cached = away.resolve(parse_reference("hub:support"))
+    assert (cached.source, cached.prompt and cached.prompt.commit) == ("cached", commit)
+    assert "cannot be had" in cached.steps[0]
+    file = away.resolve(parse_reference("hub:other"), fallback=parse_reference("file:fallback.txt"))
+    assert (file.source, text_of(file.prompt, customer="Ann")) == ("file", "Be safe, Ann.")
+    nothing = away.resolve(parse_reference("hub:other"))
+    assert (nothing.source, nothing.prompt, nothing.steps[-1]) == ("none", None, "there is no fallback file")
+
+
+def test_a_refused_key_is_told_where_there_is_nothing_to_go_on_with(
+    server: RecorderServer, store: HubPromptStore
+) -> None:
+    server.faults.add(Fault(status=401))
+    with pytest.raises(CredentialsError, match="refused the key"):
+        store.resolve(parse_reference("hub:support"))
+
+
+def test_a_prompt_that_is_not_there_is_no_matter_of_the_hub_being_away(store: HubPromptStore, tmp_path: Path) -> None:
+    (tmp_path / "fallback.txt").write_text("x")
+    with pytest.raises(InputError, match="there is no prompt hub:suport:latest"):
+        store.resolve(parse_reference("hub:suport"), fallback=parse_reference("file:fallback.txt"))
+
+
+def test_a_prompt_that_lost_a_variable_is_refused_with_its_name(store: HubPromptStore) -> None:
+    store.upsert(a_prompt("Be kind to {customer}."))
+    with pytest.raises(InputError, match="lost the variables order, refund"):
+        store.resolve(parse_reference("hub:support"), variables=["customer", "refund", "order"])
+
+
+def test_a_variable_that_is_not_given_is_told() -> None:
+    with pytest.raises(InputError, match="wants customer, order"):
+        a_prompt("{customer} {order}").messages({"refund": 1})
+
+
+def test_who_publishes_over_what_he_has_not_seen_loses(hub: PromptHub) -> None:
+    first = hub.push(a_prompt("one"))
+    hub.push(a_prompt("two"), parent=first)
+    with pytest.raises(PromptMovedError, match="changed by somebody else"):
+        hub.push(a_prompt("three"), parent=first)
+
+
+def test_of_many_who_publish_at_once_each_adds_a_commit_or_loses_cleanly(
+    hub: PromptHub, server: RecorderServer
+) -> None:
+    first, outcomes = hub.push(a_prompt("zero")), []
+    start = threading.Barrier(6)
+
+    def publish(number: int) -> None:
+        mine = hub_at(server.url)
+        start.wait()
+        try:
+            outcomes.append(mine.push(a_prompt(f"number {number}"), parent=first))
+        except PromptMovedError:
+            outcomes.append("moved")
+
+    threads = [threading.Thread(target=publish, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("moved") == 5
+
+
+def test_a_tag_moves_only_from_where_it_is_believed_to_be(hub: PromptHub) -> None:
+    one, two = hub.push(a_prompt("one")), hub.push(a_prompt("two"))
+    hub.tag("support", "production", one, expected=Expected(commit=None))
+    with pytest.raises(PromptMovedError):
+        hub.tag("support", "production", two, expected=Expected(commit=two))
+    hub.tag("support", "production", two, expected=Expected(commit=one))
+    assert hub.tags("support") == {"production": two}
+
+
+def test_a_cache_that_is_damaged_is_as_good_as_none(store: HubPromptStore, tmp_path: Path) -> None:
+    store.upsert(a_prompt("Be kind."), tag="production")
+    reference = parse_reference("hub:support:production")
+    store.resolve(reference)
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_text(json.dumps({"half": 1})[:-2])
+    assert store.resolve(reference).source == "hub"
+
+
+@pytest.mark.parametrize("text", ["support", "hub:", "hub:other/team", "hub:a:b c", "file:", "http://x", "hub:../x"])
+def test_what_names_no_prompt_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="names no prompt"):
+        parse_reference(text)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.txt.*cannot be read"):
+        prompt_of_file(tmp_path / "gone.txt", reference=parse_reference("file:gone.txt"))
