@@ -20,6 +20,7 @@ from eval_pipeline.evaluation.targets.opening import open_target
 from eval_pipeline.evaluation.targets.session import Event
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
 
 RECORDED = {"kind": "recorded"}
@@ -77,12 +78,14 @@ def a_result(name: str, content: str, call_id: str | None = None) -> Event:
 
 def a_scope(*turns: TurnResult, turn: int | None = None, **fields: Any) -> Scope:
     """What an assertion sees of `turns`."""
+    if "judge_model" in fields:
+        fields["judge"] = Judge(model=fields.pop("judge_model"))
     known: dict[str, Any] = {
         "case": a_case(),
         "context": None,
         "recording": {},
         "folder": Path(),
-        "judge_model": None,
+        "judge": None,
         **fields,
     }
     return Scope(turns=turns, turn=turn, **known)

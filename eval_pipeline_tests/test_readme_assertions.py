@@ -15,6 +15,7 @@ from eval_pipeline.evaluation.result import TurnResult
 from eval_pipeline.evaluation.targets.session import Event
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.assertion import Assertion
+from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
 
@@ -61,6 +62,12 @@ def scope_of(cell: str, folder: Path, context: SharedContext) -> Scope:
     return a_scope(*turns, case=case, context=context, folder=folder, judge_model=JUDGE)
 
 
+def test_the_judge_shown_is_one_that_can_be_written() -> None:
+    (text,) = re.findall(r"```yaml\n(judge:\n.*?)```", README, re.DOTALL)
+    judge = Judge.model_validate(yaml.safe_load(text)["judge"])
+    assert len(judge.models) == 2
+
+
 def test_every_assertion_stands_in_the_table() -> None:
     written = {get_args(model.model_fields["type"].annotation)[0] for model in get_args(get_args(Assertion)[0])}
     shown = {yaml.safe_load(assertion)["type"] for assertion, _, _ in ROWS}
@@ -83,7 +90,5 @@ def test_its_examples_do_what_it_says(
 def test_negated_they_do_the_opposite(my_suite: tuple[Path, SharedContext], row: tuple[str, str, str]) -> None:
     folder, context = my_suite
     assertion = {**yaml.safe_load(row[0]), "negate": True}
-    if "threshold" in assertion:
-        assertion["threshold"] = 1 - assertion["threshold"]
     (found,) = asyncio.run(results_of(assertion, scope_of(row[1], folder, context)))
     assert found.passed is False

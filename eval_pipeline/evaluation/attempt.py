@@ -21,6 +21,7 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.evaluation.assertions.version import AssertionVersions
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.credentials import require_accepted_key
@@ -129,18 +130,19 @@ class Evaluator:
             self.pins.target_version,
             self.pins.variant,
             self._suite_assertions,
-            self._judge_version,
+            self._versions.of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
         )
 
     @functools.cached_property
-    def _suite_assertions(self) -> list[dict[str, Any]]:
-        return [assertion.model_dump(mode="json", by_alias=True) for assertion in self.suite.spec.assertions]
+    def _suite_assertions(self) -> list[Any]:
+        assertions = self.suite.spec.assertions
+        fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
+        return [fields, self._versions.of(assertions)]
 
     @functools.cached_property
-    def _judge_version(self) -> str | None:
-        judge = self.suite.spec.judge
-        return None if judge is None else model_version(judge.model, folder=self.suite.folder)
+    def _versions(self) -> AssertionVersions:
+        return AssertionVersions(folder=self.suite.folder, judge=self.suite.spec.judge)
 
     def _user_version(self, own: str | None) -> str | None:
         name = own or self._user_model
@@ -160,7 +162,7 @@ class Evaluator:
         )
 
     def _runtime(self, attempt: Attempt) -> AttemptRuntime:
-        case, judge = attempt.case, self.suite.spec.judge
+        case = attempt.case
         # A resumed attempt must find the thread that it talked in.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
         session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
@@ -177,7 +179,7 @@ class Evaluator:
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
-            judge_model=None if judge is None else judge.model,
+            judge=self.suite.spec.judge,
         )
 
     async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:

@@ -25,6 +25,7 @@ from eval_pipeline.evaluation.simulated_user import Move, SimulatedUser
 from eval_pipeline.evaluation.targets.session import Session
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.judge_spec import Judge
 
 
 @dataclass(kw_only=True)
@@ -51,7 +52,7 @@ class AttemptRuntime:
     """The suite's, asked of the whole conversation before the case's own."""
     context: SharedContext | None
     folder: Path
-    judge_model: str | None
+    judge: Judge | None
     user: SimulatedUser | None = None
     """Who plays the user after the written turns."""
     observed: bool = True
@@ -71,7 +72,7 @@ class AttemptRuntime:
             context=self.context,
             recording=self.session.recording,
             folder=self.folder,
-            judge_model=self.judge_model,
+            judge=self.judge,
         )
 
     def asked(self, turn: int | None) -> Sequence[Assertion]:
@@ -130,5 +131,5 @@ def turn_of(data: Mapping[str, Any]) -> TurnResult:
 
 def assertion_result_of(data: Mapping[str, Any]) -> AssertionResult:
     """The result that `plain` wrote down."""
-    error = data["error"]
-    return AssertionResult(**{**data, "error": None if error is None else EvaluationError(**error)})
+    error = None if data["error"] is None else EvaluationError(**data["error"])
+    return AssertionResult(**{**data, "error": error, "votes": tuple(data["votes"]), "usage": tuple(data["usage"])})

@@ -9,7 +9,7 @@ import json
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
@@ -34,6 +34,28 @@ class EvaluationError:
         return cls(name=type(error).__name__, message=str(error), traceback=frames)
 
 
+class Vote(TypedDict):
+    """What one judge said."""
+
+    model: str
+    passed: bool | None
+    score: float | None
+    """In [0, 1]."""
+    label: str | None
+    reasoning: str
+    error: str | None
+    """Why it gave no verdict, if it gave none."""
+
+
+class ModelUsage(TypedDict):
+    """Tokens that calls of one model used."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class AssertionResult:
     """What came of one assertion."""
@@ -51,6 +73,10 @@ class AssertionResult:
     label: str | None = None
     error: EvaluationError | None = None
     """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
+    votes: Sequence[Vote] = ()
+    """What each judge said, for assertions that judges decide."""
+    usage: Sequence[ModelUsage] = ()
+    """What the assertion's own model calls used. Of several results of one evaluator, the first has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +207,24 @@ def _text(value: Any) -> str | None:
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
+_VOTE = pa.struct(
+    [
+        ("model", pa.string()),
+        ("passed", pa.bool_()),
+        ("score", pa.float64()),
+        ("label", pa.string()),
+        ("reasoning", pa.string()),
+        ("error", pa.string()),
+    ]
+)
+_USAGE = pa.struct(
+    [
+        ("model", pa.string()),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+    ]
+)
 
 RESULT_SCHEMA = pa.schema(
     [
@@ -207,6 +251,8 @@ RESULT_SCHEMA = pa.schema(
                         ("message", pa.string()),
                         ("label", pa.string()),
                         ("error", _ERROR),
+                        ("votes", pa.list_(_VOTE)),
+                        ("usage", pa.list_(_USAGE)),
                     ]
                 )
             ),

@@ -14,7 +14,7 @@ from eval_pipeline.suite.assertions.base import BaseAssertion, checked_import_pa
 from eval_pipeline.suite.assertions.calls import ContainsFunctionCall, FunctionCallOrder, HandoffTo, NoFunctionCall
 from eval_pipeline.suite.assertions.code import Evaluator, Python
 from eval_pipeline.suite.assertions.grounding import GroundedInContext, MentionGrounding, ToolResultGrounding
-from eval_pipeline.suite.assertions.judged import LlmRubric
+from eval_pipeline.suite.assertions.judged import LlmPreference, LlmRubric, LlmScore
 from eval_pipeline.suite.assertions.limits import MaxCost, MaxLatency, MaxTokens, MaxTurns
 from eval_pipeline.suite.assertions.text import (
     Contains,
@@ -53,6 +53,8 @@ Assertion = Annotated[
     | MaxCost
     | MaxTurns
     | LlmRubric
+    | LlmScore
+    | LlmPreference
     | GroundedInContext
     | Python
     | Evaluator,
@@ -73,7 +75,9 @@ __all__ = [
     "IsJson",
     "JsonPath",
     "JsonSchema",
+    "LlmPreference",
     "LlmRubric",
+    "LlmScore",
     "MaxCost",
     "MaxLatency",
     "MaxTokens",

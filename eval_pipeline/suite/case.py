@@ -112,6 +112,13 @@ class Case(Document):
             raise PydanticCustomError("empty_case", "the case says nothing to the target", reason)
         return self
 
+    @property
+    def every_assertion(self) -> list[Assertion]:
+        """Those of the turns, of a simulated user's turns, and of the conversation."""
+        placed = [turn.assertions for turn in self.turns]
+        placed += [] if self.simulation is None else [self.simulation.assertions]
+        return [*(assertion for assertions in placed for assertion in assertions), *self.assertions]
+
     def canonical_json(self) -> str:
         """The case as JSON with sorted keys, the same whatever file format it came from."""
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -4,34 +4,24 @@ Belongs here: checks across documents (an import path leads somewhere, a judge i
 there), and gathering all problems at once. Does not belong here: checks inside one document (its model has them).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.assertion import (
-    Assertion,
-    Evaluator,
-    GroundedInContext,
-    LlmRubric,
-    MaxLatency,
-    Python,
-    Similarity,
-)
+from eval_pipeline.suite.assertion import Assertion, GroundedInContext, LlmPreference
+from eval_pipeline.suite.assertion_checks import Place, assertion_problems, corrections_problems, import_problems
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.context_spec import FileSource, PythonSource
 from eval_pipeline.suite.dataset import load_cases
-from eval_pipeline.suite.import_path import is_code_path, resolve
+from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PythonTarget, RecordedTarget
 
 Placed = tuple[str, Assertion]
 """An assertion and its field path."""
-
-Place = Callable[[str, str, str], Problem]
-"""From message, fix and field to a problem at a known place."""
 
 
 def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
@@ -77,7 +67,7 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
 def _suite_problems(suite: Suite) -> Iterator[Problem]:
     target = suite.spec.target
     if isinstance(target, PythonTarget | LangGraphTarget):
-        yield from _import_problems(suite, target.path, "target.path")
+        yield from import_problems(suite, target.path, "target.path")
     if isinstance(target, ChatTarget) and target.system_file and not suite.path(target.system_file).is_file():
         yield _missing_file(suite, target.system_file, "target.system_file")
     sources = {f"context.tables.{name}": source for name, source in suite.spec.context.tables.items()}
@@ -87,18 +77,17 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
         if isinstance(source, FileSource) and not suite.path(source.file).is_file():
             yield _missing_file(suite, source.file, f"{field}.file")
         if isinstance(source, PythonSource):
-            yield from _import_problems(suite, source.python, f"{field}.python")
+            yield from import_problems(suite, source.python, f"{field}.python")
     yield from _model_problems(suite)
+    yield from corrections_problems(suite)
     for field, assertion in _placed(suite.spec.assertions, "assertions"):
-        yield from _assertion_problems(suite, assertion, _in_suite(suite, field))
+        yield from assertion_problems(suite, assertion, _in_suite(suite, field))
 
 
 def _model_problems(suite: Suite) -> Iterator[Problem]:
     models = {
         f"context.patterns[{index}].model": patterns.model for index, patterns in enumerate(suite.spec.context.patterns)
     }
-    if suite.spec.judge is not None:
-        models["judge.model"] = suite.spec.judge.model
     if suite.spec.simulated_user is not None:
         models["simulated_user.model"] = suite.spec.simulated_user.model
     if isinstance(suite.spec.target, ChatTarget):
@@ -106,9 +95,13 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     documents = suite.spec.context.documents
     if documents is not None and documents.retrieval.model is not None:
         models["context.documents.retrieval.model"] = documents.retrieval.model
-    for field, model in models.items():
+    named = [
+        *models.items(),
+        *(("judge.model", model) for model in (suite.spec.judge.models if suite.spec.judge else ())),
+    ]
+    for field, model in named:
         if is_code_path(model):
-            yield from _import_problems(suite, model, field)
+            yield from import_problems(suite, model, field)
 
 
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
@@ -139,10 +132,10 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
         for field, assertion in placed:
             # Ten thousand cases usually share a handful of import paths: each is resolved once.
             key = (type(assertion), getattr(assertion, "path", None), getattr(assertion, "model", None))
-            if key in seen and not isinstance(assertion, GroundedInContext):
+            if key in seen and not isinstance(assertion, GroundedInContext | LlmPreference):
                 continue
             seen.add(key)
-            yield from _assertion_problems(suite, assertion, _in_case(suite, case.id, field))
+            yield from assertion_problems(suite, assertion, _in_case(suite, case.id, field), case=case)
 
 
 def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:
@@ -158,35 +151,12 @@ def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:
     for field in ("script", "model"):
         path = getattr(simulation, field)
         if path is not None and (field == "script" or is_code_path(path)):
-            for problem in _import_problems(suite, path, field):
+            for problem in import_problems(suite, path, field):
                 yield place(problem.message, problem.fix, field)
 
 
 def _placed(assertions: Sequence[Assertion], field: str) -> list[Placed]:
     return [(f"{field}[{index}]", assertion) for index, assertion in enumerate(assertions)]
-
-
-def _assertion_problems(suite: Suite, assertion: Assertion, place: Place) -> Iterator[Problem]:
-    if isinstance(assertion, Python | Evaluator):
-        for problem in _import_problems(suite, assertion.path, "path"):
-            yield place(problem.message, problem.fix, "path")
-    if isinstance(assertion, LlmRubric) and assertion.model is None and suite.spec.judge is None:
-        yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
-    if isinstance(assertion, LlmRubric | Similarity) and assertion.model is not None and is_code_path(assertion.model):
-        for problem in _import_problems(suite, assertion.model, "model"):
-            yield place(problem.message, problem.fix, "model")
-    if isinstance(assertion, MaxLatency) and isinstance(suite.spec.target, RecordedTarget):
-        yield place("a recorded conversation takes no time", "use a live target, or leave `max_latency` out", "type")
-    if isinstance(assertion, GroundedInContext):
-        named = [("results", item.table) for item in assertion.results] + [
-            ("mentions", item.table) for item in assertion.mentions
-        ]
-        for field, table in named:
-            if table is not None and table not in suite.spec.context.tables:
-                known = ", ".join(suite.spec.context.tables) or "none"
-                yield place(
-                    f"the shared context has no table {table!r}", f"use one of its tables ({known}), or add it", field
-                )
 
 
 def _in_case(suite: Suite, case_id: str, field: str) -> Place:
@@ -200,14 +170,6 @@ def _in_suite(suite: Suite, field: str) -> Place:
     return lambda message, fix, name: Problem(
         message=message, fix=fix, file=suite.folder / SUITE_FILE, field=f"{field}.{name}"
     )
-
-
-def _import_problems(suite: Suite, path: str, field: str) -> Iterator[Problem]:
-    try:
-        resolve(path, folder=suite.folder)
-    except InputError as error:
-        for problem in error.problems:
-            yield Problem(message=problem.message, fix=problem.fix, file=suite.folder / SUITE_FILE, field=field)
 
 
 def _missing_file(suite: Suite, text: str, field: str) -> Problem:

@@ -19,6 +19,7 @@ from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
+from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.target_spec import TargetSpec
 from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
 
@@ -32,13 +33,6 @@ _CRON_FIELDS = [
 ]
 _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}\b")
 """Dagster's rule."""
-
-
-class Judge(Document):
-    """The chat model that scores by rubric, unless an assertion names its own."""
-
-    model: str
-    """`provider:model`, or an import path to a LangChain chat model."""
 
 
 class SimulatedUser(Document):
@@ -109,6 +103,7 @@ class SuiteSpec(Document):
     context: ContextSpec = ContextSpec()
     target: TargetSpec
     judge: Judge | None = None
+    """Who scores by rubric, unless an assertion names its own model."""
     simulated_user: SimulatedUser | None = None
     assertions: tuple[Assertion, ...] = ()
     """Asked of every case, on the whole conversation, besides the case's own."""

@@ -194,14 +194,16 @@ async def test_the_fingerprint_follows_what_the_result_depends_on(code: Path, tm
         return evaluator.fingerprint(a_case(**(case or {})))
 
     opened = a_context(a_suite(code, context=tables), LocalStore(tmp_path / "store"))
+    rubric = {"type": "llm_rubric", "value": "It greets."}
     others = [
         fingerprint(case={"input": "other"}),
         fingerprint(assertions=[{"type": "contains", "value": "x"}]),
-        fingerprint(judge={"model": "openai:gpt-4o"}),
+        fingerprint(assertions=[rubric], judge={"model": "openai:gpt-4o"}),
+        fingerprint(assertions=[rubric], judge={"model": "openai:gpt-4.1"}),
         fingerprint(context=opened),
     ]
     assert fingerprint() == fingerprint()
-    assert len({fingerprint(), *others}) == 5
+    assert len({fingerprint(), *others}) == 6
 
 
 async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_it(folder: Path) -> None:

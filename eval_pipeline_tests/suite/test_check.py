@@ -135,3 +135,20 @@ def test_an_embeddings_model_and_a_time_that_cannot_be_measured_are_told(folder:
         folder, target=RECORDED, cases=[case], assertions=[similar, {"type": "max_latency", "value": 1.0}]
     )
     assert found == [(None, "assertions[0].model"), (None, "assertions[1].type")]
+
+
+def test_judges_and_what_they_need_are_told(folder: Path) -> None:
+    prefers = {"type": "llm_preference", "value": "clearer", "over": "old", "model": ["gone.py:a", "openai:b"]}
+    scores = {"type": "llm_score", "value": "clear"}
+    judge = {"model": ["openai:a", "gone.py:j"], "corrections": {"file": "none.jsonl"}}
+    cases = [{"id": "c", "input": "x", "assertions": [prefers, scores]}]
+    expected = [
+        (None, "judge.model"),
+        (None, "judge.corrections.file"),
+        ("c", "assertions[0].model"),
+        ("c", "assertions[0].over"),
+    ]
+    assert fields_of(folder, judge=judge, cases=cases) == expected
+    assert fields_of(folder, cases=[{"id": "c", "input": "x", "assertions": [scores]}]) == [
+        ("c", "assertions[0].model")
+    ]

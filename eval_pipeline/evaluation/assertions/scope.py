@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.result import TurnResult
+from eval_pipeline.evaluation.result import TurnResult, Vote
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.judge_spec import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Scope:
     recording: Mapping[str, Any]
     folder: Path
     """The suite's folder."""
-    judge_model: str | None
+    judge: Judge | None
 
     @property
     def response(self) -> str:
@@ -60,5 +61,6 @@ class Verdict:
     score: float | None = field(default=None)
     """In [0, 1]; by default 1 for passed and 0 for failed."""
     label: str | None = None
+    votes: Sequence[Vote] = ()
     name: str | None = None
     """For callables that report several metrics: which one this is."""

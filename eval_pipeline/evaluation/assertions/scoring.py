@@ -7,6 +7,7 @@ belong here: any type.
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from eval_pipeline.errors import InfrastructureError
@@ -15,15 +16,16 @@ from eval_pipeline.evaluation.assertions import (
     evaluator,
     grounding,
     json_text,
+    judged,
     limits,
     numbers,
     python_call,
-    rubric,
     similarity,
     text,
 )
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.evaluation.credentials import require_accepted_key
+from eval_pipeline.evaluation.metering import metered
 from eval_pipeline.evaluation.result import AssertionResult, EvaluationError
 from eval_pipeline.suite.assertion import Assertion
 
@@ -48,7 +50,9 @@ ASSERTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
     "max_tokens": limits.max_tokens,
     "max_cost": limits.max_cost,
     "max_turns": limits.max_turns,
-    "llm_rubric": rubric.llm_rubric,
+    "llm_rubric": judged.by_rubric,
+    "llm_score": judged.by_rubric,
+    "llm_preference": judged.llm_preference,
     "grounded_in_context": grounding.grounded_in_context,
     "python": python_call.python_call,
     "evaluator": evaluator.evaluator,
@@ -61,28 +65,32 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     Raises:
         InfrastructureError: the world around us failed; anything else that an assertion raises is data.
     """
-    try:
-        said = ASSERTIONS[assertion.type](assertion, scope)
-        if inspect.isawaitable(said):
-            said = await said
-    except (InfrastructureError, asyncio.CancelledError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever an assertion of the user's raises, the others still count
-        require_accepted_key(error)
-        return [_broken(assertion, scope, error)]
-    verdicts = said if isinstance(said, list) else [said]
-    return [_result(assertion, scope, verdict) for verdict in verdicts]
+    with metered() as meter:
+        try:
+            said = ASSERTIONS[assertion.type](assertion, scope)
+            if inspect.isawaitable(said):
+                said = await said
+            verdicts = said if isinstance(said, list) else [said]
+            results = [_result(assertion, scope, verdict) for verdict in verdicts]
+        except (InfrastructureError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an assertion of the user's raises, the others still count
+            require_accepted_key(error)
+            results = [_broken(assertion, scope, error)]
+    if meter.usage:
+        results[:1] = [replace(result, usage=meter.usage) for result in results[:1]]
+    return results
 
 
 def _result(assertion: Assertion, scope: Scope, verdict: Verdict) -> AssertionResult:
     passed, value = verdict.passed, verdict.score
     if value is None and passed is not None:
         value = 1.0 if passed else 0.0
+    if assertion.threshold is not None and value is not None:
+        passed = value >= assertion.threshold
     if assertion.negate:
         passed = None if passed is None else not passed
         value = None if value is None else 1.0 - value
-    if assertion.threshold is not None and value is not None:
-        passed = value >= assertion.threshold
     return AssertionResult(
         name=assertion.name or verdict.name or assertion.type,
         type=assertion.type,
@@ -92,6 +100,7 @@ def _result(assertion: Assertion, scope: Scope, verdict: Verdict) -> AssertionRe
         weight=assertion.weight,
         message=verdict.message,
         label=verdict.label,
+        votes=verdict.votes,
     )
 
 

@@ -17,7 +17,7 @@ class BaseAssertion(Document):
     name: str | None = None
     """The metric this assertion counts under; by default its type."""
     negate: bool = False
-    """Passed becomes failed and a score becomes one minus it."""
+    """Passed becomes failed, and a score one minus it; the threshold is met, or not, before that."""
     weight: float = Field(default=1.0, ge=0)
     """Share in the case's score. An assertion of weight 0 is reported and decides nothing."""
     threshold: float | None = Field(default=None, ge=0, le=1)

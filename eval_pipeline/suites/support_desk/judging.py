@@ -12,6 +12,7 @@ _RUBRIC = re.compile(
     r"^\W*(?:rubric|criteria|criterion)\W*:\s*(.+?)(?=\n\s*\n|\n\W*<|\Z)", re.IGNORECASE | re.DOTALL | re.MULTILINE
 )
 _ANSWER = re.compile(r"^Assistant:\s*(.*?)(?=^User:|^</|\Z)", re.DOTALL | re.MULTILINE)
+_COMPARED = re.compile(r"<answer_([ab])>\n(.*?)\n</answer_\1>", re.DOTALL)
 _REQUIRED_SHARE = 0.5
 _TALK_OF_ANSWERS = frozenset(
     words("the answer states says tells names explains gives mentions that customer user assistant agent must only")
@@ -29,7 +30,19 @@ class Judgement:
 
 def judge(prompt: str) -> Judgement:
     """Judge what `prompt` holds: every number of the rubric and half of its words must be in the answers."""
-    rubric, answer = _sections(prompt)
+    return _judge(*_sections(prompt))
+
+
+def prefer(prompt: str) -> str:
+    """`A`, `B` or `tie`: which of the two answers in `prompt` covers more of the rubric."""
+    rubric, _ = _sections(prompt)
+    scores = {place: _judge(rubric, answer).score for place, answer in _COMPARED.findall(prompt)}
+    if scores["a"] == scores["b"]:
+        return "tie"
+    return "A" if scores["a"] > scores["b"] else "B"
+
+
+def _judge(rubric: str, answer: str) -> Judgement:
     wanted = {word for word in words(rubric) if word not in _TALK_OF_ANSWERS}
     said = set(words(answer))
     if not wanted:
