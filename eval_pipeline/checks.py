@@ -4,18 +4,19 @@ Add a check here when something should be seen as passed or failed in the UI. Ke
 (`eval_pipeline.experiment.gates`). See https://docs.dagster.io/guides/test/asset-checks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import rows_metadata
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
-from eval_pipeline.experiment.gates import GATES, GateResult, check_gates
+from eval_pipeline.experiment.gates import GateResult
+from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.experiment.summary import summarize
 from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.experiment.tracing_end import count_rows
+from eval_pipeline.experiment.verdict import judge
 from eval_pipeline.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.suite.suite import Suite
@@ -23,17 +24,28 @@ from eval_pipeline.suite.suite import Suite
 TRACES_COMPLETE = "traces_complete"
 
 
+def gates_op_name(suite: str) -> str:
+    """The name of the step that checks the gates."""
+    return f"{suite}__gates"
+
+
 def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
     """One step with a check per gate that the suite sets; none if it sets none."""
-    names = [name for name in GATES if getattr(suite.spec.gates, name) is not None]
-    if not names:
+    named = suite.spec.gates.named()
+    if not named:
         return []
     key = asset_key(suite.name, EXPERIMENT_SUMMARY)
 
     @dg.multi_asset_check(
-        name=f"{suite.name}__gates",
+        name=gates_op_name(suite.name),
         specs=[
-            dg.AssetCheckSpec(name, asset=key, description="A threshold of `gates:` in suite.yaml.") for name in names
+            dg.AssetCheckSpec(
+                name,
+                asset=key,
+                blocking=gate.action == "block",
+                description=f"`gates.{kind}` in suite.yaml{'' if gate.slice is None else f', of {gate.slice}'}.",
+            )
+            for name, (kind, gate) in named.items()
         ],
         can_subset=True,
     )
@@ -41,12 +53,11 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
         with errors_as_failures():
             opened = store.open()
             experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
-            found = check_gates(suite.spec.gates, summarize(opened, suite.name, experiment))
-            statuses = read_results(opened, suite.name, experiment, columns=["status"])
-        failing = sorted({row["case_id"] for row in statuses.to_pylist() if row["status"] in ("failed", "error")})
-        for gate in found:
+            # Not what the summary found: the thresholds may be others by now.
+            verdict = judge(opened, suite.spec, read_experiment(opened, suite.name, experiment))
+        for gate in verdict.gates:
             if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
-                yield _check_result(key, gate, failing)
+                yield _check_result(key, gate)
 
     return [gates]
 
@@ -86,11 +97,12 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
     return traces
 
 
-def _check_result(key: dg.AssetKey, gate: GateResult, failing: Sequence[str]) -> dg.AssetCheckResult:
+def _check_result(key: dg.AssetKey, gate: GateResult) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=gate.name,
         passed=gate.passed,
         description=gate.message,
-        metadata=gate_metadata(gate, [] if gate.passed else failing),
+        severity=dg.AssetCheckSeverity.ERROR if gate.action == "block" else dg.AssetCheckSeverity.WARN,
+        metadata=gate_metadata(gate),
     )

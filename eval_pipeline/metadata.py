@@ -12,9 +12,10 @@ import dagster as dg
 
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.summary import Summary
+from eval_pipeline.experiment.verdict import Verdict
 from eval_pipeline.partitions import PartitionChanges
 from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
 from eval_pipeline.store.store import Store
@@ -122,8 +123,9 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     return found
 
 
-def summary_metadata(summary: Summary, store: Store) -> Metadata:
+def summary_metadata(verdict: Verdict, store: Store) -> Metadata:
     """Of `experiment_summary`."""
+    summary, comparison = verdict.summary, verdict.comparison
     metrics = [
         {
             "metric": name,
@@ -136,12 +138,11 @@ def summary_metadata(summary: Summary, store: Store) -> Metadata:
     ]
     slices = [
         {
-            "slice": f"{kind} {name}",
+            "slice": name,
             "cases": part.cases,
             "pass_rate": None if part.pass_rate is None else round(part.pass_rate.mean, 4),
         }
-        for kind, parts in (("split", summary.splits), ("tag", summary.tags))
-        for name, part in parts.items()
+        for name, part in summary.slices.items()
     ]
     found: Metadata = {
         EXPERIMENT: summary.experiment,
@@ -164,13 +165,41 @@ def summary_metadata(summary: Summary, store: Store) -> Metadata:
     if summary.cost_usd is not None:
         found["eval/cost_usd"] = summary.cost_usd
     found |= {f"eval/latency_{name}_s": value for name, value in summary.latency_s.items()}
+    if summary.score is not None:
+        found["eval/score"] = summary.score.mean
+    if summary.flakiness is not None:
+        found["eval/flakiness"] = summary.flakiness
+    found |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
+    found["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
+    if comparison is not None:
+        found |= _comparison_metadata(comparison)
     return found
 
 
-def gate_metadata(gate: GateResult, failing_cases: Sequence[str]) -> Metadata:
+def _comparison_metadata(comparison: Comparison) -> Metadata:
+    found: Metadata = {
+        "eval/baseline": comparison.baseline,
+        "eval/improved": len(comparison.improved),
+        "eval/regressed": len(comparison.regressed),
+        "eval/regressed_cases": _keys([change.case_id for change in comparison.regressed]),
+    }
+    if comparison.pass_rate is not None:
+        found |= {
+            "eval/pass_rate_difference": comparison.pass_rate.difference,
+            "eval/pass_rate_difference_p": comparison.pass_rate.p_value,
+        }
+    return found
+
+
+def gate_metadata(gate: GateResult) -> Metadata:
     """Of an asset check."""
-    found: Metadata = {"threshold": gate.threshold, "n": gate.n, "failing_cases": _keys(failing_cases)}
-    return found if gate.observed is None else {"observed": gate.observed, **found}
+    known = {"observed": gate.observed, "low": gate.low, "high": gate.high}
+    return {
+        **{name: value for name, value in known.items() if value is not None},
+        "threshold": gate.threshold,
+        "n": gate.n,
+        "failing_cases": _keys(gate.failing_cases),
+    }
 
 
 def _preview(case: Case) -> dict[str, Any]:

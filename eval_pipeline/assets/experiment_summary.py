@@ -1,7 +1,5 @@
 """`experiment_summary`: statistics, slices and the report of the experiment that this run belongs to."""
 
-import json
-
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
@@ -9,12 +7,12 @@ from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
 from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.report import render_report
-from eval_pipeline.experiment.summary import summarize
 from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.experiment.tracing_end import end_tracing
+from eval_pipeline.experiment.verdict import judge, write_verdict
 from eval_pipeline.metadata import summary_metadata
 from eval_pipeline.resources import LangSmithResource, StoreResource
-from eval_pipeline.store.layout import report_key, summary_key
+from eval_pipeline.store.layout import report_key
 from eval_pipeline.suite.suite import Suite
 
 
@@ -35,7 +33,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         kinds={"python", "html"},
         owners=list(suite.spec.owners),
         code_version="1",
-        description="Pass rate, pass@k and pass^k, mean scores with intervals, by split and tag, and the report.",
+        description="What came out, with intervals; what changed since the baseline; the gates; and the report.",
     )
     def experiment_summary(
         context: dg.AssetExecutionContext,
@@ -48,14 +46,14 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             experiment = config.experiment or experiment_of(context, suite.name, opened)
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
-            summary = summarize(opened, suite.name, experiment)
-            opened.put(summary_key(suite.name, experiment), json.dumps(summary.to_json(), indent=2).encode())
-            opened.put(report_key(suite.name, experiment), render_report(opened, record, summary).encode())
+            verdict = judge(opened, suite.spec, record)
+            write_verdict(opened, record, verdict)
+            opened.put(report_key(suite.name, experiment), render_report(opened, record, verdict.summary).encode())
             traced = read_traced(opened, suite.name, experiment)
             before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
-            end_tracing(langsmith.settings(), traced, summary)
+            end_tracing(langsmith.settings(), traced, verdict.summary)
         return dg.MaterializeResult(
-            metadata={**summary_metadata(summary, opened), **summary_trace_metadata(traced, before)}
+            metadata={**summary_metadata(verdict, opened), **summary_trace_metadata(traced, before)}
         )
 
     return experiment_summary

@@ -13,11 +13,11 @@ import dagster as dg
 from eval_pipeline.assets.case_results import case_results_op_name
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, asset_key
 from eval_pipeline.build import build_definitions
+from eval_pipeline.checks import gates_op_name
 from eval_pipeline.errors import EvalPipelineError, PermanentError
-from eval_pipeline.experiment.gates import GateResult, check_gates
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
-from eval_pipeline.experiment.summary import Summary, summarize
 from eval_pipeline.experiment.traced import read_traced
+from eval_pipeline.experiment.verdict import Verdict, read_verdict
 from eval_pipeline.jobs import job_name
 from eval_pipeline.metadata import CONTEXT_REUSED
 from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
@@ -32,8 +32,7 @@ class Outcome:
     """What a launch came to."""
 
     record: ExperimentRecord
-    summary: Summary
-    gates: Sequence[GateResult]
+    verdict: Verdict
     store: Store
     context_reused: bool
     experiment_url: str | None
@@ -79,15 +78,13 @@ def launch(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     result = job.execute_in_process(run_config=run_config, instance=instance, tags=tags, raise_on_error=False)
-    if not result.success:
+    if not result.success and not _only_gates_failed(result, suite.name):
         raise _cause(result)
     experiment = experiment_name(suite.name, result.dagster_run.run_id)
-    summary = summarize(opened, suite.name, experiment)
     traced = read_traced(opened, suite.name, experiment)
     return Outcome(
         record=read_experiment(opened, suite.name, experiment),
-        summary=summary,
-        gates=check_gates(suite.spec.gates, summary),
+        verdict=read_verdict(opened, suite.name, experiment),
         store=opened,
         context_reused=_context_reused(result, suite.name),
         experiment_url=traced[0].session.url if traced else None,
@@ -102,6 +99,17 @@ def _context_reused(result: dg.ExecuteInProcessResult, suite: str) -> bool:
         if event.asset_key == key:
             return bool(event.step_materialization_data.materialization.metadata[CONTEXT_REUSED].value)
     return False
+
+
+def _only_gates_failed(result: dg.ExecuteInProcessResult, suite: str) -> bool:
+    """Whether what made the run fail is a blocking gate, which is an answer and no accident."""
+    failures = result.get_step_failure_events()
+    return bool(failures) and all(
+        event.step_key == gates_op_name(suite)
+        and event.step_failure_data.error is not None
+        and event.step_failure_data.error.cls_name == "DagsterAssetCheckFailedError"
+        for event in failures
+    )
 
 
 def _cause(result: dg.ExecuteInProcessResult) -> EvalPipelineError:

@@ -52,7 +52,7 @@ def run(
 ) -> int:
     """Evaluate SUITE (a name or a folder).
 
-    Exits 0 if its gates passed, 1 if one failed, 2 on bad input, 3 when the infrastructure failed.
+    Exits 0 if its blocking gates passed, 1 if one failed, 2 on bad input, 3 when the infrastructure failed.
     """
     with _stdout_for_result_only() as stdout:
         found, all_cases, problems = check_suite(suite_folder(suite))
@@ -80,10 +80,11 @@ def run(
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")
         else:
             show_outcome(outcome, Console(file=stdout))
-    if outcome.summary.status_counts.get("error") == outcome.summary.attempts:
+    counts = outcome.verdict.summary.status_counts
+    if counts.get("error") == outcome.verdict.summary.attempts:
         fix = "see why in the table above; nothing was learnt about the target"
         raise PermanentError("every attempt broke", fix=fix)
-    return 0 if all(gate.passed for gate in outcome.gates) else GATE_FAILED
+    return 0 if outcome.verdict.passed else GATE_FAILED
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 Belongs here: those two forms. Does not belong here: computing any of it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import rich.box
@@ -11,18 +12,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.launch import Outcome
+from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.deciding import decided_against
+from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.store.layout import report_key
 
 MOST_ROWS = 40
+MOST_NAMED = 12
 _ORDER = {"error": 0, "failed": 1, "skipped": 2, "passed": 3}
 _STYLE = {"error": "yellow", "failed": "red", "skipped": "dim", "passed": "green"}
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """The outcome as one JSON document."""
-    summary = outcome.summary.to_json()
+    verdict = outcome.verdict.to_json()
+    summary = outcome.verdict.summary.to_json()
     return {
         "suite": summary["suite"],
         "experiment": summary["experiment"],
@@ -41,22 +46,15 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "metrics": summary["metrics"],
         "pass_at_k": summary["pass_at_k"],
         "pass_hat_k": summary["pass_hat_k"],
-        "splits": summary["splits"],
-        "tags": summary["tags"],
+        "slices": summary["slices"],
+        "flakiness": summary["flakiness"],
+        "flaky_cases": summary["flaky_cases"],
         "latency_s": summary["latency_s"],
         "tokens": summary["tokens"],
         "cost_usd": summary["cost_usd"],
-        "gates": [
-            {
-                "name": gate.name,
-                "passed": gate.passed,
-                "observed": gate.observed,
-                "threshold": gate.threshold,
-                "n": gate.n,
-                "message": gate.message,
-            }
-            for gate in outcome.gates
-        ],
+        "comparison": verdict["comparison"],
+        "gates": verdict["gates"],
+        "passed": outcome.verdict.passed,
         "store": outcome.store.root,
         "report": outcome.store.uri(report_key(summary["suite"], summary["experiment"])),
         "wall_s": outcome.wall_s,
@@ -67,7 +65,7 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     """Print the outcome: attempts with the failures first, metrics, gates, and where to look next."""
     console.print(_attempts(outcome))
     console.print(_metrics(outcome))
-    summary = outcome.summary
+    summary = outcome.verdict.summary
     counts = ", ".join(
         f"[{_STYLE[status]}]{count} {status}[/]"
         for status, count in sorted(summary.status_counts.items(), key=lambda pair: _ORDER[pair[0]])
@@ -75,9 +73,12 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     rate = summary.pass_rate
     shown = "" if rate is None else f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
-    for gate in outcome.gates:
-        mark = "[green]passed[/]" if gate.passed else "[red bold]failed[/]"
-        console.print(f"gate {escape(gate.name)}: {mark}, {escape(gate.message)}")
+    if outcome.verdict.comparison is not None:
+        console.print(escape(_change(outcome.verdict.comparison)), highlight=False)
+    for gate in outcome.verdict.gates:
+        console.print(f"gate {escape(gate.name)}: {_mark(gate)}, {escape(gate.message)}")
+        if gate.failing_cases:
+            console.print(f"  cases: {escape(_named(gate.failing_cases))}", style="dim")
     key = report_key(summary.suite, summary.experiment)
     traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` serves it)"
     reused = "reused" if outcome.context_reused else "built"
@@ -89,9 +90,38 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     )
 
 
+def _mark(gate: GateResult) -> str:
+    if gate.passed:
+        return "[green]passed[/]"
+    return "[red bold]failed[/]" if gate.blocks else "[yellow]failed (warns only)[/]"
+
+
+def _named(cases: Sequence[str]) -> str:
+    more = f" and {len(cases) - MOST_NAMED} more" if len(cases) > MOST_NAMED else ""
+    return ", ".join(cases[:MOST_NAMED]) + more
+
+
+def _change(comparison: Comparison) -> str:
+    """What changed since the baseline, in a line, and what to beware of."""
+    found = comparison.pass_rate
+    if found is None:
+        return f"since {comparison.baseline}: no case to compare"
+    interval = "" if found.low is None or found.high is None else f" ({found.low:+.1%} to {found.high:+.1%})"
+    detectable = found.smallest_detectable
+    seen = "" if detectable is None else f"; a drop of {detectable:.1%} would most likely be seen"
+    told = (
+        f"since {comparison.baseline}: {found.change}, {found.difference:+.1%}{interval}, p={found.p_adjusted:.3f}, "
+        f"{len(comparison.improved)} cases improved, {len(comparison.regressed)} regressed, "
+        f"{comparison.unchanged} unchanged{seen}"
+    )
+    return "\n".join([told, *(f"beware: {warning}" for warning in comparison.warnings)])
+
+
 def _attempts(outcome: Outcome) -> Table:
     columns = ["status", "score", "split", "assertions", "error", "latency_s"]
-    rows = read_results(outcome.store, outcome.summary.suite, outcome.summary.experiment, columns=columns).to_pylist()
+    rows = read_results(
+        outcome.store, outcome.verdict.summary.suite, outcome.verdict.summary.experiment, columns=columns
+    ).to_pylist()
     rows.sort(key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
     table = Table(box=rich.box.SIMPLE_HEAD)
     repeated = any(row["attempt"] > 1 for row in rows)
@@ -111,11 +141,11 @@ def _attempts(outcome: Outcome) -> Table:
 
 def _metrics(outcome: Outcome) -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
-    depth = max((len(chances) for chances in outcome.summary.pass_hat_k.values()), default=0)
+    depth = max((len(chances) for chances in outcome.verdict.summary.pass_hat_k.values()), default=0)
     for column in ("assertion", "mean", "95 % interval", "n", *(f"pass^{k}" for k in range(1, depth + 1) if depth > 1)):
         table.add_column(column, justify="left" if column == "assertion" else "right")
-    for name, found in outcome.summary.metrics.items():
-        chances = [f"{chance:.3f}" for chance in outcome.summary.pass_hat_k.get(name, ())] if depth > 1 else []
+    for name, found in outcome.verdict.summary.metrics.items():
+        chances = [f"{chance:.3f}" for chance in outcome.verdict.summary.pass_hat_k.get(name, ())] if depth > 1 else []
         table.add_row(escape(name), f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}", str(found.n), *chances)
     return table
 

@@ -1,13 +1,21 @@
 """Gates: thresholds that an experiment meets or does not.
 
-Belongs here: comparing a summary with the suite's `gates:`. Does not belong here: how a gate is shown.
+Belongs here: holding an experiment's numbers against the suite's `gates:`. Does not belong here: the models of what is
+written there (`suite/gate_spec.py`), and how a gate is shown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from eval_pipeline.experiment.summary import Summary
-from eval_pipeline.suite.suite import Gates
+from eval_pipeline.experiment.case_values import Row, attempts_made, values_by_case, verdicts_by_case
+from eval_pipeline.experiment.comparison import Comparison
+from eval_pipeline.experiment.gate_finding import Finding
+from eval_pipeline.experiment.regression import check_regression
+from eval_pipeline.experiment.slices import Members, in_slice, matching
+from eval_pipeline.experiment.statistics.distribution import percentile_interval, percentiles
+from eval_pipeline.experiment.statistics.estimate import estimate
+from eval_pipeline.suite.gate_spec import Gate, Gates, LimitGate, RateGate, RegressionGate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,55 +23,163 @@ class GateResult:
     """What came of one gate."""
 
     name: str
+    kind: str
+    """The field of `gates:` it stands in."""
+    slice: str | None
+    action: Literal["block", "warn"]
     passed: bool
     observed: float | None
-    """None if there was nothing to observe, which does not pass."""
+    """None if there was nothing to observe. Of several slices, the worst one's."""
+    low: float | None
+    """95 % interval of what was observed, where it has one."""
+    high: float | None
     threshold: float
     n: int
+    """Attempts, or cases for `max_regression`."""
     message: str
+    failing_cases: Sequence[str]
+    """The cases to look at: empty if the gate is met."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stops what is downstream."""
+        return self.action == "block" and not self.passed
 
 
-def check_gates(gates: Gates, summary: Summary) -> list[GateResult]:
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What an experiment is held against its gates with."""
+
+    rows: Sequence[Row]
+    """With `SUMMARY_COLUMNS`."""
+    members: Members
+    """Its slices."""
+    comparison: Comparison | None
+    """With the baseline; None if there is none yet."""
+
+
+def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
     """The result of every gate that the suite sets."""
-    thresholds = {name: getattr(gates, name) for name in GATES}
-    return [GATES[name](summary, threshold) for name, threshold in thresholds.items() if threshold is not None]
+    return [_result(name, kind, gate, evidence) for name, (kind, gate) in gates.named().items()]
 
 
-def _min_pass_rate(summary: Summary, threshold: float) -> GateResult:
-    rate = summary.pass_rate
-    if rate is None:
-        return _nothing("min_pass_rate", threshold)
+def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
+    names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
+    findings = _findings(kind, gate, evidence, names)
+    worst = min(findings, key=lambda found: (found.passed, found.observed is None, -found.excess), default=None)
+    failing = [found for found in findings if not found.passed]
+    if worst is None:
+        message, observed = f"no case of {gate.slice} was attempted", None
+    else:
+        told = failing or ([worst] if len(findings) == 1 else [])
+        message = "; ".join(found.message for found in told) or f"met in all {len(findings)} of {gate.slice}"
+        observed = worst.observed
+    return GateResult(
+        name=name,
+        kind=kind,
+        slice=gate.slice,
+        action=gate.action,
+        passed=not failing,
+        observed=observed,
+        low=None if worst is None else worst.low,
+        high=None if worst is None else worst.high,
+        threshold=gate.threshold,
+        n=0 if worst is None else worst.n,
+        message=message,
+        failing_cases=list(dict.fromkeys(case for found in failing for case in found.failing_cases)),
+    )
+
+
+def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[Finding]:
+    if isinstance(gate, RegressionGate):
+        return check_regression(gate, evidence.comparison, names)
+    found = []
+    for name in names:
+        rows = attempts_made(row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members))
+        if rows:
+            found.append(_KINDS[kind](gate, rows, name))
+        elif name is None:
+            found.append(Finding(passed=False, message="no attempt was made"))
+    return found
+
+
+def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+    verdicts = verdicts_by_case(rows)
+    rate = estimate(list(verdicts.values()))
+    assert rate is not None
     interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
-    return GateResult(
-        name="min_pass_rate",
-        passed=rate.mean >= threshold,
+    return Finding(
+        passed=rate.mean >= gate.threshold,
         observed=rate.mean,
-        threshold=threshold,
+        low=rate.low,
+        high=rate.high,
         n=rate.n,
-        message=f"pass rate {rate.mean:.1%} ({interval}), at least {threshold:.1%} is asked for",
+        excess=gate.threshold - rate.mean,
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} is asked for",
+        failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
 
-def _max_error_rate(summary: Summary, threshold: float) -> GateResult:
-    made = summary.attempts - summary.status_counts.get("skipped", 0)
-    if not made:
-        return _nothing("max_error_rate", threshold)
-    errors = summary.status_counts.get("error", 0)
-    return GateResult(
-        name="max_error_rate",
-        passed=errors / made <= threshold,
-        observed=errors / made,
-        threshold=threshold,
-        n=made,
-        message=f"{errors} of {made} attempts broke ({errors / made:.1%}), at most {threshold:.1%} may",
+def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+    broke = values_by_case(rows, lambda row: float(row["status"] == "error"))
+    rate = estimate(list(broke.values()))
+    assert rate is not None
+    errors = sum(row["status"] == "error" for row in rows)
+    return Finding(
+        passed=rate.mean <= gate.threshold,
+        observed=rate.mean,
+        low=rate.low,
+        high=rate.high,
+        n=rate.n,
+        excess=rate.mean - gate.threshold,
+        message=f"{errors} of {rate.n} attempts{_of(name)} broke ({rate.mean:.1%}; 95 % interval {rate.low:.1%} to "
+        f"{rate.high:.1%}), at most {gate.threshold:.1%} may",
+        failing_cases=sorted(case for case, values in broke.items() if any(values)),
     )
 
 
-def _nothing(name: str, threshold: float) -> GateResult:
-    return GateResult(name=name, passed=False, observed=None, threshold=threshold, n=0, message="no attempt was made")
+def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
+    costs = {case: sum(values) for case, values in values_by_case(rows, lambda row: row["cost_usd"]).items()}
+    if not costs:
+        fix = "set the prices of the model, or remove the gate"
+        return Finding(passed=False, n=len(rows), message=f"nothing is known of the cost{_of(name)}: {fix}")
+    total = sum(costs.values())
+    return Finding(
+        passed=total <= gate.threshold,
+        observed=total,
+        n=len(rows),
+        excess=total - gate.threshold,
+        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} may be spent",
+        failing_cases=sorted(costs, key=lambda case: (-costs[case], case))[:_MOST_EXPENSIVE],
+    )
 
 
-GATES: Mapping[str, Callable[[Summary, float], GateResult]] = {
+def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
+    seconds = [row["latency_s"] for row in rows]
+    observed = percentiles(seconds)["p95"]
+    low, high = percentile_interval(seconds, 95)
+    ends = " to ".join("?" if end is None else f"{end:.2f}" for end in (low, high))
+    return Finding(
+        passed=observed <= gate.threshold,
+        observed=observed,
+        low=low,
+        high=high,
+        n=len(rows),
+        excess=observed - gate.threshold,
+        message=f"95 % of {len(rows)} attempts{_of(name)} took at most {observed:.2f} s (95 % interval {ends} s), "
+        f"{gate.threshold:.2f} s are asked for",
+        failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
+    )
+
+
+def _of(name: str | None) -> str:
+    return "" if name is None else f" of {name}"
+
+
+_MOST_EXPENSIVE = 10
+_KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], Finding]] = {
     "min_pass_rate": _min_pass_rate,
     "max_error_rate": _max_error_rate,
+    "max_cost_usd": _max_cost_usd,
+    "max_p95_latency_s": _max_p95_latency_s,
 }

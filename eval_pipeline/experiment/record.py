@@ -69,12 +69,21 @@ def read_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
         MissingUpstreamError: there is no such experiment.
         CorruptDataError: its record cannot be read.
     """
-    key = experiment_key(suite, experiment)
-    data = store.get(key)
-    if data is None:
+    found = find_experiment(store, suite, experiment)
+    if found is None:
+        key = experiment_key(suite, experiment)
         raise MissingUpstreamError(
             f"there is no experiment {experiment!r} at {store.uri(key)}", fix="materialize case_results first"
         )
+    return found
+
+
+def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentRecord | None:
+    """As `read_experiment`, or None if there is no such experiment."""
+    key = experiment_key(suite, experiment)
+    data = store.get(key)
+    if data is None:
+        return None
     try:
         return ExperimentRecord.model_validate_json(data)
     except ValidationError as error:

@@ -1,21 +1,34 @@
 """The summary of an experiment, computed from its rows and nothing else.
 
-Belongs here: which numbers are given, and of what. Does not belong here: formulas (`statistics.py`), thresholds
-(`gates.py`), and how numbers are shown.
+Belongs here: which numbers are given, and of what. Does not belong here: formulas (`statistics`), two experiments
+(`comparison.py`), thresholds (`gates.py`), and how numbers are shown.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from eval_pipeline.experiment import statistics
+from eval_pipeline.experiment.case_values import (
+    Row,
+    assertions_of,
+    attempts_made,
+    scores_by_assertion,
+    values_by_case,
+    verdicts_by_case,
+)
+from eval_pipeline.experiment.record import find_experiment
 from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.experiment.statistics import Estimate
+from eval_pipeline.experiment.slices import slices_of
+from eval_pipeline.experiment.statistics.chances import flakiness, pass_at_k, pass_hat_k
+from eval_pipeline.experiment.statistics.distribution import percentiles
+from eval_pipeline.experiment.statistics.estimate import Estimate, estimate
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.stored_dataset import stored_cases
 
 SUMMARY_COLUMNS = [
     "case_id",
@@ -32,24 +45,11 @@ SUMMARY_COLUMNS = [
 OVERALL = "overall"
 """The name under which a case's whole verdict stands among those of its assertions."""
 
-Row = Mapping[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """The cases of a split or with a tag."""
+    """What came out for some of the cases; for all of them it is a part of the summary."""
 
-    cases: int
-    pass_rate: Estimate | None
-    metrics: Mapping[str, Estimate]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What came out of an experiment."""
-
-    suite: str
-    experiment: str
     cases: int
     attempts: int
     status_counts: Mapping[str, int]
@@ -59,16 +59,41 @@ class Summary:
     score: Estimate | None
     metrics: Mapping[str, Estimate]
     """By assertion: its mean score over the attempts it scored. One that broke scored nothing."""
-    pass_at_k: Mapping[str, Sequence[float]]
-    """By assertion, for k = 1, 2, …: the chance that at least one of k attempts at a case passes."""
-    pass_hat_k: Mapping[str, Sequence[float]]
-    """By assertion, for k = 1, 2, …: the chance that all of k attempts at a case pass."""
-    splits: Mapping[str, Slice]
-    tags: Mapping[str, Slice]
     latency_s: Mapping[str, float]
     """p50, p95 and p99 of the target's seconds per attempt."""
     tokens: Mapping[str, int]
     cost_usd: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlakyCase:
+    """A case at which attempts disagree."""
+
+    case_id: str
+    attempts: int
+    passed: int
+    flakiness: float
+    """The chance that two attempts disagree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Slice):
+    """What came out of an experiment."""
+
+    suite: str
+    experiment: str
+    pass_at_k: Mapping[str, Sequence[float]]
+    """By assertion, for k = 1, 2, …: the chance that at least one of k attempts at a case passes."""
+    pass_hat_k: Mapping[str, Sequence[float]]
+    """By assertion, for k = 1, 2, …: the chance that all of k attempts at a case pass."""
+    pass_hat_k_estimates: Mapping[str, Sequence[Estimate]]
+    """As `pass_hat_k`, with the 95 % interval over the cases."""
+    slices: Mapping[str, Slice]
+    """By name: `split=hard`, `tag=refunds`, `metadata.tier=gold`."""
+    flakiness: float | None
+    """The mean over the cases with several attempts; None without any."""
+    flaky_cases: Sequence[FlakyCase]
+    """Those at which attempts disagree, the worst first."""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
@@ -76,104 +101,108 @@ class Summary:
 
 
 def summarize(store: Store, suite: str, experiment: str) -> Summary:
-    """The summary of an experiment from its result log."""
-    return summary_of(
-        read_results(store, suite, experiment, columns=SUMMARY_COLUMNS), suite=suite, experiment=experiment
-    )
+    """The summary of an experiment from its result log, and its dataset for the slices by metadata."""
+    rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS)
+    record = find_experiment(store, suite, experiment)
+    cases = [] if record is None else stored_cases(store, suite, record.dataset_version)
+    return summary_of(rows, suite=suite, experiment=experiment, cases=cases)
 
 
-def summary_of(results: pa.Table, *, suite: str, experiment: str) -> Summary:
-    """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt."""
+def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[Case] = ()) -> Summary:
+    """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt.
+
+    Args:
+        results: the rows.
+        suite: the suite they are of.
+        experiment: the experiment they are of.
+        cases: the cases of its dataset, for the slices by metadata.
+    """
     rows: list[Row] = results.to_pylist()
-    made = [row for row in rows if row["status"] != "skipped"]
-    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+    made = attempts_made(rows)
+    verdicts = _verdicts(made)
+    flaky = _flaky_cases(verdicts_by_case(made))
     return Summary(
         suite=suite,
         experiment=experiment,
-        cases=len({row["case_id"] for row in rows}),
-        attempts=len(rows),
-        status_counts=dict(Counter(row["status"] for row in rows)),
-        pass_rate=_pass_rate(made),
-        score=statistics.estimate(_by_case(made, lambda row: row["score"])),
-        metrics=_metrics(made),
-        pass_at_k=_by_assertion(made, statistics.pass_at_k),
-        pass_hat_k=_by_assertion(made, statistics.pass_hat_k),
-        splits=_slices(made, lambda row: [row["split"]]),
-        tags=_slices(made, lambda row: row["tags"] or []),
-        latency_s=_percentiles([row["latency_s"] for row in made]),
-        tokens={
-            name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
+        **_numbers(rows),
+        pass_at_k=_for_each_k(verdicts, pass_at_k),
+        pass_hat_k=_for_each_k(verdicts, pass_hat_k),
+        pass_hat_k_estimates=_estimates_for_each_k(verdicts),
+        slices={
+            name: Slice(**_numbers([row for row in rows if row["case_id"] in members]))
+            for name, members in slices_of(rows, cases).items()
         },
-        cost_usd=sum(costs) if costs else None,
+        flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
+        flaky_cases=[case for case in flaky if case.flakiness > 0],
     )
 
 
-def _pass_rate(rows: Iterable[Row]) -> Estimate | None:
-    return statistics.estimate(_by_case(rows, lambda row: float(row["status"] == "passed")))
-
-
-def _metrics(rows: Iterable[Row]) -> dict[str, Estimate]:
-    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        for name, found in _assertions(row).items():
-            scores = [item["score"] for item in found if item["score"] is not None]
-            if scores:
-                values[name][row["case_id"]].append(sum(scores) / len(scores))
-    estimates = {name: statistics.estimate(list(by_case.values())) for name, by_case in sorted(values.items())}
-    return {name: found for name, found in estimates.items() if found is not None}
-
-
-def _slices(rows: Sequence[Row], names_of: Callable[[Row], Iterable[str]]) -> dict[str, Slice]:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        for name in names_of(row):
-            groups[name].append(row)
+def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
+    """The fields of a `Slice`."""
+    made = attempts_made(rows)
+    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
+    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     return {
-        name: Slice(cases=len({row["case_id"] for row in group}), pass_rate=_pass_rate(group), metrics=_metrics(group))
-        for name, group in sorted(groups.items())
+        "cases": len({row["case_id"] for row in rows}),
+        "attempts": len(rows),
+        "status_counts": dict(Counter(row["status"] for row in rows)),
+        "pass_rate": estimate(list(verdicts_by_case(made).values())),
+        "score": estimate(list(values_by_case(made, lambda row: row["score"]).values())),
+        "metrics": {name: found for name, found in metrics.items() if found is not None},
+        "latency_s": percentiles([row["latency_s"] for row in made]),
+        "tokens": {
+            name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
+        },
+        "cost_usd": sum(costs) if costs else None,
     }
 
 
-def _by_assertion(rows: Iterable[Row], chance: Callable[[int, int, int], float]) -> dict[str, list[float]]:
-    """For each assertion and for the whole verdict: `chance` for k = 1 …, averaged over the cases with k attempts."""
-    counts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+def _flaky_cases(verdicts: Mapping[str, Sequence[float]]) -> list[FlakyCase]:
+    found = [
+        FlakyCase(case_id=case_id, attempts=n, passed=passed, flakiness=flakiness(n, passed))
+        for case_id, values in verdicts.items()
+        if (n := len(values)) > 1
+        for passed in [int(sum(values))]
+    ]
+    return sorted(found, key=lambda case: (-case.flakiness, case.case_id))
+
+
+def _verdicts(rows: Iterable[Row]) -> dict[str, list[list[bool]]]:
+    """For each assertion and for the whole verdict: by case, whether each attempt passed."""
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         verdicts = {
-            name: [item["passed"] for item in found if item["passed"] is not None]
-            for name, found in _assertions(row).items()
+            name: [item["passed"] for item in items if item["passed"] is not None]
+            for name, items in assertions_of(row).items()
         }
         # The case's verdict stands last: an assertion of that name does not mix with it.
         for name, passed in {**verdicts, OVERALL: [row["status"] == "passed"]}.items():
             if passed:
-                counts[name][row["case_id"]].append(all(passed))
-    return {name: _for_each_k(list(cases.values()), chance) for name, cases in sorted(counts.items())}
+                found[name][row["case_id"]].append(all(passed))
+    return {name: list(cases.values()) for name, cases in sorted(found.items())}
 
 
-def _for_each_k(cases: Sequence[Sequence[bool]], chance: Callable[[int, int, int], float]) -> list[float]:
+def _for_each_k(
+    verdicts: Mapping[str, Sequence[Sequence[bool]]], chance: Callable[[int, int, int], float]
+) -> dict[str, list[float]]:
+    """`chance` for k = 1 …, averaged over the cases with k attempts."""
+    return {
+        name: [fmean(chances) for chances in _chances_for_each_k(cases, chance)] for name, cases in verdicts.items()
+    }
+
+
+def _estimates_for_each_k(verdicts: Mapping[str, Sequence[Sequence[bool]]]) -> dict[str, list[Estimate]]:
+    return {
+        name: [
+            found for chances in _chances_for_each_k(cases, pass_hat_k) if (found := estimate([[c] for c in chances]))
+        ]
+        for name, cases in verdicts.items()
+    }
+
+
+def _chances_for_each_k(cases: Sequence[Sequence[bool]], chance: Callable[[int, int, int], float]) -> list[list[float]]:
     most = max(map(len, cases))
     return [
-        float(np.mean([chance(len(verdicts), sum(verdicts), k) for verdicts in cases if len(verdicts) >= k]))
+        [chance(len(verdicts), sum(verdicts), k) for verdicts in cases if len(verdicts) >= k]
         for k in range(1, most + 1)
     ]
-
-
-def _assertions(row: Row) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for item in row["assertions"] or []:
-        found[item["name"]].append(item)
-    return found
-
-
-def _by_case(rows: Iterable[Row], value: Callable[[Row], float | None]) -> list[list[float]]:
-    groups: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        found = value(row)
-        if found is not None:
-            groups[row["case_id"]].append(found)
-    return list(groups.values())
-
-
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    if not values:
-        return {}
-    return {f"p{q}": float(np.percentile(values, q)) for q in (50, 95, 99)}

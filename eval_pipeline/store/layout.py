@@ -10,6 +10,8 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
+    trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
+    baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
 
@@ -51,3 +53,19 @@ def report_key(suite: str, experiment: str) -> str:
 def tracing_prefix(suite: str, experiment: str) -> str:
     """The folder that says what each run traced of an experiment."""
     return experiment_prefix(suite, experiment) + "tracing/"
+
+
+def trend_prefix(suite: str) -> str:
+    """The folder of a suite's trend; keys in it sort by time."""
+    return f"trends/{suite}/"
+
+
+def trend_key(suite: str, created_at: str, experiment: str) -> str:
+    """One experiment in the trend of its suite."""
+    moment = "".join(letter for letter in created_at if letter.isdigit())
+    return f"{trend_prefix(suite)}{moment}_{experiment}.json"
+
+
+def baseline_key(suite: str) -> str:
+    """The experiment that somebody set as the suite's baseline."""
+    return f"baselines/{suite}.json"

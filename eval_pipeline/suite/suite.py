@@ -19,11 +19,14 @@ from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
+from eval_pipeline.suite.gate_spec import Gates
 from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.target_spec import TargetSpec
 from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
 
 SUITE_FILE = "suite.yaml"
+LAST_PASSED = "last_passed"
+"""`baseline:` for the latest experiment whose blocking gates passed."""
 
 _MONTH = r"(?:\d+|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _WEEKDAY = r"(?:\d+|sun|mon|tue|wed|thu|fri|sat)"
@@ -86,13 +89,6 @@ class Schedule(Document):
         return value
 
 
-class Gates(Document):
-    """Thresholds an experiment must meet; each becomes an asset check on `experiment_summary`."""
-
-    min_pass_rate: float | None = Field(default=None, ge=0, le=1)
-    max_error_rate: float | None = Field(default=None, ge=0, le=1)
-
-
 class SuiteSpec(Document):
     """`suite.yaml`."""
 
@@ -112,6 +108,9 @@ class SuiteSpec(Document):
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
     gates: Gates = Gates()
+    baseline: str | None = None
+    """What a new experiment is compared with: an experiment's name, or `last_passed`. By default what was set with
+    `eval-pipeline baseline set`, or else the last that passed."""
 
     @field_validator("name")
     @classmethod

@@ -8,6 +8,7 @@ import pytest
 from eval_pipeline.assets.upstream import launch_id
 from eval_pipeline.experiment.record import experiment_name, read_experiment
 from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.partitions import range_tags
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
 
 CASES = ["gold", "milk", "tea"]
@@ -309,3 +310,40 @@ def test_a_retry_belongs_to_the_launch_of_its_root(
 
     assert expected == launch_id(SimpleNamespace(instance=project.instance, run=retry))  # type: ignore[arg-type]
     assert expected == launch_id(SimpleNamespace(instance=project.instance, run=root))  # type: ignore[arg-type]
+
+
+def test_a_blocking_gate_that_fails_stops_what_is_downstream_and_one_that_warns_does_not(
+    project: DagsterProject,
+) -> None:
+    suite, text = project.folder / "suite.yaml", (project.folder / "suite.yaml").read_text()
+    project.register(CASES)
+
+    def run(gate: str) -> tuple[bool, bool]:
+        suite.write_text(text.replace("min_pass_rate: 0.5", f"min_pass_rate: {gate}"))
+
+        @dg.asset(deps=[project.key("experiment_summary")], group_name="shop")
+        def deployment() -> None:
+            """What waits for the gates."""
+
+        definitions = dg.Definitions.merge(project.definitions, dg.Definitions(assets=[deployment]))
+        result = definitions.resolve_job_def("evaluate_shop").execute_in_process(
+            instance=project.instance, tags=range_tags(project.instance, "shop", CASES), raise_on_error=False
+        )
+        return result.success, result.asset_materializations_for_node("deployment") != []
+
+    assert run("0.9") == (False, False)
+    assert run("{threshold: 0.9, action: warn}") == (True, True)
+    assert run("0.5") == (True, True)
+
+
+def test_a_gate_is_shown_with_what_was_observed_and_the_cases(project: DagsterProject) -> None:
+    suite = project.folder / "suite.yaml"
+    suite.write_text(suite.read_text().replace("min_pass_rate: 0.5", "min_pass_rate: 0.9"))
+    project.register(CASES)
+
+    found = {check.check_name: check for check in project.run("gold", "tea").get_asset_check_evaluations()}
+
+    metadata = {name: value.value for name, value in found["min_pass_rate"].metadata.items()}
+    assert found["min_pass_rate"].blocking
+    assert {"observed", "low", "high", "threshold", "n"} <= metadata.keys()
+    assert metadata["failing_cases"] == "1: gold"

@@ -94,8 +94,8 @@ def test_materializations_say_where_traces_are(traced: DagsterProject, server: R
 def test_two_runs_of_a_backfill_share_an_experiment_and_make_no_row_twice(
     traced: DagsterProject, server: RecorderServer
 ) -> None:
-    assert traced.run("gold", "gold", tags=BACKFILL).success
-    assert traced.run("milk", "tea", tags=BACKFILL).success
+    assert traced.run("gold", "milk", tags=BACKFILL).success
+    assert traced.run("tea", "tea", tags=BACKFILL).success
 
     assert _rows(server) == CASES
     assert {run["project"] for run in _runs(server)} == {"shop-abcdefgh", "shop-shared"}
@@ -125,8 +125,8 @@ def test_a_unified_experiment_is_one_trace_with_the_cases_of_all_its_runs(
 ) -> None:
     unified = replace(traced, langsmith=_but(langsmith, trace_mode="unified"))
 
-    assert unified.run("gold", "gold", tags=BACKFILL).success
-    assert unified.run("milk", "tea", tags=BACKFILL).success
+    assert unified.run("gold", "milk", tags=BACKFILL).success
+    assert unified.run("tea", "tea", tags=BACKFILL).success
 
     assert _rows(server) == ["shared_context"]
     runs = [run for run in _runs(server) if run["project"] == "shop-abcdefgh"]

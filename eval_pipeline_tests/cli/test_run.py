@@ -42,7 +42,7 @@ def test_json_is_one_document_with_everything_promised(terminal: Terminal, suite
         {"passed": 2, "failed": 1},
     )
     assert pytest.approx(2 / 3) == document["pass_rate"]
-    assert {"mean", "n", "low", "high"} == document["metrics"]["contains"].keys()
+    assert {"mean", "n", "cases", "low", "high", "error"} == document["metrics"]["contains"].keys()
     assert str(store) == document["store"]
     assert Path(document["report"]).is_file()
 
@@ -144,3 +144,39 @@ def test_the_installed_program_runs_a_shipped_suite_by_name(store: Path) -> None
     assert '"suite": "support_desk"' in finished.stdout
     assert "Warning" not in finished.stderr
     assert (store / "contexts" / "support_desk").is_dir()
+
+
+def test_a_gate_that_only_warns_is_told_and_is_exit_code_0(terminal: Terminal, suite: Path) -> None:
+    text = (suite / "suite.yaml").read_text()
+    warns = "min_pass_rate: {threshold: 0.9, action: warn}"
+    (suite / "suite.yaml").write_text(text.replace("min_pass_rate: 0.5", warns))
+
+    finished = terminal("run", suite)
+
+    assert finished.code == 0
+    assert "gate min_pass_rate: failed (warns only)" in finished.stdout
+    assert "cases: gold" in finished.stdout
+
+
+def test_a_regression_since_the_last_run_that_passed_fails_and_names_the_slice_and_the_cases(
+    terminal: Terminal, suite: Path
+) -> None:
+    regression = "max_regression: [any, {test: any, slice: tag=*}]"
+    text = (suite / "suite.yaml").read_text().replace("min_pass_rate: 0.5, max_error_rate: 0.0", regression)
+    (suite / "suite.yaml").write_text(text)
+    first = terminal("run", suite, "--json")
+    # A file of its own: this process has imported the other one.
+    (suite / "worse.py").write_text((suite / "agent.py").read_text().replace(":.2f", ":.0f"))
+    (suite / "suite.yaml").write_text(text.replace("agent.py", "worse.py"))
+
+    worse = terminal("run", suite)
+    (suite / "suite.yaml").write_text(text)
+    restored = terminal("run", suite, "--json")
+
+    assert (first.code, worse.code, restored.code) == (0, 1, 0)
+    said = " ".join(worse.stdout.split())
+    assert "pass rate 0.0%, -66.7 points since" in said
+    assert "pass rate of tag=dairy 0.0%, -100.0 points" in said
+    assert "cases: milk, tea" in said
+    assert restored.document["comparison"]["baseline"] == first.document["experiment"]
+    assert restored.document["comparison"]["pass_rate"]["change"] == "unchanged"

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.experiment.gates import check_gates
 from eval_pipeline.experiment.result_log import ResultLog
 from eval_pipeline.experiment.summary import OVERALL, Summary, summarize, summary_of
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline.suite.suite import Gates
+from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.experiment.rows import a_result, a_table, an_assertion
 
 
@@ -40,7 +39,7 @@ def test_counts_and_rates_are_those_of_the_rows(rows: dict[tuple[str, int], str]
 def test_an_experiment_without_results_has_a_summary() -> None:
     found = summary_for()
     assert (found.cases, found.attempts, found.pass_rate, found.score, found.cost_usd) == (0, 0, None, None, None)
-    assert (found.metrics, found.pass_at_k, found.splits, found.latency_s) == ({}, {}, {}, {})
+    assert (found.metrics, found.pass_at_k, found.slices, found.latency_s) == ({}, {}, {}, {})
     assert json.loads(json.dumps(found.to_json()))["attempts"] == 0
 
 
@@ -85,10 +84,47 @@ def test_slices_are_the_splits_and_every_tag() -> None:
         a_result("b", split="test", tags=("x",), status="failed", assertions=(an_assertion("m", passed=False),)),
         a_result("b", 2, split="test", tags=("x",), assertions=(an_assertion("m"),)),
     )
-    shown = {name: (part.cases, part.pass_rate and part.pass_rate.mean) for name, part in found.splits.items()}
-    assert shown == {"dev": (1, 1.0), "test": (1, 0.5)}
-    assert {name: part.cases for name, part in found.tags.items()} == {"x": 2, "y": 1}
-    assert found.splits["test"].metrics["m"].mean == 0.5
+    shown = {name: (part.cases, part.pass_rate and part.pass_rate.mean) for name, part in found.slices.items()}
+    assert shown == {
+        "split=dev": (1, 1.0),
+        "split=test": (1, 0.5),
+        "tag=x": (2, pytest.approx(2 / 3)),
+        "tag=y": (1, 1.0),
+    }
+    assert found.slices["split=test"].metrics["m"].mean == 0.5
+    assert found.slices["tag=x"].tokens["input"] == 30
+
+
+def test_metadata_that_groups_cases_makes_slices_and_identifiers_do_not() -> None:
+    cases = [a_case(f"c{n}", metadata={"tier": "gold" if n % 2 else "iron", "ticket": n, "same": 1}) for n in range(30)]
+    found = summary_of(a_table([a_result(case.id) for case in cases]), suite="sample", experiment="e", cases=cases)
+    assert {name: part.cases for name, part in found.slices.items() if name.startswith("metadata")} == {
+        "metadata.tier=gold": 15,
+        "metadata.tier=iron": 15,
+    }
+
+
+def test_cases_at_which_attempts_disagree_are_named_the_worst_first() -> None:
+    verdicts = {"sure": "pp", "coin": "pf", "often": "ppf", "once": "p"}
+    found = summary_for(
+        *[
+            a_result(case, n + 1, status={"p": "passed", "f": "failed"}[letter])
+            for case, letters in verdicts.items()
+            for n, letter in enumerate(letters)
+        ]
+    )
+    assert [(case.case_id, case.flakiness) for case in found.flaky_cases] == [
+        ("coin", 1.0),
+        ("often", pytest.approx(2 / 3)),
+    ]
+    assert found.flakiness == pytest.approx((0 + 1 + 2 / 3) / 3)
+
+
+def test_chances_of_all_passing_have_intervals_over_the_cases() -> None:
+    rows = [a_result(f"c{n}", k, status="passed" if n < 8 else "failed") for n in range(10) for k in (1, 2)]
+    both = summary_for(*rows).pass_hat_k_estimates[OVERALL][1]
+    assert (both.mean, both.cases) == (0.8, 10)
+    assert [both.low, both.high] == pytest.approx([0.4902, 0.9433], abs=1e-4)
 
 
 def test_tokens_cost_and_latency_are_added_up() -> None:
@@ -103,24 +139,3 @@ def test_a_summary_is_made_from_the_result_log(tmp_path: Path) -> None:
     ResultLog(store, suite="sample", experiment="e", run_id="r").append([a_result("a"), a_result("b", status="failed")])
     assert summarize(store, "sample", "e") == summary_for(a_result("a"), a_result("b", status="failed"))
     assert summarize(store, "sample", "other").attempts == 0
-
-
-def test_gates_are_met_at_their_threshold_and_not_below() -> None:
-    found = summary_for(*[a_result(f"c{n}", status=s) for n, s in enumerate(["passed"] * 8 + ["failed", "error"])])
-    results = {
-        (gate.name, gate.threshold): gate.passed
-        for gates in (Gates(min_pass_rate=0.8, max_error_rate=0.1), Gates(min_pass_rate=0.81, max_error_rate=0.09))
-        for gate in check_gates(gates, found)
-    }
-    assert results == {
-        ("min_pass_rate", 0.8): True,
-        ("max_error_rate", 0.1): True,
-        ("min_pass_rate", 0.81): False,
-        ("max_error_rate", 0.09): False,
-    }
-
-
-def test_a_gate_without_anything_to_observe_is_not_met_and_one_not_set_is_none() -> None:
-    (gate,) = check_gates(Gates(max_error_rate=0.5), summary_for(a_result(status="skipped")))
-    assert (gate.passed, gate.observed, gate.n) == (False, None, 0)
-    assert check_gates(Gates(), summary_for()) == []

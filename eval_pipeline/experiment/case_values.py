@@ -1,0 +1,52 @@
+"""The numbers of an experiment's rows, by case: the verdict, the score, and every assertion's score.
+
+Belongs here: taking rows apart, once, for the summary and for comparisons. Does not belong here: adding them up.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from statistics import fmean
+from typing import Any
+
+Row = Mapping[str, Any]
+ByCase = dict[str, list[float]]
+"""A value per attempt, by case id."""
+
+
+def attempts_made(rows: Iterable[Row]) -> list[Row]:
+    """The rows of attempts that were made: a skipped one says nothing about the target."""
+    return [row for row in rows if row["status"] != "skipped"]
+
+
+def verdicts_by_case(rows: Iterable[Row]) -> ByCase:
+    """1 for an attempt that passed, 0 for one that failed or broke."""
+    return values_by_case(rows, lambda row: float(row["status"] == "passed"))
+
+
+def values_by_case(rows: Iterable[Row], value: Callable[[Row], float | None]) -> ByCase:
+    """Any number of a row; rows that have none are left out."""
+    found: ByCase = defaultdict(list)
+    for row in rows:
+        number = value(row)
+        if number is not None:
+            found[row["case_id"]].append(number)
+    return dict(found)
+
+
+def scores_by_assertion(rows: Iterable[Row]) -> dict[str, ByCase]:
+    """By assertion: its mean score in each attempt that it scored. One that broke scored nothing."""
+    values: dict[str, ByCase] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for name, found in assertions_of(row).items():
+            scores = [item["score"] for item in found if item["score"] is not None]
+            if scores:
+                values[name][row["case_id"]].append(fmean(scores))
+    return {name: dict(by_case) for name, by_case in sorted(values.items())}
+
+
+def assertions_of(row: Row) -> dict[str, list[Row]]:
+    """What came of the assertions of a row, by their names."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for item in row["assertions"] or []:
+        found[item["name"]].append(item)
+    return found

@@ -1,0 +1,1 @@
+"""Tests of `eval_pipeline.experiment.statistics`: each formula against an independent reference."""
