@@ -1,0 +1,78 @@
+"""The recorder in a process of its own, counting what comes in: ingest events and bytes on the wire.
+
+Prints its port when it listens. `GET /bench/counts` answers with the counts so far and begins anew. The argument is the
+database's file.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from collections import Counter
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import override
+
+from eval_pipeline.recorder.app import create_app
+from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.frame import Frame
+
+
+class CountingRecorder(Recorder):
+    """Counts every post and patch of a run that was accepted: what plans are billed by."""
+
+    def __init__(self, db_path: str) -> None:
+        super().__init__(db_path)
+        self.counts: Counter[str] = Counter()
+
+    @override
+    def receive(self, frame: Frame) -> None:
+        super().receive(frame)
+        self.counts["events"] += len(frame.runs)
+        self.counts["frames"] += 1
+
+
+class Counting:
+    """The recorder's application, with the bytes of all bodies counted."""
+
+    def __init__(self, app: ASGIApp, counts: "Counter[str]") -> None:
+        self._app, self._counts = app, counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"] == "/bench/counts":
+            await self._tell(send)
+            return
+
+        async def counted() -> Message:
+            message = await receive()
+            self._counts["wire_bytes"] += len(message.get("body", b""))
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _tell(self, send: Send) -> None:
+        body = json.dumps({"events": 0, "wire_bytes": 0, "frames": 0, **self._counts}).encode()
+        self._counts.clear()
+        headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def main() -> None:
+    """Serve until killed."""
+    recorder = CountingRecorder(sys.argv[1])
+    # Nagle's algorithm is switched off by asyncio only for sockets that name TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    app = Counting(create_app(recorder), recorder.counts)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False))
+    print(listener.getsockname()[1], flush=True)
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    main()

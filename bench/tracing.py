@@ -1,0 +1,91 @@
+"""What a traced case costs its process, and the server it is sent to, beside `aevaluate` with upload.
+
+Both evaluate the same graph with the same six live runs a case (root and graph) and one assertion, and send to a
+recorder in a third process, which counts ingest events and bytes. On top of that our side has the spans of the
+evaluator itself and three grafted runs.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.measuring import REPOSITORY, Measured, Side, SideError, median, median_ratio
+from bench.report import Comparison, Goal, options, show
+
+CONCURRENCY = 50
+DELAY_S = 0.05
+OURS = Side(name="ours", module="tracing_ours")
+THEIRS = Side(name="aevaluate", module="tracing_aevaluate")
+
+
+def main() -> None:
+    """Measure, and print."""
+    chosen = options(__doc__ or "")
+    cases, rounds = (50, 1) if chosen.quick else (500, chosen.rounds)
+    with recorder() as url:
+        measured = measure(url, cases=cases, rounds=rounds)
+    ours, theirs = measured["ours"], measured["aevaluate"]
+    goals = [
+        Goal(says="times the client CPU of aevaluate", found=median_ratio(ours, theirs, "cpu_s"), most=1.0),
+        Goal(says="times its ingest events, grafts and all", found=median_ratio(ours, theirs, "events"), most=0.5),
+    ]
+    bytes_ratio = median_ratio(ours, theirs, "wire_bytes")
+    notes = [
+        *map(str, goals),
+        f"{bytes_ratio:.2f} times its bytes on the wire",
+        f"ms of client CPU a case: {1000 * median(ours, 'cpu_s') / cases:.2f}, of which untraced "
+        f"{1000 * median(measured['untraced'], 'cpu_s') / cases:.2f}; "
+        f"aevaluate {1000 * median(theirs, 'cpu_s') / cases:.2f}",
+    ]
+    shown = {"ours": ours, "aevaluate": theirs}
+    show(Comparison.of("tracing", cases, shown, ratio_of="cpu_s", notes=notes), as_json=chosen.json)
+
+
+def measure(url: str, *, cases: int, rounds: int) -> dict[str, list[Measured]]:
+    """Both sides in turns, with what the recorder counted of each; and ours untraced."""
+    given = {"cases": cases, "delay_s": DELAY_S, "concurrency": CONCURRENCY}
+    found: dict[str, list[Measured]] = {"ours": [], "aevaluate": [], "untraced": []}
+    for index in range(rounds):
+        sides = [OURS, THEIRS]
+        for side in sides if index % 2 == 0 else reversed(sides):
+            counts_of(url)
+            measured = side.run(**given, url=url)
+            if measured["passed"] != cases:
+                raise SideError(f"{side.name} passed {measured['passed']} of {cases} cases")
+            found[side.name].append({**measured, **counts_of(url)})
+        found["untraced"].append(OURS.run(**given, url=None))
+    return found
+
+
+@contextlib.contextmanager
+def recorder() -> Iterator[str]:
+    """The URL of a counting recorder in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bench.sides.counting_recorder", str(Path(folder) / "recorder.sqlite")]
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().strip()
+            if not port:
+                raise SideError("the recorder did not start")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def counts_of(url: str) -> dict[str, Any]:
+    """What came in since it was last asked: `events`, `wire_bytes`, `frames`."""
+    with urllib.request.urlopen(f"{url}/bench/counts", timeout=10) as answer:  # noqa: S310 - a URL of our own
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+if __name__ == "__main__":
+    main()
