@@ -29,9 +29,7 @@ async def run(client: Client, dataset: str, delay_s: float, concurrency: int) ->
         state = await graph.ainvoke({"messages": [HumanMessage(inputs["message"])]})
         return {"response": state["messages"][-1].content}
 
-    results = await aevaluate(
-        target, data=dataset, evaluators=[contains], max_concurrency=concurrency, client=client
-    )
+    results = await aevaluate(target, data=dataset, evaluators=[contains], max_concurrency=concurrency, client=client)
     passed = 0
     async for row in results:
         passed += bool(row["evaluation_results"]["results"][0].score)

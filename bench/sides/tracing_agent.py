@@ -1,7 +1,7 @@
 """The agent that both sides of `bench.tracing` evaluate: a graph whose run is five runs, with tokens.
 
-    graph ─► retrieve ─► search        three documents of 300 characters
-          └► answer ─► model           with usage
+graph ─► retrieve ─► search        three documents of 300 characters
+      └► answer ─► model           with usage
 """
 
 import asyncio
@@ -17,8 +17,6 @@ from langgraph.graph.state import CompiledStateGraph
 from langsmith import traceable
 from typing_extensions import override
 
-LIVE_RUNS = 6
-"""Of a case: its root, and the graph's five."""
 _DOCUMENT = "Orders are delivered within three working days unless the customer asked for another date. " * 4
 
 

@@ -7,6 +7,7 @@ Sources: langsmith-sdk #751 #2236 #637 #3027, langsmith-java #81, litellm #7140 
 langsmith-data-migration-tool #98 #152, vercel/ai #4843, docs "run data format", and the platform's OpenAPI.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ def parse_dotted_order(text: str) -> tuple[Segment, ...]:
     return tuple(_parse_segment(part, index) for index, part in enumerate(text.split(".")))
 
 
+@functools.lru_cache(maxsize=4096)  # a run's segment is read again with each of its descendants
 def _parse_segment(part: str, index: int) -> Segment:
     match = _SEGMENT.fullmatch(part)
     if match is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.garbage import what_stays_set_aside
+from eval_pipeline.evaluation.garbage import YOUNG_OBJECTS, what_stays_set_aside
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
@@ -15,6 +15,29 @@ def test_objects_that_were_there_are_set_aside_and_given_back() -> None:
     with what_stays_set_aside():
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
+
+
+def test_collections_are_fewer_until_the_last_of_overlapping_uses_ends() -> None:
+    before = gc.get_threshold()
+    first, second = what_stays_set_aside(), what_stays_set_aside()
+    first.__enter__()
+    second.__enter__()
+    assert gc.get_threshold()[0] == max(before[0], YOUNG_OBJECTS)
+
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] == max(before[0], YOUNG_OBJECTS)
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before
+
+
+def test_a_process_that_wants_no_collections_gets_none() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(0, *before[1:])
+    try:
+        with what_stays_set_aside():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)
 
 
 async def test_they_are_set_aside_while_attempts_are_made(tmp_path: Path) -> None:

@@ -154,7 +154,8 @@ def test_memory_does_not_grow_with_attempts(folder: Path) -> None:
 async def test_an_attempt_that_somebody_else_traces_shows_its_steps_too(tmp_path: Path) -> None:
     client = CollectingClient()
     root = a_root(client)
-    evaluator = an_evaluator(a_suite(tmp_path, target=python("noted"), assertions=[{"type": "contains", "value": "h"}]))
+    asserted = [{"type": "similarity", "value": "hello", "threshold": 1}]
+    evaluator = an_evaluator(a_suite(tmp_path, target=python("noted"), assertions=asserted))
     attempt = Attempt(case=a_case(), number=1)
 
     with client.collecting(root):
@@ -164,3 +165,16 @@ async def test_an_attempt_that_somebody_else_traces_shows_its_steps_too(tmp_path
     assert [run.name for run in client.take(root) if run.name in {"take_turn", "assess"}] == ["take_turn", "assess"]
     assert seen.assertions == unseen.assertions
     assert [turn.response for turn in seen.turns] == [turn.response for turn in unseen.turns] == ["hello"]
+
+
+async def test_rules_that_only_compare_have_no_run_of_their_own(tmp_path: Path) -> None:
+    client = CollectingClient()
+    root = a_root(client)
+    asserted = [{"type": "contains", "value": "hello"}, {"type": "max_turns", "value": 1}]
+    evaluator = an_evaluator(a_suite(tmp_path, target=python("noted"), assertions=asserted))
+
+    with client.collecting(root):
+        result = await evaluator.evaluate(Attempt(case=a_case(), number=1))
+
+    assert result.status == "passed"
+    assert "assess" not in [run.name for run in client.take(root)]

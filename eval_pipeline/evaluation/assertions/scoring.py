@@ -59,6 +59,11 @@ ASSERTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
 }
 
 
+def calls_out(assertion: Assertion) -> bool:
+    """Whether it may call a model or code of the user's, which a trace shows; all others compare values."""
+    return inspect.iscoroutinefunction(ASSERTIONS[assertion.type])
+
+
 async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     """Carry out `assertion` on `scope`: one result, or several from an evaluator that reports several metrics.
 
