@@ -31,14 +31,13 @@ from eval_pipeline.evaluation.result import (
     CaseResult,
     EvaluationError,
     SimulationResult,
-    Status,
     Tokens,
     TurnResult,
 )
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score
+from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.models import model_version
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -240,14 +239,6 @@ class Evaluator:
             error=error,
             simulation=simulation,
         )
-
-
-def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
-    """`error` if the attempt or an assertion of weight broke, `failed` if one did not pass, else `passed`."""
-    deciding = [result for result in results if result.weight > 0]
-    if error is not None or any(result.error is not None for result in deciding):
-        return "error"
-    return "failed" if any(result.passed is False for result in deciding) else "passed"
 
 
 WORKFLOW_NAME = "evaluate_case"

@@ -28,7 +28,7 @@ from langgraph.types import StreamWriter
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
-from eval_pipeline.evaluation.result import AssertionResult, Ended, TurnResult
+from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.evaluation.simulated_user import Move
 from eval_pipeline.evaluation.targets.session import Event, Reply
 from eval_pipeline.suite.assertion import Assertion
@@ -171,7 +171,8 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
         await _assess(attempt, None)
     value = overall_score(attempt.results)
     tell({"event": "eval_completed", "score": value})
-    tell({"event": "completed", "total_turns": len(attempt.turns)})
+    status = status_of(attempt.results, None)
+    tell({"event": "completed", "total_turns": len(attempt.turns), "status": status, "score": value})
     found = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
     return {**found, **attempt.written_down()} if attempt.durable else found
 
@@ -269,6 +270,14 @@ def overall_score(results: Sequence[AssertionResult]) -> float | None:
     scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
     total = sum(weight for _, weight in scored)
     return sum(value * weight for value, weight in scored) / total if total else None
+
+
+def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
+    """`error` if the attempt or an assertion of weight broke, `failed` if one did not pass, else `passed`."""
+    deciding = [result for result in results if result.weight > 0]
+    if error is not None or any(result.error is not None for result in deciding):
+        return "error"
+    return "failed" if any(result.passed is False for result in deciding) else "passed"
 
 
 def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:

@@ -81,7 +81,10 @@ async def test_events_come_in_the_order_of_the_vocabulary(code: Path) -> None:
         ("no_function_call", None, False),
         ("has x", None, False),
     ]
-    assert events[-2:] == [{"event": "eval_completed", "score": 0.5}, {"event": "completed", "total_turns": 2}]
+    assert events[-2:] == [
+        {"event": "eval_completed", "score": 0.5},
+        {"event": "completed", "total_turns": 2, "status": "failed", "score": 0.5},
+    ]
     assert (found.status, found.score, found.attempt) == ("failed", 0.5, 2)
     assert [item.name for item in found.failed_assertions] == ["has x"]
 

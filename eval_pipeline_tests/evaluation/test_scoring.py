@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.assertions.scoring import ASSERTIONS
-from eval_pipeline.evaluation.attempt import status_of
 from eval_pipeline.evaluation.result import AssertionResult
-from eval_pipeline.evaluation.workflow import overall_score
+from eval_pipeline.evaluation.workflow import overall_score, status_of
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline_tests.building import a_call, a_case, a_result, a_scope, a_turn, result_of, results_of
 

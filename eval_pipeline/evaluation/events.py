@@ -1,0 +1,46 @@
+"""Events of work as it goes, as something to iterate over: asynchronously, or from code that knows no event loop.
+
+Belongs here: those two. Does not belong here: what the events are.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from typing import Any
+
+from eval_pipeline.evaluation.loop import run_in_loop
+
+Event = Mapping[str, Any]
+Listener = Callable[[Event], None]
+
+
+async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> AsyncGenerator[Event, None]:
+    """What `work` tells its listener. Ending the iteration cancels the work, and waits for its end.
+
+    Raises:
+        Exception: whatever the work raises, after its last event.
+    """
+    told: asyncio.Queue[Event | None] = asyncio.Queue()
+    task = asyncio.create_task(work(told.put_nowait))
+    task.add_done_callback(lambda _: told.put_nowait(None))
+    try:
+        while (event := await told.get()) is not None:
+            yield event
+        await task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def iterate(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]:
+    """`events`, each waited for in the process's loop; for scripts and notebooks."""
+
+    async def following() -> Event | None:
+        return await anext(events, None)
+
+    try:
+        while (event := run_in_loop(following())) is not None:
+            yield event
+    finally:
+        run_in_loop(events.aclose())

@@ -1,0 +1,256 @@
+"""`EvalRunner`: evaluating cases from Python, without Dagster. The front door to the workflows.
+
+    runner = EvalRunner("support_desk", model="openai:gpt-4o")
+    result = await runner.arun("order-status")            # or a Case, or the mapping that a case is in YAML
+    async for event in runner.astream("order-status"): …  # what happens, as it happens
+    result = runner.run("order-status")                   # the same from code that knows no event loop
+    for event in runner.stream("order-status"): …
+
+and for many at once `abatch`, `astream_batch`, `batch`, `stream_batch`. Belongs here: what a caller chooses. Does not
+belong here: launching runs that are recorded (`eval_pipeline.cli`, `eval_pipeline.assets`).
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import inspect
+import os
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, Unpack, cast
+
+from langgraph.pregel import Pregel
+from pydantic import ValidationError
+
+from eval_pipeline.context.build import ensure_snapshot
+from eval_pipeline.context.plan import plan_context
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
+from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
+from eval_pipeline.evaluation.checkpoints import open_checkpoints
+from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
+from eval_pipeline.evaluation.loop import run_in_loop
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.evaluation.targets.python_callable import PythonTarget
+from eval_pipeline.evaluation.targets.session import Target
+from eval_pipeline.evaluation.tracer import AttemptTracer
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset import Dataset, load_dataset
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.document import problems_of
+from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
+from eval_pipeline.suite.target_spec import LangGraphTarget as LangGraphSpec
+from eval_pipeline.suite.target_spec import RecordedTarget
+
+CaseLike = Case | Mapping[str, Any] | str
+"""A case, the mapping that it is in YAML, or the id of one of the suite's."""
+
+
+class RuntimeChoice(TypedDict, total=False):
+    """How the target is configured; what is chosen for a call goes before the runner's, and that before the case's."""
+
+    model: str | None
+    version: str | None
+    temperature: float | None
+    start_agent: str | None
+    test_data: Mapping[str, Any]
+
+
+class EvalRunner:
+    """Evaluates cases of a suite, or cases made in Python against a callable or a graph."""
+
+    def __init__(
+        self,
+        suite: Suite | Path | str | None = None,
+        *,
+        target: Any = None,
+        store: Store | str | None = None,
+        context: SharedContext | None = None,
+        max_concurrency: int | None = None,
+        experiment: str | None = None,
+        checkpoints: Path | str | None = None,
+        tracer: AttemptTracer | None = None,
+        **runtime: Unpack[RuntimeChoice],
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            suite: a suite, its folder or its name; without one, `target` is evaluated.
+            target: instead of the suite's: a callable, a compiled graph, or a `Target`.
+            store: where shared contexts are kept; by default what `EVAL_PIPELINE_STORE` says, or `./data`.
+            context: instead of the one that the suite describes.
+            max_concurrency: attempts in flight in a batch; by default the suite's.
+            experiment: what results belong to. With `checkpoints`, attempts of the same experiment are resumed.
+            checkpoints: an SQLite file; attempts that a kill interrupted go on at the turn they had reached.
+            tracer: traces each attempt.
+            runtime: `model`, `version`, `temperature`, `start_agent`, `test_data`.
+
+        Raises:
+            InputError: there is neither a suite nor a target, or the suite cannot be read.
+        """
+        if suite is None and target is None:
+            raise InputError(Problem(message="there is nothing to evaluate", fix="give a suite, or a `target`"))
+        self.suite = _suite(suite)
+        self._target, self._store, self._tracer, self._runtime = target, store, tracer, runtime
+        self._given_context, self._checkpoints = context, checkpoints
+        self._max_concurrency = max_concurrency or self.suite.spec.evaluation.max_concurrency
+        unique = "" if checkpoints is not None else f"-{uuid.uuid4().hex[:8]}"
+        self.experiment = experiment or f"{self.suite.name}-runner{unique}"
+        self._opening = asyncio.Lock()
+        self._opened: Evaluator | None = None
+
+    @functools.cached_property
+    def dataset(self) -> Dataset:
+        """The suite's cases.
+
+        Raises:
+            InputError: some are wrong; carries every problem.
+        """
+        return load_dataset(self.suite)
+
+    async def arun(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
+        """The result of one attempt at `case`; whatever the target or an assertion raises is in it.
+
+        Raises:
+            InputError: there is no such case, or it is wrong.
+            InfrastructureError: the world around us failed.
+        """
+        return await self._evaluate(case, runtime, None)
+
+    def run(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
+        """As `arun`, waited for."""
+        return run_in_loop(self.arun(case, **runtime))
+
+    def astream(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> AsyncGenerator[Event, None]:
+        """What happens in an attempt at `case`, as it happens. Ending the iteration cancels the attempt."""
+        return events_of(lambda listener: self._evaluate(case, runtime, listener))
+
+    def stream(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> Generator[Event, None, None]:
+        """As `astream`, for code that knows no event loop."""
+        return iterate(self.astream(case, **runtime))
+
+    async def abatch(
+        self, cases: Iterable[CaseLike] | None = None, **runtime: Unpack[RuntimeChoice]
+    ) -> list[CaseResult]:
+        """The results of `cases`, by default of all of the suite's, in the order in which they ended."""
+        results: list[CaseResult] = []
+        async with self._evaluator() as evaluator:
+            batch = self._batch(evaluator, cases, runtime, keep=results.append)
+            await evaluate_batch.ainvoke({"total": len(batch.attempts)}, context=batch)
+        return results
+
+    def batch(self, cases: Iterable[CaseLike] | None = None, **runtime: Unpack[RuntimeChoice]) -> list[CaseResult]:
+        """As `abatch`, waited for."""
+        return run_in_loop(self.abatch(cases, **runtime))
+
+    def astream_batch(
+        self, cases: Iterable[CaseLike] | None = None, **runtime: Unpack[RuntimeChoice]
+    ) -> AsyncGenerator[Event, None]:
+        """`batch_started`, `test_completed` as each case ends, `batch_completed`."""
+
+        async def work(listener: Listener) -> None:
+            async with self._evaluator() as evaluator:
+                batch = self._batch(evaluator, cases, runtime)
+                inputs = {"total": len(batch.attempts)}
+                async for event in evaluate_batch.astream(inputs, context=batch, stream_mode="custom"):
+                    listener(cast("Event", event))
+
+        return events_of(work)
+
+    def stream_batch(
+        self, cases: Iterable[CaseLike] | None = None, **runtime: Unpack[RuntimeChoice]
+    ) -> Generator[Event, None, None]:
+        """As `astream_batch`, for code that knows no event loop."""
+        return iterate(self.astream_batch(cases, **runtime))
+
+    async def _evaluate(self, case: CaseLike, runtime: RuntimeChoice, listener: Listener | None) -> CaseResult:
+        async with self._evaluator() as evaluator:
+            return await evaluator.evaluate(Attempt(case=self._case(case, runtime), number=1), listener=listener)
+
+    def _batch(
+        self, evaluator: Evaluator, cases: Iterable[CaseLike] | None, runtime: RuntimeChoice, **given: Any
+    ) -> Any:
+        found = [self._case(case, runtime) for case in (self.dataset.cases if cases is None else cases)]
+        attempts = [made for case in found for made in evaluator.attempts(case, self.suite.spec.repetitions)]
+        return BatchRuntime(evaluator=evaluator, attempts=attempts, max_concurrency=self._max_concurrency, **given)
+
+    def _case(self, case: CaseLike, runtime: RuntimeChoice) -> Case:
+        if isinstance(case, str):
+            found = next((known for known in self.dataset.cases if known.id == case), None)
+            if found is None:
+                known = ", ".join(known.id for known in self.dataset.cases[:10])
+                raise InputError(
+                    Problem(message=f"no case {case!r}", fix=f"use one of: {known}", file=self.suite.folder)
+                )
+        elif isinstance(case, Case):
+            found = case
+        else:
+            try:
+                found = Case.model_validate(dict(case))
+            except ValidationError as error:
+                raise InputError(
+                    problems_of(error, model=Case, data=dict(case), file="the given case", case=str(case.get("id")))
+                ) from error
+        chosen = {name: value for name, value in {**self._runtime, **runtime}.items() if value is not None}
+        return found.model_copy(update={"runtime": found.runtime.model_copy(update=chosen)}) if chosen else found
+
+    @contextlib.asynccontextmanager
+    async def _evaluator(self) -> AsyncIterator[Evaluator]:
+        if self._opened is None:
+            # Sources of a context may take minutes, and other work of the loop goes on meanwhile.
+            self._opened = await asyncio.to_thread(self._open)
+        if self._checkpoints is None:
+            yield self._opened
+            return
+        async with open_checkpoints(self._checkpoints) as checkpoints:
+            yield dataclasses.replace(self._opened, checkpoints=checkpoints)
+
+    def _open(self) -> Evaluator:
+        context = self._given_context or self._built_context()
+        target = open_target(self.suite) if self._target is None else _target(self._target)
+        own = self._target is None
+        pins = Pins(
+            experiment=self.experiment,
+            dataset_version=self.dataset.version if own else "in-python",
+            context_id=None if context is None else context.id,
+            target_version=target_version(self.suite) if own else "in-python",
+        )
+        return Evaluator(suite=self.suite, target=target, context=context, pins=pins, tracer=self._tracer)
+
+    def _built_context(self) -> SharedContext | None:
+        spec = self.suite.spec.context
+        if not (spec.tables or spec.documents or spec.patterns):
+            return None
+        given = self._store
+        store = (
+            given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
+        )
+        snapshot = ensure_snapshot(plan_context(self.suite, self.dataset.cases), store)
+        return SharedContext.open(store, self.suite.name, snapshot.manifest.context_id)
+
+
+def _suite(given: Suite | Path | str | None) -> Suite:
+    if isinstance(given, Suite):
+        return given
+    if given is not None:
+        return read_suite(suite_folder(str(given)))
+    spec = SuiteSpec(name="in_python", cases="none.yaml", target=RecordedTarget(kind="recorded"))  # type: ignore[arg-type]
+    return Suite(spec=spec, folder=Path.cwd())
+
+
+def _target(given: Any) -> Target:
+    if isinstance(given, Pregel):
+        return LangGraphTarget(given, LangGraphSpec(kind="langgraph", path="in_python:graph"))
+    if hasattr(given, "open") and hasattr(given, "attempts"):
+        return cast("Target", given)
+    if callable(given) and not inspect.isclass(given):
+        return PythonTarget(given, factory=False, options={})
+    fix = "give a callable, a compiled graph, or an object with `attempts` and `open`"
+    raise InputError(Problem(message=f"a {type(given).__name__} cannot be evaluated", fix=fix, field="target"))
