@@ -13,7 +13,7 @@ from eval_pipeline.assets.tracing import rows_metadata
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import read_experiment
-from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.experiment.restoring import rows_expected
 from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.experiment.tracing_end import count_rows
 from eval_pipeline.experiment.verdict import judge
@@ -82,7 +82,7 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             traced = read_traced(opened, suite.name, experiment)
             if not traced:
                 return
-            attempts = read_results(opened, suite.name, experiment, columns=["status"]).num_rows
+            attempts = rows_expected(opened, suite.name, experiment)
             rows = count_rows(langsmith.settings(), traced, attempts=attempts)
         there = "an unknown number" if rows.present is None else str(rows.present)
         yield dg.AssetCheckResult(

@@ -6,15 +6,15 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 `experiment_summary` waits for.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.assets.evaluating import Share, evaluate_share
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.recording import Recorder
-from eval_pipeline.assets.tracing import case_trace_metadata, traced_metadata
+from eval_pipeline.assets.pinning import evaluator_of, pinned_record
+from eval_pipeline.assets.tracing import traced_metadata
 from eval_pipeline.assets.upstream import (
     BACKFILL_TAG,
     CASE_RESULTS,
@@ -22,27 +22,17 @@ from eval_pipeline.assets.upstream import (
     SHARED_CONTEXT,
     TEST_CASES,
     asset_key,
-    latest,
-    launch_id,
 )
-from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
-from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.loop import run_in_loop
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.targets.opening import open_target, target_version
-from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment
-from eval_pipeline.experiment.result_log import ResultLog
-from eval_pipeline.experiment.tracing_run import begin_tracing, unified_trace
-from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION, case_metadata, experiment_metadata
+from eval_pipeline.evaluation.targets.opening import target_version
+from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.tracing_run import begin_tracing
+from eval_pipeline.metadata import experiment_metadata
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.stored_dataset import stored_cases
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.experiment_session import ExperimentSession
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.unified import UnifiedTrace
 
@@ -54,6 +44,8 @@ class CaseResultsConfig(dg.Config):
     """Case ids to evaluate, of those in the run's partitions; all of them by default."""
     repetitions: int | None = None
     """Attempts at each case; the suite's number by default."""
+    retry_errors: bool = False
+    """Whether attempts of this experiment that erred are made again; those that were skipped always are."""
 
 
 def case_results_op_name(suite: str) -> str:
@@ -106,37 +98,10 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             evaluates = key in context.selected_asset_keys
             wanted = _wanted(context, config) if evaluates else set()
             repetitions = config.repetitions or suite.spec.repetitions
-            record, begun = _pinned(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
+            record, begun = pinned_record(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
             if evaluates:
-                dataset = stored_cases(opened, suite.name, record.dataset_version)
-                cases = [case for case in dataset if case.id in wanted]
-                evaluator = _evaluator(suite, opened, record)
-                tracing = begin_tracing(
-                    settings,
-                    record=record,
-                    dataset=dataset,
-                    cases=len(dataset) if BACKFILL_TAG in context.run.tags else len(cases),
-                    context=evaluator.context,
-                    store=opened,
-                    run_id=context.run.run_id,
-                    opened=begun,
-                )
-                session = None if tracing is None else tracing.session
-                if tracing is not None:
-                    evaluator = replace(evaluator, tracer=tracing.tracer)
-                try:
-                    _evaluate(
-                        context,
-                        evaluator,
-                        cases,
-                        record=record,
-                        store=opened,
-                        progress=progress,
-                        session=session,
-                    )
-                finally:
-                    # Also when the run ends in an error: what is finished is kept.
-                    traced = {} if tracing is None else traced_metadata(tracing.finish())
+                share = _share(context, suite, opened, record, wanted, settings=settings, config=config)
+                traced = _evaluate(share, begun, progress)
         if experiment_key in context.selected_asset_keys:
             metadata = {**experiment_metadata(record, opened), **traced}
             yield dg.MaterializeResult(asset_key=experiment_key, metadata=metadata)
@@ -157,79 +122,46 @@ def _wanted(context: dg.AssetExecutionContext, config: CaseResultsConfig) -> set
     return keys if config.cases is None else keys & set(config.cases)
 
 
-def _pinned(
+def _share(
     context: dg.AssetExecutionContext,
     suite: Suite,
     store: Store,
-    repetitions: int | None,
+    record: ExperimentRecord,
+    wanted: set[str],
     *,
     settings: LangSmithSettings,
-    cases: int,
-) -> tuple[ExperimentRecord, UnifiedTrace | None]:
-    """The record, and the experiment's one trace if this run is the one that begins it."""
-    run = context.run
-    launched = launch_id(context)
-    wanted = ExperimentRecord(
-        suite=suite.name,
-        experiment=experiment_name(suite.name, launched),
-        created_at=now(),
-        dataset_version=latest(context, suite.name, TEST_CASES, DATASET_VERSION),
-        context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
-        target_version=target_version(suite),
-        repetitions=repetitions,
-        launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
+    config: CaseResultsConfig,
+) -> Share:
+    dataset = stored_cases(store, suite.name, record.dataset_version)
+    return Share(
+        context=context,
+        key=asset_key(suite.name, CASE_RESULTS),
+        record=record,
+        store=store,
+        evaluator=evaluator_of(suite, store, record),
+        dataset=dataset,
+        cases=[case for case in dataset if case.id in wanted],
+        settings=settings,
+        retry_errors=config.retry_errors,
     )
-    # A context that cannot be opened is found before there is an experiment without results.
-    begun = unified_trace(settings, wanted, _context(suite, store, wanted), cases=cases, run_id=run.run_id)
-    if begun is not None:
-        wanted = wanted.model_copy(update={"trace_headers": begun.headers})
-    pinned = pin_experiment(store, wanted)
-    return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
 
 
-def _context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
-    return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
-
-
-def _evaluator(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
-    pins = Pins(
-        experiment=record.experiment,
-        dataset_version=record.dataset_version,
-        context_id=record.context_id,
-        target_version=record.target_version,
-        variant=record.variant,
+def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> dict[str, Any]:
+    """Evaluate a run's share, traced; returns what is to be said of traces."""
+    run = share.context.run
+    tracing = begin_tracing(
+        share.settings,
+        record=share.record,
+        dataset=share.dataset,
+        cases=len(share.dataset) if BACKFILL_TAG in run.tags else len(share.cases),
+        context=share.evaluator.context,
+        store=share.store,
+        run_id=run.run_id,
+        opened=begun,
     )
-    return Evaluator(suite=suite, target=open_target(suite), context=_context(suite, store, record), pins=pins)
-
-
-def _evaluate(
-    context: dg.AssetExecutionContext,
-    evaluator: Evaluator,
-    cases: Sequence[Case],
-    *,
-    record: ExperimentRecord,
-    store: Store,
-    progress: Progress,
-    session: ExperimentSession | None,
-) -> None:
-    planned = {case.id: evaluator.attempts(case, record.repetitions) for case in cases}
-    total = sum(map(len, planned.values()))
-    progress.begin(total)
-    key = asset_key(record.suite, CASE_RESULTS)
-
-    def report(results: Sequence[CaseResult]) -> None:
-        traced = {} if session is None else case_trace_metadata(session, results)
-        metadata = {**case_metadata(results), **traced}
-        context.log_event(dg.AssetMaterialization(key, partition=results[0].case_id, metadata=metadata))
-
-    async def run() -> None:
-        attempts = (attempt for found in planned.values() for attempt in found)
-        concurrency = evaluator.suite.spec.evaluation.max_concurrency
-        async for result in evaluate_all(evaluator, attempts, max_concurrency=concurrency):
-            await recorder.add(result)
-            progress.result(result)
-
-    log = ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=context.run.run_id)
-    with Recorder(log, attempts={name: len(found) for name, found in planned.items()}, report=report) as recorder:
-        run_in_loop(run())
-    context.log.info("%d attempts at %d cases in experiment %s", total, len(cases), record.experiment)
+    try:
+        evaluate_share(share, progress=progress, tracing=tracing)
+    finally:
+        # Also when the run ends in an error: what is finished is kept.
+        traced = None if tracing is None else tracing.finish()
+    return {} if traced is None else traced_metadata(traced)

@@ -9,7 +9,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,15 +23,33 @@ SEGMENT_SECONDS = 2.0
 WAITING_ATTEMPTS = 2_000
 """Beyond it the evaluation waits for the writer, so that memory stays flat."""
 
-ReportCase = Callable[[Sequence[CaseResult]], None]
+ReportCases = Callable[[Sequence[Sequence[CaseResult]]], None]
+"""Is given whole cases: all attempts at each, in order."""
 
 
 class Recorder:
-    """Takes results as they come; a case is reported when all its attempts are durable."""
+    """Takes results as they come; a case is reported when all its attempts are durable.
 
-    def __init__(self, log: ResultLog, *, attempts: Mapping[str, int], report: ReportCase) -> None:
+    Args:
+        log: where results become durable.
+        attempts: by case, how many make it whole.
+        report: is told the cases that have become so, those of a segment together.
+        durable: is told every result that is durable, before `report`.
+        earlier: results that are in the log already, of cases that were not reported.
+    """
+
+    def __init__(
+        self,
+        log: ResultLog,
+        *,
+        attempts: Mapping[str, int],
+        report: ReportCases,
+        durable: Callable[[Sequence[CaseResult]], None] = lambda _results: None,
+        earlier: Iterable[CaseResult] = (),
+    ) -> None:
         self._log, self._report, self._expected = log, report, attempts
-        self._unfinished: dict[str, list[CaseResult]] = {}
+        self._durable, self._earlier = durable, earlier
+        self._unfinished: dict[str, dict[int, CaseResult]] = {}
         self._waiting: queue.Queue[CaseResult | None] = queue.Queue(maxsize=WAITING_ATTEMPTS)
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._write_all, name="recorder")
@@ -62,6 +80,10 @@ class Recorder:
             raise self._failure
 
     def _write_all(self) -> None:
+        try:
+            self._report_whole(self._earlier)
+        except Exception as error:  # noqa: BLE001 - it is raised where results come from
+            self._failure = error
         last = False
         while not last:
             segment, last = self._next_segment()
@@ -88,8 +110,17 @@ class Recorder:
 
     def _write(self, results: list[CaseResult]) -> None:
         self._log.append(results)
+        self._durable(results)
+        self._report_whole(results)
+
+    def _report_whole(self, results: Iterable[CaseResult]) -> None:
+        whole: list[list[CaseResult]] = []
         for result in results:
-            attempts = self._unfinished.setdefault(result.case_id, [])
-            attempts.append(result)
+            # By number: of an attempt that was made again, the later one counts.
+            attempts = self._unfinished.setdefault(result.case_id, {})
+            attempts[result.attempt] = result
             if len(attempts) == self._expected[result.case_id]:
-                self._report(sorted(self._unfinished.pop(result.case_id), key=lambda found: found.attempt))
+                found = self._unfinished.pop(result.case_id)
+                whole.append([found[number] for number in sorted(found)])
+        if whole:
+            self._report(whole)

@@ -20,6 +20,10 @@ EXPERIMENT_SUMMARY = "experiment_summary"
 BACKFILL_TAG = "dagster/backfill"
 ROOT_BACKFILL_TAG = "dagster/root_backfill_id"
 
+LAUNCH_TAG = "eval/launch"
+"""On a run, the launch it belongs to, where that is neither its backfill nor itself: a run that goes on with an
+experiment, and those that a schedule asks for together."""
+
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 _RECENT = 50
@@ -57,7 +61,7 @@ def find_latest(context: Context, suite: str, asset: str, name: str) -> str | No
 
 
 def launch_id(context: Context) -> str:
-    """What names the launch a run belongs to: its backfill, or its root run.
+    """What names the launch a run belongs to: what its tag says, or its backfill, or its root run.
 
     Dagster takes the backfill's tag from a run that is re-executed, and gives a re-executed backfill an id of its own;
     the root run and the root backfill are what they have in common with the first try.
@@ -65,7 +69,8 @@ def launch_id(context: Context) -> str:
     run = context.run
     root = context.instance.get_run_by_id(run.root_run_id) if run.root_run_id else None
     first = root or run
-    return first.tags.get(ROOT_BACKFILL_TAG) or first.tags.get(BACKFILL_TAG) or first.run_id
+    named = (first.tags.get(tag) for tag in (LAUNCH_TAG, ROOT_BACKFILL_TAG, BACKFILL_TAG))
+    return next((launch for launch in named if launch), first.run_id)
 
 
 def experiment_of(context: Context, suite: str, store: Store) -> str:

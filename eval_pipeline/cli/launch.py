@@ -5,15 +5,26 @@ Belongs here: from a suite and its chosen cases to what came out. Does not belon
 """
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from eval_pipeline.assets.case_results import case_results_op_name
-from eval_pipeline.assets.upstream import SHARED_CONTEXT, asset_key
+from eval_pipeline.assets.upstream import (
+    CASE_RESULTS,
+    EXPERIMENT_ASSET,
+    EXPERIMENT_SUMMARY,
+    LAUNCH_TAG,
+    SHARED_CONTEXT,
+    asset_key,
+)
 from eval_pipeline.build import build_definitions
 from eval_pipeline.checks import gates_op_name
+from eval_pipeline.cli.running import being_run
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.experiment.traced import read_traced
@@ -25,6 +36,19 @@ from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a command line asks to be run."""
+
+    all_cases: Sequence[Case]
+    chosen: Sequence[Case]
+    repetitions: int | None
+    """None for the suite's number."""
+    resumed: ExperimentRecord | None = None
+    """The experiment to go on with; a new one by default."""
+    retry_errors: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +68,7 @@ class Outcome:
 def launch(
     suite: Suite,
     *,
-    all_cases: Sequence[Case],
-    chosen: Sequence[Case],
-    repetitions: int | None,
+    request: Request,
     store: StoreResource,
     langsmith: LangSmithResource,
     instance: dg.DagsterInstance,
@@ -65,22 +87,21 @@ def launch(
         "progress": dg.ResourceDefinition.hardcoded_resource(progress),
     }
     job = build_definitions(folders=[suite.folder], resource_overrides=overrides).resolve_job_def(job_name(suite.name))
-    sync_partitions(instance, suite.name, [case.id for case in all_cases])
-    chosen_ids = [case.id for case in chosen]
-    tags = {SUITE_TAG: suite.name, **range_tags(instance, suite.name, chosen_ids)}
-    config = {"cases": chosen_ids if len(chosen) < len(all_cases) else None, "repetitions": repetitions}
-    run_config = {
-        "ops": {
-            case_results_op_name(suite.name): {
-                "config": {name: value for name, value in config.items() if value is not None}
-            }
-        },
-        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-    }
-    result = job.execute_in_process(run_config=run_config, instance=instance, tags=tags, raise_on_error=False)
+    sync_partitions(instance, suite.name, [case.id for case in request.all_cases])
+    run_id = str(uuid.uuid4())
+    launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
+    with being_run(Path(instance.root_directory), experiment_name(suite.name, launched)):
+        result = job.execute_in_process(
+            run_config=_run_config(suite, request),
+            instance=instance,
+            run_id=run_id,
+            tags=_tags(instance, suite, request, launched),
+            asset_selection=_selection(suite, request),
+            raise_on_error=False,
+        )
     if not result.success and not _only_gates_failed(result, suite.name):
         raise _cause(result)
-    experiment = experiment_name(suite.name, result.dagster_run.run_id)
+    experiment = experiment_name(suite.name, launched)
     traced = read_traced(opened, suite.name, experiment)
     return Outcome(
         record=read_experiment(opened, suite.name, experiment),
@@ -93,12 +114,39 @@ def launch(
     )
 
 
+def _tags(instance: dg.DagsterInstance, suite: Suite, request: Request, launched: str) -> dict[str, str]:
+    chosen = [case.id for case in request.chosen]
+    resumed = {} if request.resumed is None else {LAUNCH_TAG: launched}
+    return {SUITE_TAG: suite.name, **range_tags(instance, suite.name, chosen), **resumed}
+
+
+def _run_config(suite: Suite, request: Request) -> dict[str, Any]:
+    every = len(request.chosen) == len(request.all_cases) and request.resumed is None
+    config = {
+        "cases": None if every else [case.id for case in request.chosen],
+        "repetitions": request.repetitions,
+        "retry_errors": request.retry_errors or None,
+    }
+    given = {name: value for name, value in config.items() if value is not None}
+    return {
+        "ops": {case_results_op_name(suite.name): {"config": given}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+
+def _selection(suite: Suite, request: Request) -> list[dg.AssetKey] | None:
+    """What goes on needs neither cases nor context anew: the record pins both."""
+    if request.resumed is None:
+        return None
+    return [asset_key(suite.name, name) for name in (CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY)]
+
+
 def _context_reused(result: dg.ExecuteInProcessResult, suite: str) -> bool:
     key = asset_key(suite, SHARED_CONTEXT)
     for event in result.get_asset_materialization_events():
         if event.asset_key == key:
             return bool(event.step_materialization_data.materialization.metadata[CONTEXT_REUSED].value)
-    return False
+    return True
 
 
 def _only_gates_failed(result: dg.ExecuteInProcessResult, suite: str) -> bool:

@@ -15,14 +15,15 @@ import click
 from rich.console import Console
 
 from eval_pipeline.cli.home import open_instance
-from eval_pipeline.cli.launch import launch
+from eval_pipeline.cli.launch import Request, launch
 from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
+from eval_pipeline.cli.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.default_resources import store_resource
-from eval_pipeline.errors import InputError, PermanentError
+from eval_pipeline.errors import InputError, PermanentError, Problem
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 
@@ -38,6 +39,14 @@ GATE_FAILED = 1
 @click.option("--tag", "tags", multiple=True, metavar="T", help="Evaluate the cases with this tag; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate at most N cases.")
 @click.option("--repetitions", type=click.IntRange(min=1), metavar="K", help="Make K attempts at each case.")
+@click.option(
+    "--resume",
+    metavar="[EXPERIMENT]",
+    is_flag=False,
+    flag_value=LATEST,
+    help="Go on with an experiment that was not finished, by default the latest; what is finished is kept.",
+)
+@click.option("--retry-errors", is_flag=True, help="With --resume: make attempts that erred again, too.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
 def run(
@@ -47,6 +56,8 @@ def run(
     tags: tuple[str, ...],
     limit: int | None,
     repetitions: int | None,
+    resume: str | None,
+    retry_errors: bool,  # noqa: FBT001 - click passes options by name
     store: str,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
@@ -60,7 +71,17 @@ def run(
             raise InputError(problems)
         assert found is not None
         all_cases.sort(key=lambda case: case.id)
-        chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
+        stored = store_resource(store)
+        if resume is None:
+            if retry_errors:
+                raise InputError(Problem(message="--retry-errors is of --resume", fix="give --resume, or leave it out"))
+            chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
+            request = Request(all_cases=all_cases, chosen=chosen, repetitions=repetitions)
+        else:
+            refuse_choice(
+                {"--case": cases, "--split": splits, "--tag": tags, "--limit": limit, "--repetitions": repetitions}
+            )
+            request = resume_request(stored.open(), found.name, resume, all_cases=all_cases, retry_errors=retry_errors)
         with (
             open_instance() as instance,
             recorder_at_hand(Path(instance.root_directory)) as langsmith,
@@ -68,10 +89,8 @@ def run(
         ):
             outcome = launch(
                 found,
-                all_cases=all_cases,
-                chosen=chosen,
-                repetitions=repetitions,
-                store=store_resource(store),
+                request=request,
+                store=stored,
                 langsmith=langsmith,
                 instance=instance,
                 progress=progress,

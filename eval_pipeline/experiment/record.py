@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError, MissingUpstreamError
-from eval_pipeline.store.layout import experiment_key
+from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
 
 
@@ -90,6 +90,19 @@ def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
         raise CorruptDataError(
             f"{store.uri(key)} cannot be read as an experiment's record", fix="restore it from a backup"
         ) from error
+
+
+def latest_experiment(store: Store, suite: str) -> ExperimentRecord | None:
+    """The experiment of a suite that was begun last, or None if there is none."""
+    return next(iter(experiments_newest_first(store, suite)), None)
+
+
+def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]:
+    """The records of a suite's experiments."""
+    prefix = experiments_prefix(suite)
+    names = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
+    found = [record for name in names if (record := find_experiment(store, suite, name)) is not None]
+    return sorted(found, key=lambda record: (record.created_at, record.experiment), reverse=True)
 
 
 def now() -> str:

@@ -1,17 +1,26 @@
 """The result log of an experiment: append-only Parquet segments, each durable before anybody says so.
 
-Belongs here: writing segments and reading them all. Does not belong here: when to write (`assets/recording.py`), and
-adding results up (`summary.py`).
+Belongs here: writing segments and reading them all. Does not belong here: when to write (`assets/recording.py`), which
+attempts are left to make (`standing.py`), and adding results up (`summary.py`).
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Container, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.evaluation.result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.evaluation.stored_result import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
+
+_SEGMENT, _SET_ASIDE = ".parquet", ".unreadable.json"
+_IDENTITY = ["case_id", "attempt", "started_at"]
+
+AttemptKey = tuple[str, int]
+"""A case's id and the number of an attempt at it."""
 
 
 class ResultLog:
@@ -20,15 +29,22 @@ class ResultLog:
     def __init__(self, store: Store, *, suite: str, experiment: str, run_id: str) -> None:
         self._store, self._run_id = store, run_id
         self._prefix = results_prefix(suite, experiment)
-        self._next = 0
+        self._next: int | None = None
 
     def append(self, results: Sequence[CaseResult]) -> str:
         """Write `results` as one segment, durable when this returns. Returns its key."""
         table = pa.Table.from_pylist([result.to_row() for result in results], schema=RESULT_SCHEMA)
-        key = f"{self._prefix}{self._run_id}-{self._next:06d}.parquet"
+        number = self._free_number() if self._next is None else self._next
+        key = f"{self._prefix}{self._run_id}-{number:06d}{_SEGMENT}"
         self._store.put_table(key, table)
-        self._next += 1
+        self._next = number + 1
         return key
+
+    def _free_number(self) -> int:
+        """One that no segment has: a run whose worker died may go on, under its id, in another one."""
+        own = f"{self._prefix}{self._run_id}-"
+        taken = [key.removeprefix(own).partition(".")[0] for key in self._store.list(self._prefix)]
+        return max((int(number) for number in taken if number.isdigit()), default=-1) + 1
 
 
 def read_results(store: Store, suite: str, experiment: str, *, columns: list[str] | None = None) -> pa.Table:
@@ -43,15 +59,61 @@ def read_results(store: Store, suite: str, experiment: str, *, columns: list[str
     Raises:
         CorruptDataError: a segment is not readable.
     """
-    identity = ["case_id", "attempt", "started_at"]
-    wanted = None if columns is None else list(dict.fromkeys([*identity, *columns]))
-    segments = [store.get_table(key, wanted) for key in store.list(results_prefix(suite, experiment))]
-    present = [segment for segment in segments if segment is not None]
-    if not present:
-        schema = RESULT_SCHEMA if wanted is None else pa.schema([RESULT_SCHEMA.field(name) for name in wanted])
-        return schema.empty_table()
-    table = pa.concat_tables(present, promote_options="default").sort_by([(name, "ascending") for name in identity])
-    return table.filter(_last_of_each(table))
+    table = read_all_rows(store, suite, experiment, columns=columns)
+    ordered = table.sort_by([(name, "ascending") for name in _IDENTITY])
+    return ordered.filter(_last_of_each(ordered))
+
+
+def read_all_rows(store: Store, suite: str, experiment: str, *, columns: list[str] | None = None) -> pa.Table:
+    """As `read_results`, with every row that was ever written, in no order."""
+    wanted = None if columns is None else list(dict.fromkeys([*_IDENTITY, *columns]))
+    schema = RESULT_SCHEMA if wanted is None else pa.schema([RESULT_SCHEMA.field(name) for name in wanted])
+    segments = [store.get_table(key, wanted) for key in _segments(store, suite, experiment)]
+    return pa.concat_tables(
+        [schema.empty_table(), *(segment for segment in segments if segment is not None)], promote_options="default"
+    )
+
+
+def results_of(store: Store, suite: str, experiment: str, wanted: Container[AttemptKey]) -> Iterator[CaseResult]:
+    """The results of some attempts, whole; of an attempt that was made several times, each. One segment in memory.
+
+    Raises:
+        CorruptDataError: a segment is not readable.
+    """
+    for key in _segments(store, suite, experiment):
+        names = store.get_table(key, ["case_id", "attempt"])
+        if names is None:
+            continue
+        attempts = zip(names.column("case_id").to_pylist(), names.column("attempt").to_pylist(), strict=True)
+        mask = [found in wanted for found in attempts]
+        if any(mask):
+            table = store.get_table(key)
+            assert table is not None
+            yield from map(result_of_row, table.filter(pa.array(mask)).to_pylist())
+
+
+def set_unreadable_aside(store: Store, suite: str, experiment: str, *, run_id: str) -> list[str]:
+    """Leave segments that cannot be read, torn by a power cut or a copy, out of the log from now on.
+
+    Nothing is deleted: a note beside the segment says so, and the attempts in it count as not made.
+
+    Returns:
+        The URIs of those found now.
+    """
+    found = []
+    for key in _segments(store, suite, experiment):
+        try:
+            store.get_table(key, _IDENTITY)
+        except CorruptDataError as error:
+            note = json.dumps({"set_aside_by": run_id, "reason": error.message})
+            store.put_if_absent(key.removesuffix(_SEGMENT) + _SET_ASIDE, note.encode())
+            found.append(store.uri(key))
+    return found
+
+
+def _segments(store: Store, suite: str, experiment: str) -> list[str]:
+    keys = set(store.list(results_prefix(suite, experiment)))
+    return sorted(key for key in keys if key.endswith(_SEGMENT) and key.removesuffix(_SEGMENT) + _SET_ASIDE not in keys)
 
 
 def _last_of_each(table: pa.Table) -> pa.Array:

@@ -19,6 +19,7 @@ from eval_pipeline.tracing.case_trace import CaseTracer, Feedback, TracedAttempt
 from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentSession, git_metadata
 from eval_pipeline.tracing.feedback import evaluator_keys, feedback_of
 from eval_pipeline.tracing.modes import SharedPart
+from eval_pipeline.tracing.outbox import Outbox
 from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.sending import SpoolingSender
@@ -116,6 +117,7 @@ def begin_tracing(
         labels=labels_of(record, run_id),
         root_labels=_root_labels(context, origin, len(dataset)),
         redact=redactor.json,
+        outbox=Outbox(),
     )
     return ExperimentTracing(
         tracer=tracer,

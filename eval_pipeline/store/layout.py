@@ -6,7 +6,9 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     contexts/<suite>/<context_id>/manifest.json            written last, if absent: it publishes the snapshot
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
+    experiments/<suite>/<experiment>/plans/<run>.json      what the run undertook, before its first attempt
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
+    experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   that segment is left out
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
@@ -25,6 +27,11 @@ def context_prefix(suite: str, context_id: str) -> str:
     return f"contexts/{suite}/{context_id}/"
 
 
+def experiments_prefix(suite: str) -> str:
+    """The folder of a suite's experiments."""
+    return f"experiments/{suite}/"
+
+
 def experiment_prefix(suite: str, experiment: str) -> str:
     """The folder of an experiment."""
     return f"experiments/{suite}/{experiment}/"
@@ -38,6 +45,11 @@ def experiment_key(suite: str, experiment: str) -> str:
 def results_prefix(suite: str, experiment: str) -> str:
     """The folder of an experiment's result segments."""
     return experiment_prefix(suite, experiment) + "results/"
+
+
+def plans_prefix(suite: str, experiment: str) -> str:
+    """The folder that says what each run of an experiment undertook."""
+    return experiment_prefix(suite, experiment) + "plans/"
 
 
 def summary_key(suite: str, experiment: str) -> str:

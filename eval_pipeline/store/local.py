@@ -6,13 +6,14 @@ Belongs here: atomic, durable file writes. Does not belong here: any other kind 
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 from typing_extensions import override
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.store.store import Store
+from eval_pipeline.store.store import Store, read_parquet
 
 
 class LocalStore(Store):
@@ -49,6 +50,20 @@ class LocalStore(Store):
             return None
         except OSError as error:
             raise self._unreachable(key, error) from error
+
+    @override
+    def get_table(self, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        # Mapped, so that of the columns that are not asked for not a byte is read.
+        try:
+            mapped = pa.memory_map(str(self._path(key)))
+        except FileNotFoundError:
+            return None
+        except pa.ArrowInvalid:
+            return super().get_table(key, columns)  # an empty file cannot be mapped
+        except OSError as error:
+            raise self._unreachable(key, error) from error
+        with mapped:
+            return read_parquet(mapped, columns, uri=self.uri(key))
 
     @override
     def list(self, prefix: str) -> Iterator[str]:

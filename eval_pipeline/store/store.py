@@ -64,16 +64,25 @@ class Store(ABC):
             CorruptDataError: the object is not readable as Parquet.
         """
         data = self.get(key)
-        if data is None:
-            return None
-        try:
-            return pq.read_table(pa.BufferReader(data), columns=None if columns is None else [*columns])
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise CorruptDataError(
-                f"{self.uri(key)} is not readable as Parquet: {reason}",
-                fix="restore it from a backup, or delete it and run again",
-            ) from error
+        return None if data is None else read_parquet(pa.BufferReader(data), columns, uri=self.uri(key))
+
+
+def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: str) -> pa.Table:
+    """A table, or those of the wanted columns that it has: a file written before a column was thought of lacks it.
+
+    Raises:
+        CorruptDataError: the object is not readable as Parquet.
+    """
+    try:
+        file = pq.ParquetFile(source)
+        names = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
+        return file.read(columns=names)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorruptDataError(
+            f"{uri} is not readable as Parquet: {reason}",
+            fix="restore it from a backup, or delete it and run again",
+        ) from error
 
 
 def parquet_bytes(table: pa.Table) -> memoryview:

@@ -5,12 +5,13 @@
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
 Nothing is sent while the attempt runs. When it has ended its runs are complete, so each is sent once, and feedback
-after them. Belongs here: putting the parts together. Does not belong here: what the root says (`case_root.py`), or
-sending.
+after them; with an outbox, when its result is durable as well. Belongs here: putting the parts together. Does not
+belong here: what the root says (`case_root.py`), or sending.
 """
 
 import contextlib
 import datetime as dt
+import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
 from eval_pipeline.tracing.fields import Redact, as_it_is
 from eval_pipeline.tracing.modes import Bare, SharedPart
+from eval_pipeline.tracing.outbox import Outbox
 from eval_pipeline.tracing.run import Anchor, CompleteRun
 
 _log = logging.getLogger(__name__)
@@ -104,6 +106,14 @@ class CaseTracer(AttemptTracer):
     """Asked only of fields that are cut; all else is redacted by the sender."""
     client: CollectingClient = field(default_factory=CollectingClient)
     counts: TraceCounts = field(default_factory=TraceCounts)
+    outbox: Outbox | None = None
+    """Where traces wait for `durable`; without one they are sent when the attempt ends."""
+
+    def durable(self, results: Sequence[CaseResult]) -> None:
+        """Whoever keeps results has these: their traces may be sent. Never raises."""
+        if self.outbox is not None:
+            run_ids = [result.run_id for result in results if result.run_id is not None]
+            self.counts.failed += self.outbox.release(run_ids)
 
     @override
     @contextlib.contextmanager
@@ -186,13 +196,11 @@ class CaseTrace(AttemptTrace):
                 trace_url=tracer.experiment.run_url(traced.run_id),
             )
             feedback = tracer.feedback(done, traced)
-            # The root goes before its copies, and the live runs last; whoever reads meanwhile sees a tree.
-            tracer.sender.send_runs(traced.runs[:1])
-            if grafted:
-                tracer.sender.send_runs(traced.runs[1 : 1 + grafted], graft=True)
-            tracer.sender.send_runs(traced.runs[1 + grafted :])
-            if feedback:
-                tracer.sender.send_feedback(feedback)
+            send = functools.partial(_send, tracer.sender, traced.runs, grafted, feedback)
+            if tracer.outbox is None:
+                send()
+            else:
+                tracer.outbox.put(traced.run_id, send)
         except Exception:  # noqa: BLE001 - a trace is about a result, and never worth one
             tracer.counts.failed += 1
             _log.exception("the trace of case %s, attempt %d, is lost", result.case_id, result.attempt)
@@ -241,6 +249,16 @@ class CaseTrace(AttemptTrace):
             runs=[root, *valid, *live.runs],
         )
         return traced, len(valid)
+
+
+def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback: Sequence[Mapping[str, Any]]) -> None:
+    # The root goes before its copies, and the live runs last; whoever reads meanwhile sees a tree.
+    sender.send_runs(runs[:1])
+    if grafted:
+        sender.send_runs(runs[1 : 1 + grafted], graft=True)
+    sender.send_runs(runs[1 + grafted :])
+    if feedback:
+        sender.send_feedback(feedback)
 
 
 def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:

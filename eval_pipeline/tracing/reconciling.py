@@ -55,18 +55,24 @@ def reconcile(connection: Connection, session: ExperimentSession, *, expected: i
 
 def rows_present(connection: Connection, session: ExperimentSession) -> int | None:
     """How many root runs the experiment has; None when the server cannot say."""
-    found = _count(connection, session, newer=True)
-    return found if isinstance(found, int) else _fallback(connection, session, found)
+    found = row_ids(connection, session)
+    return None if found is None else len(found)
 
 
-def _fallback(connection: Connection, session: ExperimentSession, status: str) -> int | None:
+def row_ids(connection: Connection, session: ExperimentSession) -> frozenset[str] | None:
+    """The ids of the experiment's root runs; None when the server cannot say."""
+    found = _ids(connection, session, newer=True)
+    return found if isinstance(found, frozenset) else _fallback(connection, session, found)
+
+
+def _fallback(connection: Connection, session: ExperimentSession, status: str) -> frozenset[str] | None:
     if status != "older":
         return None
-    found = _count(connection, session, newer=False)
-    return found if isinstance(found, int) else None
+    found = _ids(connection, session, newer=False)
+    return found if isinstance(found, frozenset) else None
 
 
-def _count(connection: Connection, session: ExperimentSession, *, newer: bool) -> int | str:
+def _ids(connection: Connection, session: ExperimentSession, *, newer: bool) -> frozenset[str] | str:
     seen: set[str] = set()
     cursor: str | None = None
     while True:
@@ -80,7 +86,7 @@ def _count(connection: Connection, session: ExperimentSession, *, newer: bool) -
         seen.update(str(run["id"]) for run in page.get("items" if newer else "runs") or [])
         cursor = page.get("next_cursor") if newer else (page.get("cursors") or {}).get("next")
         if not cursor:
-            return len(seen)
+            return frozenset(seen)
 
 
 def _query(

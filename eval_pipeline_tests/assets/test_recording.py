@@ -23,7 +23,7 @@ def test_a_case_is_reported_when_all_its_attempts_are_durable(tmp_path: Path) ->
 
     def report(results: object) -> None:
         assert isinstance(results, list)
-        reported.append((results[0].case_id, len(results), read_results(store, "s", "e").num_rows))
+        reported.extend((found[0].case_id, len(found), read_results(store, "s", "e").num_rows) for found in results)
 
     async def add_all(recorder: Recorder) -> None:
         for attempt in (2, 1):
@@ -54,7 +54,7 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
 
     log = SlowLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
     reported: list[object] = []
-    with Recorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.append) as recorder:
+    with Recorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.extend) as recorder:
         longest = asyncio.run(add_all(recorder))
 
     assert longest < 0.05

@@ -1,0 +1,151 @@
+"""One run's share of an experiment: what is left to make is made, recorded and reported, whoever began it.
+
+    finished before, and reported        nothing
+    finished before, and not reported    reported: its process died in between
+    not finished                         evaluated
+
+Belongs here: putting evaluation, recording and tracing together for one Dagster run. Does not belong here: which
+experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metadata`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import dagster as dg
+
+from eval_pipeline.assets.partition_events import PartitionEvents
+from eval_pipeline.assets.recording import Recorder
+from eval_pipeline.assets.reported import reported_cases
+from eval_pipeline.assets.tracing import case_trace_metadata
+from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.loop import run_in_loop
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.plan import write_plan
+from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.restoring import restore_rows
+from eval_pipeline.experiment.result_log import ResultLog, results_of, set_unreadable_aside
+from eval_pipeline.experiment.standing import Standing, standing_of
+from eval_pipeline.experiment.tracing_run import ExperimentTracing
+from eval_pipeline.metadata import case_metadata
+from eval_pipeline.resources import Progress
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+Planned = Mapping[str, Sequence[Attempt]]
+"""By case, the attempts at it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one run has to do, and with what."""
+
+    context: dg.AssetExecutionContext
+    key: dg.AssetKey
+    """Of `case_results`."""
+    record: ExperimentRecord
+    store: Store
+    evaluator: Evaluator
+    dataset: Sequence[Case]
+    """All cases of the experiment."""
+    cases: Sequence[Case]
+    """Those of this run."""
+    settings: LangSmithSettings
+    retry_errors: bool = False
+
+
+def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTracing | None) -> None:
+    """Do what is left of a run's share. What is finished when something goes wrong is kept.
+
+    Raises:
+        InfrastructureError: the world around us failed.
+    """
+    standing = _standing(share)
+    evaluator = share.evaluator if tracing is None else replace(share.evaluator, tracer=tracing.tracer)
+    planned = {case.id: evaluator.attempts(case, share.record.repetitions) for case in share.cases}
+    left = [attempt for found in planned.values() for attempt in found if _key(attempt) not in standing.finished]
+    total = sum(map(len, planned.values()))
+    if tracing is not None and standing.finished:
+        _restore(share, tracing, standing)
+    unreported = _unreported(share, planned, standing)
+    progress.begin(len(left))
+
+    def report(cases: Sequence[Sequence[CaseResult]]) -> None:
+        events.report([_materialization(share.key, results, tracing) for results in cases])
+
+    async def run() -> None:
+        concurrency = evaluator.suite.spec.evaluation.max_concurrency
+        async for result in evaluate_all(evaluator, left, max_concurrency=concurrency):
+            await recorder.add(result)
+            progress.result(result)
+
+    events = PartitionEvents(share.context)
+    recorder = Recorder(
+        ResultLog(
+            share.store, suite=share.record.suite, experiment=share.record.experiment, run_id=share.context.run.run_id
+        ),
+        attempts={case_id: len(found) for case_id, found in planned.items()},
+        report=report,
+        durable=(lambda _results: None) if tracing is None else tracing.tracer.durable,
+        earlier=_earlier(share, planned, standing, unreported),
+    )
+    with recorder:
+        run_in_loop(run())
+    share.context.log.info(
+        "%d attempts at %d cases in experiment %s; %d more were finished before",
+        len(left),
+        len(planned),
+        share.record.experiment,
+        total - len(left),
+    )
+
+
+def _key(attempt: Attempt) -> tuple[str, int]:
+    return attempt.case.id, attempt.number
+
+
+def _standing(share: Share) -> Standing:
+    record, run_id = share.record, share.context.run.run_id
+    case_ids = [case.id for case in share.cases]
+    write_plan(share.store, record.suite, record.experiment, run_id=run_id, cases=case_ids)
+    for uri in set_unreadable_aside(share.store, record.suite, record.experiment, run_id=run_id):
+        share.context.log.warning("%s cannot be read: the attempts in it are made again", uri)
+    return standing_of(share.store, record, retry_errors=share.retry_errors)
+
+
+def _restore(share: Share, tracing: ExperimentTracing, standing: Standing) -> None:
+    restored = restore_rows(
+        share.settings, tracing, record=share.record, store=share.store, standing=standing, dataset=share.dataset
+    )
+    if restored:
+        share.context.log.info("%d rows were finished before and not sent: they are sent now", restored)
+
+
+def _unreported(share: Share, planned: Planned, standing: Standing) -> set[str]:
+    """The cases that need an event, of this run or already."""
+    whole = standing.complete({case_id: [each.number for each in found] for case_id, found in planned.items()})
+    told = reported_cases(share.context.instance, share.key, share.record, whole) if whole else set()
+    return planned.keys() - told
+
+
+def _earlier(share: Share, planned: Planned, standing: Standing, unreported: set[str]) -> Iterator[CaseResult]:
+    """Finished results of the cases that are still to be reported; read when they are asked for, by the recorder."""
+    wanted = {
+        _key(attempt) for case_id in unreported for attempt in planned[case_id] if _key(attempt) in standing.finished
+    }
+    if not wanted:
+        return
+    found: dict[tuple[str, int], CaseResult] = {}
+    for result in results_of(share.store, share.record.suite, share.record.experiment, wanted):
+        known = found.get((result.case_id, result.attempt))
+        if known is None or known.started_at < result.started_at:
+            found[result.case_id, result.attempt] = result
+    yield from found.values()
+
+
+def _materialization(
+    key: dg.AssetKey, results: Sequence[CaseResult], tracing: ExperimentTracing | None
+) -> dg.AssetMaterialization:
+    traced = {} if tracing is None else case_trace_metadata(tracing.session, results)
+    return dg.AssetMaterialization(key, partition=results[0].case_id, metadata={**case_metadata(results), **traced})

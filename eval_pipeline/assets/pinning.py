@@ -1,0 +1,78 @@
+"""What a run evaluates: the record of its launch's experiment, and the evaluator that the record asks for.
+
+Belongs here: from a Dagster run to that. Does not belong here: evaluating (`evaluating.py`), or the record itself
+(`eval_pipeline.experiment.record`).
+"""
+
+from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
+from eval_pipeline.experiment.tracing_run import unified_trace
+from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.unified import UnifiedTrace
+
+
+def pinned_record(
+    context: Context,
+    suite: Suite,
+    store: Store,
+    repetitions: int | None,
+    *,
+    settings: LangSmithSettings,
+    cases: int,
+) -> tuple[ExperimentRecord, UnifiedTrace | None]:
+    """The record, and the experiment's one trace if this run is the one that begins it.
+
+    Raises:
+        ExperimentConflictError: the record pins what this run cannot provide.
+        MissingUpstreamError: there are no cases yet, or no context.
+    """
+    run = context.run
+    launched = launch_id(context)
+    name = experiment_name(suite.name, launched)
+    # One that is there decides: what has become of data and context since is nothing to it.
+    there = find_experiment(store, suite.name, name)
+    wanted = ExperimentRecord(
+        suite=suite.name,
+        experiment=name,
+        created_at=now(),
+        dataset_version=there.dataset_version if there else latest(context, suite.name, TEST_CASES, DATASET_VERSION),
+        context_id=there.context_id if there else latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+        target_version=target_version(suite),
+        repetitions=repetitions,
+        launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
+    )
+    if there is not None:
+        return pin_experiment(store, wanted), None
+    # A context that cannot be opened is found before there is an experiment without results.
+    begun = unified_trace(settings, wanted, _context(suite, store, wanted), cases=cases, run_id=run.run_id)
+    if begun is not None:
+        wanted = wanted.model_copy(update={"trace_headers": begun.headers})
+    pinned = pin_experiment(store, wanted)
+    return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
+
+
+def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
+    """What makes the attempts of an experiment.
+
+    Raises:
+        MissingUpstreamError: its context is gone.
+        InputError: the target cannot be opened.
+    """
+    pins = Pins(
+        experiment=record.experiment,
+        dataset_version=record.dataset_version,
+        context_id=record.context_id,
+        target_version=record.target_version,
+        variant=record.variant,
+    )
+    return Evaluator(suite=suite, target=open_target(suite), context=_context(suite, store, record), pins=pins)
+
+
+def _context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
+    return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)

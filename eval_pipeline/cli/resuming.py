@@ -1,0 +1,64 @@
+"""`--resume`: which experiment to go on with, and which of its cases.
+
+Belongs here: that choice. Does not belong here: what of them is finished, which the run finds out itself.
+"""
+
+from collections.abc import Sequence
+
+from eval_pipeline.cli.launch import Request
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.experiment.plan import planned_cases
+from eval_pipeline.experiment.record import find_experiment, latest_experiment
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.stored_dataset import stored_cases
+
+LATEST = "latest"
+
+
+def resume_request(
+    store: Store, suite: str, experiment: str, *, all_cases: Sequence[Case], retry_errors: bool
+) -> Request:
+    """What goes on with an experiment: the cases that its runs undertook, as its record pins them.
+
+    Args:
+        store: where it is.
+        suite: its suite.
+        experiment: its name, or `latest`.
+        all_cases: the suite's cases now.
+        retry_errors: whether attempts that erred are made again.
+
+    Raises:
+        InputError: there is no such experiment.
+    """
+    record = latest_experiment(store, suite) if experiment == LATEST else find_experiment(store, suite, experiment)
+    if record is None:
+        named = "there is no experiment" if experiment == LATEST else f"there is no experiment {experiment!r}"
+        fix = "run the suite without --resume, or name one of the folders there"
+        raise InputError(Problem(message=f"{named} of {suite} in {store.root}", fix=fix))
+    undertaken = set(planned_cases(store, suite, record.experiment))
+    chosen = stored_cases(store, suite, record.dataset_version, undertaken)
+    if not chosen:
+        message = f"{record.experiment} ended before it undertook any case"
+        raise InputError(Problem(message=message, fix="run the suite without --resume"))
+    # Cases that were removed since are evaluated as pinned; their partitions go when nothing is in flight.
+    known = {case.id for case in all_cases}
+    return Request(
+        all_cases=[*all_cases, *(case for case in chosen if case.id not in known)],
+        chosen=chosen,
+        repetitions=record.repetitions,
+        resumed=record,
+        retry_errors=retry_errors,
+    )
+
+
+def refuse_choice(options: dict[str, object]) -> None:
+    """An experiment has its cases.
+
+    Raises:
+        InputError: others were asked for.
+    """
+    given = [name for name, value in options.items() if value]
+    if given:
+        message = f"{', '.join(given)} cannot be given with --resume: the experiment has its cases and repetitions"
+        raise InputError(Problem(message=message, fix="leave them out, or run without --resume"))

@@ -1,0 +1,48 @@
+"""A stored row as the result it was.
+
+Belongs here: the way back from `CaseResult.to_row`. Does not belong here: the row's schema (`result.py`), or which rows
+are read (`eval_pipeline.experiment`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from eval_pipeline.evaluation.result import AssertionResult, CaseResult, EvaluationError, Tokens, TurnResult
+
+_NAMES = frozenset(field.name for field in fields(CaseResult))
+
+
+def result_of_row(row: Mapping[str, Any]) -> CaseResult:
+    """The result that a row of `RESULT_SCHEMA` is; what of an event was no text comes back as JSON text."""
+    known = {name: value for name, value in row.items() if name in _NAMES}
+    return CaseResult(
+        **{
+            **known,
+            "tags": tuple(row["tags"] or ()),
+            "assertions": tuple(_assertion(found) for found in row["assertions"] or ()),
+            "turns": tuple(_turn(found) for found in row["turns"] or ()),
+            "tokens": Tokens(**{name: value or 0 for name, value in (row["tokens"] or {}).items()}),
+            "error": _error(row["error"]),
+        }
+    )
+
+
+def _assertion(found: Mapping[str, Any]) -> AssertionResult:
+    return AssertionResult(**{**found, "error": _error(found["error"])})
+
+
+def _turn(found: Mapping[str, Any]) -> TurnResult:
+    return TurnResult(**{**found, "events": tuple(_event(event) for event in found["events"] or ())})
+
+
+def _event(found: Mapping[str, Any]) -> dict[str, Any]:
+    event = {name: found[name] for name in ("type", "name", "id", "content") if found[name] is not None}
+    if found["args"] is not None:
+        event["args"] = json.loads(found["args"])
+    return {**event, **(json.loads(found["data"]) if found["data"] else {})}
+
+
+def _error(found: Mapping[str, Any] | None) -> EvaluationError | None:
+    return None if found is None else EvaluationError(**found)

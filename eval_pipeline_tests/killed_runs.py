@@ -1,0 +1,219 @@
+"""A suite whose runs are killed, by `kill -9`, at chosen moments and resumed until it is done; what is then there.
+
+By hand, for as many moments as wanted:
+
+    python -m eval_pipeline_tests.killed_runs --kills 20
+
+Belongs here: that harness. Does not belong here: expectations (`cli/test_resume.py`).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+
+from eval_pipeline.experiment.result_log import read_all_rows, read_results
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.store.opening import open_store
+
+_SUITE = """\
+name: counted
+cases: cases.yaml
+target: {{kind: python, path: "agent.py:answer"}}
+evaluation: {{max_concurrency: {concurrency}}}
+gates: {{max_error_rate: 0.0}}
+"""
+_AGENT = """\
+import asyncio, os
+
+CALLS = os.open({calls!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+
+async def answer(message):
+    os.write(CALLS, (message + "\\n").encode())
+    await asyncio.sleep({seconds})
+    return "odd" if int(message) % 2 else "even"
+"""
+_PROGRAM = "from eval_pipeline.cli.main import program; program()"
+_PATIENCE_S = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aftermath:
+    """What is there in the end; every number is to be that of the cases."""
+
+    results: int
+    rows_of_results: int
+    """Rows of the result log, superseded ones too."""
+    rows: int
+    """Of the experiment, at the recorder."""
+    cases_with_rows: int
+    materializations: int
+    partitions: int
+    calls: int
+    paid_twice: int
+    """Calls of the target beyond one a case."""
+    wrong: int
+    """Verdicts that differ from the true ones."""
+    experiments: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KilledRuns:
+    """One suite in a folder, with a home, a store and a recorder of its own."""
+
+    folder: Path
+    recorder_url: str
+    cases: int
+    concurrency: int = 10
+    seconds: float = 0.05
+    killed: list[int] = field(default_factory=list)
+
+    @property
+    def calls(self) -> Path:
+        """A line for every call of the target."""
+        return self.folder / "calls.txt"
+
+    def write(self) -> None:
+        """The suite: every third case is asked for the wrong answer, and fails."""
+        suite = self.folder / "suite"
+        suite.mkdir(parents=True)
+        (suite / "suite.yaml").write_text(_SUITE.format(concurrency=self.concurrency))
+        (suite / "agent.py").write_text(_AGENT.format(calls=str(self.calls), seconds=self.seconds))
+        lines = []
+        for number in range(self.cases):
+            expected = ("even", "odd")[(number + (number % 3 == 0)) % 2]
+            lines.append(
+                f'- {{id: "c{number:05d}", input: "{number}", assertions: [{{type: equals, value: {expected}}}]}}\n'
+            )
+        (suite / "cases.yaml").write_text("".join(lines))
+
+    def run(self, *options: str, kill_at_calls: int | None = None, delay_s: float = 0.0) -> int:
+        """One run, killed with its process group when the target has been called so often. Returns its exit code."""
+        with (self.folder / "stderr.txt").open("ab") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, "run", str(self.folder / "suite"), *options],
+                env=self._environment(),
+                cwd=self.folder,
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        deadline = time.monotonic() + _PATIENCE_S
+        while process.poll() is None and time.monotonic() < deadline:
+            if kill_at_calls is not None and self.count_calls() >= kill_at_calls:
+                time.sleep(delay_s)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                if process.returncode < 0:
+                    self.killed.append(self.count_calls())
+                break
+            time.sleep(0.005)
+        return process.wait(timeout=30)
+
+    def count_calls(self) -> int:
+        """How often the target was called, in all runs together."""
+        return self.calls.read_bytes().count(b"\n") if self.calls.exists() else 0
+
+    def aftermath(self) -> Aftermath:
+        """What is there now."""
+        store = open_store(str(self.folder / "store"))
+        experiments = {key.split("/")[2] for key in store.list("experiments/counted/")}
+        experiment = min(experiments)
+        results = read_results(store, "counted", experiment, columns=["status"]).to_pylist()
+        right = {f"c{number:05d}": "passed" if number % 3 else "failed" for number in range(self.cases)}
+        names = self._rows(experiment)
+        with self._instance() as instance:
+            told = self._materialized(instance)
+        asked = Counter(self.calls.read_text().split())
+        return Aftermath(
+            results=len(results),
+            rows_of_results=read_all_rows(store, "counted", experiment, columns=["status"]).num_rows,
+            rows=len(names),
+            cases_with_rows=len(set(names)),
+            materializations=len(told),
+            partitions=len(set(told)),
+            calls=asked.total(),
+            paid_twice=asked.total() - len(asked),
+            wrong=sum(right[row["case_id"]] != row["status"] for row in results),
+            experiments=len(experiments),
+        )
+
+    def _instance(self) -> dg.DagsterInstance:
+        os.environ["DAGSTER_HOME"] = str(self.folder / "home")
+        return dg.DagsterInstance.get()
+
+    def _materialized(self, instance: dg.DagsterInstance) -> list[str]:
+        key, found, cursor = dg.AssetKey(["counted", "case_results"]), [], None
+        while True:
+            page = instance.fetch_materializations(key, limit=1000, cursor=cursor)
+            found += [str(record.partition_key) for record in page.records]
+            if not page.has_more:
+                return found
+            cursor = page.cursor
+
+    def _rows(self, experiment: str) -> list[str]:
+        (session,) = httpx.get(f"{self.recorder_url}/sessions", params={"name": experiment}).json()
+        found: list[str] = []
+        cursor = None
+        while True:
+            body: dict[str, Any] = {"session": [session["id"]], "is_root": True, "limit": 100}
+            page = httpx.post(
+                f"{self.recorder_url}/runs/query", json=body | ({"cursor": cursor} if cursor else {})
+            ).json()
+            found += [run["name"] for run in page["runs"]]
+            cursor = (page.get("cursors") or {}).get("next")
+            if not cursor:
+                return found
+
+    def _environment(self) -> dict[str, str]:
+        own = {
+            "DAGSTER_HOME": str(self.folder / "home"),
+            "EVAL_PIPELINE_STORE": str(self.folder / "store"),
+            "EVAL_PIPELINE_CACHE": str(self.folder / "cache"),
+            "EVAL_PIPELINE_SPOOL": str(self.folder / "spool"),
+            "EVAL_PIPELINE_TRACING": "recorder",
+            "EVAL_PIPELINE_RECORDER_URL": self.recorder_url,
+            "LANGSMITH_TRACING": "true",
+        }
+        return {**os.environ, **own}
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    # Moments are random on purpose, and the same for one seed.
+    chance = random.Random(options.seed)
+    moments = sorted(chance.randrange(1, options.cases + 1) for _ in range(options.kills))
+    with tempfile.TemporaryDirectory() as folder, RecorderServer() as recorder:
+        runs = KilledRuns(
+            folder=Path(folder), recorder_url=recorder.url, cases=options.cases, concurrency=options.concurrency
+        )
+        runs.write()
+        for index, moment in enumerate(moments):
+            code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 1.5)
+            print(f"kill {index + 1}: wanted at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
+        code = runs.run("--resume")
+        print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.aftermath())}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    _main()
