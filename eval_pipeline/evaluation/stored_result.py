@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from eval_pipeline.evaluation.result import AssertionResult, CaseResult, EvaluationError, Tokens, TurnResult
+from eval_pipeline.evaluation.result import (
+    AssertionResult,
+    CaseResult,
+    EvaluationError,
+    SimulationResult,
+    Tokens,
+    TurnResult,
+)
 
 _NAMES = frozenset(field.name for field in fields(CaseResult))
 
@@ -23,14 +30,17 @@ def result_of_row(row: Mapping[str, Any]) -> CaseResult:
             "tags": tuple(row["tags"] or ()),
             "assertions": tuple(_assertion(found) for found in row["assertions"] or ()),
             "turns": tuple(_turn(found) for found in row["turns"] or ()),
-            "tokens": Tokens(**{name: value or 0 for name, value in (row["tokens"] or {}).items()}),
+            "tokens": _tokens(row["tokens"]),
             "error": _error(row["error"]),
+            "simulation": _simulation(row.get("simulation")),
         }
     )
 
 
 def _assertion(found: Mapping[str, Any]) -> AssertionResult:
-    return AssertionResult(**{**found, "error": _error(found["error"])})
+    # Rows of earlier versions lack what came later.
+    several = {name: tuple(found.get(name) or ()) for name in ("votes", "usage")}
+    return AssertionResult(**{**found, **several, "error": _error(found["error"])})
 
 
 def _turn(found: Mapping[str, Any]) -> TurnResult:
@@ -42,6 +52,14 @@ def _event(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["args"] is not None:
         event["args"] = json.loads(found["args"])
     return {**event, **(json.loads(found["data"]) if found["data"] else {})}
+
+
+def _simulation(found: Mapping[str, Any] | None) -> SimulationResult | None:
+    return None if found is None else SimulationResult(**{**found, "tokens": _tokens(found["tokens"])})
+
+
+def _tokens(found: Mapping[str, Any] | None) -> Tokens:
+    return Tokens(**{name: value or 0 for name, value in (found or {}).items()})
 
 
 def _error(found: Mapping[str, Any] | None) -> EvaluationError | None:

@@ -13,6 +13,7 @@ from eval_pipeline.evaluation.result import (
     AssertionResult,
     CaseResult,
     EvaluationError,
+    SimulationResult,
     Tokens,
     TurnResult,
 )
@@ -128,6 +129,19 @@ _assertions = st.builds(
     message=st.text(),
     label=st.none() | st.text(),
     error=_errors,
+    votes=st.lists(
+        st.fixed_dictionaries(
+            {
+                "model": st.text(),
+                "passed": st.none() | st.booleans(),
+                "score": st.none() | st.floats(0, 1),
+                "label": st.none() | st.text(),
+                "reasoning": st.text(),
+                "error": st.none() | st.text(),
+            }
+        ),
+        max_size=1,
+    ).map(tuple),
 )
 _results = st.builds(
     a_result,
@@ -137,6 +151,8 @@ _results = st.builds(
     assertions=st.lists(_assertions, max_size=2).map(tuple),
     error=_errors,
     tokens=st.builds(Tokens, input=st.integers(0, 9)),
+    simulation=st.none()
+    | st.builds(SimulationResult, ended=st.just("max_turns"), reason=st.text(), turns=st.integers(0, 9)),
     run_id=st.none() | st.text(),
 )
 
