@@ -21,6 +21,7 @@ _COMMANDS = {
     "ui": "eval_pipeline.cli.ui:ui",
     "recorder": "eval_pipeline.cli.recorder:recorder",
     "traces": "eval_pipeline.cli.traces:traces",
+    "doctor": "eval_pipeline.cli.doctor:doctor",
 }
 
 

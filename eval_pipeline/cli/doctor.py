@@ -1,0 +1,66 @@
+"""`eval-pipeline doctor`: what of a deployment cannot work, and how to mend it.
+
+Belongs here: options, and showing findings. Does not belong here: any check (`eval_pipeline.doctor`).
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.default_resources import store_resource
+from eval_pipeline.doctor.finding import Finding, findings_of
+from eval_pipeline.doctor.instance import check_instance
+from eval_pipeline.doctor.services import check_models, check_tracing
+from eval_pipeline.doctor.stores import check_cache, check_store
+from eval_pipeline.doctor.versions import check_versions
+from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+_STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+@click.command()
+@click.argument("suites", nargs=-1)
+@store_option
+@click.option("--call-models", is_flag=True, help="Ask every model for a word, which costs a few tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: bool) -> int:
+    """Try what runs need: store, cache, Dagster's instance, traces, clock, packages, the models of SUITES."""
+    found = list(_findings(suites, store, call_models=call_models))
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=2))
+    else:
+        _show(found)
+    return InfrastructureError.exit_code if any(finding.health == "failed" for finding in found) else 0
+
+
+def _findings(suites: tuple[str, ...], store: str, *, call_models: bool) -> Iterator[Finding]:
+    yield from findings_of("packages", check_versions)
+    yield from findings_of("store", lambda: check_store(store_resource(store).open()))
+    yield from findings_of("cache", check_cache)
+    yield from findings_of("instance", check_instance)
+    yield from findings_of("tracing", lambda: check_tracing(LangSmithSettings.from_environment()))
+    for name in suites:
+        yield from findings_of(name, partial(_models_of, name, call=call_models))
+
+
+def _models_of(suite: str, *, call: bool) -> Iterator[Finding]:
+    yield from check_models(read_suite(suite_folder(suite)), call=call)
+
+
+def _show(found: list[Finding]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for finding in found:
+        fix = "" if finding.fix is None else f"\n[bold]Fix:[/] {escape(finding.fix)}"
+        style = _STYLE[finding.health]
+        table.add_row(f"[{style}]{finding.health}[/]", escape(finding.subject), escape(finding.message) + fix)
+    Console().print(table)

@@ -1,0 +1,95 @@
+"""Checks of the services that runs call: LangSmith or the recorder, chat models; and the clock against theirs.
+
+Belongs here: one request to each. Does not belong here: what runs do with them.
+"""
+
+import datetime as dt
+import email.utils
+from collections.abc import Iterator
+
+import httpx
+from langchain_core.messages import HumanMessage
+
+from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.models import chat_model
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.target_spec import ChatTarget
+from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+
+TIMEOUT_SECONDS = 10.0
+CLOCK_SECONDS = 60.0
+"""Amazon refuses requests from clocks 15 minutes off; LangSmith puts runs in the wrong order long before."""
+_REFUSED = (401, 403)
+
+
+def check_tracing(settings: LangSmithSettings) -> Iterator[Finding]:
+    """Ask each server that traces go to for one experiment, with the key that runs use."""
+    if not settings.destinations:
+        yield warning(
+            "tracing", "tracing is off", fix="unset EVAL_PIPELINE_TRACING and LANGSMITH_TRACING to have traces"
+        )
+    for destination in settings.destinations:
+        yield from _destination(destination)
+
+
+def _destination(destination: Destination) -> Iterator[Finding]:
+    url = f"{destination.api_url}/sessions"
+    headers = {"x-api-key": destination.api_key.get_secret_value()}
+    try:
+        answer = httpx.get(url, params={"limit": 1}, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True)
+    except httpx.HTTPError as error:
+        fix = "check the address and the network; until then runs spool their traces"
+        yield warning(destination.name, f"{destination.api_url} does not answer: {type(error).__name__}", fix=fix)
+        return
+    if answer.status_code in _REFUSED:
+        message = f"{destination.api_url} refused the key ({answer.status_code})"
+        yield failed(
+            destination.name, message, fix="set LANGSMITH_API_KEY, and LANGSMITH_WORKSPACE_ID for an organization's key"
+        )
+        return
+    if answer.is_error:
+        message = f"{destination.api_url} answered {answer.status_code}: is it a LangSmith API?"
+        yield failed(destination.name, message, fix="set LANGSMITH_ENDPOINT to the address of the API")
+        return
+    yield ok(destination.name, f"{destination.api_url} takes the key")
+    yield from check_clock(destination.api_url, answer.headers.get("date"), dt.datetime.now(tz=dt.UTC))
+
+
+def check_clock(server: str, date: str | None, now: dt.datetime) -> Iterator[Finding]:
+    """Compare `now` with the `Date` that a server gave with its answer (RFC 9110, section 6.6.1)."""
+    if date is None:
+        return
+    try:
+        theirs = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return
+    apart = (now - theirs).total_seconds()
+    if abs(apart) <= CLOCK_SECONDS:
+        yield ok("clock", f"within {CLOCK_SECONDS:.0f} s of {server}")
+        return
+    direction = "ahead of" if apart > 0 else "behind"
+    fix = "synchronise the clock (NTP)"
+    yield failed("clock", f"{abs(apart):.0f} s {direction} {server}", fix=fix)
+
+
+def check_models(suite: Suite, *, call: bool) -> Iterator[Finding]:
+    """Make every chat model that a target or judge names; with `call`, ask each for a word, for a few tokens."""
+    for role, name in _models(suite):
+        subject = f"model {name}"
+        try:
+            model = chat_model(name, folder=suite.folder)
+            if call:
+                model.invoke([HumanMessage("Answer with one word.")])
+        except Exception as error:  # noqa: BLE001 - a kind for each provider
+            reason = (str(error).strip().splitlines() or [""])[0][:300]
+            message = f"{role} of {suite.name}: {type(error).__name__}: {reason}"
+            yield failed(subject, message, fix="set the provider's key, install its package, or correct the name")
+            continue
+        yield ok(subject, f"{role} of {suite.name}: {'answered' if call else 'can be made (not called)'}")
+
+
+def _models(suite: Suite) -> list[tuple[str, str]]:
+    spec = suite.spec
+    found = [("target", spec.target.model)] if isinstance(spec.target, ChatTarget) else []
+    judges = () if spec.judge is None else spec.judge.model
+    return found + [("judge", name) for name in ((judges,) if isinstance(judges, str) else judges)]

@@ -1,0 +1,49 @@
+"""Checks of the store and of the cache folder: write, read, list, and write only if absent.
+
+Belongs here: what assets need of them. Does not belong here: any kind of store.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
+from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.store.store import Store
+
+PROBE = "doctor/probe"
+"""One object, which is written again by every check: stores do not delete."""
+ENOUGH_BYTES = 2 * 2**30
+
+
+def check_store(store: Store) -> Iterator[Finding]:
+    """Do with the store what runs do with it. Raises what the store raises."""
+    value = os.urandom(16)
+    store.put(PROBE, value)
+    if store.get(PROBE) != value:
+        yield failed("store", f"{store.root} gave back other bytes than were written", fix="use another store")
+        return
+    if PROBE not in store.list("doctor/"):
+        yield failed("store", f"{store.root} does not list what was written", fix="allow s3:ListBucket on the prefix")
+        return
+    if store.put_if_absent(PROBE, b"overwritten") or store.get(PROBE) != value:
+        message = f"{store.root} overwrites what should only be written if absent: two runs could pin one experiment"
+        yield failed("store", message, fix="use a server with conditional writes: Amazon S3, Ceph, MinIO")
+        return
+    yield ok("store", f"{store.root}: written, read, listed, written only if absent")
+
+
+def check_cache() -> Iterator[Finding]:
+    """Whether warm copies of snapshots can be kept on this host."""
+    folder = cache_folder()
+    fix = f"make it writable, or set {CACHE_VARIABLE} to a folder that is"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free
+    except OSError as error:
+        yield failed("cache", f"{folder}: {error.strerror or error}", fix=fix)
+        return
+    room = f"{folder}: {free / 2**30:.1f} GiB free"
+    yield ok("cache", room) if free >= ENOUGH_BYTES else warning("cache", room, fix="make room for large snapshots")

@@ -1,0 +1,180 @@
+"""Deployments broken on purpose: each fault is named, with what to do about it."""
+
+import datetime as dt
+import socket
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval_pipeline.doctor.finding import Finding, findings_of
+from eval_pipeline.doctor.instance import without_password
+from eval_pipeline.doctor.services import check_clock
+from eval_pipeline.doctor.stores import check_store
+from eval_pipeline.doctor.versions import check_versions
+from eval_pipeline.recorder.config import RecorderConfig
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, moto_server
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Terminal:
+    """The terminal, in a deployment where nothing is wrong yet."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("EVAL_PIPELINE_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+    return made_terminal(monkeypatch, capfd)
+
+
+def found_by(terminal: Terminal, *arguments: str, code: int = 3) -> dict[str, Any]:
+    """The findings that are not ok, by subject."""
+    done = terminal("doctor", "--json", *arguments)
+    assert done.code == code, done.stderr
+    findings: Any = done.document
+    return {found["subject"]: found for found in findings if found["health"] == "failed"}
+
+
+def closed_port() -> Iterator[int]:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@pytest.fixture(name="closed_port")
+def _closed_port() -> Iterator[int]:
+    yield from closed_port()
+
+
+def test_where_nothing_is_wrong_nothing_failed(terminal: Terminal) -> None:
+    assert found_by(terminal, "support_desk", code=0) == {}
+    assert "written only if absent" in terminal("doctor").stdout.replace("\n", " ")
+
+
+def test_a_store_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "store").touch()
+    assert "check that the folder is there" in found_by(terminal)["store"]["fix"]
+
+
+def test_a_bucket_that_is_not_there(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with moto_server() as server:
+        settings = {"ENDPOINT_URL_S3": server.endpoint, "ACCESS_KEY_ID": ACCESS_KEY, "SECRET_ACCESS_KEY": SECRET_KEY}
+        for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        found = found_by(terminal, "--store", "s3://gone/team")["store"]
+    assert ("NoSuchBucket" in found["message"], "create the bucket" in found["fix"]) == (True, True)
+
+
+def test_a_store_that_overwrites_what_should_only_be_written_if_absent(tmp_path: Path) -> None:
+    class Careless(LocalStore):
+        def put_if_absent(self, key: str, data: bytes) -> bool:
+            self.put(key, data)
+            return True
+
+    (found,) = check_store(Careless(tmp_path))
+    assert (found.health, "conditional writes" in str(found.fix)) == ("failed", True)
+
+
+def test_a_cache_that_cannot_be_written(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "file" / "cache"))
+    assert "EVAL_PIPELINE_CACHE" in found_by(terminal)["cache"]["fix"]
+
+
+@pytest.mark.parametrize("home", ["", "relative/home"])
+def test_a_home_that_dagster_does_not_take(terminal: Terminal, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", home)
+    assert "absolute path" in found_by(terminal)["instance"]["fix"]
+
+
+def test_a_configuration_that_is_wrong(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "home" / "dagster.yaml").write_text("run_coordinatr: {}\n")
+    found = found_by(terminal)["instance"]
+    assert ("dagster.yaml" in found["fix"], "Error" in found["message"]) == (True, True)
+
+
+def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path, closed_port: int) -> None:
+    url = f"postgresql://eval:hunter2@127.0.0.1:{closed_port}/dagster"
+    (tmp_path / "home" / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
+    found = found_by(terminal)
+    assert "OperationalError" in found["database"]["message"]
+    assert "hunter2" not in str(found)
+
+
+def test_a_broker_without_its_package(terminal: Terminal, tmp_path: Path) -> None:
+    launcher = "{module: dagster_celery.launcher, class: CeleryRunLauncher, config: {broker: 'redis://127.0.0.1:1'}}"
+    (tmp_path / "home" / "dagster.yaml").write_text(f"run_launcher: {launcher}\n")
+    found = found_by(terminal)
+    assert {"broker", "instance"} & set(found)
+
+
+def test_a_key_that_langsmith_refuses(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = RecorderServer(config=RecorderConfig(token="right")).start()
+    try:
+        monkeypatch.setenv("LANGSMITH_TRACING", "true")
+        monkeypatch.setenv("LANGSMITH_API_KEY", "wrong")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
+        found = found_by(terminal)["langsmith"]
+    finally:
+        server.stop()
+    assert ("refused the key" in found["message"], "LANGSMITH_API_KEY" in found["fix"]) == (True, True)
+
+
+def test_an_endpoint_that_is_no_langsmith(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with moto_server() as server:
+        monkeypatch.setenv("LANGSMITH_TRACING", "true")
+        monkeypatch.setenv("LANGSMITH_API_KEY", "key")
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", server.endpoint)
+        assert "LANGSMITH_ENDPOINT" in found_by(terminal)["langsmith"]["fix"]
+
+
+def test_a_model_without_a_key(terminal: Terminal, tmp_path: Path) -> None:
+    suite = tmp_path / "asks"
+    suite.mkdir()
+    (suite / "suite.yaml").write_text("name: asks\ncases: cases.yaml\ntarget: {kind: chat, model: 'openai:gpt-4o'}\n")
+    (suite / "cases.yaml").write_text("- {id: a, input: x}\n")
+    found = found_by(terminal, str(suite))["model openai:gpt-4o"]
+    assert ("target of asks" in found["message"], "provider's key" in found["fix"]) == (True, True)
+
+
+def test_a_clock_that_is_wrong() -> None:
+    now = dt.datetime(2026, 5, 1, 12, 20, tzinfo=dt.UTC)
+    (found,) = check_clock("http://there", "Fri, 01 May 2026 12:00:00 GMT", now)
+    assert (found.health, found.message) == ("failed", "1200 s ahead of http://there")
+    (fine,) = check_clock("http://there", "Fri, 01 May 2026 12:19:50 GMT", now)
+    assert fine.health == "ok"
+
+
+def test_packages_of_other_versions_and_missing_ones() -> None:
+    def installed(name: str) -> str:
+        if name == "langgraph":
+            raise metadata.PackageNotFoundError(name)
+        return "1.12.0"
+
+    found = check_versions(["dagster>=1.13,<1.14", "langgraph>=1", 'moto>=5; extra == "dev"'], installed)
+    assert [finding.message for finding in found] == [
+        "dagster 1.12.0 is not <1.14,>=1.13",
+        "langgraph is not installed",
+    ]
+
+
+def test_a_check_that_breaks_is_a_finding_and_hides_no_other() -> None:
+    def broken() -> Iterator[Finding]:
+        yield Finding(subject="a", health="ok", message="fine")
+        raise RuntimeError("first line\nsecond line")
+
+    first, second = findings_of("a", broken)
+    assert (first.health, second.health, second.message) == ("ok", "failed", "RuntimeError: first line")
+
+
+def test_passwords_in_urls_are_left_out() -> None:
+    assert without_password("at postgresql://me:secret@host/db and redis://:pw@h") == (
+        "at postgresql://…@host/db and redis://…@h"
+    )
