@@ -11,6 +11,7 @@ import yaml
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.assertions.scope import Scope
+from eval_pipeline.evaluation.assertions.transcript import openai_messages
 from eval_pipeline.evaluation.result import TurnResult
 from eval_pipeline.evaluation.targets.session import Event
 from eval_pipeline.store.local import LocalStore
@@ -18,6 +19,7 @@ from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
+from eval_pipeline_tests.openai_server import openai_server
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 _ROW = re.compile(r"^\| `(\{type: .*?\})` \| `(.*?)` \| `(.*?)` \|$", re.MULTILINE)
@@ -66,6 +68,20 @@ def test_the_judge_shown_is_one_that_can_be_written() -> None:
     (text,) = re.findall(r"```yaml\n(judge:\n.*?)```", README, re.DOTALL)
     judge = Judge.model_validate(yaml.safe_load(text)["judge"])
     assert len(judge.models) == 2
+
+
+def test_the_evaluators_shown_do_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = re.findall(r"```yaml\n(- type: evaluator\n.*?)```", README, re.DOTALL)
+    trajectory, judged = yaml.safe_load(text)
+    turn = a_turn("It is 5.", a_call("find", q="x"), a_call("say"))
+    case = a_case(reference={"messages": openai_messages([a_turn("Five.", a_call("find", q="x"))])})
+    (matched,) = asyncio.run(results_of(trajectory, a_scope(turn, case=case)))
+    assert (matched.error, matched.name, matched.passed) == (None, "trajectory_superset_match", True)
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    with openai_server(lambda _: '{"reasoning": "Short.", "score": 0.9}') as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        (concise,) = asyncio.run(results_of(judged, a_scope(turn)))
+    assert (concise.error, concise.score, concise.passed, concise.message) == (None, 0.9, True, "Short.")
 
 
 def test_every_assertion_stands_in_the_table() -> None:

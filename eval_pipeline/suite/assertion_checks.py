@@ -16,8 +16,10 @@ from eval_pipeline.suite.assertion import (
     Python,
     Similarity,
 )
+from eval_pipeline.suite.assertions.code import imported_args
 from eval_pipeline.suite.assertions.judged import Judged
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.evaluator_form import refused_form
 from eval_pipeline.suite.import_path import is_code_path, resolve
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 from eval_pipeline.suite.target_spec import RecordedTarget
@@ -33,6 +35,8 @@ def assertion_problems(
     for name, path in _paths(assertion):
         for problem in import_problems(suite, path, name):
             yield place(problem.message, problem.fix, name)
+    if isinstance(assertion, Evaluator) and not assertion.factory:
+        yield from _form_problems(suite, assertion, place)
     if isinstance(assertion, Judged) and assertion.model is None and suite.spec.judge is None:
         yield place("no chat model judges this", "give `model` here, or `judge: {model: …}` in suite.yaml", "model")
     if isinstance(assertion, LlmPreference) and case is not None and assertion.over not in case.reference:
@@ -71,11 +75,23 @@ def import_problems(suite: Suite, path: str, field: str) -> Iterator[Problem]:
 def _paths(assertion: Assertion) -> Iterator[tuple[str, str]]:
     if isinstance(assertion, Python | Evaluator):
         yield "path", assertion.path
+    if isinstance(assertion, Evaluator):
+        yield from (("args", path) for path in imported_args(assertion.args))
     models: str | tuple[str, ...] | None = getattr(assertion, "model", None)
     if isinstance(assertion, Judged | Similarity) and models is not None:
         for model in (models,) if isinstance(models, str) else models:
             if is_code_path(model):
                 yield "model", model
+
+
+def _form_problems(suite: Suite, assertion: Evaluator, place: Place) -> Iterator[Problem]:
+    try:
+        refused = refused_form(resolve(assertion.path, folder=suite.folder))
+    except InputError:
+        return  # which is told already
+    if refused is not None:
+        message, fix = refused
+        yield place(f"{assertion.path!r} cannot be an assertion: {message}", fix, "path")
 
 
 def _grounding_problems(suite: Suite, assertion: GroundedInContext, place: Place) -> Iterator[Problem]:

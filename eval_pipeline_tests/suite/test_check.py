@@ -152,3 +152,10 @@ def test_judges_and_what_they_need_are_told(folder: Path) -> None:
     assert fields_of(folder, cases=[{"id": "c", "input": "x", "assertions": [scores]}]) == [
         ("c", "assertions[0].model")
     ]
+
+
+def test_an_evaluator_of_a_whole_experiment_and_arguments_that_lead_nowhere_are_told(folder: Path) -> None:
+    (folder / "own.py").write_text("def summary(outputs, runs): return 1\ndef make(prompt): return summary\n")
+    made = {"type": "evaluator", "path": "own.py:make", "factory": True, "args": {"prompt": {"import": "own.py:NONE"}}}
+    found = fields_of(folder, assertions=[{"type": "evaluator", "path": "own.py:summary"}, made])
+    assert found == [(None, "assertions[0].path"), (None, "assertions[1].args")]

@@ -1,118 +1,116 @@
 """Evaluators written for LangSmith, openevals or agentevals, unchanged.
 
-Belongs here: giving them what they ask for and reading what they return. Does not belong here: callables in this
-project's own form (`python_call.py`).
+Belongs here: making them, and calling them with what they ask for. Does not belong here: reading what they return
+(`evaluator_result.py`), what they see of the attempt (`evaluated_run.py`), and callables in this project's own form
+(`python_call.py`).
 """
 
-import datetime as dt
-import uuid
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from langsmith.evaluation import EvaluationResult, RunEvaluator
-from langsmith.schemas import Example, Run
+import jmespath
+from langsmith.evaluation import RunEvaluator
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.assertions.python_call import plain
+from eval_pipeline.evaluation.assertions.evaluated_run import EvaluatedRun
+from eval_pipeline.evaluation.assertions.evaluator_result import verdicts_of
+from eval_pipeline.evaluation.assertions.json_text import parse_json
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.evaluation.signature import call_with_known, required_names
-from eval_pipeline.evaluation.targets.messages import openai_messages
 from eval_pipeline.suite import assertion as spec
+from eval_pipeline.suite.assertions.code import import_of
+from eval_pipeline.suite.evaluator_form import refused_form
 from eval_pipeline.suite.import_path import resolve
 
-_NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
+_MADE = 256
 
 
 async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[Verdict]:
     """What the evaluator returns, one verdict per result.
 
     Raises:
-        InputError: it returned something LangSmith would not accept.
+        InputError: it cannot score one case, asks for what is not known, or returned what LangSmith would not accept.
     """
-    found = resolve(assertion.path, folder=scope.folder)
-    if assertion.factory:
-        found = found(**assertion.args)
-    inputs = {"input": scope.turns[0].input if scope.turns else "", "messages": [turn.input for turn in scope.turns]}
-    outputs = {"response": scope.response, "output": scope.response, "messages": openai_messages(scope.turns)}
-    example, run = _example(scope, inputs), _run(inputs, outputs)
+    found = _found(assertion, scope.folder)
+    seen = EvaluatedRun(scope)
     if isinstance(found, RunEvaluator):
-        returned: Any = await found.aevaluate_run(run, example)
+        returned = await found.aevaluate_run(seen.run(), seen.example())
     else:
-        known = {
-            "outputs": outputs,
-            "inputs": inputs,
-            "reference_outputs": dict(scope.case.reference),
-            "run": run,
-            "example": example,
-            **({} if assertion.factory else assertion.args),
-        }
-        required = required_names(found)
-        if len(required) == 2 and not known.keys() & {*required}:  # noqa: PLR2004 - LangSmith's older form, by position
-            known |= dict(zip(required, (run, example), strict=True))
-        returned = await call_with_known(found, known)
-    return [_verdict(item, assertion) for item in _items(returned)]
+        returned = await call_with_known(found, _known(found, assertion, scope, seen))
+    return verdicts_of(returned, assertion)
 
 
-def _items(returned: Any) -> Sequence[Any]:
-    if isinstance(returned, Mapping) and set(returned) == {"results"}:
-        returned = returned["results"]
-    return returned if isinstance(returned, list) else [returned]
+def _found(assertion: spec.Evaluator, folder: Path) -> Any:
+    """The evaluator itself. One that had to be made is made once for equal arguments."""
+    found = resolve(assertion.path, folder=folder)
+    if assertion.factory or (inspect.isclass(found) and issubclass(found, RunEvaluator)):
+        found = _made(found, json.dumps(dict(assertion.args), sort_keys=True, default=str), folder)
+    refused = refused_form(found)
+    if refused is not None:
+        message, fix = refused
+        raise InputError(Problem(message=f"{assertion.path!r} cannot be an assertion: {message}", fix=fix))
+    return found
 
 
-def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
-    if isinstance(returned, EvaluationResult):
-        returned = returned.model_dump()
-    returned = plain(returned)
-    if isinstance(returned, bool | int | float):
-        returned = {"score": returned}
-    elif isinstance(returned, str):
-        returned = {"value": returned}
-    if not isinstance(returned, Mapping) or not ({"score", "value"} & returned.keys()):
-        fix = "return a bool, a number, text, or {key, score or value, comment}"
-        raise InputError(Problem(message=f"{assertion.path!r} returned {returned!r}", fix=fix))
-    score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
-    name = returned.get("key") or returned.get("name")
-    return Verdict(
-        name=None if name is None else str(name),
-        passed=score if isinstance(score, bool) else None,
-        score=None if score is None else _scaled(score, assertion),
-        label=None if value is None else str(value),
-        message=str(comment or ""),
-    )
+@functools.lru_cache(maxsize=_MADE)
+def _made(factory: Any, args: str, folder: Path) -> Any:
+    return factory(**_imported(json.loads(args), folder))
 
 
-def _scaled(score: Any, assertion: spec.Evaluator) -> float:
-    if isinstance(score, bool):
-        return float(score)
-    worst, best = assertion.scale
-    scaled = (float(score) - worst) / (best - worst)
-    if not 0 <= scaled <= 1:
-        message = f"{assertion.path!r} gave the score {score:g}, outside {worst:g} to {best:g}"
-        raise InputError(Problem(message=message, fix="give its range as `scale: [worst, best]`"))
-    return scaled
+def _imported(value: Any, folder: Path) -> Any:
+    """`value` with every `{import: …}` in it replaced by what it names."""
+    path = import_of(value)
+    if path is not None:
+        return resolve(path, folder=folder)
+    if isinstance(value, Mapping):
+        return {key: _imported(item, folder) for key, item in value.items()}
+    return [_imported(item, folder) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _example(scope: Scope, inputs: dict[str, Any]) -> Example:
-    return Example(
-        id=uuid.uuid5(_NAMESPACE, scope.case.id),
-        dataset_id=_NAMESPACE,
-        inputs=inputs,
-        outputs=dict(scope.case.reference),
-        metadata={**scope.case.metadata, "case_id": scope.case.id, "split": scope.case.split},
-        created_at=dt.datetime.now(tz=dt.UTC),
-    )
+def _known(found: Any, assertion: spec.Evaluator, scope: Scope, seen: EvaluatedRun) -> dict[str, Any]:
+    """What the evaluator is called with, by name."""
+    parameters = inspect.signature(found).parameters
+    required = required_names(found)
+    own = {} if assertion.factory else _imported(dict(assertion.args), scope.folder)
+    own |= {name: _given(text, name, scope, seen) for name, text in assertion.give.items()}
+    offered = {
+        "outputs": lambda: seen.outputs,
+        "inputs": lambda: seen.inputs,
+        "reference_outputs": lambda: seen.reference,
+        "run": seen.run,
+        "example": seen.example,
+        "attachments": dict,
+    }
+    if len(required) == 2 and not {*required} & {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
+        return dict(zip(required, (seen.run(), seen.example()), strict=True))
+    if len(required) == 1 and required[0] not in offered and required[0] not in own:
+        return {"outputs": seen.outputs, **own}  # whose first value goes to that one
+    # What only `**kwargs` could take is not passed, as LangSmith does not; no reference is as good as an empty one.
+    named = [name for name in offered if name in parameters and name not in own]
+    if not seen.reference and "reference_outputs" in named and "reference_outputs" not in required:
+        named.remove("reference_outputs")
+    return {name: offered[name]() for name in named} | own
 
 
-def _run(inputs: dict[str, Any], outputs: dict[str, Any]) -> Run:
-    run_id = uuid.uuid4()
-    now = dt.datetime.now(tz=dt.UTC)
-    return Run(
-        id=run_id,
-        trace_id=run_id,
-        name="case",
-        run_type="chain",
-        start_time=now,
-        end_time=now,
-        inputs=inputs,
-        outputs=outputs,
-    )
+def _given(text: str, name: str, scope: Scope, seen: EvaluatedRun) -> Any:
+    source: dict[str, Any] = {
+        "inputs": seen.inputs,
+        "outputs": seen.outputs,
+        "reference_outputs": seen.reference,
+        "metadata": dict(scope.case.metadata),
+        "recording": dict(scope.recording),
+    }
+    if "json" in text:
+        try:
+            source["json"] = parse_json(scope.response)
+        except ValueError:
+            source["json"] = None
+    value = jmespath.search(text, source)
+    if value is None:
+        fix = "correct the expression, or give the case what it asks for"
+        raise InputError(Problem(message=f"there is nothing at {text!r}", fix=fix, field=f"give.{name}"))
+    return value

@@ -44,29 +44,6 @@ def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
     return Reply(response="\n".join(answers), events=events)
 
 
-def openai_messages(turns: Sequence[Any]) -> list[dict[str, Any]]:
-    """Turns (with `input`, `response`, `events`) as OpenAI-style messages, for evaluators that read conversations."""
-    messages: list[dict[str, Any]] = []
-    for turn in turns:
-        messages.append({"role": "user", "content": turn.input})
-        for event in turn.events:
-            if event["type"] == "tool_call":
-                function = {"name": event["name"], "arguments": json.dumps(event["args"], default=str)}
-                calls = [{"id": str(event.get("id")), "type": "function", "function": function}]
-                messages.append({"role": "assistant", "content": "", "tool_calls": calls})
-            elif event["type"] == "tool_result":
-                messages.append(
-                    {
-                        "role": "tool",
-                        "tool_call_id": str(event.get("id")),
-                        "name": event.get("name"),
-                        "content": event["content"],
-                    }
-                )
-        messages.append({"role": "assistant", "content": turn.response})
-    return messages
-
-
 def after_last_user(messages: Sequence[Any]) -> list[Any]:
     """The messages after the last one that the user said."""
     last = -1
