@@ -3,10 +3,12 @@
 Belongs here: fields and their meaning. Does not belong here: running a target (`eval_pipeline.evaluation.targets`).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.assertion import checked_import_path
 from eval_pipeline.suite.document import Document
@@ -25,7 +27,8 @@ class PythonTarget(BaseTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
     It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature asks for,
-    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages.
+    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages. A generator,
+    sync or async, streams: it yields pieces of the answer and events, and at its end may yield one of those.
     """
 
     kind: Literal["python"]
@@ -71,10 +74,41 @@ class ChatTarget(BaseTarget):
     """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
 
 
+class RemoteTarget(BaseTarget):
+    """A graph deployed behind the LangGraph server API (`langgraph dev`, LangSmith deployments).
+
+    It gets and gives what a `langgraph` target does, on a thread of its own for each attempt; the case's `runtime`
+    options are in `configurable`.
+    """
+
+    kind: Literal["remote"]
+    url: str
+    graph: str
+    """The graph's name, or the id of an assistant."""
+    api_key_variable: str | None = None
+    """The environment variable that holds the server's key."""
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    input_key: str | None = None
+    output_key: str | None = None
+    recursion_limit: int = Field(default=50, ge=1)
+    stream: bool = False
+    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", value):
+            reason = {"value": value, "fix": "write `https://…`, or `http://127.0.0.1:2024` for `langgraph dev`"}
+            raise PydanticCustomError("url", "'{value}' is not the URL of a server", reason)
+        return value
+
+
 class RecordedTarget(BaseTarget):
     """Conversations recorded elsewhere (the cases' `recordings`): evaluated without running anything."""
 
     kind: Literal["recorded"]
 
 
-TargetSpec = Annotated[PythonTarget | LangGraphTarget | ChatTarget | RecordedTarget, Discriminator("kind")]
+TargetSpec = Annotated[
+    PythonTarget | LangGraphTarget | RemoteTarget | ChatTarget | RecordedTarget, Discriminator("kind")
+]

@@ -50,6 +50,14 @@ async def test_a_chat_model_is_given_the_whole_conversation(folder: Path) -> Non
     assert (found.tokens.input, found.tokens.output, found.tokens.cached) == (22, 6, 8)
 
 
+async def test_a_case_may_want_another_model_and_temperature(folder: Path) -> None:
+    with openai_server(lambda body: f"{body['model']} {body.get('temperature')}") as server:
+        suite = a_suite(folder, target=a_target(server))
+        wanted = await evaluated(suite, a_case(runtime={"model": "openai:other", "temperature": 0.25}))
+        usual = await evaluated(suite, a_case())
+    assert (wanted.turns[0].response, usual.turns[0].response) == ("other 0.25", "gpt-test None")
+
+
 async def test_tool_calls_of_a_chat_model_are_events(folder: Path) -> None:
     with openai_server(lambda _: {"content": None, "tool_calls": [tool_call("find", q="x")]}) as server:
         found = await evaluated(a_suite(folder, target=a_target(server)), a_case())

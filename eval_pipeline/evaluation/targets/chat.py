@@ -3,7 +3,9 @@
 Belongs here: the conversation with the model. Does not belong here: making the model (`eval_pipeline.models`).
 """
 
+import functools
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +28,19 @@ from eval_pipeline.suite.message_text import content_text
 
 
 class ChatTarget:
-    """One model for all attempts."""
+    """One model for all attempts, but for cases whose `runtime` names another model or temperature."""
 
-    def __init__(self, model: BaseChatModel, *, system: str | None, stream: bool = False) -> None:
+    def __init__(
+        self,
+        model: BaseChatModel,
+        *,
+        system: str | None,
+        stream: bool = False,
+        other: Callable[[str | None, float | None], BaseChatModel] | None = None,
+    ) -> None:
+        """`other` makes the model that a case wants, from its `runtime.model` and `runtime.temperature`."""
         self._model, self._system, self._stream = model, system, stream
+        self._other = None if other is None else functools.lru_cache(maxsize=32)(other)
 
     def attempts(self, case: Case, repetitions: int | None) -> int:
         """One, or as many as asked for."""
@@ -38,8 +49,11 @@ class ChatTarget:
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "ChatSession":
         """A conversation that starts with the system prompt."""
-        del case, attempt, thread_id
-        return ChatSession(self._model, system=self._system, stream=self._stream)
+        del attempt, thread_id
+        runtime, model = case.runtime, self._model
+        if self._other is not None and (runtime.model is not None or runtime.temperature is not None):
+            model = self._other(runtime.model, runtime.temperature)
+        return ChatSession(model, system=self._system, stream=self._stream)
 
 
 class ChatSession(LiveSession):

@@ -6,12 +6,11 @@ deployed graphs (`remote.py`).
 """
 
 import dataclasses
-import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
@@ -19,6 +18,7 @@ from langgraph.types import Command
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.listening import callbacks_with
+from eval_pipeline.evaluation.targets.first_tokens import FirstTokens
 from eval_pipeline.evaluation.targets.interrupts import InterruptAnswers
 from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
@@ -76,7 +76,7 @@ class LangGraphSession(LiveSession):
     async def send(self, message: str) -> Reply:
         """Run the graph, once and then once for each question to a human."""
         known = [found.id for found in self._messages if found.id is not None]
-        seen, tokens = Trajectory(self.tell, known=known), _FirstTokens()
+        seen, tokens = Trajectory(self.tell, known=known), FirstTokens()
         if self._spec.input_key is not None:
             output = await self._answered({self._spec.input_key: message}, seen, tokens)
             found = seen.reply([])
@@ -99,7 +99,7 @@ class LangGraphSession(LiveSession):
             return bool(isinstance(state.values, Mapping) and state.values.get("messages"))
         return self._remembers
 
-    async def _answered(self, given: Any, seen: Trajectory, tokens: "_FirstTokens") -> Any:
+    async def _answered(self, given: Any, seen: Trajectory, tokens: FirstTokens) -> Any:
         while True:
             output = await self._run(given, seen, tokens)
             asked = output.get("__interrupt__") if isinstance(output, Mapping) else None
@@ -111,7 +111,7 @@ class LangGraphSession(LiveSession):
                 seen.interrupted(found.value, answers[found.id])
             given = Command(resume=answers)
 
-    async def _run(self, given: Any, seen: Trajectory, tokens: "_FirstTokens") -> Any:
+    async def _run(self, given: Any, seen: Trajectory, tokens: FirstTokens) -> Any:
         config: RunnableConfig = {**self._config, "callbacks": callbacks_with(seen)}
         if not self._spec.stream:
             return await self._graph.ainvoke(given, config, context=self._context)
@@ -146,27 +146,6 @@ class LangGraphSession(LiveSession):
                 )
             output = output[key]
         return content_text(output)
-
-
-class _FirstTokens:
-    """When each message began to be streamed, in seconds from when this was made."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._first: dict[str | None, float] = {}
-
-    def see(self, chunk: Any) -> bool:
-        """Whether `chunk` is text of a model's."""
-        if not isinstance(chunk, AIMessage) or not content_text(chunk.content):
-            return False
-        self._first.setdefault(chunk.id, time.perf_counter() - self._started)
-        return True
-
-    def first(self, answer: Sequence[BaseMessage]) -> float | None:
-        """When the answer began; where it is not known which messages are the answer, when the first one did."""
-        ids = {message.id for message in answer}
-        of_answer = [seconds for message, seconds in self._first.items() if message in ids]
-        return min(of_answer or self._first.values(), default=None)
 
 
 def known_of(case: Case, thread_id: str) -> dict[str, Any]:

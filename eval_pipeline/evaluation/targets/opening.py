@@ -6,12 +6,15 @@ Belongs here: choosing the kind. Does not belong here: any kind.
 import contextlib
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
+
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.targets.chat import ChatTarget
 from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.evaluation.targets.python_callable import PythonTarget
 from eval_pipeline.evaluation.targets.recorded import RecordedTarget
+from eval_pipeline.evaluation.targets.remote import RemoteTarget
 from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.models import chat_model, model_version
 from eval_pipeline.suite import target_spec as spec
@@ -34,8 +37,9 @@ def open_target(suite: Suite) -> Target:
         case spec.LangGraphTarget():
             return LangGraphTarget(resolve(target.path, folder=suite.folder), target)
         case spec.ChatTarget():
-            model = chat_model(target.model, folder=suite.folder, **target.options)
-            return ChatTarget(model, system=_system_prompt(suite, target), stream=target.stream)
+            return _chat_target(suite, target)
+        case spec.RemoteTarget():
+            return RemoteTarget(target)
         case spec.RecordedTarget():
             return RecordedTarget()
 
@@ -54,6 +58,15 @@ def target_version(suite: Suite) -> str:
         with contextlib.suppress(InputError):
             parts.append(_system_prompt(suite, target))
     return digest(*parts)
+
+
+def _chat_target(suite: Suite, target: spec.ChatTarget) -> ChatTarget:
+    def model(name: str | None, temperature: float | None) -> BaseChatModel:
+        chosen = {} if temperature is None else {"temperature": temperature}
+        return chat_model(name or target.model, folder=suite.folder, **{**target.options, **chosen})
+
+    system = _system_prompt(suite, target)
+    return ChatTarget(model(None, None), system=system, stream=target.stream, other=model)
 
 
 def _system_prompt(suite: Suite, target: spec.ChatTarget) -> str | None:

@@ -3,15 +3,19 @@
 Belongs here: calling it with what its signature asks for, and reading what it returns. Does not belong here: graphs.
 """
 
+import contextlib
+import inspect
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.own_thread import in_own_thread
 from eval_pipeline.evaluation.signature import call_with_known
 from eval_pipeline.evaluation.targets.messages import after_last_user, reply_of_messages
-from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.evaluation.targets.session import Event, LiveSession, Reply, Tell, live_attempts
 from eval_pipeline.suite.case import Case
 
 
@@ -49,7 +53,12 @@ class PythonSession(LiveSession):
             "thread_id": self._thread_id,
             "runtime": self._case.runtime.model_dump(),
         }
-        reply = _reply(await call_with_known(self._call, known))
+        started = time.perf_counter()
+        returned = await call_with_known(self._call, known)
+        if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
+            reply = await _streamed(returned, self.tell, started)
+        else:
+            reply = _reply(returned)
         self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
         return reply
 
@@ -60,6 +69,39 @@ class PythonSession(LiveSession):
     def restore(self, memory: list[dict[str, str]]) -> None:
         """The history that the callable is given from now on."""
         self._history = list(memory)
+
+
+async def _streamed(yielded: Any, tell: Tell, started: float) -> Reply:
+    """The reply of a generator: text is a piece of the answer, `{type: …}` an event, anything else the reply itself."""
+    pieces: list[str] = []
+    events: list[Event] = []
+    whole: Reply | None = None
+    ttft_s: float | None = None
+
+    def take(item: Any) -> None:
+        nonlocal ttft_s, whole
+        if isinstance(item, str):
+            ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
+            pieces.append(item)
+            tell({"type": "token", "content": item})
+        elif isinstance(item, Mapping) and "type" in item:
+            events.append(item)
+            tell(item)
+        else:
+            whole = _reply(item)
+
+    def take_all() -> None:
+        for item in yielded:
+            take(item)
+
+    if inspect.isasyncgen(yielded):
+        async with contextlib.aclosing(yielded):
+            async for item in yielded:
+                take(item)
+    else:
+        await in_own_thread(take_all)
+    found = Reply(response="".join(pieces)) if whole is None else whole
+    return Reply(response=found.response, events=[*events, *found.events], ttft_s=ttft_s)
 
 
 def _reply(returned: Any) -> Reply:

@@ -81,7 +81,7 @@ class Trajectory(BaseCallbackHandler):
             return  # the sub-graph has the node's own name
         self._nodes[run_id] = path
         if len(path) > 1 and not self._in_tool(run_id):
-            self._enter(path[:-1])
+            self._enter(path[:-1], before=self._order.get(path[:-2], [])[:-1])  # the last one is the agent itself
         self._order.setdefault(path[:-1], []).append(_name(path[-1]))
 
     @override
@@ -127,6 +127,16 @@ class Trajectory(BaseCallbackHandler):
             if generations and isinstance(generations[0], ChatGeneration):
                 self._see(generations[0].message, in_state=False)
 
+    # -- what a server tells, when a node has ended
+
+    def updated(self, around: _Path, node: str, messages: Sequence[BaseMessage]) -> None:
+        """The node below the sub-graphs `around` ended, and returned `messages`."""
+        if around:
+            self._enter(around, before=self._order.get(around[:-1], []))
+        self._order.setdefault(around, []).append(node)
+        for message in messages:
+            self._see(message, in_state=True)
+
     # -- what it means
 
     def _in_tool(self, run_id: UUID | None) -> bool:
@@ -142,16 +152,16 @@ class Trajectory(BaseCallbackHandler):
             run_id = self._parents.get(run_id)
         return run_id
 
-    def _enter(self, path: _Path) -> None:
-        """A node begins in the sub-graph at `path`."""
+    def _enter(self, path: _Path, *, before: Sequence[str]) -> None:
+        """A node begins in the sub-graph at `path`, after the nodes `before` beside it."""
         if path[-1] in self._entered:
             return
         self._entered.add(path[-1])
-        agent, nodes = _name(path[-1]), self._order.get(path[:-1], [])
+        agent = _name(path[-1])
         if self._going_to == agent:
             self._going_to = None
-        elif len(nodes) > 1:  # the last one is the agent itself
-            self._hand_off(nodes[-2], agent)
+        elif before:
+            self._hand_off(before[-1], agent)
 
     def _returned(self, output: Any, path: _Path, *, go: bool) -> None:
         for item in output if isinstance(output, list | tuple) else [output]:

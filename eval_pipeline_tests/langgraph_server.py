@@ -1,0 +1,121 @@
+"""A LangGraph server on loopback: the parts of its API that `RemoteGraph` uses, over graphs that really run.
+
+Belongs here: the wire format (threads, runs that stream or are waited for, states). Does not belong here: graphs.
+"""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from langchain_core.messages import BaseMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.pregel import Pregel
+from langgraph.types import Command, Interrupt
+
+
+@dataclass
+class LangGraphServer:
+    """A running server, and what it was asked."""
+
+    url: str
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    """`{path, headers, body}` of each."""
+
+
+@contextlib.contextmanager
+def langgraph_server(graphs: Mapping[str, Pregel[Any, Any, Any, Any]]) -> Iterator[LangGraphServer]:
+    """A server of `graphs` by name; it checkpoints them, as a deployment does."""
+    seen = LangGraphServer(url="")
+    deployed = {name: graph.copy({"checkpointer": InMemorySaver()}) for name, graph in graphs.items()}
+    config = uvicorn.Config(_app(deployed, seen), log_config=None, access_log=False, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield seen
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer) -> FastAPI:
+    app = FastAPI()
+
+    async def noted(request: Request) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(await request.body())
+        seen.requests.append({"path": request.url.path, "headers": dict(request.headers), "body": body})
+        if body["assistant_id"] not in graphs:
+            raise HTTPException(404, f"no assistant {body['assistant_id']}")
+        return body
+
+    @app.post("/threads/{thread_id}/runs/stream")
+    async def stream(thread_id: uuid.UUID, request: Request) -> StreamingResponse:
+        body = await noted(request)
+        return StreamingResponse(
+            _events(graphs[body["assistant_id"]], str(thread_id), body), media_type="text/event-stream"
+        )
+
+    @app.post("/threads/{thread_id}/runs/wait")
+    async def wait(thread_id: uuid.UUID, request: Request) -> Any:
+        body = await noted(request)
+        graph = graphs[body["assistant_id"]]
+        return _plain(await graph.ainvoke(_input(body), _config(str(thread_id), body)))
+
+    @app.get("/threads/{thread_id}/state")
+    async def state(thread_id: uuid.UUID, assistant_id: str) -> Any:
+        found = await graphs[assistant_id].aget_state({"configurable": {"thread_id": str(thread_id)}})
+        return {"values": _plain(found.values), "next": list(found.next)}
+
+    return app
+
+
+async def _events(graph: Pregel[Any, Any, Any, Any], thread_id: str, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
+    yield _event("metadata", {"run_id": str(uuid.uuid4())})
+    modes: Any = ["messages" if mode == "messages-tuple" else mode for mode in body["stream_mode"]]
+    try:
+        async for path, mode, data in graph.astream(
+            _input(body), _config(thread_id, body), stream_mode=modes, subgraphs=body.get("stream_subgraphs", False)
+        ):
+            yield _event("|".join([mode, *path]), _plain(data))
+    except Exception as error:  # noqa: BLE001 - as a server does
+        yield _event("error", {"error": type(error).__name__, "message": str(error)})
+
+
+def _input(body: Mapping[str, Any]) -> Any:
+    command = body.get("command")
+    return Command(resume=command["resume"]) if command else body["input"]
+
+
+def _config(thread_id: str, body: Mapping[str, Any]) -> Any:
+    given = body.get("config") or {}
+    return {**given, "configurable": {**given.get("configurable", {}), "thread_id": thread_id}}
+
+
+def _event(name: str, data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseMessage):
+        return value.model_dump(mode="json")
+    if isinstance(value, Interrupt):
+        return {"value": _plain(value.value), "id": value.id}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
