@@ -202,14 +202,15 @@ def _main() -> None:
     options = parser.parse_args()
     # Moments are random on purpose, and the same for one seed.
     chance = random.Random(options.seed)
-    moments = sorted(chance.randrange(1, options.cases + 1) for _ in range(options.kills))
     with tempfile.TemporaryDirectory() as folder, RecorderServer() as recorder:
         runs = KilledRuns(
             folder=Path(folder), recorder_url=recorder.url, cases=options.cases, concurrency=options.concurrency
         )
         runs.write()
-        for index, moment in enumerate(moments):
-            code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 1.5)
+        for index in range(options.kills):
+            left = options.cases - len(set(runs.calls.read_text().split())) if runs.calls.exists() else options.cases
+            moment = runs.count_calls() + chance.randrange(2 * max(1, left // (options.kills - index)))
+            code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 0.3)
             print(f"kill {index + 1}: wanted at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
         code = runs.run("--resume")
         print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.aftermath())}))  # noqa: T201

@@ -136,6 +136,7 @@ def _share(
     return Share(
         context=context,
         key=asset_key(suite.name, CASE_RESULTS),
+        step_key=case_results_op_name(suite.name),
         record=record,
         store=store,
         evaluator=evaluator_of(suite, store, record),

@@ -8,7 +8,7 @@ Belongs here: putting evaluation, recording and tracing together for one Dagster
 experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metadata`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import dagster as dg
@@ -44,6 +44,8 @@ class Share:
     context: dg.AssetExecutionContext
     key: dg.AssetKey
     """Of `case_results`."""
+    step_key: str
+    """Of the step that makes it."""
     record: ExperimentRecord
     store: Store
     evaluator: Evaluator
@@ -80,7 +82,12 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
             await recorder.add(result)
             progress.result(result)
 
-    events = PartitionEvents(share.context)
+    events = PartitionEvents(
+        share.context,
+        step_key=share.step_key,
+        expected=len(unreported),
+        reported=lambda cases: _reported(share, cases, run_id=share.context.run.run_id),
+    )
     recorder = Recorder(
         ResultLog(
             share.store, suite=share.record.suite, experiment=share.record.experiment, run_id=share.context.run.run_id
@@ -125,8 +132,11 @@ def _restore(share: Share, tracing: ExperimentTracing, standing: Standing) -> No
 def _unreported(share: Share, planned: Planned, standing: Standing) -> set[str]:
     """The cases that need an event, of this run or already."""
     whole = standing.complete({case_id: [each.number for each in found] for case_id, found in planned.items()})
-    told = reported_cases(share.context.instance, share.key, share.record, whole) if whole else set()
-    return planned.keys() - told
+    return planned.keys() - _reported(share, whole)
+
+
+def _reported(share: Share, case_ids: Iterable[str], *, run_id: str | None = None) -> set[str]:
+    return reported_cases(share.context.instance, share.key, share.record, case_ids, run_id=run_id)
 
 
 def _earlier(share: Share, planned: Planned, standing: Standing, unreported: set[str]) -> Iterator[CaseResult]:

@@ -1,8 +1,9 @@
 """Recording results while the evaluation goes on: a segment of the result log first, then the partitions' events.
 
-Dagster's events take milliseconds each, and a segment's sync takes its own; a thread of its own pays for both, and the
-event loop of the evaluation for neither. Belongs here: when results are written and in which order. Does not belong
-here: the result log itself, and what an event says.
+Two threads, and the event loop of the evaluation pays for neither. The writer makes results durable as soon as they are
+there, since what is not durable when the process dies is paid for twice. The reporter tells Dagster, whose events cost
+milliseconds each time and little for each, in larger portions; durability never waits for it. Belongs here: when
+results are written and in which order. Does not belong here: the result log itself, and what an event says.
 """
 
 import asyncio
@@ -11,20 +12,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.result_log import ResultLog
 
 SEGMENT_ATTEMPTS = 200
-"""Bounds what a crash can cost, and the memory that waits to be written."""
-SEGMENT_SECONDS = 2.0
-"""So that slow agents' results are durable, and visible, soon after they are there."""
-WAITING_ATTEMPTS = 2_000
-"""Beyond it the evaluation waits for the writer, so that memory stays flat."""
+SEGMENT_SECONDS = 0.05
+"""How long the first result of a segment waits for others: what a crash can cost beyond the attempts in flight."""
+REPORT_CASES = 500
+REPORT_SECONDS = 2.0
+"""So that the UI shows what is finished soon after."""
+WAITING = 2_000
+"""Results, and whole cases, that may wait; beyond it the evaluation waits too, so that memory stays flat."""
 
 ReportCases = Callable[[Sequence[Sequence[CaseResult]]], None]
 """Is given whole cases: all attempts at each, in order."""
+_Item = TypeVar("_Item")
 
 
 class Recorder:
@@ -33,7 +37,7 @@ class Recorder:
     Args:
         log: where results become durable.
         attempts: by case, how many make it whole.
-        report: is told the cases that have become so, those of a segment together.
+        report: is told the cases that have become so, many together.
         durable: is told every result that is durable, before `report`.
         earlier: results that are in the log already, of cases that were not reported.
     """
@@ -50,20 +54,26 @@ class Recorder:
         self._log, self._report, self._expected = log, report, attempts
         self._durable, self._earlier = durable, earlier
         self._unfinished: dict[str, dict[int, CaseResult]] = {}
-        self._waiting: queue.Queue[CaseResult | None] = queue.Queue(maxsize=WAITING_ATTEMPTS)
+        self._results: queue.Queue[CaseResult | None] = queue.Queue(maxsize=WAITING)
+        self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._write_all, name="recorder")
+        self._threads = [
+            threading.Thread(target=self._write_all, name="recorder"),
+            threading.Thread(target=self._report_all, name="reporter"),
+        ]
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # What is finished is kept, also when the run ends in an error.
-        self._waiting.put(None)
-        self._thread.join()
+        self._results.put(None)
+        for thread in self._threads:
+            thread.join()
         if error is None:
             self._raise_failure()
 
@@ -71,56 +81,65 @@ class Recorder:
         """Take a result. Raises what went wrong with an earlier one."""
         self._raise_failure()
         try:
-            self._waiting.put_nowait(result)
+            self._results.put_nowait(result)
         except queue.Full:
-            await asyncio.to_thread(self._waiting.put, result)
+            await asyncio.to_thread(self._results.put, result)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
     def _write_all(self) -> None:
-        try:
-            self._report_whole(self._earlier)
-        except Exception as error:  # noqa: BLE001 - it is raised where results come from
-            self._failure = error
+        self._unless_failed(self._note_whole, self._earlier)
         last = False
         while not last:
-            segment, last = self._next_segment()
-            # After a failure results are only taken, so that nobody waits for room for ever.
-            if segment and self._failure is None:
-                try:
-                    self._write(segment)
-                except Exception as error:  # noqa: BLE001 - it is raised where results come from
-                    self._failure = error
+            segment, last = _together(self._results, most=SEGMENT_ATTEMPTS, seconds=SEGMENT_SECONDS)
+            if segment:
+                self._unless_failed(self._write, segment)
+        self._unless_failed(self._log.close)
+        self._whole.put(None)
 
-    def _next_segment(self) -> tuple[list[CaseResult], bool]:
-        """Results for one segment, and whether they are the last."""
-        segment: list[CaseResult] = []
-        until = time.monotonic() + SEGMENT_SECONDS
-        while len(segment) < SEGMENT_ATTEMPTS:
+    def _report_all(self) -> None:
+        last = False
+        while not last:
+            cases, last = _together(self._whole, most=REPORT_CASES, seconds=REPORT_SECONDS)
+            if cases:
+                self._unless_failed(self._report, cases)
+
+    def _unless_failed(self, work: Callable[..., object], *arguments: object) -> None:
+        """After a failure results are only taken, so that nobody waits for room for ever."""
+        if self._failure is None:
             try:
-                result = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                break
-            if result is None:
-                return segment, True
-            segment.append(result)
-        return segment, False
+                work(*arguments)
+            except Exception as error:  # noqa: BLE001 - it is raised where results come from
+                self._failure = error
 
     def _write(self, results: list[CaseResult]) -> None:
         self._log.append(results)
         self._durable(results)
-        self._report_whole(results)
+        self._note_whole(results)
 
-    def _report_whole(self, results: Iterable[CaseResult]) -> None:
-        whole: list[list[CaseResult]] = []
+    def _note_whole(self, results: Iterable[CaseResult]) -> None:
         for result in results:
             # By number: of an attempt that was made again, the later one counts.
             attempts = self._unfinished.setdefault(result.case_id, {})
             attempts[result.attempt] = result
             if len(attempts) == self._expected[result.case_id]:
                 found = self._unfinished.pop(result.case_id)
-                whole.append([found[number] for number in sorted(found)])
-        if whole:
-            self._report(whole)
+                self._whole.put([found[number] for number in sorted(found)])
+
+
+def _together(waiting: "queue.Queue[_Item | None]", *, most: int, seconds: float) -> tuple[list[_Item], bool]:
+    """The next item and those that follow it soon, and whether they are the last."""
+    found: list[_Item] = []
+    until: float | None = None
+    while len(found) < most:
+        try:
+            item = waiting.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            break
+        if item is None:
+            return found, True
+        found.append(item)
+        until = until or time.monotonic() + seconds
+    return found, False

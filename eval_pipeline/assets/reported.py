@@ -16,23 +16,31 @@ _ASKED_AT_ONCE = 500
 
 
 def reported_cases(
-    instance: dg.DagsterInstance, key: dg.AssetKey, record: ExperimentRecord, case_ids: Iterable[str]
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    record: ExperimentRecord,
+    case_ids: Iterable[str],
+    *,
+    run_id: str | None = None,
 ) -> set[str]:
-    """Those of `case_ids` that have been materialized as of this experiment."""
+    """Those of `case_ids` that have been materialized as of this experiment; if `run_id` is given, by that run."""
     asked, since = sorted(case_ids), dt.datetime.fromisoformat(record.created_at).timestamp()
     return {
-        found.partition
+        str(found.partition_key)
         for start in range(0, len(asked), _ASKED_AT_ONCE)
         for found in _materializations(instance, key, asked[start : start + _ASKED_AT_ONCE], since)
-        if found.partition is not None
-        and (named := found.metadata.get(EXPERIMENT)) is not None
-        and named.value == record.experiment
+        if run_id in (None, found.run_id) and _experiment(found) == record.experiment
     }
+
+
+def _experiment(found: dg.EventLogRecord) -> object:
+    named = None if found.asset_materialization is None else found.asset_materialization.metadata.get(EXPERIMENT)
+    return None if named is None else named.value
 
 
 def _materializations(
     instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: list[str], since: float
-) -> Iterator[dg.AssetMaterialization]:
+) -> Iterator[dg.EventLogRecord]:
     cursor: str | None = None
     while True:
         page = instance.fetch_materializations(
@@ -41,7 +49,7 @@ def _materializations(
             limit=2 * _ASKED_AT_ONCE,
             cursor=cursor,
         )
-        yield from (found for each in page.records if (found := each.asset_materialization) is not None)
+        yield from page.records
         if not page.has_more:
             return
         cursor = page.cursor

@@ -17,7 +17,11 @@ _DAGSTER_YAML = """\
 # Written once by eval-pipeline; edit as you like.
 telemetry: {enabled: false}
 nux: {enabled: false}
+# Dagster's own SQLite files, written many events at a time; leave it out to have Dagster write them one by one.
+event_log_storage: {module: eval_pipeline.dagster_storage, class: BatchingSqliteEventLogStorage}
 """
+_BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
+"""Dagster's: without it the events that say what a run plans are written one by one, whatever the storage."""
 
 
 def open_instance() -> dg.DagsterInstance:
@@ -28,6 +32,7 @@ def open_instance() -> dg.DagsterInstance:
     """
     home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).resolve()
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
     try:
         home.mkdir(parents=True, exist_ok=True)
         # Two first uses at once would both create the databases, and leave them in a state nobody can open.

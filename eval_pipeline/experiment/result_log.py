@@ -5,6 +5,7 @@ attempts are left to make (`standing.py`), and adding results up (`summary.py`).
 """
 
 import json
+import re
 from collections.abc import Container, Iterator, Sequence
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
 _SEGMENT, _SET_ASIDE = ".parquet", ".unreadable.json"
+MERGED_ROWS = 500
+_NUMBERS = re.compile(r"-(\d{6})(?:-(\d{6}))?\.[a-z.]+$")
 _IDENTITY = ["case_id", "attempt", "started_at"]
 
 AttemptKey = tuple[str, int]
@@ -24,12 +27,17 @@ AttemptKey = tuple[str, int]
 
 
 class ResultLog:
-    """Where one run appends its results to an experiment."""
+    """Where one run appends its results to an experiment.
+
+    Segments are small, because results are to be durable at once, and are merged when there are enough: a reader opens
+    few files. A merged segment is named after the first and last of those it holds, which are left where they are.
+    """
 
     def __init__(self, store: Store, *, suite: str, experiment: str, run_id: str) -> None:
         self._store, self._run_id = store, run_id
         self._prefix = results_prefix(suite, experiment)
         self._next: int | None = None
+        self._unmerged: list[pa.Table] = []
 
     def append(self, results: Sequence[CaseResult]) -> str:
         """Write `results` as one segment, durable when this returns. Returns its key."""
@@ -38,13 +46,25 @@ class ResultLog:
         key = f"{self._prefix}{self._run_id}-{number:06d}{_SEGMENT}"
         self._store.put_table(key, table)
         self._next = number + 1
+        self._unmerged.append(table)
+        if sum(part.num_rows for part in self._unmerged) >= MERGED_ROWS:
+            self.close()
         return key
+
+    def close(self) -> None:
+        """Merge what is left to be merged. Nothing is lost without it."""
+        if len(self._unmerged) > 1:
+            assert self._next is not None
+            first, last = self._next - len(self._unmerged), self._next - 1
+            key = f"{self._prefix}{self._run_id}-{first:06d}-{last:06d}{_SEGMENT}"
+            self._store.put_table(key, pa.concat_tables(self._unmerged))
+        self._unmerged.clear()
 
     def _free_number(self) -> int:
         """One that no segment has: a run whose worker died may go on, under its id, in another one."""
         own = f"{self._prefix}{self._run_id}-"
-        taken = [key.removeprefix(own).partition(".")[0] for key in self._store.list(self._prefix)]
-        return max((int(number) for number in taken if number.isdigit()), default=-1) + 1
+        taken = [_numbers(key)[1] for key in self._store.list(self._prefix) if key.startswith(own)]
+        return max(taken, default=-1) + 1
 
 
 def read_results(store: Store, suite: str, experiment: str, *, columns: list[str] | None = None) -> pa.Table:
@@ -112,8 +132,26 @@ def set_unreadable_aside(store: Store, suite: str, experiment: str, *, run_id: s
 
 
 def _segments(store: Store, suite: str, experiment: str) -> list[str]:
+    """The segments that are read: neither set aside, nor held by a merged one."""
     keys = set(store.list(results_prefix(suite, experiment)))
-    return sorted(key for key in keys if key.endswith(_SEGMENT) and key.removesuffix(_SEGMENT) + _SET_ASIDE not in keys)
+    found = {key for key in keys if key.endswith(_SEGMENT) and key.removesuffix(_SEGMENT) + _SET_ASIDE not in keys}
+    held = {
+        f"{run}-{number:06d}{_SEGMENT}"
+        for run, first, last in map(_place, found)
+        if first != last
+        for number in range(first, last + 1)
+    }
+    return sorted(found - held)
+
+
+def _place(key: str) -> tuple[str, int, int]:
+    """The run's part of a segment's key, and the numbers of the first and last segment it holds."""
+    return (_NUMBERS.sub("", key), *_numbers(key))
+
+
+def _numbers(key: str) -> tuple[int, int]:
+    found = _NUMBERS.search(key)
+    return (-1, -1) if found is None else (int(found[1]), int(found[2] or found[1]))
 
 
 def _last_of_each(table: pa.Table) -> pa.Array:

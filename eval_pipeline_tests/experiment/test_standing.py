@@ -173,3 +173,34 @@ def test_results_are_read_whole_for_the_attempts_that_are_wanted(store: LocalSto
     assert kept.started_at.tzinfo is not None
     assert kept.started_at - dt.timedelta(seconds=3) == a_result().started_at
     assert {field.name for field in RESULT_SCHEMA} >= {"run_id", "trace_id"}
+
+
+def test_merged_segments_are_read_instead_of_those_they_hold(store: LocalStore, tmp_path: Path) -> None:
+    log = _log(store)
+    keys = [log.append([a_result(name)]) for name in ("a", "b", "c")]
+    log.close()
+    log.append([a_result("d")])
+    log.close()
+
+    assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b", "c", "d"]
+    assert [found.case_id for found in results_of(store, "sample", "e", {(n, 1) for n in "abcd"})] == [
+        "a",
+        "b",
+        "c",
+        "d",
+    ]
+    assert all((tmp_path / key).exists() for key in keys)
+    # A torn merged segment is set aside, and those it held are read again.
+    (merged,) = (tmp_path / "experiments/sample/e/results").glob("*-000000-000002.parquet")
+    merged.write_bytes(b"PAR1")
+    assert set_unreadable_aside(store, "sample", "e", run_id="r2") == [str(merged)]
+    assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b", "c", "d"]
+
+
+def test_a_run_that_begins_anew_counts_on_from_merged_segments(store: LocalStore) -> None:
+    log = _log(store)
+    for name in ("a", "b"):
+        log.append([a_result(name)])
+    log.close()
+
+    assert _log(store).append([a_result("c")]).endswith("r1-000002.parquet")
