@@ -74,7 +74,7 @@ def show(comparison: Comparison, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(comparison), ensure_ascii=False), flush=True)
         return
-    print(f"\n{comparison.name}: {comparison.n} cases")
+    print(f"\n{comparison.name}, n = {comparison.n:,}")
     rows = {"ours": comparison.ours, **comparison.peers}
     columns = list(comparison.ours)
     print(f"  {'':24}" + "".join(f"{column:>20}" for column in columns) + f"{'ours / theirs':>16}")
