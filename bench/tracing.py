@@ -61,7 +61,10 @@ def measure(url: str, *, cases: int, rounds: int) -> dict[str, list[Measured]]:
             measured = side.run(**given, url=url)
             if measured["passed"] != cases:
                 raise SideError(f"{side.name} passed {measured['passed']} of {cases} cases")
-            found[side.name].append({**measured, **counts_of(url)})
+            counted = counts_of(url)
+            if side is OURS and (measured["runs_sent"] != counted["events"] or not counted["events"]):
+                raise SideError(f"{measured['runs_sent']} runs were sent, {counted['events']} arrived")
+            found[side.name].append({**measured, **counted})
         found["untraced"].append(OURS.run(**given, url=None))
     return found
 

@@ -117,7 +117,9 @@ def main() -> None:
         tracing = begin(evaluator, cases, given["url"], Path(folder)) if given["url"] else None
         if tracing is not None:
             grafted = Grafted(spans=shared_spans(cases), origin=Origin(project="bench-shared"))
-            evaluator = dataclasses.replace(evaluator, tracer=dataclasses.replace(tracing.tracer, shared=grafted))
+            # Nobody keeps results here, so traces do not wait for that.
+            tracer = dataclasses.replace(tracing.tracer, shared=grafted, outbox=None)
+            evaluator = dataclasses.replace(evaluator, tracer=tracer)
         with watch.running():
             passed = asyncio.run(run(evaluator, cases, given["concurrency"]))
             if tracing is not None:
