@@ -12,12 +12,15 @@ from langchain.embeddings import init_embeddings
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
+from eval_pipeline.digest import digest
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem
+from eval_pipeline.model_calls.governor import CalledModel
+from eval_pipeline.model_calls.managed import managed
 from eval_pipeline.suite.import_path import is_code_path, resolve, source_digest
 
 
 def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
-    """The chat model called `name`.
+    """The chat model called `name`, whose failed calls are tried again, and for which a run's limits hold.
 
     Args:
         name: `provider:model`, or an import path to a `BaseChatModel` or to a callable that makes one.
@@ -36,11 +39,29 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
             raise InputError(
                 Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one")
             )
-        return model
+        return managed(model, _called(name, folder, model))
     with _ProviderErrors(name):
-        made = init_chat_model(name, **parameters)
+        # The SDK's own retries would be invisible to the limits, and multiply ours.
+        made = init_chat_model(name, **{"max_retries": 0, **parameters})
     assert isinstance(made, BaseChatModel)
-    return made
+    return managed(made, _called(name, folder, made))
+
+
+def _called(name: str, folder: Path, model: BaseChatModel) -> CalledModel:
+    places = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
+    keys = ("openai_api_key", "anthropic_api_key", "google_api_key", "api_key")
+    place = next((str(found) for field in places if (found := getattr(model, field, None))), "")
+    key = next((found for field in keys if (found := getattr(model, field, None))), None)
+    return CalledModel(
+        name=name,
+        version=model_version(name, folder=folder),
+        endpoint=f"{type(model).__name__} {place}".strip(),
+        account="" if key is None else digest(_secret(key)),
+    )
+
+
+def _secret(key: Any) -> str:
+    return str(key.get_secret_value() if hasattr(key, "get_secret_value") else key)
 
 
 def embeddings_model(name: str, *, folder: Path) -> Embeddings:

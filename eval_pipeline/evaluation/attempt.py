@@ -4,7 +4,6 @@ Belongs here: time limit, status, adding up, and turning errors into rows. Does 
 assertions (`workflow.py`), or many attempts at once (`batch.py`).
 """
 
-import asyncio
 import contextlib
 import datetime as dt
 import functools
@@ -33,12 +32,17 @@ from eval_pipeline.evaluation.result import (
     SimulationResult,
     Tokens,
     TurnResult,
+    Usage,
 )
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.targets.session import Target
+from eval_pipeline.evaluation.throughput.budget import current_budget
+from eval_pipeline.evaluation.throughput.usage import UsageRecorder, recording_usage
+from eval_pipeline.evaluation.throughput.working_time import WorkingTime
 from eval_pipeline.evaluation.tracer import AttemptTracer
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.models import model_version
+from eval_pipeline.prices import PriceTable, price_table
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 
@@ -99,8 +103,10 @@ class Evaluator:
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
-        limit = asyncio.timeout(self.suite.spec.evaluation.timeout_s)
-        with use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext():
+        limit = WorkingTime(self.suite.spec.evaluation.timeout_s)
+        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
+        recorder = UsageRecorder(self._prices, current_budget())
+        with context, recording_usage(recorder):
             try:
                 runtime = self._runtime(attempt)
                 async with limit:
@@ -118,7 +124,11 @@ class Evaluator:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
         simulation = runtime.simulation() if runtime else None
-        return self._result(attempt, started_at, turns=turns, results=results, simulation=simulation, error=error)
+        events = [event for turn in turns for event in turn.events]
+        usage = recorder.usage(events)
+        return self._result(
+            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+        )
 
     def fingerprint(self, case: Case) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
@@ -142,6 +152,11 @@ class Evaluator:
     @functools.cached_property
     def _versions(self) -> AssertionVersions:
         return AssertionVersions(folder=self.suite.folder, judge=self.suite.spec.judge)
+
+    @functools.cached_property
+    def _prices(self) -> PriceTable:
+        file = self.suite.spec.evaluation.prices
+        return price_table(None if file is None else self.suite.path(file))
 
     def _user_version(self, own: str | None) -> str | None:
         name = own or self._user_model
@@ -207,11 +222,10 @@ class Evaluator:
         turns: Sequence[TurnResult],
         results: Sequence[AssertionResult],
         simulation: SimulationResult | None,
+        usage: Usage,
         error: EvaluationError | None,
     ) -> CaseResult:
         case = attempt.case
-        usage = [event for turn in turns for event in turn.events if event["type"] == "usage"]
-        costs = [event["cost_usd"] for event in usage if event.get("cost_usd") is not None]
         return CaseResult(
             suite=self.suite.name,
             experiment=self.pins.experiment,
@@ -226,12 +240,9 @@ class Evaluator:
             turns=tuple(turns),
             started_at=started_at,
             latency_s=sum(turn.latency_s for turn in turns),
-            tokens=Tokens(
-                input=sum(event.get("input_tokens") or 0 for event in usage),
-                output=sum(event.get("output_tokens") or 0 for event in usage),
-                cached=sum(event.get("cached_tokens") or 0 for event in usage),
-            ),
-            cost_usd=sum(costs) if costs else None,
+            tokens=Tokens(input=usage.target.input, output=usage.target.output, cached=usage.target.cached),
+            cost_usd=usage.target.cost_usd,
+            usage=usage,
             context_id=self.pins.context_id,
             dataset_version=self.pins.dataset_version,
             target_version=self.pins.target_version,

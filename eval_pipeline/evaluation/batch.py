@@ -1,6 +1,7 @@
 """Many attempts at once, a bounded number in flight, each result handed on as soon as it is there.
 
-Belongs here: bounded concurrency. Does not belong here: one attempt (`attempt.py`), or where results go.
+Belongs here: bounded concurrency, and when no further attempt begins. Does not belong here: one attempt
+(`attempt.py`), how its models are called (`throughput`), or where results go.
 """
 
 import asyncio
@@ -10,33 +11,59 @@ from collections.abc import AsyncGenerator, Iterable
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.garbage import what_stays_set_aside
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.throughput.run import Throughput
+from eval_pipeline.evaluation.throughput.skipping import skipped
 
 
 async def evaluate_all(
-    evaluator: Evaluator, attempts: Iterable[Attempt], *, max_concurrency: int
+    evaluator: Evaluator, attempts: Iterable[Attempt], *, max_concurrency: int, throughput: Throughput | None = None
 ) -> AsyncGenerator[CaseResult, None]:
     """Make every attempt, `max_concurrency` at a time, and yield results in the order they finish.
 
     Memory does not grow with the number of attempts: they are taken from `attempts` as there is room for them, and a
-    result that nobody took yet takes room.
+    result that nobody took yet takes room. When the budget of the suite is spent, no further attempt begins, and what
+    is left of `attempts` is yielded as `skipped`.
+
+    Args:
+        evaluator: makes the attempts.
+        attempts: those to be made.
+        max_concurrency: attempts in flight, and model calls in flight to one provider.
+        throughput: what governs model calls, for those who want its report; by default one as the suite says.
 
     Raises:
-        InfrastructureError: the world around us failed; attempts in flight are cancelled.
+        InfrastructureError: the world around us failed, or everything broke in the same way; attempts in flight are
+            cancelled.
+        InputError: money is limited, and a model was called that no price is known of.
     """
+    run = throughput or Throughput.of(evaluator.suite, max_concurrency=max_concurrency)
     waiting = iter(attempts)
     in_flight: set[asyncio.Task[CaseResult]] = set()
     try:
         with what_stays_set_aside():
             while True:
-                for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
-                    in_flight.add(asyncio.create_task(evaluator.evaluate(attempt)))
+                spent = run.budget.spent
+                if spent is None:
+                    for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
+                        in_flight.add(asyncio.create_task(_evaluate(evaluator, attempt, run)))
                 if not in_flight:
-                    return
+                    break
                 done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
                 # Of those that finished together, errors come last: what was done is not lost.
                 for task in sorted(done, key=lambda task: task.exception() is not None):
-                    yield task.result()
+                    result = task.result()
+                    yield result
+                    run.breaker.saw(result)
+            if spent is not None:
+                for attempt in waiting:
+                    yield skipped(evaluator, attempt, spent)
     finally:
         for task in in_flight:
             task.cancel()
         await asyncio.gather(*in_flight, return_exceptions=True)
+        if throughput is None:
+            run.close()
+
+
+async def _evaluate(evaluator: Evaluator, attempt: Attempt, run: Throughput) -> CaseResult:
+    with run.attempt(attempt.number):
+        return await evaluator.evaluate(attempt)

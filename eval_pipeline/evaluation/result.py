@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
-RESULT_SCHEMA_VERSION = 2
+RESULT_SCHEMA_VERSION = 3
 
 Status = Literal["passed", "failed", "error", "skipped"]
 
@@ -102,6 +102,34 @@ class Tokens:
     cached: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class RoleUsage:
+    """What the model calls of one role used in one attempt."""
+
+    calls: int = 0
+    cached_calls: int = 0
+    """Answered by the cache of model calls: they used nothing, and are in no other figure."""
+    input: int = 0
+    """Tokens, with those that the provider had cached."""
+    output: int = 0
+    """Tokens, with those of reasoning."""
+    cached: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    cost_usd: float | None = None
+    """None where it is not known, which is not nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What an attempt used, by whose calls they were."""
+
+    target: RoleUsage = RoleUsage()
+    judge: RoleUsage = RoleUsage()
+    user: RoleUsage = RoleUsage()
+    """The simulated one."""
+
+
 Ended = Literal["goal_reached", "stop_condition", "max_turns", "script_ended", "error"]
 
 
@@ -144,6 +172,7 @@ class CaseResult:
     """Seconds the target took; judges are not in it."""
     tokens: Tokens
     cost_usd: float | None
+    """Of the target; None where it is not known."""
     context_id: str | None
     dataset_version: str
     target_version: str
@@ -151,6 +180,7 @@ class CaseResult:
     error: EvaluationError | None = None
     simulation: SimulationResult | None = None
     """Set if somebody played the user."""
+    usage: Usage = Usage()
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
@@ -171,6 +201,7 @@ class CaseResult:
         row["assertions"] = [asdict(found) for found in self.assertions]
         row["turns"] = [{**asdict(turn), "events": [_event_row(event) for event in turn.events]} for turn in self.turns]
         row["tokens"] = asdict(self.tokens)
+        row["usage"] = asdict(self.usage)
         row["error"] = None if self.error is None else asdict(self.error)
         row["simulation"] = None if self.simulation is None else asdict(self.simulation)
         stored: dict[str, Any] = storable(row)
@@ -223,6 +254,14 @@ _USAGE = pa.struct(
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
         ("cached_tokens", pa.int64()),
+    ]
+)
+
+_ROLE = pa.struct(
+    [
+        *((name, pa.int64()) for name in ("calls", "cached_calls", "input", "output")),
+        *((name, pa.int64()) for name in ("cached", "cache_write", "reasoning")),
+        ("cost_usd", pa.float64()),
     ]
 )
 
@@ -295,6 +334,7 @@ RESULT_SCHEMA = pa.schema(
                 ]
             ),
         ),
+        ("usage", pa.struct([(role, _ROLE) for role in ("target", "judge", "user")])),
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),

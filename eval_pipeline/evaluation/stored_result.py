@@ -13,9 +13,11 @@ from eval_pipeline.evaluation.result import (
     AssertionResult,
     CaseResult,
     EvaluationError,
+    RoleUsage,
     SimulationResult,
     Tokens,
     TurnResult,
+    Usage,
 )
 
 _NAMES = frozenset(field.name for field in fields(CaseResult))
@@ -33,6 +35,7 @@ def result_of_row(row: Mapping[str, Any]) -> CaseResult:
             "tokens": _tokens(row["tokens"]),
             "error": _error(row["error"]),
             "simulation": _simulation(row.get("simulation")),
+            "usage": _usage(row.get("usage")),
         }
     )
 
@@ -56,6 +59,10 @@ def _event(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _simulation(found: Mapping[str, Any] | None) -> SimulationResult | None:
     return None if found is None else SimulationResult(**{**found, "tokens": _tokens(found["tokens"])})
+
+
+def _usage(found: Mapping[str, Any] | None) -> Usage:
+    return Usage(**{role: RoleUsage(**used) for role, used in (found or {}).items() if used is not None})
 
 
 def _tokens(found: Mapping[str, Any] | None) -> Tokens:

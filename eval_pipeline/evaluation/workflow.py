@@ -31,6 +31,8 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_r
 from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.evaluation.simulated_user import Move
 from eval_pipeline.evaluation.targets.session import Event, Reply
+from eval_pipeline.evaluation.throughput.usage import in_role, priced
+from eval_pipeline.evaluation.throughput.working_time import waited_s
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.simulation import Simulation
 
@@ -60,12 +62,17 @@ async def take_turn(index: int, said: str) -> Any:
         here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
 
     runtime.session.tell = live
-    started = time.perf_counter()
+    started, waited = time.perf_counter(), waited_s()
+
+    def took() -> float:
+        # Waiting for a provider's limits is ours, and not the target's.
+        return max(0.0, time.perf_counter() - started - (waited_s() - waited))
+
     try:
         reply = await (_apart(runtime.session.send(said)) if runtime.durable else runtime.session.send(said))
     except BaseException as error:
         failed = Reply(response="", events=[*told, {"type": "error", "content": f"{type(error).__name__}: {error}"}])
-        _keep(runtime, index, said, failed, time.perf_counter() - started)
+        _keep(runtime, index, said, failed, took())
         if isinstance(error, SystemExit):
             # It would end the event loop, and with it every other case.
             raise TargetExitedError(f"the target called sys.exit({error.code})") from error
@@ -73,7 +80,7 @@ async def take_turn(index: int, said: str) -> Any:
             # It would end our own workflow as well, in silence.
             raise _unanswered(runtime, error) from error
         raise
-    _keep(runtime, index, said, reply, time.perf_counter() - started)
+    _keep(runtime, index, said, reply, took())
     for event in reply.events:
         if event in told:
             told.remove(event)
@@ -95,7 +102,7 @@ def _keep(runtime: AttemptRuntime, index: int, said: str, reply: Reply, latency_
             index=index,
             input=said,
             response=reply.response,
-            events=tuple(reply.events),
+            events=priced(reply.events),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
         )
@@ -117,10 +124,11 @@ async def assess(turn: int | None) -> dict[str, Any]:
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
     scope = runtime.scope(turn)
     found: list[AssertionResult] = []
-    for assertion in runtime.asked(turn):
-        for result in await score(assertion, scope):
-            found.append(result)
-            _tell_result(tell, result)
+    with in_role("judge"):
+        for assertion in runtime.asked(turn):
+            for result in await score(assertion, scope):
+                found.append(result)
+                _tell_result(tell, result)
     runtime.results.extend(found)
     return {"results": [plain(result) for result in found]} if runtime.durable else {x.name: x.score for x in found}
 
@@ -133,7 +141,8 @@ async def simulate_user(index: int) -> dict[str, Any]:
     assert user is not None
     if index == 0 and simulation.opening is not None:
         return asdict(Move(say=simulation.opening))
-    return asdict(await user.next(runtime.turns))
+    with in_role("user"):
+        return asdict(await user.next(runtime.turns))
 
 
 def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:

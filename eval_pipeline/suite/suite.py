@@ -45,15 +45,50 @@ class SimulatedUser(Document):
     """`provider:model`, or an import path to a LangChain chat model."""
 
 
+class ModelCache(Document):
+    """Answers of chat models kept on disk, by model, parameters and messages."""
+
+    path: str | None = None
+    """A file in the suite's folder, or elsewhere; by default one in the user's cache folder."""
+    max_mb: float = Field(default=1_000, gt=0)
+    """Megabytes of answers; beyond them those used longest ago are forgotten."""
+    share_repetitions: bool = False
+    """Whether the second attempt at a case may be answered as the first was."""
+
+
 class Evaluation(Document):
     """How a run evaluates its cases."""
 
     max_concurrency: int = Field(default=8, ge=1)
-    """Attempts in flight within one run."""
+    """Attempts in flight within one run, and calls in flight to one provider. After a 429 or an overload fewer calls
+    are, until the provider answers again."""
     timeout_s: float = Field(default=300.0, gt=0)
-    """Seconds for one attempt, judges included; beyond them the attempt is an error."""
+    """Seconds for one attempt, judges included; beyond them the attempt is an error. Waiting for a provider's limits
+    does not count."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """Of target, judges and simulated users together, to one provider's account, from this process."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=6, ge=0)
+    """Tries of a model call after the first, where another can help (429, 5xx, time-outs, cut connections)."""
+    max_tokens: int | None = Field(default=None, gt=0)
+    """Of the run; when they are used no further attempt begins, and the rest is `skipped`."""
+    max_cost_usd: float | None = Field(default=None, gt=0)
+    """As `max_tokens`. A model that no price is known of ends the run."""
+    break_after: int | None = Field(default=20, ge=2)
+    """If so many first attempts all break in the same way, the run ends; null: never."""
+    cache: bool | str | ModelCache = False
+    """Whether answers of models are kept and used again: true, or a file, or a mapping."""
+    prices: str | None = None
+    """A CSV file of prices, which come before those of the package (`eval_pipeline/prices.csv`)."""
     max_cases_per_run: int = Field(default=1_000, ge=1)
     """Partitions that one run of a backfill takes."""
+
+    @property
+    def model_cache(self) -> ModelCache | None:
+        """The cache, however it was written; None: none."""
+        if isinstance(self.cache, ModelCache):
+            return self.cache
+        return ModelCache(path=self.cache if isinstance(self.cache, str) else None) if self.cache else None
 
 
 class Schedule(Document):

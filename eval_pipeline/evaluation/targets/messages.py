@@ -98,7 +98,10 @@ def _langchain_usage(message: AIMessage) -> Event:
         "input_tokens": usage["input_tokens"],
         "output_tokens": usage["output_tokens"],
         "cached_tokens": usage.get("input_token_details", {}).get("cache_read", 0),
+        "cache_write_tokens": usage.get("input_token_details", {}).get("cache_creation", 0),
+        "reasoning_tokens": usage.get("output_token_details", {}).get("reasoning", 0),
         "model": message.response_metadata.get("model_name"),
+        "id": message.id,
     }
 
 

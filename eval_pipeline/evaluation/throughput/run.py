@@ -1,0 +1,137 @@
+"""What governs one run: its gates, budget, breaker, cache and prices, made from `evaluation:` of its suite.
+
+Belongs here: putting the parts together for a run, and what it reports of itself. Does not belong here: any part.
+"""
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.caches import BaseCache
+
+from eval_pipeline.context.cache import cache_folder
+from eval_pipeline.evaluation.throughput.breaker import Breaker
+from eval_pipeline.evaluation.throughput.budget import Budget, charged_to
+from eval_pipeline.evaluation.throughput.cache import AnswerFile, CallCache
+from eval_pipeline.evaluation.throughput.gate import Gate, GateLease
+from eval_pipeline.evaluation.throughput.pace import PacerFactory, Rates, shared_pacer
+from eval_pipeline.evaluation.throughput.working_time import not_counting
+from eval_pipeline.model_calls.governor import CalledModel, governed_by
+from eval_pipeline.suite.suite import Evaluation, ModelCache, Suite
+
+_MEGABYTE = 1_000_000
+
+_repetition: contextvars.ContextVar[int] = contextvars.ContextVar("repetition", default=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputReport:
+    """How a run called its models."""
+
+    tokens: int
+    cost_usd: float | None
+    """Of all roles; None if the price of any call is not known."""
+    unpriced_models: tuple[str, ...]
+    endpoints: tuple[dict[str, Any], ...]
+    """Of each: `endpoint`, `ceiling`, `limit`, `lowest_limit`, and `changes` (`at_s`, `limit`, `reason`)."""
+
+
+class Throughput:
+    """The governor of one run's model calls."""
+
+    def __init__(
+        self, evaluation: Evaluation, *, folder: Path, max_concurrency: int, pacers: PacerFactory = shared_pacer
+    ) -> None:
+        self.max_retries = evaluation.max_retries
+        self.budget = Budget(max_tokens=evaluation.max_tokens, max_cost_usd=evaluation.max_cost_usd)
+        self.breaker = Breaker(evaluation.break_after)
+        self._ceiling, self._pacers = max_concurrency, pacers
+        self._rates = Rates(
+            requests_per_minute=evaluation.requests_per_minute, tokens_per_minute=evaluation.tokens_per_minute
+        )
+        self._gates: dict[tuple[str, str], Gate] = {}
+        self._lock = threading.Lock()
+        self._cache = evaluation.model_cache
+        self._answers = None if self._cache is None else _answer_file(self._cache, folder)
+
+    @classmethod
+    def of(cls, suite: Suite, *, max_concurrency: int | None = None) -> "Throughput":
+        """What `suite` says, with `max_concurrency` calls to an endpoint at once."""
+        evaluation = suite.spec.evaluation
+        return cls(evaluation, folder=suite.folder, max_concurrency=max_concurrency or evaluation.max_concurrency)
+
+    @contextlib.contextmanager
+    def attempt(self, number: int) -> Iterator[None]:
+        """Within it, model calls are those of attempt `number` of this run."""
+        token = _repetition.set(number)
+        try:
+            with governed_by(self), charged_to(self.budget):
+                yield
+        finally:
+            _repetition.reset(token)
+
+    def lease(self, model: CalledModel) -> GateLease:
+        """Ask leave for one try."""
+        return GateLease(self._gate(model), model)
+
+    def cache(self, model: CalledModel) -> BaseCache | None:
+        """The cache of this run, as `model` sees it in this attempt."""
+        if self._answers is None or self._cache is None:
+            return None
+        repetition = None if self._cache.share_repetitions else _repetition.get()
+        return CallCache(self._answers, salt=(model.version, repetition))
+
+    def answered(self, model: CalledModel) -> bool:
+        """Whether `model` ever answered in this run."""
+        return self._gate(model).answered(model)
+
+    def gave_up(self, model: CalledModel, error: BaseException) -> None:
+        """Nobody tries a call again; raises our own error where no call to `model` can succeed."""
+        fatal = self._gate(model).gave_up(model, error)
+        if fatal is not None:
+            raise fatal from error
+
+    def waiting(self) -> contextlib.AbstractContextManager[None]:
+        """Waits for a provider are not the attempt's."""
+        return not_counting()
+
+    def report(self) -> ThroughputReport:
+        """So far."""
+        endpoints = [
+            {
+                "endpoint": endpoint,
+                "ceiling": self._ceiling,
+                "limit": gate.adaptive.limit,
+                "lowest_limit": min(change.limit for change in gate.adaptive.history),
+                "changes": [asdict(change) for change in gate.adaptive.history],
+            }
+            for (endpoint, _), gate in self._gates.items()
+        ]
+        return ThroughputReport(
+            tokens=self.budget.tokens,
+            cost_usd=None if self.budget.unpriced or not self.budget.tokens else self.budget.cost_usd,
+            unpriced_models=tuple(sorted(self.budget.unpriced)),
+            endpoints=tuple(endpoints),
+        )
+
+    def close(self) -> None:
+        """The run is over."""
+        if self._answers is not None:
+            self._answers.close()
+
+    def _gate(self, model: CalledModel) -> Gate:
+        key = (model.endpoint, model.account)
+        with self._lock:
+            if key not in self._gates:
+                pacer = self._pacers(" ".join(key), self._rates)
+                self._gates[key] = Gate(ceiling=self._ceiling, pacer=pacer, waiting=not_counting)
+            return self._gates[key]
+
+
+def _answer_file(cache: ModelCache, folder: Path) -> AnswerFile:
+    file = cache_folder() / "model_calls.sqlite" if cache.path is None else folder / Path(cache.path).expanduser()
+    return AnswerFile(file, max_bytes=int(cache.max_mb * _MEGABYTE))

@@ -1,0 +1,1 @@
+"""Calls of chat models, whoever makes them: tried again where that can help, and governed by the run they belong to."""

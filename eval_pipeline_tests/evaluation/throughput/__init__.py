@@ -1,0 +1,1 @@
+"""Limits, budgets, caches and costs of a run."""

@@ -1,0 +1,1 @@
+"""Calls of chat models: kinds of failure, retries, and what governs them."""

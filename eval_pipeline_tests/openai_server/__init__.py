@@ -1,0 +1,11 @@
+"""A chat model's provider on loopback: speaks OpenAI's chat completions over HTTP, so that real clients can be tested.
+
+Run by itself with `python -m eval_pipeline_tests.openai_server --help`. Belongs here: the wire format, faults, and a
+log of what was asked. Does not belong here: what a test wants answered (it passes a function).
+"""
+
+from eval_pipeline_tests.openai_server.faults import Faults
+from eval_pipeline_tests.openai_server.server import OpenAIServer, openai_server
+from eval_pipeline_tests.openai_server.wire import Answer, tool_call
+
+__all__ = ["Answer", "Faults", "OpenAIServer", "openai_server", "tool_call"]
