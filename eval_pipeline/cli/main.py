@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "eval_pipeline.cli.run:run",
     "check": "eval_pipeline.cli.check:check",
     "list": "eval_pipeline.cli.list:list_suites",
+    "agreement": "eval_pipeline.cli.agreement:agreement",
     "ui": "eval_pipeline.cli.ui:ui",
     "recorder": "eval_pipeline.cli.recorder:recorder",
     "traces": "eval_pipeline.cli.traces:traces",

@@ -59,6 +59,33 @@ def test_the_published_numbers_come_out(
 
 
 @needs_data
+def test_the_score_of_actions_agrees_with_the_published_rewards(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _run(store, monkeypatch, capfd)
+    recorded = json.loads((DATA / "trajectories.json").read_text())
+    rows = [
+        {
+            "case_id": f"task-{found['task_id']}",
+            "attempt": found["trial"] + 1,
+            "assertion": "actions_match",
+            "label": found["reward"],
+        }
+        for found in recorded
+    ]
+    labels = tmp_path / "rewards.jsonl"
+    labels.write_text("\n".join(map(json.dumps, rows)))
+
+    command = ("agreement", SUITE, labels, "--json", "--store", store)
+    (found,) = made_terminal(monkeypatch, capfd)(*command).document["agreement"]
+
+    assert (found["pairs"], found["cases"], found["unanswered"], found["missing"]) == (100, 25, 0, 0)
+    assert found["accuracy"]["value"] >= AGREEMENT
+    assert found["kappa"]["low"] <= found["kappa"]["value"] <= found["kappa"]["high"]
+    assert found["kappa"]["value"] > 0.9
+
+
+@needs_data
 def test_a_result_that_the_database_does_not_hold_is_not_grounded(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
