@@ -15,6 +15,8 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.report.drawing import standalone
+from eval_pipeline.experiment.report.page import Pictures
 from eval_pipeline.experiment.verdict import Verdict
 from eval_pipeline.partitions import PartitionChanges
 from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
@@ -123,7 +125,7 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     return found
 
 
-def summary_metadata(verdict: Verdict, store: Store) -> Metadata:
+def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Metadata:
     """Of `experiment_summary`."""
     summary, comparison = verdict.summary, verdict.comparison
     metrics = [
@@ -170,10 +172,21 @@ def summary_metadata(verdict: Verdict, store: Store) -> Metadata:
     if summary.flakiness is not None:
         found["eval/flakiness"] = summary.flakiness
     found |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
+    found |= _pictures(pictures)
     found["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
     if comparison is not None:
         found |= _comparison_metadata(comparison)
     return found
+
+
+def _pictures(pictures: Pictures) -> Metadata:
+    """Small pictures, which the UI shows where it shows markdown."""
+    drawn = {"trend": pictures.trend, "differences": pictures.deltas, "scores": pictures.scores}
+    return {
+        f"eval/{name}_picture": dg.MetadataValue.md(f"![{name}]({standalone(picture)})")
+        for name, picture in drawn.items()
+        if picture is not None
+    }
 
 
 def _comparison_metadata(comparison: Comparison) -> Metadata:

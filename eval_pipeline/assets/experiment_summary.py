@@ -6,7 +6,7 @@ from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
 from eval_pipeline.experiment.record import read_experiment
-from eval_pipeline.experiment.report import render_report
+from eval_pipeline.experiment.report.page import draw, render_report
 from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.experiment.tracing_end import end_tracing
 from eval_pipeline.experiment.verdict import judge, write_verdict
@@ -48,12 +48,15 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             record = read_experiment(opened, suite.name, experiment)
             verdict = judge(opened, suite.spec, record)
             write_verdict(opened, record, verdict)
-            opened.put(report_key(suite.name, experiment), render_report(opened, record, verdict.summary).encode())
             traced = read_traced(opened, suite.name, experiment)
+            pictures = draw(opened, record, verdict)
+            url = traced[0].session.url if traced else None
+            page = render_report(opened, record, verdict, pictures=pictures, experiment_url=url)
+            opened.put(report_key(suite.name, experiment), page.encode())
             before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
             end_tracing(langsmith.settings(), traced, verdict.summary)
         return dg.MaterializeResult(
-            metadata={**summary_metadata(verdict, opened), **summary_trace_metadata(traced, before)}
+            metadata={**summary_metadata(verdict, opened, pictures), **summary_trace_metadata(traced, before)}
         )
 
     return experiment_summary

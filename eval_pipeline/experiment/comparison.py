@@ -30,7 +30,7 @@ Change = Literal["improved", "regressed", "unchanged"]
 Pairs = Mapping[str, tuple[float, float]]
 """By case: its mean over its attempts then and now."""
 
-_MOST_NAMED = 200
+_PRIMARY = ("", "pass_rate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,12 @@ class Difference(PairedDifference):
     """A paired difference among the others of its comparison."""
 
     p_adjusted: float
-    """Two-sided, adjusted by Holm's method for all metrics and slices of the comparison."""
+    """Two-sided, adjusted by Holm's method for all metrics and slices of the comparison. The pass rate of all cases is
+    what a comparison is about, and stands by itself."""
     change: Change
     """`unchanged` unless `p_adjusted` is below 0.05."""
     fell: Sequence[str]
-    """The cases whose number fell, those that lost most first; at most 200."""
+    """The cases whose number fell, those that lost most first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,20 +129,20 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
     scores, old_scores = (values_by_case(side, lambda row: row["score"]) for side in (rows, old_rows))
     metrics, old_metrics = scores_by_assertion(rows), scores_by_assertion(old_rows)
     pairs: dict[tuple[str, str], Pairs] = {
-        ("", "pass_rate"): _pairs(verdicts, old_verdicts),
+        _PRIMARY: _pairs(verdicts, old_verdicts),
         ("", "score"): _pairs(scores, old_scores),
         **{("metric", name): _pairs(metrics[name], old_metrics[name]) for name in metrics if name in old_metrics},
     }
     for name, members in slices_of(rows, now.cases).items():
-        pairs["slice", name] = {case: pair for case, pair in pairs["", "pass_rate"].items() if case in members}
+        pairs["slice", name] = {case: pair for case, pair in pairs[_PRIMARY].items() if case in members}
     adjusted = _adjusted(pairs)
-    improved, regressed = _changes(pairs["", "pass_rate"])
+    improved, regressed = _changes(pairs[_PRIMARY])
     return Comparison(
         suite=now.record.suite,
         experiment=now.record.experiment,
         baseline=then.record.experiment,
         cases=len(verdicts),
-        pass_rate=adjusted.get(("", "pass_rate")),
+        pass_rate=adjusted.get(_PRIMARY),
         score=adjusted.get(("", "score")),
         metrics={name: value for (kind, name), value in adjusted.items() if kind == "metric"},
         slices={name: value for (kind, name), value in adjusted.items() if kind == "slice"},
@@ -166,15 +167,16 @@ def _difference(pairs: Pairs) -> PairedDifference | None:
 
 def _adjusted(pairs: Mapping[tuple[str, str], Pairs]) -> dict[tuple[str, str], Difference]:
     present = {key: found for key, value in pairs.items() if (found := _difference(value)) is not None}
-    p_values = holm([value.p_value for value in present.values()])
+    others = [key for key in present if key != _PRIMARY]
+    adjusted = dict(zip(others, holm([present[key].p_value for key in others]), strict=True))
     return {
         key: Difference(
             **asdict(value),
-            p_adjusted=p_value,
-            change=_change(value.difference, p_value),
-            fell=[change.case_id for change in _changes(pairs[key])[1]][:_MOST_NAMED],
+            p_adjusted=adjusted.get(key, value.p_value),
+            change=_change(value.difference, adjusted.get(key, value.p_value)),
+            fell=[change.case_id for change in _changes(pairs[key])[1]],
         )
-        for (key, value), p_value in zip(present.items(), p_values, strict=True)
+        for key, value in present.items()
     }
 
 

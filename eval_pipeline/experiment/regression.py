@@ -64,7 +64,7 @@ def _finding(
         n=found.cases,
         excess=drop - gate.threshold,
         message=f"{what} {found.now:.1%}, {_points(found.difference)} since {comparison.baseline} ({found.then:.1%}"
-        f"{interval}, p={p_value:.4f} for a drop, {found.cases} cases){seen}{where}",
+        f"{interval}, {_p(p_value)} for a drop, {found.cases} cases){seen}{where}",
         failing_cases=found.fell,
     )
 
@@ -74,6 +74,10 @@ def _worst_slices(comparison: Comparison) -> str:
     worst = sorted(fell, key=lambda pair: pair[1].p_drop)[:_MOST_NAMED]
     named = ", ".join(f"{name} ({_points(found.difference)}, {found.cases} cases)" for name, found in worst)
     return f"; most clearly in {named}" if named else ""
+
+
+def _p(value: float) -> str:
+    return "p<0.0001" if value < 0.0001 else f"p={value:.4f}"  # noqa: PLR2004
 
 
 def _points(difference: float | None) -> str:

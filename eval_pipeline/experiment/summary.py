@@ -192,12 +192,13 @@ def _for_each_k(
 
 
 def _estimates_for_each_k(verdicts: Mapping[str, Sequence[Sequence[bool]]]) -> dict[str, list[Estimate]]:
-    return {
-        name: [
-            found for chances in _chances_for_each_k(cases, pass_hat_k) if (found := estimate([[c] for c in chances]))
-        ]
-        for name, cases in verdicts.items()
-    }
+    found = {}
+    for name, cases in verdicts.items():
+        # One attempt of one is the pass rate, whose interval knows the attempts as they are.
+        groups = [[list(map(float, attempts)) for attempts in cases]]
+        groups += [[[chance] for chance in chances] for chances in _chances_for_each_k(cases, pass_hat_k)[1:]]
+        found[name] = [one for group in groups if (one := estimate(group)) is not None]
+    return found
 
 
 def _chances_for_each_k(cases: Sequence[Sequence[bool]], chance: Callable[[int, int, int], float]) -> list[list[float]]:

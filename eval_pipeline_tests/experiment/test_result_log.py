@@ -1,4 +1,4 @@
-"""The result log, the record that pins an experiment, and the report."""
+"""The result log, and the record that pins an experiment."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,12 +8,10 @@ import pytest
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError, MissingUpstreamError
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, now, pin_experiment, read_experiment
-from eval_pipeline.experiment.report import MOST_SHOWN, render_report
 from eval_pipeline.experiment.result_log import ResultLog, read_results
-from eval_pipeline.experiment.summary import summarize
 from eval_pipeline.store.layout import experiment_key
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline_tests.experiment.rows import a_result, an_assertion
+from eval_pipeline_tests.experiment.rows import a_result
 
 
 @pytest.fixture
@@ -112,27 +110,3 @@ def test_a_record_that_is_not_there_or_not_readable_is_told(store: LocalStore) -
 
 def test_the_name_of_an_experiment_follows_the_launch() -> None:
     assert experiment_name("sample", "0123456789abcdef") == "sample-0123456789ab"
-
-
-def test_the_report_shows_what_failed_and_escapes_what_agents_said(store: LocalStore) -> None:
-    failed = a_result("bad-one", status="failed", assertions=(an_assertion("tone", passed=False),))
-    a_log(store).append([failed, a_result("good-one", assertions=(an_assertion("tone"),))])
-    page = render_report(store, a_record(), summarize(store, "sample", "e"))
-    assert "bad-one" in page
-    assert "good-one" not in page
-    assert "&lt;script&gt;x&lt;/script&gt;" in page
-    assert "<script>x" not in page
-    assert "<b>so</b>" not in page
-    assert "50.0%" in page
-
-
-def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
-    assert "<html" in render_report(store, a_record(), summarize(store, "sample", "e"))
-
-
-def test_the_report_does_not_grow_without_end(store: LocalStore) -> None:
-    a_log(store).append([a_result(f"case-{n:04d}", status="failed") for n in range(MOST_SHOWN + 20)])
-    page = render_report(store, a_record(), summarize(store, "sample", "e"))
-    assert f"case-{MOST_SHOWN - 1:04d}" in page
-    assert f"case-{MOST_SHOWN:04d}" not in page
-    assert str(MOST_SHOWN + 20) in page

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import signal, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
@@ -25,6 +26,8 @@ _SEED = 20_240_602
 _PERMUTATIONS = 9_999
 _FEW = 15
 """Cases that differ whose permutations are all looked at."""
+_PARTS = 5_040
+"""Shares of 1 to 10 attempts are whole numbers of this part."""
 _MOST_TO_PERMUTE = 1_000
 """Cases that differ; beyond them the permutation distribution is normal."""
 _SMALLEST = 1e-12
@@ -83,20 +86,39 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     """One-sided p-values of the cases' differences, for a drop and for a rise: the paired permutation test.
 
     Were there no difference, each case's could as well have had the other sign (Fisher 1935; Good 2005, chapter 3), so
-    it holds its level whatever the spread between cases. Where all differences that are not zero have one size, as with
-    pass or fail and one attempt a case, that is McNemar's exact test (1947), scipy's `binomtest`; otherwise scipy's
+    it holds its level whatever the spread between cases. Every sign of every case is counted where differences are
+    shares of attempts, and with one attempt a case that is McNemar's exact test (1947). Other scores have scipy's
     `permutation_test`, exact for few cases, or Student's paired test for more than a thousand that differ.
     """
     differing = np.sort(differences[differences != 0])
-    n = len(differing)
-    if n == 0:
+    if not len(differing):
         return 1.0, 1.0
-    if np.ptp(np.abs(differing)) < _SMALLEST:
-        fell = int(np.sum(differing < 0))
-        drop, rise = (float(stats.binomtest(count, n, alternative="greater").pvalue) for count in (fell, n - fell))
-        return drop, rise
+    parts = differing * _PARTS
+    steps = np.rint(parts).astype(int)
+    if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * _PARTS):
+        return _counted(steps)
+    return _drawn(differing)
+
+
+def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
+    """The two p-values from the distribution of the sum of all steps, each as likely up as down."""
+    chances, unit = np.ones(1), int(np.gcd.reduce(steps))
+    sizes, counts = np.unique(np.abs(steps) // unit, return_counts=True)
+    for size, count in zip(sizes, counts, strict=True):
+        # So many of one size sum to size x (2 B - count), where B is binomial.
+        of_size = np.zeros(2 * size * count + 1)
+        of_size[:: 2 * size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        # By FFT where that is faster, whose roundings may be below zero.
+        chances = np.clip(signal.convolve(chances, of_size), 0, None)
+    observed = int(steps.sum()) // unit + (len(chances) - 1) // 2
+    drop, rise = float(chances[: observed + 1].sum()), float(chances[observed:].sum())
+    return min(1.0, drop), min(1.0, rise)
+
+
+def _drawn(differing: Floats) -> tuple[float, float]:
+    n = len(differing)
     if n > _MOST_TO_PERMUTE:
-        drop = float(stats.ttest_1samp(differences, 0.0, alternative="less").pvalue)
+        drop = float(stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
         return drop, 1.0 - drop
     tested = stats.permutation_test(
         (differing, np.zeros(n)),
@@ -129,7 +151,9 @@ def smallest_detectable(differences: Floats) -> float | None:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted for there being several (Holm 1979; statsmodels' `multipletests`), in the order given."""
-    return [float(value) for value in multipletests(p_values, alpha=LEVEL, method="holm")[1]] if p_values else []
+    if len(p_values) < 2:  # noqa: PLR2004
+        return list(p_values)
+    return [float(value) for value in multipletests(p_values, alpha=LEVEL, method="holm")[1]]
 
 
 def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:

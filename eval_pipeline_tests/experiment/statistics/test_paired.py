@@ -1,5 +1,6 @@
 """Paired differences, against published worked examples, statsmodels, and simulation."""
 
+import math
 import random
 
 import numpy as np
@@ -25,8 +26,10 @@ rates = st.lists(st.tuples(st.sampled_from([0.0, 1 / 3, 2 / 3, 1.0]), st.sampled
 def test_the_permutation_test_gives_fisher_s_number_for_darwin_s_maize() -> None:
     drop, rise = sign_flip_p_values(np.array(DARWIN, dtype=float))
     assert rise == pytest.approx(863 / 32_768)
-    # The rest of the 32,768, and those that are as large as what was seen.
-    assert drop == pytest.approx((32_768 - 863 + 28) / 32_768, abs=3e-3)
+    sums = [sum(d if bits >> i & 1 else -d for i, d in enumerate(DARWIN)) for bits in range(2**15)]
+    assert drop == pytest.approx(sum(found <= sum(DARWIN) for found in sums) / 2**15)
+    scores = np.array(DARWIN) * math.pi
+    assert sign_flip_p_values(scores) == pytest.approx((drop, rise))
 
 
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 20))
@@ -50,7 +53,7 @@ def test_mcnemar_s_exact_test_of_a_published_table() -> None:
 
 def test_drawn_permutations_give_nearly_the_exact_p_value() -> None:
     draw = np.random.default_rng(2)
-    differences = np.append(np.array(DARWIN, dtype=float), [0.5, -0.5])
+    differences = np.append(np.array(DARWIN, dtype=float), [0.5, -0.5]) * math.pi
     every = np.array([[1 if (number >> bit) & 1 else -1 for bit in range(17)] for number in range(2**17)])
     exact = float(np.mean((every * differences).sum(axis=1) >= differences.sum()))
     _, rise = sign_flip_p_values(draw.permutation(differences))
