@@ -97,6 +97,8 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     steps = np.rint(parts).astype(int)
     if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * _PARTS):
         return _counted(steps)
+    if len(differing) == 1:  # too few for scipy, and its size says nothing
+        return _counted(np.sign(differing).astype(int))
     return _drawn(differing)
 
 

@@ -93,6 +93,12 @@ def test_now_and_then_exchanged_mirror_the_difference(pairs: list[tuple[float, f
     assert [there.p_drop, there.p_rise] == pytest.approx([back.p_rise, back.p_drop], abs=0.02)
 
 
+@pytest.mark.parametrize("size", [0.5, 0.123456789])
+def test_one_case_that_differs_is_a_coin_toss(size: float) -> None:
+    assert sign_flip_p_values(np.array([0.0, -size])) == pytest.approx((0.5, 1.0))
+    assert sign_flip_p_values(np.array([size])) == pytest.approx((1.0, 0.5))
+
+
 def test_thousands_that_differ_are_tested_by_student() -> None:
     draw = np.random.default_rng(5)
     differences = draw.normal(size=4_000)
