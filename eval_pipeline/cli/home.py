@@ -24,13 +24,18 @@ _BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """Dagster's: without it the events that say what a run plans are written one by one, whatever the storage."""
 
 
+def home_folder() -> Path:
+    """Where the instance lives, whether it has been made or not."""
+    return Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).resolve()
+
+
 def open_instance() -> dg.DagsterInstance:
     """The instance, made if it is not there.
 
     Raises:
         PermanentError: its folder cannot be written.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).resolve()
+    home = home_folder()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
     try:

@@ -22,6 +22,8 @@ _COMMANDS = {
     "ui": "eval_pipeline.cli.ui:ui",
     "recorder": "eval_pipeline.cli.recorder:recorder",
     "traces": "eval_pipeline.cli.traces:traces",
+    "compare": "eval_pipeline.cli.compare:compare",
+    "baseline": "eval_pipeline.cli.baseline:baseline",
     "doctor": "eval_pipeline.cli.doctor:doctor",
 }
 

@@ -67,22 +67,24 @@ def write_point(store: Store, suite: str, point: Point) -> None:
 
 
 def read_points(
-    store: Store, suite: str, *, before: ExperimentRecord, last: int, passed: bool | None = None
+    store: Store, suite: str, *, last: int, before: ExperimentRecord | None = None, passed: bool | None = None
 ) -> list[Point]:
-    """The last points before an experiment, the newest first.
+    """The last points, the newest first.
 
     Args:
         store: where they are.
         suite: whose they are.
-        before: the experiment; its own point is not among them.
         last: at most so many.
+        before: only those before this experiment, whose own is not among them.
         passed: only those that did, or did not; all by default.
     """
-    own = trend_key(suite, before.created_at, before.experiment)
-    # Of experiments that began within the same second any order is as good.
-    earlier = (key for key in store.list(trend_prefix(suite)) if key != own and _moment(key) <= _moment(own))
+    keys = list(store.list(trend_prefix(suite)))
+    if before is not None:
+        own = trend_key(suite, before.created_at, before.experiment)
+        # Of experiments that began within the same second any order is as good.
+        keys = [key for key in keys if key != own and _moment(key) <= _moment(own)]
     found: list[Point] = []
-    for key in sorted(earlier, reverse=True):
+    for key in sorted(keys, reverse=True):
         if len(found) == last:
             break
         point = _read(store, key)

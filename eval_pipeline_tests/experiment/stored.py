@@ -45,8 +45,8 @@ def keep_experiment(
         "launched_by": {"run": f"run-{name}"},
     }
     record = pin_experiment(store, ExperimentRecord(**{**known, **fields}))
-    store.put_table(cases_key("sample", record.dataset_version), Dataset.of(found).to_table())
-    ResultLog(store, suite="sample", experiment=name, run_id="r").append(list(results))
+    store.put_table(cases_key(record.suite, record.dataset_version), Dataset.of(found).to_table())
+    ResultLog(store, suite=record.suite, experiment=name, run_id="r").append(list(results))
     return record
 
 

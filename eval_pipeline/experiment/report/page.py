@@ -8,13 +8,10 @@ Everything an agent said is escaped by the template engine, or reaches the page 
 """
 
 import base64
-import functools
 import hashlib
 import os
 from dataclasses import dataclass
-from importlib import resources
 
-import jinja2
 from markupsafe import Markup
 
 from eval_pipeline.context.shared_context import SharedContext
@@ -24,6 +21,7 @@ from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.report import charts
 from eval_pipeline.experiment.report.attempts import failing_rows, pack
 from eval_pipeline.experiment.report.drawing import STYLE
+from eval_pipeline.experiment.report.templating import file_of, seconds, template
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.experiment.trend import point_of, read_points
 from eval_pipeline.experiment.verdict import Verdict
@@ -66,10 +64,10 @@ def render_report(
         experiment_url: where its traces are.
     """
     packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
-    script = Markup(_file("report.js"))  # noqa: S704 - our own file
+    script = Markup(file_of("report.js"))  # noqa: S704 - our own file
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     comparison = verdict.comparison
-    return _template().render(
+    return template("report.html").render(
         record=record,
         verdict=verdict,
         summary=verdict.summary,
@@ -78,7 +76,7 @@ def render_report(
         pictures=pictures,
         packed=packed,
         printed=packed.index[:MOST_PRINTED],
-        style=Markup(_file("report.css") + STYLE),  # noqa: S704 - our own file
+        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
         script=script,
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'",
         experiment_url=experiment_url,
@@ -104,13 +102,6 @@ def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
     )
 
 
-def seconds(value: float) -> str:
-    """`<1 ms`, `12 ms`, `3.4 s`, `150 s`."""
-    if value < 1:
-        return f"{1000 * value:.0f} ms" if value >= 0.001 else "<1 ms"  # noqa: PLR2004
-    return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"  # noqa: PLR2004
-
-
 def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
     """The snapshot, or None: a report of what happened does not need one that is gone by now."""
     if record.context_id is None:
@@ -125,25 +116,3 @@ def _dagster_url(record: ExperimentRecord) -> str | None:
     run = record.launched_by.get("run")
     base = os.environ.get(DAGSTER_URL_VARIABLE, DEFAULT_DAGSTER_URL).rstrip("/")
     return f"{base}/runs/{run}" if run and base.startswith(("http://", "https://")) else None
-
-
-@functools.cache
-def _file(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eval_pipeline.experiment.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["percent"] = lambda value: f"{value:.1%}"
-    environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
-    environment.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
-    environment.filters["seconds"] = seconds
-    environment.filters["count"] = lambda value: f"{value:,}"
-    return environment.get_template("report.html")

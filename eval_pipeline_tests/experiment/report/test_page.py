@@ -9,7 +9,8 @@ import pytest
 
 from eval_pipeline.evaluation.result import TurnResult
 from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.report.page import draw, render_report, seconds
+from eval_pipeline.experiment.report.page import draw, render_report
+from eval_pipeline.experiment.report.templating import seconds
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.chromium import Page, a_page, needs_chromium
 from eval_pipeline_tests.experiment.rows import a_result, an_assertion

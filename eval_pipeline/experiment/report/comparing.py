@@ -1,0 +1,27 @@
+"""The page of several experiments held against one.
+
+Belongs here: what it shows. Does not belong here: comparing (`eval_pipeline.experiment.comparison`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from eval_pipeline.experiment.comparison import Comparison
+from eval_pipeline.experiment.preferences import Preferences
+from eval_pipeline.experiment.report import charts
+from eval_pipeline.experiment.report.drawing import STYLE
+from eval_pipeline.experiment.report.templating import file_of, template
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def render_comparison(comparisons: Sequence[Comparison], preferences: Mapping[str, Preferences]) -> str:
+    """One self-contained page without scripts: for each experiment what changed, and which cases."""
+    return template("compare.html").render(
+        baseline=comparisons[0].baseline,
+        suite=comparisons[0].suite,
+        comparisons=[(found, charts.deltas(found), preferences.get(found.experiment)) for found in comparisons],
+        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
+        policy=POLICY,
+    )
