@@ -1,0 +1,65 @@
+"""The whole job through Dagster beside `aevaluate`: durable results, a materialization a case, traces to a recorder.
+
+1,000 and 10,000 cases of an agent whose model takes 50 ms, at concurrency 50. Our side is `eval-pipeline run` on SQLite
+with a shared context, grafted; the peer is `aevaluate` with upload, the same graph and one evaluator. Start-up aside:
+our figures are those of a second run in the same process. Ours without traces tells what tracing costs, and
+the engine without a job what Dagster and results do.
+"""
+
+from bench.measuring import Measured, Side, SideError, median, median_ratio
+from bench.report import Comparison, Goal, options, show
+from bench.tracing import CONCURRENCY, DELAY_S, counts_of, recorder
+
+OURS = Side(name="ours", module="pipeline_ours")
+THEIRS = Side(name="aevaluate", module="tracing_aevaluate")
+ENGINE = Side(name="engine", module="tracing_ours")
+
+
+def main() -> None:
+    """Measure, and print."""
+    chosen = options(__doc__ or "")
+    few, many = (100, 400) if chosen.quick else (1_000, 10_000)
+    rounds = 1 if chosen.quick else chosen.rounds
+    with recorder() as url:
+        by_size = {cases: measure(url, cases=cases, rounds=rounds) for cases in (few, many)}
+    walls = {cases: median(found["ours"], "wall_s") for cases, found in by_size.items()}
+    for cases, found in by_size.items():
+        ours, theirs = found["ours"], found["aevaluate"]
+        goals = [Goal(says="times the wall of aevaluate", found=median_ratio(ours, theirs, "wall_s"), most=1.0)]
+        if cases == many:
+            growth = walls[many] / many / (walls[few] / few)
+            goals.append(Goal(says=f"times the wall a case that {few} cases take", found=growth, most=1.15))
+            goals.append(Goal(says="MB at most", found=median(ours, "peak_rss_mb"), most=500.0))
+        notes = [*map(str, goals), _split(found, cases)]
+        shown = {"ours": ours, "aevaluate": theirs}
+        show(Comparison.of("pipeline", cases, shown, ratio_of="wall_s", notes=notes), as_json=chosen.json)
+
+
+def measure(url: str, *, cases: int, rounds: int) -> dict[str, list[Measured]]:
+    """Both sides in turns; ours untraced, and the engine alone, beside them."""
+    given = {"cases": cases, "delay_s": DELAY_S, "concurrency": CONCURRENCY}
+    found: dict[str, list[Measured]] = {"ours": [], "aevaluate": [], "untraced": [], "engine": []}
+    turns = [(OURS, "ours", url), (THEIRS, "aevaluate", url), (OURS, "untraced", None), (ENGINE, "engine", None)]
+    for index in range(rounds):
+        for side, name, to in turns if index % 2 == 0 else reversed(turns):
+            counts_of(url)
+            measured = side.run(**given, url=to)
+            if measured["passed"] != cases:
+                raise SideError(f"{name} passed {measured['passed']} of {cases} cases")
+            events = counts_of(url)["events"]
+            if (to is not None) != (events > 0):
+                raise SideError(f"{name} sent {events} runs")
+            found[name].append({**measured, "events": events})
+    return found
+
+
+def _split(found: dict[str, list[Measured]], cases: int) -> str:
+    whole, untraced, engine = (median(found[name], "cpu_s") / cases * 1000 for name in ("ours", "untraced", "engine"))
+    return (
+        f"ms of CPU a case: engine and agent {engine:.2f}, Dagster and results {untraced - engine:.2f}, "
+        f"tracing {whole - untraced:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
