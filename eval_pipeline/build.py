@@ -1,4 +1,4 @@
-"""What every suite gets on the Dagster side: its assets, gates, job and schedule.
+"""What every suite gets on the Dagster side: its assets, gates, job, schedule and sensors.
 
 Add here what a suite gets. Keep out how any of it works. A suite whose suite.yaml is wrong still has its `test_cases`,
 which fails with the reason when it is materialized: one broken suite takes no other one down.
@@ -18,11 +18,14 @@ from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
-from eval_pipeline.checks import build_gates, build_traces_complete
+from eval_pipeline.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
 from eval_pipeline.schedules import build_schedule
+from eval_pipeline.sensors.dataset_changed import build_dataset_changed
+from eval_pipeline.sensors.run_failed import build_run_failed
+from eval_pipeline.sensors.spool_waiting import build_traces_waiting
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.suite import Suite, read_suite
 
@@ -40,7 +43,7 @@ def build_definitions(
     parts = [_suite_definitions(folder, taken) for folder in (suite_folders() if folders is None else folders)]
     resources = {**default_resources(), **(resource_overrides or {})}
     # One process a run: the steps are a chain, and the only parallel one is so by itself.
-    own = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    own = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
     return dg.Definitions.merge(*parts, own)
 
 
@@ -69,8 +72,9 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
             build_case_results(suite),
             build_experiment_summary(suite),
         ],
-        asset_checks=[*build_gates(suite), build_traces_complete(suite)],
+        asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
         schedules=[build_schedule(suite)],
+        sensors=[build_dataset_changed(suite), build_run_failed(suite)],
     )
     return dg.Definitions.merge(own, build_job(suite))
 

@@ -1,4 +1,4 @@
-"""The gates of a suite as asset checks on `experiment_summary`, and `traces_complete` on `experiment`.
+"""The asset checks of a suite: gates, whether traces are complete, whether partitions are up to date.
 
 Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
 (`eval_pipeline.experiment.gates`). See https://docs.dagster.io/guides/test/asset-checks.
@@ -10,7 +10,8 @@ import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import rows_metadata
-from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
+from eval_pipeline.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, upkeep_check
+from eval_pipeline.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.restoring import rows_expected
@@ -95,6 +96,28 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
         )
 
     return traces
+
+
+def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
+    """Whether every partition has a result that is not stale; to be run by itself, at any time."""
+
+    @dg.multi_asset_check(
+        name=f"{suite.name}__{PARTITIONS_UP_TO_DATE}",
+        specs=[
+            dg.AssetCheckSpec(
+                PARTITIONS_UP_TO_DATE,
+                asset=asset_key(suite.name, CASE_RESULTS),
+                description="No case failed, is stale or was never run. Says which, and what to do.",
+            )
+        ],
+        can_subset=True,
+    )
+    def up_to_date(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures():
+            upkeep = read_upkeep(context, suite, store.open())
+        yield upkeep_check(suite, upkeep)
+
+    return up_to_date
 
 
 def _check_result(key: dg.AssetKey, gate: GateResult) -> dg.AssetCheckResult:

@@ -90,11 +90,11 @@ def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | N
     return any(
         record.dagster_run.run_id != own_run
         and record.update_timestamp.timestamp() > forgotten
-        and _concerns(record.dagster_run, suite)
+        and concerns(record.dagster_run, suite)
         for record in records
     )
 
 
-def _concerns(run: dg.DagsterRun, suite: str) -> bool:
+def concerns(run: dg.DagsterRun, suite: str) -> bool:
     """Whether a run works on a suite: by its tag, or by the assets that were chosen in the UI."""
     return run.tags.get(SUITE_TAG) == suite or any(key.path[0] == suite for key in run.asset_selection or ())

@@ -4,6 +4,7 @@ import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
+from eval_pipeline.assets.upkeep import read_upkeep, upkeep_evaluation
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
 from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.experiment.report.page import draw, render_report
@@ -55,6 +56,8 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             opened.put(report_key(suite.name, experiment), page.encode())
             before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
             end_tracing(langsmith.settings(), traced, verdict.summary)
+            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened))
+        context.instance.report_runless_asset_event(upkeep)
         return dg.MaterializeResult(
             metadata={**summary_metadata(verdict, opened, pictures), **summary_trace_metadata(traced, before)}
         )

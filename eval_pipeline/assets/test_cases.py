@@ -9,9 +9,9 @@ from eval_pipeline.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
 from eval_pipeline.resources import LangSmithResource, StoreResource
 from eval_pipeline.store.layout import cases_key
-from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset import dataset_changes, load_dataset
+from eval_pipeline.suite.stored_dataset import stored_hashes
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.before_runs import sync_datasets
 
@@ -35,7 +35,8 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             dataset = load_dataset(suite)
             require_sound(suite, dataset.cases)
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-            changes = dataset_changes(_hashes(opened, suite.name, before), dataset)
+            hashes = None if before is None else stored_hashes(opened, suite.name, before)
+            changes = dataset_changes(hashes or {}, dataset)
             opened.put_table(cases_key(suite.name, dataset.version), dataset.to_table())
             # A run over partitions works on them itself, and then counts as in flight.
             has_partitions = bool({RANGE_START_TAG, PARTITION_TAG} & context.run.tags.keys())
@@ -52,11 +53,3 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         )
 
     return test_cases
-
-
-def _hashes(store: Store, suite: str, version: str | None) -> dict[str, str]:
-    """The content hash of each case of an earlier version; empty if there is none."""
-    table = None if version is None else store.get_table(cases_key(suite, version), ["case_id", "content_hash"])
-    if table is None:
-        return {}
-    return dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))

@@ -113,6 +113,13 @@ def load_dataset(suite: Suite) -> Dataset:
     return Dataset.of(cases)
 
 
+def case_files(suite: Suite) -> list[Path]:
+    """The files that the cases of `suite` are read from, those that are there, in order."""
+    sources = suite.spec.cases
+    patterns = [source.file if isinstance(source, CaseFile) else source.recorded for source in sources]
+    return [file for pattern in patterns for file in _files(pattern, suite)]
+
+
 def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
     """The cases of `sources` that are right, and the problems of those that are not."""
     cases: dict[str, tuple[Case, RawCase]] = {}

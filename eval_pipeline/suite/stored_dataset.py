@@ -3,7 +3,7 @@
 Belongs here: that reading. Does not belong here: gathering cases from their sources (`dataset.py`).
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.layout import cases_key
@@ -25,3 +25,11 @@ def stored_cases(store: Store, suite: str, version: str, wanted: Container[str] 
     if wanted is not None:
         table = table.filter([case_id in wanted for case_id in table.column("case_id").to_pylist()])
     return cases_of_table(table)
+
+
+def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] | None:
+    """The content hash of each case of a dataset, by id; None if the dataset is not there."""
+    table = store.get_table(cases_key(suite, version), ["case_id", "content_hash"])
+    if table is None:
+        return None
+    return dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))

@@ -21,6 +21,7 @@ from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
 from eval_pipeline.suite.gate_spec import Gates
 from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.sensors_spec import Sensors
 from eval_pipeline.suite.target_spec import TargetSpec
 from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
 
@@ -142,6 +143,7 @@ class SuiteSpec(Document):
     """Attempts at each case: by default one, or for a recorded target all that were recorded."""
     evaluation: Evaluation = Evaluation()
     schedule: Schedule = Schedule()
+    sensors: Sensors = Sensors()
     gates: Gates = Gates()
     baseline: str | None = None
     """What a new experiment is compared with: an experiment's name, or `last_passed`. By default what was set with

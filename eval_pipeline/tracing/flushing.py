@@ -8,6 +8,8 @@ Belongs here: that procedure. Does not belong here: files (`spool.py`) and HTTP 
 """
 
 import datetime as dt
+import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +57,18 @@ def spool_folder(settings: LangSmithSettings, destination: DestinationName) -> P
     return settings.spool_folder / destination
 
 
-def flush_spool(settings: LangSmithSettings) -> list[FlushReport]:
+def flush_spool(settings: LangSmithSettings, *, timeout_s: float = math.inf) -> list[FlushReport]:
     """Send everything that waits in the spool of each destination that tracing is set up for.
+
+    Args:
+        settings: where traces go.
+        timeout_s: after so long nothing more is sent; what is left is kept.
 
     Raises:
         CredentialsError: a destination refuses its key.
     """
     reports = []
+    deadline = time.monotonic() + timeout_s
     for destination in settings.destinations:
         folder = spool_folder(settings, destination.name)
         if not status_of(folder).files:
@@ -70,7 +77,7 @@ def flush_spool(settings: LangSmithSettings) -> list[FlushReport]:
         connection = Connection(destination, settings, insists=True)
         try:
             connection.check()
-            courier = Courier(connection, batch_size=settings.upload_batch_size)
+            courier = Courier(connection, batch_size=settings.upload_batch_size, until=deadline)
             reports.append(flush_folder(folder, courier))
         finally:
             connection.close()

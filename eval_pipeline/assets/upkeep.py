@@ -1,0 +1,139 @@
+"""Which partitions of `case_results` need somebody, as Dagster and the store know it.
+
+Belongs here: asking them, and what the check `partitions_up_to_date` says. Does not belong here: the rule
+(`eval_pipeline.experiment.upkeep`), or the check's definition (`eval_pipeline.checks`).
+
+The check's own step is left out of the job: Dagster skips what comes after an asset whose partitions are reported by
+events. A run says it by an event of its own instead, when it is summarized.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.assets.upstream import (
+    CASE_RESULTS,
+    SHARED_CONTEXT,
+    TEST_CASES,
+    Context,
+    asset_key,
+    find_latest,
+    latest,
+)
+from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_of
+from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
+from eval_pipeline.partitions import cases_partitions
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.suite import Suite
+
+PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
+
+_ASKED_AT_ONCE = 1_000
+"""Partitions in one query, which SQLite and Postgres both take."""
+
+
+def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
+    """How the cases of the latest dataset stand.
+
+    Raises:
+        MissingUpstreamError: there is no dataset yet.
+        CorruptDataError: the dataset is gone from the store.
+        InputError: the target cannot be opened.
+    """
+    version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+    pins = Pins(
+        experiment="",
+        dataset_version=version,
+        context_id=find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+        target_version=target_version(suite),
+    )
+    evaluator = Evaluator(suite=suite, target=open_target(suite), context=None, pins=pins)
+    present = {case.id: evaluator.fingerprint(case) for case in stored_cases(store, suite.name, version)}
+    key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
+    found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
+    statuses = {name: status.value for name, status in found.items() if status is not None}
+    return upkeep_of(
+        present,
+        dict(_last_results(context.instance, key, [name for name in case_ids if name in statuses])),
+        failed={name for name, status in statuses.items() if status == "FAILED"},
+        running={name for name, status in statuses.items() if status == "IN_PROGRESS"},
+    )
+
+
+def upkeep_evaluation(suite: Suite, upkeep: Upkeep) -> dg.AssetCheckEvaluation:
+    """What the check says, as an event."""
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key(suite.name, CASE_RESULTS),
+        check_name=PARTITIONS_UP_TO_DATE,
+        passed=not upkeep.due,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=upkeep.said,
+        metadata=_metadata(suite, upkeep),
+    )
+
+
+def upkeep_check(suite: Suite, upkeep: Upkeep) -> dg.AssetCheckResult:
+    """What the check says, as the result of its own step."""
+    return dg.AssetCheckResult(
+        asset_key=asset_key(suite.name, CASE_RESULTS),
+        check_name=PARTITIONS_UP_TO_DATE,
+        passed=not upkeep.due,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=upkeep.said,
+        metadata=_metadata(suite, upkeep),
+    )
+
+
+def _metadata(suite: Suite, upkeep: Upkeep) -> dict[str, dg.MetadataValue[Any]]:
+    lists: dict[str, Sequence[str]] = {
+        "failed": upkeep.failed,
+        "never_run": upkeep.never_run,
+        "stale": upkeep.stale,
+        "running": upkeep.running,
+    }
+    return {
+        "cases": dg.MetadataValue.int(upkeep.cases),
+        **{name: dg.MetadataValue.int(len(ids)) for name, ids in lists.items()},
+        **{f"{name}_cases": dg.MetadataValue.text(sample(ids)) for name, ids in lists.items() if ids},
+        "what_to_do": dg.MetadataValue.text(upkeep.what_to_do(suite.name)),
+    }
+
+
+def _last_results(
+    instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]
+) -> Iterator[tuple[str, LastResult]]:
+    for start in range(0, len(case_ids), _ASKED_AT_ONCE):
+        asked = case_ids[start : start + _ASKED_AT_ONCE]
+        missing = set(asked)
+        for materialization in _newest_first(instance, key, asked):
+            if materialization.partition in missing:
+                missing.remove(materialization.partition)
+                yield materialization.partition, _last_result(materialization)
+            if not missing:
+                break
+
+
+def _newest_first(
+    instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]
+) -> Iterable[dg.AssetMaterialization]:
+    cursor: str | None = None
+    while True:
+        asked = dg.AssetRecordsFilter(asset_key=key, asset_partitions=case_ids)
+        page = instance.fetch_materializations(asked, limit=_ASKED_AT_ONCE, cursor=cursor)
+        yield from (found for each in page.records if (found := each.asset_materialization) is not None)
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def _last_result(materialization: dg.AssetMaterialization) -> LastResult:
+    fingerprint = materialization.metadata.get("eval/fingerprint")
+    statuses = materialization.metadata.get("eval/status")
+    return LastResult(
+        fingerprint=None if fingerprint is None else str(fingerprint.value),
+        broke=statuses is not None and "error" in str(statuses.value).split(", "),
+    )
