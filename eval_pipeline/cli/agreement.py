@@ -81,4 +81,4 @@ def _shown(measure: Measure | None) -> str:
         return "-"
     if measure.low is None or measure.high is None:
         return f"{measure.value:.2f}"
-    return f"{measure.value:.2f}\n{measure.low:.2f} .. {measure.high:.2f}"
+    return f"{measure.value:.2f}\n{measure.low:.2f}..{measure.high:.2f}"

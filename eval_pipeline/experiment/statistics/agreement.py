@@ -20,6 +20,8 @@ Pairs = Sequence[Sequence[tuple[Any, Any]]]
 
 _SEED = 20_240_601
 _RESAMPLES = 1_000
+_SAME = 1e-9
+"""Resamples that differ by less differ by rounding alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ def _ranked(pairs: Pairs, measure: Callable[[Floats, Floats], float]) -> Measure
     if not np.isfinite(value):
         return None
     low, high = _interval(of, cases=len(groups))
-    return Measure(value=value, low=low, high=high)
+    return Measure(value=round(value, 12), low=low, high=high)
 
 
 def _interval(measure: Callable[[Any], float], *, cases: int) -> tuple[float | None, float | None]:
@@ -96,7 +98,7 @@ def _interval(measure: Callable[[Any], float], *, cases: int) -> tuple[float | N
     draws = np.random.default_rng(_SEED)
     drawn = np.array([measure(draws.integers(0, cases, size=cases)) for _ in range(_RESAMPLES)])
     finite = drawn[np.isfinite(drawn)]
-    if cases < 2 or 2 * len(finite) < _RESAMPLES or np.ptp(finite) == 0:  # noqa: PLR2004 - one case varies not at all
+    if cases < 2 or 2 * len(finite) < _RESAMPLES or np.ptp(finite) < _SAME:  # noqa: PLR2004 - one case has no resamples
         return None, None
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])

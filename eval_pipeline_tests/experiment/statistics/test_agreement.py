@@ -102,6 +102,9 @@ def test_what_cannot_be_known_is_none() -> None:
     assert spearman(same) is None
     assert kendall([]) is None
     assert accuracy([]) is None
+    alike = spearman([[(value, value)] for value in [True, True, False] * 33])
+    assert alike is not None
+    assert (alike.value, alike.low, alike.high) == (1.0, None, None)
     alone = kappa([[(True, True), (False, False)]])
     assert alone is not None
     assert alone.value == 1.0
