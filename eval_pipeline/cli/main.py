@@ -17,6 +17,8 @@ from eval_pipeline.errors import EvalPipelineError, InputError
 _COMMANDS = {
     "run": "eval_pipeline.cli.run:run",
     "check": "eval_pipeline.cli.check:check",
+    "watch": "eval_pipeline.cli.watch:watch",
+    "serve": "eval_pipeline.cli.serve:serve",
     "list": "eval_pipeline.cli.list:list_suites",
     "agreement": "eval_pipeline.cli.agreement:agreement",
     "ui": "eval_pipeline.cli.ui:ui",

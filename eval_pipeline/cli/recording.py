@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from eval_pipeline.guard import is_loopback
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
-from eval_pipeline.recorder.server import RecorderServer, is_loopback
+from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import LangSmithResource
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings

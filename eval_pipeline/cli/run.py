@@ -3,13 +3,8 @@
 Belongs here: options and exit code. Does not belong here: launching (`launch.py`) and showing (`show.py`).
 """
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import click
 from rich.console import Console
@@ -18,6 +13,7 @@ from eval_pipeline.cli.home import open_instance
 from eval_pipeline.cli.launch import Request, launch
 from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
+from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.cli.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome
@@ -65,7 +61,7 @@ def run(
 
     Exits 0 if its blocking gates passed, 1 if one failed, 2 on bad input, 3 when the infrastructure failed.
     """
-    with _stdout_for_result_only() as stdout:
+    with stdout_for_result_only() as stdout:
         found, all_cases, problems = check_suite(suite_folder(suite))
         if problems:
             raise InputError(problems)
@@ -104,19 +100,3 @@ def run(
         fix = "see why in the table above; nothing was learnt about the target"
         raise PermanentError("every attempt broke", fix=fix)
     return 0 if outcome.verdict.passed else GATE_FAILED
-
-
-@contextlib.contextmanager
-def _stdout_for_result_only() -> Iterator[TextIO]:
-    """Whatever a target, a library or Dagster prints goes to stderr, but for what is written to the yielded file."""
-    sys.stdout.flush()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
-        os.dup2(2, 1)
-        try:
-            # The first is for C code and child processes, the second where somebody put another file in sys.stdout.
-            with contextlib.redirect_stdout(sys.stderr):
-                yield kept
-            kept.flush()
-        finally:
-            sys.stdout.flush()
-            os.dup2(kept.fileno(), 1)

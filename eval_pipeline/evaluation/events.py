@@ -4,7 +4,6 @@ Belongs here: those two. Does not belong here: what the events are.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
@@ -29,8 +28,11 @@ async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> Asy
         await task
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+        # Not `await task`: being cancelled again would cancel the work again, and LangGraph, cancelled twice, leaves
+        # what it runs behind.
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # seen, so that asyncio does not complain of it
 
 
 def iterate(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]:

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import inspect
 import os
+import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
 from pathlib import Path
@@ -103,7 +104,7 @@ class EvalRunner:
         self._max_concurrency = max_concurrency or self.suite.spec.evaluation.max_concurrency
         unique = "" if checkpoints is not None else f"-{uuid.uuid4().hex[:8]}"
         self.experiment = experiment or f"{self.suite.name}-runner{unique}"
-        self._opening = asyncio.Lock()
+        self._opening = threading.Lock()
         self._opened: Evaluator | None = None
 
     @functools.cached_property
@@ -213,6 +214,10 @@ class EvalRunner:
             yield dataclasses.replace(self._opened, checkpoints=checkpoints)
 
     def _open(self) -> Evaluator:
+        with self._opening:
+            return self._opened or self._made()
+
+    def _made(self) -> Evaluator:
         context = self._given_context or self._built_context()
         target = open_target(self.suite) if self._target is None else _target(self._target)
         own = self._target is None

@@ -8,10 +8,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from eval_pipeline.guard import GuardLayer
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.faults import FaultLayer
-from eval_pipeline.recorder.guard import GuardLayer, JournalLayer, refusal_response
+from eval_pipeline.recorder.guard import CONTENT_SECURITY_POLICY, JournalLayer, refusal_response
 from eval_pipeline.recorder.pages import case_pages, dataset_pages, trace_pages
 from eval_pipeline.recorder.routes import (
     datasets,
@@ -49,7 +50,13 @@ def create_app(recorder: Recorder) -> FastAPI:
     # The last one added is the outermost.
     if recorder.config.journal_bytes:
         app.add_middleware(JournalLayer, journal=recorder.journal, limit=recorder.config.journal_bytes)
-    app.add_middleware(GuardLayer, config=recorder.config)
+    app.add_middleware(
+        GuardLayer,
+        loopback=recorder.config.loopback,
+        token=recorder.config.token,
+        realm="recorder",
+        content_security_policy=CONTENT_SECURITY_POLICY,
+    )
     app.add_middleware(FaultLayer, plan=recorder.faults)
     return app
 

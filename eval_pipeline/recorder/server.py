@@ -4,7 +4,6 @@ Belongs here: sockets, threads, start and stop. Does not belong here: what it an
 """
 
 import asyncio
-import ipaddress
 import socket
 import threading
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from eval_pipeline.guard import is_loopback
 from eval_pipeline.recorder.app import create_app
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.core import Recorder, utc_now
@@ -150,14 +150,6 @@ def serve(
         _run(make_server(recorder), listener)
     finally:
         recorder.close()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a bind address is only reachable from this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def make_server(recorder: Recorder) -> uvicorn.Server:

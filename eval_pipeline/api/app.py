@@ -1,0 +1,141 @@
+"""The ASGI application: `POST /api/eval/stream`, `POST /api/batch/stream`, `GET /api/suites`, and the page.
+
+Belongs here: routes and bodies. Does not belong here: running the server (`server.py`).
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.concurrency import run_in_threadpool
+
+from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
+from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
+from eval_pipeline.evaluation.events import Event
+from eval_pipeline.guard import GuardLayer
+from eval_pipeline.suite.case import RuntimeOptions
+
+_PAGE = Path(__file__).parent / "page"
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    suite: str
+    runtime: RuntimeOptions = RuntimeOptions()
+
+    def chosen(self) -> dict[str, Any]:
+        """The runtime options that were given.
+
+        Raises:
+            InputError: they name code.
+        """
+        given = self.runtime.model_dump(exclude_defaults=True)
+        refuse_code(given)
+        return given
+
+
+class CaseBody(_Body):
+    """One case: an id of the suite's, as `case` or `case_id`, or a case that names no code."""
+
+    case: str | dict[str, Any] | None = None
+    case_id: str | None = None
+
+    @model_validator(mode="after")
+    def _names_one_case(self) -> "CaseBody":
+        if (self.case is None) == (self.case_id is None):
+            raise ValueError("give one of `case` and `case_id`")
+        return self
+
+
+class BatchBody(_Body):
+    """Several cases, by default all of the suite's."""
+
+    cases: list[str | dict[str, Any]] | None = Field(default=None, min_length=1)
+    max_concurrency: int | None = Field(default=None, ge=1, le=1_000)
+
+
+def create_app(
+    catalog: Catalog, *, loopback: bool, token: str | None, heartbeat_s: float = HEARTBEAT_SECONDS
+) -> FastAPI:
+    """Build the application over the suites of `catalog`."""
+    app = FastAPI(title="eval_pipeline", docs_url=None, redoc_url=None)
+
+    @app.get("/api/suites")
+    async def suites() -> list[dict[str, Any]]:
+        return await run_in_threadpool(catalog.suites)
+
+    @app.post("/api/eval/stream", dependencies=[Depends(_of_our_own)])
+    async def eval_stream(body: CaseBody, request: Request) -> StreamingResponse:
+        def begin() -> AsyncGenerator[Event, None]:
+            case = case_of_request(body.case if body.case is not None else body.case_id or "")
+            return catalog.runner(body.suite).astream(case, **body.chosen())
+
+        return _streamed(begin, request, heartbeat_s)
+
+    @app.post("/api/batch/stream", dependencies=[Depends(_of_our_own)])
+    async def batch_stream(body: BatchBody, request: Request) -> StreamingResponse:
+        def begin() -> AsyncGenerator[Event, None]:
+            cases = None if body.cases is None else [case_of_request(case) for case in body.cases]
+            runner = catalog.runner(body.suite, max_concurrency=body.max_concurrency)
+            return runner.astream_batch(cases, **body.chosen())
+
+        return _streamed(begin, request, heartbeat_s)
+
+    for path, name, kind in (
+        ("/", "page.html", "text/html"),
+        ("/page.js", "page.js", "text/javascript"),
+        ("/page.css", "page.css", "text/css"),
+    ):
+        app.add_api_route(path, _file(name, kind), methods=["GET"])
+    app.add_middleware(
+        GuardLayer,
+        loopback=loopback,
+        token=token,
+        realm="eval-pipeline",
+        content_security_policy=_CONTENT_SECURITY_POLICY,
+    )
+    return app
+
+
+def _streamed(
+    begin: Callable[[], AsyncGenerator[Event, None]], request: Request, heartbeat_s: float
+) -> StreamingResponse:
+    async def events() -> AsyncGenerator[Event, None]:
+        # Reading a suite runs code of its own, and may take a while.
+        begun = await run_in_threadpool(begin)
+        try:
+            async for event in begun:
+                yield event
+        finally:
+            await begun.aclose()
+
+    return StreamingResponse(
+        server_sent(events(), request, heartbeat_s=heartbeat_s),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+def _of_our_own(request: Request) -> None:
+    """Refuse what a page of another origin could send: it costs money, and needs no answer to do harm."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send application/json")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "another origin may not evaluate here")
+
+
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    def file() -> Response:
+        return Response((_PAGE / name).read_bytes(), media_type=kind, headers={"cache-control": "no-cache"})
+
+    return file

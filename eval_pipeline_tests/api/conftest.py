@@ -1,0 +1,58 @@
+"""A suite whose cases do what a server must cope with, and a server of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eval_pipeline.api.catalog import Catalog
+from eval_pipeline.api.server import serving
+from eval_pipeline_tests.building import write_suite
+
+HOSTILE = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>'
+
+CODE = """
+import asyncio
+from pathlib import Path
+from eval_pipeline.errors import TransientError
+async def answer(message, case, runtime):
+    if message.startswith("wait"):
+        mark = Path(__file__).parent / case["id"]
+        mark.write_text("began")
+        try: await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            mark.write_text("cancelled")
+            raise
+    if message == "break": raise RuntimeError("no luck")
+    if message == "away": raise TransientError("the store is away", fix="wait")
+    for piece in ("You said ", message, f" to {runtime['model']}" if runtime["model"] else ""):
+        yield piece
+        await asyncio.sleep(0.01)
+    yield {"type": "tool_call", "name": "look", "args": {"at": message}, "id": "1"}
+    yield {"type": "tool_result", "name": "look", "content": "<b>bold</b>", "id": "1"}
+"""
+
+
+def said(case_id: str, message: str) -> dict[str, object]:
+    return {"id": case_id, "input": message, "assertions": [{"type": "contains", "value": "You said"}]}
+
+
+CASES = [
+    said("hello", "hello"),
+    said("hostile", HOSTILE),
+    said("breaks", "break"),
+    said("away", "away"),
+    *[said(f"waits-{n}", "wait") for n in range(3)],
+]
+
+
+@pytest.fixture
+def suite(folder: Path) -> Path:
+    (folder / "own.py").write_text(CODE)
+    return write_suite(folder, cases=CASES, target={"kind": "python", "path": "own.py:answer"}, description=HOSTILE)
+
+
+@pytest.fixture
+def url(suite: Path) -> Iterator[str]:
+    with serving(Catalog([suite]), heartbeat_s=0.2) as running:
+        yield running

@@ -1,0 +1,174 @@
+"""The streams over real HTTP, read by curl: events, heartbeats, errors, and clients that go away."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from eval_pipeline.api.catalog import Catalog
+from eval_pipeline.api.server import serving
+from eval_pipeline.errors import InputError, PermanentError
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+BEGAN_S = 20.0
+
+
+def curl(url: str, path: str, body: dict[str, Any]) -> "subprocess.Popen[str]":
+    command = ["curl", "--silent", "--no-buffer", "-H", "content-type: application/json", "-d", json.dumps(body)]
+    return subprocess.Popen([*command, f"{url}{path}"], stdout=subprocess.PIPE, text=True)
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")]
+
+
+def post(url: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = httpx.post(f"{url}{path}", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    return read(answer.text)
+
+
+def one(url: str, case: Any, **fields: Any) -> list[dict[str, Any]]:
+    return post(url, "/api/eval/stream", {"suite": "sample", "case": case, **fields})
+
+
+def wait_for(file: Path, text: str, seconds: float) -> float:
+    """Seconds until `file` says `text`."""
+    started = time.monotonic()
+    while not (file.exists() and file.read_text() == text):
+        assert time.monotonic() - started < seconds, f"{file.name} never said {text}"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+@needs_curl
+def test_curl_reads_a_case_as_it_happens(url: str) -> None:
+    out, _ = curl(url, "/api/eval/stream", {"suite": "sample", "case_id": "hello"}).communicate(timeout=60)
+    events = read(out)
+    assert [event["event"] for event in events if event.get("type") != "token"] == [
+        "started",
+        "user_input",
+        "turn_event",
+        "turn_event",
+        "agent_response",
+        "assertion_result",
+        "eval_completed",
+        "completed",
+    ]
+    assert "".join(event["content"] for event in events if event.get("type") == "token") == "You said hello"
+    assert events[-1]["status"] == "passed"
+
+
+@needs_curl
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_client_that_goes_away_ends_the_work_within_a_second(url: str, suite: Path, *, batch: bool) -> None:
+    path, body = "/api/eval/stream", {"suite": "sample", "case_id": "waits-0"}
+    if batch:
+        path, body = "/api/batch/stream", {"suite": "sample", "cases": ["waits-0", "waits-1"]}  # type: ignore[dict-item]
+    reading = curl(url, path, body)
+    assert reading.stdout is not None
+    with reading.stdout:
+        wait_for(suite / "waits-0", "began", BEGAN_S)
+        assert reading.stdout.readline().startswith("data: ")
+        reading.kill()
+        took = wait_for(suite / "waits-0", "cancelled", 10)
+    reading.wait()
+    assert took < 1.0
+    if batch:
+        wait_for(suite / "waits-1", "cancelled", 1)
+
+
+@needs_curl
+def test_a_comment_comes_while_nothing_happens(url: str) -> None:
+    reading = curl(url, "/api/eval/stream", {"suite": "sample", "case_id": "waits-2"})
+    assert reading.stdout is not None
+    with reading.stdout:
+        assert ": heartbeat\n" in [reading.stdout.readline() for _ in range(8)]
+    reading.kill()
+    reading.wait()
+
+
+def test_a_batch_tells_each_case_as_it_ends(url: str) -> None:
+    body = {"suite": "sample", "cases": ["hello", "breaks", {"id": "own", "input": "mine"}], "max_concurrency": 2}
+    events = post(url, "/api/batch/stream", body)
+    assert [event["event"] for event in events] == ["batch_started", *["test_completed"] * 3, "batch_completed"]
+    assert {event["name"]: event["status"] for event in events[1:-1]} == {
+        "hello": "passed",
+        "breaks": "error",
+        "own": "passed",
+    }
+    assert (events[-1]["passed"], events[-1]["error"], events[-1]["total"]) == (2, 1, 3)
+
+
+def test_runtime_options_reach_the_target(url: str) -> None:
+    events = one(url, {"id": "x", "input": "hi"}, runtime={"model": "m"})
+    assert [event["content"] for event in events if event["event"] == "agent_response"] == ["You said hi to m"]
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("nobody", "no case 'nobody'"),
+        ("breaks", "no luck"),
+        ("away", "the store is away"),
+        ({"id": "x"}, "says nothing to the target"),
+        ({"id": "x", "input": "a", "assertions": [{"type": "python", "path": "os:system"}]}, "may not name code"),
+        ({"id": "x", "simulation": {"script": "os:system"}}, "may not name code"),
+        ({"id": "x", "input": "a", "runtime": {"model": "os.path:exists"}}, "may not name code"),
+    ],
+)
+def test_what_goes_wrong_is_an_error_event(url: str, case: Any, message: str) -> None:
+    last = one(url, case)[-1]
+    assert last["event"] == "error"
+    assert message in last["message"]
+
+
+def test_a_suite_that_is_not_offered_is_an_error_event(url: str) -> None:
+    for name in ("support_desk", "../suite", "/etc"):
+        (event,) = post(url, "/api/eval/stream", {"suite": name, "case": "hello"})
+        assert (event["event"], "no suite" in event["message"]) == ("error", True)
+    (refused,) = one(url, "hello", runtime={"model": "os.path:exists"})
+    assert "may not name code" in refused["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"suite": "sample"}, {"suite": "sample", "case": "a", "case_id": "b"}, {"suite": "sample", "cases": 1}]
+)
+def test_a_body_that_cannot_be_read_is_refused(url: str, body: dict[str, Any]) -> None:
+    assert httpx.post(f"{url}/api/eval/stream", json=body).status_code == 422
+
+
+def test_a_page_of_another_origin_can_begin_nothing(url: str) -> None:
+    body = json.dumps({"suite": "sample", "case": "hello"})
+    kinds = {"content-type": "text/plain"}
+    assert httpx.post(f"{url}/api/eval/stream", content=body, headers=kinds).status_code == 415
+    origin = {"content-type": "application/json", "origin": "http://evil.example"}
+    assert httpx.post(f"{url}/api/eval/stream", content=body, headers=origin).status_code == 403
+    assert httpx.get(f"{url}/api/suites", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_the_suites_and_their_cases_are_listed(url: str) -> None:
+    (found,) = httpx.get(f"{url}/api/suites").json()
+    assert (found["name"], found["target"], found["problems"]) == ("sample", "python", [])
+    assert [case["id"] for case in found["cases"]][:2] == ["away", "breaks"]
+
+
+def test_beyond_loopback_a_token_is_required(suite: Path) -> None:
+    with pytest.raises(InputError, match="give --token"), serving(Catalog([suite]), host="0.0.0.0"):
+        pass
+    with serving(Catalog([suite]), token="secret") as url:
+        assert httpx.get(f"{url}/api/suites").status_code == 401
+        assert httpx.get(f"{url}/", auth=("any", "secret")).status_code == 200
+        assert httpx.get(f"{url}/api/suites", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+def test_a_port_that_is_taken_is_a_clear_error(url: str, suite: Path) -> None:
+    port = int(url.rpartition(":")[2])
+    with pytest.raises(PermanentError, match="cannot listen on"), serving(Catalog([suite]), port=port):
+        pass
