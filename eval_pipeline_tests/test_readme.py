@@ -1,6 +1,7 @@
 """What README.md tells a newcomer to write and to run does what it says."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_the_suite_of_five_minutes_passes(
     assert finished.code == 0
     assert finished.document["status_counts"] == {"passed": 2}
     assert run("run", "my_suite", "--case", "price-of-tea", "--repetitions", "3", "--json").document["attempts"] == 3
+
+    capfd.readouterr()
+    runpy.run_path("my_suite/evaluate.py")
+    printed = capfd.readouterr().out.splitlines()
+    assert printed[:2] == ["passed", "tea costs 4.20"]
+    assert printed[-2:] == ["completed", "['price-of-tea']"]
 
 
 def test_every_file_it_links_to_is_there() -> None:
