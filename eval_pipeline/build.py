@@ -22,6 +22,7 @@ from eval_pipeline.checks import build_gates, build_traces_complete, build_up_to
 from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
+from eval_pipeline.redaction.logs import shown
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.sensors.dataset_changed import build_dataset_changed
 from eval_pipeline.sensors.run_failed import build_run_failed
@@ -89,7 +90,7 @@ def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
         group_name=group,
         kinds={"yaml"},
         owners=["team:evaluation"],
-        description=f"The suite in `{folder}` cannot be read:\n\n```\n{error}\n```",
+        description=f"The suite in `{folder}` cannot be read:\n\n```\n{shown(str(error))}\n```",
     )
     def broken() -> None:
         with errors_as_failures():

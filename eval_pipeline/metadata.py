@@ -19,6 +19,7 @@ from eval_pipeline.experiment.report.drawing import standalone
 from eval_pipeline.experiment.report.page import Pictures
 from eval_pipeline.experiment.verdict import Verdict
 from eval_pipeline.partitions import PartitionChanges
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -40,7 +41,7 @@ def dataset_metadata(
     dataset: Dataset, changes: DatasetChanges, partitions: PartitionChanges, *, suite: str, store: Store
 ) -> Metadata:
     """Of `test_cases`."""
-    splits = Counter(case.split for case in dataset.cases)
+    splits = Counter(dataset.redactor.text(case.split) for case in dataset.cases)
     return {
         DATASET_VERSION: dataset.version,
         "dagster/row_count": len(dataset.cases),
@@ -50,7 +51,7 @@ def dataset_metadata(
         "eval/cases_changed": _keys(changes.changed),
         "eval/cases_removed": _keys(changes.removed),
         "eval/partitions_to_delete_later": _keys(partitions.deferred),
-        "eval/preview": _table([_preview(case) for case in dataset.cases[:_PREVIEW_CASES]]),
+        "eval/preview": _table([_preview(case, dataset.redactor) for case in dataset.cases[:_PREVIEW_CASES]]),
     }
 
 
@@ -215,9 +216,10 @@ def gate_metadata(gate: GateResult) -> Metadata:
     }
 
 
-def _preview(case: Case) -> dict[str, Any]:
-    said = case.turns[0].user if case.turns else f"{len(case.recordings)} recorded attempts"
-    return {"case": case.id, "split": case.split, "turns": len(case.turns), "first": said[:120]}
+def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
+    # Redacted before it is cut: half a secret looks like none.
+    said = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
+    return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": said[:120]}
 
 
 def _cut(text: str) -> str:

@@ -11,6 +11,8 @@ from pydantic import ConfigDict, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.settings import LangSmithSettings
@@ -85,6 +87,16 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
                 for place in [".".join(map(str, found["loc"]))]
             ]
             raise InputError(problems) from error
+
+    def redactor(self) -> Redactor:
+        """What is taken out of whatever is stored and said; from now on also of what this process logs.
+
+        Raises:
+            InputError: a value cannot be used.
+        """
+        found = Redactor.of(self.settings())
+        redact_what_is_said(found)
+        return found
 
 
 class Progress(Protocol):

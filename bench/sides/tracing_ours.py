@@ -80,6 +80,7 @@ def begin(evaluator: Evaluator, cases: list[Case], url: str, folder: Path) -> Ex
     )
     tracing = begin_tracing(
         settings,
+        suite=evaluator.suite.spec,
         record=record,
         dataset=cases,
         cases=len(cases),

@@ -7,6 +7,7 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ import dagster as dg
 from eval_pipeline.assets.evaluating import Share, evaluate_share
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.pinning import evaluator_of, pinned_record
-from eval_pipeline.assets.tracing import traced_metadata
+from eval_pipeline.assets.tracing import check_once, traced_metadata
 from eval_pipeline.assets.upstream import (
     BACKFILL_TAG,
     CASE_RESULTS,
@@ -29,9 +30,10 @@ from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.tracing_run import begin_tracing
 from eval_pipeline.metadata import experiment_metadata
 from eval_pipeline.partitions import cases_partitions
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.unified import UnifiedTrace
@@ -95,6 +97,8 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         traced: dict[str, Any] = {}
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
+            langsmith.redactor()
+            check_once(context, settings, progress)
             evaluates = key in context.selected_asset_keys
             wanted = _wanted(context, config) if evaluates else set()
             repetitions = config.repetitions or suite.spec.repetitions
@@ -132,14 +136,14 @@ def _share(
     settings: LangSmithSettings,
     config: CaseResultsConfig,
 ) -> Share:
-    dataset = stored_cases(store, suite.name, record.dataset_version)
+    dataset = written_cases(store, suite, record.dataset_version)
     return Share(
         context=context,
         key=asset_key(suite.name, CASE_RESULTS),
         step_key=case_results_op_name(suite.name),
         record=record,
         store=store,
-        evaluator=evaluator_of(suite, store, record),
+        evaluator=replace(evaluator_of(suite, store, record), redactor=Redactor.of(settings)),
         dataset=dataset,
         cases=[case for case in dataset if case.id in wanted],
         settings=settings,
@@ -152,6 +156,7 @@ def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> d
     run = share.context.run
     tracing = begin_tracing(
         share.settings,
+        suite=share.evaluator.suite.spec,
         record=share.record,
         dataset=share.dataset,
         cases=len(share.dataset) if BACKFILL_TAG in run.tags else len(share.cases),

@@ -3,17 +3,16 @@
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.tracing import SHARED_TRACE_URL, url_metadata
+from eval_pipeline.assets.tracing import SHARED_TRACE_URL, check_once, url_metadata
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key, latest
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.before_runs import send_shared_trace, shared_run_url
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
 from eval_pipeline.tracing.spans import spans_of_table
@@ -45,10 +44,11 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             progress.step(message)
 
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings()
+            opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
+            check_once(context, settings, progress)
             version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-            plan = plan_context(suite, stored_cases(opened, suite.name, version))
-            recorder = SharedTraceRecorder(redact=Redactor.of(settings).json)
+            plan = plan_context(suite, written_cases(opened, suite, version), redactor=redactor)
+            recorder = SharedTraceRecorder(redact=redactor.json)
             snapshot = ensure_snapshot(plan, opened, report=report, recorder=recorder)
             made = SharedContext.open(opened, suite.name, snapshot.manifest.context_id)
             url = _trace_url(settings, suite.name, made, context.run.run_id)

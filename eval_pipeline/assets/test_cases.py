@@ -3,11 +3,11 @@
 import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.tracing import DATASET_URL, url_metadata
+from eval_pipeline.assets.tracing import DATASET_URL, check_once, url_metadata
 from eval_pipeline.assets.upstream import TEST_CASES, asset_key, find_latest
 from eval_pipeline.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
-from eval_pipeline.resources import LangSmithResource, StoreResource
+from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.layout import cases_key
 from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset import dataset_changes, load_dataset
@@ -28,12 +28,16 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         description="The cases of the suite, validated, under a version that is a hash of their content.",
     )
     def test_cases(
-        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetExecutionContext,
+        store: StoreResource,
+        langsmith: LangSmithResource,
+        progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened = store.open()
-            dataset = load_dataset(suite)
+            opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
+            dataset = load_dataset(suite, redactor=redactor)
             require_sound(suite, dataset.cases)
+            check_once(context, settings, progress)
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             hashes = None if before is None else stored_hashes(opened, suite.name, before)
             changes = dataset_changes(hashes or {}, dataset)
@@ -44,7 +48,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             partitions = sync_partitions(
                 context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
             )
-            url = sync_datasets(langsmith.settings(), suite.name, dataset.cases)
+            url = sync_datasets(settings, suite.name, dataset.cases)
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
         metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
         return dg.MaterializeResult(

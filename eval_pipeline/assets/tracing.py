@@ -1,6 +1,7 @@
 """What materializations say of traces: projects, experiments, URLs, and what was sent, kept and lost.
 
-Belongs here: those as Dagster metadata. Does not belong here: tracing (`eval_pipeline.experiment.tracing_run`).
+Belongs here: those as Dagster metadata, and what a run says of them when it starts. Does not belong here: tracing
+(`eval_pipeline.experiment.tracing_run`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,10 @@ import dagster as dg
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.traced import TracedRun
 from eval_pipeline.experiment.tracing_end import Rows
+from eval_pipeline.resources import Progress
+from eval_pipeline.tracing.connection import check_destinations
 from eval_pipeline.tracing.experiment_session import ExperimentSession
+from eval_pipeline.tracing.settings import LangSmithSettings
 
 EXPERIMENT_URL = "langsmith/experiment_url"
 TRACE_URL = "langsmith/trace_url"
@@ -22,6 +26,24 @@ SESSION = "langsmith/session_id"
 RUNS_SENT, RUNS_SPOOLED, RUNS_DROPPED = "langsmith/runs_sent", "langsmith/runs_spooled", "langsmith/runs_dropped"
 
 Metadata = dict[str, Any]
+
+
+_checked: set[str] = set()
+"""Runs of this process; all steps of a run are made by one process."""
+
+
+def check_once(context: dg.AssetExecutionContext, settings: LangSmithSettings, progress: Progress) -> None:
+    """At the start of a run, say what becomes of its traces if a server cannot be reached; in its log and to who waits.
+
+    Raises:
+        CredentialsError: a server refuses its key.
+    """
+    if context.run.run_id in _checked:
+        return
+    for message in check_destinations(settings):
+        context.log.warning(message)
+        progress.step(message)
+    _checked.add(context.run.run_id)
 
 
 def url_metadata(name: str, url: str | None) -> Metadata:

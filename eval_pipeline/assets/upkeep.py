@@ -27,7 +27,7 @@ from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_o
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
@@ -52,7 +52,7 @@ def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
         target_version=target_version(suite),
     )
     evaluator = Evaluator(suite=suite, target=open_target(suite), context=None, pins=pins)
-    present = {case.id: evaluator.fingerprint(case) for case in stored_cases(store, suite.name, version)}
+    present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
     found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
     statuses = {name: status.value for name, status in found.items() if status is not None}

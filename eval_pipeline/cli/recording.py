@@ -64,5 +64,10 @@ def _started(destination: Destination, settings: LangSmithSettings, database: Pa
     try:
         return server.start()
     except RecorderError as error:
-        click.echo(f"{error}: the recorder takes another port", err=True)
-        return RecorderServer(db_path=database, config=config).start()
+        taken = RecorderServer(db_path=database, config=config).start()
+        click.echo(
+            f"{error}: the recorder is on {taken.url} for as long as this run takes; afterwards "
+            f"`eval-pipeline ui`, or `eval-pipeline recorder --db {database} --port PORT`, shows the same traces",
+            err=True,
+        )
+        return taken

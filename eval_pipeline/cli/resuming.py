@@ -11,13 +11,14 @@ from eval_pipeline.experiment.plan import planned_cases
 from eval_pipeline.experiment.record import find_experiment, latest_experiment
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import written_cases
+from eval_pipeline.suite.suite import Suite
 
 LATEST = "latest"
 
 
 def resume_request(
-    store: Store, suite: str, experiment: str, *, all_cases: Sequence[Case], retry_errors: bool
+    store: Store, suite: Suite, experiment: str, *, all_cases: Sequence[Case], retry_errors: bool
 ) -> Request:
     """What goes on with an experiment: the cases that its runs undertook, as its record pins them.
 
@@ -31,13 +32,14 @@ def resume_request(
     Raises:
         InputError: there is no such experiment.
     """
-    record = latest_experiment(store, suite) if experiment == LATEST else find_experiment(store, suite, experiment)
+    name = suite.name
+    record = latest_experiment(store, name) if experiment == LATEST else find_experiment(store, name, experiment)
     if record is None:
         named = "there is no experiment" if experiment == LATEST else f"there is no experiment {experiment!r}"
         fix = "run the suite without --resume, or name one of the folders there"
-        raise InputError(Problem(message=f"{named} of {suite} in {store.root}", fix=fix))
-    undertaken = set(planned_cases(store, suite, record.experiment))
-    chosen = stored_cases(store, suite, record.dataset_version, undertaken)
+        raise InputError(Problem(message=f"{named} of {name} in {store.root}", fix=fix))
+    undertaken = set(planned_cases(store, name, record.experiment))
+    chosen = written_cases(store, suite, record.dataset_version, undertaken)
     if not chosen:
         message = f"{record.experiment} ended before it undertook any case"
         raise InputError(Problem(message=message, fix="run the suite without --resume"))

@@ -77,7 +77,7 @@ def run(
             refuse_choice(
                 {"--case": cases, "--split": splits, "--tag": tags, "--limit": limit, "--repetitions": repetitions}
             )
-            request = resume_request(stored.open(), found.name, resume, all_cases=all_cases, retry_errors=retry_errors)
+            request = resume_request(stored.open(), found, resume, all_cases=all_cases, retry_errors=retry_errors)
         with (
             open_instance() as instance,
             recorder_at_hand(Path(instance.root_directory)) as langsmith,

@@ -10,7 +10,7 @@ import click
 
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.tracing.flushing import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
+from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings, Mode
 from eval_pipeline.tracing.spool import status_of
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
@@ -31,9 +31,13 @@ def traces() -> None:
 @_spool_option
 def flush(spool: Path | None) -> int:
     """Send again what waits. Ids stay the same, so that nothing is there twice."""
-    reports = flush_spool(_settings(spool))
+    settings = _settings(spool)
+    if settings.mode == "off":
+        # Nothing is traced from now on; what waits was, and goes where it was meant to.
+        settings = settings.model_copy(update={"mode": _waiting_for(settings)})
+    reports = flush_spool(settings)
     if not reports:
-        click.echo("tracing is off", err=True)
+        click.echo("tracing is off, and nothing waits", err=True)
     for report in reports:
         click.echo(_said(report))
     unfinished = any(report.kept or report.busy for report in reports)
@@ -54,6 +58,12 @@ def status(spool: Path | None) -> int:
         aside = f" · {refused.files} files refused for good in {folder / REFUSED_FOLDER}" if refused.files else ""
         click.echo(f"{name}: {found.files} files, {found.bytes / 1024:.0f} KiB wait{since}{aside}")
     return 0
+
+
+def _waiting_for(settings: LangSmithSettings) -> Mode:
+    """The mode whose destinations something waits for."""
+    waiting = [name for name in _NAMES if status_of(spool_folder(settings, name)).files]
+    return "both" if len(waiting) > 1 else waiting[0] if waiting else "off"
 
 
 def _settings(spool: Path | None) -> LangSmithSettings:

@@ -6,6 +6,7 @@ Belongs here: starting and stopping them. Does not belong here: how a deployment
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,8 +57,26 @@ def ui(port: int, host: str, store: str) -> int:
 
 def _recorder(destination: Destination, database: Path) -> list[str]:
     url = urlsplit(destination.api_url)
-    place = ["--host", url.hostname or "127.0.0.1", "--port", str(url.port or 80)]
+    host, port = url.hostname or "127.0.0.1", url.port or 80
+    if is_taken(host, port):
+        free = free_port(host)
+        click.echo(f"port {port} is taken by another program: the recorder is on http://{host}:{free}", err=True)
+        port = free
+    place = ["--host", host, "--port", str(port)]
     return [str(Path(sys.executable).parent / "eval-pipeline"), "recorder", *place, "--db", str(database)]
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((host, 0))
+        return int(found.getsockname()[1])
 
 
 def _workspace(home: Path) -> Path:

@@ -1,5 +1,8 @@
 """Building a snapshot: run every source once, search for all cases, let models find patterns, write it all, publish.
 
+Queries run on the true values. What is kept is redacted before, and so is what a model or a search reads: nothing that
+is worked out from it can bring back what was taken out. A source that says `redact: false` is kept as it is.
+
 Belongs here: the order of the work and how its results become Parquet. Does not belong here: how a source is read, a
 text is found or a pattern is seen.
 """
@@ -20,9 +23,10 @@ from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
 from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Search
 from eval_pipeline.context.retrieval import Hit, index_of
-from eval_pipeline.context.table_files import rows_of
+from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import chat_model
+from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.store import Store, parquet_bytes
 from eval_pipeline.suite.context_spec import Documents
@@ -41,6 +45,9 @@ SIMILAR_SCHEMA = pa.schema(
 )
 
 Report = Callable[[str], None]
+
+_IDENTITIES = frozenset({"case_id"})
+"""Columns of ids that are the same everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +95,7 @@ def ensure_snapshot(
         context_id=plan.context_id,
         suite=plan.suite.name,
         created_at=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
-        plan=plan.content,
+        plan=plan.redactor.value(plan.content),
         parts=files,
         build_s=round(time.perf_counter() - started, 3),
         input_tokens=usage.input_tokens,
@@ -124,7 +131,7 @@ class _Builder:
             with self.recorder.step(f"table:{name}", kind="tool", inputs=described) as step:
                 tables[name] = source.read(tables)
                 step.outputs({"rows": tables[name].num_rows, "columns": tables[name].column_names})
-            self.parts[f"tables/{name}"] = tables[name]
+            self._keep(f"tables/{name}", tables[name], redact=self.plan.suite.spec.context.tables[name].redact)
             self.report(f"table {name}: {tables[name].num_rows:,} rows")
         spec = self.plan.suite.spec.context.documents
         if spec is not None:
@@ -132,9 +139,10 @@ class _Builder:
             with self.recorder.step("documents", kind="tool", inputs={"version": self.plan.documents.version}) as step:
                 documents = _documents_table(self.plan.documents.read(tables), spec)
                 step.outputs({"rows": documents.num_rows})
-            tables["documents"] = self.parts["documents"] = documents
+            tables["documents"] = documents
+            kept = self._keep("documents", documents, redact=spec.source.redact)
             self.report(f"documents: {documents.num_rows:,}")
-            self.parts["similar_documents"] = self._similar_documents(documents, spec)
+            self._keep("similar_documents", self._similar_documents(kept, spec))
         return self._patterns(tables)
 
     def _similar_documents(self, documents: pa.Table, spec: Documents) -> pa.Table:
@@ -158,11 +166,8 @@ class _Builder:
     def _patterns(self, tables: Mapping[str, pa.Table]) -> Usage:
         usage, rows = Usage(), []
         for spec in self.plan.suite.spec.context.patterns:
-            read = (
-                query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
-                .slice(0, spec.max_rows)
-                .to_pylist()
-            )
+            selected = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
+            read = redacted_table(selected.slice(0, spec.max_rows), self.plan.redactor).to_pylist()
             model = chat_model(spec.model, folder=self.plan.suite.folder)
             inputs = {"instruction": spec.instruction, "rows": len(read), "model": spec.model}
             with self.recorder.step(f"patterns:{spec.name}", inputs=inputs) as step:
@@ -174,8 +179,36 @@ class _Builder:
             usage += used
             self.report(f"patterns {spec.name}: {len(found)} in {len(read):,} rows")
         if self.plan.suite.spec.context.patterns:
-            self.parts["patterns"] = pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA)
+            self._keep("patterns", pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA))
         return usage
+
+    def _keep(self, part: str, table: pa.Table, *, redact: bool = True) -> pa.Table:
+        """Make `table` a part of the snapshot, without what may not be kept. Returns the part.
+
+        Raises:
+            InputError: nothing could be looked up in it any more.
+        """
+        kept = redacted_table(table, self.plan.redactor, keep=_IDENTITIES) if redact else table
+        changed = changed_columns(table, kept)
+        if changed:
+            _require_key(part, kept, changed)
+            columns = ", ".join(changed)
+            self.report(f"{part}: secrets or personal data taken out of {columns} (`redact: false` keeps them)")
+        self.parts[part] = kept
+        return kept
+
+
+def _require_key(part: str, table: pa.Table, changed: Sequence[str]) -> None:
+    if part == "documents":
+        key: str | None = "document_id"
+    else:
+        key = ((table.schema.metadata or {}).get(KEY_COLUMN) or b"").decode() or None
+    if key in changed:
+        shown = "id" if part == "documents" else key
+        fix = "write `redact: false` with the source, so that the snapshot keeps its true values, or choose another key"
+        message = f"`{shown}` is what rows are found by, and holds what redaction takes out"
+        field = "context.documents.source" if part == "documents" else f"context.{part.replace('/', '.')}"
+        raise InputError(Problem(message=message, fix=fix, field=field))
 
 
 def _searches(

@@ -1,6 +1,6 @@
 """The plan of a shared context: its sources, and the id that is known before any expensive work.
 
-    context_id = hash(canonical specification + data version of every source + schema version)
+    context_id = hash(canonical specification + data version of every source + what is redacted + schema version)
 
 Belongs here: what counts into the id. Does not belong here: reading rows, retrieval or models (`context/build.py`).
 """
@@ -16,10 +16,13 @@ from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models import model_version
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.context_spec import Documents
+from eval_pipeline.suite.context_spec import ContextSpec, Documents
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
+
+_REDACTOR = Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class ContextPlan:
     """By case id, what its similar documents are searched with; empty without documents."""
     content: Mapping[str, Any]
     """What the id is the hash of."""
+    redactor: Redactor
+    """What is taken out of all that the snapshot keeps, but for sources that say `redact: false`."""
 
     @property
     def context_id(self) -> str:
@@ -40,7 +45,7 @@ class ContextPlan:
         return digest(self.content)
 
 
-def plan_context(suite: Suite, cases: Iterable[Case]) -> ContextPlan:
+def plan_context(suite: Suite, cases: Iterable[Case], *, redactor: Redactor = _REDACTOR) -> ContextPlan:
     """The plan for `suite` and the cases that will search its documents.
 
     Raises:
@@ -60,6 +65,7 @@ def plan_context(suite: Suite, cases: Iterable[Case]) -> ContextPlan:
     content: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "tables": {name: source.version for name, source in tables.items()},
+        "redaction": {"redactor": redactor.identity, "off": _unredacted(spec)},
     }
     if documents is not None and spec.documents is not None:
         content["documents"] = _documents_content(spec.documents, documents, queries, suite)
@@ -68,7 +74,14 @@ def plan_context(suite: Suite, cases: Iterable[Case]) -> ContextPlan:
             {**patterns.model_dump(mode="json"), "model": model_version(patterns.model, folder=suite.folder)}
             for patterns in spec.patterns
         ]
-    return ContextPlan(suite=suite, tables=tables, documents=documents, queries=queries, content=content)
+    return ContextPlan(
+        suite=suite, tables=tables, documents=documents, queries=queries, content=content, redactor=redactor
+    )
+
+
+def _unredacted(spec: ContextSpec) -> list[str]:
+    off = [f"tables/{name}" for name, table in spec.tables.items() if not table.redact]
+    return [*off, "documents"] if spec.documents is not None and not spec.documents.source.redact else off
 
 
 def case_query(case: Case, expression: str | None) -> str:

@@ -24,6 +24,7 @@ from eval_pipeline.evaluation.assertions.version import AssertionVersions
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.credentials import require_accepted_key
+from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
@@ -43,10 +44,14 @@ from eval_pipeline.evaluation.tracer import AttemptTracer
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.models import model_version
 from eval_pipeline.prices import PriceTable, price_table
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 
 Listener = Callable[[Mapping[str, Any]], None]
+
+
+_REDACTOR = Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +85,8 @@ class Evaluator:
     tracer: AttemptTracer | None = None
     checkpoints: BaseCheckpointSaver[str] | None = None
     """Where attempts are kept while they are made, so that a killed one goes on where it was; see `checkpoints.py`."""
+    redactor: Redactor = _REDACTOR
+    """What is taken out of every result: nothing downstream has to."""
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
         """The attempts at `case` that are to be made."""
@@ -90,15 +97,17 @@ class Evaluator:
 
         Args:
             attempt: the case and the attempt's number.
-            listener: is told every event, as it happens.
+            listener: is told every event, as it happens, redacted.
 
         Raises:
             InfrastructureError: the world around us failed, which no row should say.
         """
+        if listener is not None:
+            listener = _redacting(listener, self.redactor)
         if self.tracer is None:
-            return await self._evaluate(attempt, listener)
+            return redacted_result(await self._evaluate(attempt, listener), self.redactor)
         with self.tracer.attempt(attempt) as trace:
-            return trace.finish(await self._evaluate(attempt, listener))
+            return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
 
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
@@ -250,6 +259,10 @@ class Evaluator:
             error=error,
             simulation=simulation,
         )
+
+
+def _redacting(listener: Listener, redactor: Redactor) -> Listener:
+    return lambda event: listener(redactor.value(event))
 
 
 WORKFLOW_NAME = "evaluate_case"

@@ -23,8 +23,7 @@ from eval_pipeline.experiment.slices import slices_of
 from eval_pipeline.experiment.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
 from eval_pipeline.experiment.summary import SUMMARY_COLUMNS
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import CaseFacts, stored_cases
 
 Change = Literal["improved", "regressed", "unchanged"]
 Pairs = Mapping[str, tuple[float, float]]
@@ -92,7 +91,7 @@ class Side:
     record: ExperimentRecord
     rows: Sequence[Row]
     """With `SUMMARY_COLUMNS`; attempts that were made."""
-    cases: Sequence[Case]
+    cases: Sequence[CaseFacts]
     """Its dataset."""
 
     @classmethod
@@ -107,7 +106,7 @@ class Side:
         return cls.of(record, rows, stored_cases(store, suite, record.dataset_version))
 
     @classmethod
-    def of(cls, record: ExperimentRecord, rows: Sequence[Row], cases: Sequence[Case]) -> "Side":
+    def of(cls, record: ExperimentRecord, rows: Sequence[Row], cases: Sequence[CaseFacts]) -> "Side":
         """The experiment from all its rows."""
         return cls(record=record, rows=attempts_made(rows), cases=cases)
 

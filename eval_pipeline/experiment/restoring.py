@@ -4,13 +4,13 @@ Belongs here: how many rows there should be, finding those that are missing, hav
 making a row (`tracing/restored_trace.py`).
 """
 
-import logging
 from collections.abc import Sequence
 
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.result_log import read_all_rows, read_results, results_of
 from eval_pipeline.experiment.standing import Standing
 from eval_pipeline.experiment.tracing_run import ExperimentTracing
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
@@ -18,7 +18,7 @@ from eval_pipeline.tracing.reconciling import row_ids
 from eval_pipeline.tracing.restored_trace import send_restored
 from eval_pipeline.tracing.settings import LangSmithSettings
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 def restore_rows(

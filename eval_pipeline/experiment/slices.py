@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.gate_spec import EVERY
+from eval_pipeline.suite.stored_dataset import CaseFacts
 
 MOST_VALUES = 20
 """A key of metadata with more values than this is an identifier or a number, not a way to group cases."""
@@ -19,7 +19,7 @@ Members = Mapping[str, frozenset[str]]
 """The ids of a slice's cases, by its name."""
 
 
-def slices_of(rows: Iterable[Mapping[str, Any]], cases: Sequence[Case] = ()) -> Members:
+def slices_of(rows: Iterable[Mapping[str, Any]], cases: Sequence[CaseFacts] = ()) -> Members:
     """Every slice of an experiment: splits, tags, then metadata, each by name.
 
     Args:
@@ -44,7 +44,7 @@ def kind_of(name: str) -> str:
     return name.partition("=")[0]
 
 
-def _by_metadata(cases: Iterable[Case]) -> dict[str, set[str]]:
+def _by_metadata(cases: Iterable[CaseFacts]) -> dict[str, set[str]]:
     values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for case in cases:
         for key, value in case.metadata.items():

@@ -27,8 +27,7 @@ from eval_pipeline.experiment.statistics.chances import flakiness, pass_at_k, pa
 from eval_pipeline.experiment.statistics.distribution import percentiles
 from eval_pipeline.experiment.statistics.estimate import Estimate, estimate
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.stored_dataset import stored_cases
+from eval_pipeline.suite.stored_dataset import CaseFacts, stored_cases
 
 SUMMARY_COLUMNS = [
     "case_id",
@@ -108,7 +107,7 @@ def summarize(store: Store, suite: str, experiment: str) -> Summary:
     return summary_of(rows, suite=suite, experiment=experiment, cases=cases)
 
 
-def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[Case] = ()) -> Summary:
+def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[CaseFacts] = ()) -> Summary:
     """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt.
 
     Args:

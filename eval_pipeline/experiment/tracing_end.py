@@ -3,22 +3,21 @@
 Belongs here: that, at every destination. Does not belong here: the runs (`tracing_run.py`).
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.experiment.summary import Summary
 from eval_pipeline.experiment.traced import TracedRun
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
-from eval_pipeline.tracing.experiment_session import close_experiment
+from eval_pipeline.tracing.experiment_session import close_experiment, end_request
 from eval_pipeline.tracing.feedback import summary_feedback
+from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.reconciling import rows_present
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.settings import LangSmithSettings
-
-_log = logging.getLogger(__name__)
+from eval_pipeline.tracing.spool import keep_requests
 
 _FLUSH_SECONDS = 10.0
 
@@ -43,7 +42,7 @@ class Rows:
 
 
 def end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summary: Summary) -> None:
-    """Close the experiment and score it as a whole. A server that is away is told its scores later, by the spool."""
+    """Close the experiment and score it as a whole. A server that is away is told its end and scores by the spool."""
     if not traced:
         return
     session = traced[0].session
@@ -58,8 +57,8 @@ def end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summar
         connection = Connection(destination, settings)
         try:
             close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
-        except TransientError as error:
-            _log.warning("%s", error)
+        except TransientError:
+            keep_requests(spool_folder(settings, destination.name), [end_request(session)])
         finally:
             connection.close()
 

@@ -10,17 +10,19 @@ from typing import Any
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.announced import assertion_names, model_names, splits
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.traced import TracedRun, write_traced
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.suite import SuiteSpec
 from eval_pipeline.tracing.before_runs import shared_project_of, shared_run_url
 from eval_pipeline.tracing.case_trace import CaseTracer, Feedback, TracedAttempt
 from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentSession, git_metadata
 from eval_pipeline.tracing.feedback import evaluator_keys, feedback_of
 from eval_pipeline.tracing.modes import SharedPart
 from eval_pipeline.tracing.outbox import Outbox
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.setting_up import SetUp, set_up
@@ -76,6 +78,7 @@ class ExperimentTracing:
 def begin_tracing(
     settings: LangSmithSettings,
     *,
+    suite: SuiteSpec,
     record: ExperimentRecord,
     dataset: Sequence[Case],
     cases: int,
@@ -88,6 +91,7 @@ def begin_tracing(
 
     Args:
         settings: where runs go, and in what form.
+        suite: says which scores and models to expect.
         record: of the experiment.
         dataset: all cases of the pinned dataset.
         cases: how many of them this run evaluates.
@@ -103,7 +107,7 @@ def begin_tracing(
     if not settings.destinations:
         return None
     redactor = Redactor.of(settings)
-    made = set_up(settings, _plan(record, dataset, cases), dataset, redactor=redactor)
+    made = set_up(settings, _plan(suite, record, dataset, cases, redactor), dataset, redactor=redactor)
     assert made is not None
     sender = SpoolingSender(settings)
     if opened is not None:
@@ -113,7 +117,7 @@ def begin_tracing(
         experiment=made.session,
         sender=sender,
         shared=_shared(settings, record, context, origin),
-        feedback=_feedback(made),
+        feedback=_feedback(made, redactor),
         labels=labels_of(record, run_id),
         root_labels=_root_labels(context, origin, len(dataset)),
         redact=redactor.json,
@@ -155,7 +159,7 @@ def origin_of(settings: LangSmithSettings, suite: str, *, online: bool) -> Origi
     """Where the originals of copies are."""
     return Origin(
         project=shared_project_of(settings, suite),
-        url=shared_run_url(settings, suite) if online else None,
+        url=shared_run_url(settings, suite, online=online),
         llm_as=settings.graft_llm_as,
         redact=Redactor.of(settings).json,
     )
@@ -173,19 +177,22 @@ def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _plan(record: ExperimentRecord, dataset: Sequence[Case], cases: int) -> ExperimentPlan:
+def _plan(
+    suite: SuiteSpec, record: ExperimentRecord, dataset: Sequence[Case], cases: int, redactor: Redactor
+) -> ExperimentPlan:
     return ExperimentPlan(
         name=record.experiment,
         suite=record.suite,
         cases=cases,
         repetitions=record.repetitions or 1,
-        splits=tuple(sorted({case.split for case in dataset})),
-        evaluator_keys=tuple(evaluator_keys(())),
+        splits=tuple(map(redactor.text, splits(dataset))),
+        evaluator_keys=tuple(evaluator_keys(map(redactor.text, assertion_names(suite, dataset)))),
         metadata={
             "context_id": record.context_id,
             "dataset_content_version": record.dataset_version,
             "target_version": record.target_version,
             "variant": record.variant,
+            **model_names(suite),
             **{f"dagster_{name}": value for name, value in record.launched_by.items()},
         },
     )
@@ -199,7 +206,7 @@ def _shared(
     )
 
 
-def _feedback(made: SetUp) -> Feedback:
+def _feedback(made: SetUp, redactor: Redactor) -> Feedback:
     def feedback(result: CaseResult, trace: TracedAttempt) -> Sequence[Mapping[str, Any]]:
         return feedback_of(
             result,
@@ -208,6 +215,7 @@ def _feedback(made: SetUp) -> Feedback:
             session_id=made.session.id,
             start_time=trace.start_time,
             evaluator_run_id=trace.evaluator_run_id,
+            redactor=redactor,
         )
 
     return feedback

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from eval_pipeline.partitions import concerns
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource
 from eval_pipeline.sensors.webhook import Notice, body_of, post
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.redaction import Redactor
 
 UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
 """Where the Dagster UI is, for the link to the run; without it there is none."""

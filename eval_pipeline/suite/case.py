@@ -126,7 +126,12 @@ class Case(Document):
 
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:16]
+        return content_hash(self.canonical_json())
+
+
+def content_hash(content: str) -> str:
+    """16 hex digits of the SHA-256 of text."""
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _require_storable(value: Any, path: type_path = ()) -> None:

@@ -15,7 +15,15 @@ from eval_pipeline.suite.case_source import JmesPath
 from eval_pipeline.suite.document import Document
 
 
-class FileSource(Document):
+class SourceSpec(Document):
+    """What every source of rows has."""
+
+    redact: bool = True
+    """False: its rows are kept as they are, secrets and personal data included, for agents that need the true values.
+    Everything else that is stored or traced stays redacted."""
+
+
+class FileSource(SourceSpec):
     """A file: CSV, JSON, JSONL or Parquet, told by its ending. An object of objects becomes a table of its values."""
 
     tag: ClassVar[str] = "file"
@@ -29,14 +37,14 @@ class FileSource(Document):
     """Columns that must be there; the error for one that is not names the file and the column."""
 
 
-class SqlSource(Document):
+class SqlSource(SourceSpec):
     """A query in DuckDB's SQL over the tables named before it."""
 
     tag: ClassVar[str] = "sql"
     sql: str
 
 
-class DatabaseSource(Document):
+class DatabaseSource(SourceSpec):
     """A query to a SQL database by SQLAlchemy URL.
 
     `version` is a cheap query whose result says whether the data changed. Without one the query itself is run each
@@ -49,7 +57,7 @@ class DatabaseSource(Document):
     version: str | None = None
 
 
-class PythonSource(Document):
+class PythonSource(SourceSpec):
     """A callable, called with `args`, that returns a pyarrow table, a pandas frame or a list of mappings.
 
     It is called again when its source, `args` or `version` change.

@@ -4,7 +4,7 @@ Belongs here: gathering cases from their sources, `Dataset`, and its Parquet for
 (`suite/loaders`) and where datasets are kept (`eval_pipeline.store`).
 """
 
-import hashlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.case import Case
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.suite.case import Case, content_hash
 from eval_pipeline.suite.case_source import CaseFile, CaseSource
 from eval_pipeline.suite.document import problems_of
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
@@ -45,36 +46,58 @@ CASES_SCHEMA = pa.schema(
 )
 
 
+_REDACTOR = Redactor()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """The cases of a suite, sorted by id."""
 
     cases: tuple[Case, ...]
-    version: str
-    """16 hex digits over the ids and contents of the cases."""
+    """As they are written: this is what is evaluated."""
+    redactor: Redactor
+    """What is taken out of what is stored."""
 
     @classmethod
-    def of(cls, cases: Sequence[Case]) -> "Dataset":
+    def of(cls, cases: Sequence[Case], *, redactor: Redactor = _REDACTOR) -> "Dataset":
         """The dataset of `cases`, whose ids must be distinct."""
-        ordered = tuple(sorted(cases, key=lambda case: case.id))
-        digest = hashlib.sha256("\n".join(f"{case.id} {case.content_hash()}" for case in ordered).encode())
-        return cls(cases=ordered, version=digest.hexdigest()[:16])
+        return cls(cases=tuple(sorted(cases, key=lambda case: case.id)), redactor=redactor)
+
+    @functools.cached_property
+    def version(self) -> str:
+        """16 hex digits over the ids and contents of the cases, and over what is stored of them where that differs."""
+        lines = []
+        for case, (written, stored) in zip(self.cases, self._contents, strict=True):
+            lines.append(f"{case.id} {content_hash(written)}")
+            if stored != written:
+                lines.append(content_hash(stored))
+        return content_hash("\n".join(lines))
 
     def to_table(self) -> pa.Table:
-        """One row a case in `CASES_SCHEMA`; `content` is the case's canonical JSON."""
+        """One row a case in `CASES_SCHEMA`, as it is stored.
+
+        `content` is the case's canonical JSON, redacted; `content_hash` is that of the case as it is written, so that
+        the two disagree where something was taken out.
+        """
         rows = [
             {
                 "case_id": case.id,
-                "split": case.split,
-                "tags": list(case.tags),
+                "split": self.redactor.text(case.split),
+                "tags": [self.redactor.text(tag) for tag in case.tags],
                 "turns": len(case.turns),
                 "recordings": len(case.recordings),
-                "content_hash": case.content_hash(),
-                "content": case.canonical_json(),
+                "content_hash": content_hash(written),
+                "content": stored,
             }
-            for case in self.cases
+            for case, (written, stored) in zip(self.cases, self._contents, strict=True)
         ]
         return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
+
+    @functools.cached_property
+    def _contents(self) -> list[tuple[str, str]]:
+        """The canonical JSON of each case, and what is stored of it."""
+        written = [case.canonical_json() for case in self.cases]
+        return [(content, self.redactor.json(content.encode()).decode()) for content in written]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +119,16 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
     )
 
 
-def cases_of_table(table: pa.Table) -> list[Case]:
-    """The cases in a table of `CASES_SCHEMA`, or in some of its rows."""
-    return [Case.model_validate_json(content) for content in table.column("content").to_pylist()]
+def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
+    """The cases in a table of `CASES_SCHEMA`, or in some of its rows, by id; None where something was taken out."""
+    columns = (table.column(name).to_pylist() for name in ("case_id", "content_hash", "content"))
+    return {
+        case_id: Case.model_validate_json(content) if content_hash(content) == written else None
+        for case_id, written, content in zip(*columns, strict=True)
+    }
 
 
-def load_dataset(suite: Suite) -> Dataset:
+def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
     """Load and validate every case of `suite`.
 
     Raises:
@@ -110,7 +137,7 @@ def load_dataset(suite: Suite) -> Dataset:
     cases, problems = load_cases(suite.spec.cases, suite)
     if problems:
         raise InputError(problems)
-    return Dataset.of(cases)
+    return Dataset.of(cases, redactor=redactor)
 
 
 def case_files(suite: Suite) -> list[Path]:

@@ -1,30 +1,92 @@
-"""Datasets as the store keeps them: reading their cases back.
+"""Datasets as the store keeps them: what they say of cases, and the cases themselves, as they are written.
 
-Belongs here: that reading. Does not belong here: gathering cases from their sources (`dataset.py`).
+What redaction took out of a case is not in the store. To be evaluated, such a case is read from the suite's files
+again, which must still say what they said: its hash is stored. Belongs here: that. Does not belong here: gathering
+cases from their sources (`dataset.py`).
 """
 
-from collections.abc import Container, Mapping
+import json
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from eval_pipeline.errors import CorruptDataError
+import pyarrow as pa
+
+from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import cases_of_table
+from eval_pipeline.suite.dataset import cases_of_table, load_cases
+from eval_pipeline.suite.suite import Suite
 
 
-def stored_cases(store: Store, suite: str, version: str, wanted: Container[str] | None = None) -> list[Case]:
-    """The cases of a dataset, or those of them that are `wanted`, sorted by id.
+class CaseFacts(Protocol):
+    """What results are grouped and compared by: of a case, or of what is stored of it."""
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What its author says of it."""
+
+    def content_hash(self) -> str:
+        """Changes when the case does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredCase:
+    """What is stored of a case, redacted; its hash is that of the case as it is written."""
+
+    id: str
+    metadata: Mapping[str, Any]
+    written_hash: str
+
+    def content_hash(self) -> str:
+        """Changes when the case does."""
+        return self.written_hash
+
+
+def stored_cases(store: Store, suite: str, version: str) -> list[StoredCase]:
+    """What is stored of the cases of a dataset, sorted by id: for whatever is shown.
 
     Raises:
         CorruptDataError: the dataset is not there, or cannot be read.
     """
+    table = _table(store, suite, version)
+    columns = (table.column(name).to_pylist() for name in ("case_id", "content", "content_hash"))
+    return [
+        StoredCase(id=case_id, metadata=json.loads(content).get("metadata", {}), written_hash=written)
+        for case_id, content, written in zip(*columns, strict=True)
+    ]
+
+
+def written_cases(store: Store, suite: Suite, version: str, wanted: Container[str] | None = None) -> list[Case]:
+    """The cases of a dataset, or those of them that are `wanted`, sorted by id: what is evaluated.
+
+    Raises:
+        CorruptDataError: the dataset is not there, or cannot be read.
+        ExperimentConflictError: something was taken out of a case before it was stored, and the suite's files do not
+            say any more what they said.
+    """
+    table = _table(store, suite.name, version)
+    if wanted is not None:
+        table = table.filter([case_id in wanted for case_id in table.column("case_id").to_pylist()])
+    found = cases_of_table(table)
+    missing = [case_id for case_id, case in found.items() if case is None]
+    if missing:
+        hashes = dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
+        found |= {case.id: case for case in _written(suite, {case_id: hashes[case_id] for case_id in missing})}
+    return [case for case in found.values() if case is not None]
+
+
+def _table(store: Store, suite: str, version: str) -> pa.Table:
     key = cases_key(suite, version)
     table = store.get_table(key)
     if table is None:
         raise CorruptDataError(f"{store.uri(key)} is gone", fix="materialize test_cases again, which writes it anew")
-    if wanted is not None:
-        table = table.filter([case_id in wanted for case_id in table.column("case_id").to_pylist()])
-    return cases_of_table(table)
+    return table
 
 
 def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] | None:
@@ -33,3 +95,18 @@ def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] |
     if table is None:
         return None
     return dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
+
+
+def _written(suite: Suite, hashes: dict[str, str]) -> Sequence[Case]:
+    """The cases with these ids and hashes, from the suite's files."""
+    cases, _ = load_cases(suite.spec.cases, suite)
+    found = [case for case in cases if case.content_hash() == hashes.get(case.id)]
+    missing = sorted(hashes.keys() - {case.id for case in found})
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ExperimentConflictError(
+            f"case {missing[0]!r}{more} holds personal data or secrets, which are not stored, and the files of the "
+            "suite say something else by now than the dataset that this run evaluates",
+            fix="launch a new run of the whole job, which takes the cases as they are now",
+        )
+    return found

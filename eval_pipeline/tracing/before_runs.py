@@ -4,24 +4,28 @@ Neither is worth waiting for: a server that is away has its dataset from the exp
 what cannot be sent is spooled. Belongs here: both, at every destination. Does not belong here: the experiment.
 """
 
-import logging
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.recorder.retime import delta_for, retime
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.dataset_sync import sync_dataset
-from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
 from eval_pipeline.tracing.spans import Span
+from eval_pipeline.tracing.urls import WebUrls
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 RunUrl = Callable[[str], str]
 
@@ -64,16 +68,25 @@ def shared_project_of(settings: LangSmithSettings, suite: str) -> str:
     return settings.project or shared_project(suite)
 
 
-def shared_run_url(settings: LangSmithSettings, suite: str) -> RunUrl | None:
-    """From the id of a run of the shared trace to where it can be seen; None if that cannot be told now."""
+def shared_run_url(settings: LangSmithSettings, suite: str, *, online: bool = True) -> RunUrl | None:
+    """From the id of a run of the shared trace to where it can be seen; None if that cannot be told now.
+
+    A server that is away, or is not `online`, is not asked: what was learnt of it before will do.
+    """
     if not settings.destinations:
         return None
-    connection = Connection(settings.destinations[0], settings)
+    destination, name = settings.destinations[0], shared_project_of(settings, suite)
+    connection = Connection(destination, settings)
     try:
-        project_id = _project_id(connection, shared_project_of(settings, suite))
+        memory = ServerMemory(settings, connection)
+        found = _project_id(connection, name) if online else None
+        if found is not None:
+            memory.learn_project(name, found, connection.tenant_id)
+        known = memory.known()
+        project_id = found or known.projects.get(name)
         if project_id is None:
             return None
-        urls = connection.urls
+        urls = WebUrls(web_url=destination.web_url, tenant_id=known.tenant_id)
         return lambda run_id: urls.run(project_id, run_id)
     finally:
         connection.close()
@@ -87,8 +100,16 @@ def send_shared_trace(
     if root is None or not settings.destinations or _everywhere(settings, root.id):
         return Counts()
     sender = SpoolingSender(settings)
-    sender.send_runs(shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels))
+    runs = shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels)
+    sender.send_runs(_in_window(runs, spans))
     return sender.close(timeout_s)
+
+
+def _in_window(runs: list[CompleteRun], spans: Sequence[Span]) -> list[CompleteRun]:
+    """The runs, moved as a whole into the 24 h that LangSmith takes, if the snapshot is older."""
+    starts = [span.start_time for span in spans]
+    delta = delta_for(min(starts), max(starts), dt.datetime.now(tz=dt.UTC))
+    return [retime(dict(run), delta) for run in runs] if delta else runs
 
 
 def _everywhere(settings: LangSmithSettings, run_id: str) -> bool:
@@ -103,11 +124,11 @@ def _everywhere(settings: LangSmithSettings, run_id: str) -> bool:
     return True
 
 
-def _project_id(connection: Connection, name: str) -> str | None:
+def _project_id(connection: Connection, name: str) -> UUID | None:
     answer = connection.json("GET", "/sessions", name=name, limit=1)
     if answer.ok and not answer.json():
         answer = connection.json("POST", "/sessions", {"name": name}, upsert="true")
     if not answer.ok:
         return None
     found = answer.json()
-    return str((found[0] if isinstance(found, list) else found)["id"])
+    return UUID(str((found[0] if isinstance(found, list) else found)["id"]))

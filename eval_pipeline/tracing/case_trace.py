@@ -12,7 +12,6 @@ belong here: what the root says (`case_root.py`), or sending.
 import contextlib
 import datetime as dt
 import functools
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from eval_pipeline.evaluation.attempt import WORKFLOW_NAME, Attempt
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
 from eval_pipeline.recorder.validation import parse_dotted_order, validate_run_post
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.case_root import complete_root
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
@@ -33,7 +33,7 @@ from eval_pipeline.tracing.modes import Bare, SharedPart
 from eval_pipeline.tracing.outbox import Outbox
 from eval_pipeline.tracing.run import Anchor, CompleteRun
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ class CaseTrace(AttemptTrace):
 
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
-        labels = {**tracer.labels, "case_id": result.case_id, "attempt": result.attempt}
+        labels = attempt_labels(tracer.labels, result)
         root = complete_root(
             self.root,
             result,
@@ -259,6 +259,12 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
     sender.send_runs(runs[1 + grafted :])
     if feedback:
         sender.send_feedback(feedback)
+
+
+def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
+    """Metadata of every run of an attempt. A case is a partition, of a Dagster run."""
+    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
+    return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
 
 
 def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:

@@ -7,7 +7,6 @@ A client inherited through a fork sends nothing and hangs in `flush`; whoever ho
 the process id has changed.
 """
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,11 +20,10 @@ from langsmith.utils import LangSmithError
 from urllib3.util import Retry
 
 from eval_pipeline.errors import CredentialsError
+from eval_pipeline.tracing.away import AWAY
 from eval_pipeline.tracing.patience import PATIENCE
-from eval_pipeline.tracing.settings import Destination, DestinationName, LangSmithSettings
+from eval_pipeline.tracing.settings import Destination, LangSmithSettings
 from eval_pipeline.tracing.urls import WebUrls
-
-_log = logging.getLogger(__name__)
 
 _REFUSED_KEY = frozenset({401, 403})
 _OK = range(200, 300)
@@ -77,6 +75,7 @@ class Connection:
         self._insists = insists
         self._clients: list[Client] = []
         self._info: dict[str, Any] | None = None
+        self._why_not = ""
 
     @cached_property
     def client(self) -> Client:
@@ -170,7 +169,7 @@ class Connection:
         return WebUrls(web_url=self.destination.web_url, tenant_id=self.tenant_id)
 
     def check(self) -> bool:
-        """Whether the server can be reached and takes the key; to be asked once, at the start.
+        """Whether the server can be reached and takes the key.
 
         Raises:
             CredentialsError: it refuses the key.
@@ -184,14 +183,19 @@ class Connection:
             )
         if answer.ok and (found := answer.json()):
             self.__dict__["tenant_id"] = str(found[0]["tenant_id"])
-        if not answer.ok:
-            _log.warning(
-                "%s cannot be reached (%s): traces are kept in %s and sent by `eval-pipeline traces flush`",
-                self.destination.api_url,
-                answer.text,
-                self._settings.spool_folder,
-            )
+        if answer.ok:
+            AWAY.is_back(self.destination.api_url)
+        else:
+            self._why_not = answer.text
         return answer.ok
+
+    @property
+    def away(self) -> str:
+        """What to say of a server that failed its `check`."""
+        return (
+            f"{self.destination.api_url} cannot be reached ({self._why_not}): traces are kept in "
+            f"{self._settings.spool_folder} and sent by `eval-pipeline traces flush`"
+        )
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -223,20 +227,22 @@ class Connection:
         return client
 
 
-def check_destinations(settings: LangSmithSettings) -> dict[DestinationName, bool]:
-    """Whether each destination can be reached. One that cannot is no error: what is sent to it waits in the spool.
+def check_destinations(settings: LangSmithSettings) -> list[str]:
+    """What is to be said at the start of a run: of each destination that cannot be reached, what becomes of its traces.
 
     Raises:
         CredentialsError: one refuses its key.
     """
-    reachable: dict[DestinationName, bool] = {}
+    found = []
     for destination in settings.destinations:
         connection = Connection(destination, settings)
         try:
-            reachable[destination.name] = connection.check()
+            if not connection.check():
+                AWAY.is_news(destination.api_url)
+                found.append(connection.away)
         finally:
             connection.close()
-    return reachable
+    return found
 
 
 def _answer_in(error: BaseException) -> Answer:

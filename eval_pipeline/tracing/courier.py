@@ -4,7 +4,6 @@ Belongs here: frames, what each answer means, looking for the one that spoils a 
 for a while. Does not belong here: queues and threads (`sending.py`) and what becomes of the undelivered (`spool.py`).
 """
 
-import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,12 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.tracing.away import AWAY
 from eval_pipeline.tracing.connection import Answer, Connection
 from eval_pipeline.tracing.parcel import Parcel, encode_frame, frames
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _THERE = 409
 _OF_THE_SERVER = frozenset({401, 403, 404, 405, 408, 421, 425, 429})
@@ -164,6 +165,7 @@ class Courier:
 
     def _succeeded(self, frame: list[Parcel], delivery: Delivery, size: int) -> None:
         self._wait_s = _FIRST_WAIT_S
+        AWAY.is_back(self.connection.destination.api_url)
         delivery.sent.extend(frame)
         delivery.bytes_sent += size
 
@@ -172,7 +174,9 @@ class Courier:
         self._rested_at = time.monotonic() + wait
         self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
         delivery.put_off.extend(frame)
-        self._say_once(f"{self.connection.destination.api_url}: {answer.text}; traces are spooled meanwhile")
+        server = self.connection.destination.api_url
+        if AWAY.is_news(server):
+            _log.warning("%s: %s; traces are spooled meanwhile", server, answer.text)
 
     def _refused(self, parcel: Parcel, answer: Answer, delivery: Delivery) -> None:
         delivery.refused.append(parcel.refused())

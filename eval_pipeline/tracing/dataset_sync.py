@@ -17,10 +17,10 @@ from langsmith.utils import LangSmithConflictError, LangSmithError
 
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import TransientError
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.ids import example_id
-from eval_pipeline.tracing.redaction import Redactor
 
 _THERE = 409
 _ROUNDS = 3
@@ -108,8 +108,7 @@ def sync_dataset(
 
 def example_hash(case: Case, redactor: Redactor) -> str:
     """What an example hangs on: the case, how it is written, and what is taken out of it."""
-    patterns = [(name, pattern.pattern) for name, pattern in redactor.own]
-    return digest(_FORM, case.content_hash(), redactor.enabled, redactor.phone_numbers, patterns)
+    return digest(_FORM, case.content_hash(), redactor.identity)
 
 
 def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]
         "inputs": redactor.value({"input": messages[0] if messages else "", "messages": messages}),
         "outputs": redactor.value(dict(case.reference)),
         "metadata": redactor.value(metadata),
-        "split": case.split,
+        "split": redactor.text(case.split),
     }
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 from langsmith.env import get_git_info
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import SyncedDataset
 from eval_pipeline.tracing.ids import example_id, session_id
-from eval_pipeline.tracing.redaction import Redactor
+from eval_pipeline.tracing.parcel import Parcel, request_parcel
 from eval_pipeline.tracing.urls import WebUrls
 
 
@@ -143,6 +144,11 @@ def close_experiment(
     answer = connection.json("PATCH", f"/sessions/{session.id}", body)
     if not answer.ok:
         raise _away(connection, f"the project {session.name!r} cannot be closed: {answer.text}")
+
+
+def end_request(session: ExperimentSession) -> Parcel:
+    """For a server that is away: the end alone, for what metadata it will have then is not known."""
+    return request_parcel("PATCH", f"/sessions/{session.id}", {"end_time": dt.datetime.now(tz=dt.UTC).isoformat()})
 
 
 def git_metadata() -> dict[str, Any]:

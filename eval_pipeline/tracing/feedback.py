@@ -12,8 +12,8 @@ from uuid import UUID
 
 from eval_pipeline.evaluation.result import AssertionResult, CaseResult
 from eval_pipeline.recorder.validation import MAX_FEEDBACK_KEY_LENGTH
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.ids import feedback_id
-from eval_pipeline.tracing.redaction import Redactor
 
 PASSED, SCORE = "passed", "score"
 """The keys of an attempt's whole verdict; an assertion of that name steps aside."""

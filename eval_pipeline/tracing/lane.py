@@ -4,7 +4,6 @@ Belongs here: when a batch is sent, and what of it is counted as what. Does not 
 and sampling (`sending.py`).
 """
 
-import logging
 import threading
 import time
 from collections import Counter, deque
@@ -12,16 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.courier import Courier, Delivery
 from eval_pipeline.tracing.flushing import flush_folder, spool_folder
 from eval_pipeline.tracing.parcel import Kind, Parcel, feedback_parcel, run_parcel
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _COUNTED = frozenset(field.name for field in fields(Counts))
 _PREFIX: Mapping[Kind, str] = {"run": "runs", "feedback": "feedback", "request": "requests"}

@@ -5,11 +5,12 @@ and would have two rows. So the result goes first; a row that a dying process di
 (`restoring.py`). Belongs here: waiting. Does not belong here: sending.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 
-_log = logging.getLogger(__name__)
+from eval_pipeline.redaction.logs import logger_of
+
+_log = logger_of(__name__)
 
 
 class Outbox:

@@ -16,8 +16,8 @@ import zstandard
 from eval_pipeline.recorder.retime import retime
 from eval_pipeline.recorder.validation import parse_time
 from eval_pipeline.recorder.wire import Part, encode_multipart
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.jsonable import json_bytes, plain
-from eval_pipeline.tracing.redaction import Redactor
 
 Kind = Literal["run", "feedback", "request"]
 

@@ -13,7 +13,7 @@ from langsmith import RunTree
 
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.tracing.case_root import complete_root
-from eval_pipeline.tracing.case_trace import CaseTracer, TracedAttempt
+from eval_pipeline.tracing.case_trace import CaseTracer, TracedAttempt, attempt_labels
 from eval_pipeline.tracing.run import Anchor, uuid7_millisecond
 
 RESTORED = "restored_from_result"
@@ -34,7 +34,7 @@ def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]
     start = uuid7_millisecond(result.run_id)
     if start is None:
         return False
-    labels = {**tracer.labels, "case_id": result.case_id, "attempt": result.attempt}
+    labels = attempt_labels(tracer.labels, result)
     root = complete_root(
         RunTree(
             name=result.case_id,

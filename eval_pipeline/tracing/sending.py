@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol
 
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.lane import Lane, Pending
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 

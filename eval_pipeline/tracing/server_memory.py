@@ -21,6 +21,8 @@ class KnownOfServer(BaseModel):
     tenant_id: str = "-"
     datasets: dict[str, UUID] = {}
     """The id of each suite's dataset."""
+    projects: dict[str, UUID] = {}
+    """The id of each project of shared traces."""
 
 
 class ServerMemory:
@@ -45,14 +47,24 @@ class ServerMemory:
         return self.known().datasets[suite]
 
     def learn(self, suite: str, dataset_id: UUID, tenant_id: str | None) -> None:
-        """Remember; a tenant that is not given is left as it was."""
+        """Remember a dataset; a tenant that is not given is left as it was."""
+        self._remember(KnownOfServer(tenant_id=tenant_id or "", datasets={suite: dataset_id}))
+
+    def learn_project(self, name: str, project_id: UUID, tenant_id: str) -> None:
+        """Remember a project."""
+        self._remember(KnownOfServer(tenant_id=tenant_id, projects={name: project_id}))
+
+    def _remember(self, news: KnownOfServer) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / ".known.lock"):
             known = self.known()
-            if known.datasets.get(suite) == dataset_id and tenant_id in (None, known.tenant_id):
+            changed = KnownOfServer(
+                tenant_id=news.tenant_id or known.tenant_id,
+                datasets={**known.datasets, **news.datasets},
+                projects={**known.projects, **news.projects},
+            )
+            if changed == known:
                 return
-            datasets = {**known.datasets, suite: dataset_id}
-            changed = KnownOfServer(tenant_id=tenant_id or known.tenant_id, datasets=datasets)
             temporary = self._file.with_suffix(".tmp")
             temporary.write_text(changed.model_dump_json(), encoding="utf-8")
             temporary.rename(self._file)

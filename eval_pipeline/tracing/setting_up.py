@@ -8,12 +8,13 @@ Belongs here: the choice between telling now and later. Does not belong here: th
 """
 
 import datetime as dt
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import SyncedDataset, example_of, sync_dataset
@@ -21,13 +22,12 @@ from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentS
 from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.ids import example_id, session_id
 from eval_pipeline.tracing.parcel import Parcel, request_parcel
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import keep_requests
 from eval_pipeline.tracing.urls import WebUrls
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _EXAMPLES_AT_ONCE = 100
 

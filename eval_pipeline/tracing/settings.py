@@ -161,6 +161,7 @@ _VARIABLES = {
     "recorder_token": ("EVAL_PIPELINE_RECORDER_TOKEN",),
     "trace_mode": ("EVAL_PIPELINE_TRACE_MODE",),
     "spool_folder": ("EVAL_PIPELINE_SPOOL",),
+    "redaction_enabled": ("EVAL_PIPELINE_REDACTION",),
 }
 _TRACING = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
 

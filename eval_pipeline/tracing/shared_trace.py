@@ -6,7 +6,6 @@ Belongs here: recording, and the runs that are sent. Does not belong here: what 
 
 import contextlib
 import datetime as dt
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +17,7 @@ from typing_extensions import override
 
 from eval_pipeline.context.recording import BuildRecorder, Search, StepKind, StepRecord
 from eval_pipeline.recorder.validation import validate_run_post
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collecting import CollectingClient
 from eval_pipeline.tracing.completing import complete
 from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
@@ -25,7 +25,7 @@ from eval_pipeline.tracing.jsonable import as_object, json_bytes
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run, uuid7_at
 from eval_pipeline.tracing.spans import Span, parents_first, table_of_spans
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 MOST_RUNS = 20_000
 """Of one trace; LangSmith refuses runs beyond 25,000. Searches beyond it stay in the snapshot."""

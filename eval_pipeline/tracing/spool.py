@@ -9,7 +9,6 @@ Belongs here: those files. Does not belong here: sending what is in them (`flush
 
 import contextlib
 import fcntl
-import logging
 import os
 import sys
 import time
@@ -18,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.parcel import Parcel, read_line
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 SEALED, OPEN = ".jsonl", ".part"
 SETUP = "-setup"

@@ -1,12 +1,17 @@
 """What `eval-pipeline run` says of traces, and the recorder it starts where there is none."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.tracing.sample_runs import a_trace
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +53,37 @@ def test_a_refused_key_is_said_once(terminal: Terminal, suite: Path, monkeypatch
 
     assert finished.code == 3
     assert finished.stderr.count("refuses the API key") == 1
+
+
+def test_a_port_that_another_program_has_is_said_with_where_to_look_afterwards(
+    terminal: Terminal, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://127.0.0.1:{other.server_port}")
+        finished = terminal("run", suite)
+        other.shutdown()
+
+    assert "for as long as this run takes" in finished.stderr
+    assert f"--db {tmp_path / 'home' / 'recorder.sqlite'}" in finished.stderr
+    assert (tmp_path / "home" / "recorder.sqlite").is_file()
+
+
+def test_what_waits_is_sent_though_tracing_is_off_by_now(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RecorderServer() as recorder:
+        settings = LangSmithSettings(mode="recorder", recorder_url=recorder.url, spool_folder=tmp_path / "spool")
+        recorder.stop()
+        sender = SpoolingSender(settings)
+        sender.send_runs(a_trace(children=0))
+        assert sender.close(5).runs_spooled == 1
+        recorder.start()
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", recorder.url)
+        monkeypatch.setenv("EVAL_PIPELINE_TRACING", "off")
+
+        flushed, again = terminal("traces", "flush"), terminal("traces", "flush")
+
+    assert flushed.code == 0
+    assert "recorder: 1 runs and 0 scores sent" in flushed.stdout
+    assert "nothing waits" in again.stderr

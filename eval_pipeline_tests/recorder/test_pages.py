@@ -10,6 +10,7 @@ import pytest
 from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
 
+from eval_pipeline.recorder.pages.case_pages import main_keys
 from eval_pipeline.recorder.pages.rendering import count, duration, pages_of, plain
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs
@@ -200,3 +201,28 @@ def test_numbers_are_written_for_people() -> None:
     assert pages_of(0, 100, 7) == {"page": 1, "pages": 1, "total": 0, "first": 0, "last": 0}
     message = {"lc": 1, "type": "constructor", "id": ["a", "HumanMessage"], "kwargs": {"content": "hi", "name": None}}
     assert plain([message]) == [{"HumanMessage": {"content": "hi"}}]
+
+
+def test_of_many_scores_a_page_shows_the_verdict_and_those_of_more_than_one_place_first() -> None:
+    keys = sorted(["passed", "score", "polite", *(f"contains · turn {n}" for n in range(1, 20))])
+    assert main_keys(keys)[:4] == ["passed", "score", "polite", "contains · turn 1"]
+    assert len(main_keys(keys)) == 8
+    assert main_keys(["b", "a"]) == ["b", "a"]
+
+
+def test_scores_that_are_folded_are_still_on_the_page_and_in_columns_when_asked_for(server: RecorderServer) -> None:
+    client = a_client(server)
+    run = a_run(session_name="many")
+    post_runs(server, run)
+    session = client.read_project(project_name="many")
+    for number in range(12):
+        key, start = f"contains · turn {number}", datetime.fromisoformat(run["start_time"])
+        client.create_feedback(run["id"], key=key, score=1.0, session_id=session.id, start_time=start)
+    client.close()
+
+    few, every = get(str(session.url)), get(f"{session.url}?every=true")
+
+    assert "4 more scores" in few.text
+    assert "contains · turn 9" in few.text
+    columns = [sum(tag == "th" for tag, _ in page.elements) for page in (few, every)]
+    assert columns[1] - columns[0] == 4

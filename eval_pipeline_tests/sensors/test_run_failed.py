@@ -7,10 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource
 from eval_pipeline.sensors.run_failed import FailedStep, build_run_failed, notice_of, one_line
 from eval_pipeline.sensors.webhook import Notice, body_of, post
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline_tests.building import a_suite
 from eval_pipeline_tests.sensors.webhook_receiver import WebhookReceiver
 

@@ -66,7 +66,7 @@ def test_the_table_holds_the_cases() -> None:
     table = dataset.to_table()
     assert table.schema == CASES_SCHEMA
     assert table.column("case_id").to_pylist() == ["a", "b"]
-    assert tuple(cases_of_table(table)) == dataset.cases
+    assert tuple(cases_of_table(table).values()) == dataset.cases
 
 
 @given(st.permutations(["a", "b", "c", "d"]))

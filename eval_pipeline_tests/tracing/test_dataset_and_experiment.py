@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.before_runs import sync_datasets
 from eval_pipeline.tracing.connection import Connection
@@ -27,7 +28,6 @@ from eval_pipeline.tracing.experiment_session import (
 from eval_pipeline.tracing.feedback import summary_feedback
 from eval_pipeline.tracing.flushing import flush_spool
 from eval_pipeline.tracing.reconciling import reconcile
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.setting_up import set_up
 from eval_pipeline.tracing.settings import LangSmithSettings

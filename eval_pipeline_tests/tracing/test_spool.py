@@ -19,11 +19,11 @@ from click.testing import CliRunner
 from eval_pipeline.cli.traces import traces as traces_command
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.courier import Courier, Delivery
 from eval_pipeline.tracing.flushing import flush_folder, flush_spool, spool_folder
 from eval_pipeline.tracing.parcel import Parcel, read_line, run_parcel
-from eval_pipeline.tracing.redaction import Redactor
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import Spool, claim_segments, status_of

@@ -3,6 +3,7 @@
 Belongs here: the case table. Does not belong here: comparisons (`dataset_pages.py`) and traces.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
@@ -21,6 +22,10 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = 100
 _SCORE = "score:"
+_MOST_SCORES = 8
+_VERDICT = ("passed", "score")
+_OF_ONE_PLACE = " · "
+"""In the keys of assertions of one name at several places: of a turn, or the second of a conversation."""
 _ORDERS = {name: name for name in get_args(CaseOrder)}
 
 
@@ -33,13 +38,18 @@ def project(
     sort: str = "start",
     *,
     down: bool = False,
+    every: bool = False,
 ) -> HTMLResponse:
     """A project or experiment."""
-    return case_table(recorder, str(session_id), page=page, sort=sort, down=down)
+    return case_table(recorder, str(session_id), page=page, sort=sort, down=down, every=every)
 
 
-def case_table(recorder: Recorder, session_id: str, *, page: int, sort: str, down: bool) -> HTMLResponse:
+def case_table(
+    recorder: Recorder, session_id: str, *, page: int, sort: str, down: bool, every: bool = False
+) -> HTMLResponse:
     """The page; `sort` is a `CaseOrder` or `score:<key>`. Sorted by the database, so also over many pages.
+
+    Of many scores it shows a column for those that say most; for `every` one with it.
 
     Raises:
         Refusal: 404 for an unknown session, 400 for an unknown order.
@@ -60,6 +70,8 @@ def case_table(recorder: Recorder, session_id: str, *, page: int, sort: str, dow
         offset=(pager["page"] - 1) * _PAGE,
     )
     dataset_id = session["reference_dataset_id"]
+    keys = recorder.experiments.feedback_keys(session_id)
+    main = main_keys(keys)
     return render(
         "cases.html",
         # Also right where this is the answer to a comparison of one.
@@ -68,11 +80,23 @@ def case_table(recorder: Recorder, session_id: str, *, page: int, sort: str, dow
         statistics=statistics,
         dataset=_dataset(recorder, dataset_id),
         rows=_with_payload(recorder, rows),
-        keys=recorder.experiments.feedback_keys(session_id),
+        keys=keys if every else main,
+        main=main,
+        folded=len(keys) - len(main),
+        every=every,
         sort=sort,
         down=down,
         pager=pager,
     )
+
+
+def main_keys(keys: Sequence[str]) -> list[str]:
+    """The scores that are shown at first: the whole verdict's, then those that stand for more than one place."""
+    if len(keys) <= _MOST_SCORES:
+        return list(keys)
+    whole = [key for key in _VERDICT if key in keys]
+    others = sorted((key for key in keys if key not in whole), key=lambda key: _OF_ONE_PLACE in key)
+    return [*whole, *others][:_MOST_SCORES]
 
 
 def _dataset(recorder: Recorder, dataset_id: str | None) -> dict[str, Any] | None:

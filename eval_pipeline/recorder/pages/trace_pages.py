@@ -56,7 +56,7 @@ def trace(
 
 def _title(run: dict[str, Any]) -> str:
     case_id = ((run["extra"] or {}).get("metadata") or {}).get("case_id")
-    return f"{run['name']} · {case_id}" if case_id else str(run["name"])
+    return f"{run['name']} · {case_id}" if case_id and case_id != run["name"] else str(run["name"])
 
 
 def _span(run: dict[str, Any], totals: dict[str, Any], feedback: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""What of a result may leave the evaluation.
+
+Belongs here: which parts of a result are ids and which are data that people or models said, which is every other one.
+Does not belong here: what is taken out of them (`eval_pipeline.redaction`).
+"""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import orjson
+
+from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.redaction.redactor import Redactor
+
+_IDENTITIES = frozenset(
+    {
+        "suite",
+        "experiment",
+        "case_id",
+        "variant",
+        "status",
+        "context_id",
+        "dataset_version",
+        "target_version",
+        "fingerprint",
+        "trace_id",
+        "run_id",
+        "trace_url",
+    }
+)
+
+
+def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
+    """`result` without personal data and secrets; ids, numbers and hashes stay. Most have nothing, and cost little."""
+    if not redactor.enabled or _is_clean(result, redactor):
+        return result
+    said = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in _IDENTITIES}
+    return replace(result, **{name: _redacted(value, redactor) for name, value in said.items()})
+
+
+def _is_clean(result: CaseResult, redactor: Redactor) -> bool:
+    try:
+        data = orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS)
+        return redactor.json(data) is data
+    except (TypeError, ValueError):  # half a surrogate pair
+        return False
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {field.name: _redacted(getattr(value, field.name), redactor) for field in fields(value)}
+        return replace(value, **found)
+    if isinstance(value, tuple):
+        return tuple(_redacted(item, redactor) for item in value)
+    if isinstance(value, list):
+        return [_redacted(item, redactor) for item in value]
+    return redactor.value(value)
