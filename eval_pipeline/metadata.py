@@ -12,6 +12,7 @@ import dagster as dg
 
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.throughput.run import ThroughputReport
 from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import ExperimentRecord
@@ -123,6 +124,18 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     }
     if record.context_id is not None:
         found[CONTEXT_ID] = record.context_id
+    return found
+
+
+def throughput_metadata(report: ThroughputReport) -> Metadata:
+    """Of `experiment`: how a run called its models, and how the number of calls at once changed."""
+    found: Metadata = {"eval/model_tokens": report.tokens}
+    if report.cost_usd is not None:
+        found["eval/model_cost_usd"] = report.cost_usd
+    if report.unpriced_models:
+        found["eval/models_without_price"] = ", ".join(report.unpriced_models)
+    if report.endpoints:
+        found["eval/concurrency"] = dg.MetadataValue.json(list(report.endpoints))
     return found
 
 

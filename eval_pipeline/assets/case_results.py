@@ -28,7 +28,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.tracing_run import begin_tracing
-from eval_pipeline.metadata import experiment_metadata
+from eval_pipeline.metadata import experiment_metadata, throughput_metadata
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
@@ -152,7 +152,7 @@ def _share(
 
 
 def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> dict[str, Any]:
-    """Evaluate a run's share, traced; returns what is to be said of traces."""
+    """Evaluate a run's share, traced; returns what is to be said of it."""
     run = share.context.run
     tracing = begin_tracing(
         share.settings,
@@ -166,8 +166,8 @@ def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> d
         opened=begun,
     )
     try:
-        evaluate_share(share, progress=progress, tracing=tracing)
+        called = evaluate_share(share, progress=progress, tracing=tracing)
     finally:
         # Also when the run ends in an error: what is finished is kept.
         traced = None if tracing is None else tracing.finish()
-    return {} if traced is None else traced_metadata(traced)
+    return {**throughput_metadata(called), **({} if traced is None else traced_metadata(traced))}

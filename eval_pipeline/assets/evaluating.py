@@ -8,6 +8,7 @@ Belongs here: putting evaluation, recording and tracing together for one Dagster
 experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metadata`).
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
 from eval_pipeline.experiment.plan import write_plan
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.restoring import restore_rows
@@ -57,8 +59,11 @@ class Share:
     retry_errors: bool = False
 
 
-def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTracing | None) -> None:
+def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTracing | None) -> ThroughputReport:
     """Do what is left of a run's share. What is finished when something goes wrong is kept.
+
+    Returns:
+        How the run called its models.
 
     Raises:
         InfrastructureError: the world around us failed.
@@ -71,14 +76,17 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     if tracing is not None and standing.finished:
         _restore(share, tracing, standing)
     unreported = _unreported(share, planned, standing)
+    throughput = Throughput.of(evaluator.suite)
     progress.begin(len(left))
 
     def report(cases: Sequence[Sequence[CaseResult]]) -> None:
-        events.report([_materialization(share.key, results, tracing) for results in cases])
+        # What was skipped is not there yet: a run that resumes makes it.
+        made = [results for results in cases if all(result.status != "skipped" for result in results)]
+        events.report([_materialization(share.key, results, tracing) for results in made])
 
     async def run() -> None:
         concurrency = evaluator.suite.spec.evaluation.max_concurrency
-        async for result in evaluate_all(evaluator, left, max_concurrency=concurrency):
+        async for result in evaluate_all(evaluator, left, max_concurrency=concurrency, throughput=throughput):
             await recorder.add(result)
             progress.result(result)
 
@@ -97,7 +105,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         durable=(lambda _results: None) if tracing is None else tracing.tracer.durable,
         earlier=_earlier(share, planned, standing, unreported),
     )
-    with recorder:
+    with contextlib.closing(throughput), recorder:
         run_in_loop(run())
     share.context.log.info(
         "%d attempts at %d cases in experiment %s; %d more were finished before",
@@ -106,6 +114,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         share.record.experiment,
         total - len(left),
     )
+    return throughput.report()
 
 
 def _key(attempt: Attempt) -> tuple[str, int]:

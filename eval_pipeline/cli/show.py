@@ -3,7 +3,7 @@
 Belongs here: those two forms. Does not belong here: computing any of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import rich.box
@@ -52,6 +52,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "latency_s": summary["latency_s"],
         "tokens": summary["tokens"],
         "cost_usd": summary["cost_usd"],
+        "usage": summary["usage"],
         "comparison": verdict["comparison"],
         "gates": verdict["gates"],
         "passed": outcome.verdict.passed,
@@ -73,6 +74,8 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
     rate = summary.pass_rate
     shown = "" if rate is None else f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
+    for line in _spent(outcome):
+        console.print(line, highlight=False, style="dim")
     if outcome.verdict.comparison is not None:
         console.print(escape(_change(outcome.verdict.comparison)), highlight=False)
     for gate in outcome.verdict.gates:
@@ -154,3 +157,11 @@ def _why(row: dict[str, Any]) -> str:
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:200]
     return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))[:200]
+
+
+def _spent(outcome: Outcome) -> Iterator[str]:
+    """A line for each role that called a model."""
+    for role, used in outcome.verdict.summary.usage.items():
+        cost = "cost unknown" if used["cost_usd"] is None else f"${used['cost_usd']:.4f}"
+        cached = f", {used['cached_calls']} answered by the cache" if used["cached_calls"] else ""
+        yield f"{role}: {used['calls']} model calls{cached}, {used['input']:,} + {used['output']:,} tokens, {cost}"

@@ -25,6 +25,7 @@ from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Sea
 from eval_pipeline.context.retrieval import Hit, index_of
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.model_calls.failures import fatal_model_errors
 from eval_pipeline.models import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.store.layout import context_prefix
@@ -171,9 +172,14 @@ class _Builder:
             model = chat_model(spec.model, folder=self.plan.suite.folder)
             inputs = {"instruction": spec.instruction, "rows": len(read), "model": spec.model}
             with self.recorder.step(f"patterns:{spec.name}", inputs=inputs) as step:
-                found, used = find_patterns(
-                    read, name=spec.name, instruction=spec.instruction, model=model, rows_per_call=spec.rows_per_call
-                )
+                with fatal_model_errors(spec.model):
+                    found, used = find_patterns(
+                        read,
+                        name=spec.name,
+                        instruction=spec.instruction,
+                        model=model,
+                        rows_per_call=spec.rows_per_call,
+                    )
                 step.outputs({"patterns": found})
             rows += found
             usage += used

@@ -26,6 +26,7 @@ from eval_pipeline.experiment.slices import slices_of
 from eval_pipeline.experiment.statistics.chances import flakiness, pass_at_k, pass_hat_k
 from eval_pipeline.experiment.statistics.distribution import percentiles
 from eval_pipeline.experiment.statistics.estimate import Estimate, estimate
+from eval_pipeline.experiment.usage import usage_by_role
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.stored_dataset import CaseFacts, stored_cases
 
@@ -40,6 +41,7 @@ SUMMARY_COLUMNS = [
     "latency_s",
     "tokens",
     "cost_usd",
+    "usage",
 ]
 OVERALL = "overall"
 """The name under which a case's whole verdict stands among those of its assertions."""
@@ -62,6 +64,8 @@ class Slice:
     """p50, p95 and p99 of the target's seconds per attempt."""
     tokens: Mapping[str, int]
     cost_usd: float | None
+    usage: Mapping[str, Mapping[str, Any]]
+    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +157,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
             name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
         },
         "cost_usd": sum(costs) if costs else None,
+        "usage": usage_by_role(rows),
     }
 
 

@@ -5,6 +5,7 @@ requests; the table here is our own. Belongs here: telling kinds apart, for any 
 when to try again (`retrying.py`).
 """
 
+import contextlib
 import datetime as dt
 import email.utils
 import enum
@@ -120,6 +121,22 @@ def fatal_error(error: BaseException, *, kind: FailureKind, model: str) -> Perma
                 fix="see that the network is up and that `base_url` is right",
             )
     return None
+
+
+@contextlib.contextmanager
+def fatal_model_errors(model: str) -> Iterator[None]:
+    """Within it, failures that no other call to `model` can avoid are errors of ours.
+
+    Raises:
+        InfrastructureError: instead of what the provider's SDK raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        fatal = fatal_error(error, kind=kind_of(error), model=model)
+        if fatal is None:
+            raise
+        raise fatal from error
 
 
 def _kind_of_status(status: int, text: str) -> FailureKind:

@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, convert_to_messages
+from langchain_core.utils.json_schema import dereference_refs
 
 from eval_pipeline_tests.openai_server.wire import Answer, tool_call
 
@@ -20,7 +21,7 @@ def answers_of(model: BaseChatModel) -> Answer:
         messages = convert_to_messages(body["messages"])
         wanted = (body.get("response_format") or {}).get("json_schema")
         if wanted is not None:
-            function = {"name": wanted["name"], "parameters": wanted["schema"]}
+            function = {"name": wanted["name"], "parameters": dereference_refs(wanted["schema"])}
             said = model.invoke(messages, tools=[{"type": "function", "function": function}], tool_choice="any")
             return {"content": json.dumps(said.tool_calls[0]["args"]), "usage": _usage(said)}
         said = model.invoke(messages, tools=body.get("tools"), tool_choice=_choice(body))

@@ -7,6 +7,7 @@ Belongs here: connections, keys, faults as they happen. Does not belong here: by
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -90,7 +91,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that went away are no news."""
+        """Clients that went away are no news; an answer that breaks is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -71,7 +71,7 @@ class Said:
             yield {"tool_calls": [{"index": index, "function": {"arguments": arguments[half:]}}]}
 
 
-def tool_call(name: str, call_id: str = "call_1", **arguments: Any) -> dict[str, Any]:
+def tool_call(name: str, call_id: str = "call_1", /, **arguments: Any) -> dict[str, Any]:
     """A tool call as OpenAI writes it."""
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
 
