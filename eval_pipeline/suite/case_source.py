@@ -53,9 +53,32 @@ class RecordedConversations(Document):
     """What else was recorded of the attempt and assertions need, such as a published score."""
 
 
+class LangSmithRuns(Document):
+    """Root runs that LangSmith recorded: a project's, or those of a saved export (`.json`, `.jsonl`).
+
+    A project is read with what `LANGSMITH_API_KEY` and `LANGSMITH_ENDPOINT` say. Runs of one thread are the turns of
+    one conversation, and conversations of one case its attempts.
+    """
+
+    tag: ClassVar[str] = "langsmith"
+    langsmith: str
+    """The project's name, or the export's file."""
+    id: JmesPath = "extra.metadata.case_id || extra.metadata.thread_id || reference_example_id || id"
+    """A JMESPath into a run: which case it is an attempt at."""
+    filter: str | None = None
+    """In LangSmith's filter language, such as `eq(is_root, true)`."""
+    limit: int = Field(default=1_000, ge=1)
+    """Runs to read of a project, the newest."""
+
+    @property
+    def is_export(self) -> bool:
+        """Whether it is a file."""
+        return self.langsmith.endswith((".json", ".jsonl"))
+
+
 def _source_kind(data: Any) -> str | None:
     given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
-    return next((tag for tag in ("recorded", "file") if tag in given), None)
+    return next((tag for tag in ("recorded", "langsmith", "file") if tag in given), None)
 
 
 def _as_mapping(data: Any) -> Any:
@@ -63,11 +86,13 @@ def _as_mapping(data: Any) -> Any:
 
 
 CaseSource = Annotated[
-    Annotated[CaseFile, Tag("file")] | Annotated[RecordedConversations, Tag("recorded")],
+    Annotated[CaseFile, Tag("file")]
+    | Annotated[RecordedConversations, Tag("recorded")]
+    | Annotated[LangSmithRuns, Tag("langsmith")],
     Discriminator(
         _source_kind,
         custom_error_type="source_kind",
-        custom_error_message="a source of cases needs `file` or `recorded`",
+        custom_error_message="a source of cases needs `file`, `recorded` or `langsmith`",
         custom_error_context={"fix": "add the one that says where the cases are"},
     ),
     BeforeValidator(_as_mapping),

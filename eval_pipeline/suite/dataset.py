@@ -15,10 +15,11 @@ from pydantic import ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case, content_hash
-from eval_pipeline.suite.case_source import CaseFile, CaseSource
+from eval_pipeline.suite.case_source import CaseSource, LangSmithRuns, RecordedConversations
 from eval_pipeline.suite.document import problems_of
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
 from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
+from eval_pipeline.suite.loaders.langsmith_cases import load_langsmith_cases
 from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
@@ -143,7 +144,7 @@ def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
 def case_files(suite: Suite) -> list[Path]:
     """The files that the cases of `suite` are read from, those that are there, in order."""
     sources = suite.spec.cases
-    patterns = [source.file if isinstance(source, CaseFile) else source.recorded for source in sources]
+    patterns = [getattr(source, source.tag) for source in sources]
     return [file for pattern in patterns for file in _files(pattern, suite)]
 
 
@@ -178,13 +179,22 @@ def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case],
     return [case for case, _ in cases.values()], problems
 
 
+def _told(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase]:
+    try:
+        yield from cases
+    except InputError as error:
+        problems += error.problems
+
+
 def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]) -> Iterator[RawCase]:
     for index, source in enumerate(sources):
-        is_file = isinstance(source, CaseFile)
-        pattern = source.file if isinstance(source, CaseFile) else source.recorded
+        if isinstance(source, LangSmithRuns) and not source.is_export:
+            yield from _told(load_langsmith_cases(source, None), problems)
+            continue
+        pattern: str = getattr(source, source.tag)
         files = _files(pattern, suite)
         if not files:
-            field = f"cases[{index}].{'file' if is_file else 'recorded'}"
+            field = f"cases[{index}].{source.tag}"
             problems.append(
                 Problem(
                     message=f"no file at {suite.path(pattern)}",
@@ -195,7 +205,9 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
             )
         for file in files:
             try:
-                if not isinstance(source, CaseFile):
+                if isinstance(source, LangSmithRuns):
+                    yield from load_langsmith_cases(source, file)
+                elif isinstance(source, RecordedConversations):
                     yield from load_recorded_cases(file, source)
                 elif file.suffix in LOADERS:
                     yield from LOADERS[file.suffix](file)

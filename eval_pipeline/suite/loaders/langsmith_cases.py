@@ -1,0 +1,135 @@
+"""Runs that LangSmith recorded as cases: root runs of a project, or of a saved export, as recorded conversations.
+
+Runs of one thread are the turns of one conversation; conversations of one case are its attempts. Belongs here: reading
+runs and their messages. Does not belong here: replaying them (`eval_pipeline.evaluation.targets.recorded`).
+"""
+
+import itertools
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jmespath
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages, messages_from_dict
+from langsmith import Client
+from langsmith.utils import LangSmithAuthError, LangSmithError, LangSmithNotFoundError
+
+from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
+from eval_pipeline.suite.case_source import LangSmithRuns
+from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
+from eval_pipeline.suite.loaders.raw_case import RawCase
+
+_THREAD = "extra.metadata.thread_id || extra.metadata.session_id || extra.metadata.conversation_id || id"
+_KEPT = ("trace_id", "start_time", "end_time", "total_tokens", "total_cost", "error", "feedback_stats")
+
+
+def load_langsmith_cases(source: LangSmithRuns, file: Path | None) -> Iterator[RawCase]:
+    """One case for each distinct id among the root runs of the export `file`, or else of the project.
+
+    Raises:
+        InputError: there is no such project, the export cannot be read, or a run has no messages.
+        CredentialsError: LangSmith refused the key.
+        TransientError: LangSmith could not be reached.
+    """
+    place = Path(f"langsmith:{source.langsmith}") if file is None else file
+    runs = list(_of_project(source) if file is None else _of_export(file))
+    threads: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for run in sorted(runs, key=lambda run: str(run.get("start_time"))):
+        if run.get("parent_run_id") is None:
+            key = (str(jmespath.search(source.id, run)), str(jmespath.search(_THREAD, run)))
+            threads.setdefault(key, []).append(run)
+    recordings: dict[str, list[dict[str, Any]]] = {}
+    for (case_id, _), found in threads.items():
+        recordings.setdefault(case_id, []).append(_recording(case_id, found, place))
+    for case_id, attempts in recordings.items():
+        yield RawCase(data={"id": case_id, "recordings": attempts}, file=place)
+
+
+def _of_project(source: LangSmithRuns) -> Iterator[Mapping[str, Any]]:
+    try:
+        with warnings.catch_warnings():
+            # Its successor reads neither whole runs in one request nor those of a server without the v2 API.
+            warnings.filterwarnings("ignore", message=r"list_runs\(\) is deprecated")
+            # As a limit the server takes a page's size, at most 100.
+            runs = Client().list_runs(project_name=source.langsmith, is_root=True, filter=source.filter)
+            found = list(itertools.islice(runs, source.limit))
+    except LangSmithAuthError as error:
+        raise CredentialsError(f"LangSmith refused the key: {error}", fix="set a valid LANGSMITH_API_KEY") from error
+    except LangSmithNotFoundError as error:
+        message = f"LangSmith has no project {source.langsmith!r}"
+        fix = "correct the name, or name an export (`.json`, `.jsonl`) that is there"
+        raise InputError(Problem(message=message, fix=fix, field="cases")) from error
+    except LangSmithError as error:
+        raise TransientError(f"LangSmith could not be read: {error}", fix="try again") from error
+    for run in found:
+        yield run.model_dump(mode="json")
+
+
+def _of_export(file: Path) -> Iterable[Mapping[str, Any]]:
+    if file.suffix == ".jsonl":
+        return [run for _, run in read_jsonl(file)]
+    try:
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(Problem(message=f"not JSON: {error}", fix="export the runs again", file=file)) from error
+    runs = data.get("runs") if isinstance(data, dict) else data
+    if not isinstance(runs, list):
+        fix = "write a JSON list of runs, or `{runs: […]}`, or JSONL"
+        raise InputError(Problem(message="not a list of runs", fix=fix, file=file))
+    return runs
+
+
+def _recording(case_id: str, runs: list[Mapping[str, Any]], place: Path) -> dict[str, Any]:
+    messages: list[dict[str, Any]] = []
+    for run in runs:
+        found = _messages(run)
+        if not found:
+            fix = "filter such runs out, or record conversations as `messages`"
+            message = f"the run {run.get('id')} has neither messages nor text in its inputs and outputs"
+            raise InputError(Problem(message=message, fix=fix, file=place, case=case_id))
+        # A thread's later runs usually carry the conversation so far.
+        known = [_said(message) for message in messages]
+        messages = found if [_said(message) for message in found[: len(known)]] == known else [*messages, *found]
+    data = {"run_ids": [str(run.get("id")) for run in runs], **{name: runs[-1].get(name) for name in _KEPT}}
+    return {"messages": messages, "data": data}
+
+
+def _said(message: Mapping[str, Any]) -> tuple[Any, Any]:
+    return message.get("role"), message.get("content")
+
+
+def _messages(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The conversation of a run as OpenAI-style messages."""
+    inputs, outputs = run.get("inputs") or {}, run.get("outputs") or {}
+    asked, answered = _list_of(inputs), _list_of(outputs)
+    if asked and answered and [_said(message) for message in answered[: len(asked)]] == [_said(m) for m in asked]:
+        return answered
+    asked = asked or _text("user", inputs)
+    return [*asked, *(answered or _text("assistant", outputs))] if asked else []
+
+
+def _list_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = data.get("messages") or jmespath.search("output.messages || generations[*][].message", data)
+    if isinstance(found, list) and found and isinstance(found[0], list):  # chat models take batches
+        found = found[0]
+    return [_openai(message) for message in found if isinstance(message, Mapping)] if isinstance(found, list) else []
+
+
+def _text(role: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    text = next((value for value in data.values() if isinstance(value, str)), None)
+    return [] if text is None else [{"role": role, "content": text}]
+
+
+def _openai(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A message in any form that LangSmith stores: OpenAI's, or LangChain's, plain or as `{lc, id, kwargs}`."""
+    if "role" in data:
+        return dict(data)
+    fields = dict(data.get("kwargs") or data.get("data") or data)
+    kind = str(fields.get("type") or data.get("type") or "ai").removesuffix("MessageChunk").lower()
+    message: BaseMessage = messages_from_dict([{"type": kind, "data": fields}])[0]
+    found = dict(convert_to_openai_messages([message])[0])
+    if isinstance(message, AIMessage) and message.usage_metadata is not None:
+        found["usage"] = dict(message.usage_metadata)
+    return found
