@@ -94,6 +94,9 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         DATASET_VERSION: first.dataset_version,
         "eval/fingerprint": first.fingerprint,
     }
+    carried = [result.carried_from.experiment for result in results if result.carried_from is not None]
+    if carried:
+        found |= {"eval/carried": len(carried), "eval/carried_from": ", ".join(dict.fromkeys(carried))}
     if scores:
         found["eval/score"] = sum(scores) / len(scores)
     if costs:

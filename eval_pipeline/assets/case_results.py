@@ -8,7 +8,7 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -48,6 +48,8 @@ class CaseResultsConfig(dg.Config):
     """Attempts at each case; the suite's number by default."""
     retry_errors: bool = False
     """Whether attempts of this experiment that erred are made again; those that were skipped always are."""
+    reuse: str | None = None
+    """`unchanged` carries finished results of earlier experiments of which nothing has changed; `never` does not."""
 
 
 def case_results_op_name(suite: str) -> str:
@@ -148,7 +150,18 @@ def _share(
         cases=[case for case in dataset if case.id in wanted],
         settings=settings,
         retry_errors=config.retry_errors,
+        reuse=_reuse(suite, config),
     )
+
+
+def _reuse(suite: Suite, config: CaseResultsConfig) -> Literal["never", "unchanged"]:
+    match config.reuse:
+        case None:
+            return suite.spec.evaluation.reuse
+        case "never" | "unchanged":
+            return config.reuse
+        case other:
+            raise InputError(Problem(message=f"{other!r} is no way to reuse results", fix="`never` or `unchanged`"))
 
 
 def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> dict[str, Any]:

@@ -11,6 +11,7 @@ experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metad
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import dagster as dg
 
@@ -18,11 +19,13 @@ from eval_pipeline.assets.partition_events import PartitionEvents
 from eval_pipeline.assets.recording import Recorder
 from eval_pipeline.assets.reported import reported_cases
 from eval_pipeline.assets.tracing import case_trace_metadata
+from eval_pipeline.assets.versions import versions_of
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
+from eval_pipeline.experiment.carrying import find_unchanged, unchanged_results
 from eval_pipeline.experiment.plan import write_plan
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.restoring import restore_rows
@@ -33,6 +36,7 @@ from eval_pipeline.metadata import case_metadata
 from eval_pipeline.resources import Progress
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.restored_trace import carried
 from eval_pipeline.tracing.settings import LangSmithSettings
 
 Planned = Mapping[str, Sequence[Attempt]]
@@ -57,6 +61,7 @@ class Share:
     """Those of this run."""
     settings: LangSmithSettings
     retry_errors: bool = False
+    reuse: Literal["never", "unchanged"] = "never"
 
 
 def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTracing | None) -> ThroughputReport:
@@ -76,6 +81,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     if tracing is not None and standing.finished:
         _restore(share, tracing, standing)
     unreported = _unreported(share, planned, standing)
+    made, unchanged = _carried(share, left, tracing)
     throughput = Throughput.of(evaluator.suite)
     progress.begin(len(left))
 
@@ -85,8 +91,11 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         events.report([_materialization(share.key, results, tracing) for results in made])
 
     async def run() -> None:
+        for result in unchanged:
+            await recorder.add(result)
+            progress.result(result)
         concurrency = evaluator.suite.spec.evaluation.max_concurrency
-        async for result in evaluate_all(evaluator, left, max_concurrency=concurrency, throughput=throughput):
+        async for result in evaluate_all(evaluator, made, max_concurrency=concurrency, throughput=throughput):
             await recorder.add(result)
             progress.result(result)
 
@@ -108,10 +117,11 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     with contextlib.closing(throughput), recorder:
         run_in_loop(run())
     share.context.log.info(
-        "%d attempts at %d cases in experiment %s; %d more were finished before",
-        len(left),
+        "%d attempts at %d cases in experiment %s; %d were carried from earlier ones, %d finished before",
+        len(made),
         len(planned),
         share.record.experiment,
+        len(left) - len(made),
         total - len(left),
     )
     return throughput.report()
@@ -148,6 +158,23 @@ def _reported(share: Share, case_ids: Iterable[str], *, run_id: str | None = Non
     return reported_cases(share.context.instance, share.key, share.record, case_ids, run_id=run_id)
 
 
+def _carried(
+    share: Share, left: Sequence[Attempt], tracing: ExperimentTracing | None
+) -> tuple[Sequence[Attempt], Iterator[CaseResult]]:
+    """The attempts to be made, and the results that stand for the others."""
+    if share.reuse == "never":
+        return left, iter(())
+    wanted = {_key(attempt): share.evaluator.fingerprint(attempt.case) for attempt in left}
+    found = find_unchanged(share.store, share.record, wanted)
+    known = set().union(*found.values())
+    results = unchanged_results(share.store, share.record, found, wanted)
+    said = {attempt.case.id: [turn.user for turn in attempt.case.turns] for attempt in left}
+    # Cases of a unified trace are no rows.
+    if tracing is not None and share.record.trace_headers is None:
+        results = (carried(tracing.tracer, result, said[result.case_id]) for result in results)
+    return [attempt for attempt in left if _key(attempt) not in known], results
+
+
 def _earlier(share: Share, planned: Planned, standing: Standing, unreported: set[str]) -> Iterator[CaseResult]:
     """Finished results of the cases that are still to be reported; read when they are asked for, by the recorder."""
     wanted = {
@@ -167,4 +194,9 @@ def _materialization(
     key: dg.AssetKey, results: Sequence[CaseResult], tracing: ExperimentTracing | None
 ) -> dg.AssetMaterialization:
     traced = {} if tracing is None else case_trace_metadata(tracing.session, results)
-    return dg.AssetMaterialization(key, partition=results[0].case_id, metadata={**case_metadata(results), **traced})
+    return dg.AssetMaterialization(
+        key,
+        partition=results[0].case_id,
+        metadata={**case_metadata(results), **traced},
+        tags=versions_of(key.path[0], results),
+    )

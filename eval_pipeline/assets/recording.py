@@ -18,7 +18,7 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.result_log import ResultLog
 
 SEGMENT_ATTEMPTS = 200
-SEGMENT_SECONDS = 0.05
+SEGMENT_SECONDS = 0.01
 """How long the first result of a segment waits for others: what a crash can cost beyond the attempts in flight."""
 REPORT_CASES = 500
 REPORT_SECONDS = 2.0

@@ -49,6 +49,8 @@ class Request:
     resumed: ExperimentRecord | None = None
     """The experiment to go on with; a new one by default."""
     retry_errors: bool = False
+    reuse: str | None = None
+    """None for what the suite says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ def _run_config(suite: Suite, request: Request) -> dict[str, Any]:
         "cases": None if every else [case.id for case in request.chosen],
         "repetitions": request.repetitions,
         "retry_errors": request.retry_errors or None,
+        "reuse": request.reuse,
     }
     given = {name: value for name, value in config.items() if value is not None}
     return {

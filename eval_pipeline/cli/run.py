@@ -4,6 +4,7 @@ Belongs here: options and exit code. Does not belong here: launching (`launch.py
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -42,6 +43,11 @@ GATE_FAILED = 1
     flag_value=LATEST,
     help="Go on with an experiment that was not finished, by default the latest; what is finished is kept.",
 )
+@click.option(
+    "--reuse",
+    type=click.Choice(["never", "unchanged"]),
+    help="Whether results of earlier experiments stand for attempts of which nothing has changed.",
+)
 @click.option("--retry-errors", is_flag=True, help="With --resume: make attempts that erred again, too.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
@@ -53,6 +59,7 @@ def run(
     limit: int | None,
     repetitions: int | None,
     resume: str | None,
+    reuse: str | None,
     retry_errors: bool,  # noqa: FBT001 - click passes options by name
     store: str,
     as_json: bool,  # noqa: FBT001 - click passes options by name
@@ -72,12 +79,15 @@ def run(
             if retry_errors:
                 raise InputError(Problem(message="--retry-errors is of --resume", fix="give --resume, or leave it out"))
             chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
-            request = Request(all_cases=all_cases, chosen=chosen, repetitions=repetitions)
+            request = Request(all_cases=all_cases, chosen=chosen, repetitions=repetitions, reuse=reuse)
         else:
             refuse_choice(
                 {"--case": cases, "--split": splits, "--tag": tags, "--limit": limit, "--repetitions": repetitions}
             )
-            request = resume_request(stored.open(), found, resume, all_cases=all_cases, retry_errors=retry_errors)
+            request = replace(
+                resume_request(stored.open(), found, resume, all_cases=all_cases, retry_errors=retry_errors),
+                reuse=reuse,
+            )
         with (
             open_instance() as instance,
             recorder_at_hand(Path(instance.root_directory)) as langsmith,

@@ -20,6 +20,7 @@ from eval_pipeline.context.cache import arrow_file, warm_copy
 from eval_pipeline.context.manifest import Manifest
 from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
+from eval_pipeline.digest import digest
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.store.store import Store
 
@@ -136,6 +137,27 @@ class SharedContext:
     def trace(self) -> pa.Table | None:
         """The spans of the snapshot's own trace, if one was recorded when it was built."""
         return self._part("trace") if "trace" in self.manifest.parts else None
+
+    def version_for(self, case_id: str) -> str:
+        """What identifies what a case can read here: everything that is shared, and the documents found for it.
+
+        Another case that is added or changed gives the snapshot another id, and this case the same version.
+        """
+        found = self._similar_by_case.get(case_id, [])
+        return digest(self._shared_version, [[row["document_id"], row["score"], row["rank"]] for row in found])
+
+    @functools.cached_property
+    def _shared_version(self) -> str:
+        own = {"similar_documents", "trace"}
+        return digest({name: part.sha256 for name, part in self.manifest.parts.items() if name not in own})
+
+    @functools.cached_property
+    def _similar_by_case(self) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        if "similar_documents" in self.manifest.parts:
+            for row in self._part("similar_documents").to_pylist():
+                found.setdefault(row["case_id"], []).append(row)
+        return found
 
     def search_documents(self, query: str, k: int = 4) -> list[SimilarDocument]:
         """The documents most similar to any text (BM25 over the snapshot's documents), best first."""

@@ -144,7 +144,8 @@ class Evaluator:
         return digest(
             RESULT_SCHEMA_VERSION,
             case.content_hash(),
-            self.pins.context_id,
+            # Its own part of it: the snapshot's id changes with every case.
+            None if self.context is None else self.context.version_for(case.id),
             self.pins.target_version,
             self.pins.variant,
             self._suite_assertions,

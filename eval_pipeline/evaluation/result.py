@@ -151,6 +151,16 @@ class SimulationResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CarriedFrom:
+    """Where a result was made, if not in the experiment it stands in."""
+
+    experiment: str
+    run_id: str | None
+    """Of its row there."""
+    trace_url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaseResult:
     """Everything known of one attempt."""
 
@@ -184,6 +194,8 @@ class CaseResult:
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    carried_from: CarriedFrom | None = None
+    """Set if nothing the result depends on had changed since, so that the attempt was not made again."""
 
     @property
     def failed_assertions(self) -> list[AssertionResult]:
@@ -203,6 +215,7 @@ class CaseResult:
         row["tokens"] = asdict(self.tokens)
         row["usage"] = asdict(self.usage)
         row["error"] = None if self.error is None else asdict(self.error)
+        row["carried_from"] = None if self.carried_from is None else asdict(self.carried_from)
         row["simulation"] = None if self.simulation is None else asdict(self.simulation)
         stored: dict[str, Any] = storable(row)
         return stored
@@ -338,6 +351,10 @@ RESULT_SCHEMA = pa.schema(
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),
+        (
+            "carried_from",
+            pa.struct([("experiment", pa.string()), ("run_id", pa.string()), ("trace_url", pa.string())]),
+        ),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )

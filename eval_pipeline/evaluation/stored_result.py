@@ -11,6 +11,7 @@ from typing import Any
 
 from eval_pipeline.evaluation.result import (
     AssertionResult,
+    CarriedFrom,
     CaseResult,
     EvaluationError,
     RoleUsage,
@@ -34,6 +35,7 @@ def result_of_row(row: Mapping[str, Any]) -> CaseResult:
             "turns": tuple(_turn(found) for found in row["turns"] or ()),
             "tokens": _tokens(row["tokens"]),
             "error": _error(row["error"]),
+            "carried_from": None if row.get("carried_from") is None else CarriedFrom(**row["carried_from"]),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
         }

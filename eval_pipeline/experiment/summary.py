@@ -42,6 +42,7 @@ SUMMARY_COLUMNS = [
     "tokens",
     "cost_usd",
     "usage",
+    "carried_from",
 ]
 OVERALL = "overall"
 """The name under which a case's whole verdict stands among those of its assertions."""
@@ -144,7 +145,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a `Slice`."""
     made = attempts_made(rows)
     metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
-    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
+    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None and row.get("carried_from") is None]
     return {
         "cases": len({row["case_id"] for row in rows}),
         "attempts": len(rows),

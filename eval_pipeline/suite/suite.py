@@ -9,6 +9,7 @@ import re
 import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -81,6 +82,8 @@ class Evaluation(Document):
     """Whether answers of models are kept and used again: true, or a file, or a mapping."""
     prices: str | None = None
     """A CSV file of prices, which come before those of the package (`eval_pipeline/prices.csv`)."""
+    reuse: Literal["never", "unchanged"] = "never"
+    """Whether results of earlier experiments stand for attempts of which nothing has changed since."""
     max_cases_per_run: int = Field(default=1_000, ge=1)
     """Partitions that one run of a backfill takes."""
 

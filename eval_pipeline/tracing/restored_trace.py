@@ -1,27 +1,33 @@
-"""The trace of an attempt whose process died after its result was durable and before its trace was sent.
+"""Rows of attempts that were not traced while they were made, from their results.
 
-The row comes back as it would have been, with the scores and the shared part; what the agent did within a turn was in
-the memory of the process and is gone. Ids are those of the result, so a trace that did arrive is not there twice.
-Belongs here: making that trace. Does not belong here: knowing which are missing (`experiment/restoring.py`).
+    restored   the process died after the result was durable and before its trace was sent
+    carried    the result is one of an earlier experiment, and its trace is there
+
+The row is as it would have been, with the scores and, restored, the shared part; what the agent did within a turn is
+gone with the process, or in the trace it is carried from. Belongs here: making and sending such a row. Does not belong
+here: which rows are wanted (`eval_pipeline.experiment`).
 """
 
 import datetime as dt
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from langsmith import RunTree
+from langsmith import RunTree, uuid7_from_datetime
 
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.tracing.case_root import complete_root
 from eval_pipeline.tracing.case_trace import CaseTracer, TracedAttempt, attempt_labels
 from eval_pipeline.tracing.run import Anchor, uuid7_millisecond
 
-RESTORED = "restored_from_result"
+RESTORED, CARRIED_FROM, CARRIED_TRACE = "restored_from_result", "carried_from_experiment", "carried_from_trace"
 """The metadata that says so."""
 
 
 def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> bool:
-    """Send the row of a finished attempt again. Returns whether it had one.
+    """Send the row of a finished attempt again, under its ids. Returns whether it had one.
 
     Args:
         tracer: of the experiment.
@@ -29,11 +35,46 @@ def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]
         planned: what the user was to say.
     """
     # One of a unified trace is no row.
-    if result.run_id is None or result.run_id != result.trace_id:
-        return False
-    start = uuid7_millisecond(result.run_id)
+    start = uuid7_millisecond(result.run_id or "") if result.run_id == result.trace_id else None
     if start is None:
         return False
+    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.carried_from is None)
+    return True
+
+
+def carried(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> CaseResult:
+    """A carried result with a row of its own in this experiment, which is sent when the result is durable.
+
+    Args:
+        tracer: of the experiment.
+        result: with its `carried_from`.
+        planned: what the user was to say.
+    """
+    start = dt.datetime.now(tz=dt.UTC)
+    run_id = str(uuid7_from_datetime(start))
+    done = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
+    send = functools.partial(_send_row, tracer, done, planned, start, _origin(result), shared=False)
+    if tracer.outbox is None:
+        send()
+    else:
+        tracer.outbox.put(run_id, send)
+    return done
+
+
+def _origin(result: CaseResult) -> dict[str, Any]:
+    found = result.carried_from
+    return {} if found is None else {CARRIED_FROM: found.experiment, CARRIED_TRACE: found.trace_url}
+
+
+def _send_row(
+    tracer: CaseTracer,
+    result: CaseResult,
+    planned: Sequence[str],
+    start: dt.datetime,
+    said: Mapping[str, Any],
+    *,
+    shared: bool,
+) -> None:
     labels = attempt_labels(tracer.labels, result)
     root = complete_root(
         RunTree(
@@ -46,25 +87,24 @@ def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]
         ),
         result,
         planned=planned,
-        end_time=result.started_at + dt.timedelta(seconds=result.latency_s),
-        metadata={**labels, **tracer.root_labels, RESTORED: True},
+        end_time=start + dt.timedelta(seconds=result.latency_s),
+        metadata={**labels, **tracer.root_labels, **said},
         tags=tracer.tags,
         redact=tracer.redact,
     )
     root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
     below = Anchor.of(root)
-    shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
+    copies = tracer.shared.runs(result.case_id, below, labels, tracer.tags) if shared else []
     traced = TracedAttempt(
         trace_id=below.trace_id,
         run_id=below.run_id,
         start_time=below.start_time,
         evaluator_run_id=None,
-        runs=[root, *shared],
+        runs=[root, *copies],
     )
     tracer.sender.send_runs([root])
-    if shared:
-        tracer.sender.send_runs(shared, graft=True)
+    if copies:
+        tracer.sender.send_runs(copies, graft=True)
     feedback = tracer.feedback(result, traced)
     if feedback:
         tracer.sender.send_feedback(feedback)
-    return True

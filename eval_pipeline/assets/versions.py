@@ -1,0 +1,35 @@
+"""The versions by which Dagster knows whether a partition is stale: its own, its code's, and those of what it read.
+
+Belongs here: those as the tags Dagster reads. Does not belong here: fingerprints, of which they are made.
+"""
+
+from collections.abc import Sequence
+
+from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key
+from eval_pipeline.digest import digest
+from eval_pipeline.evaluation.result import CaseResult
+
+# Dagster writes these tags itself where a step yields an output, and has no public names for them.
+DATA_VERSION, CODE_VERSION, INPUT_VERSION = (
+    "dagster/data_version",
+    "dagster/code_version",
+    "dagster/input_data_version/",
+)
+
+
+def versions_of(suite: str, results: Sequence[CaseResult]) -> dict[str, str]:
+    """The tags of a partition's event.
+
+    Data have a new version when an attempt was made, and keep theirs when it was carried. The versions of what was read
+    are those the experiment pins: a partition is stale as soon as cases or context change, and fresh again when an
+    experiment has evaluated it or, with `reuse: unchanged`, found that nothing of it had changed.
+    """
+    first = results[0]
+    made = [[found.fingerprint, found.started_at.isoformat(), found.status] for found in results]
+    read = {TEST_CASES: first.dataset_version, SHARED_CONTEXT: first.context_id}
+    inputs = {
+        INPUT_VERSION + asset_key(suite, name).to_user_string(): version
+        for name, version in read.items()
+        if version is not None
+    }
+    return {DATA_VERSION: digest(made), CODE_VERSION: first.target_version, **inputs}
