@@ -10,11 +10,10 @@ from eval_pipeline.digest import digest
 from eval_pipeline.evaluation.result import CaseResult
 
 # Dagster writes these tags itself where a step yields an output, and has no public names for them.
-DATA_VERSION, CODE_VERSION, INPUT_VERSION = (
-    "dagster/data_version",
-    "dagster/code_version",
-    "dagster/input_data_version/",
-)
+DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
+INPUT_VERSION, INPUT_EVENT = "dagster/input_data_version/", "dagster/input_event_pointer/"
+_NO_EVENT = "NULL"
+"""Of an input without partitions the version decides; but Dagster takes no input as known that names no event."""
 
 
 def versions_of(suite: str, results: Sequence[CaseResult]) -> dict[str, str]:
@@ -27,9 +26,10 @@ def versions_of(suite: str, results: Sequence[CaseResult]) -> dict[str, str]:
     first = results[0]
     made = [[found.fingerprint, found.started_at.isoformat(), found.status] for found in results]
     read = {TEST_CASES: first.dataset_version, SHARED_CONTEXT: first.context_id}
-    inputs = {
-        INPUT_VERSION + asset_key(suite, name).to_user_string(): version
-        for name, version in read.items()
-        if version is not None
+    inputs = {asset_key(suite, name).to_user_string(): version for name, version in read.items() if version is not None}
+    return {
+        DATA_VERSION: digest(made),
+        CODE_VERSION: first.target_version,
+        **{INPUT_VERSION + key: version for key, version in inputs.items()},
+        **{INPUT_EVENT + key: _NO_EVENT for key in inputs},
     }
-    return {DATA_VERSION: digest(made), CODE_VERSION: first.target_version, **inputs}

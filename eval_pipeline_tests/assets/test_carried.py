@@ -109,7 +109,7 @@ def test_dagster_finds_fresh_what_was_evaluated_and_stale_what_has_changed_since
     assert traced.run("gold", "milk").success
     assert statuses() == {"gold": "FRESH", "milk": "FRESH", "tea": "MISSING"}
     text = (traced.folder / "prices.csv").read_text()
-    (traced.folder / "prices.csv").write_text(text.replace("1.10", "1.20"))
+    (traced.folder / "prices.csv").write_text(text + "coffee,2.00\n")
     assert traced.run("gold", "gold", assets=["test_cases", "shared_context"]).success
     assert statuses()["milk"] == StaleStatus.STALE.value
     assert traced.run("gold", "tea", config=UNCHANGED).success

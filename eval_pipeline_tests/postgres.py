@@ -1,0 +1,75 @@
+"""A Postgres of its own for a test, which can be restarted under whoever uses it.
+
+Belongs here: starting, stopping, and the part of `dagster.yaml` that names it. Does not belong here: expectations.
+"""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_DATABASE = "postgres"
+
+
+def _program(name: str) -> str | None:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(found[-1]) if found else shutil.which(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """A running server."""
+
+    folder: Path
+    port: int
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """Of a Dagster instance: everything in this database."""
+        url = f"postgresql+psycopg2://dagster@127.0.0.1:{self.port}/{_DATABASE}"
+        return {"storage": {"postgres": {"postgres_url": url}}}
+
+    def control(self, *command: str) -> None:
+        """`pg_ctl` on its folder."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        _as_postgres("pg_ctl", "-D", str(self.folder), "-w", "-l", str(self.folder / "log"), "-o", options, *command)
+
+
+@contextlib.contextmanager
+def running_postgres(folder: Path) -> Iterator[Postgres]:
+    """A server in `folder`; skips the test where none is installed."""
+    if _program("initdb") is None or (os.getuid() == 0 and shutil.which("runuser") is None):
+        pytest.skip("Postgres is not installed (Debian: apt-get install postgresql)")
+    folder.mkdir(parents=True)
+    if os.getuid() == 0:
+        # Postgres does not run as root, and its user has to reach the folder.
+        shutil.chown(folder, "postgres")
+        for parent in folder.parents:
+            if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    _as_postgres("initdb", "-D", str(folder), "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    server = Postgres(folder=folder, port=port)
+    server.control("start")
+    try:
+        yield server
+    finally:
+        # One that a test has stopped is stopped.
+        with contextlib.suppress(subprocess.CalledProcessError):
+            server.control("stop", "-m", "immediate")
+
+
+def _as_postgres(program: str, *arguments: str) -> None:
+    found = _program(program)
+    assert found is not None
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    subprocess.run([*user, found, *arguments], check=True, stdout=subprocess.DEVNULL, timeout=60, cwd="/")
