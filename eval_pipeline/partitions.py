@@ -77,11 +77,16 @@ def sync_partitions(
 
 def range_tags(instance: dg.DagsterInstance, suite: str, case_ids: Sequence[str]) -> dict[str, str]:
     """The tags of a run over the smallest range of the registry that holds `case_ids`, which must be registered."""
+    within = in_registry_order(instance, suite, case_ids)
+    return {RANGE_START_TAG: within[0], RANGE_END_TAG: within[-1]}
+
+
+def in_registry_order(instance: dg.DagsterInstance, suite: str, case_ids: Iterable[str]) -> list[str]:
+    """Those of `case_ids` that are registered, in the order in which Dagster runs ranges."""
     name = cases_partitions(suite).name
     assert name is not None
     wanted = set(case_ids)
-    within = [key for key in instance.get_dynamic_partitions(name) if key in wanted]
-    return {RANGE_START_TAG: within[0], RANGE_END_TAG: within[-1]}
+    return [key for key in instance.get_dynamic_partitions(name) if key in wanted]
 
 
 def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | None) -> bool:

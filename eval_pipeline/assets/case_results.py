@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from eval_pipeline.assets.evaluating import Share, evaluate_share
+from eval_pipeline.assets.evaluating import Share, ends_launch, evaluate_share
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.pinning import evaluator_of, pinned_record
 from eval_pipeline.assets.tracing import check_once, traced_metadata
@@ -97,6 +97,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.MaterializeResult[None]]:
         traced: dict[str, Any] = {}
+        ended = True
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
             langsmith.redactor()
@@ -108,7 +109,9 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             if evaluates:
                 share = _share(context, suite, opened, record, wanted, settings=settings, config=config)
                 traced = _evaluate(share, begun, progress)
-        if experiment_key in context.selected_asset_keys:
+                ended = ends_launch(share)
+        # What waits for it is skipped without it: the summary is of whole experiments.
+        if ended and experiment_key in context.selected_asset_keys:
             metadata = {**experiment_metadata(record, opened), **traced}
             yield dg.MaterializeResult(asset_key=experiment_key, metadata=metadata)
 

@@ -19,6 +19,7 @@ from eval_pipeline.assets.partition_events import PartitionEvents
 from eval_pipeline.assets.recording import Recorder
 from eval_pipeline.assets.reported import reported_cases
 from eval_pipeline.assets.tracing import case_trace_metadata
+from eval_pipeline.assets.upstream import SHARE_TAG
 from eval_pipeline.assets.versions import versions_of
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
@@ -26,6 +27,7 @@ from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
 from eval_pipeline.experiment.carrying import find_unchanged, unchanged_results
+from eval_pipeline.experiment.fan_in import claim_end, everything_done
 from eval_pipeline.experiment.plan import write_plan
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.restoring import restore_rows
@@ -62,6 +64,19 @@ class Share:
     settings: LangSmithSettings
     retry_errors: bool = False
     reuse: Literal["never", "unchanged"] = "never"
+
+
+def ends_launch(share: Share) -> bool:
+    """Whether this run has nobody to wait for, or all others of its launch have done their shares."""
+    run = share.context.run
+    if SHARE_TAG not in run.tags:
+        return True
+    evaluator, repetitions = share.evaluator, share.record.repetitions
+    planned = {case.id: [each.number for each in evaluator.attempts(case, repetitions)] for case in share.dataset}
+    if not everything_done(share.store, share.record, planned):
+        share.context.log.info("other shares of this launch are not done: the last of them makes the summary")
+        return False
+    return claim_end(share.store, share.record, run.root_run_id or run.run_id)
 
 
 def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTracing | None) -> ThroughputReport:

@@ -24,6 +24,9 @@ LAUNCH_TAG = "eval/launch"
 """On a run, the launch it belongs to, where that is neither its backfill nor itself: a run that goes on with an
 experiment, and those that a schedule asks for together."""
 
+SHARE_TAG = "eval/share"
+"""On a run that has a share of a launch, such as `2/5`: only the last of them to end makes the summary."""
+
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 _RECENT = 50

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from eval_pipeline.context.cache import only_builder
 from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_bytes, manifest_key, verify
 from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
 from eval_pipeline.context.plan import ContextPlan
@@ -74,11 +75,24 @@ def ensure_snapshot(
         CorruptDataError: the snapshot in the store is not what was written.
         EvalPipelineError: a source, a query or a model failed; nothing was published.
     """
-    found = find_manifest(store, plan.suite.name, plan.context_id)
+    found = _published(plan, store, report)
     if found is not None:
-        verify(store, found[0])
-        report(f"reused shared context {plan.context_id}: nothing it depends on changed")
-        return Snapshot(manifest=found[0], reused=True)
+        return found
+    # Runs of one launch begin together, on one host as a rule: the first builds, the others wait and reuse.
+    with only_builder(plan.context_id):
+        return _published(plan, store, report) or _build(plan, store, report, recorder)
+
+
+def _published(plan: ContextPlan, store: Store, report: Report) -> Snapshot | None:
+    found = find_manifest(store, plan.suite.name, plan.context_id)
+    if found is None:
+        return None
+    verify(store, found[0])
+    report(f"reused shared context {plan.context_id}: nothing it depends on changed")
+    return Snapshot(manifest=found[0], reused=True)
+
+
+def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecorder) -> Snapshot:
     started = time.perf_counter()
     parts, usage = _Builder(plan=plan, report=report, recorder=recorder).build()
     prefix = context_prefix(plan.suite.name, plan.context_id)
@@ -104,7 +118,9 @@ def ensure_snapshot(
     )
     if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest_bytes(manifest)):
         # Somebody else published the same context meanwhile: theirs is the one.
-        return ensure_snapshot(plan, store, report=report)
+        theirs = _published(plan, store, report)
+        assert theirs is not None
+        return theirs
     return Snapshot(manifest=manifest, reused=False)
 
 

@@ -4,10 +4,12 @@ Every worker process on a host maps the same files, so the pages are shared, and
 whatever its size. Belongs here: that copy. Does not belong here: what is read from it (`context/shared_context.py`).
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -49,6 +51,27 @@ def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path
             fix = f"make it writable and see that it is not full, or set {CACHE_VARIABLE} to another folder"
             raise PermanentError(f"no warm copy can be kept in {cache_folder()}: {error}", fix=fix) from error
     return manifest, folder
+
+
+@contextlib.contextmanager
+def only_builder(context_id: str) -> Iterator[None]:
+    """Within it, no other process of this host builds the context; two hosts may, and one of them publishes.
+
+    Raises:
+        PermanentError: the cache folder cannot be written.
+    """
+    folder = cache_folder() / "building"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f"{context_id}.lock")
+        lock.acquire()
+    except OSError as error:
+        fix = f"make it writable, or set {CACHE_VARIABLE} to another folder"
+        raise PermanentError(f"nothing can be written in {cache_folder()}: {error}", fix=fix) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def arrow_file(folder: Path, part: str) -> Path:

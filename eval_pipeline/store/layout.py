@@ -10,6 +10,7 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
     experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   that segment is left out
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
+    experiments/<suite>/<experiment>/fan_in                which of several runs makes the summary, if absent
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
     trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
@@ -50,6 +51,11 @@ def results_prefix(suite: str, experiment: str) -> str:
 def plans_prefix(suite: str, experiment: str) -> str:
     """The folder that says what each run of an experiment undertook."""
     return experiment_prefix(suite, experiment) + "plans/"
+
+
+def fan_in_key(suite: str, experiment: str) -> str:
+    """Which run of several made the summary; written if absent."""
+    return experiment_prefix(suite, experiment) + "fan_in"
 
 
 def summary_key(suite: str, experiment: str) -> str:
