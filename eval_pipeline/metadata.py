@@ -165,6 +165,7 @@ def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Meta
     ]
     found: Metadata = {
         EXPERIMENT: summary.experiment,
+        **_pictures(pictures),
         "eval/cases": summary.cases,
         "eval/attempts": summary.attempts,
         "eval/statuses": dg.MetadataValue.json(dict(summary.status_counts)),
@@ -189,7 +190,6 @@ def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Meta
     if summary.flakiness is not None:
         found["eval/flakiness"] = summary.flakiness
     found |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
-    found |= _pictures(pictures)
     found["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
     if comparison is not None:
         found |= _comparison_metadata(comparison)
@@ -197,13 +197,16 @@ def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Meta
 
 
 def _pictures(pictures: Pictures) -> Metadata:
-    """Small pictures, which the UI shows where it shows markdown."""
-    drawn = {"trend": pictures.trend, "differences": pictures.deltas, "scores": pictures.scores}
-    return {
-        f"eval/{name}_picture": dg.MetadataValue.md(f"![{name}]({standalone(picture)})")
-        for name, picture in drawn.items()
-        if picture is not None
+    """Small pictures, which the UI shows in one window."""
+    drawn = {
+        "Pass rate of the last experiments": pictures.trend,
+        "Points since the baseline": pictures.deltas,
+        "Scores": pictures.scores,
     }
+    shown = [
+        f"**{name}**\n\n![{name}]({standalone(drawing)})" for name, drawing in drawn.items() if drawing is not None
+    ]
+    return {"eval/pictures": dg.MetadataValue.md("\n\n".join(shown))} if shown else {}
 
 
 def _comparison_metadata(comparison: Comparison) -> Metadata:

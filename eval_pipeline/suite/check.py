@@ -16,6 +16,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.context_spec import FileSource, PythonSource
 from eval_pipeline.suite.dataset import load_cases
+from eval_pipeline.suite.gate_checks import gate_problems
 from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PythonTarget, RecordedTarget
@@ -40,7 +41,9 @@ def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
         problems = problems_in_suite(error, document=document, model=SuiteSpec)
         return None, [], problems + _problems_of_cases_alone(document.data, folder)
     cases, problems = load_cases(suite.spec.cases, suite)
-    return suite, cases, [*_suite_problems(suite), *problems, *_case_problems(suite, cases)]
+    # Cases that are not right may be the ones a gate is about.
+    gates = [] if problems else gate_problems(suite, cases)
+    return suite, cases, [*_suite_problems(suite), *gates, *problems, *_case_problems(suite, cases)]
 
 
 def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
@@ -49,7 +52,7 @@ def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
     Raises:
         InputError: carries all of them.
     """
-    problems = [*_suite_problems(suite), *_case_problems(suite, cases)]
+    problems = [*_suite_problems(suite), *gate_problems(suite, cases), *_case_problems(suite, cases)]
     if problems:
         raise InputError(problems)
 

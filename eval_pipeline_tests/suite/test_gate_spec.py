@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.gate_spec import Gates
-from eval_pipeline_tests.building import written_suite
+from eval_pipeline_tests.building import write_suite, written_suite
 
 
 def test_the_short_form_is_one_gate_that_blocks() -> None:
@@ -47,3 +48,18 @@ def test_a_mistake_is_told_at_its_field(folder: Path, gates: dict[str, Any], fie
     (problem,) = caught.value.problems
     assert str(problem.field).startswith(field)
     assert said in problem.message
+
+
+def test_a_slice_that_no_case_is_in_is_found_before_a_run(folder: Path) -> None:
+    cases = [{"id": "c1", "input": "hello", "tags": ["refunds"], "metadata": {"tier": "gold"}}]
+    gates = {
+        "min_pass_rate": [{"threshold": 1, "slice": name} for name in ("tag=refunds", "tag=*", "metadata.tier=gold")],
+        "max_error_rate": [{"threshold": 0, "slice": "tag=refund"}, {"threshold": 0, "slice": "metadata.plan=*"}],
+    }
+    found = check_suite(write_suite(folder, cases=cases, gates=gates))[2]
+    problems = [problem for problem in found if str(problem.field).startswith("gates")]
+    assert [(problem.field, problem.message) for problem in problems] == [
+        ("gates.max_error_rate", "no case is in the slice 'tag=refund'"),
+        ("gates.max_error_rate", "no case is in the slice 'metadata.plan=*'"),
+    ]
+    assert problems[0].fix == "use one of `tag=refunds`"

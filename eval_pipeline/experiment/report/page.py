@@ -27,8 +27,8 @@ from eval_pipeline.experiment.trend import point_of, read_points
 from eval_pipeline.experiment.verdict import Verdict
 from eval_pipeline.store.store import Store
 
-DAGSTER_URL_VARIABLE = "EVAL_PIPELINE_DAGSTER_URL"
-DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
+UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
+DEFAULT_UI_URL = "http://127.0.0.1:3000"
 LAST = 20
 """Experiments in the trend."""
 MOST_PRINTED = 300
@@ -114,5 +114,5 @@ def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
 
 def _dagster_url(record: ExperimentRecord) -> str | None:
     run = record.launched_by.get("run")
-    base = os.environ.get(DAGSTER_URL_VARIABLE, DEFAULT_DAGSTER_URL).rstrip("/")
+    base = os.environ.get(UI_VARIABLE, DEFAULT_UI_URL).rstrip("/")
     return f"{base}/runs/{run}" if run and base.startswith(("http://", "https://")) else None

@@ -1,0 +1,38 @@
+"""What the documents show is what comes out, and what they name is there."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from eval_pipeline.suite.gate_spec import Gates
+from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.small_suite import write_small_suite
+
+RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results.md"
+
+
+def test_the_notebook_about_results_gives_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    folder = write_small_suite(tmp_path / "shop")
+    assert made_terminal(monkeypatch, capfd)("run", folder, "--repetitions", "2").code == 0
+
+    (shown,) = re.findall(r"```pycon\n(.*?)```", RESULTS.read_text(), re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(shown, {}, "results.md", str(RESULTS), 0)
+    said: list[str] = []
+    outcome = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)
+
+    assert outcome.attempted > 6
+    assert outcome.failed == 0, "".join(said)
+
+
+def test_the_gates_of_the_example_can_be_read() -> None:
+    (example,) = re.findall(r"```yaml\n(gates:.*?)```", RESULTS.read_text(), re.DOTALL)
+    names = list(Gates.model_validate(yaml.safe_load(example)["gates"]).named())
+    assert names[0] == "min_pass_rate"
+    assert "max_regression__tag_each" in names
