@@ -44,6 +44,19 @@ def scores_by_assertion(rows: Iterable[Row]) -> dict[str, ByCase]:
     return {name: dict(by_case) for name, by_case in sorted(values.items())}
 
 
+def cost_of(row: Row) -> float | None:
+    """Dollars of an attempt, of the target, judges and simulated user together; None if none of them is known.
+
+    A result that was carried over from another experiment cost nothing in this one.
+    """
+    if row.get("carried_from") is not None:
+        return None
+    usage = row.get("usage") or {}
+    known = [role["cost_usd"] for role in usage.values() if role and role["cost_usd"] is not None]
+    cost: float | None = sum(known) if known else row["cost_usd"]
+    return cost
+
+
 def assertions_of(row: Row) -> dict[str, list[Row]]:
     """What came of the assertions of a row, by their names."""
     found: dict[str, list[Row]] = defaultdict(list)

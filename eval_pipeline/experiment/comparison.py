@@ -13,6 +13,7 @@ from eval_pipeline.experiment.case_values import (
     ByCase,
     Row,
     attempts_made,
+    cost_of,
     scores_by_assertion,
     values_by_case,
     verdicts_by_case,
@@ -148,7 +149,7 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         latency_s=_difference(
             _pairs(*(values_by_case(side, lambda row: row["latency_s"]) for side in (rows, old_rows)))
         ),
-        cost_usd=_difference(_pairs(*(values_by_case(side, lambda row: row["cost_usd"]) for side in (rows, old_rows)))),
+        cost_usd=_difference(_pairs(*(values_by_case(side, cost_of) for side in (rows, old_rows)))),
         improved=improved,
         regressed=regressed,
         unchanged=len(verdicts) - len(improved) - len(regressed),

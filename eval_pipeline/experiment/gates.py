@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eval_pipeline.experiment.case_values import Row, attempts_made, values_by_case, verdicts_by_case
+from eval_pipeline.experiment.case_values import Row, attempts_made, cost_of, values_by_case, verdicts_by_case
 from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.gate_finding import Finding
 from eval_pipeline.experiment.regression import check_regression
@@ -139,7 +139,7 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Fi
 
 
 def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
-    costs = {case: sum(values) for case, values in values_by_case(rows, lambda row: row["cost_usd"]).items()}
+    costs = {case: sum(values) for case, values in values_by_case(rows, cost_of).items()}
     if not costs:
         fix = "set the prices of the model, or remove the gate"
         return Finding(passed=False, n=len(rows), message=f"nothing is known of the cost{_of(name)}: {fix}")

@@ -88,7 +88,7 @@ def read_all_rows(store: Store, suite: str, experiment: str, *, columns: list[st
     """As `read_results`, with every row that was ever written, in no order."""
     wanted = None if columns is None else list(dict.fromkeys([*_IDENTITY, *columns]))
     schema = RESULT_SCHEMA if wanted is None else pa.schema([RESULT_SCHEMA.field(name) for name in wanted])
-    segments = [store.get_table(key, wanted) for key in _segments(store, suite, experiment)]
+    segments = [store.get_table(key, wanted) for key in segment_keys(store, suite, experiment)]
     return pa.concat_tables(
         [schema.empty_table(), *(segment for segment in segments if segment is not None)], promote_options="default"
     )
@@ -100,7 +100,7 @@ def results_of(store: Store, suite: str, experiment: str, wanted: Container[Atte
     Raises:
         CorruptDataError: a segment is not readable.
     """
-    for key in _segments(store, suite, experiment):
+    for key in segment_keys(store, suite, experiment):
         names = store.get_table(key, ["case_id", "attempt"])
         if names is None:
             continue
@@ -121,7 +121,7 @@ def set_unreadable_aside(store: Store, suite: str, experiment: str, *, run_id: s
         The URIs of those found now.
     """
     found = []
-    for key in _segments(store, suite, experiment):
+    for key in segment_keys(store, suite, experiment):
         try:
             store.get_table(key, _IDENTITY)
         except CorruptDataError as error:
@@ -131,7 +131,7 @@ def set_unreadable_aside(store: Store, suite: str, experiment: str, *, run_id: s
     return found
 
 
-def _segments(store: Store, suite: str, experiment: str) -> list[str]:
+def segment_keys(store: Store, suite: str, experiment: str) -> list[str]:
     """The segments that are read: neither set aside, nor held by a merged one."""
     keys = set(store.list(results_prefix(suite, experiment)))
     found = {key for key in keys if key.endswith(_SEGMENT) and key.removesuffix(_SEGMENT) + _SET_ASIDE not in keys}

@@ -16,6 +16,7 @@ from eval_pipeline.experiment.case_values import (
     Row,
     assertions_of,
     attempts_made,
+    cost_of,
     scores_by_assertion,
     values_by_case,
     verdicts_by_case,
@@ -65,6 +66,7 @@ class Slice:
     """p50, p95 and p99 of the target's seconds per attempt."""
     tokens: Mapping[str, int]
     cost_usd: float | None
+    """Of the target, judges and simulated users; None if nothing is known of it."""
     usage: Mapping[str, Mapping[str, Any]]
     """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`."""
 
@@ -145,7 +147,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a `Slice`."""
     made = attempts_made(rows)
     metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
-    costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None and row.get("carried_from") is None]
+    costs = [cost for row in rows if (cost := cost_of(row)) is not None]
     return {
         "cases": len({row["case_id"] for row in rows}),
         "attempts": len(rows),

@@ -85,7 +85,11 @@ def _listed(model: type[Gate], short: str) -> BeforeValidator:
         except ValidationError as error:
             # Raised here, so that it is told of the field that was written, not of one inside it.
             message = error.errors()[0]["msg"].removeprefix("Input should be ")
-            reason = {"value": str(item), "wanted": message, "fix": f"give {message}, or a mapping with `{short}`"}
+            reason = {
+                "value": str(item),
+                "wanted": message,
+                "fix": f"the value given is {item}; correct it, or write a mapping with `{short}`",
+            }
             raise PydanticCustomError("gate", "{value} should be {wanted}", reason) from error
 
     return BeforeValidator(listed)

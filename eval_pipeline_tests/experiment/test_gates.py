@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.result import CaseResult, RoleUsage, Usage
 from eval_pipeline.experiment.gates import Evidence, GateResult, check_gates
 from eval_pipeline.experiment.slices import slices_of
 from eval_pipeline.store.local import LocalStore
@@ -58,6 +58,11 @@ def test_cost_is_added_up_and_names_what_was_most_expensive() -> None:
     failed = gate_of(results, max_cost_usd=0.09)
     assert failed.observed == pytest.approx(0.1)
     assert failed.failing_cases[:2] == ["c4", "c3"]
+
+
+def test_judges_cost_too() -> None:
+    usage = Usage(target=RoleUsage(cost_usd=0.02), judge=RoleUsage(cost_usd=0.03))
+    assert gate_of([a_result("a", cost_usd=0.02, usage=usage)], max_cost_usd=1).observed == pytest.approx(0.05)
 
 
 def test_a_cost_that_nobody_knows_does_not_pass() -> None:

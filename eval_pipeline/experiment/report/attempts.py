@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.experiment.deciding import decided_against
-from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.store.layout import results_prefix
+from eval_pipeline.experiment.result_log import read_results, segment_keys
 from eval_pipeline.store.store import Store
 
 CHUNK = 40
@@ -72,7 +71,7 @@ def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
     verdicts = read_results(store, suite, experiment, columns=["status"])
     failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(["failed", "error"])))
     wanted = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
-    for key in store.list(results_prefix(suite, experiment)) if wanted else ():
+    for key in segment_keys(store, suite, experiment) if wanted else ():
         table = store.get_table(key)
         if table is None:
             continue

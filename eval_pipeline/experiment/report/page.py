@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
-from eval_pipeline.experiment.case_values import attempts_made
+from eval_pipeline.experiment.case_values import attempts_made, cost_of
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.report import charts
 from eval_pipeline.experiment.report.attempts import failing_rows, pack
@@ -87,12 +87,12 @@ def render_report(
 def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
     """The pictures of an experiment."""
     rows = read_results(
-        store, record.suite, record.experiment, columns=["status", "score", "latency_s", "cost_usd"]
+        store, record.suite, record.experiment, columns=["status", "score", "latency_s", "cost_usd", "usage"]
     ).to_pylist()
     made = attempts_made(rows)
     own = point_of(record, verdict.summary, passed=verdict.passed)
     points = [*reversed(read_points(store, record.suite, before=record, last=LAST - 1)), own]
-    costs = [row["cost_usd"] for row in made if row["cost_usd"] is not None]
+    costs = [cost for row in made if (cost := cost_of(row)) is not None]
     return Pictures(
         trend=charts.trend(points),
         scores=charts.score_spread([row["score"] for row in made if row["score"] is not None]),

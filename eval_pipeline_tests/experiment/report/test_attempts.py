@@ -10,7 +10,7 @@ import pytest
 
 from eval_pipeline.experiment.report import attempts
 from eval_pipeline.experiment.report.attempts import failing_rows, pack
-from eval_pipeline.experiment.result_log import ResultLog
+from eval_pipeline.experiment.result_log import ResultLog, set_unreadable_aside
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite
 from eval_pipeline_tests.experiment.rows import a_result, an_assertion
@@ -38,6 +38,17 @@ def test_only_what_counts_is_read_whichever_segment_it_is_in(store: LocalStore) 
     assert [turn["response"] for row in failing_rows(store, "sample", "e") for turn in row["turns"]] == [
         "<script>x</script>"
     ] * 2
+
+
+def test_what_was_merged_or_set_aside_is_read_once_or_not_at_all(store: LocalStore) -> None:
+    log = a_log(store)
+    log.append([a_result("a", status="failed")])
+    log.append([a_result("b", status="failed")])
+    log.close()
+    torn = a_log(store, "r2").append([a_result("c", status="failed")])
+    store.put(torn, b"PAR1")
+    assert set_unreadable_aside(store, "sample", "e", run_id="r3")
+    assert [row["case_id"] for row in failing_rows(store, "sample", "e")] == ["a", "b"]
 
 
 def test_the_index_is_sorted_and_leads_to_each_transcript(monkeypatch: pytest.MonkeyPatch, store: LocalStore) -> None:
