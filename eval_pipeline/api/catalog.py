@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.evaluation.runner import EvalRunner
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.check import check_suite
@@ -52,7 +52,11 @@ def _no_suite(name: str) -> InputError:
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    suite, cases, problems = check_suite(folder)
+    try:
+        suite, cases, problems = check_suite(folder)
+    except InfrastructureError as error:
+        # Its cases are on a server; the other suites are there all the same.
+        suite, cases, problems = read_suite(folder), [], [Problem(message=error.message, fix=error.fix, file=folder)]
     return {
         "name": folder.name if suite is None else suite.name,
         "description": None if suite is None else suite.spec.description,

@@ -8,10 +8,9 @@ from eval_pipeline.assets.upstream import TEST_CASES, asset_key, find_latest
 from eval_pipeline.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
-from eval_pipeline.store.layout import cases_key
 from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset import dataset_changes, load_dataset
-from eval_pipeline.suite.stored_dataset import stored_hashes
+from eval_pipeline.suite.stored_dataset import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.before_runs import sync_datasets
 
@@ -41,14 +40,14 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             hashes = None if before is None else stored_hashes(opened, suite.name, before)
             changes = dataset_changes(hashes or {}, dataset)
-            opened.put_table(cases_key(suite.name, dataset.version), dataset.to_table())
+            store_dataset(opened, suite.name, dataset)
             # A run over partitions works on them itself, and then counts as in flight.
             has_partitions = bool({RANGE_START_TAG, PARTITION_TAG} & context.run.tags.keys())
             own_run = None if has_partitions else context.run.run_id
             partitions = sync_partitions(
                 context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
             )
-            url = sync_datasets(settings, suite.name, dataset.cases)
+            url = sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
         metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
         return dg.MaterializeResult(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders
 
@@ -20,7 +21,12 @@ def list_suites() -> int:
     for column in ("suite", "cases", "target", "context", "folder"):
         table.add_column(column, overflow="fold")
     for folder in suite_folders():
-        suite, cases, problems = check_suite(folder)
+        try:
+            suite, cases, problems = check_suite(folder)
+        except InfrastructureError as error:
+            # Its cases are on a server; the other suites are there all the same.
+            table.add_row(escape(folder.name), "", "", escape(error.message), escape(str(folder)))
+            continue
         if suite is None:
             name = escape(folder.name)
             table.add_row(name, "", "", f"{len(problems)} problems: eval-pipeline check {name}", escape(str(folder)))

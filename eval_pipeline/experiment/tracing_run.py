@@ -5,7 +5,7 @@ what any of it shows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eval_pipeline.context.shared_context import SharedContext
@@ -16,6 +16,7 @@ from eval_pipeline.experiment.traced import TracedRun, write_traced
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.stored_dataset import stored_origin
 from eval_pipeline.suite.suite import SuiteSpec
 from eval_pipeline.tracing.before_runs import shared_project_of, shared_run_url
 from eval_pipeline.tracing.case_trace import CaseTracer, Feedback, TracedAttempt
@@ -107,7 +108,9 @@ def begin_tracing(
     if not settings.destinations:
         return None
     redactor = Redactor.of(settings)
-    made = set_up(settings, _plan(suite, record, dataset, cases, redactor), dataset, redactor=redactor)
+    came_from = stored_origin(store, record.suite, record.dataset_version)
+    plan = replace(_plan(suite, record, dataset, cases, redactor), origin=came_from)
+    made = set_up(settings, plan, dataset, redactor=redactor)
     assert made is not None
     sender = SpoolingSender(settings)
     if opened is not None:

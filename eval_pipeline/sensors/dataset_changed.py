@@ -1,14 +1,15 @@
 """The dataset of a suite changed: partitions come and go, and what is new or changed is evaluated.
 
-Belongs here: what a look at the case files leads to, and what is remembered from look to look. Does not belong here:
-the rule for partitions (`eval_pipeline.partitions`). A look that cannot read the cases fails its tick and changes
-nothing: cases that cannot be read are not cases that were removed.
+Belongs here: what a look at the case files, or at the version of a LangSmith dataset, leads to, and what is remembered
+from look to look. Does not belong here: the rule for partitions (`eval_pipeline.partitions`). A look that cannot read
+the cases fails its tick and changes nothing: cases that cannot be read are not cases that were removed.
 """
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import dagster as dg
@@ -20,10 +21,17 @@ from eval_pipeline.jobs import job_name
 from eval_pipeline.metadata import DATASET_VERSION
 from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.resources import StoreResource
-from eval_pipeline.store.layout import cases_key
 from eval_pipeline.suite.check import require_sound
-from eval_pipeline.suite.dataset import Dataset, DatasetChanges, case_files, dataset_changes, load_dataset
-from eval_pipeline.suite.stored_dataset import stored_hashes
+from eval_pipeline.suite.dataset import (
+    Dataset,
+    DatasetChanges,
+    case_files,
+    dataset_changes,
+    dataset_versions,
+    load_dataset,
+)
+from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion
+from eval_pipeline.suite.stored_dataset import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
 
 TRIGGER_TAG = "eval/trigger"
@@ -36,7 +44,7 @@ class SeenDataset(BaseModel):
 
     format: Literal[1] = 1
     files: str
-    """Digest of the case files; while it is equal nothing is parsed."""
+    """Digest of the case files and of the versions of LangSmith datasets; while it is equal nothing is parsed."""
     dataset_version: str
     unfinished: bool = False
     """Whether partitions are still to be deleted, once nothing is in flight."""
@@ -76,7 +84,7 @@ def decide(
             because switching a sensor on should cost nothing.
         before_version: the version they had.
         now: the cases as they are.
-        files: digest of their files.
+        files: digest of where they are: `sources_digest`.
         at: now, seconds since 1970.
     """
     changes = dataset_changes(before, now) if before is not None else DatasetChanges(added=(), changed=(), removed=())
@@ -105,12 +113,14 @@ def read_cursor(text: str | None) -> SeenDataset | None:
         return None
 
 
-def files_digest(suite: Suite) -> str:
-    """16 hex digits over names and contents of the case files."""
+def sources_digest(files: Iterable[Path], versions: Iterable[DatasetVersion] = ()) -> str:
+    """16 hex digits over names and contents of files, and over versions of LangSmith datasets."""
     hashed = hashlib.sha256()
-    for file in case_files(suite):
+    for file in files:
         hashed.update(f"{file}\n".encode())
         hashed.update(hashlib.sha256(file.read_bytes()).digest())
+    for version in versions:
+        hashed.update(f"{version.model_dump_json()}\n".encode())
     return hashed.hexdigest()[:16]
 
 
@@ -123,19 +133,19 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
         job_name=job_name(suite.name),
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Keep the partitions of {suite.name} in step with its case files, and evaluate what changed.",
+        description=f"Keep the partitions of {suite.name} in step with its cases, and evaluate what changed.",
     )
     def dataset_changed(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
-        seen, files = read_cursor(context.cursor), files_digest(suite)
+        seen, files = read_cursor(context.cursor), sources_digest(case_files(suite), dataset_versions(suite))
         if seen is not None and seen.files == files and not seen.unfinished:
-            return dg.SensorResult(skip_reason="the case files are as they were")
+            return dg.SensorResult(skip_reason="nothing has changed where the cases are")
         dataset = load_dataset(suite)
         require_sound(suite, dataset.cases)
         opened = store.open()
         version = _materialized_version(context.instance, suite) if seen is None else seen.dataset_version
         before = None if version is None else stored_hashes(opened, suite.name, version)
         # By content, so that it is there for the next look to compare with, whatever becomes of the run.
-        opened.put_table(cases_key(suite.name, dataset.version), dataset.to_table())
+        store_dataset(opened, suite.name, dataset)
         decision = decide(
             suite.name,
             seen=seen,

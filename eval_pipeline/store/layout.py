@@ -3,6 +3,7 @@
 Belongs here: keys, and nothing but keys. Everything is content-addressed or append-only; `latest` is never a key.
 
     datasets/<suite>/<dataset_version>/cases.parquet
+    datasets/<suite>/<dataset_version>/origin.json         the dataset on LangSmith that the cases are of, if they are
     contexts/<suite>/<context_id>/manifest.json            written last, if absent: it publishes the snapshot
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
@@ -21,6 +22,11 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
 def cases_key(suite: str, dataset_version: str) -> str:
     """The dataset of a suite."""
     return f"datasets/{suite}/{dataset_version}/cases.parquet"
+
+
+def origin_key(suite: str, dataset_version: str) -> str:
+    """Where the cases of a dataset came from."""
+    return f"datasets/{suite}/{dataset_version}/origin.json"
 
 
 def context_prefix(suite: str, context_id: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.assertion import Assertion, GroundedInContext, LlmPreference
 from eval_pipeline.suite.assertion_checks import Place, assertion_problems, corrections_problems, import_problems
 from eval_pipeline.suite.case import Case
@@ -64,7 +64,11 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
     except ValidationError:
         return []
     stand_in = SuiteSpec(name="stand_in", cases=sources, target=RecordedTarget(kind="recorded"))
-    return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
+    try:
+        return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
+    except InfrastructureError:
+        # The cases are on a server that cannot be read: what is wrong with suite.yaml can be said all the same.
+        return []
 
 
 def _suite_problems(suite: Suite) -> Iterator[Problem]:

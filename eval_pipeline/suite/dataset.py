@@ -6,7 +6,7 @@ Belongs here: gathering cases from their sources, `Dataset`, and its Parquet for
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,11 +15,14 @@ from pydantic import ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case, content_hash
-from eval_pipeline.suite.case_source import CaseSource, LangSmithRuns, RecordedConversations
+from eval_pipeline.suite.case_source import CaseSource, LangSmithDataset, LangSmithRuns, RecordedConversations
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.suite.document import problems_of
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
+from eval_pipeline.suite.loaders.dataset_cases import load_dataset_cases
 from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
 from eval_pipeline.suite.loaders.langsmith_cases import load_langsmith_cases
+from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
@@ -58,20 +61,25 @@ class Dataset:
     """As they are written: this is what is evaluated."""
     redactor: Redactor
     """What is taken out of what is stored."""
+    origin: DatasetOrigin | None = None
 
     @classmethod
-    def of(cls, cases: Sequence[Case], *, redactor: Redactor = _REDACTOR) -> "Dataset":
+    def of(
+        cls, cases: Sequence[Case], *, redactor: Redactor = _REDACTOR, origin: DatasetOrigin | None = None
+    ) -> "Dataset":
         """The dataset of `cases`, whose ids must be distinct."""
-        return cls(cases=tuple(sorted(cases, key=lambda case: case.id)), redactor=redactor)
+        return cls(cases=tuple(sorted(cases, key=lambda case: case.id)), redactor=redactor, origin=origin)
 
     @functools.cached_property
     def version(self) -> str:
-        """16 hex digits over the ids and contents of the cases, and over what is stored of them where that differs."""
+        """16 hex digits over the ids and contents of the cases, over what is stored where that differs, and origin."""
         lines = []
         for case, (written, stored) in zip(self.cases, self._contents, strict=True):
             lines.append(f"{case.id} {content_hash(written)}")
             if stored != written:
                 lines.append(content_hash(stored))
+        if self.origin is not None:
+            lines.append(self.origin.identity)
         return content_hash("\n".join(lines))
 
     def to_table(self) -> pa.Table:
@@ -134,22 +142,49 @@ def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
 
     Raises:
         InputError: carries every problem in every file, or says that there is no case at all.
+        CredentialsError: LangSmith refuses the key, where cases are there.
+        TransientError: it is away.
     """
-    cases, problems = load_cases(suite.spec.cases, suite)
+    found, problems = _load(suite.spec.cases, suite)
     if problems:
         raise InputError(problems)
-    return Dataset.of(cases, redactor=redactor)
+    return Dataset.of([case for case, _ in found], redactor=redactor, origin=_origin(found))
 
 
 def case_files(suite: Suite) -> list[Path]:
     """The files that the cases of `suite` are read from, those that are there, in order."""
-    sources = suite.spec.cases
+    sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset)]
     patterns = [getattr(source, source.tag) for source in sources]
     return [file for pattern in patterns for file in _files(pattern, suite)]
 
 
+def dataset_versions(suite: Suite) -> list[DatasetVersion]:
+    """The versions of the LangSmith datasets that the cases of `suite` are read from, as they are now, in order.
+
+    Raises:
+        InputError: there is no such dataset, or no such version of it.
+        CredentialsError: LangSmith refuses the key.
+        TransientError: it is away.
+    """
+    sources = [source for source in suite.spec.cases if isinstance(source, LangSmithDataset)]
+    if not sources:
+        return []
+    with LangSmithDatasets() as datasets:
+        return [datasets.version(source) for source in sources]
+
+
 def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
-    """The cases of `sources` that are right, and the problems of those that are not."""
+    """The cases of `sources` that are right, and the problems of those that are not.
+
+    Raises:
+        CredentialsError: LangSmith refuses the key, where cases are there.
+        TransientError: it is away.
+    """
+    found, problems = _load(sources, suite)
+    return [case for case, _ in found], problems
+
+
+def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case, RawCase]], list[Problem]]:
     cases: dict[str, tuple[Case, RawCase]] = {}
     problems: list[Problem] = []
     for raw in _raw_cases(sources, suite, problems):
@@ -176,7 +211,17 @@ def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case],
         problems.append(
             Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases")
         )
-    return [case for case, _ in cases.values()], problems
+    return list(cases.values()), problems
+
+
+def _origin(cases: Sequence[tuple[Case, RawCase]]) -> DatasetOrigin | None:
+    """The dataset that all cases came from; None if there is no such one."""
+    examples = {case.id: raw.example for case, raw in cases if raw.example is not None}
+    versions = {(found.version.dataset_id, found.version.as_of): found.version for found in examples.values()}
+    if len(examples) != len(cases) or len(versions) != 1:
+        return None
+    (version,) = versions.values()
+    return DatasetOrigin(version=version, examples={name: found.example_id for name, found in examples.items()})
 
 
 def _told(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase]:
@@ -191,19 +236,10 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
         if isinstance(source, LangSmithRuns) and not source.is_export:
             yield from _told(load_langsmith_cases(source, None), problems)
             continue
-        pattern: str = getattr(source, source.tag)
-        files = _files(pattern, suite)
-        if not files:
-            field = f"cases[{index}].{source.tag}"
-            problems.append(
-                Problem(
-                    message=f"no file at {suite.path(pattern)}",
-                    fix="create it, or correct the path",
-                    file=suite.folder / "suite.yaml",
-                    field=field,
-                )
-            )
-        for file in files:
+        if isinstance(source, LangSmithDataset):
+            yield from _dataset_cases(source, suite, f"cases[{index}]", problems, alone=len(sources) == 1)
+            continue
+        for file in _files_of(source, suite, f"cases[{index}]", problems):
             try:
                 if isinstance(source, LangSmithRuns):
                     yield from load_langsmith_cases(source, file)
@@ -226,6 +262,39 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
                 problems.append(
                     Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
                 )
+
+
+def _dataset_cases(
+    source: LangSmithDataset, suite: Suite, field: str, problems: list[Problem], *, alone: bool
+) -> Iterator[RawCase]:
+    file = suite.folder / "suite.yaml"
+    if not alone and source.langsmith_dataset == suite.name:
+        message = f"the dataset {suite.name!r} is the one that cases of several sources are copied to"
+        fix = "give the suite another name, or read all cases from the dataset"
+        problems.append(Problem(message=message, fix=fix, file=file, field=f"{field}.langsmith_dataset"))
+        return
+    try:
+        yield from load_dataset_cases(source, problems)
+    except InputError as error:
+        problems += [
+            replace(problem, file=file, field=f"{field}.{problem.field}") if problem.file is None else problem
+            for problem in error.problems
+        ]
+
+
+def _files_of(source: CaseSource, suite: Suite, field: str, problems: list[Problem]) -> list[Path]:
+    pattern: str = getattr(source, source.tag)
+    files = _files(pattern, suite)
+    if not files:
+        problems.append(
+            Problem(
+                message=f"no file at {suite.path(pattern)}",
+                fix="create it, or correct the path",
+                file=suite.folder / "suite.yaml",
+                field=f"{field}.{source.tag}",
+            )
+        )
+    return files
 
 
 def _files(text: str, suite: Suite) -> list[Path]:

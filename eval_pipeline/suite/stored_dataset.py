@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
-from eval_pipeline.store.layout import cases_key
+from eval_pipeline.store.layout import cases_key, origin_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import cases_of_table, load_cases
+from eval_pipeline.suite.dataset import Dataset, cases_of_table, load_cases
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.suite.suite import Suite
 
 
@@ -46,6 +48,29 @@ class StoredCase:
     def content_hash(self) -> str:
         """Changes when the case does."""
         return self.written_hash
+
+
+def store_dataset(store: Store, suite: str, dataset: Dataset) -> None:
+    """Keep a dataset under its version."""
+    if dataset.origin is not None:
+        store.put_if_absent(origin_key(suite, dataset.version), dataset.origin.model_dump_json().encode())
+    # Last: whoever finds the cases finds where they came from.
+    store.put_table(cases_key(suite, dataset.version), dataset.to_table())
+
+
+def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | None:
+    """The dataset on LangSmith that the cases of a dataset came from; None if they did not come from one.
+
+    Raises:
+        CorruptDataError: what is stored of it cannot be read.
+    """
+    key = origin_key(suite, version)
+    found = store.get(key)
+    try:
+        return None if found is None else DatasetOrigin.model_validate_json(found)
+    except ValidationError as error:
+        fix = "delete it and materialize test_cases again, which writes it anew"
+        raise CorruptDataError(f"{store.uri(key)} cannot be read: {error}", fix=fix) from error
 
 
 def stored_cases(store: Store, suite: str, version: str) -> list[StoredCase]:

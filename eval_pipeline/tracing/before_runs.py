@@ -14,6 +14,7 @@ from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.dataset_sync import sync_dataset
@@ -30,8 +31,12 @@ _log = logger_of(__name__)
 RunUrl = Callable[[str], str]
 
 
-def sync_datasets(settings: LangSmithSettings, suite: str, cases: Sequence[Case]) -> str | None:
+def sync_datasets(
+    settings: LangSmithSettings, suite: str, cases: Sequence[Case], *, origin: DatasetOrigin | None = None
+) -> str | None:
     """Make the dataset hold `cases` at every destination; where it can be seen, at the first that answers.
+
+    Nothing is written where cases came from.
 
     Raises:
         CredentialsError: a destination refuses its key.
@@ -51,9 +56,10 @@ def sync_datasets(settings: LangSmithSettings, suite: str, cases: Sequence[Case]
                 redactor=Redactor.of(settings),
                 dataset_id=dataset_id,
                 new_id=memory.known().datasets.get(suite),
+                origin=origin,
             )
             # The experiment has to know it, should the server be away when it begins.
-            memory.learn(suite, dataset.dataset_id, connection.tenant_id)
+            memory.learn(memory.name_of(suite, origin), dataset.dataset_id, connection.tenant_id)
             dataset_id = dataset_id or dataset.dataset_id
             url = url or connection.urls.dataset(dataset.dataset_id)
         except TransientError as error:

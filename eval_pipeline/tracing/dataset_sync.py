@@ -7,8 +7,8 @@ Two runs may do this at once: ids are worked out, so that both want the same, an
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +19,8 @@ from eval_pipeline.digest import digest
 from eval_pipeline.errors import TransientError
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
+from eval_pipeline.suite.example_form import example_fields
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.ids import example_id
 
@@ -27,7 +29,7 @@ _ROUNDS = 3
 _PAGE = 100
 _DELETED_AT_ONCE = 50
 """Ids stand in the URL."""
-_FORM = 1
+_FORM = 2
 """Of examples: counted up when the same case is to be written in another way."""
 
 
@@ -43,6 +45,8 @@ class SyncedDataset:
     updated: int = 0
     deleted: int = 0
     examples: int = 0
+    example_ids: Mapping[str, UUID] = field(default_factory=dict)
+    """By case id, of those that came from a dataset; of others they are worked out."""
 
     @property
     def changed(self) -> bool:
@@ -59,6 +63,7 @@ def sync_dataset(
     dataset_id: UUID | None = None,
     new_id: UUID | None = None,
     description: str | None = None,
+    origin: DatasetOrigin | None = None,
 ) -> SyncedDataset:
     """Make the dataset of `suite` hold exactly `cases`.
 
@@ -71,12 +76,17 @@ def sync_dataset(
             example once.
         new_id: the id to make it with, if it has to be made: what runs were told while the server was away.
         description: for people.
+        origin: the dataset that the cases came from: nothing is written where that is, and copies have its ids.
 
     Raises:
         TransientError: the server is away, or fails.
     """
-    found_id, name = _ensure_dataset(connection, suite, dataset_id, new_id, description)
-    wanted = {found: case for case in cases for found in [example_id(found_id, case.id)]}
+    if origin is not None and is_at(origin, connection):
+        return synced_origin(origin)
+    examples = {} if origin is None else origin.examples
+    wanted_id = dataset_id if origin is None else origin.version.dataset_id
+    found_id, name = _ensure_dataset(connection, suite, wanted_id, new_id, description)
+    wanted = {examples.get(case.id) or example_id(found_id, case.id): case for case in cases}
     written = {"created": 0, "updated": 0, "deleted": 0}
     for _ in range(_ROUNDS):
         there = _hashes(connection, found_id)
@@ -102,7 +112,28 @@ def sync_dataset(
     else:
         raise _away(connection, f"the dataset {name!r} is being changed by somebody else all the time")
     return SyncedDataset(
-        dataset_id=found_id, name=name, as_of=_version(connection, found_id), examples=len(wanted), **written
+        dataset_id=found_id,
+        name=name,
+        as_of=_version(connection, found_id),
+        examples=len(wanted),
+        example_ids=examples,
+        **written,
+    )
+
+
+def is_at(origin: DatasetOrigin, connection: Connection) -> bool:
+    """Whether the dataset that cases came from is on this server."""
+    return origin.version.server == connection.destination.api_url
+
+
+def synced_origin(origin: DatasetOrigin) -> SyncedDataset:
+    """The dataset that cases came from, on its own server, where it is as it should be."""
+    return SyncedDataset(
+        dataset_id=origin.version.dataset_id,
+        name=origin.version.name,
+        as_of=origin.version.as_of,
+        examples=len(origin.examples),
+        example_ids=origin.examples,
     )
 
 
@@ -112,24 +143,10 @@ def example_hash(case: Case, redactor: Redactor) -> str:
 
 
 def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]:
-    """The example of a case; its inputs have the form of the traces' inputs."""
-    messages = [turn.user for turn in case.turns]
-    metadata = {
-        **case.metadata,
-        "case_id": case.id,
-        "content_hash": case.content_hash(),
-        "sync_hash": example_hash(case, redactor),
-        "tags": list(case.tags),
-    }
-    if case.description:
-        metadata["description"] = case.description
-    return {
-        "id": identity,
-        "inputs": redactor.value({"input": messages[0] if messages else "", "messages": messages}),
-        "outputs": redactor.value(dict(case.reference)),
-        "metadata": redactor.value(metadata),
-        "split": redactor.text(case.split),
-    }
+    """The example of a case, redacted; `sync_hash` says that it was written here, and of what."""
+    found = example_fields(case)
+    found["metadata"]["sync_hash"] = example_hash(case, redactor)
+    return {"id": identity, **{name: redactor.value(value) for name, value in found.items()}}
 
 
 def _ensure_dataset(

@@ -6,7 +6,7 @@ Belongs here: opening, closing, and its place in URLs. Does not belong here: cou
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from langsmith.env import get_git_info
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import SyncedDataset
 from eval_pipeline.tracing.ids import example_id, session_id
@@ -35,6 +36,8 @@ class ExperimentPlan:
     metadata: Mapping[str, Any]
     """`context_id`, `dataset_content_version`, `target_version`, `model`, prompt commits, Dagster's ids."""
     description: str | None = None
+    origin: DatasetOrigin | None = None
+    """The dataset on LangSmith that the cases came from: rows refer to its examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,8 @@ class ExperimentSession:
     dataset_id: UUID
     started_at: dt.datetime
     urls: WebUrls
+    example_ids: Mapping[str, UUID] = field(default_factory=dict)
+    """By case id, of those that came from a dataset; of others they are worked out."""
 
     @property
     def url(self) -> str:
@@ -72,7 +77,7 @@ class ExperimentSession:
 
     def example_id(self, case_id: str) -> UUID:
         """The example that a case is."""
-        return example_id(self.dataset_id, case_id)
+        return self.example_ids.get(case_id) or example_id(self.dataset_id, case_id)
 
 
 def session_body(plan: ExperimentPlan, dataset: SyncedDataset, redactor: Redactor) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def open_experiment(
         dataset_id=dataset.dataset_id,
         started_at=_moment(found.get("start_time")),
         urls=connection.urls,
+        example_ids=dataset.example_ids,
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.settings import LangSmithSettings
@@ -37,6 +38,11 @@ class ServerMemory:
         with contextlib.suppress(OSError, ValidationError):
             return KnownOfServer.model_validate_json(self._file.read_bytes())
         return KnownOfServer()
+
+    @staticmethod
+    def name_of(suite: str, origin: DatasetOrigin | None) -> str:
+        """The name to remember a dataset by. One that cases came from is never taken for the suite's own copy."""
+        return suite if origin is None else f"{origin.version.name} ({origin.version.dataset_id})"
 
     def dataset_id(self, suite: str, wanted: UUID | None) -> UUID:
         """The dataset's id, made up and remembered where it is not known."""

@@ -17,7 +17,7 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.connection import Connection
-from eval_pipeline.tracing.dataset_sync import SyncedDataset, example_of, sync_dataset
+from eval_pipeline.tracing.dataset_sync import SyncedDataset, example_of, is_at, sync_dataset
 from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentSession, open_experiment, session_body
 from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.ids import example_id, session_id
@@ -82,14 +82,18 @@ def _set_up_at(
                 redactor=redactor,
                 dataset_id=wanted,
                 new_id=memory.known().datasets.get(plan.suite),
+                origin=plan.origin,
             )
             session = open_experiment(connection, plan, dataset, redactor=redactor)
         except TransientError as error:
             _log.warning("%s", error)
         else:
-            memory.learn(plan.suite, dataset.dataset_id, connection.tenant_id)
+            memory.learn(memory.name_of(plan.suite, plan.origin), dataset.dataset_id, connection.tenant_id)
             return SetUp(dataset=dataset, session=session, online=True)
-    return _later(connection, settings, plan, cases, redactor, memory.dataset_id(plan.suite, wanted))
+    if plan.origin is not None:
+        wanted = plan.origin.version.dataset_id
+    dataset_id = memory.dataset_id(memory.name_of(plan.suite, plan.origin), wanted)
+    return _later(connection, settings, plan, cases, redactor, dataset_id)
 
 
 def _later(
@@ -100,29 +104,36 @@ def _later(
     redactor: Redactor,
     dataset_id: UUID,
 ) -> SetUp:
-    dataset = SyncedDataset(dataset_id=dataset_id, name=plan.suite, as_of=None, examples=len(cases))
+    examples = {} if plan.origin is None else plan.origin.examples
+    dataset = SyncedDataset(
+        dataset_id=dataset_id, name=plan.suite, as_of=None, examples=len(cases), example_ids=examples
+    )
+    is_there = plan.origin is not None and is_at(plan.origin, connection)
     folder = spool_folder(settings, connection.destination.name)
     tenant_id = ServerMemory(settings, connection).known().tenant_id
-    keep_requests(folder, _requests(plan, dataset, cases, redactor))
+    keep_requests(folder, _requests(plan, dataset, [] if is_there else cases, redactor))
     session = ExperimentSession(
         id=session_id(dataset_id, plan.name),
         name=plan.name,
         dataset_id=dataset_id,
         started_at=dt.datetime.now(tz=dt.UTC),
         urls=WebUrls(web_url=connection.destination.web_url, tenant_id=tenant_id),
+        example_ids=examples,
     )
     return SetUp(dataset=dataset, session=session, online=False)
 
 
 def _requests(plan: ExperimentPlan, dataset: SyncedDataset, cases: Sequence[Case], redactor: Redactor) -> list[Parcel]:
-    """All of it is there afterwards, whatever of it was there before: 409 says so."""
+    """All of it is there afterwards, whatever of it was there before: 409 says so. Without cases the dataset is."""
+    body = {"id": dataset.dataset_id, "name": plan.suite, "data_type": "kv"}
     found = [
-        request_parcel("POST", "/datasets", {"id": dataset.dataset_id, "name": plan.suite, "data_type": "kv"}),
+        *([request_parcel("POST", "/datasets", body)] if cases else []),
         request_parcel("POST", "/sessions", session_body(plan, dataset, redactor), params={"upsert": "true"}),
     ]
     examples = [
-        {**example_of(case, example_id(dataset.dataset_id, case.id), redactor), "dataset_id": dataset.dataset_id}
+        {**example_of(case, identity, redactor), "dataset_id": dataset.dataset_id}
         for case in cases
+        for identity in [dataset.example_ids.get(case.id) or example_id(dataset.dataset_id, case.id)]
     ]
     starts = range(0, len(examples), _EXAMPLES_AT_ONCE)
     batches = [examples[start : start + _EXAMPLES_AT_ONCE] for start in starts]

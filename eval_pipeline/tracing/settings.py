@@ -1,170 +1,31 @@
-"""How tracing is set up: where runs go, in what form, how fast, and what is kept when nobody takes them.
+"""How tracing is set up, under the name that tracing knows it by.
 
-Belongs here: plain values, their defaults (those of seed 004's `LangSmithConfig`), and reading them from the
-environment. Does not belong here: anything that acts on them.
+Belongs here: nothing but that name. The settings are in `eval_pipeline.langsmith_settings`, beneath the suites, which
+read datasets of the same servers.
 """
 
-import os
-import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from eval_pipeline.langsmith_settings import (
+    DEFAULT_RECORDER_URL,
+    DEFAULT_SPOOL_FOLDER,
+    Destination,
+    DestinationName,
+    GraftLlmAs,
+    GraftTiming,
+    LangSmithSettings,
+    Mode,
+    TraceMode,
+    web_url_of,
+)
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-
-Mode = Literal["recorder", "langsmith", "both", "off"]
-TraceMode = Literal["grafted", "unified", "linked"]
-GraftTiming = Literal["instant", "backdated"]
-GraftLlmAs = Literal["chain", "llm"]
-DestinationName = Literal["langsmith", "recorder"]
-
-DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
-DEFAULT_SPOOL_FOLDER = Path("data/trace_spool")
-_MIB = 1024 * 1024
-_TRUE = frozenset({"1", "true", "yes", "on"})
-
-
-class Destination(BaseModel):
-    """One server that runs are sent to."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: DestinationName
-    api_url: str
-    web_url: str
-    api_key: SecretStr
-
-
-class LangSmithSettings(BaseModel):
-    """Everything about tracing that can be set. Frozen, and without secrets in its `repr`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mode: Mode = "recorder"
-    api_key: SecretStr | None = None
-    api_url: str = "https://api.smith.langchain.com"
-    web_url: str | None = None
-    """Where people look; by default worked out from `api_url`."""
-    project: str | None = None
-    """Where the shared context's own trace goes; experiments have projects of their own."""
-    workspace_id: str | None = None
-    recorder_url: str = DEFAULT_RECORDER_URL
-    recorder_token: SecretStr | None = None
-
-    tracing_enabled: bool = True
-    trace_sample_rate: float = Field(default=1.0, ge=0, le=1)
-    async_upload: bool = True
-    """False: whoever hands runs over waits until they were sent or spooled."""
-    upload_batch_size: int = Field(default=100, ge=1)
-    upload_interval_seconds: float = Field(default=1.0, gt=0)
-    max_queue_size: int = Field(default=10_000, ge=1)
-    """Runs and feedback that wait; what comes beyond goes to the spool."""
-
-    hub_enabled: bool = True
-    cache_ttl_seconds: float = Field(default=300.0, ge=0)
-    cache_versioned_indefinitely: bool = True
-    evaluation_timeout_seconds: float = Field(default=300.0, gt=0)
-
-    trace_mode: TraceMode = "grafted"
-    graft_timing: GraftTiming = "instant"
-    graft_llm_as: GraftLlmAs = "chain"
-
-    spool_folder: Path = DEFAULT_SPOOL_FOLDER
-    spool_max_bytes: int = Field(default=1024 * _MIB, ge=0)
-    connect_timeout_seconds: float = Field(default=3.0, gt=0)
-    request_timeout_seconds: float = Field(default=10.0, gt=0)
-
-    redaction_enabled: bool = True
-    redact_phone_numbers: bool = False
-    redaction_patterns: Mapping[str, str] = Field(default_factory=dict)
-    """Your own: name to regular expression; what matches becomes `[redacted:<name>]`."""
-
-    @field_validator("redaction_patterns")
-    @classmethod
-    def _are_patterns(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        for name, pattern in value.items():
-            if not re.fullmatch(r"[a-z0-9_]+", name):
-                raise ValueError(f"{name!r} cannot name a redaction: use lower-case letters, digits and `_`")
-            try:
-                matches_nothing = re.compile(pattern).search("") is not None
-            except re.error as error:
-                raise ValueError(f"{name}: {pattern!r} is not a regular expression: {error}") from error
-            if matches_nothing:
-                raise ValueError(f"{name}: {pattern!r} matches the empty text")
-        return value
-
-    @field_validator("api_url", "web_url", "recorder_url")
-    @classmethod
-    def _is_url(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"https?://[^/\s]+", value):
-            raise ValueError(f"{value!r} is not an http(s) URL")
-        return value if value is None else value.rstrip("/")
-
-    @property
-    def destinations(self) -> tuple[Destination, ...]:
-        """The servers that runs go to, the one whose URLs are shown first."""
-        if self.mode == "off" or not self.tracing_enabled:
-            return ()
-        found = []
-        if self.mode in ("langsmith", "both"):
-            key = self.api_key or SecretStr("")
-            found.append(
-                Destination(
-                    name="langsmith",
-                    api_url=self.api_url,
-                    web_url=self.web_url or web_url_of(self.api_url),
-                    api_key=key,
-                )
-            )
-        if self.mode in ("recorder", "both"):
-            # The SDK will not speak without a key; a recorder on loopback takes any.
-            key = self.recorder_token or SecretStr("recorder")
-            url = self.recorder_url
-            found.append(Destination(name="recorder", api_url=url, web_url=url, api_key=key))
-        return tuple(found)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "LangSmithSettings":
-        """Settings from `LANGSMITH_*`, else the older `LANGCHAIN_*`, else defaults; `given` wins over both.
-
-        Without `mode`, LangSmith is used when there is a key and the recorder when there is none. `true`, `True` and
-        `1` all mean yes, which the SDK itself reads more narrowly.
-        """
-        source = os.environ if environment is None else environment
-        found = {name: value for name, keys in _VARIABLES.items() if (value := _first(source, keys)) is not None}
-        if (tracing := _first(source, _TRACING)) is not None:
-            found["tracing_enabled"] = str(tracing.lower() in _TRUE)
-        merged: dict[str, Any] = {**found, **given}
-        merged.setdefault("mode", "langsmith" if merged.get("api_key") else "recorder")
-        return cls.model_validate(merged)
-
-
-def web_url_of(api_url: str) -> str:
-    """Where people look at what was sent to `api_url`: `api.` and `/api[/v1]` are not in it."""
-    without_path = re.sub(r"(/api)?(/v1)?/?$", "", api_url)
-    return re.sub(r"^(https?://(?:[a-z0-9-]+\.)??)api\.", r"\1", without_path)
-
-
-def _both(name: str) -> tuple[str, str]:
-    return f"LANGSMITH_{name}", f"LANGCHAIN_{name}"
-
-
-_VARIABLES = {
-    "mode": ("EVAL_PIPELINE_TRACING", *_both("MODE")),
-    "api_key": _both("API_KEY"),
-    "api_url": _both("ENDPOINT"),
-    "project": _both("PROJECT"),
-    "workspace_id": _both("WORKSPACE_ID"),
-    "trace_sample_rate": _both("TRACING_SAMPLING_RATE"),
-    "max_queue_size": _both("TRACING_QUEUE_MAX_SIZE"),
-    "recorder_url": ("EVAL_PIPELINE_RECORDER_URL",),
-    "recorder_token": ("EVAL_PIPELINE_RECORDER_TOKEN",),
-    "trace_mode": ("EVAL_PIPELINE_TRACE_MODE",),
-    "spool_folder": ("EVAL_PIPELINE_SPOOL",),
-    "redaction_enabled": ("EVAL_PIPELINE_REDACTION",),
-}
-_TRACING = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
-
-
-def _first(source: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((source[name].strip() for name in names if source.get(name, "").strip()), None)
+__all__ = [
+    "DEFAULT_RECORDER_URL",
+    "DEFAULT_SPOOL_FOLDER",
+    "Destination",
+    "DestinationName",
+    "GraftLlmAs",
+    "GraftTiming",
+    "LangSmithSettings",
+    "Mode",
+    "TraceMode",
+    "web_url_of",
+]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.cli.terminal import Terminal
 
 Break = Callable[[Path], object]
@@ -99,6 +100,21 @@ def test_what_the_fix_says_mends_the_flipped_byte(terminal: Terminal, suite: Pat
         part.rmdir() if part.is_dir() else part.unlink()
 
     assert terminal("run", suite).code == 0
+
+
+def test_cases_on_a_server_that_is_away_are_told_in_a_line(
+    terminal: Terminal, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RecorderServer() as gone:
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", gone.url)
+    _replace("suite.yaml", "cases: cases.yaml", "cases: {langsmith_dataset: questions}")(suite)
+
+    for command in ("run", "check"):
+        finished = terminal(command, suite)
+
+        assert (finished.code, finished.stdout) == (3, "")
+        (line,) = finished.stderr.splitlines()
+        assert f"the dataset 'questions' cannot be read from {gone.url}: it cannot be reached. Fix:" in line
 
 
 def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:

@@ -1,32 +1,39 @@
 """What a look at the case files leads to: the decision by itself, and the sensor on an instance."""
 
+import datetime as dt
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langsmith import Client
 
-from eval_pipeline.errors import InputError
+from eval_pipeline.errors import InputError, TransientError
 from eval_pipeline.partitions import RANGE_END_TAG, RANGE_START_TAG, cases_partitions
+from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import StoreResource
 from eval_pipeline.sensors.dataset_changed import (
     Decision,
     SeenDataset,
     build_dataset_changed,
     decide,
-    files_digest,
     read_cursor,
+    sources_digest,
 )
-from eval_pipeline.suite.dataset import Dataset
+from eval_pipeline.suite.dataset import Dataset, case_files
+from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.small_suite import write_small_suite
 
 AT = 1_000.5
 RUN_ID = "01234567-89ab-4cde-8f01-23456789abcd"
+ASKS = {"type": "contains", "value": "0"}
 BEER = '- id: beer\n  input: What does beer cost?\n  assertions: [{type: contains, value: "0"}]\n'
 
 
@@ -139,7 +146,7 @@ def test_a_change_is_evaluated_once_with_the_changed_cases_chosen(watched: Watch
         "the first look: later changes are evaluated",
         ["gold", "milk", "tea"],
     )
-    assert _reason(watched.look(first.cursor)) == "the case files are as they were"
+    assert _reason(watched.look(first.cursor)) == "nothing has changed where the cases are"
     watched.edit("What does tea cost?", "What does green tea cost?")
     watched.edit("- id: milk", BEER + "- id: milk")
 
@@ -153,7 +160,7 @@ def test_a_change_is_evaluated_once_with_the_changed_cases_chosen(watched: Watch
     # A daemon that died before it wrote the cursor down looks again, and asks for the same run.
     (repeated,) = watched.look(first.cursor).run_requests or ()
     assert repeated.run_key == request.run_key
-    assert _reason(watched.look(second.cursor)) == "the case files are as they were"
+    assert _reason(watched.look(second.cursor)) == "nothing has changed where the cases are"
 
 
 def test_removed_cases_lose_their_partitions_when_nothing_is_in_flight(watched: Watched) -> None:
@@ -171,7 +178,7 @@ def test_removed_cases_lose_their_partitions_when_nothing_is_in_flight(watched: 
 
     assert [request.run_config for request in second.run_requests or ()] != []
     assert (_reason(third), watched.partitions) == ("the cases are as they were", ["milk", "tea", "silver"])
-    assert _reason(watched.look(third.cursor)) == "the case files are as they were"
+    assert _reason(watched.look(third.cursor)) == "nothing has changed where the cases are"
 
 
 def test_cases_that_cannot_be_read_change_nothing(watched: Watched) -> None:
@@ -200,10 +207,51 @@ def test_a_lost_cursor_compares_with_what_was_materialized_last(watched: Watched
     assert request.run_config["ops"]["shop__case_results"]["config"] == {"cases": ["tea"]}
 
 
+def _version(second: int, name: str = "questions") -> DatasetVersion:
+    moment = dt.datetime(2026, 1, 1, second=second, tzinfo=dt.UTC)
+    return DatasetVersion(server="http://s", dataset_id=UUID(int=1), name=name, as_of=moment)
+
+
+def test_another_version_of_a_langsmith_dataset_is_another_digest() -> None:
+    digests = [sources_digest([], found) for found in ([_version(1)], [_version(2)], [_version(1, "others")], [])]
+    assert len(set(digests)) == 4
+    assert sources_digest([], [_version(1)]) == digests[0]
+
+
+def test_a_langsmith_dataset_is_watched_by_its_version(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RecorderServer() as server, closing(Client(api_url=server.url, api_key="any")) as client:
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", server.url)
+        dataset = client.create_dataset("questions")
+        asked = {"inputs": {"input": "What does tea cost?"}, "metadata": {"case_id": "tea", "assertions": [ASKS]}}
+        client.create_examples(dataset_id=dataset.id, examples=[asked])
+        suite_file = watched.folder / "suite.yaml"
+        suite_file.write_text(
+            suite_file.read_text().replace("cases: cases.yaml", "cases: {langsmith_dataset: questions}")
+        )
+        first = watched.look(None)
+        assert (watched.partitions, _reason(watched.look(first.cursor))) == (
+            ["tea"],
+            "nothing has changed where the cases are",
+        )
+        added = {**asked, "metadata": {"case_id": "milk", "assertions": [ASKS]}}
+        client.create_examples(dataset_id=dataset.id, examples=[added])
+
+        second = watched.look(first.cursor)
+
+        (request,) = second.run_requests or ()
+        assert request.run_config["ops"]["shop__case_results"]["config"] == {"cases": ["milk"]}
+        assert watched.partitions == ["tea", "milk"]
+        assert _reason(watched.look(second.cursor)) == "nothing has changed where the cases are"
+    # The server is away by now: that is not a change.
+    with pytest.raises(TransientError, match="cannot be reached"):
+        watched.look(second.cursor)
+    assert watched.partitions == ["tea", "milk"]
+
+
 def test_the_digest_is_of_contents_and_not_of_times(watched: Watched) -> None:
     suite = read_suite(watched.folder)
-    before = files_digest(suite)
+    before = sources_digest(case_files(suite))
     (watched.folder / "cases.yaml").touch()
-    assert files_digest(suite) == before
+    assert sources_digest(case_files(suite)) == before
     watched.edit("tea", "coffee")
-    assert files_digest(suite) != before
+    assert sources_digest(case_files(suite)) != before

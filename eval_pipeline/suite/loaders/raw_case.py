@@ -7,8 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion
 from eval_pipeline.suite.yaml_document import type_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamplePlace:
+    """The example that a case is."""
+
+    version: DatasetVersion
+    example_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +26,13 @@ class RawCase:
     """The data of one case and its place."""
 
     data: Any
-    file: Path
+    file: Path | str
+    """Or what to say of a place that is none."""
     line: int | None = None
     """1-based line where the case begins, if the format has lines."""
     lines: Mapping[type_path, int] = field(default_factory=dict)
     """Lines of the parts of `data`, by their path in it, if the format knows them."""
+    example: ExamplePlace | None = None
 
     @property
     def label(self) -> str | None:

@@ -1,0 +1,142 @@
+"""The examples of a LangSmith dataset as cases.
+
+Belongs here: from an example to the data of a case. Does not belong here: requests (`langsmith_datasets.py`), or
+LangSmith's runs (`langsmith_cases.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jmespath
+from langsmith.schemas import Example
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.case_source import LangSmithDataset
+from eval_pipeline.suite.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
+from eval_pipeline.suite.loaders.langsmith_datasets import LangSmithDatasets, no_examples
+from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
+from eval_pipeline.suite.message_text import content_text
+
+_USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
+
+
+def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Iterator[RawCase]:
+    """A case for each example; of an example that makes none, what is wrong is added to `problems`.
+
+    Raises:
+        InputError: there is no such dataset, no such version of it, or no example in it.
+        CredentialsError: the key is refused.
+        TransientError: the server is away.
+    """
+    with LangSmithDatasets() as datasets:
+        version = datasets.version(source)
+        empty = True
+        for example in datasets.examples(version, source.splits):
+            empty = False
+            file = f"LangSmith dataset {version.name!r}, example {example.id}"
+            try:
+                data = _case_data(_as_data(example, source.splits), source)
+            except _ExampleError as error:
+                problems.append(Problem(message=str(error), fix=error.fix, file=file, field=error.field))
+                continue
+            yield RawCase(data=data, file=file, example=ExamplePlace(version=version, example_id=example.id))
+    if empty:
+        raise InputError(no_examples(source))
+
+
+class _ExampleError(Exception):
+    """An example that makes no case."""
+
+    def __init__(self, message: str, *, field: str, fix: str) -> None:
+        super().__init__(message)
+        self.field, self.fix = field, fix
+
+
+def _as_data(example: Example, wanted: Sequence[str]) -> dict[str, Any]:
+    """What JMESPaths search. An example of several splits is in the first that is wanted."""
+    metadata = dict(example.metadata or {})
+    found = metadata.get("dataset_split") or []
+    splits = [found] if isinstance(found, str) else list(found)
+    return {
+        "id": str(example.id),
+        "inputs": dict(example.inputs or {}),
+        "outputs": dict(example.outputs or {}),
+        "metadata": metadata,
+        "split": next((split for split in splits if not wanted or split in wanted), None),
+    }
+
+
+def _case_data(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, Any]:
+    rest = rest_of(example["metadata"])
+    turn_assertions = rest.pop(TURN_ASSERTIONS, [])
+    own = {name: value for name, value in example["metadata"].items() if name not in OWN_KEYS}
+    found: dict[str, Any] = {
+        "id": _search("id", source.id, example),
+        "turns": _turns(example, source, turn_assertions, may_be_silent="simulation" in rest),
+        "reference": _each("reference", source.reference, example, otherwise=example["outputs"]),
+        "metadata": _each("metadata", source.metadata, example, otherwise={**own, **rest.pop("metadata", {})}),
+    }
+    for name in ("split", "tags", "description", "assertions"):
+        found[name] = _search(name, getattr(source, name), example)
+    return {**{name: value for name, value in found.items() if value is not None}, **rest}
+
+
+def _turns(
+    example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_silent: bool
+) -> list[dict[str, Any]]:
+    found = _search("input", source.input, example)
+    said = _said([found] if isinstance(found, str | Mapping) else found)
+    if not said and not may_be_silent:
+        keys = ", ".join(map(repr, example["inputs"])) or "nothing"
+        fix = f"say where it is with `input:` in suite.yaml; the example's inputs hold {keys}"
+        raise _ExampleError(f"nothing that the user says at `{source.input}`", field="inputs", fix=fix)
+    if any(assertions[len(said) :]):
+        fix = f"write {len(assertions)} messages, or take the assertions of those that are gone out of `metadata.case`"
+        raise _ExampleError(
+            f"assertions on turn {len(assertions)}, and there are {len(said)} turns", field="inputs.messages", fix=fix
+        )
+    asserted = [*assertions, *([] for _ in said)]
+    return [
+        {"user": text, "assertions": asked} if asked else {"user": text}
+        for text, asked in zip(said, asserted, strict=False)
+    ]
+
+
+def _said(messages: Any) -> list[str]:
+    """The texts of the user, of texts and of messages in OpenAI's form or LangChain's."""
+    if not isinstance(messages, list):
+        return []
+    # A chat model's inputs are batches.
+    flat = messages[0] if messages and isinstance(messages[0], list) else messages
+    found = [_text_of(message) for message in flat]
+    return [text for text in found if text is not None]
+
+
+def _text_of(message: Any) -> str | None:
+    """What the user says in a message; None if somebody else says it."""
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, Mapping):
+        return None
+    inner = next((message[key] for key in ("kwargs", "data") if isinstance(message.get(key), Mapping)), message)
+    kinds = {str(part.get(key)) for part in (message, inner) for key in ("role", "type")}
+    name = message.get("id")
+    if isinstance(name, list) and name:
+        kinds.add(str(name[-1]))
+    return content_text(inner.get("content")) if kinds & _USER else None
+
+
+def _each(
+    field: str, paths: Mapping[str, str] | None, example: Mapping[str, Any], *, otherwise: Mapping[str, Any]
+) -> dict[str, Any]:
+    if paths is None:
+        return dict(otherwise)
+    return {name: _search(f"{field}.{name}", path, example) for name, path in paths.items()}
+
+
+def _search(field: str, path: str, example: Mapping[str, Any]) -> Any:
+    try:
+        return jmespath.search(path, example)
+    except jmespath.exceptions.JMESPathError as error:
+        fix = f"correct the JMESPath {path!r} in suite.yaml, or the example"
+        raise _ExampleError(f"cannot be searched: {error}", field=field, fix=fix) from error
