@@ -5,7 +5,10 @@ import runpy
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
+from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
@@ -35,6 +38,14 @@ def test_the_suite_of_five_minutes_passes(
     printed = capfd.readouterr().out.splitlines()
     assert printed[:2] == ["passed", "tea costs 4.20"]
     assert printed[-2:] == ["completed", "['price-of-tea']"]
+
+
+def test_the_sources_of_cases_that_it_shows_are_sources() -> None:
+    shown = re.findall(r"```yaml\n(cases:\n.*?)```", README, re.DOTALL)
+
+    found = [TypeAdapter(CaseSources).validate_python(yaml.safe_load(text)["cases"]) for text in shown]
+
+    assert found
 
 
 def test_every_file_it_links_to_is_there() -> None:
