@@ -28,7 +28,7 @@ def example_fields(case: Case) -> dict[str, Any]:
     """`inputs`, `outputs`, `metadata` and `split` of a case's example; the inputs have the form of the traces'."""
     messages = [turn.user for turn in case.turns]
     metadata = {**case.metadata, "case_id": case.id, "content_hash": case.content_hash(), "tags": list(case.tags)}
-    if case.description:
+    if case.description is not None:
         metadata["description"] = case.description
     if rest := _rest(case):
         metadata[REST] = rest

@@ -17,6 +17,7 @@ from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.case_source import CaseSource, LangSmithDataset
 from eval_pipeline.suite.dataset import Dataset, cases_of_table, load_cases
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.suite.suite import Suite
@@ -102,7 +103,8 @@ def written_cases(store: Store, suite: Suite, version: str, wanted: Container[st
     missing = [case_id for case_id, case in found.items() if case is None]
     if missing:
         hashes = dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
-        found |= {case.id: case for case in _written(suite, {case_id: hashes[case_id] for case_id in missing})}
+        sources = _sources(suite, stored_origin(store, suite.name, version))
+        found |= {case.id: case for case in _written(suite, sources, {case_id: hashes[case_id] for case_id in missing})}
     return [case for case in found.values() if case is not None]
 
 
@@ -122,9 +124,19 @@ def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] |
     return dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
 
 
-def _written(suite: Suite, hashes: dict[str, str]) -> Sequence[Case]:
-    """The cases with these ids and hashes, from the suite's files."""
-    cases, _ = load_cases(suite.spec.cases, suite)
+def _sources(suite: Suite, origin: DatasetOrigin | None) -> list[CaseSource]:
+    """Where the cases of `suite` are; those of a dataset on LangSmith in the version that was read."""
+    return [
+        source.model_copy(update={"as_of": origin.version.as_of.isoformat()})
+        if origin is not None and isinstance(source, LangSmithDataset)
+        else source
+        for source in suite.spec.cases
+    ]
+
+
+def _written(suite: Suite, sources: Sequence[CaseSource], hashes: dict[str, str]) -> Sequence[Case]:
+    """The cases with these ids and hashes, from where they were read before."""
+    cases, _ = load_cases(sources, suite)
     found = [case for case in cases if case.content_hash() == hashes.get(case.id)]
     missing = sorted(hashes.keys() - {case.id for case in found})
     if missing:

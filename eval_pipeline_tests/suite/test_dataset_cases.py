@@ -1,12 +1,17 @@
 """Cases from LangSmith datasets, over HTTP from the recorder with the SDK: read, mapped, and refused with the place."""
 
+import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langsmith import Client
+from langsmith.schemas import Example
 
 from eval_pipeline.build import build_definitions
 from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
@@ -14,8 +19,13 @@ from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.case import Case
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.suite.case import CASE_ID, Case
+from eval_pipeline.suite.case_source import LangSmithDataset
 from eval_pipeline.suite.dataset import Dataset, case_files, load_dataset
+from eval_pipeline.suite.example_form import OWN_KEYS, example_fields
+from eval_pipeline.suite.loaders.dataset_cases import case_data
+from eval_pipeline.suite.stored_dataset import store_dataset, written_cases
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import sync_dataset
 from eval_pipeline.tracing.settings import LangSmithSettings
@@ -123,6 +133,47 @@ def test_cases_synced_from_here_are_read_back_as_they_were(server: RecorderServe
 
     assert {case.id: case for case in found} == {case.id: case for case in cases}
     assert {case.content_hash() for case in found} == {case.content_hash() for case in cases}
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+values = st.recursive(st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner, max_size=2))
+turns = st.fixed_dictionaries({"user": texts}, optional={"assertions": st.just([CONTAINS])})
+some_cases = st.fixed_dictionaries(
+    {"id": st.from_regex(CASE_ID, fullmatch=True), "turns": st.lists(turns, min_size=1, max_size=3)},
+    optional={
+        "reference": st.dictionaries(texts, values, max_size=2),
+        "metadata": st.dictionaries(st.sampled_from(sorted(OWN_KEYS)) | texts, values, max_size=3),
+        "tags": st.lists(texts, max_size=2),
+        "description": texts,
+        "on_interrupt": values,
+    },
+)
+
+
+@given(data=some_cases)
+def test_every_case_is_the_one_that_its_example_is_read_as(data: dict[str, Any]) -> None:
+    case = Case.model_validate(data)
+    written = json.loads(json.dumps(example_fields(case)))
+    split = {"dataset_split": [written.pop("split")], "sync_hash": "h"}
+    example = Example(id=UUID(int=1), **{**written, "metadata": {**written["metadata"], **split}})
+
+    found = Case.model_validate(case_data(example, LangSmithDataset(langsmith_dataset="any")))
+
+    assert found.canonical_json() == case.canonical_json()
+
+
+def test_what_was_redacted_is_read_again_in_the_version_that_was_stored(
+    client: Client, folder: Path, tmp_path: Path
+) -> None:
+    questions(client, [{"inputs": {"input": "I am ann@example.org"}, "metadata": {"case_id": "ann"}}])
+    suite = a_suite(folder, cases={"langsmith_dataset": "questions"})
+    dataset, store = load_dataset(suite), open_store(str(tmp_path / "store"))
+    store_dataset(store, suite.name, dataset)
+    (example,) = client.list_examples(dataset_name="questions")
+    client.update_example(example.id, inputs={"input": "I am bob@example.org"})
+
+    assert load_dataset(suite).version != dataset.version
+    assert written_cases(store, suite, dataset.version) == list(dataset.cases)
 
 
 def test_many_pages_are_read(server: RecorderServer, folder: Path) -> None:

@@ -35,8 +35,8 @@ def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Ite
             empty = False
             file = f"LangSmith dataset {version.name!r}, example {example.id}"
             try:
-                data = _case_data(_as_data(example, source.splits), source)
-            except _ExampleError as error:
+                data = case_data(example, source)
+            except ExampleError as error:
                 problems.append(Problem(message=str(error), fix=error.fix, file=file, field=error.field))
                 continue
             yield RawCase(data=data, file=file, example=ExamplePlace(version=version, example_id=example.id))
@@ -44,12 +44,21 @@ def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Ite
         raise InputError(no_examples(source))
 
 
-class _ExampleError(Exception):
+class ExampleError(Exception):
     """An example that makes no case."""
 
     def __init__(self, message: str, *, field: str, fix: str) -> None:
         super().__init__(message)
         self.field, self.fix = field, fix
+
+
+def case_data(example: Example, source: LangSmithDataset) -> dict[str, Any]:
+    """The case that an example is, as it would be written in YAML.
+
+    Raises:
+        ExampleError: it makes none.
+    """
+    return _mapped(_as_data(example, source.splits), source)
 
 
 def _as_data(example: Example, wanted: Sequence[str]) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def _as_data(example: Example, wanted: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _case_data(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, Any]:
+def _mapped(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, Any]:
     rest = rest_of(example["metadata"])
     turn_assertions = rest.pop(TURN_ASSERTIONS, [])
     own = {name: value for name, value in example["metadata"].items() if name not in OWN_KEYS}
@@ -89,10 +98,10 @@ def _turns(
     if not said and not may_be_silent:
         keys = ", ".join(map(repr, example["inputs"])) or "nothing"
         fix = f"say where it is with `input:` in suite.yaml; the example's inputs hold {keys}"
-        raise _ExampleError(f"nothing that the user says at `{source.input}`", field="inputs", fix=fix)
+        raise ExampleError(f"nothing that the user says at `{source.input}`", field="inputs", fix=fix)
     if any(assertions[len(said) :]):
         fix = f"write {len(assertions)} messages, or take the assertions of those that are gone out of `metadata.case`"
-        raise _ExampleError(
+        raise ExampleError(
             f"assertions on turn {len(assertions)}, and there are {len(said)} turns", field="inputs.messages", fix=fix
         )
     asserted = [*assertions, *([] for _ in said)]
@@ -139,4 +148,4 @@ def _search(field: str, path: str, example: Mapping[str, Any]) -> Any:
         return jmespath.search(path, example)
     except jmespath.exceptions.JMESPathError as error:
         fix = f"correct the JMESPath {path!r} in suite.yaml, or the example"
-        raise _ExampleError(f"cannot be searched: {error}", field=field, fix=fix) from error
+        raise ExampleError(f"cannot be searched: {error}", field=field, fix=fix) from error
