@@ -67,6 +67,14 @@ class Outcome:
     wall_s: float
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody stopped a run; what it had finished is in the result log."""
+
+    def __init__(self, experiment: str) -> None:
+        super().__init__()
+        self.experiment = experiment
+
+
 def launch(
     suite: Suite,
     *,
@@ -80,6 +88,7 @@ def launch(
 
     Raises:
         EvalPipelineError: what made the run fail; `PermanentError` if it was none of ours.
+        Stopped: it was interrupted.
     """
     started = time.perf_counter()
     opened = store.open()
@@ -92,18 +101,21 @@ def launch(
     sync_partitions(instance, suite.name, [case.id for case in request.all_cases])
     run_id = str(uuid.uuid4())
     launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
-    with being_run(Path(instance.root_directory), experiment_name(suite.name, launched)):
-        result = job.execute_in_process(
-            run_config=_run_config(suite, request),
-            instance=instance,
-            run_id=run_id,
-            tags=_tags(instance, suite, request, launched),
-            asset_selection=_selection(suite, request),
-            raise_on_error=False,
-        )
-    if not result.success and not _only_gates_failed(result, suite.name):
-        raise _cause(result)
     experiment = experiment_name(suite.name, launched)
+    try:
+        with being_run(Path(instance.root_directory), experiment):
+            result = job.execute_in_process(
+                run_config=_run_config(suite, request),
+                instance=instance,
+                run_id=run_id,
+                tags=_tags(instance, suite, request, launched),
+                asset_selection=_selection(suite, request),
+                raise_on_error=False,
+            )
+        if not result.success and not _only_gates_failed(result, suite.name):
+            raise _cause(result)
+    except KeyboardInterrupt as interrupt:
+        raise Stopped(experiment) from interrupt
     traced = read_traced(opened, suite.name, experiment)
     return Outcome(
         record=read_experiment(opened, suite.name, experiment),

@@ -3,7 +3,9 @@
 Belongs here: those two forms. Does not belong here: computing any of it.
 """
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import rich.box
@@ -16,7 +18,8 @@ from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.deciding import decided_against
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.store.layout import report_key
+from eval_pipeline.store.layout import experiment_prefix, report_key
+from eval_pipeline.store.store import Store
 
 MOST_ROWS = 40
 MOST_NAMED = 12
@@ -40,6 +43,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "cases": summary["cases"],
         "attempts": summary["attempts"],
         "status_counts": summary["status_counts"],
+        "carried": summary["carried"],
         "pass_rate": None if summary["pass_rate"] is None else summary["pass_rate"]["mean"],
         "pass_rate_interval": summary["pass_rate"],
         "score": summary["score"],
@@ -64,13 +68,11 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 def show_outcome(outcome: Outcome, console: Console) -> None:
     """Print the outcome: attempts with the failures first, metrics, gates, and where to look next."""
-    console.print(_attempts(outcome))
-    console.print(_metrics(outcome))
     summary = outcome.verdict.summary
-    counts = ", ".join(
-        f"[{_STYLE[status]}]{count} {status}[/]"
-        for status, count in sorted(summary.status_counts.items(), key=lambda pair: _ORDER[pair[0]])
-    )
+    console.print(_attempts(_rows(outcome.store, summary.suite, summary.experiment)))
+    console.print(_metrics(outcome))
+    counts = _counted(summary.status_counts)
+    counts += f" · {summary.carried} carried from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
     shown = "" if rate is None else f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
@@ -91,6 +93,23 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def show_stopped(store: Store, suite: str, experiment: str, console: Console, *, given: str) -> None:
+    """Print what a run that was stopped had finished, and how to go on; nothing if it had finished nothing."""
+    rows = _rows(store, suite, experiment)
+    if not rows:
+        return
+    console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
+    counts = _counted(Counter(row["status"] for row in rows))
+    console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
+    command = f"eval-pipeline run {shlex.quote(given)} --resume {experiment}"
+    console.print(f"go on with  {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def _counted(status_counts: Mapping[str, int]) -> str:
+    ordered = sorted(status_counts.items(), key=lambda pair: _ORDER[pair[0]])
+    return ", ".join(f"[{_STYLE[status]}]{count} {status}[/]" for status, count in ordered)
 
 
 def _mark(gate: GateResult) -> str:
@@ -120,12 +139,14 @@ def _change(comparison: Comparison) -> str:
     return "\n".join([told, *(f"beware: {warning}" for warning in comparison.warnings)])
 
 
-def _attempts(outcome: Outcome) -> Table:
+def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
+    """The attempts of an experiment, the failures first."""
     columns = ["status", "score", "split", "assertions", "error", "latency_s"]
-    rows = read_results(
-        outcome.store, outcome.verdict.summary.suite, outcome.verdict.summary.experiment, columns=columns
-    ).to_pylist()
-    rows.sort(key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
+    rows = read_results(store, suite, experiment, columns=columns).to_pylist()
+    return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
+
+
+def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
     repeated = any(row["attempt"] > 1 for row in rows)
     for column in ("status", "case", *(["attempt"] if repeated else []), "split", "score", "why"):
@@ -136,9 +157,9 @@ def _attempts(outcome: Outcome) -> Table:
         attempt = [str(row["attempt"])] if repeated else []
         table.add_row(status, row["case_id"], *attempt, escape(row["split"]), score, escape(_why(row)))
     if len(rows) > MOST_ROWS:
-        rest = rows[MOST_ROWS:]
-        passed = sum(row["status"] == "passed" for row in rest)
-        table.caption = f"{len(rest)} more ({passed} of them passed) in the report"
+        more = rows[MOST_ROWS:]
+        passed = sum(row["status"] == "passed" for row in more)
+        table.caption = escape(f"{len(more)} more ({passed} of them passed) {rest}")
     return table
 
 

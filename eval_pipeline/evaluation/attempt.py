@@ -9,7 +9,7 @@ import datetime as dt
 import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -135,6 +135,8 @@ class Evaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         usage = recorder.usage(events)
+        if simulation is not None:
+            simulation = replace(simulation, cost_usd=usage.user.cost_usd)
         return self._result(
             attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
         )

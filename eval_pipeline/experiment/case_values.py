@@ -45,16 +45,29 @@ def scores_by_assertion(rows: Iterable[Row]) -> dict[str, ByCase]:
 
 
 def cost_of(row: Row) -> float | None:
-    """Dollars of an attempt, of the target, judges and simulated user together; None if none of them is known.
+    """Dollars of an attempt, of the target, judges and simulated user together; None if any of them is not known.
 
-    A result that was carried over from another experiment cost nothing in this one.
+    None as well for a result that was carried over from another experiment: it cost nothing in this one.
     """
-    if row.get("carried_from") is not None:
+    if row.get("carried_from") is not None or is_unpriced(row):
         return None
     usage = row.get("usage") or {}
     known = [role["cost_usd"] for role in usage.values() if role and role["cost_usd"] is not None]
     cost: float | None = sum(known) if known else row["cost_usd"]
     return cost
+
+
+def is_unpriced(row: Row) -> bool:
+    """Whether the attempt called models whose price is not known."""
+    roles = [role for role in (row.get("usage") or {}).values() if role]
+    return row.get("carried_from") is None and any(role["calls"] and role["cost_usd"] is None for role in roles)
+
+
+def total_cost(rows: Iterable[Row]) -> float | None:
+    """Dollars of all attempts; None where one called models that no price is known of: a part is not the sum."""
+    found = list(rows)
+    costs = [cost for row in found if (cost := cost_of(row)) is not None]
+    return sum(costs) if costs and not any(map(is_unpriced, found)) else None
 
 
 def assertions_of(row: Row) -> dict[str, list[Row]]:

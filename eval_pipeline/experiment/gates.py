@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eval_pipeline.experiment.case_values import Row, attempts_made, cost_of, values_by_case, verdicts_by_case
+from eval_pipeline.experiment.case_values import (
+    Row,
+    attempts_made,
+    cost_of,
+    is_unpriced,
+    total_cost,
+    values_by_case,
+    verdicts_by_case,
+)
 from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.gate_finding import Finding
 from eval_pipeline.experiment.regression import check_regression
@@ -140,10 +148,13 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Fi
 
 def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
     costs = {case: sum(values) for case, values in values_by_case(rows, cost_of).items()}
-    if not costs:
-        fix = "set the prices of the model, or remove the gate"
-        return Finding(passed=False, n=len(rows), message=f"nothing is known of the cost{_of(name)}: {fix}")
-    total = sum(costs.values())
+    total = total_cost(rows)
+    if total is None:
+        unpriced = sum(map(is_unpriced, rows))
+        fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
+        what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
+        message = f"nothing is known of the cost{f' {what}' if what else ''}: {fix}"
+        return Finding(passed=False, n=len(rows), message=message)
     return Finding(
         passed=total <= gate.threshold,
         observed=total,

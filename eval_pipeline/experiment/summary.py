@@ -16,8 +16,8 @@ from eval_pipeline.experiment.case_values import (
     Row,
     assertions_of,
     attempts_made,
-    cost_of,
     scores_by_assertion,
+    total_cost,
     values_by_case,
     verdicts_by_case,
 )
@@ -66,9 +66,9 @@ class Slice:
     """p50, p95 and p99 of the target's seconds per attempt."""
     tokens: Mapping[str, int]
     cost_usd: float | None
-    """Of the target, judges and simulated users; None if nothing is known of it."""
+    """Of the target, judges and simulated users; None where the cost of any attempt is not known."""
     usage: Mapping[str, Mapping[str, Any]]
-    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`."""
+    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of carried results."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +100,8 @@ class Summary(Slice):
     """The mean over the cases with several attempts; None without any."""
     flaky_cases: Sequence[FlakyCase]
     """Those at which attempts disagree, the worst first."""
+    carried: int = 0
+    """Attempts whose results were carried over from earlier experiments."""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
@@ -140,6 +142,7 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         },
         flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
         flaky_cases=[case for case in flaky if case.flakiness > 0],
+        carried=sum(map(_is_carried, rows)),
     )
 
 
@@ -147,7 +150,6 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a `Slice`."""
     made = attempts_made(rows)
     metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
-    costs = [cost for row in rows if (cost := cost_of(row)) is not None]
     return {
         "cases": len({row["case_id"] for row in rows}),
         "attempts": len(rows),
@@ -159,9 +161,13 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
         "tokens": {
             name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
         },
-        "cost_usd": sum(costs) if costs else None,
-        "usage": usage_by_role(rows),
+        "cost_usd": total_cost(rows),
+        "usage": usage_by_role(row for row in rows if not _is_carried(row)),
     }
+
+
+def _is_carried(row: Row) -> bool:
+    return row["carried_from"] is not None
 
 
 def _flaky_cases(verdicts: Mapping[str, Sequence[float]]) -> list[FlakyCase]:

@@ -15,29 +15,44 @@ from eval_pipeline_tests.small_suite import write_small_suite
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
 
-def test_ctrl_c_keeps_what_was_finished_and_says_so(suite: Path, store: Path) -> None:
+def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_rest(suite: Path, store: Path) -> None:
     (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text() + "evaluation: {max_concurrency: 1}\n")
-    marker = suite / "reached"
+    asked, hurry = suite.parent / "asked", suite.parent / "hurry"
     (suite / "agent.py").write_text(
         "import asyncio, pathlib\n"
         "async def answer(message):\n"
-        "    if 'milk' in message:\n"
-        f"        pathlib.Path({str(marker)!r}).touch()\n"
+        f"    with open({str(asked)!r}, 'a') as log:\n"
+        "        log.write(message + '\\n')\n"
+        f"    if 'milk' in message and not pathlib.Path({str(hurry)!r}).exists():\n"
         "        await asyncio.sleep(60)\n"
         "    return '999'\n"
     )
     process = subprocess.Popen([PROGRAM, "run", suite], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not marker.exists() and time.monotonic() < deadline:
+    while not (asked.exists() and "milk" in asked.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
 
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=30)
 
+    experiment = next((store / "experiments" / "shop").iterdir()).name
     assert process.returncode == 130, stderr
     assert "what was finished is kept" in stderr
-    experiment = next((store / "experiments" / "shop").iterdir()).name
+    assert "gold" in stdout
+    assert "1 attempts finished" in stdout
+    assert f"eval-pipeline run {suite} --resume {experiment}" in stdout
     assert read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist() == ["gold"]
+
+    hurry.touch()
+    asked.unlink()
+    again = subprocess.run(
+        [PROGRAM, "run", suite, "--resume"], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert "3 cases, 3 attempts" in again.stdout, again.stderr
+    assert len(asked.read_text().splitlines()) == 2
+    assert "gold" not in asked.read_text()
+    assert [each.name for each in (store / "experiments" / "shop").iterdir()] == [experiment]
 
 
 def test_several_first_runs_at_once_leave_a_home_that_works(tmp_path: Path, store: Path) -> None:

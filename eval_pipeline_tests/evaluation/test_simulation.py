@@ -130,6 +130,9 @@ async def test_a_script_that_says_nothing_readable_is_a_clear_error(code: Path) 
 async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
     code: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (code / "prices.csv").write_text("model,input,cached_input,output\nuser,1,1,1\n")
+    monkeypatch.setenv("EVAL_PIPELINE_PRICES", str(code / "prices.csv"))
+
     def plays(body: Mapping[str, Any]) -> Any:
         done = "done" in str(body["messages"][-1]["content"])
         first = len(body["messages"]) == 2
@@ -158,7 +161,8 @@ async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
     assert all(part in prompt for part in ("Ann, curt", "a refund", '"order": 5'))
     assert [message["role"] for message in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
     row = pa.Table.from_pylist([found.to_row()], schema=RESULT_SCHEMA).to_pylist()[0]
-    assert (row["simulation"]["calls"], row["simulation"]["cost_usd"]) == (3, None)
+    tokens = played.tokens.input + played.tokens.output
+    assert (row["simulation"]["calls"], row["simulation"]["cost_usd"]) == (3, pytest.approx(tokens / 1_000_000))
 
 
 @pytest.mark.parametrize(

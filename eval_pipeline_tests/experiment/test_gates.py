@@ -65,6 +65,14 @@ def test_judges_cost_too() -> None:
     assert gate_of([a_result("a", cost_usd=0.02, usage=usage)], max_cost_usd=1).observed == pytest.approx(0.05)
 
 
+def test_a_part_of_the_cost_is_not_the_cost() -> None:
+    known = Usage(target=RoleUsage(calls=1, cost_usd=0.02))
+    unpriced = Usage(target=RoleUsage(calls=1, cost_usd=0.02), judge=RoleUsage(calls=1))
+    found = gate_of([a_result("a", usage=known), a_result("b", usage=unpriced)], max_cost_usd=1)
+    assert (found.passed, found.observed) == (False, None)
+    assert "nothing is known of the cost of 1 of 2 attempts" in found.message
+
+
 def test_a_cost_that_nobody_knows_does_not_pass() -> None:
     found = gate_of(TEN, max_cost_usd=10)
     assert (found.passed, found.observed) == (False, None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.result import CarriedFrom, CaseResult, RoleUsage, Usage
 from eval_pipeline.experiment.result_log import ResultLog
 from eval_pipeline.experiment.summary import OVERALL, Summary, summarize, summary_of
 from eval_pipeline.store.local import LocalStore
@@ -132,6 +132,21 @@ def test_tokens_cost_and_latency_are_added_up() -> None:
     assert found.tokens == {"input": 50, "output": 10, "cached": 5}
     assert found.cost_usd == 10
     assert [found.latency_s["p50"], found.latency_s["p95"]] == pytest.approx([2.0, 3.8])
+
+
+def test_the_cost_is_unknown_where_that_of_any_call_is() -> None:
+    priced = Usage(target=RoleUsage(calls=1, cost_usd=0.5))
+    unpriced = Usage(target=RoleUsage(calls=1, cost_usd=0.5), judge=RoleUsage(calls=1))
+    broke_before_any_call = a_result("c", status="error", cost_usd=None)
+    assert summary_for(a_result("a", usage=priced), broke_before_any_call).cost_usd == 0.5
+    assert summary_for(a_result("a", usage=priced), a_result("b", usage=unpriced)).cost_usd is None
+
+
+def test_carried_results_are_counted_and_their_calls_were_not_made() -> None:
+    usage = Usage(target=RoleUsage(calls=1, input=10, cost_usd=0.5))
+    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    found = summary_for(a_result("a", usage=usage), a_result("b", usage=usage, carried_from=origin))
+    assert (found.carried, found.cost_usd, found.usage["target"]["calls"]) == (1, 0.5, 1)
 
 
 def test_a_summary_is_made_from_the_result_log(tmp_path: Path) -> None:

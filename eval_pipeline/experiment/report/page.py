@@ -86,9 +86,8 @@ def render_report(
 
 def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
     """The pictures of an experiment."""
-    rows = read_results(
-        store, record.suite, record.experiment, columns=["status", "score", "latency_s", "cost_usd", "usage"]
-    ).to_pylist()
+    columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
+    rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
     made = attempts_made(rows)
     own = point_of(record, verdict.summary, passed=verdict.passed)
     points = [*reversed(read_points(store, record.suite, before=record, last=LAST - 1)), own]
