@@ -16,6 +16,8 @@ from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset_origin import DatasetOrigin
+from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion
 from eval_pipeline.tracing.before_runs import sync_datasets
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.dataset_sync import SyncedDataset, sync_dataset
@@ -211,6 +213,32 @@ def _open(settings: LangSmithSettings) -> UUID:
     found = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR)
     assert found is not None
     return found.session.id
+
+
+def test_with_tracing_to_both_a_row_names_the_examples_that_the_cases_came_from(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    source = server.recorder.datasets.create({"name": "questions"})
+    made = server.recorder.examples.create(source["id"], [{"inputs": {"input": text}} for text in ("one", "two")])
+    examples = {f"c{number}": UUID(identity) for number, identity in enumerate(made["example_ids"], start=1)}
+    versions = server.recorder.datasets.versions(source["id"])
+    version = DatasetVersion(
+        server=server.url, dataset_id=UUID(source["id"]), name="questions", as_of=versions[0]["as_of"]
+    )
+    plan = a_plan(origin=DatasetOrigin(version=version, examples=examples))
+    with RecorderServer() as other:
+        settings = make_settings(mode="both", api_url=server.url, api_key=SecretStr("key"), recorder_url=other.url)
+
+        found = set_up(settings, plan, [a_case(1), a_case(2)], redactor=REDACTOR)
+
+        assert found is not None
+        assert {name: found.session.example_id(name) for name in examples} == examples
+        assert server.recorder.datasets.versions(source["id"]) == versions
+        copied = other.recorder.examples.find(dataset_id=source["id"], limit=-1)
+        assert {UUID(example["id"]) for example in copied} == set(examples.values())
+        for each in (server, other):
+            (session,) = each.recorder.sessions.find(name="desk-1")
+            assert session["reference_dataset_id"] == source["id"]
 
 
 def test_processes_that_open_one_experiment_at_once_get_the_same_project(
