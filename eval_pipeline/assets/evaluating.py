@@ -9,7 +9,7 @@ experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metad
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ from eval_pipeline.assets.upstream import SHARE_TAG
 from eval_pipeline.assets.versions import versions_of
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
@@ -92,6 +93,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     evaluator = share.evaluator if tracing is None else replace(share.evaluator, tracer=tracing.tracer)
     planned = {case.id: evaluator.attempts(case, share.record.repetitions) for case in share.cases}
     left = [attempt for found in planned.values() for attempt in found if _key(attempt) not in standing.finished]
+    attempts = {_key(attempt): attempt for attempt in left}
     total = sum(map(len, planned.values()))
     if tracing is not None and standing.finished:
         _restore(share, tracing, standing)
@@ -110,9 +112,13 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
             await recorder.add(result)
             progress.result(result)
         concurrency = evaluator.suite.spec.evaluation.max_concurrency
-        async for result in evaluate_all(evaluator, made, max_concurrency=concurrency, throughput=throughput):
-            await recorder.add(result)
-            progress.result(result)
+        async with _checkpointed(evaluator) as makes:
+            async for result in evaluate_all(makes, made, max_concurrency=concurrency, throughput=throughput):
+                await recorder.add(result)
+                progress.result(result)
+                # One that erred may be made again, from where it broke.
+                if result.status in {"passed", "failed"}:
+                    await makes.forget(attempts[result.case_id, result.attempt])
 
     events = PartitionEvents(
         share.context,
@@ -140,6 +146,17 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         total - len(left),
     )
     return throughput.report()
+
+
+@contextlib.asynccontextmanager
+async def _checkpointed(evaluator: Evaluator) -> AsyncIterator[Evaluator]:
+    """`evaluator`, which keeps attempts while it makes them if the suite says so."""
+    file = checkpoint_file(evaluator.suite)
+    if file is None:
+        yield evaluator
+        return
+    async with open_checkpoints(file) as checkpoints:
+        yield replace(evaluator, checkpoints=checkpoints)
 
 
 def _key(attempt: Attempt) -> tuple[str, int]:

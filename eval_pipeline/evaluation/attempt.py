@@ -136,10 +136,17 @@ class Evaluator:
         events = [event for turn in turns for event in turn.events]
         usage = recorder.usage(events)
         if simulation is not None:
-            simulation = replace(simulation, cost_usd=usage.user.cost_usd)
+            # A resumed attempt saw only some of the calls: a part of the cost is not the cost.
+            whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
+            simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         return self._result(
             attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
         )
+
+    async def forget(self, attempt: Attempt) -> None:
+        """Remove the checkpoints of an attempt whose result is kept."""
+        if self.checkpoints is not None:
+            await self.checkpoints.adelete_thread(self._thread(attempt))
 
     def fingerprint(self, case: Case) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""

@@ -85,6 +85,9 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
             yield _missing_file(suite, source.file, f"{field}.file")
         if isinstance(source, PythonSource):
             yield from import_problems(suite, source.python, f"{field}.python")
+    prices = suite.spec.evaluation.prices
+    if prices is not None and not suite.path(prices).is_file():
+        yield _missing_file(suite, prices, "evaluation.prices")
     yield from _model_problems(suite)
     yield from corrections_problems(suite)
     for field, assertion in _placed(suite.spec.assertions, "assertions"):

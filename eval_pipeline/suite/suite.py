@@ -80,6 +80,10 @@ class Evaluation(Document):
     """If so many first attempts all break in the same way, the run ends; null: never."""
     cache: bool | str | ModelCache = False
     """Whether answers of models are kept and used again: true, or a file, or a mapping."""
+    checkpoints: bool | str = False
+    """Whether attempts are kept while they are made, so that a run that goes on (`--resume`) takes up a long one at the
+    turn it had reached: true, or an SQLite file, in the suite's folder or elsewhere; by default one in the user's cache
+    folder. It holds conversations unredacted, those of unfinished attempts only, and its owner alone may read it."""
     prices: str | None = None
     """A CSV file of prices, which come before those of the package (`eval_pipeline/prices.csv`)."""
     reuse: Literal["never", "unchanged"] = "never"

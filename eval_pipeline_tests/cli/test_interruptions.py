@@ -1,7 +1,9 @@
 """The terminal when things end early: Ctrl-C, several first runs at once, targets that break everything."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -53,6 +55,42 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
     assert len(asked.read_text().splitlines()) == 2
     assert "gold" not in asked.read_text()
     assert [each.name for each in (store / "experiments" / "shop").iterdir()] == [experiment]
+
+
+def test_a_long_attempt_that_was_killed_goes_on_at_its_turn_if_the_suite_keeps_checkpoints(
+    terminal: Terminal, suite: Path, store: Path
+) -> None:
+    (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text() + "evaluation: {checkpoints: kept.sqlite}\n")
+    (suite / "cases.yaml").write_text(
+        "- id: long\n"
+        "  turns: [{user: one}, {user: two}, {user: three}]\n"
+        "  assertions: [{type: python, path: 'agent.py:said_all'}]\n"
+    )
+    asked = suite.parent / "asked"
+    (suite / "agent.py").write_text(
+        "import os, pathlib, signal, time\n"
+        f"ASKED = pathlib.Path({str(asked)!r})\n"
+        "def answer(message):\n"
+        "    before = ASKED.read_text() if ASKED.exists() else ''\n"
+        "    ASKED.write_text(before + message + '\\n')\n"
+        "    if message == 'three' and 'three' not in before:\n"
+        "        time.sleep(0.5)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return message\n"
+        "def said_all(turns):\n"
+        "    return [turn['response'] for turn in turns] == ['one', 'two', 'three']\n"
+    )
+    killed = subprocess.run([PROGRAM, "run", suite], capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+
+    finished = terminal("run", suite, "--resume", "--json")
+
+    assert finished.document["status_counts"] == {"passed": 1}
+    assert asked.read_text().split() == ["one", "two", "three", "three"]
+    assert (suite / "kept.sqlite").stat().st_mode & 0o077 == 0
+    with contextlib.closing(sqlite3.connect(suite / "kept.sqlite")) as kept:
+        assert kept.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
+    assert len(list((store / "experiments" / "shop").iterdir())) == 1
 
 
 def test_several_first_runs_at_once_leave_a_home_that_works(tmp_path: Path, store: Path) -> None:

@@ -38,11 +38,12 @@ def test_a_target_that_cannot_be_imported_is_told(folder: Path, kind: str, path:
 def test_files_that_are_not_there_are_told(folder: Path) -> None:
     target = {"kind": "chat", "model": "openai:gpt-4o", "system_file": "prompt.md"}
     context = {"tables": {"a": {"file": "a.csv"}}, "documents": {"source": {"file": "d.json"}}}
-    found = fields_of(folder, target=target, context=context)
+    found = fields_of(folder, target=target, context=context, evaluation={"prices": "prices.csv"})
     assert found == [
         (None, "target.system_file"),
         (None, "context.tables.a.file"),
         (None, "context.documents.source.file"),
+        (None, "evaluation.prices"),
     ]
 
 
