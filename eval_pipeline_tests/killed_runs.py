@@ -4,6 +4,10 @@ By hand, for as many moments as wanted:
 
     python -m eval_pipeline_tests.killed_runs --kills 20
 
+and the test of the peers, at most 50 calls paid twice:
+
+    python -m eval_pipeline_tests.killed_runs --cases 1000 --concurrency 50 --kill-at 500
+
 Belongs here: that harness. Does not belong here: expectations (`cli/test_resume.py`).
 """
 
@@ -198,6 +202,7 @@ def _main() -> None:
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--concurrency", type=int, default=10)
+    parser.add_argument("--kill-at", type=int, help="kill once, at this many calls, instead")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     # Moments are random on purpose, and the same for one seed.
@@ -207,9 +212,12 @@ def _main() -> None:
             folder=Path(folder), recorder_url=recorder.url, cases=options.cases, concurrency=options.concurrency
         )
         runs.write()
-        for index in range(options.kills):
+        kills = options.kills if options.kill_at is None else 0
+        if options.kill_at is not None:
+            runs.run(kill_at_calls=options.kill_at)
+        for index in range(kills):
             left = options.cases - len(set(runs.calls.read_text().split())) if runs.calls.exists() else options.cases
-            moment = runs.count_calls() + chance.randrange(2 * max(1, left // (options.kills - index)))
+            moment = runs.count_calls() + chance.randrange(2 * max(1, left // (kills - index)))
             code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 0.3)
             print(f"kill {index + 1}: wanted at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
         code = runs.run("--resume")

@@ -113,8 +113,10 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
             progress.result(result)
         concurrency = evaluator.suite.spec.evaluation.max_concurrency
         async with _checkpointed(evaluator) as makes:
-            async for result in evaluate_all(makes, made, max_concurrency=concurrency, throughput=throughput):
-                await recorder.add(result)
+            results = evaluate_all(makes, made, max_concurrency=concurrency, throughput=throughput, keep=recorder.keep)
+            async for result in results:
+                if result.status == "skipped":
+                    await recorder.add(result)
                 progress.result(result)
                 # One that erred may be made again, from where it broke.
                 if result.status in {"passed", "failed"}:

@@ -7,6 +7,7 @@ results are written and in which order. Does not belong here: the result log its
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -18,8 +19,8 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.result_log import ResultLog
 
 SEGMENT_ATTEMPTS = 200
-SEGMENT_SECONDS = 0.01
-"""How long the first result of a segment waits for others: what a crash can cost beyond the attempts in flight."""
+SEGMENT_SECONDS = 0.005
+"""How long the first result of a segment waits for others; while a segment is written, those of the next one gather."""
 REPORT_CASES = 500
 REPORT_SECONDS = 2.0
 """So that the UI shows what is finished soon after."""
@@ -29,6 +30,8 @@ WAITING = 2_000
 ReportCases = Callable[[Sequence[Sequence[CaseResult]]], None]
 """Is given whole cases: all attempts at each, in order."""
 _Item = TypeVar("_Item")
+_Kept = tuple[CaseResult, asyncio.Future[None] | None]
+"""A result, and who waits for it to be durable."""
 
 
 class Recorder:
@@ -54,7 +57,7 @@ class Recorder:
         self._log, self._report, self._expected = log, report, attempts
         self._durable, self._earlier = durable, earlier
         self._unfinished: dict[str, dict[int, CaseResult]] = {}
-        self._results: queue.Queue[CaseResult | None] = queue.Queue(maxsize=WAITING)
+        self._results: queue.Queue[_Kept | None] = queue.Queue(maxsize=WAITING)
         self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
         self._threads = [
@@ -78,12 +81,22 @@ class Recorder:
             self._raise_failure()
 
     async def add(self, result: CaseResult) -> None:
-        """Take a result. Raises what went wrong with an earlier one."""
+        """Take a result, when there is room for it. Raises what went wrong with an earlier one."""
         self._raise_failure()
         try:
-            self._results.put_nowait(result)
+            self._results.put_nowait((result, None))
         except queue.Full:
-            await asyncio.to_thread(self._results.put, result)
+            await asyncio.to_thread(self._results.put, (result, None))
+
+    def keep(self, result: CaseResult) -> asyncio.Future[None]:
+        """Take a result at once; the future is done when it is durable. Raises what went wrong with an earlier one.
+
+        For those who wait for the futures of what they gave before they give much more.
+        """
+        self._raise_failure()
+        future = asyncio.get_running_loop().create_future()
+        self._results.put((result, future))
+        return future
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -95,7 +108,8 @@ class Recorder:
         while not last:
             segment, last = _together(self._results, most=SEGMENT_ATTEMPTS, seconds=SEGMENT_SECONDS)
             if segment:
-                self._unless_failed(self._write, segment)
+                self._unless_failed(self._write, [result for result, _ in segment])
+                _tell([future for _, future in segment if future is not None])
         self._unless_failed(self._log.close)
         self._whole.put(None)
 
@@ -127,6 +141,19 @@ class Recorder:
             if len(attempts) == self._expected[result.case_id]:
                 found = self._unfinished.pop(result.case_id)
                 self._whole.put([found[number] for number in sorted(found)])
+
+
+def _tell(waiting: Sequence[asyncio.Future[None]]) -> None:
+    """Set futures of a loop in another thread, which may have ended in an error and wait for nothing."""
+    if waiting:
+        with contextlib.suppress(RuntimeError):
+            waiting[0].get_loop().call_soon_threadsafe(_set_all, waiting)
+
+
+def _set_all(waiting: Sequence[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def _together(waiting: "queue.Queue[_Item | None]", *, most: int, seconds: float) -> tuple[list[_Item], bool]:

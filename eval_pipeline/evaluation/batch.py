@@ -6,7 +6,7 @@ Belongs here: bounded concurrency, and when no further attempt begins. Does not 
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.garbage import what_stays_set_aside
@@ -14,9 +14,20 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput
 from eval_pipeline.evaluation.throughput.skipping import skipped
 
+UNKEPT = 50
+"""Attempts that may have begun and not be kept, if `max_concurrency` is less: storing does not slow few down."""
+
+Keep = Callable[[CaseResult], asyncio.Future[None]]
+"""Takes a result at once; the future is done when the result would survive the end of this process."""
+
 
 async def evaluate_all(
-    evaluator: Evaluator, attempts: Iterable[Attempt], *, max_concurrency: int, throughput: Throughput | None = None
+    evaluator: Evaluator,
+    attempts: Iterable[Attempt],
+    *,
+    max_concurrency: int,
+    throughput: Throughput | None = None,
+    keep: Keep | None = None,
 ) -> AsyncGenerator[CaseResult, None]:
     """Make every attempt, `max_concurrency` at a time, and yield results in the order they finish.
 
@@ -24,11 +35,15 @@ async def evaluate_all(
     result that nobody took yet takes room. When the budget of the suite is spent, no further attempt begins, and what
     is left of `attempts` is yielded as `skipped`.
 
+    With `keep`, a result that is not kept yet takes room too: a process that dies has begun, and not kept, at most
+    `max_concurrency` attempts, or `UNKEPT` if that is more.
+
     Args:
         evaluator: makes the attempts.
         attempts: those to be made.
         max_concurrency: attempts in flight, and model calls in flight to one provider.
         throughput: what governs model calls, for those who want its report; by default one as the suite says.
+        keep: is given each result that was made, before it is yielded; not those that were skipped.
 
     Raises:
         InfrastructureError: the world around us failed, or everything broke in the same way; attempts in flight are
@@ -38,19 +53,26 @@ async def evaluate_all(
     run = throughput or Throughput.of(evaluator.suite, max_concurrency=max_concurrency)
     waiting = iter(attempts)
     in_flight: set[asyncio.Task[CaseResult]] = set()
+    keeping: set[asyncio.Future[None]] = set()
+    begun_at_most = max(max_concurrency, UNKEPT)
     try:
         with what_stays_set_aside():
             while True:
                 spent = run.budget.spent
                 if spent is None:
-                    for attempt in itertools.islice(waiting, max_concurrency - len(in_flight)):
-                        in_flight.add(asyncio.create_task(_evaluate(evaluator, attempt, run)))
-                if not in_flight:
+                    room = min(max_concurrency, begun_at_most - len(keeping)) - len(in_flight)
+                    in_flight |= _begun(evaluator, itertools.islice(waiting, max(0, room)), run)
+                if not in_flight | keeping:
                     break
-                done, in_flight = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(in_flight | keeping, return_when=asyncio.FIRST_COMPLETED)
+                keeping = {future for future in keeping if not future.done()}
+                done = {task for task in in_flight if task.done()}
+                in_flight -= done
                 # Of those that finished together, errors come last: what was done is not lost.
                 for task in sorted(done, key=lambda task: task.exception() is not None):
                     result = task.result()
+                    if keep is not None:
+                        keeping.add(keep(result))
                     yield result
                     run.breaker.saw(result)
             if spent is not None:
@@ -62,6 +84,10 @@ async def evaluate_all(
         await asyncio.gather(*in_flight, return_exceptions=True)
         if throughput is None:
             run.close()
+
+
+def _begun(evaluator: Evaluator, attempts: Iterable[Attempt], run: Throughput) -> set[asyncio.Task[CaseResult]]:
+    return {asyncio.create_task(_evaluate(evaluator, attempt, run)) for attempt in attempts}
 
 
 async def _evaluate(evaluator: Evaluator, attempt: Attempt, run: Throughput) -> CaseResult:

@@ -44,7 +44,7 @@ class ResultLog:
         table = pa.Table.from_pylist([result.to_row() for result in results], schema=RESULT_SCHEMA)
         number = self._free_number() if self._next is None else self._next
         key = f"{self._prefix}{self._run_id}-{number:06d}{_SEGMENT}"
-        self._store.put_table(key, table)
+        self._store.put_table(key, table, quickly=True)
         self._next = number + 1
         self._unmerged.append(table)
         if sum(part.num_rows for part in self._unmerged) >= MERGED_ROWS:

@@ -61,6 +61,30 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
     assert len(reported) == 600
 
 
+def test_who_waits_for_a_result_is_told_when_it_is_durable(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+
+    async def keep_one(recorder: Recorder) -> list[str]:
+        await recorder.keep(a_result("a"))
+        found: list[str] = read_results(store, "s", "e").column("case_id").to_pylist()
+        return found
+
+    with Recorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
+        assert asyncio.run(keep_one(recorder)) == ["a"]
+
+
+def test_who_does_not_wait_any_more_is_no_harm(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+
+    async def keep_and_leave(recorder: Recorder) -> None:
+        recorder.keep(a_result("a"))
+
+    with Recorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
+        asyncio.run(keep_and_leave(recorder))
+
+    assert read_results(store, "s", "e").num_rows == 1
+
+
 def test_what_goes_wrong_while_writing_is_raised_where_results_come_from(tmp_path: Path) -> None:
     class FullLog(ResultLog):
         def append(self, results: object) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline.evaluation.batch import UNKEPT
 from eval_pipeline.experiment.record import experiments_newest_first
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.recorder.server import RecorderServer
@@ -35,6 +36,17 @@ def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns
     assert len(runs.killed) == 2
     assert (found.results, found.rows_of_results, found.rows, found.cases_with_rows) == (CASES,) * 4
     assert (found.materializations, found.partitions, found.experiments, found.wrong) == (CASES, CASES, 1, 0)
+
+
+def test_a_kill_costs_no_more_calls_than_may_be_in_flight(runs: KilledRuns) -> None:
+    runs.run(kill_at_calls=90)
+
+    assert runs.run("--resume") == 0, (runs.folder / "stderr.txt").read_text()
+
+    found = runs.aftermath()
+    assert len(runs.killed) == 1
+    assert (found.results, found.rows, found.wrong) == (CASES, CASES, 0)
+    assert found.paid_twice <= max(CONCURRENCY, UNKEPT)
 
 
 def _flaky(suite: Path) -> Path:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.batch import UNKEPT, evaluate_all
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline.suite.case import Case
@@ -128,6 +128,37 @@ async def test_to_be_cancelled_cancels_what_is_in_flight() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (gauge.now, gauge.cancelled) == (0, 3)
+
+
+@pytest.mark.parametrize("width", [3, UNKEPT + 20])
+async def test_what_is_not_kept_yet_takes_room(width: int) -> None:
+    gauge = Gauge()
+    asked: list[tuple[str, asyncio.Future[None]]] = []
+    most = max(width, UNKEPT)
+    full = asyncio.Event()
+
+    def keep(result: CaseResult) -> asyncio.Future[None]:
+        asked.append((result.case_id, asyncio.get_running_loop().create_future()))
+        if len(asked) == most:
+            full.set()
+        return asked[-1][1]
+
+    made = asyncio.create_task(
+        ids(evaluate_all(set_up(gauge), attempts(200, sleep=0.001), max_concurrency=width, keep=keep))
+    )
+    async with asyncio.timeout(10):
+        await full.wait()
+        await asyncio.sleep(0.05)
+        assert gauge.begun == len(asked) == most
+
+        while not made.done():
+            for _, future in asked:
+                if not future.done():
+                    future.set_result(None)
+            await asyncio.sleep(0.001)
+    assert gauge.most <= width
+    assert await made == [case_id for case_id, _ in asked]
+    assert len(set(await made)) == 200
 
 
 async def test_memory_does_not_grow_with_the_number_of_attempts() -> None:
