@@ -62,6 +62,17 @@ CARD = re.compile(
 )
 """In one piece or in the groups that cards have: any others would make cards of tables of numbers."""
 PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
+SHORTEST = 13
+"""Characters: a card's digits. Whatever else is taken out is longer, or has an `@`."""
+CARD_SIGN = (
+    r"(?:^|[^0-9A-Za-z_.-]|\\[bfnrt])"
+    r"(?:[2-6][0-9]{12}|[2-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4})"
+)
+"""For bytes of JSON, for RE2 too: what any card has, after what may stand before it, the letter of an escape included.
+
+Without what stands before it, every fraction with many digits and many a UUID would be one.
+"""
+_CARD_SIGN = re.compile(CARD_SIGN.encode())
 _LONG_NUMBER = b"0" * 13
 _DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))  # noqa: PLR2004 - ASCII
 _LONG_TOKEN = b"w" * 15
@@ -70,7 +81,7 @@ _TOKEN_CHARACTERS = bytes(
     ord("w") if code < 128 and (chr(code).isalnum() or chr(code) in "-_.~+/=") else ord(" ")  # noqa: PLR2004 - ASCII
     for code in range(256)
 )
-_SECRET_ENDINGS = (
+SECRET_ENDINGS = (
     "password",
     "passwd",
     "passphrase",
@@ -84,7 +95,7 @@ _SECRET_ENDINGS = (
     "credential",
     "credentials",
 )
-_SECRET_BYTES = tuple(f'{ending}":'.encode() for ending in _SECRET_ENDINGS)
+_SECRET_BYTES = tuple(f'{ending}":'.encode() for ending in SECRET_ENDINGS)
 _KEY_SEPARATORS = str.maketrans("", "", "-_ .")
 _TRIGGERS = tuple(trigger.encode() for _, _, triggers in PATTERNS for trigger in triggers)
 SIGNS = "|".join(
@@ -102,7 +113,7 @@ PHONE_SIGNS = r"\p{Nd}{2,4}[ .-]\p{Nd}{3,4}"
 
 def names_secret(key: str) -> bool:
     """Whether what stands under `key` is a secret, whatever it looks like."""
-    return key[-1:].isalpha() and key.translate(_KEY_SEPARATORS).lower().endswith(_SECRET_ENDINGS)
+    return key[-1:].isalpha() and key.translate(_KEY_SEPARATORS).lower().endswith(SECRET_ENDINGS)
 
 
 def has_signs(data: bytes) -> bool:
@@ -111,7 +122,7 @@ def has_signs(data: bytes) -> bool:
         return True
     if _LONG_TOKEN in data.translate(_TOKEN_CHARACTERS) and any(trigger in data for trigger in _TRIGGERS):
         return True
-    if _LONG_NUMBER in data.translate(_DIGITS, b" -"):
+    if _LONG_NUMBER in data.translate(_DIGITS, b" -") and _CARD_SIGN.search(data):
         return True
     keys = data.translate(None, b"-_ .").lower()
     return any(ending in keys for ending in _SECRET_BYTES)

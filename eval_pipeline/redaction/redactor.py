@@ -21,6 +21,7 @@ from eval_pipeline.redaction.patterns import (
     PATTERNS,
     PHONE,
     SECRET,
+    SHORTEST,
     VERSION,
     card_replaced,
     has_signs,
@@ -67,6 +68,8 @@ class Redactor:
     def text(self, text: str) -> str:
         """`text` without what has to be taken out. What was taken out already stays as it is."""
         if not self.enabled or not text:
+            return text
+        if len(text) < SHORTEST and "@" not in text and not self.own and not self.phone_numbers:
             return text
         while (found := self._once(text)) != text:
             # What is taken out can be what kept its neighbour from being seen.

@@ -17,7 +17,7 @@ from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.courier import Courier, Delivery
 from eval_pipeline.tracing.flushing import flush_folder, spool_folder
-from eval_pipeline.tracing.parcel import Kind, Parcel, feedback_parcel, run_parcel
+from eval_pipeline.tracing.parcel import Kind, Parcel, feedback_parcel, run_parcel, run_parcels
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
 
@@ -46,6 +46,16 @@ class Pending:
         if self.kind == "run":
             return run_parcel(self.body, graft=self.graft, redactor=redactor)
         return feedback_parcel(self.body, redactor=redactor)
+
+
+def parcels_of(batch: Sequence[Pending], redactor: Redactor) -> list[Parcel]:
+    """All of them redacted and serialized, in their order.
+
+    Raises:
+        Exception: whatever one of them raises that cannot be serialized.
+    """
+    runs = iter(run_parcels([(item.body, item.graft) for item in batch if item.kind == "run"], redactor=redactor))
+    return [next(runs) if item.kind == "run" else item.parcel(redactor) for item in batch]
 
 
 class Lane:
@@ -193,6 +203,12 @@ class Lane:
         return not has_requests(folder)
 
     def _parcels(self, batch: Sequence[Pending]) -> list[Parcel]:
+        try:
+            return parcels_of(batch, self._redactor)
+        except Exception:  # noqa: BLE001 - one of them is at fault, and the others are none the worse
+            return self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Sequence[Pending]) -> list[Parcel]:
         found = []
         for pending in batch:
             try:

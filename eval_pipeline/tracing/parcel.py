@@ -16,6 +16,7 @@ import zstandard
 from eval_pipeline.recorder.retime import retime
 from eval_pipeline.recorder.validation import parse_time
 from eval_pipeline.recorder.wire import Part, encode_multipart
+from eval_pipeline.redaction.many import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.jsonable import json_bytes, plain
 
@@ -25,7 +26,6 @@ _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
 _REDACTED_HEAD = ("name", "tags", "comment", "value", "correction", "extra", "error")
 """What people and models write, in what is not payload."""
-_PLAIN = (str, int, float, list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +79,29 @@ class Parcel:
         return run_parcel(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
 
 
-def run_parcel(run: Mapping[str, Any], *, graft: bool, redactor: Redactor) -> Parcel:
-    """The parcel of a complete run."""
+def _payload_of(run: Mapping[str, Any]) -> dict[str, bytes]:
+    """The large fields of a run as JSON, not redacted."""
+    return {name: json_bytes(run[name]) for name in _PAYLOAD if run.get(name) is not None}
+
+
+def run_parcel(
+    run: Mapping[str, Any], *, graft: bool, redactor: Redactor, redacted: Mapping[str, bytes] | None = None
+) -> Parcel:
+    """The parcel of a complete run; `redacted` is its payload if that was redacted before."""
     head = {name: value for name, value in run.items() if value is not None and name not in _PAYLOAD}
-    payload = {
-        name: redactor.json(json_bytes(run[name])) for name in _PAYLOAD if run.get(name) is not None
-    }  # fmt: skip
-    return _parcel("run", head, payload, graft=graft, redactor=redactor)
+    if redacted is None:
+        redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
+    return _parcel("run", head, redacted, graft=graft, redactor=redactor)
+
+
+def run_parcels(runs: Sequence[tuple[Mapping[str, Any], bool]], *, redactor: Redactor) -> list[Parcel]:
+    """The parcels of complete runs, each given with whether it is a graft: all are looked through in one pass."""
+    payloads = [_payload_of(run) for run, _ in runs]
+    redacted = iter(redacted_jsons([data for payload in payloads for data in payload.values()], redactor))
+    return [
+        run_parcel(run, graft=graft, redactor=redactor, redacted={name: next(redacted) for name in payload})
+        for (run, graft), payload in zip(runs, payloads, strict=True)
+    ]
 
 
 def feedback_parcel(feedback: Mapping[str, Any], *, redactor: Redactor) -> Parcel:
@@ -152,15 +168,14 @@ def encode_frame(parcels: Sequence[Parcel], *, compress: bool) -> tuple[bytes, d
     return packed, {**headers, "Content-Encoding": "zstd", **sizes}
 
 
-def _parcel(kind: Kind, head: dict[str, Any], payload: dict[str, bytes], *, graft: bool, redactor: Redactor) -> Parcel:
-    head["id"] = str(head["id"])
+def _parcel(
+    kind: Kind, head: dict[str, Any], payload: Mapping[str, bytes], *, graft: bool, redactor: Redactor
+) -> Parcel:
+    said = plain(head)
     for name in _REDACTED_HEAD:
-        found = head.get(name)
-        if found:
-            head[name] = redactor.text(found) if isinstance(found, str) else redactor.value(plain(found))
-    said = {name: value if isinstance(value, _PLAIN) else plain(value) for name, value in head.items()}
-    trace_id = None if head.get("trace_id") is None else str(head["trace_id"])
-    return Parcel(kind=kind, id=head["id"], trace_id=trace_id, graft=graft, head=said, payload=payload)
+        if said.get(name):
+            said[name] = redactor.value(said[name])
+    return Parcel(kind=kind, id=said["id"], trace_id=said.get("trace_id"), graft=graft, head=said, payload=payload)
 
 
 def _parts(parcel: Parcel) -> Iterator[Part]:
