@@ -78,7 +78,7 @@ def agreements(results: pa.Table, labels: Sequence[HumanLabel]) -> list[Agreemen
     if problems:
         raise InputError(problems)
     if not any(result for rated in by_assertion.values() for _, result in rated):
-        names = sorted({name for assertions in found.values() for name in assertions})
+        names = sorted({name for _, name in found})
         fix = f"use its case ids, and its assertions: {', '.join(names) or 'none'}"
         raise InputError(Problem(message="no label is about a result of this experiment", fix=fix))
     return [agreement for name, rated in by_assertion.items() for agreement in _agreements_of(name, rated)]
@@ -152,19 +152,21 @@ def _vote(result: Mapping[str, Any], judge: str) -> Mapping[str, Any] | None:
     return next((vote for vote in result["votes"] or () if vote["model"] == judge), None)
 
 
-def _index(results: pa.Table) -> dict[tuple[str, int], dict[str, list[Mapping[str, Any]]]]:
-    found: dict[tuple[str, int], dict[str, list[Mapping[str, Any]]]] = {}
+Index = Mapping[tuple[str, str], Sequence[tuple[int, Mapping[str, Any]]]]
+"""By case and assertion: the attempt and the result."""
+
+
+def _index(results: pa.Table) -> Index:
+    found: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for row in results.select(COLUMNS).to_pylist():
-        by_name: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for assertion in row["assertions"] or ():
-            by_name[assertion["name"]].append(assertion)
-        found[row["case_id"], row["attempt"]] = by_name
+            found[row["case_id"], assertion["name"]].append((row["attempt"], assertion))
     return found
 
 
-def _meant(
-    label: HumanLabel, found: Mapping[tuple[str, int], Mapping[str, Sequence[Mapping[str, Any]]]]
-) -> list[Mapping[str, Any]]:
-    attempts = [key for key in found if key[0] == label.case_id and label.attempt in (None, key[1])]
-    results = [result for key in attempts for result in found[key].get(label.assertion, ())]
-    return [result for result in results if label.turn in (None, result["turn"])]
+def _meant(label: HumanLabel, found: Index) -> list[Mapping[str, Any]]:
+    return [
+        result
+        for attempt, result in found.get((label.case_id, label.assertion), ())
+        if label.attempt in (None, attempt) and label.turn in (None, result["turn"])
+    ]

@@ -129,6 +129,12 @@ def test_what_goes_wrong_is_an_error_event(url: str, case: Any, message: str) ->
     assert message in last["message"]
 
 
+def test_what_goes_wrong_is_told_without_personal_data(url: str) -> None:
+    (refused,) = one(url, "ann@example.com")
+    assert refused["message"].count("[redacted:email]") == 1
+    assert "ann@" not in refused["message"]
+
+
 def test_a_suite_that_is_not_offered_is_an_error_event(url: str) -> None:
     for name in ("support_desk", "../suite", "/etc"):
         (event,) = post(url, "/api/eval/stream", {"suite": name, "case": "hello"})

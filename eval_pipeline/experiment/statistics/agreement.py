@@ -20,6 +20,10 @@ Pairs = Sequence[Sequence[tuple[Any, Any]]]
 
 _SEED = 20_240_601
 _RESAMPLES = 1_000
+_FEWEST_RESAMPLES = 200
+_MOST_RANKED = 1_000_000
+"""Pairs that all resamples of a correlation rank together, so that many labels take seconds. Their intervals are
+narrow, and need fewer resamples to be known as well."""
 _SAME = 1e-9
 """Resamples that differ by less differ by rounding alone."""
 
@@ -89,16 +93,19 @@ def _ranked(pairs: Pairs, measure: Callable[[Floats, Floats], float]) -> Measure
     value = of(range(len(groups))) if groups else float("nan")
     if not np.isfinite(value):
         return None
-    low, high = _interval(of, cases=len(groups))
+    resamples = max(_FEWEST_RESAMPLES, min(_RESAMPLES, _MOST_RANKED // sum(map(len, groups))))
+    low, high = _interval(of, cases=len(groups), resamples=resamples)
     return Measure(value=round(value, 12), low=low, high=high)
 
 
-def _interval(measure: Callable[[Any], float], *, cases: int) -> tuple[float | None, float | None]:
+def _interval(
+    measure: Callable[[Any], float], *, cases: int, resamples: int = _RESAMPLES
+) -> tuple[float | None, float | None]:
     """Percentiles over resamples of the cases; none if they hardly vary, or most resamples have no value."""
     draws = np.random.default_rng(_SEED)
-    drawn = np.array([measure(draws.integers(0, cases, size=cases)) for _ in range(_RESAMPLES)])
+    drawn = np.array([measure(draws.integers(0, cases, size=cases)) for _ in range(resamples)])
     finite = drawn[np.isfinite(drawn)]
-    if cases < 2 or 2 * len(finite) < _RESAMPLES or np.ptp(finite) < _SAME:  # noqa: PLR2004 - one case has no resamples
+    if cases < 2 or 2 * len(finite) < resamples or np.ptp(finite) < _SAME:  # noqa: PLR2004 - one case has no resamples
         return None, None
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.evaluation.result import TurnResult
+from eval_pipeline.evaluation.result import CarriedFrom, TurnResult
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.report.page import draw, render_report
 from eval_pipeline.experiment.report.templating import seconds
@@ -65,6 +65,17 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
     page = rendered(store, keep_experiment(store, "empty", []))
     assert "No attempt was made" in page
     assert "Every attempt passed" in page
+
+
+def test_what_was_carried_is_said_and_is_in_no_picture_of_costs(store: LocalStore) -> None:
+    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
+    record = keep_experiment(store, "now", results)
+    assert "1 of them are of earlier experiments" in rendered(store, record)
+    alone = keep_experiment(store, "alone", results[1:], day=2)
+    both, other = (draw(store, each, concluded(store, each)).cost for each in (record, alone))
+    assert both is not None
+    assert both == other
 
 
 def test_a_context_that_is_gone_costs_no_report(store: LocalStore) -> None:

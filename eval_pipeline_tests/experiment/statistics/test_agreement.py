@@ -59,6 +59,20 @@ def test_spearman_is_that_of_the_textbook() -> None:
     assert found.low < -29 / 165 < (found.high or 0)
 
 
+@pytest.mark.parametrize("measure", [spearman, kendall])
+def test_correlations_of_many_labels_have_intervals_of_the_right_width(measure: Any) -> None:
+    draws = np.random.default_rng(5)
+    first = draws.normal(size=6_000)
+    second = first + draws.normal(size=6_000)
+    found = measure([[pair] for pair in zip(first.tolist(), second.tolist(), strict=True)])
+    assert found is not None
+    # Bivariate normal with rho = 1/sqrt(2): tau = 2/pi * asin(rho) = 1/2, rho_s = 6/pi * asin(rho/2) (Kruskal 1958).
+    true = {"spearman": 6 / np.pi * np.arcsin(0.5**0.5 / 2), "kendall": 0.5}[measure.__name__]
+    assert found.low < true < found.high
+    # Standard errors: tau by Noether's bound is below 0.0091 here, rho_s near (1 - rho_s^2) * 1.06 / sqrt(n) = 0.0072.
+    assert 0.018 < found.high - found.low < 0.036
+
+
 def test_kendall_is_that_of_the_textbook() -> None:
     # Abdi 2007, "The Kendall Rank Correlation Coefficient": orders acbd and acdb, one pair apart, 1 - 2 * 2 / 12.
     found = kendall([[pair] for pair in [(1, 1), (3, 4), (2, 2), (4, 3)]])
