@@ -21,6 +21,7 @@ from eval_pipeline.assets.upstream import (
     find_latest,
     latest,
 )
+from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_of
@@ -40,18 +41,15 @@ def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
     """How the cases of the latest dataset stand.
 
     Raises:
-        MissingUpstreamError: there is no dataset yet.
+        MissingUpstreamError: there is no dataset yet, or the context's snapshot is gone.
         CorruptDataError: the dataset is gone from the store.
         InputError: the target cannot be opened.
     """
     version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-    pins = Pins(
-        experiment="",
-        dataset_version=version,
-        context_id=find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
-        target_version=target_version(suite),
-    )
-    evaluator = Evaluator(suite=suite, target=open_target(suite), context=None, pins=pins)
+    context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
+    shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
+    pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target_version(suite))
+    evaluator = Evaluator(suite=suite, target=open_target(suite), context=shared, pins=pins)
     present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
     found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}

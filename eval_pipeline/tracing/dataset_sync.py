@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from langsmith.utils import LangSmithConflictError, LangSmithError
+from requests.exceptions import RequestException
 
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import TransientError
@@ -107,7 +108,8 @@ def sync_dataset(
         except LangSmithConflictError:
             # Another run writes the same. What is there by now is compared again.
             continue
-        except LangSmithError as error:
+        except (LangSmithError, RequestException) as error:
+            # Uploads of examples let a broken connection through as it is.
             raise _away(connection, f"the dataset {name!r} cannot be written") from error
     else:
         raise _away(connection, f"the dataset {name!r} is being changed by somebody else all the time")

@@ -42,8 +42,11 @@ def test_a_folder_and_a_bucket_give_the_same_context_and_the_same_verdicts(
         documents[store] = done.document
     local, remote = documents.values()
     assert local["context_id"] == remote["context_id"]
-    for name in ("metrics", "pass_at_k", "splits"):
+    for name in ("metrics", "pass_at_k", "status_counts"):
         assert local[name] == remote[name]
+    assert {name: part["pass_rate"] for name, part in local["slices"].items()} == {
+        name: part["pass_rate"] for name, part in remote["slices"].items()
+    }
     assert remote["report"].startswith(f"s3://{bucket}/team/experiments/shop/")
     stored = [set(map(_without_names, open_store(store).list(""))) for store in documents]
     assert stored[0] == stored[1]

@@ -15,6 +15,7 @@ import jmespath
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages, messages_from_dict
 from langsmith import Client
 from langsmith.utils import LangSmithAuthError, LangSmithError, LangSmithNotFoundError
+from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
 from eval_pipeline.suite.case_source import LangSmithRuns
@@ -61,7 +62,7 @@ def _of_project(source: LangSmithRuns) -> Iterator[Mapping[str, Any]]:
         message = f"LangSmith has no project {source.langsmith!r}"
         fix = "correct the name, or name an export (`.json`, `.jsonl`) that is there"
         raise InputError(Problem(message=message, fix=fix, field="cases")) from error
-    except LangSmithError as error:
+    except (LangSmithError, RequestException) as error:
         raise TransientError(f"LangSmith could not be read: {error}", fix="try again") from error
     for run in found:
         yield run.model_dump(mode="json")
