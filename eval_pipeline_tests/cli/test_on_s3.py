@@ -66,6 +66,7 @@ def test_a_bucket_that_cannot_be_reached_ends_with_its_cause(
 
 def _without_names(key: str) -> str:
     """A key without what differs from run to run: names of experiments and runs, and the hash of what holds times."""
-    if key.startswith("experiments/"):
-        return key.rsplit("/", 1)[1].rsplit("-", 1)[-1]
-    return key.split("/trace.", maxsplit=1)[0]
+    parts = key.split("/")
+    if parts[0] == "experiments":
+        return parts[3].split("-")[0]
+    return parts[0] if parts[0] == "trends" else key.split("/trace.", maxsplit=1)[0]
