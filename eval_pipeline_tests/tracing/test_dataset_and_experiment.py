@@ -322,14 +322,6 @@ def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(
     assert not again.dataset.changed
 
 
-def test_a_server_that_hangs_over_the_examples_is_away(
-    server: RecorderServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
-) -> None:
-    server.faults.add(Fault(delay_s=3, method="POST", path="examples", times=None))
-    assert sync_datasets(make_settings(request_timeout_seconds=0.3), "desk", [a_case(1)]) is None
-    assert "the dataset 'desk' cannot be written" in caplog.text
-
-
 def test_a_server_that_goes_away_later_is_told_of_what_is_new(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:

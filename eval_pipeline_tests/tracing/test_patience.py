@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.before_runs import sync_datasets
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.patience import LEFT_ALONE
 from eval_pipeline_tests.tracing.conftest import MakeSettings
@@ -45,3 +49,16 @@ def test_a_server_that_refuses_is_asked_again_at_once(server: RecorderServer, ma
 
     assert not connection.check()
     assert connection.check()
+
+
+def test_a_server_that_hangs_over_the_examples_is_away(
+    server: RecorderServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.faults.add(Fault(delay_s=3, method="POST", path="examples", times=None))
+    assert (
+        sync_datasets(
+            make_settings(request_timeout_seconds=0.3), "desk", [Case.model_validate({"id": "c1", "input": "x"})]
+        )
+        is None
+    )
+    assert "the dataset 'desk' cannot be written" in caplog.text
