@@ -64,8 +64,13 @@ def is_unpriced(row: Row) -> bool:
 
 
 def total_cost(rows: Iterable[Row]) -> float | None:
-    """Dollars of all attempts; None where one called models that no price is known of: a part is not the sum."""
+    """Dollars of all attempts; None where one called models that no price is known of: a part is not the sum.
+
+    Where all were carried over from other experiments, nothing was spent, which is known.
+    """
     found = list(rows)
+    if found and all(row.get("carried_from") is not None for row in found):
+        return 0.0
     costs = [cost for row in found if (cost := cost_of(row)) is not None]
     return sum(costs) if costs and not any(map(is_unpriced, found)) else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.evaluation.result import CaseResult, RoleUsage, Usage
+from eval_pipeline.evaluation.result import CarriedFrom, CaseResult, RoleUsage, Usage
 from eval_pipeline.experiment.gates import Evidence, GateResult, check_gates
 from eval_pipeline.experiment.slices import slices_of
 from eval_pipeline.store.local import LocalStore
@@ -71,6 +71,12 @@ def test_a_part_of_the_cost_is_not_the_cost() -> None:
     found = gate_of([a_result("a", usage=known), a_result("b", usage=unpriced)], max_cost_usd=1)
     assert (found.passed, found.observed) == (False, None)
     assert "nothing is known of the cost of 1 of 2 attempts" in found.message
+
+
+def test_results_that_were_all_carried_over_cost_nothing() -> None:
+    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    found = gate_of([a_result("a", carried_from=origin), a_result("b", carried_from=origin)], max_cost_usd=1)
+    assert (found.passed, found.observed) == (True, 0.0)
 
 
 def test_a_cost_that_nobody_knows_does_not_pass() -> None:
