@@ -1,0 +1,195 @@
+"""A suite whose backfills a real daemon runs, asked for over GraphQL as the UI asks.
+
+Belongs here: the daemon, the web server, and what is asked of it. Does not belong here: expectations.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import yaml
+
+from eval_pipeline_tests.assets.dagster_project import DagsterProject
+
+CASES = [f"c{number:02d}" for number in range(16)]
+_SUITE = """\
+name: filled
+cases: cases.jsonl
+target: {kind: python, path: "agent.py:answer"}
+evaluation: {max_concurrency: 1, max_cases_per_run: 3}
+"""
+_AGENT = """\
+import os, pathlib, time
+
+HERE = pathlib.Path(__file__).parent
+
+
+def answer(message):
+    with (HERE / "calls").open("a") as calls:
+        calls.write(message + "\\n")
+    if (HERE / f"dies-of-{message}").exists():
+        os._exit(9)
+    while (HERE / f"waits-at-{message}").exists():
+        time.sleep(0.02)
+    return message
+"""
+_LOCATION = """\
+from pathlib import Path
+
+from eval_pipeline.build import build_definitions
+
+defs = build_definitions(folders=[Path(__file__).parent / "suite"])
+"""
+_LAUNCH = """mutation($given: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $given) {
+  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_RETRY = """mutation($given: ReexecutionParams!) { reexecutePartitionBackfill(reexecutionParams: $given) {
+  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_CANCEL = "mutation($given: String!) { cancelPartitionBackfill(backfillId: $given) { __typename } }"
+_STATUS = (
+    "query($given: String!) { partitionBackfillOrError(backfillId: $given) { ... on PartitionBackfill { status } } }"
+)
+_DAEMON = """\
+from dagster._daemon import controller
+
+controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 1
+
+from dagster._daemon.cli import main
+
+main()
+"""
+"""`dagster-daemon`, which looks at backfills every 30 s otherwise, and nothing configures that."""
+_PATIENCE_S = 120.0
+_PROGRAMS = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfills:
+    """What is asked of the deployment in a folder, and what is there."""
+
+    folder: Path
+    url: str
+    project: DagsterProject
+
+    @property
+    def calls(self) -> list[str]:
+        """What the target was asked, in order."""
+        return (self.folder / "suite" / "calls").read_text().split()
+
+    def flag(self, name: str) -> Path:
+        """A file that the agent looks at: `dies-of-c03` or `waits-at-c03`."""
+        return self.folder / "suite" / name
+
+    def launch(self, keys: Sequence[str]) -> str:
+        """Begin a backfill of some partitions. Returns its id."""
+        given = {"assetSelection": [{"path": ["filled", "case_results"]}], "partitionNames": list(keys)}
+        return str(self._ask(_LAUNCH, given)["launchPartitionBackfill"]["backfillId"])
+
+    def retry(self, backfill: str) -> str:
+        """Begin a backfill of those partitions of an ended one that failed. Returns its id."""
+        given = {"parentRunId": backfill, "strategy": "FROM_FAILURE"}
+        return str(self._ask(_RETRY, given)["reexecutePartitionBackfill"]["backfillId"])
+
+    def cancel(self, backfill: str) -> None:
+        """Cancel a backfill."""
+        self._ask(_CANCEL, backfill)
+
+    def end_of(self, backfill: str) -> str:
+        """Wait for a backfill to end, and return its status."""
+        return str(self.until(lambda: self._ended(backfill)))
+
+    def runs_of(self, backfill: str) -> list[dg.DagsterRun]:
+        """The runs of a backfill."""
+        found = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+        return list(found)
+
+    def until(self, there: Callable[[], Any]) -> Any:
+        """Wait for something to be there, and return it."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            if found := there():
+                return found
+            time.sleep(0.2)
+        raise AssertionError((self.folder / "daemon.log").read_text()[-3_000:])
+
+    def _ended(self, backfill: str) -> str | None:
+        status = self._ask(_STATUS, backfill)["partitionBackfillOrError"]["status"]
+        return None if status in {"REQUESTED", "CANCELING", "FAILING"} else str(status)
+
+    def _ask(self, query: str, given: Any) -> dict[str, Any]:
+        body = {"query": query, "variables": {"given": given}}
+        answer: dict[str, Any] = httpx.post(f"{self.url}/graphql", json=body, timeout=60).json()
+        assert "errors" not in answer, answer
+        found: dict[str, Any] = answer["data"]
+        return found
+
+
+@contextlib.contextmanager
+def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) -> Iterator[Backfills]:
+    """A daemon and a web server over a suite of sixteen cases in `folder`, on SQLite or on what `storage` says."""
+    _write(folder, storage or {})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
+    environment = {
+        **os.environ,
+        **{name: str(folder / value) for name, value in own.items()},
+        "EVAL_PIPELINE_TRACING": "off",
+    }
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance, contextlib.ExitStack() as stack:
+        project = DagsterProject(
+            folder=folder / "suite", suite="filled", instance=instance, store_root=folder / "store"
+        )
+        assert project.run(assets=["test_cases", "shared_context"]).success
+        server = (str(_PROGRAMS / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port))
+        for name, command in (("daemon", (sys.executable, "-c", _DAEMON, "run")), ("webserver", server)):
+            location = ("-f", str(folder / "location.py"))
+            stack.enter_context(_running(folder / f"{name}.log", environment, *command, *location))
+        found = Backfills(folder=folder, url=f"http://127.0.0.1:{port}", project=project)
+        found.until(lambda: _answers(found.url))
+        yield found
+
+
+def _write(folder: Path, storage: Mapping[str, Any]) -> None:
+    (folder / "suite").mkdir(parents=True)
+    (folder / "home").mkdir()
+    (folder / "suite" / "suite.yaml").write_text(_SUITE)
+    (folder / "suite" / "agent.py").write_text(_AGENT)
+    lines = [
+        f'{{"id": "{key}", "input": "{key}", "assertions": [{{"type": "equals", "value": "{key}"}}]}}\n'
+        for key in CASES
+    ]
+    (folder / "suite" / "cases.jsonl").write_text("".join(lines))
+    (folder / "location.py").write_text(_LOCATION)
+    # Two runs at once, on a machine that may be small.
+    queue = {"max_concurrent_runs": 2, "dequeue_interval_seconds": 1}
+    settings = {"telemetry": {"enabled": False}, "run_queue": queue, **storage}
+    (folder / "home" / "dagster.yaml").write_text(yaml.safe_dump(settings))
+
+
+@contextlib.contextmanager
+def _running(log: Path, environment: Mapping[str, str], *command: str) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, env=dict(environment), cwd=log.parent, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{url}/server_info", timeout=5).status_code == httpx.codes.OK
+    return False
