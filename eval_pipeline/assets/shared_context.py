@@ -47,7 +47,9 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
             check_once(context, settings, progress)
             version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-            plan = plan_context(suite, written_cases(opened, suite, version), redactor=redactor)
+            # Only searches of documents depend on the cases, which may be very many.
+            cases = [] if suite.spec.context.documents is None else written_cases(opened, suite, version)
+            plan = plan_context(suite, cases, redactor=redactor)
             recorder = SharedTraceRecorder(redact=redactor.json)
             snapshot = ensure_snapshot(plan, opened, report=report, recorder=recorder)
             made = SharedContext.open(opened, suite.name, snapshot.manifest.context_id)

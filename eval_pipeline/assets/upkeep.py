@@ -28,6 +28,7 @@ from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_o
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.collection import collection_paused
 from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
 
@@ -50,7 +51,8 @@ def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target_version(suite))
     evaluator = Evaluator(suite=suite, target=open_target(suite), context=shared, pins=pins)
-    present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
+    with collection_paused():
+        present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
     found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
     statuses = {name: status.value for name, status in found.items() if status is not None}

@@ -16,6 +16,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case, content_hash
 from eval_pipeline.suite.case_source import CaseSource, LangSmithDataset, LangSmithRuns, RecordedConversations
+from eval_pipeline.suite.collection import collection_paused
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.suite.document import problems_of
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
@@ -82,6 +83,7 @@ class Dataset:
             lines.append(self.origin.identity)
         return content_hash("\n".join(lines))
 
+    @collection_paused()
     def to_table(self) -> pa.Table:
         """One row a case in `CASES_SCHEMA`, as it is stored.
 
@@ -128,6 +130,7 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
     )
 
 
+@collection_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
     """The cases in a table of `CASES_SCHEMA`, or in some of its rows, by id; None where something was taken out."""
     columns = (table.column(name).to_pylist() for name in ("case_id", "content_hash", "content"))
@@ -184,6 +187,7 @@ def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case],
     return [case for case, _ in found], problems
 
 
+@collection_paused()
 def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case, RawCase]], list[Problem]]:
     cases: dict[str, tuple[Case, RawCase]] = {}
     problems: list[Problem] = []
