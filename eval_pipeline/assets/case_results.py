@@ -26,6 +26,7 @@ from eval_pipeline.assets.upstream import (
 )
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.targets.opening import target_version
+from eval_pipeline.experiment.baseline import baseline_of
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.tracing_run import begin_tracing
 from eval_pipeline.metadata import experiment_metadata, throughput_metadata
@@ -34,7 +35,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.stored_dataset import written_cases
-from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.suite import LAST_PASSED, Suite
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.unified import UnifiedTrace
 
@@ -107,6 +108,8 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             repetitions = config.repetitions or suite.spec.repetitions
             record, begun = pinned_record(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
             if evaluates:
+                if suite.spec.baseline not in (None, LAST_PASSED):
+                    baseline_of(opened, record, suite.spec.baseline)  # raises before anything is paid for
                 share = _share(context, suite, opened, record, wanted, settings=settings, config=config)
                 traced = _evaluate(share, begun, progress)
                 ended = ends_launch(share)

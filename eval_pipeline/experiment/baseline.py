@@ -6,7 +6,7 @@ Belongs here: the baseline that somebody set, and the rule for choosing one. Doe
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
 from eval_pipeline.experiment.record import ExperimentRecord, find_experiment, now, read_experiment
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.experiment.trend import read_points
@@ -73,7 +73,15 @@ def baseline_of(store: Store, record: ExperimentRecord, wanted: str | None) -> s
         wanted = LAST_PASSED if chosen is None else chosen.experiment
     if wanted == LAST_PASSED:
         return last_passed(store, record)
-    return None if wanted == record.experiment else read_experiment(store, record.suite, wanted).experiment
+    if wanted == record.experiment:
+        return None
+    if find_experiment(store, record.suite, wanted) is None:
+        message = (
+            f"the baseline cannot be compared with: there is no experiment {wanted!r} of {record.suite} in {store.root}"
+        )
+        fix = "correct `baseline` in suite.yaml, or set another with `eval-pipeline baseline set`"
+        raise MissingUpstreamError(message, fix=fix)
+    return wanted
 
 
 def last_passed(store: Store, record: ExperimentRecord) -> str | None:

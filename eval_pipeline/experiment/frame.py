@@ -89,7 +89,7 @@ def load_results(
     rows = [row for name in wanted for row in _rows(opened, suite, name, transcripts=transcripts)]
     table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
     later = sorted(name for name in table.columns if name not in COLUMNS)
-    return table[[*COLUMNS, *later]].astype({"passed": "boolean"})
+    return table[[*COLUMNS, *later]].astype({"passed": "boolean", "score": "float64", "cost_usd": "float64"})
 
 
 def _latest(store: Store, suite: str) -> str:

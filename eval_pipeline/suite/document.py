@@ -69,8 +69,14 @@ def _problem(
     )
 
 
+_UNION_TAGS = frozenset({"bool", "str", "int", "float", "ModelCache"})
+"""What pydantic puts last where a union takes a plain value, or a model in its place; no field of ours is called so."""
+
+
 def _data_path(loc: tuple[int | str, ...], data: Any) -> type_path:
     """`loc` without the union tags that pydantic puts between the keys of the data."""
+    if len(loc) > 1 and loc[-1] in _UNION_TAGS:
+        loc = loc[:-1]
     path: list[int | str] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1

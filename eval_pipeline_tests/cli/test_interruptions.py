@@ -134,6 +134,18 @@ def test_a_target_that_exits_is_an_error_of_its_case_only(terminal: Terminal, su
     assert finished.document["status_counts"] == {"error": 2, "passed": 1}
 
 
+def test_a_baseline_that_is_not_there_ends_the_run_before_anything_is_asked(terminal: Terminal, suite: Path) -> None:
+    (suite / "suite.yaml").write_text((suite / "suite.yaml").read_text() + "baseline: shop-gone\n")
+    asked = suite.parent / "asked"
+    (suite / "agent.py").write_text(f"def answer(message):\n    open({str(asked)!r}, 'w').close()\n    return ''\n")
+
+    finished = terminal("run", suite)
+
+    assert finished.code == 3
+    assert "there is no experiment 'shop-gone' of shop" in finished.stderr
+    assert not asked.exists()
+
+
 def test_what_was_asked_of_a_target_that_broke_is_kept(terminal: Terminal, suite: Path, store: Path) -> None:
     (suite / "agent.py").write_text("def answer(message):\n    raise RuntimeError('out of order')\n")
     terminal("run", suite, "--case", "tea")

@@ -36,6 +36,12 @@ def test_every_attempt_is_a_row_with_scores_and_metadata_beside_it(store: LocalS
     assert (first["input_tokens"], first["cost_usd"], found["passed"].mean()) == (10, 0.5, 0.5)
 
 
+def test_numbers_that_nobody_knows_are_missing_numbers(store: LocalStore) -> None:
+    keep_experiment(store, "e", [a_result("a", cost_usd=None, score=None)])
+    found = load_results(store, "sample", experiment="e")
+    assert [str(found[name].dtype) for name in ("cost_usd", "score")] == ["float64", "float64"]
+
+
 def test_without_a_name_it_is_the_latest_that_was_summarized(store: LocalStore) -> None:
     for day, letter in enumerate("pf", 1):
         record = keep_experiment(store, f"e{day}", results_of({"a": letter}), day=day)

@@ -80,6 +80,12 @@ def test_a_name_that_dagster_cannot_have_is_refused(folder: Path, name: str) -> 
         a_suite(folder, name=name)
 
 
+def test_a_field_that_takes_one_of_several_plain_values_is_named(folder: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_suite(write_suite(folder, evaluation={"cache": 3}))
+    assert {problem.field for problem in caught.value.problems} == {"evaluation.cache"}
+
+
 def test_all_mistakes_are_told_at_once(folder: Path) -> None:
     text = "name: my-suite\ncases: {path: x}\ntarget: {kind: agent}\nextra: 1\n"
     assert [found.field for found in problems_in(folder, text)] == ["name", "cases[0]", "target", "extra"]
