@@ -27,7 +27,9 @@ _WITHOUT_PLACE = {"assertions", "runtime", "simulation", "on_interrupt"}
 def example_fields(case: Case) -> dict[str, Any]:
     """`inputs`, `outputs`, `metadata` and `split` of a case's example; the inputs have the form of the traces'."""
     messages = [turn.user for turn in case.turns]
-    metadata = {**case.metadata, "case_id": case.id, "content_hash": case.content_hash(), "tags": list(case.tags)}
+    # What has the name of one of our keys stands with the rest: here it would be read as that.
+    plain = {key: value for key, value in case.metadata.items() if key not in OWN_KEYS}
+    metadata = {**plain, "case_id": case.id, "content_hash": case.content_hash(), "tags": list(case.tags)}
     if case.description is not None:
         metadata["description"] = case.description
     if rest := _rest(case):

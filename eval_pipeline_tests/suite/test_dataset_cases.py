@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langsmith import Client
 from langsmith.schemas import Example
@@ -151,6 +151,7 @@ some_cases = st.fixed_dictionaries(
 
 
 @given(data=some_cases)
+@example(data={"id": "0", "turns": [{"user": ""}], "metadata": {"assertions": False, "description": "theirs"}})
 def test_every_case_is_the_one_that_its_example_is_read_as(data: dict[str, Any]) -> None:
     case = Case.model_validate(data)
     written = json.loads(json.dumps(example_fields(case)))

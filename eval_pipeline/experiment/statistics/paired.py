@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal, stats
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
@@ -104,6 +104,8 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
 
 def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
     """The two p-values from the distribution of the sum of all steps, each as likely up as down."""
+    from scipy import signal  # noqa: PLC0415 - it takes a second to import, and most commands compare nothing
+
     chances, unit = np.ones(1), int(np.gcd.reduce(steps))
     sizes, counts = np.unique(np.abs(steps) // unit, return_counts=True)
     for size, count in zip(sizes, counts, strict=True):
