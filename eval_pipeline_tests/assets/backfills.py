@@ -82,7 +82,8 @@ class Backfills:
     @property
     def calls(self) -> list[str]:
         """What the target was asked, in order."""
-        return (self.folder / "suite" / "calls").read_text().split()
+        calls = self.flag("calls")
+        return calls.read_text().split() if calls.exists() else []
 
     def flag(self, name: str) -> Path:
         """A file that the agent looks at: `dies-of-c03` or `waits-at-c03`."""

@@ -8,19 +8,13 @@ import pytest
 
 from eval_pipeline.experiment.result_log import read_all_rows
 from eval_pipeline_tests.assets.backfills import Backfills, running_backfills
-from eval_pipeline_tests.postgres import running_postgres
 
 SCATTERED = ["c00", "c02", "c03", "c07", "c08", "c11", "c15"]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def backfills(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backfills]:
-    folder = tmp_path_factory.mktemp("deployment")
-    if request.param == "sqlite":
-        with running_backfills(folder) as found:
-            yield found
-        return
-    with running_postgres(folder / "postgres") as server, running_backfills(folder / "own", server.overrides) as found:
+@pytest.fixture(scope="module")
+def backfills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backfills]:
+    with running_backfills(tmp_path_factory.mktemp("deployment")) as found:
         yield found
 
 
@@ -33,7 +27,7 @@ def _experiments(backfills: Backfills) -> dict[str, list[str]]:
 
 
 def test_failed_partitions_of_scattered_ones_are_retried_alone_into_the_same_experiment(backfills: Backfills) -> None:
-    before, calls = _experiments(backfills), Counter(backfills.calls if backfills.flag("calls").exists() else [])
+    before, calls = _experiments(backfills), Counter(backfills.calls)
     dies = backfills.flag("dies-of-c07")
     dies.touch()
     first = backfills.launch(SCATTERED)
