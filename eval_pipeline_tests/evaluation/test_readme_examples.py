@@ -5,7 +5,9 @@ is theirs.
 """
 
 import json
+import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,8 @@ async def test_an_example_has_its_documented_result(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     monkeypatch.chdir(folder)  # where mypy finds no settings of ours
+    # The evaluator calls mypy by its name, which is found only where somebody activated the environment.
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     with openai_server(judging(example)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         case, assertion = written(example, folder)
