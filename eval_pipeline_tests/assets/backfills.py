@@ -67,7 +67,7 @@ from dagster._daemon.cli import main
 main()
 """
 """`dagster-daemon`, which looks at backfills every 30 s otherwise, and nothing configures that."""
-_PATIENCE_S = 120.0
+_PATIENCE_S = 240.0
 _PROGRAMS = Path(sys.executable).parent
 
 

@@ -36,7 +36,7 @@ from eval_pipeline.build import build_definitions
 defs = build_definitions(folders=[Path(__file__).parent / "shop"])
 """
 DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 PROGRAM = Path(sys.executable).parent / "dagster-daemon"
 
 
@@ -81,15 +81,17 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             "EVAL_PIPELINE_SPOOL": str(root / "spool"),
             "LANGSMITH_TRACING": "true",
         }
-        with (root / "daemon.log").open("wb") as log:
-            command = [str(PROGRAM), "run", "-f", str(root / "location.py")]
-            daemon = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            with dg.DagsterInstance.from_config(str(root / "home")) as instance:
+        # The daemon and its code server would both create the databases at once, which Dagster does not stand.
+        with dg.DagsterInstance.from_config(str(root / "home")) as instance:
+            instance.get_run_records(limit=1)
+            with (root / "daemon.log").open("wb") as log:
+                command = [str(PROGRAM), "run", "-f", str(root / "location.py")]
+                daemon = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
+            try:
                 yield Deployment(root=root, instance=instance, webhook=webhook, recorder=recorder)
-        finally:
-            daemon.terminate()
-            daemon.wait(timeout=30)
+            finally:
+                daemon.terminate()
+                daemon.wait(timeout=30)
         # Whatever happened, the one secret there is was not written down.
         assert "only-we-know" not in (root / "daemon.log").read_text()
 
