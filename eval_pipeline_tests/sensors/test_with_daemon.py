@@ -124,8 +124,10 @@ def test_traces_that_wait_are_sent(deployment: Deployment) -> None:
     sender = SpoolingSender(LangSmithSettings(recorder_url=deployment.recorder.url, spool_folder=spool))
     trace = a_trace()
     sender.send_runs(trace)
-    sender.close(0.2)
+    # Long enough for nothing to be under way any more: a request that is would arrive without anybody's help.
+    sender.close(10.0)
     deployment.recorder.faults.clear()
+    assert recorded_ids(deployment.recorder) == []
 
     _until(lambda: len(recorded_ids(deployment.recorder)) == len(trace), deployment)
 
