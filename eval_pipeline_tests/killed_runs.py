@@ -24,14 +24,13 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import httpx
 
 from eval_pipeline.experiment.result_log import read_all_rows, read_results
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.opening import open_store
+from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
 
 _SUITE = """\
 name: counted
@@ -140,9 +139,9 @@ class KilledRuns:
         experiment = min(experiments)
         results = read_results(store, "counted", experiment, columns=["status"]).to_pylist()
         right = {f"c{number:05d}": "passed" if number % 3 else "failed" for number in range(self.cases)}
-        names = self._rows(experiment)
+        names = rows_of(self.recorder_url, experiment)
         with self._instance() as instance:
-            told = self._materialized(instance)
+            told = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
         asked = Counter(self.calls.read_text().split())
         return Aftermath(
             results=len(results),
@@ -160,29 +159,6 @@ class KilledRuns:
     def _instance(self) -> dg.DagsterInstance:
         os.environ["DAGSTER_HOME"] = str(self.folder / "home")
         return dg.DagsterInstance.get()
-
-    def _materialized(self, instance: dg.DagsterInstance) -> list[str]:
-        key, found, cursor = dg.AssetKey(["counted", "case_results"]), [], None
-        while True:
-            page = instance.fetch_materializations(key, limit=1000, cursor=cursor)
-            found += [str(record.partition_key) for record in page.records]
-            if not page.has_more:
-                return found
-            cursor = page.cursor
-
-    def _rows(self, experiment: str) -> list[str]:
-        (session,) = httpx.get(f"{self.recorder_url}/sessions", params={"name": experiment}).json()
-        found: list[str] = []
-        cursor = None
-        while True:
-            body: dict[str, Any] = {"session": [session["id"]], "is_root": True, "limit": 100}
-            page = httpx.post(
-                f"{self.recorder_url}/runs/query", json=body | ({"cursor": cursor} if cursor else {})
-            ).json()
-            found += [run["name"] for run in page["runs"]]
-            cursor = (page.get("cursors") or {}).get("next")
-            if not cursor:
-                return found
 
     def _environment(self) -> dict[str, str]:
         own = {

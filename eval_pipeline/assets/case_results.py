@@ -89,6 +89,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         ],
         backfill_policy=dg.BackfillPolicy.multi_run(suite.spec.evaluation.max_cases_per_run),
         can_subset=True,
+        pool=suite.spec.evaluation.pool,
     )
     def case_results(
         context: dg.AssetExecutionContext,

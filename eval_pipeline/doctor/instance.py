@@ -1,23 +1,22 @@
-"""Checks of the Dagster instance: its configuration, its database, its daemons, its queue and pools, its broker.
+"""Checks of the Dagster instance: its configuration, its database, its daemons, where it keeps what runs print.
 
-Belongs here: what `dagster.yaml` decides. Does not belong here: what runs use besides Dagster.
+Belongs here: what `dagster.yaml` decides. Does not belong here: how runs begin (`launching.py`), and what they use
+besides Dagster.
 """
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import sqlalchemy.exc
-import yaml
 
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.doctor.launching import check_launching
+from eval_pipeline.doctor.secretive import causes_of, reason_of
 
 HEARTBEAT_SECONDS = 300.0
-BROKER_SECONDS = 3.0
 DATABASE_FIX = "check that it runs, its address, user and password; run `dagster instance migrate` after an upgrade"
 
 
@@ -33,17 +32,17 @@ def check_instance() -> Iterator[Finding]:
     try:
         instance = dg.DagsterInstance.get()
     except Exception as error:  # noqa: BLE001 - Dagster raises errors of a dozen kinds here
-        if any(isinstance(cause, sqlalchemy.exc.DBAPIError) for cause in _causes(error)):
-            yield failed("database", _reason(error), fix=DATABASE_FIX)
+        if any(isinstance(cause, sqlalchemy.exc.DBAPIError) for cause in causes_of(error)):
+            yield failed("database", reason_of(error), fix=DATABASE_FIX)
         else:
-            yield failed("instance", _reason(error), fix=f"mend {home}/dagster.yaml")
+            yield failed("instance", reason_of(error), fix=f"mend {home}/dagster.yaml")
         return
     yield ok("instance", home)
     with instance:
         yield from _database(instance)
         yield from _daemons(instance)
-        yield from _queue(instance)
-    yield from check_broker(Path(home) / "dagster.yaml")
+        yield from check_launching(instance)
+        yield from _logs(instance)
 
 
 def _database(instance: dg.DagsterInstance) -> Iterator[Finding]:
@@ -52,7 +51,7 @@ def _database(instance: dg.DagsterInstance) -> Iterator[Finding]:
         instance.get_dynamic_partitions("eval_pipeline/doctor")
         instance.get_latest_materialization_event(dg.AssetKey("eval_pipeline_doctor"))
     except Exception as error:  # noqa: BLE001 - whatever its driver raises
-        yield failed("database", _reason(error), fix=DATABASE_FIX)
+        yield failed("database", reason_of(error), fix=DATABASE_FIX)
         return
     yield ok("database", "runs, events and partitions can be read")
 
@@ -73,60 +72,20 @@ def _daemons(instance: dg.DagsterInstance) -> Iterator[Finding]:
         yield ok("daemon", f"alive: {', '.join(sorted(beats))}")
 
 
-def _queue(instance: dg.DagsterInstance) -> Iterator[Finding]:
-    coordinator = type(instance.run_coordinator).__name__
-    if coordinator != "QueuedRunCoordinator":
-        fix = "configure run_coordinator: QueuedRunCoordinator with max_concurrent_runs"
-        yield warning("queue", f"{coordinator}: a backfill starts all its runs at once", fix=fix)
+def _logs(instance: dg.DagsterInstance) -> Iterator[Finding]:
+    """Whether the bucket for what runs print can be reached; a run does not fail without it, and nobody sees why."""
+    manager = instance.compute_log_manager
+    configured = getattr(manager, "inst_data", None)
+    if type(manager).__name__ != "S3ComputeLogManager" or configured is None:
         return
-    yield ok("queue", "runs are queued")
+    import boto3  # noqa: PLC0415 - takes a second to import, which instances without a bucket need not pay
 
-
-def check_broker(dagster_yaml: Path) -> Iterator[Finding]:
-    """Whether the broker of a Celery launcher answers; nothing where runs do not go through one."""
+    bucket = configured.config_dict["bucket"]
+    name = os.environ.get(bucket["env"], "") if isinstance(bucket, dict) else str(bucket)
     try:
-        launcher: Any = (yaml.safe_load(dagster_yaml.read_text(encoding="utf-8")) or {}).get("run_launcher") or {}
-    except (OSError, yaml.YAMLError):
+        boto3.client("s3").head_bucket(Bucket=name)
+    except Exception as error:  # noqa: BLE001 - a kind for each cause
+        fix = "create the bucket, allow s3:ListBucket, or correct compute_logs in dagster.yaml"
+        yield failed("logs", f"s3://{name}: {reason_of(error)}", fix=fix)
         return
-    if "celery" not in str(launcher.get("module", "")):
-        return
-    url = _value((launcher.get("config") or {}).get("broker"))
-    try:
-        import kombu  # noqa: PLC0415 - installed only with the extra `celery`
-    except ImportError:
-        fix = "install eval_pipeline[celery]"
-        yield failed("broker", "dagster.yaml wants Celery, which is not installed", fix=fix)
-        return
-    try:
-        with kombu.Connection(url, connect_timeout=BROKER_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
-    except Exception as error:  # noqa: BLE001 - a kind for each transport
-        fix = "start the broker, or correct run_launcher.config.broker"
-        yield failed("broker", f"{without_password(str(url))}: {_reason(error)}", fix=fix)
-        return
-    yield ok("broker", without_password(str(url)))
-
-
-def _value(configured: Any) -> Any:
-    if isinstance(configured, dict) and "env" in configured:
-        return os.environ.get(str(configured["env"]), "")
-    return configured
-
-
-def _reason(error: BaseException) -> str:
-    """The error that began it, in one line."""
-    first = list(_causes(error))[-1]
-    lines = [line.strip() for line in str(first).splitlines() if line.strip()]
-    return f"{type(first).__name__}: {without_password(lines[0]) if lines else ''}"[:400]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error`, what it was raised from, and so on; drivers' own errors are left to SQLAlchemy's, which say the same."""
-    while error is not None:
-        yield error
-        error = None if isinstance(error, sqlalchemy.exc.DBAPIError) else error.__cause__
-
-
-def without_password(text: str) -> str:
-    """`text` with the user and password of every URL in it left out."""
-    return re.sub(r"://[^/@\s]+@", "://…@", text)
+    yield ok("logs", f"s3://{name}")

@@ -1,15 +1,15 @@
-"""Checks of the services that runs call: LangSmith or the recorder, chat models; and the clock against theirs.
+"""Checks of the services that runs call: LangSmith or the recorder, and chat models.
 
 Belongs here: one request to each. Does not belong here: what runs do with them.
 """
 
 import datetime as dt
-import email.utils
 from collections.abc import Iterator
 
 import httpx
 from langchain_core.messages import HumanMessage
 
+from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.models import chat_model
 from eval_pipeline.suite.suite import Suite
@@ -17,8 +17,6 @@ from eval_pipeline.suite.target_spec import ChatTarget
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings
 
 TIMEOUT_SECONDS = 10.0
-CLOCK_SECONDS = 60.0
-"""Amazon refuses requests from clocks 15 minutes off; LangSmith puts runs in the wrong order long before."""
 _REFUSED = (401, 403)
 
 
@@ -53,23 +51,6 @@ def _destination(destination: Destination) -> Iterator[Finding]:
         return
     yield ok(destination.name, f"{destination.api_url} takes the key")
     yield from check_clock(destination.api_url, answer.headers.get("date"), dt.datetime.now(tz=dt.UTC))
-
-
-def check_clock(server: str, date: str | None, now: dt.datetime) -> Iterator[Finding]:
-    """Compare `now` with the `Date` that a server gave with its answer (RFC 9110, section 6.6.1)."""
-    if date is None:
-        return
-    try:
-        theirs = email.utils.parsedate_to_datetime(date)
-    except ValueError:
-        return
-    apart = (now - theirs).total_seconds()
-    if abs(apart) <= CLOCK_SECONDS:
-        yield ok("clock", f"within {CLOCK_SECONDS:.0f} s of {server}")
-        return
-    direction = "ahead of" if apart > 0 else "behind"
-    fix = "synchronise the clock (NTP)"
-    yield failed("clock", f"{abs(apart):.0f} s {direction} {server}", fix=fix)
 
 
 def check_models(suite: Suite, *, call: bool) -> Iterator[Finding]:

@@ -3,17 +3,20 @@
 Belongs here: what assets need of them. Does not belong here: any kind of store.
 """
 
+import datetime as dt
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 
 from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
+from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.resources import StoreResource
 from eval_pipeline.store.store import Store
 
 PROBE = "doctor/probe"
-"""One object, which is written again by every check: stores do not delete."""
+"""One object, which is written again by every check: runs never delete, so nobody need be allowed to."""
 ENOUGH_BYTES = 2 * 2**30
 
 
@@ -32,6 +35,19 @@ def check_store(store: Store) -> Iterator[Finding]:
         yield failed("store", message, fix="use a server with conditional writes: Amazon S3, Ceph, MinIO")
         return
     yield ok("store", f"{store.root}: written, read, listed, written only if absent")
+
+
+def check_bucket_clock(resource: StoreResource) -> Iterator[Finding]:
+    """Compare the clock with that of the store's server, if it has one; whatever else it says is `check_store`'s."""
+    bucket, client = resource.root.removeprefix("s3://").partition("/")[0], getattr(resource, "get_client", None)
+    if client is None:
+        return
+    try:
+        answer = client().head_bucket(Bucket=bucket)
+    except Exception as error:  # noqa: BLE001 - a server refuses in an answer, which has its time
+        answer = getattr(error, "response", {})
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    yield from check_clock(resource.root, date, dt.datetime.now(tz=dt.UTC))
 
 
 def check_cache() -> Iterator[Finding]:

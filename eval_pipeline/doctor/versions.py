@@ -3,15 +3,21 @@
 Belongs here: comparing versions. Does not belong here: which versions are wanted (`pyproject.toml`).
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from eval_pipeline.doctor.finding import Finding, failed, ok
 
 OLDEST_PYTHON = (3, 11)
+LIBRARIES_AHEAD = 16
+"""How far the minor version of Dagster's libraries is ahead of its own."""
+_OF_DAGSTER = ("dagster-shared", "dagster-pipes", "dagster-graphql", "dagster-webserver")
+_LIBRARIES = ("dagster-aws", "dagster-postgres", "dagster-celery")
 
 
 def check_versions(
@@ -27,6 +33,7 @@ def check_versions(
         yield failed("python", sys.version.split()[0], fix="use Python 3.11 or newer")
     wanted = [Requirement(text) for text in (requirements or metadata.requires("eval_pipeline") or ())]
     wrong = [found for requirement in wanted if (found := _wrong(requirement, installed))]
+    wrong += _apart(installed)
     for message in wrong:
         yield failed("packages", message, fix="install again with --constraint constraints.txt")
     if not wrong:
@@ -34,12 +41,28 @@ def check_versions(
 
 
 def _wrong(requirement: Requirement, installed: Callable[[str], str]) -> str | None:
-    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+    optional = requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
+    # What only those who develop it need is no part of a deployment.
+    if optional and requirement.marker is not None and requirement.marker.evaluate({"extra": "dev"}):
         return None
     try:
         version = installed(requirement.name)
     except metadata.PackageNotFoundError:
-        return f"{requirement.name} is not installed"
+        return None if optional else f"{requirement.name} is not installed"
     if requirement.specifier.contains(version, prereleases=True):
         return None
     return f"{requirement.name} {version} is not {requirement.specifier}"
+
+
+def _apart(installed: Callable[[str], str]) -> Iterator[str]:
+    """Dagster's packages that are not of one release: 1.13.27 goes with 0.29.27 of its libraries."""
+    try:
+        core = Version(installed("dagster"))
+    except metadata.PackageNotFoundError:
+        return
+    libraries = f"0.{core.minor + LIBRARIES_AHEAD}.{core.micro}"
+    for names, wanted in ((_OF_DAGSTER, core.public), (_LIBRARIES, libraries)):
+        for name in names:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                if (version := installed(name)) != wanted:
+                    yield f"{name} {version} does not go with dagster {core.public}, but {wanted} does"

@@ -90,6 +90,8 @@ class Evaluation(Document):
     """Whether results of earlier experiments stand for attempts of which nothing has changed since."""
     max_cases_per_run: int = Field(default=1_000, ge=1)
     """Partitions that one run of a backfill takes."""
+    pool: str | None = Field(default=None, pattern=r"^\S+$")
+    """Dagster's pool of the runs that evaluate: where it has a limit, so many at a time, of all suites that name it."""
 
     @property
     def model_cache(self) -> ModelCache | None:

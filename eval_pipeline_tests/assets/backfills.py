@@ -5,20 +5,20 @@ Belongs here: the daemon, the web server, and what is asked of it. Does not belo
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import yaml
 
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
+from eval_pipeline_tests.dagster_api import DagsterApi, wait_for
+from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 
 CASES = [f"c{number:02d}" for number in range(16)]
 _SUITE = """\
@@ -49,24 +49,6 @@ from eval_pipeline.build import build_definitions
 
 defs = build_definitions(folders=[Path(__file__).parent / "suite"])
 """
-_LAUNCH = """mutation($given: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $given) {
-  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
-_RETRY = """mutation($given: ReexecutionParams!) { reexecutePartitionBackfill(reexecutionParams: $given) {
-  ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
-_CANCEL = "mutation($given: String!) { cancelPartitionBackfill(backfillId: $given) { __typename } }"
-_STATUS = (
-    "query($given: String!) { partitionBackfillOrError(backfillId: $given) { ... on PartitionBackfill { status } } }"
-)
-_DAEMON = """\
-from dagster._daemon import controller
-
-controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 1
-
-from dagster._daemon.cli import main
-
-main()
-"""
-"""`dagster-daemon`, which looks at backfills every 30 s otherwise, and nothing configures that."""
 _PATIENCE_S = 240.0
 _PROGRAMS = Path(sys.executable).parent
 
@@ -76,7 +58,7 @@ class Backfills:
     """What is asked of the deployment in a folder, and what is there."""
 
     folder: Path
-    url: str
+    api: DagsterApi
     project: DagsterProject
 
     @property
@@ -91,21 +73,11 @@ class Backfills:
 
     def launch(self, keys: Sequence[str]) -> str:
         """Begin a backfill of some partitions. Returns its id."""
-        given = {"assetSelection": [{"path": ["filled", "case_results"]}], "partitionNames": list(keys)}
-        return str(self._ask(_LAUNCH, given)["launchPartitionBackfill"]["backfillId"])
-
-    def retry(self, backfill: str) -> str:
-        """Begin a backfill of those partitions of an ended one that failed. Returns its id."""
-        given = {"parentRunId": backfill, "strategy": "FROM_FAILURE"}
-        return str(self._ask(_RETRY, given)["reexecutePartitionBackfill"]["backfillId"])
-
-    def cancel(self, backfill: str) -> None:
-        """Cancel a backfill."""
-        self._ask(_CANCEL, backfill)
+        return self.api.backfill([["filled", "case_results"]], keys)
 
     def end_of(self, backfill: str) -> str:
         """Wait for a backfill to end, and return its status."""
-        return str(self.until(lambda: self._ended(backfill)))
+        return str(self.until(lambda: self.api.ended_backfill(backfill)))
 
     def runs_of(self, backfill: str) -> list[dg.DagsterRun]:
         """The runs of a backfill."""
@@ -114,32 +86,15 @@ class Backfills:
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            if found := there():
-                return found
-            time.sleep(0.2)
-        raise AssertionError((self.folder / "daemon.log").read_text()[-3_000:])
-
-    def _ended(self, backfill: str) -> str | None:
-        status = self._ask(_STATUS, backfill)["partitionBackfillOrError"]["status"]
-        return None if status in {"REQUESTED", "CANCELING", "FAILING"} else str(status)
-
-    def _ask(self, query: str, given: Any) -> dict[str, Any]:
-        body = {"query": query, "variables": {"given": given}}
-        answer: dict[str, Any] = httpx.post(f"{self.url}/graphql", json=body, timeout=60).json()
-        assert "errors" not in answer, answer
-        found: dict[str, Any] = answer["data"]
-        return found
+        log = self.folder / "daemon.log"
+        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: log.read_text()[-3_000:])
 
 
 @contextlib.contextmanager
 def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) -> Iterator[Backfills]:
     """A daemon and a web server over a suite of sixteen cases in `folder`, on SQLite or on what `storage` says."""
     _write(folder, storage or {})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
     environment = {
         **os.environ,
@@ -152,11 +107,11 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
         )
         assert project.run(assets=["test_cases", "shared_context"]).success
         server = (str(_PROGRAMS / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port))
-        for name, command in (("daemon", (sys.executable, "-c", _DAEMON, "run")), ("webserver", server)):
+        for name, command in (("daemon", (*QUICK_DAEMON, "run")), ("webserver", server)):
             location = ("-f", str(folder / "location.py"))
             stack.enter_context(_running(folder / f"{name}.log", environment, *command, *location))
-        found = Backfills(folder=folder, url=f"http://127.0.0.1:{port}", project=project)
-        found.until(lambda: _answers(found.url))
+        found = Backfills(folder=folder, api=DagsterApi(url=f"http://127.0.0.1:{port}"), project=project)
+        found.until(found.api.answers)
         yield found
 
 
@@ -188,9 +143,3 @@ def _running(log: Path, environment: Mapping[str, str], *command: str) -> Iterat
         finally:
             process.terminate()
             process.wait(timeout=60)
-
-
-def _answers(url: str) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/server_info", timeout=5).status_code == httpx.codes.OK
-    return False

@@ -38,7 +38,7 @@ def test_failed_partitions_of_scattered_ones_are_retried_alone_into_the_same_exp
     assert done < set(SCATTERED)
 
     dies.unlink()
-    again = backfills.retry(first)
+    again = backfills.api.retry_backfill(first)
     assert backfills.end_of(again) == "COMPLETED_SUCCESS"
 
     (rows,) = (rows for name, rows in _experiments(backfills).items() if name not in before)
@@ -60,7 +60,7 @@ def test_a_cancelled_backfill_keeps_what_it_finished(backfills: Backfills) -> No
     backfills.until(lambda: backfills.calls[-1:] == ["c05"])
     backfills.until(lambda: "c04" in backfills.project.materialized())
 
-    backfills.cancel(backfill)
+    backfills.api.cancel_backfill(backfill)
     status = backfills.end_of(backfill)
     waits.unlink()
 

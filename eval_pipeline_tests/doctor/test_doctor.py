@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
-from eval_pipeline.doctor.instance import without_password
-from eval_pipeline.doctor.services import check_clock
+from eval_pipeline.doctor.secretive import without_password
 from eval_pipeline.doctor.stores import check_store
 from eval_pipeline.doctor.versions import check_versions
 from eval_pipeline.recorder.config import RecorderConfig

@@ -1,0 +1,35 @@
+"""What is there when all is over, in Dagster and at the recorder: what tests of killed processes count.
+
+Belongs here: reading it. Does not belong here: killing, expectations.
+"""
+
+from typing import Any
+
+import dagster as dg
+import httpx
+
+
+def materialized_partitions(instance: dg.DagsterInstance, key: dg.AssetKey) -> list[str]:
+    """The partition of every materialization event of an asset; a partition that was reported twice is there twice."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = instance.fetch_materializations(key, limit=1000, cursor=cursor)
+        found += [str(record.partition_key) for record in page.records]
+        if not page.has_more:
+            return found
+        cursor = page.cursor
+
+
+def rows_of(recorder_url: str, experiment: str) -> list[str]:
+    """The name of every row of an experiment: its case."""
+    (session,) = httpx.get(f"{recorder_url}/sessions", params={"name": experiment}).json()
+    found: list[str] = []
+    cursor = None
+    while True:
+        body: dict[str, Any] = {"session": [session["id"]], "is_root": True, "limit": 100}
+        page = httpx.post(f"{recorder_url}/runs/query", json=body | ({"cursor": cursor} if cursor else {})).json()
+        found += [run["name"] for run in page["runs"]]
+        cursor = (page.get("cursors") or {}).get("next")
+        if not cursor:
+            return found

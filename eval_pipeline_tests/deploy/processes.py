@@ -1,0 +1,80 @@
+"""Processes with a log and a group of their own, which can be killed whole; what they hold of the memory.
+
+Belongs here: starting, ending and measuring them. Does not belong here: which there are.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+_END_SECONDS = 30.0
+
+
+class ProcessGroup:
+    """A program and all it starts."""
+
+    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> None:
+        """Start it; what it prints goes to `<name>.log` in `folder`."""
+        self.name, self.log = name, folder / f"{name}.log"
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes."""
+        return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._has(int(found.name))]
+
+    def peak_mb(self) -> float:
+        """The most that each of its processes has held, in all; pages that they share count for each."""
+        found = 0.0
+        for pid in self.pids:
+            with contextlib.suppress(OSError):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                found += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+        return found
+
+    def kill(self) -> None:
+        """As the death of its host would: all of it at once, with no chance to say anything."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def ask_to_end(self) -> None:
+        """Ask it to end."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def end(self) -> None:
+        """Wait until it has ended, and kill what is left of it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_END_SECONDS)
+        self.kill()
+
+    def _has(self, pid: int) -> bool:
+        try:
+            return os.getpgid(pid) == self._process.pid
+        except ProcessLookupError:
+            return False
+
+
+@contextlib.contextmanager
+def ending(groups: Mapping[str, ProcessGroup]) -> Iterator[None]:
+    """End all that `groups` holds by then."""
+    try:
+        yield
+    finally:
+        for group in groups.values():
+            group.ask_to_end()
+        for group in groups.values():
+            group.end()

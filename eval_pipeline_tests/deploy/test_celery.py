@@ -1,0 +1,56 @@
+"""`deploy/celery`, all of it: a worker that dies loses nothing, and a run that is cancelled stays so."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
+from eval_pipeline_tests.deploy.counted_suite import CountedSuite
+from eval_pipeline_tests.deploy.drill import CASE_RESULTS, backfilled, prepare
+
+CASES = 200
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryFleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    suite = CountedSuite(folder=folder / "suite", cases=CASES, cases_per_run=50, seconds=0.05)
+    suite.write()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LANGSMITH_TRACING", "true")
+        with running_fleet(folder, suite) as running:
+            prepare(running)
+            yield running
+
+
+def test_a_backfill_whose_worker_is_killed_half_way_ends_with_everything_there_once(fleet: CeleryFleet) -> None:
+    found = backfilled(fleet, kill_at=CASES // 2 + 10)
+
+    assert found.status == "COMPLETED_SUCCESS", fleet.logs()
+    assert (found.runs, found.lost) == (5, 1)
+    assert found.experiments == 1
+    assert (found.results, found.wrong) == (CASES, 0)
+    assert (found.rows, found.cases_with_rows) == (CASES, CASES)
+    assert (found.materializations, found.partitions) == (CASES, CASES)
+    # Of what was in flight in the worker, or done and not durable yet.
+    assert found.paid_twice <= 50
+    assert found.summary["status_counts"] == {"passed": 160, "failed": 40}
+    assert found.summary["pass_rate"]["mean"] == 0.8
+
+
+def test_a_cancelled_run_ends_as_cancelled_and_is_not_launched_again(fleet: CeleryFleet) -> None:
+    waits = fleet.suite.waits_at(5)
+    waits.touch()
+    before = fleet.suite.calls()
+    backfill = fleet.api.backfill([CASE_RESULTS], fleet.suite.keys[:10])
+    fleet.until(lambda: fleet.suite.calls()[5] > before[5])
+    (run,) = fleet.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+
+    fleet.api.terminate(run.run_id)
+    status = fleet.end_of_run(run.run_id)
+    waits.unlink()
+
+    assert status == "CANCELED", fleet.logs()
+    fleet.end_of_backfill(backfill)
+    assert len(fleet.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))) == 1
