@@ -17,7 +17,7 @@ OLDEST_PYTHON = (3, 11)
 LIBRARIES_AHEAD = 16
 """How far the minor version of Dagster's libraries is ahead of its own."""
 _OF_DAGSTER = ("dagster-shared", "dagster-pipes", "dagster-graphql", "dagster-webserver")
-_LIBRARIES = ("dagster-aws", "dagster-postgres", "dagster-celery")
+LIBRARIES = ("dagster-aws", "dagster-postgres", "dagster-celery")
 
 
 def check_versions(
@@ -61,7 +61,7 @@ def _apart(installed: Callable[[str], str]) -> Iterator[str]:
     except metadata.PackageNotFoundError:
         return
     libraries = f"0.{core.minor + LIBRARIES_AHEAD}.{core.micro}"
-    for names, wanted in ((_OF_DAGSTER, core.public), (_LIBRARIES, libraries)):
+    for names, wanted in ((_OF_DAGSTER, core.public), (LIBRARIES, libraries)):
         for name in names:
             with contextlib.suppress(metadata.PackageNotFoundError):
                 if (version := installed(name)) != wanted:

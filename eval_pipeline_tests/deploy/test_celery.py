@@ -1,10 +1,12 @@
 """`deploy/celery`, all of it: a worker that dies loses nothing, and a run that is cancelled stays so."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from eval_pipeline_tests.cli.terminal import terminal
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import CASE_RESULTS, backfilled, prepare
@@ -22,6 +24,20 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryFleet]:
         with running_fleet(folder, suite) as running:
             prepare(running)
             yield running
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(
+    fleet: CeleryFleet, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in fleet.environment.items():
+        monkeypatch.setenv(name, value)
+    done = terminal(monkeypatch, capfd)("doctor", "--json")
+
+    findings: Any = done.document
+    assert [found for found in findings if found["health"] != "ok"] == [], done.stderr
+    told = {found["subject"]: found["message"] for found in findings}
+    assert told.keys() >= {"broker", "workers", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
+    assert told["workers"].startswith("2 with 2 places: worker-1@")
 
 
 def test_a_backfill_whose_worker_is_killed_half_way_ends_with_everything_there_once(fleet: CeleryFleet) -> None:

@@ -1,11 +1,9 @@
 """Deployments broken on purpose: each fault is named, with what to do about it."""
 
 import datetime as dt
-import socket
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,44 +11,14 @@ from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
 from eval_pipeline.doctor.secretive import without_password
 from eval_pipeline.doctor.stores import check_store
-from eval_pipeline.doctor.versions import check_versions
+from eval_pipeline.doctor.versions import LIBRARIES, check_versions
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.cli.terminal import Terminal
-from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.doctor.findings import found_by
+from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, moto_server
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Terminal:
-    """The terminal, in a deployment where nothing is wrong yet."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    monkeypatch.setenv("EVAL_PIPELINE_STORE", str(tmp_path / "store"))
-    monkeypatch.chdir(tmp_path)
-    return made_terminal(monkeypatch, capfd)
-
-
-def found_by(terminal: Terminal, *arguments: str, code: int = 3) -> dict[str, Any]:
-    """The findings that are not ok, by subject."""
-    done = terminal("doctor", "--json", *arguments)
-    assert done.code == code, done.stderr
-    findings: Any = done.document
-    return {found["subject"]: found for found in findings if found["health"] == "failed"}
-
-
-def closed_port() -> Iterator[int]:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
-@pytest.fixture(name="closed_port")
-def _closed_port() -> Iterator[int]:
-    yield from closed_port()
 
 
 def test_where_nothing_is_wrong_nothing_failed(terminal: Terminal) -> None:
@@ -100,19 +68,12 @@ def test_a_configuration_that_is_wrong(terminal: Terminal, tmp_path: Path) -> No
     assert ("dagster.yaml" in found["fix"], "Error" in found["message"]) == (True, True)
 
 
-def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path, closed_port: int) -> None:
-    url = f"postgresql://eval:hunter2@127.0.0.1:{closed_port}/dagster"
+def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path) -> None:
+    url = f"postgresql://eval:hunter2@127.0.0.1:{free_port()}/dagster"
     (tmp_path / "home" / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
     found = found_by(terminal)
     assert "OperationalError" in found["database"]["message"]
     assert "hunter2" not in str(found)
-
-
-def test_a_broker_without_its_package(terminal: Terminal, tmp_path: Path) -> None:
-    launcher = "{module: dagster_celery.launcher, class: CeleryRunLauncher, config: {broker: 'redis://127.0.0.1:1'}}"
-    (tmp_path / "home" / "dagster.yaml").write_text(f"run_launcher: {launcher}\n")
-    found = found_by(terminal)
-    assert {"broker", "instance"} & set(found)
 
 
 def test_a_key_that_langsmith_refuses(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +123,20 @@ def test_packages_of_other_versions_and_missing_ones() -> None:
     assert [finding.message for finding in found] == [
         "dagster 1.12.0 is not <1.14,>=1.13",
         "langgraph is not installed",
+        *(f"{name} 1.12.0 does not go with dagster 1.12.0, but 0.28.0 does" for name in LIBRARIES),
     ]
+
+
+def test_packages_of_dagster_that_are_not_of_one_release() -> None:
+    versions = {"dagster": "1.13.27", "dagster-webserver": "1.13.26", "dagster-aws": "0.29.27"}
+
+    def installed(name: str) -> str:
+        if name not in versions:
+            raise metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    (found,) = check_versions(["dagster>=1.13"], installed)
+    assert found.message == "dagster-webserver 1.13.26 does not go with dagster 1.13.27, but 1.13.27 does"
 
 
 def test_a_check_that_breaks_is_a_finding_and_hides_no_other() -> None:

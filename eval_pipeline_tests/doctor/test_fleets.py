@@ -1,0 +1,188 @@
+"""Fleets broken on purpose: broker, workers, queue, pools, monitoring, bucket, clock."""
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import dagster as dg
+import httpx
+import pytest
+import yaml
+from typing_extensions import override
+
+from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.doctor.findings import found_by
+from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.postgres import running_postgres
+from eval_pipeline_tests.redis_server import running_redis
+from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
+
+MONITORED = {"run_monitoring": {"enabled": True}, "run_retries": {"enabled": True, "max_retries": 3}}
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"ACCESS_KEY_ID": ACCESS_KEY, "SECRET_ACCESS_KEY": SECRET_KEY, "DEFAULT_REGION": "us-east-1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+def _configure(**settings: object) -> None:
+    Path(os.environ["DAGSTER_HOME"], "dagster.yaml").write_text(yaml.safe_dump(settings))
+
+
+def _celery(broker: str) -> dict[str, object]:
+    module = "eval_pipeline.celery_runs.launcher"
+    config = {"broker": broker, "backend": broker}
+    return {"module": module, "class": "WatchedCeleryRunLauncher", "config": config}
+
+
+def test_a_broker_that_is_away(terminal: Terminal) -> None:
+    _configure(run_launcher=_celery(f"redis://:hunter2@127.0.0.1:{free_port()}/0"), **MONITORED)
+    found = found_by(terminal)
+    assert "start the broker" in found["broker"]["fix"]
+    assert "hunter2" not in str(found)
+
+
+def test_a_broker_without_workers(terminal: Terminal, redis: str) -> None:
+    _configure(run_launcher=_celery(redis), **MONITORED)
+    assert "eval_pipeline.celery_runs.app worker" in found_by(terminal)["workers"]["fix"]
+
+
+def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:
+    _configure(run_launcher={"module": "dagster_celery_of_tomorrow", "class": "CeleryRunLauncher", "config": {}})
+    assert "eval_pipeline[celery]" in found_by(terminal)["launcher"]["fix"]
+
+
+def test_workers_whose_death_nobody_would_notice(terminal: Terminal, redis: str) -> None:
+    _configure(run_launcher=_celery(redis))
+    found = found_by(terminal)["monitoring"]
+    assert ("STARTED for ever" in found["message"], "run_monitoring" in found["fix"]) == (True, True)
+
+
+def test_a_launcher_that_does_not_notice_it(terminal: Terminal, redis: str) -> None:
+    plain = {**_celery(redis), "module": "dagster_celery.launcher", "class": "CeleryRunLauncher"}
+    _configure(run_launcher=plain, **MONITORED)
+    assert "WatchedCeleryRunLauncher" in found_by(terminal, health="warning")["launcher"]["fix"]
+
+
+def test_a_queue_that_lets_nothing_through(terminal: Terminal) -> None:
+    _configure(concurrency={"runs": {"max_concurrent_runs": 0}})
+    assert "no run ever starts" in found_by(terminal)["queue"]["message"]
+
+
+def test_a_pool_that_lets_nothing_through(terminal: Terminal) -> None:
+    with dg.DagsterInstance.get() as instance:
+        instance.event_log_storage.set_concurrency_slots("openai", 0)
+    assert "dagster instance concurrency set openai" in found_by(terminal)["pools"]["fix"]
+
+
+def test_a_pool_that_holds_workers_while_it_waits(terminal: Terminal) -> None:
+    with dg.DagsterInstance.get() as instance:
+        instance.event_log_storage.set_concurrency_slots("openai", 2)
+    assert "granularity: run" in found_by(terminal, code=0, health="warning")["pools"]["fix"]
+
+
+def test_a_pool_that_a_suite_names_and_nobody_limits(terminal: Terminal, tmp_path: Path) -> None:
+    suite = tmp_path / "asks"
+    suite.mkdir()
+    target = 'target: {kind: python, path: "agent.py:answer"}'
+    (suite / "suite.yaml").write_text(f"name: asks\ncases: cases.yaml\n{target}\nevaluation: {{pool: openai}}\n")
+    (suite / "cases.yaml").write_text("- {id: a, input: x}\n")
+    (suite / "agent.py").write_text("def answer(message):\n    return message\n")
+    assert "no limit" in found_by(terminal, str(suite), code=0, health="warning")["pools"]["message"]
+
+
+def test_partitions_that_would_be_recorded_one_by_one(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
+    with running_postgres(tmp_path / "postgres") as postgres:
+        _configure(**postgres.overrides)
+        found = found_by(terminal, code=0, health="warning")["recording"]
+    assert "DAGSTER_EVENT_BATCH_SIZE=1000" in found["fix"]
+
+
+def test_a_bucket_that_may_be_read_and_not_written(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with moto_server() as server:
+        bucket = server.bucket()
+        _as_reader(server, monkeypatch)
+        httpx.post(f"{server.endpoint}/moto-api/reset-auth", content="0").raise_for_status()
+        try:
+            found = found_by(terminal, "--store", f"s3://{bucket}/team")["store"]
+        finally:
+            httpx.post(f"{server.endpoint}/moto-api/reset-auth", content="1000000000").raise_for_status()
+    assert ("doctor/probe" in found["message"], "s3:PutObject" in found["fix"]) == (True, True)
+
+
+def _as_reader(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The credentials of somebody who may read and list, and nothing else."""
+    iam = boto3.client("iam", endpoint_url=server.endpoint)
+    iam.create_user(UserName="reader")
+    statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=document)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+
+
+def test_a_bucket_for_logs_that_is_not_there(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_LOGS_BUCKET", "gone")
+    config = {"bucket": {"env": "DAGSTER_LOGS_BUCKET"}}
+    _configure(
+        compute_logs={"module": "dagster_aws.s3.compute_log_manager", "class": "S3ComputeLogManager", "config": config}
+    )
+    with moto_server() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
+        found = found_by(terminal)["logs"]
+    assert ("s3://gone" in found["message"], "compute_logs" in found["fix"]) == (True, True)
+
+
+def test_a_clock_that_differs_from_that_of_the_bucket(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _refusing_server("Fri, 01 May 2020 12:00:00 GMT") as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        found = found_by(terminal, "--store", "s3://bucket/team")
+    assert "ahead of s3://bucket/team" in found["clock"]["message"]
+    assert "store" in found
+
+
+@contextlib.contextmanager
+def _refusing_server(date: str) -> Iterator[str]:
+    """A server that says no to everything, at a time of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response_only(403)
+            self.send_header("date", date)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_PUT(self) -> None:
+            self.do_HEAD()
+
+        @override
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
