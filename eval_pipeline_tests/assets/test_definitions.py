@@ -114,3 +114,12 @@ def test_a_name_taken_twice_and_an_odd_folder_take_no_other_one_down(tmp_path: P
     assert [name.rpartition("_")[0] for name in broken] == ["broken_s_ite", "broken_twin"]
     assert "already that of the suite in" in str(specs[broken[1]].description)
     assert "shop" in specs
+
+
+def test_the_step_that_evaluates_is_in_the_pool_that_the_suite_names(project: DagsterProject) -> None:
+    key = project.key("case_results")
+    assert project.definitions.resolve_assets_def(key).op.pool is None
+    text = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(text + "evaluation: {pool: openai}\n")
+
+    assert project.definitions.resolve_assets_def(key).op.pool == "openai"

@@ -82,9 +82,10 @@ class CountedSuite:
         """How often each case was asked."""
         return Counter(case for _, case in self._calls())
 
-    def process_at(self, number: int) -> int | None:
-        """The process that was last asked a case."""
-        return next((pid for pid, case in reversed(self._calls()) if case == number), None)
+    def process_at(self, number: int, *, after: int = 0) -> int | None:
+        """The process that was last asked a case, if it was asked more than `after` times."""
+        found = [pid for pid, case in self._calls() if case == number]
+        return found[-1] if len(found) > after else None
 
     def _calls(self) -> list[tuple[int, int]]:
         file = self.folder / "calls"

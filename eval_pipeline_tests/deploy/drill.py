@@ -5,7 +5,6 @@ Belongs here: doing it and counting. Does not belong here: expectations (`test_c
 
 import time
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from typing import Any
 
@@ -67,14 +66,14 @@ def prepare(fleet: CeleryFleet) -> None:
 def backfilled(fleet: CeleryFleet, *, kill_at: int | None = None) -> Drill:
     """Have all cases evaluated and summarized; with `kill_at` whoever is at that case loses its worker."""
     before = _State.of(fleet)
+    asked = 0 if kill_at is None else fleet.suite.calls()[kill_at]
     if kill_at is not None:
         fleet.suite.waits_at(kill_at).touch()
     asked_at = time.time()
     backfill = fleet.api.backfill([CASE_RESULTS, [NAME, "experiment"], [NAME, "experiment_summary"]], fleet.suite.keys)
     killed_at = None
     if kill_at is not None:
-        at = partial(fleet.suite.process_at, kill_at)
-        fleet.kill_whoever_has(fleet.until(at))
+        fleet.kill_whoever_has(fleet.until(lambda: fleet.suite.process_at(kill_at, after=asked)))
         killed_at = time.time()
         fleet.suite.waits_at(kill_at).unlink()
     status = fleet.end_of_backfill(backfill)

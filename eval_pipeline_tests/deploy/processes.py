@@ -35,13 +35,13 @@ class ProcessGroup:
         """Of all its processes."""
         return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._has(int(found.name))]
 
-    def peak_mb(self) -> float:
-        """The most that each of its processes has held, in all; pages that they share count for each."""
+    def memory_mb(self) -> float:
+        """What its processes hold; of pages that they share with others each has its part."""
         found = 0.0
         for pid in self.pids:
             with contextlib.suppress(OSError):
-                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                found += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                found += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
         return found
 
     def kill(self) -> None:
