@@ -31,11 +31,14 @@ def test_the_doctor_finds_nothing_wrong_with_it(
 ) -> None:
     for name, value in fleet.environment.items():
         monkeypatch.setenv(name, value)
-    done = terminal(monkeypatch, capfd)("doctor", "--json")
+    ask = terminal(monkeypatch, capfd)
 
-    findings: Any = done.document
-    assert [found for found in findings if found["health"] != "ok"] == [], done.stderr
-    told = {found["subject"]: found["message"] for found in findings}
+    def nothing_wrong() -> Any:
+        # Daemons give signs of life after a while, and a worker on a busy machine answers late.
+        findings: Any = ask("doctor", "--json").document
+        return findings if all(found["health"] == "ok" for found in findings) else None
+
+    told = {found["subject"]: found["message"] for found in fleet.until(nothing_wrong)}
     assert told.keys() >= {"broker", "workers", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
     assert told["workers"].startswith("2 with 2 places: worker-1@")
 
