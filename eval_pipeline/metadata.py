@@ -137,6 +137,8 @@ def throughput_metadata(report: ThroughputReport) -> Metadata:
         found["eval/model_cost_usd"] = report.cost_usd
     if report.unpriced_models:
         found["eval/models_without_price"] = ", ".join(report.unpriced_models)
+    if report.shared is not None:
+        found["eval/shared_limits"] = dg.MetadataValue.json(report.shared)
     if report.endpoints:
         found["eval/concurrency"] = dg.MetadataValue.json(list(report.endpoints))
     return found

@@ -1,6 +1,6 @@
-"""A Redis of its own for a test.
+"""A Redis of its own for a test, which can be stopped and started under whoever uses it.
 
-Belongs here: starting and stopping it. Does not belong here: expectations.
+Belongs here: starting and stopping. Does not belong here: expectations.
 """
 
 import contextlib
@@ -9,38 +9,61 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import redis
 
-from eval_pipeline_tests.ports import free_port
+_PATIENCE_S = 60.0
 
-_START_SECONDS = 60.0
+
+@dataclass(kw_only=True)
+class RedisServer:
+    """A server that may be running."""
+
+    folder: Path
+    port: int
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Run it, with nothing of what it knew before."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        options = ["--save", "", "--appendonly", "no", "--loglevel", "warning"]
+        self._process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+        until = time.monotonic() + _PATIENCE_S
+        with redis.Redis.from_url(self.url) as client:
+            while time.monotonic() < until:
+                with contextlib.suppress(redis.ConnectionError):
+                    client.ping()
+                    return
+                time.sleep(0.02)
+        raise TimeoutError("redis-server did not start")
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
 
 @contextlib.contextmanager
-def running_redis(folder: Path) -> Iterator[str]:
-    """A server whose log is in `folder`; its URL. Skips the test where none is installed."""
-    program = shutil.which("redis-server")
-    if program is None:
+def running_redis(folder: Path) -> Iterator[RedisServer]:
+    """A server; skips the test where none is installed."""
+    if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
-    with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen([program, *options], stdout=log, stderr=log)
-        try:
-            _wait_for(port)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"Redis does not answer at {port}")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    server = RedisServer(folder=folder, port=port)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -99,7 +99,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         _restore(share, tracing, standing)
     unreported = _unreported(share, planned, standing)
     made, unchanged = _carried(share, left, tracing)
-    throughput = Throughput.of(evaluator.suite)
+    throughput = Throughput.of(evaluator.suite, experiment=share.record.experiment)
     progress.begin(len(left))
 
     def report(cases: Sequence[Sequence[CaseResult]]) -> None:

@@ -50,7 +50,8 @@ async def evaluate_all(
             cancelled.
         InputError: money is limited, and a model was called that no price is known of.
     """
-    run = throughput or Throughput.of(evaluator.suite, max_concurrency=max_concurrency)
+    experiment = evaluator.pins.experiment
+    run = throughput or Throughput.of(evaluator.suite, max_concurrency=max_concurrency, experiment=experiment)
     waiting = iter(attempts)
     in_flight: set[asyncio.Task[CaseResult]] = set()
     keeping: set[asyncio.Future[None]] = set()

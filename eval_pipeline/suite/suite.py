@@ -68,14 +68,22 @@ class Evaluation(Document):
     """Seconds for one attempt, judges included; beyond them the attempt is an error. Waiting for a provider's limits
     does not count."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """Of target, judges and simulated users together, to one provider's account, from this process."""
+    """Of target, judges and simulated users together, to one provider's account, from this process; from all processes
+    where `EVAL_PIPELINE_LIMITS` names a place that they share."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    fleet_concurrency: int | None = Field(default=None, ge=1)
+    """Calls in flight to one provider's account from all processes that share `EVAL_PIPELINE_LIMITS`; without it, and
+    within it, `max_concurrency` holds for each of them."""
     max_retries: int = Field(default=6, ge=0)
     """Tries of a model call after the first, where another can help (429, 5xx, time-outs, cut connections)."""
     max_tokens: int | None = Field(default=None, gt=0)
     """Of the run; when they are used no further attempt begins, and the rest is `skipped`."""
     max_cost_usd: float | None = Field(default=None, gt=0)
     """As `max_tokens`. A model that no price is known of ends the run."""
+    budget_of: Literal["run", "experiment"] = "run"
+    """Whose `max_tokens` and `max_cost_usd` are: each run's, so that a backfill of ten runs may use ten times as much,
+    or those of all runs of an experiment together, which takes `EVAL_PIPELINE_LIMITS`. A run hears every second what
+    the others spent; calls in flight are not counted."""
     break_after: int | None = Field(default=20, ge=2)
     """If so many first attempts all break in the same way, the run ends; null: never."""
     cache: bool | str | ModelCache = False

@@ -107,7 +107,7 @@ def running_fleet(
     groups: dict[str, ProcessGroup] = {}
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
-        broker = stack.enter_context(running_redis(folder / "redis"))
+        broker = stack.enter_context(running_redis(folder / "redis")).url
         stack.enter_context(ending(groups))
         s3, recorder, code, web = (free_port() for _ in range(4))
         home = _home(folder)

@@ -40,6 +40,11 @@ class AdaptiveLimit:
         """Seconds until the provider wants to be asked again."""
         return max(0.0, self._held_until - self._clock())
 
+    def hold(self, seconds: float) -> None:
+        """The provider told somebody else not to ask for so long."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+
     def succeeded(self) -> None:
         """A call was answered."""
         with self._lock:

@@ -16,12 +16,18 @@ from eval_pipeline.prices import Used
 
 @dataclass(kw_only=True)
 class Budget:
-    """Tokens and money of all model calls of a run: the target's, the judges', the simulated users'."""
+    """Tokens and money of all model calls of a run: the target's, the judges', the simulated users'.
+
+    Of all runs of an experiment, where the others' sums are told to it (`heard`).
+    """
 
     max_tokens: int | None = None
     max_cost_usd: float | None = None
     tokens: int = 0
     cost_usd: float = 0.0
+    own_tokens: int = 0
+    """Of this run alone."""
+    own_cost_usd: float = 0.0
     unpriced: set[str] = field(default_factory=set)
     """Models that were called and that no price is known of."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -30,10 +36,17 @@ class Budget:
         """One call was made."""
         with self._lock:
             self.tokens += used.total
+            self.own_tokens += used.total
             if cost is None:
                 self.unpriced.add(model)
             else:
                 self.cost_usd += cost
+                self.own_cost_usd += cost
+
+    def heard(self, *, tokens: int, cost_usd: float) -> None:
+        """What other runs of the experiment have spent so far."""
+        with self._lock:
+            self.tokens, self.cost_usd = self.own_tokens + tokens, self.own_cost_usd + cost_usd
 
     @property
     def spent(self) -> str | None:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from eval_pipeline.evaluation.throughput.adaptive import AdaptiveLimit
+from eval_pipeline.evaluation.throughput.fleet.seat import Seat
 from eval_pipeline.evaluation.throughput.pace import Pacer
 from eval_pipeline.evaluation.throughput.slots import Slots
 from eval_pipeline.model_calls.failures import FailureKind, fatal_error, kind_of, retry_after
@@ -27,10 +28,11 @@ Waiting = Callable[[], AbstractContextManager[Any]]
 class Gate:
     """One endpoint in one run."""
 
-    def __init__(self, *, ceiling: int, pacer: Pacer, waiting: Waiting) -> None:
+    def __init__(self, *, ceiling: int, pacer: Pacer, waiting: Waiting, seat: Seat | None = None) -> None:
+        """`seat`: the run's among others, which is its pacer as well; None: it shares no limit with other processes."""
         self.adaptive = AdaptiveLimit(ceiling)
-        self.pacer, self.waiting = pacer, waiting
-        self.slots = Slots(ceiling)
+        self.pacer, self.waiting, self.seat = pacer, waiting, seat
+        self.slots = Slots(ceiling if seat is None else seat.share)
         self._probes: dict[str, Slots | None] = {}
         """By model: its first calls, one at a time; None once it answered."""
         self._mean_tokens, self._answers = 0.0, 0
@@ -57,14 +59,17 @@ class Gate:
             self._probes[model.name] = None
             probe.resize(sys.maxsize)
         self.adaptive.succeeded()
-        self.slots.resize(self.adaptive.limit)
+        self._fit()
 
     def failed(self, model: CalledModel, error: BaseException, *, sent_at: float) -> None:
         """A call failed."""
         kind = kind_of(error)
         if kind is FailureKind.OVERLOADED:
-            self.adaptive.overloaded(sent_at=sent_at, retry_after=retry_after(error))
-            self.slots.resize(self.adaptive.limit)
+            asked = retry_after(error)
+            self.adaptive.overloaded(sent_at=sent_at, retry_after=asked)
+            if self.seat is not None and asked:
+                self.seat.hold(asked)
+            self._fit()
         elif kind in (FailureKind.REFUSED, FailureKind.UNKNOWN_MODEL):
             self.gave_up(model, error)
 
@@ -82,6 +87,21 @@ class Gate:
         probe.close(fatal)
         return fatal
 
+    def demand(self) -> tuple[int, int]:
+        """Calls in flight, and those with the ones that wait and would be let through."""
+        inside, wanted = self.slots.demand()
+        return inside, min(wanted, self.adaptive.limit)
+
+    def told(self, held_s: float) -> None:
+        """The seat's share may have changed; nobody may ask for `held_s` seconds."""
+        if held_s > 0:
+            self.adaptive.hold(held_s)
+        self._fit()
+
+    def _fit(self) -> None:
+        share = self.adaptive.limit if self.seat is None else min(self.adaptive.limit, self.seat.share)
+        self.slots.resize(share)
+
     def used(self, tokens: int, *, expected: float) -> None:
         """A call took so many tokens."""
         self._answers += 1
@@ -95,7 +115,7 @@ class GateLease:
     def __init__(self, gate: Gate, model: CalledModel) -> None:
         self._gate, self._model = gate, model
         self._taken: list[Slots] = []
-        self._expected = 0.0
+        self._expected, self._due, self._booked = 0.0, 0.0, False
         self._sent_at = float("-inf")
         self.sent = False
 
@@ -106,11 +126,12 @@ class GateLease:
             with gate.waiting():
                 slots.take()
             self._taken.append(slots)
-        seconds = self._reserve()
-        while seconds > 0:
+        while not self._booked:
+            expected = self._expect()
             with gate.waiting():
-                time.sleep(min(seconds, _LONGEST_NAP))
-            seconds = self._rest()
+                self._book(gate.pacer.reserve(expected))
+                while (seconds := self._rest()) > 0:
+                    time.sleep(min(seconds, _LONGEST_NAP))
         self._begin()
 
     async def aacquire(self) -> None:
@@ -120,11 +141,12 @@ class GateLease:
             with gate.waiting():
                 await slots.atake()
             self._taken.append(slots)
-        seconds = self._reserve()
-        while seconds > 0:
+        while not self._booked:
+            expected = self._expect()
             with gate.waiting():
-                await asyncio.sleep(min(seconds, _LONGEST_NAP))
-            seconds = self._rest()
+                self._book(await gate.pacer.areserve(expected))
+                while (seconds := self._rest()) > 0:  # noqa: ASYNC110 - time alone ends the wait
+                    await asyncio.sleep(min(seconds, _LONGEST_NAP))
         self._begin()
 
     def settle(self, error: BaseException | None) -> None:
@@ -140,13 +162,21 @@ class GateLease:
         probe = self._gate.probe(self._model)
         return [self._gate.slots] if probe is None else [probe, self._gate.slots]
 
-    def _reserve(self) -> float:
+    def _expect(self) -> float:
+        # A booking whose time went by while the provider held everybody back is made again: else all of them would be
+        # sent at the moment when it lets go.
+        self._gate.pacer.settle(-self._expected)
         self._expected = self._gate.tokens_expected
-        self._due = time.monotonic() + self._gate.pacer.reserve(self._expected)
-        return self._rest()
+        return self._expected
+
+    def _book(self, seconds: float) -> None:
+        self._due, self._booked = time.monotonic() + seconds, True
 
     def _rest(self) -> float:
-        return max(self._due - time.monotonic(), self._gate.adaptive.held())
+        now, held = time.monotonic(), self._gate.adaptive.held()
+        if held > 0 and now + held > self._due:
+            self._booked = False
+        return max(self._due - now, held)
 
     def _begin(self) -> None:
         self.sent, self._sent_at = True, time.monotonic()

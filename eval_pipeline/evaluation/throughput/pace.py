@@ -22,10 +22,13 @@ class Rates:
 
 
 class Pacer(Protocol):
-    """Spreads the calls to one endpoint. It is called from threads and event loops and must not block for long."""
+    """Spreads the calls to one endpoint. `settle` is called from threads and event loops and must not block."""
 
     def reserve(self, tokens: float) -> float:
         """Book one request that will take about `tokens`. Returns the seconds to wait before it is sent."""
+
+    async def areserve(self, tokens: float) -> float:
+        """As `reserve`, on an event loop."""
 
     def settle(self, tokens: float) -> None:
         """A request that was booked took so many tokens more than it was booked with; negative: fewer."""
@@ -42,11 +45,13 @@ _MARGIN = 1.01
 class LocalPacer:
     """The pacer of one process."""
 
-    def __init__(self, rates: Rates, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds_a_request = _seconds(rates.requests_per_minute) * _MARGIN
-        self._seconds_a_token = _seconds(rates.tokens_per_minute)
+    def __init__(
+        self, rates: Rates, *, clock: Callable[[], float] = time.monotonic, begins_in_s: float | None = None
+    ) -> None:
+        """`begins_in_s`: seconds before which nothing is sent."""
+        self._seconds_a_request, self._seconds_a_token = seconds_each(rates)
         self._clock, self._lock = clock, threading.Lock()
-        self._requests_free = self._tokens_free = float("-inf")
+        self._requests_free = self._tokens_free = float("-inf") if begins_in_s is None else clock() + begins_in_s
         """When the next request, and the next token, may be sent."""
 
     def reserve(self, tokens: float) -> float:
@@ -57,6 +62,10 @@ class LocalPacer:
             self._requests_free = begins + self._seconds_a_request
             self._tokens_free = max(self._tokens_free, begins) + tokens * self._seconds_a_token
             return begins - now
+
+    async def areserve(self, tokens: float) -> float:
+        """Book one request."""
+        return self.reserve(tokens)
 
     def settle(self, tokens: float) -> None:
         """Correct a booking."""
@@ -72,6 +81,11 @@ def shared_pacer(endpoint: str, rates: Rates) -> Pacer:
     """The pacer that all runs of this process share for `endpoint` at `rates`."""
     with _lock:
         return _pacers.setdefault((endpoint, rates), LocalPacer(rates))
+
+
+def seconds_each(rates: Rates) -> tuple[float, float]:
+    """What a request, and a token, take of an endpoint's time; 0 without a limit."""
+    return _seconds(rates.requests_per_minute) * _MARGIN, _seconds(rates.tokens_per_minute)
 
 
 def _seconds(per_minute: float | None) -> float:

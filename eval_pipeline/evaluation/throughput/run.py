@@ -14,15 +14,24 @@ from typing import Any
 from langchain_core.caches import BaseCache
 
 from eval_pipeline.context.cache import cache_folder
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.throughput.breaker import Breaker
 from eval_pipeline.evaluation.throughput.budget import Budget, charged_to
 from eval_pipeline.evaluation.throughput.cache import AnswerFile, CallCache
+from eval_pipeline.evaluation.throughput.fleet.fleet import Fleet, Occupied
+from eval_pipeline.evaluation.throughput.fleet.ledger import Ledger
+from eval_pipeline.evaluation.throughput.fleet.opening import LIMITS_VARIABLE, ledger_from_environment
 from eval_pipeline.evaluation.throughput.gate import Gate, GateLease
 from eval_pipeline.evaluation.throughput.pace import PacerFactory, Rates, shared_pacer
 from eval_pipeline.evaluation.throughput.working_time import not_counting
 from eval_pipeline.model_calls.governor import CalledModel, governed_by
 from eval_pipeline.suite.suite import Evaluation, ModelCache, Suite
 
+_NO_LEDGER = Problem(
+    message=f"a budget of all runs of an experiment needs a place that they share, and {LIMITS_VARIABLE} names none",
+    fix=f"set {LIMITS_VARIABLE} to redis://… or postgresql://…, or write `budget_of: run`",
+    field="evaluation.budget_of",
+)
 _MEGABYTE = 1_000_000
 
 _repetition: contextvars.ContextVar[int] = contextvars.ContextVar("repetition", default=1)
@@ -38,14 +47,29 @@ class ThroughputReport:
     unpriced_models: tuple[str, ...]
     endpoints: tuple[dict[str, Any], ...]
     """Of each: `endpoint`, `ceiling`, `limit`, `lowest_limit`, and `changes` (`at_s`, `limit`, `reason`)."""
+    shared: dict[str, Any] | None = None
+    """Of limits that other processes share: `backend`, and `missed`, the bookings that were made without it; None if
+    there are none."""
 
 
 class Throughput:
     """The governor of one run's model calls."""
 
     def __init__(
-        self, evaluation: Evaluation, *, folder: Path, max_concurrency: int, pacers: PacerFactory = shared_pacer
+        self,
+        evaluation: Evaluation,
+        *,
+        folder: Path,
+        max_concurrency: int,
+        pacers: PacerFactory = shared_pacer,
+        ledger: Ledger | None = None,
+        experiment: str | None = None,
     ) -> None:
+        """`ledger`: of the limits that other processes share; `experiment`: whose runs may share a budget.
+
+        Raises:
+            InputError: a budget is to be shared, and there is no ledger.
+        """
         self.max_retries = evaluation.max_retries
         self.budget = Budget(max_tokens=evaluation.max_tokens, max_cost_usd=evaluation.max_cost_usd)
         self.breaker = Breaker(evaluation.break_after)
@@ -55,14 +79,29 @@ class Throughput:
         )
         self._gates: dict[tuple[str, str], Gate] = {}
         self._lock = threading.Lock()
+        self._fleet = None if ledger is None else Fleet(ledger, limit=evaluation.fleet_concurrency)
+        if evaluation.budget_of == "experiment" and experiment is not None:
+            if self._fleet is None:
+                raise InputError(_NO_LEDGER)
+            self._fleet.share_purse(experiment, self.budget)
         self._cache = evaluation.model_cache
         self._answers = None if self._cache is None else _answer_file(self._cache, folder)
 
     @classmethod
-    def of(cls, suite: Suite, *, max_concurrency: int | None = None) -> "Throughput":
-        """What `suite` says, with `max_concurrency` calls to an endpoint at once."""
+    def of(cls, suite: Suite, *, max_concurrency: int | None = None, experiment: str | None = None) -> "Throughput":
+        """What `suite` says, with `max_concurrency` calls to an endpoint at once; shared as the environment says.
+
+        Raises:
+            InputError: the environment names no backend that can be used, or none and the suite needs one.
+        """
         evaluation = suite.spec.evaluation
-        return cls(evaluation, folder=suite.folder, max_concurrency=max_concurrency or evaluation.max_concurrency)
+        return cls(
+            evaluation,
+            folder=suite.folder,
+            max_concurrency=max_concurrency or evaluation.max_concurrency,
+            ledger=ledger_from_environment(),
+            experiment=experiment,
+        )
 
     @contextlib.contextmanager
     def attempt(self, number: int) -> Iterator[None]:
@@ -116,10 +155,13 @@ class Throughput:
             cost_usd=None if self.budget.unpriced or not self.budget.tokens else self.budget.cost_usd,
             unpriced_models=tuple(sorted(self.budget.unpriced)),
             endpoints=tuple(endpoints),
+            shared=None if self._fleet is None else {"backend": self._fleet.kind, "missed": self._fleet.missed},
         )
 
     def close(self) -> None:
         """The run is over."""
+        if self._fleet is not None:
+            self._fleet.close()
         if self._answers is not None:
             self._answers.close()
 
@@ -127,9 +169,16 @@ class Throughput:
         key = (model.endpoint, model.account)
         with self._lock:
             if key not in self._gates:
-                pacer = self._pacers(" ".join(key), self._rates)
-                self._gates[key] = Gate(ceiling=self._ceiling, pacer=pacer, waiting=not_counting)
+                self._gates[key] = self._open_gate(" ".join(key))
             return self._gates[key]
+
+    def _open_gate(self, account: str) -> Gate:
+        if self._fleet is None:
+            return Gate(ceiling=self._ceiling, pacer=self._pacers(account, self._rates), waiting=not_counting)
+        seat = self._fleet.seat(account, self._rates, ceiling=self._ceiling)
+        gate = Gate(ceiling=self._ceiling, pacer=seat, waiting=not_counting, seat=seat)
+        self._fleet.occupy(Occupied(seat=seat, demand=gate.demand, told=gate.told))
+        return gate
 
 
 def _answer_file(cache: ModelCache, folder: Path) -> AnswerFile:

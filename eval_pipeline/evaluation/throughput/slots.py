@@ -50,6 +50,11 @@ class Slots:
             self._taken -= 1
         self._admit()
 
+    def demand(self) -> tuple[int, int]:
+        """How many are inside, and how many with those who wait."""
+        with self._lock:
+            return self._taken, self._taken + len(self._waiting)
+
     def resize(self, limit: int) -> None:
         """Have room for `limit`; those inside stay."""
         with self._lock:
