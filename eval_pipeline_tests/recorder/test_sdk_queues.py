@@ -80,11 +80,12 @@ def test_unknown_queues_and_runs_are_refused_and_nothing_is_put_in(client: Clien
     run = a_run()
     post_runs(any_profile, run)
     (key,) = keys_of(client, run)
+    unknown: Any = {**key, "run_id": str(uuid.uuid4())}
     queue = client.create_annotation_queue(name="failing").id
     with pytest.raises(LangSmithNotFoundError):
         client.add_runs_to_annotation_queue(uuid.uuid4(), runs=[key])
     with pytest.raises(LangSmithNotFoundError):
-        client.add_runs_to_annotation_queue(queue, runs=[key, {**key, "run_id": str(uuid.uuid4())}])
+        client.add_runs_to_annotation_queue(queue, runs=[key, unknown])
     assert list(client.list_runs_from_annotation_queue(queue)) == []
     with pytest.raises(LangSmithError, match="422"):
         client.request_with_retries("POST", f"/annotation-queues/{queue}/runs/by-key", json=[{"run_id": run["id"]}])
