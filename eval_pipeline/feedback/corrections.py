@@ -5,6 +5,7 @@ the same file. LangSmith cannot be asked what was corrected since some time, so 
 here: that. Does not belong here: showing them to judges (`eval_pipeline.evaluation.judging`).
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +69,11 @@ def pull_corrections(
         found += [redactor.value(_row(one)) for one in said]
     rows = sorted(found, key=lambda row: (row["modified_at"], row["feedback_id"]))
     version = digest(rows)
-    if not rows and not known:
-        return Pulled(key=None, version=version, rows=0, added=0, experiments=len(asked))
-    before = latest_corrections(store, suite)
-    key = corrections_key(suite, max((row["modified_at"] for row in [*rows, *known]), default=""), version)
-    if rows != known or before is None:
-        # A correction that was taken back leaves an older newest one; the key still sorts last.
+    key = latest_corrections(store, suite)
+    if rows != known:
+        # By the time of the pull: one that was taken back leaves nothing newer than there was.
+        pulled_at = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+        key = corrections_key(suite, pulled_at.partition("+")[0], version)
         store.put_table(key, pa.Table.from_pylist(rows, schema=CORRECTIONS_SCHEMA))
     ids = {row["feedback_id"] for row in known}
     added = sum(row["feedback_id"] not in ids for row in rows)

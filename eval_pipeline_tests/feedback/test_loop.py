@@ -157,6 +157,10 @@ def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
     terminal("corrections", suite)
 
     assert [(row["case_id"], row["verdict"]) for row in known_corrections(store, "sample")] == [("c3", "no")]
+    for taken_back in client.list_feedback(run_ids=[rows["c3"].id], feedback_key=["contains"]):
+        client.delete_feedback(taken_back.id)
+    terminal("corrections", suite)
+    assert known_corrections(store, "sample") == []
 
 
 def test_agreement_takes_its_labels_from_langsmith(terminal: Terminal, suite: Path, client: Client) -> None:
