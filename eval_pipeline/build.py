@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from eval_pipeline.assets.case_results import build_case_results
+from eval_pipeline.assets.corrections import build_corrections, wants_corrections
 from eval_pipeline.assets.experiment_summary import build_experiment_summary
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.shared_context import build_shared_context
@@ -72,6 +73,7 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
             build_shared_context(suite),
             build_case_results(suite),
             build_experiment_summary(suite),
+            *([build_corrections(suite)] if wants_corrections(suite) else []),
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
         schedules=[build_schedule(suite)],

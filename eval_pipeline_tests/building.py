@@ -17,11 +17,11 @@ from eval_pipeline.evaluation.assertions.scoring import score
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
 from eval_pipeline.evaluation.result import AssertionResult, CaseResult, TurnResult
 from eval_pipeline.evaluation.targets.opening import open_target
-from eval_pipeline.evaluation.targets.session import Event
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
+from eval_pipeline.telemetry.event import Event
 
 RECORDED = {"kind": "recorded"}
 

@@ -13,11 +13,11 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.assertions.scope import Scope
 from eval_pipeline.evaluation.assertions.transcript import openai_messages
 from eval_pipeline.evaluation.result import TurnResult
-from eval_pipeline.evaluation.targets.session import Event
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.telemetry.event import Event
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
 from eval_pipeline_tests.openai_server import openai_server
 

@@ -7,6 +7,7 @@ Belongs here: from a Dagster run to that. Does not belong here: evaluating (`eva
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
 from eval_pipeline.experiment.tracing_run import unified_trace
@@ -71,6 +72,7 @@ def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evalua
         target_version=record.target_version,
         variant=record.variant,
     )
+    suite = with_pulled_corrections(suite, store)
     return Evaluator(suite=suite, target=open_target(suite), context=_context(suite, store, record), pins=pins)
 
 

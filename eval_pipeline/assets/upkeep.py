@@ -23,6 +23,7 @@ from eval_pipeline.assets.upstream import (
 )
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_of
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
@@ -50,7 +51,8 @@ def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
     context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target_version(suite))
-    evaluator = Evaluator(suite=suite, target=open_target(suite), context=shared, pins=pins)
+    judged = with_pulled_corrections(suite, store)
+    evaluator = Evaluator(suite=judged, target=open_target(suite), context=shared, pins=pins)
     with collection_paused():
         present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)

@@ -13,13 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.cli.experiment_choice import chosen_experiment
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.experiment.agreement import COLUMNS, Agreement, agreements
-from eval_pipeline.experiment.human_labels import read_labels
-from eval_pipeline.experiment.record import ExperimentRecord, latest_experiment, read_experiment
+from eval_pipeline.experiment.human_labels import HumanLabel, read_labels
 from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.experiment.statistics.agreement import Measure
+from eval_pipeline.feedback.corrections import verdicts_on
+from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.feedback.verdicts import latest_of_each
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
@@ -28,19 +31,26 @@ from eval_pipeline.suite.suite import read_suite
 
 @click.command()
 @click.argument("suite")
-@click.argument("labels", type=click.Path(path_type=Path))
+@click.argument("labels", required=False, type=click.Path(path_type=Path))
+@click.option("--from-langsmith", is_flag=True, help="Labels are what people said in LangSmith; as without LABELS.")
 @click.option("--experiment", metavar="NAME", help="By default the one begun last.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @store_option
-def agreement(suite: str, labels: Path, experiment: str | None, *, as_json: bool, store: str) -> int:
-    """Compare the results of SUITE with what people said: LABELS is CSV, JSONL or Parquet.
+def agreement(
+    suite: str, labels: Path | None, experiment: str | None, store: str, *, from_langsmith: bool, as_json: bool
+) -> int:
+    """Compare the results of SUITE with what people said: LABELS is CSV, JSONL or Parquet, or else LangSmith is asked.
 
     A row is `case_id`, `assertion` and `label`, with `attempt` and `turn` where there are several.
     """
-    said = read_labels(labels)
+    if labels is not None and from_langsmith:
+        raise click.UsageError("labels come from a file or from LangSmith")
+    said = None if labels is None else read_labels(labels)
     name = read_suite(suite_folder(suite)).name
     opened = open_store(store)
-    record = _record(opened, name, experiment)
+    record = chosen_experiment(opened, name, experiment)
+    if said is None:
+        said = _labels(opened, name, record.experiment)
     found = agreements(read_results(opened, name, record.experiment, columns=COLUMNS), said)
     if as_json:
         document = {"suite": name, "experiment": record.experiment, "agreement": [item.to_json() for item in found]}
@@ -50,12 +60,13 @@ def agreement(suite: str, labels: Path, experiment: str | None, *, as_json: bool
     return 0
 
 
-def _record(store: Store, suite: str, experiment: str | None) -> ExperimentRecord:
-    record = latest_experiment(store, suite) if experiment is None else read_experiment(store, suite, experiment)
-    if record is None:
-        problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
-        raise InputError(problem)
-    return record
+def _labels(store: Store, suite: str, experiment: str) -> list[HumanLabel]:
+    with FeedbackServer() as server:
+        said = latest_of_each(verdicts_on(store, suite, experiment, server))
+    if not said:
+        fix = "correct some scores there, or give a file of labels"
+        raise InputError(Problem(message=f"nobody said anything of {experiment} at {server.url}", fix=fix))
+    return [one.label() for one in said]
 
 
 def _table(found: Sequence[Agreement]) -> Table:

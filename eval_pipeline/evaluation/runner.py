@@ -33,6 +33,7 @@ from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
 from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
+from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
@@ -227,18 +228,20 @@ class EvalRunner:
             context_id=None if context is None else context.id,
             target_version=target_version(self.suite) if own else "in-python",
         )
-        return Evaluator(suite=self.suite, target=target, context=context, pins=pins, tracer=self._tracer)
+        suite = with_pulled_corrections(self.suite, self._opened_store())
+        return Evaluator(suite=suite, target=target, context=context, pins=pins, tracer=self._tracer)
 
     def _built_context(self) -> SharedContext | None:
         spec = self.suite.spec.context
         if not (spec.tables or spec.documents or spec.patterns):
             return None
-        given = self._store
-        store = (
-            given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
-        )
+        store = self._opened_store()
         snapshot = ensure_snapshot(plan_context(self.suite, self.dataset.cases), store)
         return SharedContext.open(store, self.suite.name, snapshot.manifest.context_id)
+
+    def _opened_store(self) -> Store:
+        given = self._store
+        return given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:

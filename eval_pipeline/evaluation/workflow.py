@@ -30,11 +30,14 @@ from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.evaluation.simulated_user import Move
-from eval_pipeline.evaluation.targets.session import Event, Reply
+from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.evaluation.throughput.usage import in_role, priced
 from eval_pipeline.evaluation.throughput.working_time import waited_s
+from eval_pipeline.evaluation.told import ToldEvents
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.simulation import Simulation
+from eval_pipeline.telemetry.event import Event
+from eval_pipeline.telemetry.turns import turn as reporting
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -52,12 +55,11 @@ async def take_turn(index: int, said: str) -> Any:
     """
     runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
     tell({"event": "user_input", "turn": index, "content": said})
-    told: list[Event] = []
+    told = ToldEvents()
     here = contextvars.copy_context()
 
     def live(event: Event) -> None:
-        if event["type"] != "token":
-            told.append(event)
+        told.add(event)
         # LangGraph's writer looks at where it is called, which is in a graph of the target's.
         here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
 
@@ -69,9 +71,13 @@ async def take_turn(index: int, said: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        reply = await (_apart(runtime.session.send(said)) if runtime.durable else runtime.session.send(said))
+        with reporting("target", {"message": said}, to=told.sink(), tell=live) as reported:
+            reply = await (_apart(runtime.session.send(said)) if runtime.durable else runtime.session.send(said))
+            reply = told.completed(reply, reported)
+            reported.answer({"response": reply.response})
     except BaseException as error:
-        failed = Reply(response="", events=[*told, {"type": "error", "content": f"{type(error).__name__}: {error}"}])
+        broke = {"type": "error", "content": f"{type(error).__name__}: {error}"}
+        failed = Reply(response="", events=[*told.events, broke])
         _keep(runtime, index, said, failed, took())
         if isinstance(error, SystemExit):
             # It would end the event loop, and with it every other case.
@@ -81,11 +87,12 @@ async def take_turn(index: int, said: str) -> Any:
             raise _unanswered(runtime, error) from error
         raise
     _keep(runtime, index, said, reply, took())
-    for event in reply.events:
-        if event in told:
-            told.remove(event)
-        else:
-            tell({"event": "turn_event", "turn": index, **event})
+    untold = list(reply.events)
+    for event in told.events:
+        if event in untold:
+            untold.remove(event)
+    for event in untold:
+        tell({"event": "turn_event", "turn": index, **event})
     tell({"event": "agent_response", "turn": index, "content": reply.response})
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.response
 

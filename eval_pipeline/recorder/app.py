@@ -13,7 +13,7 @@ from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.faults import FaultLayer
 from eval_pipeline.recorder.guard import CONTENT_SECURITY_POLICY, JournalLayer, refusal_response
-from eval_pipeline.recorder.pages import case_pages, dataset_pages, trace_pages
+from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
 from eval_pipeline.recorder.routes import (
     datasets,
     examples,
@@ -22,6 +22,7 @@ from eval_pipeline.recorder.routes import (
     hub,
     info,
     ingest,
+    queues,
     runs,
     runs_v2,
     sessions,
@@ -32,7 +33,7 @@ PREFIXES = ("", "/api/v1", "/v1")
 """The SDK adds no prefix to its base URL, whose path may be any of these."""
 
 # Ingestion first: routes are tried in order. `experiments` before `datasets`: its fixed paths look like dataset ids.
-_V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub)
+_V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub, queues)
 
 
 def create_app(recorder: Recorder) -> FastAPI:
@@ -43,7 +44,7 @@ def create_app(recorder: Recorder) -> FastAPI:
         for module in _V1:
             app.include_router(module.router, prefix=prefix)
     app.include_router(runs_v2.router, prefix="/api/v2")
-    for pages in (dataset_pages, case_pages, trace_pages):
+    for pages in (dataset_pages, case_pages, trace_pages, queue_pages):
         app.include_router(pages.router)
     app.add_exception_handler(Refusal, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)

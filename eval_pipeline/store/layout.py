@@ -15,6 +15,7 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
     trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
+    corrections/<suite>/<pulled_at>_<digest>.parquet       what people corrected; the last key holds all that is known
     baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
@@ -93,3 +94,14 @@ def trend_key(suite: str, created_at: str, experiment: str) -> str:
 def baseline_key(suite: str) -> str:
     """The experiment that somebody set as the suite's baseline."""
     return f"baselines/{suite}.json"
+
+
+def corrections_prefix(suite: str) -> str:
+    """The folder of what people corrected in a suite's experiments; keys in it sort by time."""
+    return f"corrections/{suite}/"
+
+
+def corrections_key(suite: str, pulled_at: str, digest: str) -> str:
+    """What was known of a suite's corrections at a time."""
+    moment = "".join(letter for letter in pulled_at if letter.isdigit())
+    return f"{corrections_prefix(suite)}{moment}_{digest}.parquet"

@@ -54,9 +54,10 @@ def assertion_problems(
 def corrections_problems(suite: Suite) -> Iterator[Problem]:
     """The file of corrections that is not there."""
     judge = suite.spec.judge
-    if judge is not None and judge.corrections is not None and not (suite.folder / judge.corrections.file).is_file():
+    file = None if judge is None or judge.corrections is None else judge.corrections.file
+    if file is not None and not (suite.folder / file).is_file():
         yield Problem(
-            message=f"no file at {suite.folder / judge.corrections.file}",
+            message=f"no file at {suite.folder / file}",
             fix="create it, or correct the path",
             file=suite.folder / SUITE_FILE,
             field="judge.corrections.file",

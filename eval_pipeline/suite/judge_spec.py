@@ -7,7 +7,7 @@ Belongs here: fields, their meaning, and checks that need no run. Does not belon
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.document import Document
@@ -16,11 +16,21 @@ from eval_pipeline.suite.document import Document
 class Corrections(Document):
     """People's verdicts on answers, shown to the judge as examples to judge by."""
 
-    file: str
+    file: str | None = None
     """JSONL or Parquet: `input`, `output`, `verdict` (yes or no, a label, or a number), and if wanted `comment`, and
     `assertion`, the name of the only assertion that the row is an example for."""
+    source: Literal["langsmith"] | None = Field(default=None, alias="from")
+    """Instead of a file: what people corrected in this suite's experiments on LangSmith, as the asset `corrections`, or
+    `eval-pipeline corrections`, pulled it last."""
     limit: int = Field(default=10, ge=1)
     """The last rows that fit are shown, in the order of the file."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Corrections":
+        if (self.file is None) == (self.source is None):
+            reason = {"fix": "give `file`, or `from: langsmith`"}
+            raise PydanticCustomError("corrections", "corrections come from one place", reason)
+        return self
 
 
 class Judge(Document):

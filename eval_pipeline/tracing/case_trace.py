@@ -25,12 +25,14 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
 from eval_pipeline.recorder.validation import parse_dotted_order, validate_run_post
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.telemetry.turns import listening
 from eval_pipeline.tracing.case_root import complete_root
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.completing import complete
 from eval_pipeline.tracing.fields import Redact, as_it_is
 from eval_pipeline.tracing.modes import Bare, SharedPart
 from eval_pipeline.tracing.outbox import Outbox
+from eval_pipeline.tracing.reported_turns import ReportedTurns
 from eval_pipeline.tracing.run import Anchor, CompleteRun
 
 _log = logger_of(__name__)
@@ -124,9 +126,10 @@ class CaseTracer(AttemptTracer):
         if root is None:
             yield Untraced()
             return
+        reported = ReportedTurns()
         try:
-            with self.client.collecting(root):
-                yield CaseTrace(tracer=self, case_attempt=attempt, root=root)
+            with self.client.collecting(root), listening(reported.add):
+                yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
             # Whatever happened, nothing stays in memory. An attempt without a result has no row, and sends nothing.
             self.client.take(root)
@@ -182,12 +185,14 @@ class CaseTrace(AttemptTrace):
     tracer: CaseTracer
     case_attempt: Attempt
     root: RunTree
+    reported: ReportedTurns
 
     @override
     def finish(self, result: CaseResult) -> CaseResult:
         """Complete the trace, hand it over, and return the result with its ids; without them if that failed."""
         tracer, collected = self.tracer, self.tracer.client.take(self.root)
         try:
+            collected += self.reported.runs(str(self.root.id), collected)
             traced, grafted = self._complete(result, collected)
             done = replace(
                 result,

@@ -41,6 +41,11 @@ class CollectedRun:
     events: list[Any] = field(default_factory=list)
 
 
+def ids_on_the_way(dotted_order: str) -> list[str]:
+    """The ids of the runs from the root to the one whose dotted order it is."""
+    return [part[-_UUID_LENGTH:] for part in dotted_order.split(".")]
+
+
 class CollectingClient(Client):
     """Collects the runs below the roots it was told of; any other run is counted and forgotten."""
 
@@ -99,7 +104,7 @@ class CollectingClient(Client):
         raise LangSmithError("this client collects runs and sends nothing; make a langsmith.Client of your own")
 
     def _keep(self, run_id: str, said: Mapping[str, Any]) -> None:
-        path = [part[-_UUID_LENGTH:] for part in str(said.get("dotted_order") or "").split(".")][:-1]
+        path = ids_on_the_way(str(said.get("dotted_order") or ""))[:-1]
         # Serialized outside of the lock, and now: the graph goes on to change what it was given.
         inputs = None if said.get("inputs") is None else json_bytes(said["inputs"])
         outputs = json_bytes(said["outputs"]) if said.get("outputs") else None

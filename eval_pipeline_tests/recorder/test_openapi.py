@@ -99,6 +99,10 @@ def tour(client: Client) -> None:
     client.create_run("alone", {"a": 1}, "chain", id=run["id"], start_time=datetime.now(UTC))
     client.update_run(run["id"], outputs={"b": 1}, end_time=datetime.now(UTC))
     client.create_feedback(run_id=run["id"], session_id=project.id, start_time=datetime.now(UTC), key="k", score=0.5)
+    queue = client.create_annotation_queue(name="failing", rubric_items=[{"feedback_key": "k"}])
+    (root, *_) = client.list_runs(project_id=project.id, is_root=True)
+    key: Any = {"run_id": root.id, "session_id": project.id, "start_time": root.start_time}
+    client.add_runs_to_annotation_queue(queue.id, runs=[key])
     client.push_prompt("judge", object=ChatPromptTemplate.from_template("{question}"), commit_tags=["prod"])
 
 
@@ -156,6 +160,11 @@ def test_the_runs_of_a_frame_are_as_published(
         "/examples/{example}",
         "/runs/{run}",
         "/feedback",
+        "/annotation-queues",
+        "/annotation-queues/{queue}",
+        "/annotation-queues/{queue}/runs",
+        "/annotation-queues/{queue}/run/0",
+        "/annotation-queues/{queue}/size",
         "/settings",
         "/repos",
         "/repos/-/judge",
@@ -171,6 +180,7 @@ def test_an_answer_is_as_published(filled: RecorderServer, document: dict[str, A
         session=recorder.sessions.find(reference_free=False)[0]["id"],
         dataset=dataset,
         example=recorder.examples.find(dataset_id=dataset)[0]["id"],
+        queue=recorder.queues.find()[0]["id"],
         run=recorder.database.rows("SELECT id FROM runs WHERE reference_example_id IS NOT NULL")[0]["id"],
     )
     known = template(document, wire_path)

@@ -24,7 +24,7 @@ def examples_for(judge: Judge, assertion_name: str, *, folder: Path) -> Sequence
     Raises:
         InputError: the file cannot be read, or a row lacks what it needs.
     """
-    if judge.corrections is None:
+    if judge.corrections is None or judge.corrections.file is None:
         return ()
     file = folder / Path(judge.corrections.file).expanduser()
     fitting = [row for row in read_corrections(file) if row.get("assertion") in (None, assertion_name)]

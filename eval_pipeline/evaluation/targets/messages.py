@@ -9,8 +9,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 
-from eval_pipeline.evaluation.targets.session import Event, Reply
+from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.telemetry.event import Event
 
 
 def reply_of_messages(messages: Sequence[Any]) -> Reply:

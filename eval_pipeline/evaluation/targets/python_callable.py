@@ -15,8 +15,9 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.own_thread import in_own_thread
 from eval_pipeline.evaluation.signature import call_with_known
 from eval_pipeline.evaluation.targets.messages import after_last_user, reply_of_messages
-from eval_pipeline.evaluation.targets.session import Event, LiveSession, Reply, Tell, live_attempts
+from eval_pipeline.evaluation.targets.session import LiveSession, Reply, Tell, live_attempts
 from eval_pipeline.suite.case import Case
+from eval_pipeline.telemetry.event import Event
 
 
 class PythonTarget:

@@ -3,27 +3,16 @@
 Belongs here: those protocols and values. Does not belong here: any kind of target.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
-
-Event = Mapping[str, Any]
-"""`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id}`, `handoff{from, to}`,
-`usage{input_tokens, output_tokens, cached_tokens, cost_usd, model}`, `message{content}`, `interrupt{content, answer}`,
-`error{content}`; and told live only, never kept, `token{content}`: a piece of the answer as it is written."""
+from eval_pipeline.telemetry.event import Event, unreadable
 
 Tell = Callable[[Event], None]
 """Is told an event as it happens."""
-
-
-_NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
-_COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
-_MOST = 2**53
-"""Beyond it sums are no longer exact, and soon leave the 64 bits they are stored in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,23 +31,9 @@ class Reply:
             InputError: an event has no type, or lacks what its type needs.
         """
         for event in self.events:
-            if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
-                raise InputError(
-                    Problem(message=f"the event {event!r} has no `type`", fix="give it one", field="target")
-                )
-            lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
-            unusable = [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
-            unusable += [] if _is_amount(event.get("cost_usd")) else ["cost_usd"]
-            if lacking or unusable:
-                message = f"the {event['type']} event {event!r} lacks a usable {', '.join(lacking + unusable)}"
-                raise InputError(Problem(message=message, fix="give it one", field="target"))
-
-
-def _is_amount(value: Any, *, whole: bool = False) -> bool:
-    if value is None:
-        return True
-    usable = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST
-    return usable and (not whole or value == int(value))
+            problem = unreadable(event)
+            if problem is not None:
+                raise InputError(Problem(message=problem, fix="give it one", field="target"))
 
 
 class Session(Protocol):

@@ -23,7 +23,8 @@ from typing_extensions import override
 
 from eval_pipeline.evaluation.targets.interrupts import question_text
 from eval_pipeline.evaluation.targets.messages import events_of_message
-from eval_pipeline.evaluation.targets.session import Event, Reply, Tell
+from eval_pipeline.evaluation.targets.session import Reply, Tell
+from eval_pipeline.telemetry.event import Event
 
 _Path = tuple[str, ...]
 """A node below the sub-graphs around it, each as LangGraph names its execution: `billing:<id>`."""

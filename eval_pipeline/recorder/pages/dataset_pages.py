@@ -38,6 +38,7 @@ def index(recorder: RecorderDep) -> HTMLResponse:
         "index.html",
         datasets=recorder.datasets.find(limit=_MAX_LISTED),
         projects=[_with_statistics(project, recorder) for project in projects],
+        queues=recorder.queues.find(limit=_MAX_LISTED),
     )
 
 

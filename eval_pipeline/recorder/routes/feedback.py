@@ -3,7 +3,7 @@
 Belongs here: `/feedback`. Does not belong here: feedback that rides a frame (`ingest.py`).
 """
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -34,12 +34,30 @@ def list_feedback(
     key: Texts = None,
     session: Texts = None,
     source: Texts = None,
+    level: Literal["run", "session"] | None = None,
+    min_created_at: str | None = None,
+    max_created_at: str | None = None,
+    comparative_experiment_id: UUID | None = None,
     limit: Limit = 100,
     offset: Offset = 0,
+    *,
+    has_comment: bool | None = None,
+    has_score: bool | None = None,
 ) -> list[dict[str, Any]]:
     """Feedback that meets every condition."""
     return recorder.feedback.find(
-        run_ids=run or (), keys=key or (), session_ids=session or (), sources=source or (), limit=limit, offset=offset
+        run_ids=run or (),
+        keys=key or (),
+        session_ids=session or (),
+        sources=source or (),
+        has_comment=has_comment,
+        has_score=has_score,
+        level=level,
+        created_from=min_created_at,
+        created_to=max_created_at,
+        comparison_id=str(comparative_experiment_id) if comparative_experiment_id else None,
+        limit=limit,
+        offset=offset,
     )
 
 

@@ -90,10 +90,16 @@ class FeedbackStore:
         keys: Sequence[str] = (),
         session_ids: Sequence[str] = (),
         sources: Sequence[str] = (),
+        has_comment: bool | None = None,
+        has_score: bool | None = None,
+        level: str | None = None,
+        created_from: str | None = None,
+        created_to: str | None = None,
+        comparison_id: str | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[dict[str, Any]]:
-        """Feedback that meets every given condition, newest first."""
+        """Feedback that meets every given condition, newest first. Times are ISO 8601, both ends included."""
         clauses, arguments = ["1"], list[Any]()
         for column, values in (
             ("run_id", run_ids),
@@ -104,6 +110,19 @@ class FeedbackStore:
             if values:
                 clauses.append(f"{column} IN ({placeholders(values)})")
                 arguments.extend(values)
+        for there, column in ((has_comment, "json_extract(body, '$.comment')"), (has_score, "score")):
+            if there is not None:
+                clauses.append(f"{column} IS {'NOT NULL' if there else 'NULL'}")
+        if level is not None:
+            clauses.append("run_id IS NOT NULL" if level == "run" else "run_id IS NULL")
+        for clause, value in (
+            ("created_us >= ?", to_us(created_from)),
+            ("created_us <= ?", to_us(created_to)),
+            ("json_extract(body, '$.comparative_experiment_id') = ?", comparison_id),
+        ):
+            if value is not None:
+                clauses.append(clause)
+                arguments.append(value)
         rows = self._database.rows(
             f"SELECT * FROM feedback WHERE {' AND '.join(clauses)} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
             (*arguments, limit, offset),

@@ -115,6 +115,7 @@ class RunStore:
             connection.execute(f"DELETE FROM attachments WHERE owner_id IN ({mine})", arguments)  # noqa: S608
             connection.execute(f"DELETE FROM payloads WHERE run_id IN ({mine})", arguments)  # noqa: S608
             connection.execute(f"DELETE FROM feedback WHERE run_id IN ({mine})", arguments)  # noqa: S608
+            connection.execute(f"DELETE FROM annotation_queue_runs WHERE run_id IN ({mine})", arguments)  # noqa: S608
             connection.execute(f"DELETE FROM runs WHERE id IN ({mine})", arguments)  # noqa: S608
 
     def attachment(self, owner_id: str, name: str) -> tuple[str, bytes]:

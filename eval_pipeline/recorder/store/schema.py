@@ -132,6 +132,25 @@ CREATE TABLE IF NOT EXISTS comparisons (
     body TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS annotation_queues (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    updated_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS annotation_queue_runs (
+    id TEXT PRIMARY KEY,
+    queue_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    added_us INTEGER NOT NULL,
+    reviewed_us INTEGER,
+    status TEXT,
+    source_proposed_example_id TEXT,
+    UNIQUE (queue_id, run_id)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS repos (
     id TEXT PRIMARY KEY,
     handle TEXT NOT NULL UNIQUE,

@@ -85,7 +85,7 @@ def _of_export(file: Path) -> Iterable[Mapping[str, Any]]:
 def _recording(case_id: str, runs: list[Mapping[str, Any]], place: Path) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for run in runs:
-        found = _messages(run)
+        found = messages_of_run(run)
         if not found:
             fix = "filter such runs out, or record conversations as `messages`"
             message = f"the run {run.get('id')} has neither messages nor text in its inputs and outputs"
@@ -101,7 +101,7 @@ def _said(message: Mapping[str, Any]) -> tuple[Any, Any]:
     return message.get("role"), message.get("content")
 
 
-def _messages(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def messages_of_run(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The conversation of a run as OpenAI-style messages."""
     inputs, outputs = run.get("inputs") or {}, run.get("outputs") or {}
     asked, answered = _list_of(inputs), _list_of(outputs)

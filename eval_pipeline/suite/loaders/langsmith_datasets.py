@@ -60,7 +60,7 @@ class LangSmithDatasets:
         Raises:
             InputError: the environment says something that cannot be used.
         """
-        found = settings or _settings()
+        found = settings or environment_settings()
         source = found.source
         self._server = source.api_url
         self._client = Client(
@@ -118,10 +118,15 @@ class LangSmithDatasets:
         try:
             yield
         except (LangSmithError, RequestException) as error:
-            raise _error(error, f"the dataset {name!r} cannot be read from {self._server}") from error
+            raise server_error(error, f"the dataset {name!r} cannot be read from {self._server}") from error
 
 
-def _settings() -> LangSmithSettings:
+def environment_settings() -> LangSmithSettings:
+    """Settings as the environment has them.
+
+    Raises:
+        InputError: it says something that cannot be used.
+    """
     try:
         return LangSmithSettings.from_environment()
     except ValidationError as error:
@@ -149,7 +154,8 @@ def _no_version(source: LangSmithDataset) -> Problem:
     return Problem(message=message, fix="name one of its tags, a later time, or `latest`", field="as_of")
 
 
-def _error(error: Exception, what: str) -> InfrastructureError:
+def server_error(error: Exception, what: str) -> InfrastructureError:
+    """What failed between us and LangSmith, as an error of ours: `what` says what could not be done."""
     status = _status(error)
     if status in _REFUSED_KEY:
         fix = "set LANGSMITH_API_KEY to a valid key of this region (and LANGSMITH_WORKSPACE_ID for an organisation's)"

@@ -1,0 +1,55 @@
+"""Corrections that were pulled from LangSmith, as the file that judges read.
+
+Belongs here: finding the latest in the store and keeping it on this host. Does not belong here: pulling them
+(`eval_pipeline.feedback`).
+"""
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from eval_pipeline.store.layout import corrections_prefix
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.judge_spec import Corrections
+from eval_pipeline.suite.suite import Suite
+
+
+def latest_corrections(store: Store, suite: str) -> str | None:
+    """The key of what was pulled last; None if nothing was."""
+    return max(store.list(corrections_prefix(suite)), default=None)
+
+
+def with_pulled_corrections(suite: Suite, store: Store) -> Suite:
+    """The suite with the file of its pulled corrections in place of `from: langsmith`.
+
+    Where nothing was pulled yet, its judge is shown none.
+
+    Raises:
+        TransientError: the store could not be reached.
+    """
+    judge = suite.spec.judge
+    if judge is None or judge.corrections is None or judge.corrections.source is None:
+        return suite
+    key = latest_corrections(store, suite.name)
+    data = None if key is None else store.get(key)
+    found = None
+    if key is not None and data is not None:
+        found = Corrections(file=str(_kept(key, data)), limit=judge.corrections.limit)
+    spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"corrections": found})})
+    return replace(suite, spec=spec)
+
+
+def _kept(key: str, data: bytes) -> Path:
+    """The file with `data`, whose name tells its content."""
+    given = os.environ.get("EVAL_PIPELINE_CACHE")
+    folder = Path(given) if given else platformdirs.user_cache_path("eval_pipeline")
+    file = folder / key
+    if not file.is_file() or file.stat().st_size != len(data):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:
+            written.write(data)
+        Path(written.name).replace(file)
+    return file

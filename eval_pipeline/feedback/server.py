@@ -1,0 +1,120 @@
+"""What the feedback loop asks of LangSmith, or of the recorder, through the SDK.
+
+Belongs here: requests, and their failures as errors of ours. Does not belong here: what is made of the answers.
+"""
+
+import contextlib
+import itertools
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from langsmith.schemas import Feedback, Run
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from requests import RequestException
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.langsmith_datasets import environment_settings, server_error
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+_PAGE = 100
+"""The most ids that one request may name."""
+
+
+class FeedbackServer:
+    """One workspace. Close it, or use it in a `with`.
+
+    Every method raises CredentialsError where the key is refused, and TransientError where the server is away.
+    """
+
+    def __init__(self, settings: LangSmithSettings | None = None) -> None:
+        """`settings`: by default what the environment says.
+
+        Raises:
+            InputError: the environment says something that cannot be used.
+        """
+        found = settings or environment_settings()
+        self.url = found.source.api_url
+        self.connection = Connection(found.source, found, insists=True)
+
+    def __enter__(self) -> Self:
+        """Use it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the sockets."""
+        self.connection.close()
+
+    def feedback(self, session_id: UUID) -> list[Feedback]:
+        """All feedback on runs of an experiment."""
+        with self._errors_of(f"feedback cannot be read from {self.url}"):
+            return list(self.connection.client.list_feedback(session=[str(session_id)], level="run"))
+
+    def runs(self, session_id: UUID, run_ids: Sequence[str]) -> list[Run]:
+        """Those of the runs that the server has."""
+        found: list[Run] = []
+        with self._errors_of(f"runs cannot be read from {self.url}"):
+            for start in range(0, len(run_ids), _PAGE):
+                page = list(run_ids[start : start + _PAGE])
+                found += self.connection.client.list_runs(project_id=session_id, run_ids=page, limit=len(page))
+        return found
+
+    def failed_runs(self, project: str, *, where: str | None, error: bool | None, limit: int) -> list[Run]:
+        """The newest root runs of a project that meet the conditions.
+
+        Raises:
+            InputError: there is no such project.
+        """
+        with self._errors_of(f"the project {project!r} cannot be read from {self.url}"):
+            try:
+                runs = self.connection.client.list_runs(project_name=project, is_root=True, filter=where, error=error)
+                return list(itertools.islice(runs, limit))
+            except LangSmithNotFoundError as missing:
+                problem = Problem(message=f"there is no project {project!r} at {self.url}", fix="correct its name")
+                raise InputError(problem) from missing
+
+    def queue(self, name: str, *, identity: UUID, description: str) -> UUID:
+        """The annotation queue of that name, which is created if there is none."""
+        client = self.connection.client
+        with self._errors_of(f"the annotation queue {name!r} cannot be made at {self.url}"):
+            there = next(client.list_annotation_queues(name=name, limit=1), None)
+            if there is not None:
+                return there.id
+            with contextlib.suppress(LangSmithConflictError):  # somebody else was quicker
+                client.create_annotation_queue(name=name, queue_id=identity, description=description)
+            return identity
+
+    def queued(self, queue: UUID) -> set[str]:
+        """The ids of the runs in a queue, reviewed or not."""
+        with self._errors_of(f"the annotation queue cannot be read from {self.url}"):
+            return {str(run.id) for run in self.connection.client.list_runs_from_annotation_queue(queue)}
+
+    def enqueue(self, queue: UUID, runs: Sequence[Run]) -> None:
+        """Put runs into a queue."""
+        keys: list[Any] = [
+            {"run_id": run.id, "session_id": run.session_id, "start_time": run.start_time} for run in runs
+        ]
+        with self._errors_of(f"runs cannot be put into the annotation queue at {self.url}"):
+            for start in range(0, len(keys), _PAGE):
+                self.connection.client.add_runs_to_annotation_queue(queue, runs=keys[start : start + _PAGE])
+
+    @contextlib.contextmanager
+    def _errors_of(self, what: str) -> Iterator[None]:
+        try:
+            with warnings.catch_warnings():
+                # Its successor reads neither whole runs in one request nor those of a server without the v2 API.
+                warnings.filterwarnings("ignore", message=r"list_runs\(\) is deprecated")
+                yield
+        except (LangSmithError, RequestException) as error:
+            raise server_error(error, what) from error
+
+
+def queue_id(suite: str, name: str) -> UUID:
+    """The id that a suite's queue is created under, so that two who create it at once create one."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"eval_pipeline/annotation_queue/{suite}/{name}")

@@ -1,0 +1,39 @@
+"""An event: one thing that happened while a target answered.
+
+Belongs here: what events there are, and whether one can be read. Does not belong here: who tells them, and to whom.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Event = Mapping[str, Any]
+"""`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id, error}`,
+`handoff{from, to}`, `usage{input_tokens, output_tokens, cached_tokens, cost_usd, model, messages}`, `message{content}`,
+`interrupt{content, answer}`, `error{content}`; and told live only, never kept, `token{content}`: a piece of the answer
+as it is written. `usage` and `tool_result` may have `latency_s`, the seconds that the call took."""
+
+_NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
+_AMOUNTS = ("cost_usd", "latency_s")
+_MOST = 2**53
+"""Beyond it sums are no longer exact, and soon leave the 64 bits they are stored in."""
+
+
+def unreadable(event: Any) -> str | None:
+    """Why no assertion, sum or trace could read the event; None if they can."""
+    if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
+        return f"the event {event!r} has no `type`"
+    lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
+    unusable = [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
+    unusable += [name for name in _AMOUNTS if not _is_amount(event.get(name))]
+    if lacking or unusable:
+        return f"the {event['type']} event {event!r} lacks a usable {', '.join(lacking + unusable)}"
+    return None
+
+
+def _is_amount(value: Any, *, whole: bool = False) -> bool:
+    if value is None:
+        return True
+    usable = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST
+    return usable and (not whole or value == int(value))
