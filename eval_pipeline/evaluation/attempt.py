@@ -278,5 +278,6 @@ def _redacting(listener: Listener, redactor: Redactor) -> Listener:
 WORKFLOW_NAME = "evaluate_case"
 """What traces call the evaluator's graph."""
 
-# `entrypoint` returns a graph whose type says nothing of the runtime context.
-_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case)
+# `entrypoint` returns a graph whose type says nothing of the runtime context, and which is eager: even where nobody
+# listens it runs in a task, beside one that waits for what to stream. Who streams gets both all the same.
+_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case.copy({"stream_eager": False}))

@@ -7,6 +7,7 @@ Belongs here: bounded concurrency, and when no further attempt begins. Does not 
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any, TypeVar
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.garbage import what_stays_set_aside
@@ -16,6 +17,8 @@ from eval_pipeline.evaluation.throughput.skipping import skipped
 
 UNKEPT = 50
 """Attempts that may have begun and not be kept, if `max_concurrency` is less: storing does not slow few down."""
+
+_F = TypeVar("_F", bound="asyncio.Future[Any]")
 
 Keep = Callable[[CaseResult], asyncio.Future[None]]
 """Takes a result at once; the future is done when the result would survive the end of this process."""
@@ -55,6 +58,8 @@ async def evaluate_all(
     waiting = iter(attempts)
     in_flight: set[asyncio.Task[CaseResult]] = set()
     keeping: set[asyncio.Future[None]] = set()
+    # Not `asyncio.wait`, which looks at all of those in flight whenever one ends.
+    ended: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
     begun_at_most = max(max_concurrency, UNKEPT)
     try:
         with what_stays_set_aside():
@@ -62,18 +67,19 @@ async def evaluate_all(
                 spent = run.budget.spent
                 if spent is None:
                     room = min(max_concurrency, begun_at_most - len(keeping)) - len(in_flight)
-                    in_flight |= _begun(evaluator, itertools.islice(waiting, max(0, room)), run)
-                if not in_flight | keeping:
+                    begun = [_evaluate(evaluator, attempt, run) for attempt in itertools.islice(waiting, max(0, room))]
+                    in_flight.update(_told_of(asyncio.create_task(made), ended) for made in begun)
+                if not (in_flight or keeping):
                     break
-                await asyncio.wait(in_flight | keeping, return_when=asyncio.FIRST_COMPLETED)
-                keeping = {future for future in keeping if not future.done()}
-                done = {task for task in in_flight if task.done()}
-                in_flight -= done
+                done = await _those_in(ended)
+                keeping.difference_update(done)
+                finished = [task for task in done if task in in_flight]
+                in_flight.difference_update(finished)
                 # Of those that finished together, errors come last: what was done is not lost.
-                for task in sorted(done, key=lambda task: task.exception() is not None):
+                for task in sorted(finished, key=lambda task: task.exception() is not None):
                     result = task.result()
                     if keep is not None:
-                        keeping.add(keep(result))
+                        keeping.add(_told_of(keep(result), ended))
                     yield result
                     run.breaker.saw(result)
             if spent is not None:
@@ -87,8 +93,18 @@ async def evaluate_all(
             run.close()
 
 
-def _begun(evaluator: Evaluator, attempts: Iterable[Attempt], run: Throughput) -> set[asyncio.Task[CaseResult]]:
-    return {asyncio.create_task(_evaluate(evaluator, attempt, run)) for attempt in attempts}
+def _told_of(future: _F, ended: "asyncio.Queue[asyncio.Future[Any]]") -> _F:
+    """`future`, which goes into `ended` once it is done."""
+    future.add_done_callback(ended.put_nowait)
+    return future
+
+
+async def _those_in(queue: asyncio.Queue[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
+    """All that is in the queue by now, once there is something."""
+    found = [await queue.get()]
+    while not queue.empty():
+        found.append(queue.get_nowait())
+    return found
 
 
 async def _evaluate(evaluator: Evaluator, attempt: Attempt, run: Throughput) -> CaseResult:

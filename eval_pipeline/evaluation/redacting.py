@@ -12,7 +12,7 @@ import orjson
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.redaction.redactor import Redactor
 
-_IDENTITIES = frozenset(
+_NOTHING_SAID = frozenset(
     {
         "suite",
         "experiment",
@@ -26,21 +26,32 @@ _IDENTITIES = frozenset(
         "trace_id",
         "run_id",
         "trace_url",
+        # Numbers, and a time.
+        "attempt",
+        "score",
+        "started_at",
+        "latency_s",
+        "tokens",
+        "cost_usd",
+        "usage",
     }
 )
+_SAID = tuple(field.name for field in fields(CaseResult) if field.name not in _NOTHING_SAID)
 
 
 def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
     """`result` without personal data and secrets; ids, numbers and hashes stay. Most have nothing, and cost little."""
-    if not redactor.enabled or _is_clean(result, redactor):
+    if not redactor.enabled:
         return result
-    said = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in _IDENTITIES}
+    said = {name: getattr(result, name) for name in _SAID}
+    if _is_clean(said, redactor):
+        return result
     return replace(result, **{name: _redacted(value, redactor) for name, value in said.items()})
 
 
-def _is_clean(result: CaseResult, redactor: Redactor) -> bool:
+def _is_clean(said: dict[str, Any], redactor: Redactor) -> bool:
     try:
-        data = orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS)
+        data = orjson.dumps(said, default=str, option=orjson.OPT_NON_STR_KEYS)
         return redactor.json(data) is data
     except (TypeError, ValueError):  # half a surrogate pair
         return False

@@ -3,12 +3,21 @@
 Belongs here: that rule, which targets and assertions share. Does not belong here: what the values are.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.own_thread import in_own_thread
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhenAsked:
+    """A known value that takes work: it is made for a callable that asks for it."""
+
+    make: Callable[[], Any]
 
 
 async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) -> Any:
@@ -29,7 +38,18 @@ async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) ->
 
 def required_names(call: Callable[..., Any]) -> list[str]:
     """The parameters that must be given, in order."""
-    return _required_names(inspect.signature(call))
+    return _required_names(_signature(call))
+
+
+def _signature(call: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return _read_signature(call)
+    except TypeError:  # it has no hash, or is nothing to be called
+        return inspect.signature(call)
+
+
+# Few, since callables made for one attempt come too; they differ from attempt to attempt.
+_read_signature = functools.lru_cache(maxsize=32)(inspect.signature)
 
 
 def _required_names(signature: inspect.Signature) -> list[str]:
@@ -41,7 +61,7 @@ def _required_names(signature: inspect.Signature) -> list[str]:
 
 
 def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> inspect.BoundArguments:
-    signature = inspect.signature(call)
+    signature = _signature(call)
     required = _required_names(signature)
     if len(required) == 1 and required[0] not in known:
         known = {**known, required[0]: next(iter(known.values()))}
@@ -53,7 +73,13 @@ def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> inspect.Bo
     given = signature.bind_partial()
     for name, parameter in signature.parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given.arguments[name] = {key: value for key, value in known.items() if key not in signature.parameters}
+            given.arguments[name] = {
+                key: _made(value) for key, value in known.items() if key not in signature.parameters
+            }
         elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name in known:
-            given.arguments[name] = known[name]
+            given.arguments[name] = _made(known[name])
     return given
+
+
+def _made(value: Any) -> Any:
+    return value.make() if isinstance(value, WhenAsked) else value

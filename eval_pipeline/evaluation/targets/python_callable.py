@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.own_thread import in_own_thread
-from eval_pipeline.evaluation.signature import call_with_known
+from eval_pipeline.evaluation.signature import WhenAsked, call_with_known
 from eval_pipeline.evaluation.targets.messages import after_last_user, reply_of_messages
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, Tell, live_attempts
 from eval_pipeline.suite.case import Case
@@ -50,9 +50,9 @@ class PythonSession(LiveSession):
         known = {
             "message": message,
             "history": list(self._history),
-            "case": self._case.model_dump(mode="json"),
+            "case": WhenAsked(make=lambda: self._case.model_dump(mode="json")),
             "thread_id": self._thread_id,
-            "runtime": self._case.runtime.model_dump(),
+            "runtime": WhenAsked(make=self._case.runtime.model_dump),
         }
         started = time.perf_counter()
         returned = await call_with_known(self._call, known)
