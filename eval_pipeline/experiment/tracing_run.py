@@ -54,9 +54,9 @@ class ExperimentTracing:
         """Say in the store where the experiment is at its first server, for workers that join it (`join_tracing`)."""
         write_traced(self._store, self._record.suite, self._traced(Counts()))
 
-    def finish(self) -> TracedRun:
-        """Send what is left, within bounds, and say in the store what became of everything."""
-        traced = self._traced(self._sender.close(FLUSH_SECONDS))
+    def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
+        """Send what is left, within so many seconds, and say in the store what became of everything."""
+        traced = self._traced(self._sender.close(seconds))
         write_traced(self._store, self._record.suite, traced)
         return traced
 

@@ -78,9 +78,11 @@ class StepFunctionsCompute(FanOut):
     function: str = Field(min_length=1)
     """The Lambda function of the worker, by name or ARN."""
     prefetch_function: str | None = None
-    """The one whose handler is `eval_pipeline.worker.aws_lambda.prefetch`; by default `<function>-prefetch`."""
+    """The one whose handler is `eval_pipeline.fan_out.aws_lambda.prefetch`; by default `<function>-prefetch`."""
     summarise_function: str | None = None
-    """The one whose handler is `eval_pipeline.worker.aws_lambda.summarise`; by default `<function>-summarise`."""
+    """The one whose handler is `eval_pipeline.fan_out.aws_lambda.summarise`; by default `<function>-summarise`."""
+    tasks_per_batch: int = Field(default=1, ge=1, le=100)
+    """Tasks that one call of the function is given; above 1 the map has an `ItemBatcher`."""
     tolerated_failure_percentage: float = Field(default=100.0, ge=0, le=100)
     """Of workers that break, which the cases of a suite cannot cause; what is missing then is told by the summary."""
     timeout_s: float = Field(default=900.0, gt=0, le=900)

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from eval_pipeline.errors import EvalPipelineError, ExperimentConflictError, InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
@@ -42,7 +43,27 @@ _log = logger_of(__name__)
 
 STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 _LAST_SECONDS = 10.0
-"""Before a worker's own end no attempt begins, and those in flight are given up: what is finished has to be sent."""
+_LAST_SHARE = 0.1
+"""Before a worker's own end attempts in flight are given up, so that what is finished can be sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Until:
+    """When this process ends."""
+
+    end: float | None
+    reserve: float = 0.0
+    """Seconds kept for the end."""
+
+    @classmethod
+    def of(cls, seconds: float | None) -> Self:
+        if seconds is None:
+            return cls(end=None)
+        return cls(end=time.monotonic() + seconds, reserve=min(_LAST_SECONDS, _LAST_SHARE * seconds))
+
+    def left(self, *, reserves: int) -> float | None:
+        """Seconds until so many reserves before the end; None: for ever."""
+        return None if self.end is None else self.end - reserves * self.reserve - time.monotonic()
 
 
 @dataclass(kw_only=True)
@@ -90,7 +111,7 @@ def do_task(task: WorkerTask, *, seconds: float | None = None) -> TaskAnswer:
     """
     done, failure = _Done(), None
     try:
-        _do(task, done, deadline=None if seconds is None else done.started + seconds)
+        _do(task, done, until=_Until.of(seconds))
     except EvalPipelineError as error:
         failure = Failure.of(error)
     except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it was
@@ -102,7 +123,7 @@ def do_task(task: WorkerTask, *, seconds: float | None = None) -> TaskAnswer:
     return answer
 
 
-def _do(task: WorkerTask, done: _Done, *, deadline: float | None) -> None:
+def _do(task: WorkerTask, done: _Done, *, until: _Until) -> None:
     settings = settings_of(task)
     redact_what_is_said(Redactor.of(settings))
     store, record, evaluator = _opened(task)
@@ -121,10 +142,11 @@ def _do(task: WorkerTask, done: _Done, *, deadline: float | None) -> None:
     label = f"{task.task}.{log.first}"
     tracing = task_tracing(task, settings, evaluator=evaluator, record=record, store=store, label=label)
     try:
-        _make(task, evaluator, left, log=log, tracing=tracing, done=done, deadline=deadline)
+        _make(task, evaluator, left, log=log, tracing=tracing, done=done, until=until)
     finally:
         if tracing is not None:
-            done.traced = tracing.finish()
+            seconds = until.left(reserves=0)
+            done.traced = tracing.finish(**({} if seconds is None else {"seconds": max(1.0, seconds / 2)}))
 
 
 def _planned(task: WorkerTask, store: Store, record: ExperimentRecord, evaluator: Evaluator) -> list[Attempt]:
@@ -144,7 +166,7 @@ def _make(
     log: TaskLog,
     tracing: ExperimentTracing | None,
     done: _Done,
-    deadline: float | None,
+    until: _Until,
 ) -> None:
     throughput = done.throughput = _throughput(task, evaluator)
     recorder = Recorder(
@@ -159,11 +181,9 @@ def _make(
 
     async def run() -> None:
         makes = evaluator if tracing is None else replace(evaluator, tracer=tracing.tracer)
-        attempts = _in_time(left, deadline)
+        attempts = _in_time(left, until)
         try:
-            async with asyncio.timeout(
-                None if deadline is None else deadline - _LAST_SECONDS - time.monotonic()
-            ) as end:
+            async with asyncio.timeout(until.left(reserves=1)) as end:
                 await make_attempts(makes, attempts, recorder=recorder, throughput=throughput, told=told)
         except TimeoutError:
             if not end.expired():
@@ -173,9 +193,10 @@ def _make(
         run_in_loop(run())
 
 
-def _in_time(attempts: Iterable[Attempt], deadline: float | None) -> Iterator[Attempt]:
+def _in_time(attempts: Iterable[Attempt], until: _Until) -> Iterator[Attempt]:
     for attempt in attempts:
-        if deadline is not None and time.monotonic() > deadline - 2 * _LAST_SECONDS:
+        seconds = until.left(reserves=2)
+        if seconds is not None and seconds < 0:
             return
         yield attempt
 
