@@ -101,4 +101,5 @@ def fan_out_share(
 
     log.info("%d tasks of up to %d cases for workers of kind %s", len(portions), compute.cases_per_task, compute.kind)
     run_in_loop(run())
-    return fan_out.used.report(), bool(fan_out.used.unsent_runs) and not workers.keeps_traces
+    used = fan_out.used
+    return used.report(), bool(used.lost_workers or (used.unsent_runs and not workers.keeps_traces))

@@ -45,6 +45,8 @@ class Used:
     answers: int = 0
     unsent_runs: int = 0
     """Spooled or dropped."""
+    lost_workers: int = 0
+    """Those that gave no answer: what they had not sent yet is gone."""
 
     def add(self, answer: TaskAnswer) -> None:
         """One more answer."""
@@ -188,6 +190,7 @@ class FanOut:
             if answer.failure is not None:
                 error = answer.failure.error(task.task)
         except TransientError as raised:
+            self.used.lost_workers += 1
             error = raised
         try:
             await self._read(state)

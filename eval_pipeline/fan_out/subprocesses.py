@@ -1,8 +1,8 @@
 """Workers that are processes of this machine, each for many tasks: importing what an agent needs takes seconds.
 
-A worker reads tasks from its standard input. When the run dies the input ends, and the worker with it: nothing is paid
-for that nobody waits for, and what it has finished is in the store. Belongs here: starting, asking and ending
-processes. Does not belong here: what they do (`eval_pipeline.worker.command`).
+A worker reads tasks from its standard input. When the run dies its workers end, too: nothing is paid for that nobody
+waits for, and what they have finished is in the store. Belongs here: starting, asking and ending processes. Does not
+belong here: what they do (`eval_pipeline.worker.command`).
 """
 
 import asyncio

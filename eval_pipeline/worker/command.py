@@ -10,9 +10,9 @@ here: doing them.
 """
 
 import os
-import queue
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +25,7 @@ from eval_pipeline.worker.work import STORE_VARIABLE, do_task
 
 TASK_VARIABLE = "EVAL_PIPELINE_TASK"
 STDIN = "-"
+_LOOK_SECONDS = 0.5
 ABANDONED = 4
 """The exit code of a worker whose caller has gone away; what is finished of its task is in the store."""
 
@@ -86,23 +87,18 @@ def _fetched(place: str) -> bytes:
 
 
 def _serve(stdout: TextIO) -> int:
-    """Do tasks until there are no more. A caller that goes away in the middle of one is not worked for."""
-    lines: queue.Queue[str | None] = queue.Queue()
-    working = threading.Event()
-
-    def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
-        if working.is_set():
-            os._exit(ABANDONED)
-        lines.put(None)
-
-    threading.Thread(target=read, name="tasks", daemon=True).start()
-    while (line := lines.get()) is not None:
-        working.set()
+    """Do tasks until there are no more. A caller that dies in the middle of one is not worked for."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="caller", daemon=True).start()
+    for line in sys.stdin:
         _say(stdout, do_task(read_task(line)))
-        working.clear()
     return 0
+
+
+def _end_with(caller: int) -> None:
+    # The end of the input cannot tell: tasks may have been sent all at once.
+    while os.getppid() == caller:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(ABANDONED)
 
 
 def _say(stdout: TextIO, answer: TaskAnswer) -> None:
