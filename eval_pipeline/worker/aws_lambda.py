@@ -58,9 +58,7 @@ def _answered(event: Mapping[str, Any], headers: Mapping[str, str], context: Lam
         task = read_task({**event, "headers": headers} if headers else event, source="the event")
     except InputError as error:
         suite, experiment, named, call = (str(event.get(name, "")) for name in ("suite", "experiment", "task", "call"))
-        failed = TaskAnswer(
-            suite=suite, experiment=experiment, task=named, call=call, failure=Failure.of(error)
-        )
+        failed = TaskAnswer(suite=suite, experiment=experiment, task=named, call=call, failure=Failure.of(error))
         return failed.model_dump(mode="json")
     seconds = None if context is None else context.get_remaining_time_in_millis() / 1000
     answer = do_task(task, seconds=seconds)
