@@ -26,6 +26,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with moto_server() as server, RecorderServer() as recorder:
         config = {"lambda": {"use_docker": False}, "stepfunctions": {"execute_state_machine": True}}
         httpx.post(f"{server.endpoint}/moto-api/config", json=config).raise_for_status()
+        # By it the interpreter of state machines finds the other services.
+        monkeypatch.setenv("MOTO_PORT", server.endpoint.rpartition(":")[2])
 
         def made(*, cases: int, compute: str) -> Begun:
             suite = write_counting_suite(tmp_path / "suites" / "counted", cases=cases, compute=compute)
