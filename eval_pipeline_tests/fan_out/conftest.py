@@ -29,10 +29,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         # By it the interpreter of state machines finds the other services.
         monkeypatch.setenv("MOTO_PORT", server.endpoint.rpartition(":")[2])
 
-        def made(*, cases: int, compute: str) -> Begun:
+        def made(*, cases: int, compute: str, trace_mode: str = "grafted") -> Begun:
             suite = write_counting_suite(tmp_path / "suites" / "counted", cases=cases, compute=compute)
             found = Begun(
-                folder=tmp_path, suite=suite, bucket=server.bucket(), endpoint=server.endpoint, recorder=recorder.url
+                folder=tmp_path,
+                suite=suite,
+                bucket=server.bucket(),
+                endpoint=server.endpoint,
+                recorder=recorder.url,
+                trace_mode=trace_mode,
             )
             set_up_environment(found, monkeypatch)
             return found

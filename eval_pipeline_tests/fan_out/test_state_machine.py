@@ -5,10 +5,12 @@ moto knows no `ItemBatcher`, and does not enforce what a map tolerates; both are
 
 import json
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import jsonschema
 import pytest
 
@@ -26,8 +28,10 @@ _ROLE = "arn:aws:iam::123456789012:role/machine"
 
 def _execute(definition: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     client = boto3.client("stepfunctions")
-    machine = client.create_state_machine(name="counted", definition=json.dumps(definition), roleArn=_ROLE)
-    begun = client.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(given))
+    # Names of their own: moto keeps what it was told as long as this process lives.
+    name = uuid.uuid4().hex
+    machine = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=_ROLE)
+    begun = client.start_execution(stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(given))
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
         found: dict[str, Any] = client.describe_execution(executionArn=begun["executionArn"])
@@ -56,14 +60,36 @@ def test_fifty_cases_without_dagster_are_one_experiment(world: World, serving: S
     assert begun.store.get(f"experiments/counted/{summary['experiment']}/report.html")
 
 
+def test_headers_that_the_machine_carries_join_all_cases_to_the_one_trace_that_prefetch_began(
+    world: World, serving: Serving
+) -> None:
+    begun = world(cases=20, compute=_COMPUTE + "}", trace_mode="unified")
+    serving(begun)
+
+    ended = _execute(state_machine_definition(read_suite(begun.suite)), {})
+
+    experiment = json.loads(ended["output"])["experiment"]
+    record = json.loads(begun.store.get(f"experiments/counted/{experiment}/experiment.json") or b"")
+    (session,) = httpx.get(f"{begun.recorder}/sessions", params={"name": experiment}).json()
+    page = httpx.post(f"{begun.recorder}/runs/query", json={"session": [session["id"]], "limit": 100}).json()
+    root = begun.traced(experiment)
+    cases = {run["name"]: run for run in page["runs"] if run["name"].startswith("c0")}
+    assert root == ["shared_context"]
+    assert len(cases) == 20
+    (trace,) = {run["trace_id"] for run in cases.values()}
+    assert {run["parent_run_id"] for run in cases.values()} == {trace}
+    assert trace in record["trace_headers"]["langsmith-trace"]
+
+
 def test_a_run_of_dagster_executes_the_machine_for_its_cases(
     world: World, serving: Serving, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:counted"
+    name = uuid.uuid4().hex
+    arn = f"arn:aws:states:us-east-1:123456789012:stateMachine:{name}"
     begun = world(cases=20, compute=f'{_COMPUTE}, state_machine: "{arn}"}}')
     service = serving(begun)
     definition = json.dumps(state_machine_definition(read_suite(begun.suite)))
-    boto3.client("stepfunctions").create_state_machine(name="counted", definition=definition, roleArn=_ROLE)
+    boto3.client("stepfunctions").create_state_machine(name=name, definition=definition, roleArn=_ROLE)
 
     done = made_terminal(monkeypatch, capfd)("run", begun.suite, "--json")
 

@@ -68,6 +68,7 @@ class Begun:
     bucket: str
     endpoint: str
     recorder: str
+    trace_mode: str = "grafted"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,6 +85,7 @@ class Begun:
             "EVAL_PIPELINE_SPOOL": str(self.folder / "spool"),
             "EVAL_PIPELINE_TRACING": "recorder",
             "EVAL_PIPELINE_RECORDER_URL": self.recorder,
+            "EVAL_PIPELINE_TRACE_MODE": self.trace_mode,
             "LANGSMITH_TRACING": "true",
         }
 
