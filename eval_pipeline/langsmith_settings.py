@@ -141,6 +141,20 @@ class LangSmithSettings(BaseModel):
         merged.setdefault("mode", "langsmith" if merged.get("api_key") else "recorder")
         return cls.model_validate(merged)
 
+    def to_environment(self) -> dict[str, str]:
+        """What makes another process of this machine find the same servers, and spool to the same folder."""
+        found = {
+            "EVAL_PIPELINE_TRACING": self.mode,
+            "LANGSMITH_API_KEY": self.api_key.get_secret_value() if self.api_key else "",
+            "LANGSMITH_ENDPOINT": self.api_url,
+            "LANGSMITH_PROJECT": self.project or "",
+            "LANGSMITH_WORKSPACE_ID": self.workspace_id or "",
+            "EVAL_PIPELINE_RECORDER_URL": self.recorder_url,
+            "EVAL_PIPELINE_RECORDER_TOKEN": self.recorder_token.get_secret_value() if self.recorder_token else "",
+            "EVAL_PIPELINE_SPOOL": str(self.spool_folder.resolve()),
+        }
+        return {name: value for name, value in found.items() if value}
+
 
 def web_url_of(api_url: str) -> str:
     """Where people look at what was sent to `api_url`: `api.` and `/api[/v1]` are not in it."""

@@ -37,6 +37,7 @@ name: counted
 cases: cases.yaml
 target: {{kind: python, path: "agent.py:answer"}}
 evaluation: {{max_concurrency: {concurrency}}}
+compute: {compute}
 gates: {{max_error_rate: 0.0}}
 """
 _AGENT = """\
@@ -83,6 +84,8 @@ class KilledRuns:
     cases: int
     concurrency: int = 10
     seconds: float = 0.05
+    compute: str = "local"
+    """`compute:` of the suite, as YAML."""
     killed: list[int] = field(default_factory=list)
 
     @property
@@ -94,7 +97,7 @@ class KilledRuns:
         """The suite: every third case is asked for the wrong answer, and fails."""
         suite = self.folder / "suite"
         suite.mkdir(parents=True)
-        (suite / "suite.yaml").write_text(_SUITE.format(concurrency=self.concurrency))
+        (suite / "suite.yaml").write_text(_SUITE.format(concurrency=self.concurrency, compute=self.compute))
         (suite / "agent.py").write_text(_AGENT.format(calls=str(self.calls), seconds=self.seconds))
         lines = []
         for number in range(self.cases):

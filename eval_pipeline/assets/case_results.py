@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from eval_pipeline.assets.evaluating import Share, ends_launch, evaluate_share
+from eval_pipeline.assets.evaluating import ends_launch, evaluate_share
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.pinning import evaluator_of, pinned_record
+from eval_pipeline.assets.pinning import pinned_record
+from eval_pipeline.assets.share import Share
 from eval_pipeline.assets.tracing import check_once, traced_metadata
 from eval_pipeline.assets.upstream import (
     BACKFILL_TAG,
@@ -27,6 +28,7 @@ from eval_pipeline.assets.upstream import (
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.baseline import baseline_of
+from eval_pipeline.experiment.evaluator import evaluator_of
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.tracing_run import begin_tracing
 from eval_pipeline.metadata import experiment_metadata, throughput_metadata

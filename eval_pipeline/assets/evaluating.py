@@ -9,62 +9,38 @@ experiment that is (`pinning.py`), and what partitions say (`eval_pipeline.metad
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
+from eval_pipeline.assets.fanning_out import fan_out_share, plan_share
 from eval_pipeline.assets.partition_events import PartitionEvents
-from eval_pipeline.assets.recording import Recorder
 from eval_pipeline.assets.reported import reported_cases
+from eval_pipeline.assets.share import Share
 from eval_pipeline.assets.tracing import case_trace_metadata
 from eval_pipeline.assets.upstream import SHARE_TAG
 from eval_pipeline.assets.versions import versions_of
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
 from eval_pipeline.experiment.carrying import find_unchanged, unchanged_results
 from eval_pipeline.experiment.fan_in import claim_end, everything_done
+from eval_pipeline.experiment.making import make_attempts
 from eval_pipeline.experiment.plan import write_plan
-from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.experiment.recording import Recorder
 from eval_pipeline.experiment.restoring import restore_rows
-from eval_pipeline.experiment.result_log import ResultLog, results_of, set_unreadable_aside
+from eval_pipeline.experiment.result_log import ResultLog, all_keys, results_of, set_unreadable_aside
 from eval_pipeline.experiment.standing import Standing, standing_of
 from eval_pipeline.experiment.tracing_run import ExperimentTracing
 from eval_pipeline.metadata import case_metadata
 from eval_pipeline.resources import Progress
-from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.compute_spec import LocalCompute
 from eval_pipeline.tracing.restored_trace import carried
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 Planned = Mapping[str, Sequence[Attempt]]
 """By case, the attempts at it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """What one run has to do, and with what."""
-
-    context: dg.AssetExecutionContext
-    key: dg.AssetKey
-    """Of `case_results`."""
-    step_key: str
-    """Of the step that makes it."""
-    record: ExperimentRecord
-    store: Store
-    evaluator: Evaluator
-    dataset: Sequence[Case]
-    """All cases of the experiment."""
-    cases: Sequence[Case]
-    """Those of this run."""
-    settings: LangSmithSettings
-    retry_errors: bool = False
-    reuse: Literal["never", "unchanged"] = "never"
 
 
 def ends_launch(share: Share) -> bool:
@@ -89,38 +65,23 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     Raises:
         InfrastructureError: the world around us failed.
     """
+    # Whatever a worker writes from now on is new, be it that the standing has it too.
+    known = all_keys(share.store, share.record.suite, share.record.experiment)
     standing = _standing(share)
     evaluator = share.evaluator if tracing is None else replace(share.evaluator, tracer=tracing.tracer)
     planned = {case.id: evaluator.attempts(case, share.record.repetitions) for case in share.cases}
     left = [attempt for found in planned.values() for attempt in found if _key(attempt) not in standing.finished]
-    attempts = {_key(attempt): attempt for attempt in left}
     total = sum(map(len, planned.values()))
     if tracing is not None and standing.finished:
         _restore(share, tracing, standing)
     unreported = _unreported(share, planned, standing)
     made, unchanged = _carried(share, left, tracing)
-    throughput = Throughput.of(evaluator.suite, experiment=share.record.experiment)
     progress.begin(len(left))
 
     def report(cases: Sequence[Sequence[CaseResult]]) -> None:
         # What was skipped is not there yet: a run that resumes makes it.
         made = [results for results in cases if all(result.status != "skipped" for result in results)]
         events.report([_materialization(share.key, results, tracing) for results in made])
-
-    async def run() -> None:
-        for result in unchanged:
-            await recorder.add(result)
-            progress.result(result)
-        concurrency = evaluator.suite.spec.evaluation.max_concurrency
-        async with _checkpointed(evaluator) as makes:
-            results = evaluate_all(makes, made, max_concurrency=concurrency, throughput=throughput, keep=recorder.keep)
-            async for result in results:
-                if result.status == "skipped":
-                    await recorder.add(result)
-                progress.result(result)
-                # One that erred may be made again, from where it broke.
-                if result.status in {"passed", "failed"}:
-                    await makes.forget(attempts[result.case_id, result.attempt])
 
     events = PartitionEvents(
         share.context,
@@ -137,8 +98,17 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         durable=(lambda _results: None) if tracing is None else tracing.tracer.durable,
         earlier=_earlier(share, planned, standing, unreported),
     )
-    with contextlib.closing(throughput), recorder:
-        run_in_loop(run())
+    compute, traces_lost = evaluator.suite.spec.compute, False
+    with recorder:
+        run_in_loop(_record(unchanged, recorder, progress))
+        if isinstance(compute, LocalCompute):
+            called = _make_here(evaluator, made, recorder, told=progress.result)
+        else:
+            portions = plan_share(share, compute, made, finished=standing.finished, tracing=tracing)
+            told = progress.result
+            called, traces_lost = fan_out_share(share, compute, portions, recorder, told=told, known=known)
+    if tracing is not None and traces_lost:
+        _restore(share, tracing, standing_of(share.store, share.record))
     share.context.log.info(
         "%d attempts at %d cases in experiment %s; %d were carried from earlier ones, %d finished before",
         len(made),
@@ -147,18 +117,22 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         len(left) - len(made),
         total - len(left),
     )
+    return called
+
+
+async def _record(results: Iterable[CaseResult], recorder: Recorder, progress: Progress) -> None:
+    for result in results:
+        await recorder.add(result)
+        progress.result(result)
+
+
+def _make_here(
+    evaluator: Evaluator, attempts: Sequence[Attempt], recorder: Recorder, *, told: Callable[[CaseResult], None]
+) -> ThroughputReport:
+    throughput = Throughput.of(evaluator.suite, experiment=evaluator.pins.experiment)
+    with contextlib.closing(throughput):
+        run_in_loop(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, told=told))
     return throughput.report()
-
-
-@contextlib.asynccontextmanager
-async def _checkpointed(evaluator: Evaluator) -> AsyncIterator[Evaluator]:
-    """`evaluator`, which keeps attempts while it makes them if the suite says so."""
-    file = checkpoint_file(evaluator.suite)
-    if file is None:
-        yield evaluator
-        return
-    async with open_checkpoints(file) as checkpoints:
-        yield replace(evaluator, checkpoints=checkpoints)
 
 
 def _key(attempt: Attempt) -> tuple[str, int]:

@@ -6,14 +6,10 @@ from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
 from eval_pipeline.assets.upkeep import read_upkeep, upkeep_evaluation
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
+from eval_pipeline.experiment.concluding import conclude
 from eval_pipeline.experiment.record import read_experiment
-from eval_pipeline.experiment.report.page import draw, render_report
-from eval_pipeline.experiment.traced import read_traced
-from eval_pipeline.experiment.tracing_end import end_tracing
-from eval_pipeline.experiment.verdict import judge, write_verdict
 from eval_pipeline.metadata import summary_metadata
 from eval_pipeline.resources import LangSmithResource, StoreResource
-from eval_pipeline.store.layout import report_key
 from eval_pipeline.suite.suite import Suite
 
 
@@ -47,19 +43,15 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             experiment = config.experiment or experiment_of(context, suite.name, opened)
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
-            verdict = judge(opened, suite.spec, record)
-            write_verdict(opened, record, verdict)
-            traced = read_traced(opened, suite.name, experiment)
-            pictures = draw(opened, record, verdict)
-            url = traced[0].session.url if traced else None
-            page = render_report(opened, record, verdict, pictures=pictures, experiment_url=url)
-            opened.put(report_key(suite.name, experiment), page.encode())
-            before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
-            end_tracing(langsmith.settings(), traced, verdict.summary)
+            before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
+            found = conclude(opened, suite.spec, record, langsmith.settings())
             upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened))
         context.instance.report_runless_asset_event(upkeep)
         return dg.MaterializeResult(
-            metadata={**summary_metadata(verdict, opened, pictures), **summary_trace_metadata(traced, before)}
+            metadata={
+                **summary_metadata(found.verdict, opened, found.pictures),
+                **summary_trace_metadata(found.traced, before),
+            }
         )
 
     return experiment_summary

@@ -6,7 +6,7 @@ reports several; it is not documented, and neither is the payload of an event, `
 here and nowhere else, because 10,000 partitions take 5 s by them and two minutes without. Where Dagster has changed,
 `log_event` is what is left; a test notices.
 
-Belongs here: how events are recorded. Does not belong here: when (`recording.py`), and what they say
+Belongs here: how events are recorded. Does not belong here: when (`experiment/recording.py`), and what they say
 (`eval_pipeline.metadata`).
 """
 

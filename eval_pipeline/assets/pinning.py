@@ -1,14 +1,12 @@
-"""What a run evaluates: the record of its launch's experiment, and the evaluator that the record asks for.
+"""What a run evaluates: the record of its launch's experiment.
 
-Belongs here: from a Dagster run to that. Does not belong here: evaluating (`evaluating.py`), or the record itself
-(`eval_pipeline.experiment.record`).
+Belongs here: from a Dagster run to that. Does not belong here: evaluating (`evaluating.py`), the record itself
+(`eval_pipeline.experiment.record`), and the evaluator that it asks for (`eval_pipeline.experiment.evaluator`).
 """
 
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
-from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
-from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
-from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.evaluation.targets.opening import target_version
+from eval_pipeline.experiment.evaluator import context_of
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
 from eval_pipeline.experiment.tracing_run import unified_trace
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
@@ -51,30 +49,8 @@ def pinned_record(
     if there is not None:
         return pin_experiment(store, wanted), None
     # A context that cannot be opened is found before there is an experiment without results.
-    begun = unified_trace(settings, wanted, _context(suite, store, wanted), cases=cases, run_id=run.run_id)
+    begun = unified_trace(settings, wanted, context_of(suite, store, wanted), cases=cases, run_id=run.run_id)
     if begun is not None:
         wanted = wanted.model_copy(update={"trace_headers": begun.headers})
     pinned = pin_experiment(store, wanted)
     return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
-
-
-def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
-    """What makes the attempts of an experiment.
-
-    Raises:
-        MissingUpstreamError: its context is gone.
-        InputError: the target cannot be opened.
-    """
-    pins = Pins(
-        experiment=record.experiment,
-        dataset_version=record.dataset_version,
-        context_id=record.context_id,
-        target_version=record.target_version,
-        variant=record.variant,
-    )
-    suite = with_pulled_corrections(suite, store)
-    return Evaluator(suite=suite, target=open_target(suite), context=_context(suite, store, record), pins=pins)
-
-
-def _context(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
-    return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)

@@ -30,6 +30,7 @@ _COMMANDS = {
     "traces": "eval_pipeline.cli.traces:traces",
     "compare": "eval_pipeline.cli.compare:compare",
     "baseline": "eval_pipeline.cli.baseline:baseline",
+    "stepfunctions": "eval_pipeline.cli.stepfunctions:stepfunctions",
     "doctor": "eval_pipeline.cli.doctor:doctor",
 }
 

@@ -14,13 +14,13 @@ from eval_pipeline.cli.home import open_instance
 from eval_pipeline.cli.launch import Request, Stopped, launch
 from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.cli.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.selection import Selection
 from eval_pipeline.cli.show import outcome_json, show_outcome, show_stopped
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.default_resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError, Problem
+from eval_pipeline.result_stdout import stdout_for_result_only
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 

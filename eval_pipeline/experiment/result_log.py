@@ -1,6 +1,6 @@
 """The result log of an experiment: append-only Parquet segments, each durable before anybody says so.
 
-Belongs here: writing segments and reading them all. Does not belong here: when to write (`assets/recording.py`), which
+Belongs here: writing segments and reading them all. Does not belong here: when to write (`recording.py`), which
 attempts are left to make (`standing.py`), and adding results up (`summary.py`).
 """
 
@@ -51,6 +51,11 @@ class ResultLog:
             self.close()
         return key
 
+    def keep(self, results: Sequence[CaseResult]) -> Sequence[CaseResult]:
+        """As `append`. Returns those of `results` that count, which are all of them: nobody else writes here."""
+        self.append(results)
+        return results
+
     def close(self) -> None:
         """Merge what is left to be merged. Nothing is lost without it."""
         if len(self._unmerged) > 1:
@@ -67,7 +72,9 @@ class ResultLog:
         return max(taken, default=-1) + 1
 
 
-def read_results(store: Store, suite: str, experiment: str, *, columns: list[str] | None = None) -> pa.Table:
+def read_results(
+    store: Store, suite: str, experiment: str, *, columns: list[str] | None = None, part: str = ""
+) -> pa.Table:
     """Every result of an experiment, one row per case and attempt, sorted by them; the latest where there are several.
 
     Args:
@@ -75,20 +82,23 @@ def read_results(store: Store, suite: str, experiment: str, *, columns: list[str
         suite: its suite.
         experiment: its name.
         columns: those to read, of `RESULT_SCHEMA`; all by default. Transcripts are most of the bytes.
+        part: only what is in this folder of the log, such as a task's (`task_log.py`).
 
     Raises:
         CorruptDataError: a segment is not readable.
     """
-    table = read_all_rows(store, suite, experiment, columns=columns)
+    table = read_all_rows(store, suite, experiment, columns=columns, part=part)
     ordered = table.sort_by([(name, "ascending") for name in _IDENTITY])
     return ordered.filter(_last_of_each(ordered))
 
 
-def read_all_rows(store: Store, suite: str, experiment: str, *, columns: list[str] | None = None) -> pa.Table:
+def read_all_rows(
+    store: Store, suite: str, experiment: str, *, columns: list[str] | None = None, part: str = ""
+) -> pa.Table:
     """As `read_results`, with every row that was ever written, in no order."""
     wanted = None if columns is None else list(dict.fromkeys([*_IDENTITY, *columns]))
     schema = RESULT_SCHEMA if wanted is None else pa.schema([RESULT_SCHEMA.field(name) for name in wanted])
-    segments = [store.get_table(key, wanted) for key in segment_keys(store, suite, experiment)]
+    segments = [store.get_table(key, wanted) for key in segment_keys(store, suite, experiment, part=part)]
     return pa.concat_tables(
         [schema.empty_table(), *(segment for segment in segments if segment is not None)], promote_options="default"
     )
@@ -131,20 +141,25 @@ def set_unreadable_aside(store: Store, suite: str, experiment: str, *, run_id: s
     return found
 
 
-def segment_keys(store: Store, suite: str, experiment: str) -> list[str]:
-    """The segments that are read: neither set aside, nor held by a merged one."""
-    keys = set(store.list(results_prefix(suite, experiment)))
+def segment_keys(store: Store, suite: str, experiment: str, *, part: str = "") -> list[str]:
+    """The segments that are read, of the log or a folder of it: neither set aside, nor held by a merged one."""
+    keys = set(store.list(results_prefix(suite, experiment) + part))
     found = {key for key in keys if key.endswith(_SEGMENT) and key.removesuffix(_SEGMENT) + _SET_ASIDE not in keys}
     held = {
         f"{run}-{number:06d}{_SEGMENT}"
-        for run, first, last in map(_place, found)
+        for run, first, last in map(segment_place, found)
         if first != last
         for number in range(first, last + 1)
     }
     return sorted(found - held)
 
 
-def _place(key: str) -> tuple[str, int, int]:
+def all_keys(store: Store, suite: str, experiment: str) -> set[str]:
+    """Every object of the log, read or not."""
+    return set(store.list(results_prefix(suite, experiment)))
+
+
+def segment_place(key: str) -> tuple[str, int, int]:
     """The run's part of a segment's key, and the numbers of the first and last segment it holds."""
     return (_NUMBERS.sub("", key), *_numbers(key))
 

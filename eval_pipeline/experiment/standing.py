@@ -38,14 +38,16 @@ class Standing:
         }
 
 
-def standing_of(store: Store, record: ExperimentRecord, *, retry_errors: bool = False) -> Standing:
+def standing_of(store: Store, record: ExperimentRecord, *, retry_errors: bool = False, part: str = "") -> Standing:
     """What is finished of an experiment. A skipped attempt is not; one that erred is, unless errors are to be retried.
+
+    With `part`, only what is in that folder of the log.
 
     Raises:
         CorruptDataError: a segment of the result log is not readable.
     """
     unfinished = {"skipped", "error"} if retry_errors else {"skipped"}
     columns = ["status", "run_id"]
-    rows = read_results(store, record.suite, record.experiment, columns=columns).drop_columns(["started_at"])
-    found = [FinishedAttempt(**row) for row in rows.to_pylist()]
+    rows = read_results(store, record.suite, record.experiment, columns=columns, part=part)
+    found = [FinishedAttempt(**row) for row in rows.drop_columns(["started_at"]).to_pylist()]
     return Standing(finished={(each.case_id, each.attempt): each for each in found if each.status not in unfinished})

@@ -59,6 +59,12 @@ def write_traced(store: Store, suite: str, traced: TracedRun) -> None:
     store.put(f"{tracing_prefix(suite, traced.name)}{traced.run_id}.json", traced.model_dump_json(indent=2).encode())
 
 
+def read_traced_run(store: Store, suite: str, experiment: str, run_id: str) -> TracedRun | None:
+    """What one run said; None if it said nothing yet."""
+    data = store.get(f"{tracing_prefix(suite, experiment)}{run_id}.json")
+    return None if data is None else TracedRun.model_validate_json(data)
+
+
 def read_traced(store: Store, suite: str, experiment: str) -> list[TracedRun]:
     """What each run traced of an experiment, the runs that reached a server first; empty if nothing was traced."""
     stored = [store.get(key) for key in store.list(tracing_prefix(suite, experiment))]

@@ -20,13 +20,14 @@ from eval_pipeline.suite.stored_dataset import stored_origin
 from eval_pipeline.suite.suite import SuiteSpec
 from eval_pipeline.tracing.before_runs import shared_project_of, shared_run_url
 from eval_pipeline.tracing.case_trace import CaseTracer, Feedback, TracedAttempt
+from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentSession, git_metadata
 from eval_pipeline.tracing.feedback import evaluator_keys, feedback_of
 from eval_pipeline.tracing.modes import SharedPart
 from eval_pipeline.tracing.outbox import Outbox
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.sending import SpoolingSender
-from eval_pipeline.tracing.setting_up import SetUp, set_up
+from eval_pipeline.tracing.setting_up import set_up
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_part import shared_part
 from eval_pipeline.tracing.shared_spans import SharedSpans
@@ -49,10 +50,19 @@ class ExperimentTracing:
     _run_id: str
     _settings: LangSmithSettings
 
-    def finish(self) -> TracedRun:
-        """Send what is left, within bounds, and say in the store what became of everything."""
-        counts, made = self._sender.close(FLUSH_SECONDS), self.tracer.counts
-        traced = TracedRun(
+    def announce(self) -> None:
+        """Say in the store where the experiment is at its first server, for workers that join it (`join_tracing`)."""
+        write_traced(self._store, self._record.suite, self._traced(Counts()))
+
+    def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
+        """Send what is left, within so many seconds, and say in the store what became of everything."""
+        traced = self._traced(self._sender.close(seconds))
+        write_traced(self._store, self._record.suite, traced)
+        return traced
+
+    def _traced(self, counts: Counts) -> TracedRun:
+        made = self.tracer.counts
+        return TracedRun(
             run_id=self._run_id,
             trace_mode=self._settings.trace_mode,
             session_id=self.session.id,
@@ -72,8 +82,6 @@ class ExperimentTracing:
             feedback_spooled=counts.feedback_spooled,
             feedback_dropped=counts.feedback_dropped,
         )
-        write_traced(self._store, self._record.suite, traced)
-        return traced
 
 
 def begin_tracing(
@@ -107,29 +115,91 @@ def begin_tracing(
     """
     if not settings.destinations:
         return None
-    redactor = Redactor.of(settings)
     came_from = stored_origin(store, record.suite, record.dataset_version)
+    redactor = Redactor.of(settings)
     plan = replace(_plan(suite, record, dataset, cases, redactor), origin=came_from)
     made = set_up(settings, plan, dataset, redactor=redactor)
     assert made is not None
-    sender = SpoolingSender(settings)
+    found = _tracing(
+        settings,
+        made.session,
+        online=made.online,
+        record=record,
+        context=context,
+        store=store,
+        run_id=run_id,
+        dataset_cases=len(dataset),
+    )
     if opened is not None:
-        sender.send_runs(opened.runs)
-    origin = origin_of(settings, record.suite, online=made.online)
+        found.tracer.sender.send_runs(opened.runs)
+    return found
+
+
+def join_tracing(
+    settings: LangSmithSettings,
+    begun: TracedRun,
+    *,
+    record: ExperimentRecord,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    dataset_cases: int,
+) -> ExperimentTracing:
+    """The tracing of one worker of an experiment that a run has begun and announced: no server is asked about it.
+
+    Args:
+        settings: where runs go, and in what form.
+        begun: what that run said.
+        record: of the experiment.
+        context: what cases read.
+        store: where counts are written.
+        run_id: names the worker's share.
+        dataset_cases: how many cases the dataset has.
+
+    Raises:
+        InputError: the trace mode is `unified`, and the experiment was not begun so.
+    """
+    came_from = stored_origin(store, record.suite, record.dataset_version)
+    session = replace(begun.session, example_ids={} if came_from is None else came_from.examples)
+    return _tracing(
+        settings,
+        session,
+        online=True,
+        record=record,
+        context=context,
+        store=store,
+        run_id=run_id,
+        dataset_cases=dataset_cases,
+    )
+
+
+def _tracing(
+    settings: LangSmithSettings,
+    session: ExperimentSession,
+    *,
+    online: bool,
+    record: ExperimentRecord,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    dataset_cases: int,
+) -> ExperimentTracing:
+    redactor, sender = Redactor.of(settings), SpoolingSender(settings)
+    origin = origin_of(settings, record.suite, online=online)
     tracer = CaseTracer(
-        experiment=made.session,
+        experiment=session,
         sender=sender,
         shared=_shared(settings, record, context, origin),
-        feedback=_feedback(made, redactor),
+        feedback=_feedback(session, redactor),
         labels=labels_of(record, run_id),
-        root_labels=_root_labels(context, origin, len(dataset)),
+        root_labels=_root_labels(context, origin, dataset_cases),
         redact=redactor.json,
         outbox=Outbox(),
     )
     return ExperimentTracing(
         tracer=tracer,
-        session=made.session,
-        online=made.online,
+        session=session,
+        online=online,
         _sender=sender,
         _store=store,
         _record=record,
@@ -209,13 +279,13 @@ def _shared(
     )
 
 
-def _feedback(made: SetUp, redactor: Redactor) -> Feedback:
+def _feedback(session: ExperimentSession, redactor: Redactor) -> Feedback:
     def feedback(result: CaseResult, trace: TracedAttempt) -> Sequence[Mapping[str, Any]]:
         return feedback_of(
             result,
             run_id=trace.run_id,
             trace_id=trace.trace_id,
-            session_id=made.session.id,
+            session_id=session.id,
             start_time=trace.start_time,
             evaluator_run_id=trace.evaluator_run_id,
             redactor=redactor,

@@ -10,6 +10,10 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/plans/<run>.json      what the run undertook, before its first attempt
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
     experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   that segment is left out
+    experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     of a worker's task; written if absent
+    experiments/<suite>/<experiment>/tasks/<task>.json     what a worker is told, where it reads that from the store
+    experiments/<suite>/<experiment>/tasks/<task>.answer.json            what it said last
+    experiments/<suite>/<experiment>/tasks/<launch>/items.json           what a state machine maps over
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
     experiments/<suite>/<experiment>/fan_in                which of several runs makes the summary, if absent
     experiments/<suite>/<experiment>/summary.json
@@ -53,6 +57,21 @@ def experiment_key(suite: str, experiment: str) -> str:
 def results_prefix(suite: str, experiment: str) -> str:
     """The folder of an experiment's result segments."""
     return experiment_prefix(suite, experiment) + "results/"
+
+
+def task_key(suite: str, experiment: str, task: str) -> str:
+    """What a worker is told."""
+    return f"{experiment_prefix(suite, experiment)}tasks/{task}.json"
+
+
+def answer_key(suite: str, experiment: str, task: str) -> str:
+    """What a worker said last of a task."""
+    return f"{experiment_prefix(suite, experiment)}tasks/{task}.answer.json"
+
+
+def items_key(suite: str, experiment: str, launch: str) -> str:
+    """The items of a launch's distributed map."""
+    return f"{experiment_prefix(suite, experiment)}tasks/{launch}/items.json"
 
 
 def plans_prefix(suite: str, experiment: str) -> str:

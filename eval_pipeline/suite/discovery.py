@@ -47,6 +47,19 @@ def suite_folder(name_or_folder: str) -> Path:
     raise InputError(Problem(message=f"no suite {name_or_folder!r}", fix=suggestion))
 
 
+def folder_of_suite(name: str) -> Path:
+    """The folder of the suite with that `name:`, wherever this process was started.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = {_name(folder): folder for folder in suite_folders()}
+    if name not in found:
+        fix = f"put its folder into the image, and name it in {SUITES_VARIABLE}; there are: {', '.join(found)}"
+        raise InputError(Problem(message=f"there is no suite {name!r} here", fix=fix))
+    return found[name]
+
+
 def _name(folder: Path) -> str:
     """The suite's `name:`, or where that cannot be read its folder's, as `eval-pipeline list` shows it."""
     try:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case_source import CaseSources
+from eval_pipeline.suite.compute_spec import Compute, LocalCompute
 from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
 from eval_pipeline.suite.gate_spec import Gates
@@ -159,6 +160,8 @@ class SuiteSpec(Document):
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
     """Attempts at each case: by default one, or for a recorded target all that were recorded."""
     evaluation: Evaluation = Evaluation()
+    compute: Compute = LocalCompute()
+    """Where cases are evaluated: in the run's process, or by workers it gives them to."""
     schedule: Schedule = Schedule()
     sensors: Sensors = Sensors()
     gates: Gates = Gates()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.assets.recording import Recorder
 from eval_pipeline.errors import TransientError
+from eval_pipeline.experiment.recording import Recorder
 from eval_pipeline.experiment.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.experiment.rows import a_result

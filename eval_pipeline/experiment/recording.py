@@ -13,10 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.experiment.result_log import ResultLog
 
 SEGMENT_ATTEMPTS = 200
 SEGMENT_SECONDS = 0.005
@@ -30,8 +29,24 @@ WAITING = 2_000
 ReportCases = Callable[[Sequence[Sequence[CaseResult]]], None]
 """Is given whole cases: all attempts at each, in order."""
 _Item = TypeVar("_Item")
-_Kept = tuple[CaseResult, asyncio.Future[None] | None]
-"""A result, and who waits for it to be durable."""
+
+
+class Log(Protocol):
+    """Where results become durable."""
+
+    def keep(self, results: Sequence[CaseResult]) -> Sequence[CaseResult]:
+        """Write results; durable when this returns. Returns those that count: another writer may have been faster."""
+
+    def close(self) -> None:
+        """No more will come."""
+
+
+class _Taken(NamedTuple):
+    result: CaseResult
+    waits: asyncio.Future[None] | None = None
+    """Who waits for it to be durable."""
+    in_log: bool = False
+    """Whether somebody else has made it durable."""
 
 
 class Recorder:
@@ -47,7 +62,7 @@ class Recorder:
 
     def __init__(
         self,
-        log: ResultLog,
+        log: Log,
         *,
         attempts: Mapping[str, int],
         report: ReportCases,
@@ -57,7 +72,7 @@ class Recorder:
         self._log, self._report, self._expected = log, report, attempts
         self._durable, self._earlier = durable, earlier
         self._unfinished: dict[str, dict[int, CaseResult]] = {}
-        self._results: queue.Queue[_Kept | None] = queue.Queue(maxsize=WAITING)
+        self._results: queue.Queue[_Taken | None] = queue.Queue(maxsize=WAITING)
         self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
         self._threads = [
@@ -80,13 +95,17 @@ class Recorder:
         if error is None:
             self._raise_failure()
 
-    async def add(self, result: CaseResult) -> None:
-        """Take a result, when there is room for it. Raises what went wrong with an earlier one."""
+    async def add(self, result: CaseResult, *, in_log: bool = False) -> None:
+        """Take a result, when there is room for it. Raises what went wrong with an earlier one.
+
+        One that is `in_log` was written there by somebody else, who also saw to its trace.
+        """
         self._raise_failure()
+        taken = _Taken(result, in_log=in_log)
         try:
-            self._results.put_nowait((result, None))
+            self._results.put_nowait(taken)
         except queue.Full:
-            await asyncio.to_thread(self._results.put, (result, None))
+            await asyncio.to_thread(self._results.put, taken)
 
     def keep(self, result: CaseResult) -> asyncio.Future[None]:
         """Take a result at once; the future is done when it is durable. Raises what went wrong with an earlier one.
@@ -95,7 +114,7 @@ class Recorder:
         """
         self._raise_failure()
         future = asyncio.get_running_loop().create_future()
-        self._results.put((result, future))
+        self._results.put(_Taken(result, future))
         return future
 
     def _raise_failure(self) -> None:
@@ -108,8 +127,8 @@ class Recorder:
         while not last:
             segment, last = _together(self._results, most=SEGMENT_ATTEMPTS, seconds=SEGMENT_SECONDS)
             if segment:
-                self._unless_failed(self._write, [result for result, _ in segment])
-                _tell([future for _, future in segment if future is not None])
+                self._unless_failed(self._write, segment)
+                _tell([taken.waits for taken in segment if taken.waits is not None])
         self._unless_failed(self._log.close)
         self._whole.put(None)
 
@@ -128,10 +147,11 @@ class Recorder:
             except Exception as error:  # noqa: BLE001 - it is raised where results come from
                 self._failure = error
 
-    def _write(self, results: list[CaseResult]) -> None:
-        self._log.append(results)
-        self._durable(results)
-        self._note_whole(results)
+    def _write(self, segment: Sequence[_Taken]) -> None:
+        new = [taken.result for taken in segment if not taken.in_log]
+        if new:
+            self._durable(self._log.keep(new))
+        self._note_whole(taken.result for taken in segment)
 
     def _note_whole(self, results: Iterable[CaseResult]) -> None:
         for result in results:

@@ -1,0 +1,40 @@
+"""What makes the attempts of an experiment: its record's pins, with the suite as it is here.
+
+Belongs here: from a record to an evaluator. Does not belong here: which experiment a run belongs to
+(`assets/pinning.py`), and what the evaluator does.
+"""
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
+from eval_pipeline.evaluation.targets.opening import open_target
+from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import Suite
+
+
+def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
+    """What makes the attempts of an experiment.
+
+    Raises:
+        MissingUpstreamError: its context is gone.
+        InputError: the target cannot be opened.
+    """
+    pins = Pins(
+        experiment=record.experiment,
+        dataset_version=record.dataset_version,
+        context_id=record.context_id,
+        target_version=record.target_version,
+        variant=record.variant,
+    )
+    suite = with_pulled_corrections(suite, store)
+    return Evaluator(suite=suite, target=open_target(suite), context=context_of(suite, store, record), pins=pins)
+
+
+def context_of(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:
+    """The shared context of an experiment; None if it has none.
+
+    Raises:
+        MissingUpstreamError: it is gone.
+    """
+    return None if record.context_id is None else SharedContext.open(store, suite.name, record.context_id)
