@@ -56,7 +56,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             opened.put(report_key(suite.name, experiment), page.encode())
             before = None if not traced else find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
             end_tracing(langsmith.settings(), traced, verdict.summary)
-            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened))
+            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened, langsmith.settings()))
         context.instance.report_runless_asset_event(upkeep)
         return dg.MaterializeResult(
             metadata={**summary_metadata(verdict, opened, pictures), **summary_trace_metadata(traced, before)}
