@@ -112,9 +112,11 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
-    def up_to_date(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+    def up_to_date(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            upkeep = read_upkeep(context, suite, store.open())
+            upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
         yield upkeep_check(suite, upkeep)
 
     return up_to_date

@@ -127,6 +127,15 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     }
     if record.context_id is not None:
         found[CONTEXT_ID] = record.context_id
+    for role, prompt in (record.prompts or {}).items():
+        name = "eval/prompt" if role == "target" else f"eval/{role}_prompt"
+        found |= {
+            name: prompt.used or f"none in the place of {prompt.reference}",
+            f"{name}_source": prompt.source,
+            f"{name}_steps": dg.MetadataValue.text("\n".join(prompt.steps)),
+        }
+        if prompt.commit is not None:
+            found[f"{name}_commit"] = prompt.commit
     return found
 
 

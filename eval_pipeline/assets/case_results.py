@@ -33,6 +33,7 @@ from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.tracing_run import begin_tracing
 from eval_pipeline.metadata import experiment_metadata, throughput_metadata
 from eval_pipeline.partitions import cases_partitions
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
@@ -109,11 +110,13 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             evaluates = key in context.selected_asset_keys
             wanted = _wanted(context, config) if evaluates else set()
             repetitions = config.repetitions or suite.spec.repetitions
-            record, begun = pinned_record(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
+            record, prompts, begun = pinned_record(
+                context, suite, opened, repetitions, settings=settings, cases=len(wanted)
+            )
             if evaluates:
                 if suite.spec.baseline not in (None, LAST_PASSED):
                     baseline_of(opened, record, suite.spec.baseline)  # raises before anything is paid for
-                share = _share(context, suite, opened, record, wanted, settings=settings, config=config)
+                share = _share(context, suite, opened, record, wanted, prompts, settings=settings, config=config)
                 traced = _evaluate(share, begun, progress)
                 ended = ends_launch(share)
         # What waits for it is skipped without it: the summary is of whole experiments.
@@ -143,6 +146,7 @@ def _share(
     store: Store,
     record: ExperimentRecord,
     wanted: set[str],
+    prompts: SuitePrompts,
     *,
     settings: LangSmithSettings,
     config: CaseResultsConfig,
@@ -154,7 +158,7 @@ def _share(
         step_key=case_results_op_name(suite.name),
         record=record,
         store=store,
-        evaluator=replace(evaluator_of(suite, store, record), redactor=Redactor.of(settings)),
+        evaluator=replace(evaluator_of(suite, store, record, prompts), redactor=Redactor.of(settings)),
         dataset=dataset,
         cases=[case for case in dataset if case.id in wanted],
         settings=settings,

@@ -24,6 +24,7 @@ from eval_pipeline.assets.versions import versions_of
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.evaluation.throughput.run import Throughput, ThroughputReport
 from eval_pipeline.experiment.carrying import find_unchanged, unchanged_results
 from eval_pipeline.experiment.fan_in import claim_end, everything_done
@@ -76,12 +77,13 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         _restore(share, tracing, standing)
     unreported = _unreported(share, planned, standing)
     made, unchanged = _carried(share, left, tracing)
+    code_version = target_version(share.evaluator.suite)
     progress.begin(len(left))
 
     def report(cases: Sequence[Sequence[CaseResult]]) -> None:
         # What was skipped is not there yet: a run that resumes makes it.
         made = [results for results in cases if all(result.status != "skipped" for result in results)]
-        events.report([_materialization(share.key, results, tracing) for results in made])
+        events.report([_materialization(share.key, results, tracing, code_version=code_version) for results in made])
 
     events = PartitionEvents(
         share.context,
@@ -199,12 +201,12 @@ def _earlier(share: Share, planned: Planned, standing: Standing, unreported: set
 
 
 def _materialization(
-    key: dg.AssetKey, results: Sequence[CaseResult], tracing: ExperimentTracing | None
+    key: dg.AssetKey, results: Sequence[CaseResult], tracing: ExperimentTracing | None, *, code_version: str
 ) -> dg.AssetMaterialization:
     traced = {} if tracing is None else case_trace_metadata(tracing.session, results)
     return dg.AssetMaterialization(
         key,
         partition=results[0].case_id,
         metadata={**case_metadata(results), **traced},
-        tags=versions_of(key.path[0], results),
+        tags=versions_of(key.path[0], results, code_version=code_version),
     )

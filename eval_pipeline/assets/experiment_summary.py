@@ -45,7 +45,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
             found = conclude(opened, suite.spec, record, langsmith.settings())
-            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened))
+            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened, langsmith.settings()))
         context.instance.report_runless_asset_event(upkeep)
         return dg.MaterializeResult(
             metadata={

@@ -10,6 +10,8 @@ from eval_pipeline.experiment.evaluator import context_of
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
 from eval_pipeline.experiment.tracing_run import unified_trace
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
+from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.settings import LangSmithSettings
@@ -24,33 +26,36 @@ def pinned_record(
     *,
     settings: LangSmithSettings,
     cases: int,
-) -> tuple[ExperimentRecord, UnifiedTrace | None]:
-    """The record, and the experiment's one trace if this run is the one that begins it.
+) -> tuple[ExperimentRecord, SuitePrompts, UnifiedTrace | None]:
+    """The record, the prompts it pins, and the experiment's one trace if this run is the one that begins it.
 
     Raises:
         ExperimentConflictError: the record pins what this run cannot provide.
         MissingUpstreamError: there are no cases yet, or no context.
+        InputError: a prompt is missing, or lost a variable.
     """
     run = context.run
     launched = launch_id(context)
     name = experiment_name(suite.name, launched)
     # One that is there decides: what has become of data and context since is nothing to it.
     there = find_experiment(store, suite.name, name)
+    prompts = prompts_of(suite, settings, pinned=None if there is None else there.prompts)
     wanted = ExperimentRecord(
         suite=suite.name,
         experiment=name,
         created_at=now(),
         dataset_version=there.dataset_version if there else latest(context, suite.name, TEST_CASES, DATASET_VERSION),
         context_id=there.context_id if there else latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
-        target_version=target_version(suite),
+        target_version=target_version(suite, prompts),
+        prompts=prompts.pinned,
         repetitions=repetitions,
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
     )
     if there is not None:
-        return pin_experiment(store, wanted), None
+        return pin_experiment(store, wanted), prompts, None
     # A context that cannot be opened is found before there is an experiment without results.
     begun = unified_trace(settings, wanted, context_of(suite, store, wanted), cases=cases, run_id=run.run_id)
     if begun is not None:
         wanted = wanted.model_copy(update={"trace_headers": begun.headers})
     pinned = pin_experiment(store, wanted)
-    return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
+    return pinned, prompts, begun if pinned.trace_headers == wanted.trace_headers else None

@@ -28,10 +28,12 @@ from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_of
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.partitions import cases_partitions
+from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.collection import collection_paused
 from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.settings import LangSmithSettings
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
@@ -39,20 +41,21 @@ _ASKED_AT_ONCE = 1_000
 """Partitions in one query, which SQLite and Postgres both take."""
 
 
-def read_upkeep(context: Context, suite: Suite, store: Store) -> Upkeep:
+def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmithSettings) -> Upkeep:
     """How the cases of the latest dataset stand.
 
     Raises:
         MissingUpstreamError: there is no dataset yet, or the context's snapshot is gone.
         CorruptDataError: the dataset is gone from the store.
-        InputError: the target cannot be opened.
+        InputError: the target cannot be opened, or a prompt is not there.
     """
     version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
     context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
-    pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target_version(suite))
-    judged = with_pulled_corrections(suite, store)
-    evaluator = Evaluator(suite=judged, target=open_target(suite), context=shared, pins=pins)
+    prompts = prompts_of(suite, settings)
+    applied, now = prompts.applied(with_pulled_corrections(suite, store)), target_version(suite, prompts)
+    pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
+    evaluator = Evaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
     with collection_paused():
         present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)

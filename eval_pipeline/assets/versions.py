@@ -16,8 +16,8 @@ _NO_EVENT = "NULL"
 """Of an input without partitions the version decides; but Dagster takes no input as known that names no event."""
 
 
-def versions_of(suite: str, results: Sequence[CaseResult]) -> dict[str, str]:
-    """The tags of a partition's event.
+def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:
+    """The tags of a partition's event. `code_version` is the asset's, which no prompt of the Hub is a part of.
 
     Data have a new version when an attempt was made, and keep theirs when it was carried. The versions of what was read
     are those the experiment pins: a partition is stale as soon as cases or context change, and fresh again when an
@@ -29,7 +29,7 @@ def versions_of(suite: str, results: Sequence[CaseResult]) -> dict[str, str]:
     inputs = {asset_key(suite, name).to_user_string(): version for name, version in read.items() if version is not None}
     return {
         DATA_VERSION: digest(made),
-        CODE_VERSION: first.target_version,
+        CODE_VERSION: code_version,
         **{INPUT_VERSION + key: version for key, version in inputs.items()},
         **{INPUT_EVENT + key: _NO_EVENT for key in inputs},
     }

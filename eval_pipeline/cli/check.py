@@ -1,12 +1,14 @@
 """`eval-pipeline check SUITE`: everything wrong with a suite, at once, without running it.
 
-Belongs here: showing problems. Does not belong here: finding them (`eval_pipeline.suite.check`).
+Belongs here: showing problems. Does not belong here: finding them (`eval_pipeline.suite.check`,
+`eval_pipeline.prompts`).
 """
 
 from collections import Counter
 
 import click
 
+from eval_pipeline.cli.prompts_at_hand import prompt_problems_at_hand
 from eval_pipeline.errors import InputError
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
@@ -17,6 +19,8 @@ from eval_pipeline.suite.discovery import suite_folder
 def check(suite: str) -> int:
     """Say everything that is wrong with SUITE (a name or a folder)."""
     found, cases, problems = check_suite(suite_folder(suite))
+    if found is not None:
+        problems += prompt_problems_at_hand(found)
     if problems:
         raise InputError(problems)
     assert found is not None

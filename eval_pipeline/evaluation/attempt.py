@@ -44,6 +44,8 @@ from eval_pipeline.evaluation.tracer import AttemptTracer
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.models import model_version
 from eval_pipeline.prices import PriceTable, price_table
+from eval_pipeline.prompts.current import use_prompt
+from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -85,6 +87,8 @@ class Evaluator:
     tracer: AttemptTracer | None = None
     checkpoints: BaseCheckpointSaver[str] | None = None
     """Where attempts are kept while they are made, so that a killed one goes on where it was; see `checkpoints.py`."""
+    prompts: SuitePrompts = NO_PROMPTS
+    """What the target is prompted with; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
     redactor: Redactor = _REDACTOR
     """What is taken out of every result: nothing downstream has to."""
 
@@ -114,8 +118,9 @@ class Evaluator:
         case, error, runtime = attempt.case, None, None
         limit = WorkingTime(self.suite.spec.evaluation.timeout_s)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
+        prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         recorder = UsageRecorder(self._prices, current_budget())
-        with context, recording_usage(recorder):
+        with context, prompt, recording_usage(recorder):
             try:
                 runtime = self._runtime(attempt)
                 async with limit:

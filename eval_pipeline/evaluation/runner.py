@@ -41,6 +41,9 @@ from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.evaluation.targets.python_callable import PythonTarget
 from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.evaluation.tracer import AttemptTracer
+from eval_pipeline.langsmith_settings import LangSmithSettings
+from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -220,16 +223,18 @@ class EvalRunner:
 
     def _made(self) -> Evaluator:
         context = self._given_context or self._built_context()
-        target = open_target(self.suite) if self._target is None else _target(self._target)
         own = self._target is None
+        prompts = prompts_of(self.suite, LangSmithSettings.from_environment()) if own else NO_PROMPTS
+        suite = prompts.applied(self.suite)
+        target = open_target(suite, prompts) if own else _target(self._target)
         pins = Pins(
             experiment=self.experiment,
             dataset_version=self.dataset.version if own else "in-python",
             context_id=None if context is None else context.id,
-            target_version=target_version(self.suite) if own else "in-python",
+            target_version=target_version(suite, prompts) if own else "in-python",
         )
-        suite = with_pulled_corrections(self.suite, self._opened_store())
-        return Evaluator(suite=suite, target=target, context=context, pins=pins, tracer=self._tracer)
+        suite = with_pulled_corrections(suite, self._opened_store())
+        return Evaluator(suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts)
 
     def _built_context(self) -> SharedContext | None:
         spec = self.suite.spec.context

@@ -9,12 +9,13 @@ from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
 from eval_pipeline.evaluation.targets.opening import open_target
 from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
 
 
-def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evaluator:
-    """What makes the attempts of an experiment.
+def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: SuitePrompts) -> Evaluator:
+    """What makes the attempts of an experiment, with the prompts that it pins.
 
     Raises:
         MissingUpstreamError: its context is gone.
@@ -27,8 +28,14 @@ def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord) -> Evalua
         target_version=record.target_version,
         variant=record.variant,
     )
-    suite = with_pulled_corrections(suite, store)
-    return Evaluator(suite=suite, target=open_target(suite), context=context_of(suite, store, record), pins=pins)
+    applied = prompts.applied(with_pulled_corrections(suite, store))
+    return Evaluator(
+        suite=applied,
+        target=open_target(applied, prompts),
+        context=context_of(suite, store, record),
+        pins=pins,
+        prompts=prompts,
+    )
 
 
 def context_of(suite: Suite, store: Store, record: ExperimentRecord) -> SharedContext | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError, MissingUpstreamError
+from eval_pipeline.prompts.suite_prompts import PinnedPrompt, Role
 from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
 
@@ -29,6 +30,8 @@ class ExperimentRecord(BaseModel):
     """As asked for; None for the suite's default."""
     launched_by: Mapping[str, str]
     """Dagster's ids of the run or backfill that began it."""
+    prompts: Mapping[Role, PinnedPrompt] | None = None
+    """Of the target and of the judge, where the suite names any."""
     trace_headers: Mapping[str, str] | None = None
     """By which every run joins the experiment's one trace, in trace mode `unified`."""
 

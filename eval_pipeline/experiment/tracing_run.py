@@ -246,8 +246,18 @@ def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
         "shared_context_id": record.context_id,
         "git_sha": git_metadata().get("git_sha"),
         "dagster_run_id": run_id,
+        "prompt_commit": prompt_labels(record).get("prompt_commit"),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def prompt_labels(record: ExperimentRecord) -> dict[str, str | None]:
+    """Metadata of an experiment: `prompt`, `prompt_commit`, `prompt_source`; the judge's as `judge_prompt`, ..."""
+    found: dict[str, str | None] = {}
+    for role, pinned in (record.prompts or {}).items():
+        name = "prompt" if role == "target" else f"{role}_prompt"
+        found |= {name: pinned.used, f"{name}_commit": pinned.commit, f"{name}_source": pinned.source}
+    return found
 
 
 def _plan(
@@ -266,6 +276,7 @@ def _plan(
             "target_version": record.target_version,
             "variant": record.variant,
             **model_names(suite),
+            **prompt_labels(record),
             **{f"dagster_{name}": value for name, value in record.launched_by.items()},
         },
     )

@@ -23,6 +23,8 @@ from eval_pipeline.experiment.result_log import set_unreadable_aside
 from eval_pipeline.experiment.standing import standing_of
 from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing, unified_trace
 from eval_pipeline.fan_out.planning import Portion, plan_tasks
+from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
@@ -85,11 +87,11 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
         InfrastructureError: a source, a model or the store failed.
     """
     run_id = f"launch-{digest(request.launch)[:12]}"
-    record, begun = _record(request, suite, store, settings, run_id)
+    record, prompts, begun = _record(request, suite, store, settings, run_id)
     dataset = written_cases(store, suite, record.dataset_version)
     chosen = _chosen(request, dataset)
     write_plan(store, suite.name, record.experiment, run_id=run_id, cases=[case.id for case in chosen])
-    evaluator = evaluator_of(suite, store, record)
+    evaluator = evaluator_of(suite, store, record, prompts)
     tracing = begin_tracing(
         settings,
         suite=suite.spec,
@@ -169,22 +171,25 @@ def _record(
     store: Store,
     settings: LangSmithSettings,
     run_id: str,
-) -> tuple[ExperimentRecord, UnifiedTrace | None]:
-    """The experiment's record, with its dataset and its context in the store; and its one trace, if it begins it."""
+) -> tuple[ExperimentRecord, SuitePrompts, UnifiedTrace | None]:
+    """The experiment's record, with its dataset and context in the store; its prompts; its trace, if it begins it."""
     redactor = Redactor.of(settings)
     name = experiment_name(suite.name, digest(request.launch))
+    there = find_experiment(store, suite.name, name)
+    prompts = prompts_of(suite, settings, pinned=None if there is None else there.prompts)
     wanted = ExperimentRecord(
         suite=suite.name,
         experiment=name,
         created_at=now(),
         dataset_version="",
         context_id=None,
-        target_version=target_version(suite),
+        target_version=target_version(suite, prompts),
+        prompts=prompts.pinned,
         repetitions=request.repetitions or suite.spec.repetitions,
         launched_by={"launch": request.launch},
     )
-    if find_experiment(store, suite.name, name) is not None:
-        return pin_experiment(store, wanted), None
+    if there is not None:
+        return pin_experiment(store, wanted), prompts, None
     dataset = load_dataset(suite, redactor=redactor)
     require_sound(suite, dataset.cases)
     store_dataset(store, suite.name, dataset)
@@ -196,7 +201,7 @@ def _record(
     if begun is not None:
         wanted = wanted.model_copy(update={"trace_headers": begun.headers})
     pinned = pin_experiment(store, wanted)
-    return pinned, begun if pinned.trace_headers == wanted.trace_headers else None
+    return pinned, prompts, begun if pinned.trace_headers == wanted.trace_headers else None
 
 
 def _context(

@@ -14,6 +14,7 @@ from eval_pipeline.experiment.restoring import restore_rows
 from eval_pipeline.experiment.standing import Standing, standing_of
 from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.experiment.tracing_run import join_tracing
+from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.stored_dataset import written_cases
@@ -58,7 +59,7 @@ def summarise(request: SummariseRequest, suite: Suite, store: Store, settings: L
     """
     record = read_experiment(store, suite.name, request.experiment)
     standing = standing_of(store, record)
-    evaluator = evaluator_of(suite, store, record)
+    evaluator = evaluator_of(suite, store, record, prompts_of(suite, settings, pinned=record.prompts))
     undertaken = set(planned_cases(store, suite.name, record.experiment))
     cases = written_cases(store, suite, record.dataset_version, undertaken)
     planned = {(case.id, each.number) for case in cases for each in evaluator.attempts(case, record.repetitions)}

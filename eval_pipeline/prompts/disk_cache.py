@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eval_pipeline.digest import digest
 from eval_pipeline.prompts.prompt import Manifest
-from eval_pipeline.prompts.reference import LATEST, PromptReference
+from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
-from eval_pipeline.prompts.reference import LATEST, PromptReference
+from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
 
 
 class PromptMovedError(PermanentError):
@@ -73,6 +73,22 @@ class PromptHub:
             except LangSmithConflictError as error:
                 raise _moved(newest_reference) from error
             return self.pull(newest_reference).commit
+
+    def names(self) -> list[str]:
+        """The prompts there are, by name."""
+        found: list[str] = []
+        with _errors_of(PromptReference(place="hub", name="", version=LATEST)):
+            while True:
+                page = self._client.list_prompts(offset=len(found))
+                found += [repo.repo_handle for repo in page.repos]
+                if not page.repos or len(found) >= page.total:
+                    return sorted(found)
+
+    def commits(self, name: str, *, most: int | None = None) -> list[str]:
+        """The hashes of a prompt's commits, the newest first; all, or at most so many."""
+        with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
+            listed = self._client.list_prompt_commits(name, limit=most)
+            return [found.commit_hash for found in listed if found.commit_hash is not None]
 
     def tags(self, name: str) -> dict[str, str]:
         """The commit's hash by tag."""

@@ -16,13 +16,14 @@ from langchain_core.messages import BaseMessage
 from langchain_core.prompts import (
     BasePromptTemplate,
     ChatPromptTemplate,
+    MessagesPlaceholder,
     StringPromptTemplate,
     SystemMessagePromptTemplate,
 )
 
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.prompts.reference import PromptReference
+from eval_pipeline.suite.prompt_reference import PromptReference
 
 Manifest = Mapping[str, Any]
 """LangChain's serialized form of a template, which is what a commit in the Hub holds."""
@@ -56,10 +57,23 @@ class Prompt:
         """
         missing = sorted(self.variables - set(values))
         if missing:
-            fix = f"give {'it' if len(missing) == 1 else 'them'} in the case's `runtime`, or in `target.variables`"
+            which = "it" if len(missing) == 1 else "them"
+            fix = f"give {which} in `target.variables`, or in the case's `runtime.test_data`"
             message = f"the prompt {self.reference} wants {', '.join(missing)}"
             raise InputError(Problem(message=message, fix=fix, field="target.prompt"))
         return self.template.format_messages(**{name: values[name] for name in self.variables})
+
+    def parts(self) -> list[tuple[str, str]]:
+        """Role and text of each message, with variables as `{{name}}`, whatever the template calls them."""
+        named = {name: f"{{{{{name}}}}}" for name in self.template.input_variables}
+        found: list[tuple[str, str]] = []
+        for part in self.template.messages:
+            if isinstance(part, MessagesPlaceholder):
+                found.append(("placeholder", f"{{{{{part.variable_name}}}}}"))
+                continue
+            messages = [part] if isinstance(part, BaseMessage) else part.format_messages(**named)
+            found += [(message.type, message.text) for message in messages]
+        return found
 
     def require(self, variables: Iterable[str]) -> None:
         """Check that it still uses what it is given.

@@ -14,7 +14,7 @@ from eval_pipeline.errors import CredentialsError, TransientError
 from eval_pipeline.prompts.disk_cache import CachedPrompt, PromptCache
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file, prompt_of_manifest
-from eval_pipeline.prompts.reference import LATEST, PromptReference
+from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
 
 TTL_SECONDS = 300.0
 
@@ -44,7 +44,15 @@ class PromptOverridesStore(Protocol):
 class HubPromptStore:
     """Prompts of LangSmith's Hub and of files."""
 
-    def __init__(self, hub: PromptHub | None, *, cache: PromptCache, folder: Path, ttl_s: float = TTL_SECONDS) -> None:
+    def __init__(
+        self,
+        hub: PromptHub | None,
+        *,
+        cache: PromptCache,
+        folder: Path,
+        ttl_s: float = TTL_SECONDS,
+        pinned_for_ever: bool = True,
+    ) -> None:
         """Make a store.
 
         Args:
@@ -52,8 +60,10 @@ class HubPromptStore:
             cache: what was fetched before.
             folder: where `file:` paths begin.
             ttl_s: how long a tag is believed without asking again.
+            pinned_for_ever: whether a commit is fetched once for ever; else it is asked for again as a tag is.
         """
         self._hub, self._cache, self._folder, self._ttl_s = hub, cache, folder, ttl_s
+        self._pinned_for_ever = pinned_for_ever
         self.hits = 0
         """How often the cache spared a request."""
 
@@ -106,7 +116,8 @@ class HubPromptStore:
         return ResolvedPrompt(prompt=prompt, source="hub", steps=(f"{reference} is {prompt.commit}",))
 
     def _is_fresh(self, reference: PromptReference, held: CachedPrompt) -> bool:
-        return reference.pinned or (reference.version != LATEST and held.age_s < self._ttl_s)
+        for_ever = reference.pinned and self._pinned_for_ever
+        return for_ever or (reference.version != LATEST and held.age_s < self._ttl_s)
 
     def _of_cache(self, reference: PromptReference, held: CachedPrompt, steps: tuple[str, ...]) -> ResolvedPrompt:
         prompt = prompt_of_manifest(held.manifest, reference=reference, commit=held.commit)

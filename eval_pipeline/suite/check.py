@@ -18,8 +18,9 @@ from eval_pipeline.suite.context_spec import FileSource, PythonSource
 from eval_pipeline.suite.dataset import load_cases
 from eval_pipeline.suite.gate_checks import gate_problems
 from eval_pipeline.suite.import_path import is_code_path
+from eval_pipeline.suite.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
-from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PythonTarget, RecordedTarget
+from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PromptedTarget, PythonTarget, RecordedTarget
 
 Placed = tuple[str, Assertion]
 """An assertion and its field path."""
@@ -71,12 +72,21 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
         return []
 
 
-def _suite_problems(suite: Suite) -> Iterator[Problem]:
+def _target_problems(suite: Suite) -> Iterator[Problem]:
     target = suite.spec.target
     if isinstance(target, PythonTarget | LangGraphTarget):
         yield from import_problems(suite, target.path, "target.path")
     if isinstance(target, ChatTarget) and target.system_file and not suite.path(target.system_file).is_file():
         yield _missing_file(suite, target.system_file, "target.system_file")
+    # Not `target.prompt`: whether that is there, its file or the Hub's, `eval_pipeline.prompts` finds out.
+    if isinstance(target, PromptedTarget) and target.fallback is not None:
+        name = parse_reference(target.fallback).name
+        if not (suite.folder / name).is_file():
+            yield _missing_file(suite, name, "target.fallback")
+
+
+def _suite_problems(suite: Suite) -> Iterator[Problem]:
+    yield from _target_problems(suite)
     sources = {f"context.tables.{name}": source for name, source in suite.spec.context.tables.items()}
     if suite.spec.context.documents is not None:
         sources["context.documents.source"] = suite.spec.context.documents.source

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.document import Document
+from eval_pipeline.suite.prompt_reference import checked_reference
 
 
 class Corrections(Document):
@@ -45,7 +46,15 @@ class Judge(Document):
     of all scores. Numbers are always averaged."""
     instructions: str | None = None
     """Said to the judge besides what it is always told."""
+    prompt: str | None = None
+    """Where the instructions are: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without variables.
+    What `instructions` says is used where it cannot be had."""
     corrections: Corrections | None = None
+
+    @field_validator("prompt")
+    @classmethod
+    def _names_a_prompt(cls, value: str | None) -> str | None:
+        return checked_reference(value)
 
     @field_validator("model")
     @classmethod

@@ -5,13 +5,14 @@ Belongs here: fields and their meaning. Does not belong here: running a target (
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, field_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.assertion import checked_import_path
 from eval_pipeline.suite.document import Document
+from eval_pipeline.suite.prompt_reference import checked_reference
 
 
 class BaseTarget(Document):
@@ -23,7 +24,42 @@ class BaseTarget(Document):
     """Given to a factory as keyword arguments; model parameters for `chat`."""
 
 
-class PythonTarget(BaseTarget):
+class PromptedTarget(BaseTarget):
+    """A target whose prompt is kept outside its code: in LangSmith's Prompt Hub, or in a file of the suite.
+
+    A `chat` target begins its conversations with it. The others get it filled as `prompt`: a `python` callable that
+    asks for it, a graph in `configurable` and in the runtime context where its schema has such a field; and any tool,
+    node or factory by `eval_pipeline.prompts.current`.
+    """
+
+    prompt: str | None = None
+    """`file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`. What a run finds there is used to its end."""
+    variables: Mapping[str, Any] = Field(default_factory=dict)
+    """What the prompt must use, and what it is filled with; null where each case gives it in `runtime.test_data`,
+    which goes before what is here."""
+    fallback: str | None = None
+    """`file:path.txt`, for when the Hub is away and nothing was fetched before."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _names_a_prompt(cls, value: str | None) -> str | None:
+        return checked_reference(value)
+
+    @field_validator("fallback")
+    @classmethod
+    def _names_a_file(cls, value: str | None) -> str | None:
+        return checked_reference(value, place="file")
+
+    @model_validator(mode="after")
+    def _have_a_prompt(self) -> Self:
+        alone = [name for name in ("variables", "fallback") if getattr(self, name)]
+        if self.prompt is None and alone:
+            reason = {"names": ", ".join(alone), "fix": "give `prompt`, or leave them out"}
+            raise PydanticCustomError("prompt", "{names} without `prompt`", reason)
+        return self
+
+
+class PythonTarget(PromptedTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
     It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature asks for,
@@ -41,7 +77,7 @@ class PythonTarget(BaseTarget):
         return checked_import_path(value)
 
 
-class LangGraphTarget(BaseTarget):
+class LangGraphTarget(PromptedTarget):
     """A compiled graph or entrypoint, or a callable that builds one from `options`.
 
     By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
@@ -63,8 +99,11 @@ class LangGraphTarget(BaseTarget):
         return checked_import_path(value)
 
 
-class ChatTarget(BaseTarget):
-    """A chat model by `provider:model`, with a system prompt given here or in a file of the suite."""
+class ChatTarget(PromptedTarget):
+    """A chat model by `provider:model`, with a system prompt given here, in a file of the suite, or as `prompt`.
+
+    With `prompt`, what `system` or `system_file` says is used where no prompt can be had.
+    """
 
     kind: Literal["chat"]
     model: str

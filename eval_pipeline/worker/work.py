@@ -29,6 +29,7 @@ from eval_pipeline.experiment.standing import standing_of
 from eval_pipeline.experiment.task_log import TaskLog, task_part
 from eval_pipeline.experiment.traced import TracedRun
 from eval_pipeline.experiment.tracing_run import ExperimentTracing
+from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.redaction.logs import logger_of, redact_what_is_said
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.layout import answer_key
@@ -252,14 +253,15 @@ def _open(task: WorkerTask) -> _Opened:
     store = _store(task)
     record = read_experiment(store, task.suite, task.experiment)
     suite = read_suite(folder_of_suite(task.suite))
-    here = target_version(suite)
+    prompts = prompts_of(suite, settings_of(task), pinned=record.prompts)
+    here = target_version(suite, prompts)
     if here != record.target_version:
         raise ExperimentConflictError(
             f"experiment {record.experiment} was begun with target_version {record.target_version!r}, "
             f"and this worker has {here!r}",
             fix="give workers the same suite, and the same packages, as the process that begins the run",
         )
-    return store, record, evaluator_of(suite, store, record)
+    return store, record, evaluator_of(suite, store, record, prompts)
 
 
 def _store(task: WorkerTask) -> Store:

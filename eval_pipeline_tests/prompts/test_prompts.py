@@ -13,11 +13,11 @@ from eval_pipeline.errors import CredentialsError, InputError
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
-from eval_pipeline.prompts.reference import PromptReference, parse_reference
 from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.suite.prompt_reference import PromptReference, parse_reference
 
 NOWHERE = "http://127.0.0.1:9"
 

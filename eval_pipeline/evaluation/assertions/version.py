@@ -52,7 +52,7 @@ class AssertionVersions:
         form = Preference if isinstance(assertion, spec.LlmPreference) else question_of(assertion).form
         return {
             "models": [self._model(name) for name in judge.models],
-            "judge": judge.model_dump(mode="json", exclude={"model", "corrections"}),
+            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt"}),
             "prompt": COMPARING if comparing else SYSTEM,
             "form": form.model_json_schema(),
             "examples": [] if comparing else list(examples),

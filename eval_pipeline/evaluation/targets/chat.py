@@ -5,7 +5,7 @@ Belongs here: the conversation with the model. Does not belong here: making the 
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from langchain_core.messages import (
 
 from eval_pipeline.evaluation.targets.messages import reply_of_messages
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
 
@@ -48,20 +49,22 @@ class ChatTarget:
         return live_attempts(repetitions)
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "ChatSession":
-        """A conversation that starts with the system prompt."""
+        """A conversation that starts with the prompt, or else with the system prompt."""
         del attempt, thread_id
         runtime, model = case.runtime, self._model
         if self._other is not None and (runtime.model is not None or runtime.temperature is not None):
             model = self._other(runtime.model, runtime.temperature)
-        return ChatSession(model, system=self._system, stream=self._stream)
+        prompt = current_prompt()
+        begins: list[BaseMessage] = [SystemMessage(self._system)] if self._system else []
+        return ChatSession(model, begins=begins if prompt is None else prompt.messages(), stream=self._stream)
 
 
 class ChatSession(LiveSession):
     """The messages so far."""
 
-    def __init__(self, model: BaseChatModel, *, system: str | None, stream: bool = False) -> None:
+    def __init__(self, model: BaseChatModel, *, begins: Sequence[BaseMessage] = (), stream: bool = False) -> None:
         self._model, self._stream = model, stream
-        self._messages: list[BaseMessage] = [SystemMessage(system)] if system else []
+        self._messages: list[BaseMessage] = [*begins]
 
     async def send(self, message: str) -> Reply:
         """Ask the model."""

@@ -23,6 +23,7 @@ from eval_pipeline.evaluation.targets.interrupts import InterruptAnswers
 from eval_pipeline.evaluation.targets.messages import after_last_user, as_langchain
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline.evaluation.targets.trajectory import Trajectory
+from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.target_spec import LangGraphTarget as LangGraphSpec
@@ -62,7 +63,7 @@ class LangGraphSession(LiveSession):
         lacks = self._answers.given and not graph.checkpointer
         self._graph = graph.copy({"checkpointer": InMemorySaver()}) if lacks else graph
         self._spec = spec
-        known = known_of(case, thread_id)
+        known = {**known_of(case, thread_id), **_prompt()}
         self._context = context_of(graph.context_schema, known)
         self._config: RunnableConfig = {
             "configurable": known,
@@ -152,6 +153,12 @@ def known_of(case: Case, thread_id: str) -> dict[str, Any]:
     """What a graph may know of its attempt: thread, case, and the case's runtime options."""
     runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
     return {"thread_id": thread_id, "case_id": case.id, **runtime}
+
+
+def _prompt() -> dict[str, Any]:
+    found = current_prompt()
+    # LangChain copies text of `configurable` into the metadata of every run: the commit belongs there, the prompt not.
+    return {} if found is None else {"prompt": found, "prompt_commit": found.commit}
 
 
 def context_of(schema: type[Any] | None, known: Mapping[str, Any]) -> dict[str, Any] | None:

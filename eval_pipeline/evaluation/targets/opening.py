@@ -17,18 +17,27 @@ from eval_pipeline.evaluation.targets.recorded import RecordedTarget
 from eval_pipeline.evaluation.targets.remote import RemoteTarget
 from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.models import chat_model, model_version
+from eval_pipeline.prompts.current import use_prompt
+from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.suite import target_spec as spec
 from eval_pipeline.suite.import_path import resolve, source_digest
 from eval_pipeline.suite.suite import Suite
 
+_OF_PROMPTS = {"prompt", "variables", "fallback"}
 
-def open_target(suite: Suite) -> Target:
-    """The target of `suite`.
+
+def open_target(suite: Suite, prompts: SuitePrompts = NO_PROMPTS) -> Target:
+    """The target of `suite`. A factory of it may ask for its prompt (`eval_pipeline.prompts.current`).
 
     Raises:
         InputError: its import path, model or prompt file cannot be used.
         PermanentError: a package or a key it needs is missing.
     """
+    with use_prompt(prompts.filled(suite)):
+        return _opened(suite)
+
+
+def _opened(suite: Suite) -> Target:
     target = suite.spec.target
     match target:
         case spec.PythonTarget():
@@ -44,12 +53,17 @@ def open_target(suite: Suite) -> Target:
             return RecordedTarget()
 
 
-def target_version(suite: Suite) -> str:
-    """What identifies the target as it is now: its `version`, or a hash of its source, prompt and options."""
+def target_version(suite: Suite, prompts: SuitePrompts = NO_PROMPTS) -> str:
+    """What identifies the target as it is now: its `version`, or a hash of its source and options; and its prompt."""
+    own = suite.spec.target.version or _own_version(suite)
+    return own if prompts.version is None else f"{own}+{prompts.version}"
+
+
+def _own_version(suite: Suite) -> str:
     target = suite.spec.target
-    if target.version is not None:
-        return target.version
-    parts: list[Any] = [target.model_dump(mode="json")]
+    prompted = isinstance(target, spec.PromptedTarget) and target.prompt is not None
+    # Targets without a prompt keep the version they had before there were any.
+    parts: list[Any] = [target.model_dump(mode="json", exclude=None if prompted else _OF_PROMPTS)]
     if isinstance(target, spec.PythonTarget | spec.LangGraphTarget):
         parts.append(source_digest(target.path, folder=suite.folder))
     if isinstance(target, spec.ChatTarget):

@@ -16,6 +16,7 @@ from eval_pipeline.evaluation.own_thread import in_own_thread
 from eval_pipeline.evaluation.signature import WhenAsked, call_with_known
 from eval_pipeline.evaluation.targets.messages import after_last_user, reply_of_messages
 from eval_pipeline.evaluation.targets.session import LiveSession, Reply, Tell, live_attempts
+from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event
 
@@ -47,13 +48,16 @@ class PythonSession(LiveSession):
 
     async def send(self, message: str) -> Reply:
         """Ask the callable; a sync one runs in a thread."""
-        known = {
+        known: dict[str, Any] = {
             "message": message,
             "history": list(self._history),
             "case": WhenAsked(make=lambda: self._case.model_dump(mode="json")),
             "thread_id": self._thread_id,
             "runtime": WhenAsked(make=self._case.runtime.model_dump),
         }
+        # Only where there is one: what a callable calls `prompt` may as well be the message.
+        if (prompt := current_prompt()) is not None:
+            known["prompt"] = prompt
         started = time.perf_counter()
         returned = await call_with_known(self._call, known)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):

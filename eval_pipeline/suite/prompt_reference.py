@@ -1,11 +1,13 @@
 """Where a prompt is, as written in `suite.yaml`: `file:prompts/support.txt` or `hub:support[:tag or commit]`.
 
-Belongs here: reading that text. Does not belong here: fetching what it names (`hub.py`, `resolving.py`).
+Belongs here: reading that text. Does not belong here: fetching what it names (`eval_pipeline.prompts`).
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
+
+from pydantic_core import PydanticCustomError
 
 from eval_pipeline.errors import InputError, Problem
 
@@ -57,3 +59,22 @@ def parse_reference(text: str) -> PromptReference:
         return PromptReference(place="hub", name=name, version=version or LATEST)
     fix = "write `file:path/in/the/suite.txt` or `hub:name[:tag or commit]`, of a prompt in your own workspace"
     raise InputError(Problem(message=f"{text!r} names no prompt", fix=fix, field="target.prompt"))
+
+
+def checked_reference(text: str | None, *, place: Literal["file"] | None = None) -> str | None:
+    """`text`, for pydantic validators; `place` is where it must be, if anywhere.
+
+    Raises:
+        PydanticCustomError: it names no prompt, or one somewhere else.
+    """
+    if text is None:
+        return None
+    try:
+        found = parse_reference(text)
+    except InputError as error:
+        reason = {"value": text, "fix": error.problems[0].fix}
+        raise PydanticCustomError("prompt", "'{value}' names no prompt", reason) from error
+    if place is not None and found.place != place:
+        reason = {"value": text, "fix": "write `file:path/in/the/suite.txt`"}
+        raise PydanticCustomError("prompt", "'{value}' is no file", reason)
+    return text

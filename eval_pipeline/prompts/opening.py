@@ -1,0 +1,71 @@
+"""The prompts there are where this process runs: LangSmith's Hub with a key, else the recorder's, and a disk cache.
+
+Belongs here: from settings to a store of prompts. Does not belong here: how it finds them (`resolving.py`).
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from langsmith import Client
+from urllib3.util import Retry
+
+from eval_pipeline.context.cache import cache_folder
+from eval_pipeline.langsmith_settings import LangSmithSettings
+from eval_pipeline.prompts.disk_cache import PromptCache
+from eval_pipeline.prompts.hub import PromptHub
+from eval_pipeline.prompts.resolving import HubPromptStore
+from eval_pipeline.prompts.suite_prompts import (
+    NO_PROMPTS,
+    PinnedPrompt,
+    Role,
+    SuitePrompts,
+    named_prompts,
+    resolve_prompts,
+)
+from eval_pipeline.suite.suite import Suite
+
+_RETRIES = Retry(total=2, backoff_factor=0.2, status_forcelist=[429, 502, 503, 504], raise_on_status=False)
+
+
+@contextlib.contextmanager
+def open_hub(settings: LangSmithSettings) -> Iterator[PromptHub]:
+    """The Hub that `settings` lead to; nothing is asked of it yet."""
+    source = settings.source
+    client = Client(
+        api_url=source.api_url,
+        api_key=source.api_key.get_secret_value() or None,
+        web_url=source.web_url,
+        workspace_id=settings.workspace_id if source.name == "langsmith" else None,
+        timeout_ms=(int(settings.connect_timeout_seconds * 1000), int(settings.request_timeout_seconds * 1000)),
+        retry_config=_RETRIES,
+        auto_batch_tracing=False,
+    )
+    try:
+        yield PromptHub(client)
+    finally:
+        client.close(timeout=0)
+
+
+@contextlib.contextmanager
+def open_prompts(settings: LangSmithSettings, folder: Path) -> Iterator[HubPromptStore]:
+    """The prompts of the Hub, as this host's workers share them, and of the files in `folder`, a suite's."""
+    cache = PromptCache(cache_folder(), server=settings.source.api_url)
+    with open_hub(settings) as hub:
+        yield HubPromptStore(
+            hub if settings.hub_enabled else None,
+            cache=cache,
+            folder=folder,
+            ttl_s=settings.cache_ttl_seconds,
+            pinned_for_ever=settings.cache_versioned_indefinitely,
+        )
+
+
+def prompts_of(
+    suite: Suite, settings: LangSmithSettings, *, pinned: Mapping[Role, PinnedPrompt] | None = None
+) -> SuitePrompts:
+    """`resolve_prompts` at what `settings` lead to; where a suite names no prompt nothing is opened."""
+    if not any(named_prompts(suite)):
+        return NO_PROMPTS
+    with open_prompts(settings, suite.folder) as store:
+        return resolve_prompts(suite, store, pinned=pinned)

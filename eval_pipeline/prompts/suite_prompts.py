@@ -1,0 +1,170 @@
+"""The prompts of a suite as one run has them: found once, pinned in the experiment's record, used to its end.
+
+Belongs here: which prompts a suite names, and what a run that joins an experiment gets. Does not belong here: how one
+is found (`resolving.py`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from eval_pipeline.errors import InputError, Problem, TransientError
+from eval_pipeline.prompts.current import FilledPrompt
+from eval_pipeline.prompts.prompt import Prompt
+from eval_pipeline.prompts.resolving import PromptOverridesStore, ResolvedPrompt
+from eval_pipeline.suite.prompt_reference import PromptReference, parse_reference
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
+from eval_pipeline.suite.target_spec import PromptedTarget
+
+Role = Literal["target", "judge"]
+
+
+class PinnedPrompt(BaseModel):
+    """Which version of a prompt an experiment uses, and how it was come by."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: str
+    """As the suite names it."""
+    used: str | None
+    """What was used: the same, or the fallback; None if there was nothing."""
+    commit: str | None
+    source: Literal["hub", "cached", "file", "none"]
+    steps: tuple[str, ...]
+    """What was tried, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedPrompt:
+    """A prompt as a suite names it."""
+
+    role: Role
+    reference: PromptReference
+    variables: tuple[str, ...] = ()
+    fallback: PromptReference | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuitePrompts:
+    """The prompts of a run; empty for a suite that names none."""
+
+    target: ResolvedPrompt | None = None
+    judge: ResolvedPrompt | None = None
+    pinned: Mapping[Role, PinnedPrompt] | None = None
+
+    @property
+    def version(self) -> str | None:
+        """What it adds to the target's version; None where the suite names no prompt for it."""
+        if self.target is None:
+            return None
+        return "no-prompt" if self.target.prompt is None else f"prompt-{self.target.prompt.commit[:12]}"
+
+    def filled(self, suite: Suite, data: Mapping[str, Any] | None = None) -> FilledPrompt | None:
+        """The target's prompt, with what `target.variables` says and `data`, a case's."""
+        if self.target is None or self.target.prompt is None:
+            return None
+        assert isinstance(suite.spec.target, PromptedTarget)
+        own = {name: value for name, value in suite.spec.target.variables.items() if value is not None}
+        return FilledPrompt(prompt=self.target.prompt, values={**own, **(data or {})})
+
+    def applied(self, suite: Suite) -> Suite:
+        """`suite`, whose judge is told what its prompt says."""
+        judge = suite.spec.judge
+        if judge is None or self.judge is None or self.judge.prompt is None:
+            return suite
+        said = FilledPrompt(prompt=self.judge.prompt).text()
+        spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"instructions": said})})
+        return replace(suite, spec=spec)
+
+
+NO_PROMPTS = SuitePrompts()
+
+
+def named_prompts(suite: Suite) -> Iterator[NamedPrompt]:
+    """The prompts that a suite names."""
+    target, judge = suite.spec.target, suite.spec.judge
+    if isinstance(target, PromptedTarget) and target.prompt is not None:
+        yield NamedPrompt(
+            role="target",
+            reference=parse_reference(target.prompt),
+            variables=tuple(target.variables),
+            fallback=None if target.fallback is None else parse_reference(target.fallback),
+        )
+    if judge is not None and judge.prompt is not None:
+        yield NamedPrompt(role="judge", reference=parse_reference(judge.prompt))
+
+
+def resolve_prompts(
+    suite: Suite, store: PromptOverridesStore, *, pinned: Mapping[Role, PinnedPrompt] | None = None
+) -> SuitePrompts:
+    """The prompts that `suite` names.
+
+    Args:
+        suite: names them.
+        store: finds them.
+        pinned: what the experiment's record says, for a run that joins it.
+
+    Raises:
+        InputError: there is no such prompt, or it lost a variable.
+        CredentialsError: the key was refused, and there is nothing to go on with.
+        TransientError: the commit that is pinned cannot be had.
+    """
+    found: dict[Role, ResolvedPrompt] = {}
+    pins: dict[Role, PinnedPrompt] = {}
+    for named in named_prompts(suite):
+        pin = None if pinned is None else pinned.get(named.role)
+        try:
+            found[named.role] = _resolved(named, store) if pin is None else _as_pinned(named, store, pin)
+        except InputError as error:
+            raise InputError([_placed(problem, suite, named.role) for problem in error.problems]) from error
+        pins[named.role] = pin or _pin(named, found[named.role])
+    return SuitePrompts(target=found.get("target"), judge=found.get("judge"), pinned=pins or None)
+
+
+def prompt_problems(suite: Suite, store: PromptOverridesStore) -> list[Problem]:
+    """What is wrong with the prompts of a suite: those that are missing, cannot be read, or lost a variable."""
+    found: list[Problem] = []
+    for named in named_prompts(suite):
+        try:
+            _resolved(named, store)
+        except InputError as error:
+            found += [_placed(problem, suite, named.role) for problem in error.problems]
+    return found
+
+
+def _resolved(named: NamedPrompt, store: PromptOverridesStore) -> ResolvedPrompt:
+    found = store.resolve(named.reference, variables=named.variables, fallback=named.fallback)
+    if named.role == "judge" and found.prompt is not None and found.prompt.variables:
+        wants = ", ".join(sorted(found.prompt.variables))
+        fix = "commit one without variables: cases differ in what is judged, never in how"
+        raise InputError(Problem(message=f"the prompt {named.reference} wants {wants}", fix=fix))
+    return found
+
+
+def _as_pinned(named: NamedPrompt, store: PromptOverridesStore, pin: PinnedPrompt) -> ResolvedPrompt:
+    if pin.used is None or pin.commit is None:
+        return ResolvedPrompt(prompt=None, source="none", steps=pin.steps)
+    used = parse_reference(pin.used)
+    found = store.resolve(used if used.place == "file" else used.at(pin.commit), variables=named.variables)
+    if found.prompt is None:
+        fix = "try again when the Hub is there"
+        raise TransientError(f"the experiment uses {pin.used} at {pin.commit}, which cannot be had", fix=fix)
+    return found
+
+
+def _pin(named: NamedPrompt, found: ResolvedPrompt) -> PinnedPrompt:
+    prompt: Prompt | None = found.prompt
+    return PinnedPrompt(
+        reference=str(named.reference),
+        used=None if prompt is None else str(prompt.reference),
+        commit=None if prompt is None else prompt.commit,
+        source=found.source,
+        steps=found.steps,
+    )
+
+
+def _placed(problem: Problem, suite: Suite, role: Role) -> Problem:
+    file = suite.folder / SUITE_FILE if problem.file is None else problem.file
+    return replace(problem, file=file, field=f"{role}.prompt")

@@ -1,0 +1,27 @@
+"""Prompts in a recorder's hub, in one call.
+
+Belongs here: publishing and reading tags for tests. Does not belong here: expectations.
+"""
+
+from langchain_core.prompts import ChatPromptTemplate
+from langsmith import Client
+
+from eval_pipeline.prompts.hub import PromptHub
+from eval_pipeline.prompts.prompt import Prompt
+from eval_pipeline.suite.prompt_reference import PromptReference
+
+
+def hub_at(url: str) -> PromptHub:
+    """The hub of the recorder at `url`, through the real SDK."""
+    return PromptHub(Client(api_url=url, api_key="key", info={}, timeout_ms=(2_000, 10_000)))
+
+
+def publish(url: str, text: str, *, name: str = "support", tag: str | None = "production") -> str:
+    """Commit a prompt of one system message, with `{{variables}}`, and tag it. Returns the commit's hash."""
+    reference = PromptReference(place="hub", name=name, version="latest")
+    template = ChatPromptTemplate.from_messages([("system", text)], template_format="mustache")
+    hub = hub_at(url)
+    commit = hub.push(Prompt(reference=reference, template=template, commit=""))
+    if tag is not None:
+        hub.tag(name, tag, commit)
+    return commit
