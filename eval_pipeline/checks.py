@@ -32,7 +32,7 @@ def gates_op_name(suite: str) -> str:
 
 def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
     """One step with a check per gate that the suite sets; none if it sets none."""
-    named = suite.spec.gates.named()
+    named = suite.spec.gates_to_meet.named()
     if not named:
         return []
     key = asset_key(suite.name, EXPERIMENT_SUMMARY)

@@ -3,13 +3,17 @@
 Belongs here: that choice, and the first `dagster.yaml`. Does not belong here: deployments (`deploy/`).
 """
 
+import contextlib
 import os
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import filelock
+from sqlalchemy.exc import DBAPIError
 
-from eval_pipeline.errors import PermanentError
+from eval_pipeline.errors import PermanentError, TransientError
 
 DEFAULT_HOME = ".dagster_home"
 
@@ -34,10 +38,34 @@ def open_instance() -> dg.DagsterInstance:
 
     Raises:
         PermanentError: its folder cannot be written.
+        TransientError: its databases cannot be used.
     """
     home = home_folder()
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
+    with databases_at(home):
+        return _opened(home)
+
+
+@contextlib.contextmanager
+def databases_at(home: Path) -> Iterator[None]:
+    """What Dagster's databases cannot do, full or read-only or away, as an error of ours.
+
+    Raises:
+        TransientError: in place of what they raised.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0]
+        raise TransientError(
+            f"Dagster's database cannot be read or written: {reason}",
+            fix=f"see that the disk of {home} is neither full nor read-only, and that a database which the "
+            "dagster.yaml there names can be reached",
+        ) from error
+
+
+def _opened(home: Path) -> dg.DagsterInstance:
     try:
         home.mkdir(parents=True, exist_ok=True)
         # Two first uses at once would both create the databases, and leave them in a state nobody can open.
@@ -51,5 +79,6 @@ def open_instance() -> dg.DagsterInstance:
             return instance
     except OSError as error:
         raise PermanentError(
-            f"{home}: {error.strerror or error}", fix="set DAGSTER_HOME to a folder that can be written"
+            f"{home}: {error.strerror or error}",
+            fix="set DAGSTER_HOME to a folder that can be written, or make room on its disk",
         ) from error

@@ -24,6 +24,7 @@ from eval_pipeline.assets.upstream import (
 )
 from eval_pipeline.build import build_definitions
 from eval_pipeline.checks import gates_op_name
+from eval_pipeline.cli.home import databases_at
 from eval_pipeline.cli.running import being_run
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
@@ -75,6 +76,14 @@ class Stopped(KeyboardInterrupt):
         self.experiment = experiment
 
 
+class RunBrokenError(EvalPipelineError):
+    """What made a run fail; what it had finished is in the result log."""
+
+    def __init__(self, error: EvalPipelineError, experiment: str) -> None:
+        super().__init__(str(error))
+        self.exit_code, self.experiment = error.exit_code, experiment
+
+
 def launch(
     suite: Suite,
     *,
@@ -87,7 +96,8 @@ def launch(
     """Run the suite's job over the chosen cases and read back what came out.
 
     Raises:
-        EvalPipelineError: what made the run fail; `PermanentError` if it was none of ours.
+        EvalPipelineError: the run could not begin.
+        RunBrokenError: it failed.
         Stopped: it was interrupted.
     """
     started = time.perf_counter()
@@ -98,12 +108,14 @@ def launch(
         "progress": dg.ResourceDefinition.hardcoded_resource(progress),
     }
     job = build_definitions(folders=[suite.folder], resource_overrides=overrides).resolve_job_def(job_name(suite.name))
-    sync_partitions(instance, suite.name, [case.id for case in request.all_cases])
+    home = Path(instance.root_directory)
+    with databases_at(home):
+        sync_partitions(instance, suite.name, [case.id for case in request.all_cases])
     run_id = str(uuid.uuid4())
     launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
     experiment = experiment_name(suite.name, launched)
     try:
-        with being_run(Path(instance.root_directory), experiment):
+        with being_run(home, experiment), databases_at(home):
             result = job.execute_in_process(
                 run_config=_run_config(suite, request),
                 instance=instance,
@@ -114,6 +126,8 @@ def launch(
             )
         if not result.success and not _only_gates_failed(result, suite.name):
             raise _cause(result)
+    except EvalPipelineError as error:
+        raise RunBrokenError(error, experiment) from error
     except KeyboardInterrupt as interrupt:
         raise Stopped(experiment) from interrupt
     traced = read_traced(opened, suite.name, experiment)

@@ -102,5 +102,7 @@ def show_error(error: EvalPipelineError) -> None:
     lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
     for line in lines:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(line)}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(shown(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:
         click.echo(f"{len(lines)} problems; nothing was run.", err=True)

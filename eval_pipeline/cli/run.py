@@ -11,12 +11,12 @@ import click
 from rich.console import Console
 
 from eval_pipeline.cli.home import open_instance
-from eval_pipeline.cli.launch import Request, Stopped, launch
+from eval_pipeline.cli.launch import Request, RunBrokenError, Stopped, launch
 from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
 from eval_pipeline.cli.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.selection import Selection
-from eval_pipeline.cli.show import outcome_json, show_outcome, show_stopped
+from eval_pipeline.cli.show import outcome_json, show_outcome, show_stopped, way_to_go_on
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.default_resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError, Problem
@@ -105,6 +105,10 @@ def run(
             except Stopped as stopped:
                 if not as_json:
                     show_stopped(stored.open(), found.name, stopped.experiment, Console(file=stdout), given=suite)
+                raise
+            except RunBrokenError as broken:
+                if (way := way_to_go_on(stored.open(), found.name, broken.experiment, given=suite)) is not None:
+                    broken.add_note(way)
                 raise
         if as_json:
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.launch import Outcome
+from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.experiment.comparison import Comparison
 from eval_pipeline.experiment.deciding import decided_against
 from eval_pipeline.experiment.gates import GateResult
@@ -103,8 +104,22 @@ def show_stopped(store: Store, suite: str, experiment: str, console: Console, *,
     console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
     counts = _counted(Counter(row["status"] for row in rows))
     console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
-    command = f"eval-pipeline run {shlex.quote(given)} --resume {experiment}"
-    console.print(f"go on with  {escape(command)}", highlight=False, soft_wrap=True)
+    console.print(f"go on with  {escape(_resuming(experiment, given))}", highlight=False, soft_wrap=True)
+
+
+def way_to_go_on(store: Store, suite: str, experiment: str, *, given: str) -> str | None:
+    """A line that says what a run that broke had finished, and how to go on; None if it had finished nothing."""
+    try:
+        finished = len(_rows(store, suite, experiment))
+    except EvalPipelineError:  # the store may be what broke it
+        return None
+    if not finished:
+        return None
+    return f"{finished} attempts are finished and kept; then go on with: {_resuming(experiment, given)}"
+
+
+def _resuming(experiment: str, given: str) -> str:
+    return f"eval-pipeline run {shlex.quote(given)} --resume {experiment}"
 
 
 def _counted(status_counts: Mapping[str, int]) -> str:

@@ -103,7 +103,9 @@ def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | N
         return check_regression(gate, evidence.comparison, names)
     found = []
     for name in names:
-        rows = attempts_made(row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members))
+        rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
+        if kind != _SKIPPED:
+            rows = attempts_made(rows)
         if rows:
             found.append(_KINDS[kind](gate, rows, name))
         elif name is None:
@@ -143,6 +145,23 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Fi
         message=f"{errors} of {rate.n} attempts{_of(name)} broke ({rate.mean:.1%}; 95 % interval {rate.low:.1%} to "
         f"{rate.high:.1%}), at most {gate.threshold:.1%} may",
         failing_cases=sorted(case for case, values in broke.items() if any(values)),
+    )
+
+
+def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+    skipped = sum(row["status"] == "skipped" for row in rows)
+    rate = skipped / len(rows)
+    left = f"{skipped} of {len(rows)} attempts{_of(name)} were not made ({rate:.1%})"
+    message = f"{left}, at most {gate.threshold:.1%} may be left"
+    if rate > gate.threshold:
+        message += ": go on with --resume, or raise `evaluation.max_tokens` or `max_cost_usd` first"
+    return Finding(
+        passed=rate <= gate.threshold,
+        observed=rate,
+        n=len(rows),
+        excess=rate - gate.threshold,
+        message=message,
+        failing_cases=sorted({row["case_id"] for row in rows if row["status"] == "skipped"}),
     )
 
 
@@ -188,9 +207,12 @@ def _of(name: str | None) -> str:
 
 
 _MOST_EXPENSIVE = 10
+_SKIPPED = "max_skipped"
+"""The one gate that looks at attempts which were not made."""
 _KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], Finding]] = {
     "min_pass_rate": _min_pass_rate,
     "max_error_rate": _max_error_rate,
+    _SKIPPED: _max_skipped,
     "max_cost_usd": _max_cost_usd,
     "max_p95_latency_s": _max_p95_latency_s,
 }

@@ -61,7 +61,7 @@ def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
     return Verdict(
         summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
         comparison=comparison,
-        gates=check_gates(spec.gates, evidence),
+        gates=check_gates(spec.gates_to_meet, evidence),
     )
 
 

@@ -91,7 +91,9 @@ class LocalStore(Store):
             raise self._unreachable(key, error) from error
         finally:
             if temporary is not None:
-                temporary.unlink(missing_ok=True)
+                # A disk that turned read-only keeps it, and what was raised says so.
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
 
     def _unreachable(self, key: str, error: OSError) -> TransientError:
         return TransientError(

@@ -15,7 +15,7 @@ _SHOWN = 8
 
 def gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     """A problem for each gate whose slice no case is in: it would never look at anything."""
-    for kind, gate in suite.spec.gates.named().values():
+    for kind, gate in suite.spec.gates_to_meet.named().values():
         if gate.slice is None:
             continue
         axis, _, wanted = gate.slice.partition("=")

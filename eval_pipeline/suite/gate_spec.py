@@ -105,6 +105,8 @@ class Gates(Document):
     min_pass_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
     max_regression: Annotated[tuple[RegressionGate, ...], _listed(RegressionGate, "test")] = ()
     max_error_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
+    max_skipped: Annotated[tuple[RateGate, ...], _RATES] = ()
+    """The share of the attempts that a spent budget may leave unmade. The other gates look at those that were made."""
     max_cost_usd: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
     max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
 

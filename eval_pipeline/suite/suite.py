@@ -21,7 +21,7 @@ from eval_pipeline.suite.case_source import CaseSources
 from eval_pipeline.suite.compute_spec import Compute, LocalCompute
 from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
-from eval_pipeline.suite.gate_spec import Gates
+from eval_pipeline.suite.gate_spec import Gates, RateGate
 from eval_pipeline.suite.judge_spec import Judge
 from eval_pipeline.suite.sensors_spec import Sensors
 from eval_pipeline.suite.target_spec import TargetSpec
@@ -78,7 +78,8 @@ class Evaluation(Document):
     max_retries: int = Field(default=6, ge=0)
     """Tries of a model call after the first, where another can help (429, 5xx, time-outs, cut connections)."""
     max_tokens: int | None = Field(default=None, gt=0)
-    """Of the run; when they are used no further attempt begins, and the rest is `skipped`."""
+    """Of the run; when they are used no further attempt begins, and the rest is `skipped`, which `gates.max_skipped`
+    takes for a failure."""
     max_cost_usd: float | None = Field(default=None, gt=0)
     """As `max_tokens`. A model that no price is known of ends the run."""
     budget_of: Literal["run", "experiment"] = "run"
@@ -168,6 +169,14 @@ class SuiteSpec(Document):
     baseline: str | None = None
     """What a new experiment is compared with: an experiment's name, or `last_passed`. By default what was set with
     `eval-pipeline baseline set`, or else the last that passed."""
+
+    @property
+    def gates_to_meet(self) -> Gates:
+        """The gates; where a budget may leave attempts unmade, none may be, unless `gates.max_skipped` lets some."""
+        limited = (self.evaluation.max_tokens, self.evaluation.max_cost_usd) != (None, None)
+        if not limited or self.gates.max_skipped:
+            return self.gates
+        return self.gates.model_copy(update={"max_skipped": (RateGate(threshold=0.0),)})
 
     @field_validator("name")
     @classmethod

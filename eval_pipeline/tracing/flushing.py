@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from eval_pipeline.errors import TransientError
 from eval_pipeline.recorder.retime import delta_for
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.courier import Courier
@@ -66,6 +67,7 @@ def flush_spool(settings: LangSmithSettings, *, timeout_s: float = math.inf) -> 
 
     Raises:
         CredentialsError: a destination refuses its key.
+        TransientError: the spool cannot be written.
     """
     reports = []
     deadline = time.monotonic() + timeout_s
@@ -79,6 +81,11 @@ def flush_spool(settings: LangSmithSettings, *, timeout_s: float = math.inf) -> 
             connection.check()
             courier = Courier(connection, batch_size=settings.upload_batch_size, until=deadline)
             reports.append(flush_folder(folder, courier))
+        except OSError as error:
+            raise TransientError(
+                f"the trace spool {folder} cannot be used: {error.strerror or error}",
+                fix="see that its disk is neither full nor read-only: what is sent is taken out of it",
+            ) from error
         finally:
             connection.close()
     return reports

@@ -10,10 +10,13 @@ from uuid import UUID, uuid4
 from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.settings import LangSmithSettings
+
+_log = logger_of(__name__)
 
 
 class KnownOfServer(BaseModel):
@@ -49,8 +52,9 @@ class ServerMemory:
         found = self.known().datasets.get(suite)
         if wanted is None and found is not None:
             return found
-        self.learn(suite, wanted or uuid4(), None)
-        return self.known().datasets[suite]
+        made_up = wanted or uuid4()
+        self.learn(suite, made_up, None)
+        return self.known().datasets.get(suite, made_up)
 
     def learn(self, suite: str, dataset_id: UUID, tenant_id: str | None) -> None:
         """Remember a dataset; a tenant that is not given is left as it was."""
@@ -61,6 +65,13 @@ class ServerMemory:
         self._remember(KnownOfServer(tenant_id=tenant_id, projects={name: project_id}))
 
     def _remember(self, news: KnownOfServer) -> None:
+        try:
+            self._write(news)
+        except OSError as error:
+            # It is of use to those who come later, and nothing that an evaluation hangs on.
+            _log.warning("%s cannot be written: %s", self._file, error.strerror or error)
+
+    def _write(self, news: KnownOfServer) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / ".known.lock"):
             known = self.known()

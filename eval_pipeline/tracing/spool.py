@@ -51,15 +51,24 @@ class Spool:
         self._written = 0
         self._others = 0
         """Bytes of the folder, this segment aside, as of its beginning."""
-        self._said_full = False
+        self._said_full = self._said_broken = False
 
     def append(self, parcels: Sequence[Parcel], *, sync: bool = True) -> int:
         """Keep parcels, in order, as long as there is room; how many were kept. Never raises for a failing disk."""
+        kept = 0
         try:
-            return self._append(parcels, sync=sync)
+            for parcel in parcels:
+                if not self._append(parcel):
+                    self._say_full(len(parcels) - kept)
+                    break
+                kept += 1
+            if sync and self._descriptor is not None:
+                os.fsync(self._descriptor)
         except OSError as error:
-            _log.error("the trace spool %s cannot be written (%s): %d lost", self.folder, error, len(parcels))
-            return 0
+            self._say_broken(error, len(parcels) - kept)
+            # What was half written must not run into what comes when there is room again.
+            self.seal()
+        return kept
 
     def seal(self) -> None:
         """Give the current segment to whoever flushes."""
@@ -78,23 +87,18 @@ class Spool:
         self._descriptor = self._path = None
         self._written = 0
 
-    def _append(self, parcels: Sequence[Parcel], *, sync: bool) -> int:
-        kept = 0
-        for parcel in parcels:
-            line = parcel.line()
-            descriptor = self._segment()
-            if self._others + self._written + len(line) > self._max_bytes:
-                self._say_full(len(parcels) - kept)
-                break
-            # One write a line: after a crash at most the last line is torn.
-            _write(descriptor, line)
-            self._written += len(line)
-            kept += 1
-            if self._written >= _SEGMENT_BYTES:
-                self.seal()
-        if sync and self._descriptor is not None:
-            os.fsync(self._descriptor)
-        return kept
+    def _append(self, parcel: Parcel) -> bool:
+        """Whether there was room for it."""
+        line = parcel.line()
+        descriptor = self._segment()
+        if self._others + self._written + len(line) > self._max_bytes:
+            return False
+        # One write a line: after a crash at most the last line is torn.
+        _write(descriptor, line)
+        self._written += len(line)
+        if self._written >= _SEGMENT_BYTES:
+            self.seal()
+        return True
 
     def _segment(self) -> int:
         if self._descriptor is None:
@@ -106,6 +110,13 @@ class Spool:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             _sync_folder(self.folder)
         return self._descriptor
+
+    def _say_broken(self, error: OSError, lost: int) -> None:
+        if not self._said_broken:
+            self._said_broken = True
+            _log.error(
+                "the trace spool %s cannot be written (%s): %d traces and more are lost", self.folder, error, lost
+            )
 
     def _say_full(self, lost: int) -> None:
         if not self._said_full:

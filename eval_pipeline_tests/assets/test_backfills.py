@@ -1,5 +1,6 @@
 """Backfills as a real daemon runs them: scattered keys, several runs, those that failed again, cancelled ones."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,14 +9,19 @@ import pytest
 
 from eval_pipeline.experiment.result_log import read_all_rows
 from eval_pipeline_tests.assets.backfills import Backfills, running_backfills
+from eval_pipeline_tests.postgres import running_postgres
 
 SCATTERED = ["c00", "c02", "c03", "c07", "c08", "c11", "c15"]
 
 
-@pytest.fixture(scope="module")
-def backfills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backfills]:
-    with running_backfills(tmp_path_factory.mktemp("deployment")) as found:
-        yield found
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def backfills(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backfills]:
+    folder = tmp_path_factory.mktemp("deployment")
+    with contextlib.ExitStack() as stack:
+        storage = None
+        if request.param == "postgres":
+            storage = stack.enter_context(running_postgres(folder / "postgres")).overrides
+        yield stack.enter_context(running_backfills(folder / "project", storage))
 
 
 def _experiments(backfills: Backfills) -> dict[str, list[str]]:

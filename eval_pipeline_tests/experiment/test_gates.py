@@ -44,6 +44,19 @@ def test_a_gate_is_met_at_its_threshold_and_not_beyond(gate: str, met: float, be
     assert (failed.passed, failed.blocks, failed.threshold, failed.n) == (False, True, beyond, 10)
 
 
+def test_attempts_that_a_budget_left_unmade_count_for_one_gate_only() -> None:
+    cut_short = [*results_of({"a": "p", "b": "p", "c": "p"}), a_result("z", status="skipped")]
+    found = gates_of(cut_short, min_pass_rate=1.0, max_skipped=0.0)
+    assert found["min_pass_rate"].passed
+    assert (found["min_pass_rate"].n, found["max_skipped"].n) == (3, 4)
+    skipped = found["max_skipped"]
+    assert (skipped.blocks, skipped.observed, skipped.failing_cases) == (True, 0.25, ["z"])
+    assert "1 of 4 attempts were not made" in skipped.message
+    assert "--resume" in skipped.message
+    assert gate_of(cut_short, max_skipped=0.25).passed
+    assert gate_of([a_result("z", status="skipped")], max_skipped=0.0).n == 1
+
+
 def test_a_rate_has_an_interval_and_names_the_cases() -> None:
     found = gate_of(TEN, min_pass_rate=0.9)
     assert [found.observed, found.low, found.high] == pytest.approx([0.8, 0.4902, 0.9433], abs=1e-4)

@@ -4,6 +4,7 @@ Our own sixty lines, because the package that has one (langchain-community) brin
 kept, never errors. Belongs here: that file. Does not belong here: what a suite says of it (`suite/suite.py`).
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -41,6 +42,7 @@ class AnswerFile:
 
     def __init__(self, file: Path, *, max_bytes: int) -> None:
         self._max_bytes, self._lock, self._writes = max_bytes, threading.Lock(), 0
+        self._said: set[str] = set()
         file.parent.mkdir(parents=True, exist_ok=True)
         # Answers may hold what users said.
         os.close(os.open(file, os.O_CREAT, 0o600))
@@ -55,7 +57,9 @@ class AnswerFile:
             row = self._connection.execute("SELECT answer, used_at FROM answers WHERE key = ?", (key,)).fetchone()
             now = time.time()
             if row is not None and now - row[1] > 60:  # noqa: PLR2004 - a minute's precision saves most writes
-                self._connection.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
+                # An answer is worth as much where it cannot be written when it was used.
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
         return None if row is None else str(row[0])
 
     def put(self, key: str, answer: str) -> None:
@@ -66,6 +70,12 @@ class AnswerFile:
             if self._writes % _LOOK_EVERY == 0:
                 self._make_room()
             self._writes += 1
+
+    def complain(self, what: str, error: Exception) -> None:
+        """Say what could not be done with it, once."""
+        if what not in self._said:
+            self._said.add(what)
+            _log.warning("%s: %s", what, error)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -110,7 +120,7 @@ class CallCache(BaseCache):
         try:
             answer = self._file.get(self._key(prompt, llm_string))
         except sqlite3.Error as error:
-            _log.warning("the cache of model calls cannot be read: %s", error)
+            self._file.complain("the cache of model calls cannot be read", error)
             return None
         return None if answer is None else [_generation(found) for found in json.loads(answer)]
 
@@ -120,7 +130,7 @@ class CallCache(BaseCache):
             answer = json.dumps([_plain(found) for found in return_val], default=_as_json, ensure_ascii=False)
             self._file.put(self._key(prompt, llm_string), answer)
         except (TypeError, UnicodeError, sqlite3.Error) as error:
-            _log.warning("an answer could not be kept in the cache of model calls: %s", error)
+            self._file.complain("answers cannot be kept in the cache of model calls", error)
 
     @override
     def clear(self, **kwargs: Any) -> None:

@@ -5,6 +5,8 @@ Belongs here: putting the parts together for a run, and what it reports of itsel
 
 import contextlib
 import contextvars
+import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,6 +28,8 @@ from eval_pipeline.evaluation.throughput.pace import PacerFactory, Rates, shared
 from eval_pipeline.evaluation.throughput.working_time import not_counting
 from eval_pipeline.model_calls.governor import CalledModel, governed_by
 from eval_pipeline.suite.suite import Evaluation, ModelCache, Suite
+
+_log = logging.getLogger(__name__)
 
 _NO_LEDGER = Problem(
     message=f"a budget of all runs of an experiment needs a place that they share, and {LIMITS_VARIABLE} names none",
@@ -181,6 +185,11 @@ class Throughput:
         return gate
 
 
-def _answer_file(cache: ModelCache, folder: Path) -> AnswerFile:
+def _answer_file(cache: ModelCache, folder: Path) -> AnswerFile | None:
+    """The file of answers; None if it cannot be used, which costs money and no evaluation."""
     file = cache_folder() / "model_calls.sqlite" if cache.path is None else folder / Path(cache.path).expanduser()
-    return AnswerFile(file, max_bytes=int(cache.max_mb * _MEGABYTE))
+    try:
+        return AnswerFile(file, max_bytes=int(cache.max_mb * _MEGABYTE))
+    except (OSError, sqlite3.Error) as error:
+        _log.warning("%s cannot be used (%s): every model call of this run is made", file, error)
+        return None

@@ -4,11 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 from pydantic import BaseModel
 
 from eval_pipeline.evaluation.throughput.cache import AnswerFile, CallCache
+from eval_pipeline.evaluation.throughput.run import Throughput
+from eval_pipeline.model_calls.governor import CalledModel
+from eval_pipeline.suite.suite import Evaluation
+from eval_pipeline_tests.small_disk import small_disk
 
 
 class Parsed(BaseModel):
@@ -67,3 +72,35 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     file = AnswerFile(path, max_bytes=10**9)
     assert file.size_bytes == 600
     file.close()
+
+
+def test_answers_on_a_disk_that_fills_up_or_is_read_only_are_found_and_new_ones_are_not_kept(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "cache") as disk:
+        file = AnswerFile(disk.folder / "a.sqlite", max_bytes=10**9)
+        cache = CallCache(file, salt=())
+        cache.update("first", "llm", an_answer())
+        disk.fill()
+        cache.update("second", "llm", an_answer("x" * 100_000))
+        assert cache.lookup("first", "llm") is not None
+        assert cache.lookup("second", "llm") is None
+        disk.empty()
+        cache.update("second", "llm", an_answer())
+        assert cache.lookup("second", "llm") is not None
+        file.close()
+
+
+@pytest.mark.parametrize("disk_is", ["full", "read-only"])
+def test_a_run_whose_cache_cannot_be_opened_asks_its_models(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, disk_is: str
+) -> None:
+    with small_disk(tmp_path / "cache") as disk:
+        if disk_is == "full":
+            disk.fill()
+        else:
+            disk.write_protect()
+        kept = str(disk.folder / "a.sqlite")
+        throughput = Throughput(Evaluation(cache=kept), folder=tmp_path, max_concurrency=1)
+        model = CalledModel(name="m", version="v", endpoint="e")
+        assert throughput.cache(model) is None
+        throughput.close()
+    assert "every model call of this run is made" in caplog.text
