@@ -1,11 +1,14 @@
 """What is set aside while attempts are made, and that it is given back."""
 
 import gc
+import weakref
 from pathlib import Path
+from typing import Any
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.garbage import YOUNG_OBJECTS, what_stays_set_aside
+from eval_pipeline.evaluation.targets.python_callable import PythonSession, PythonTarget
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
@@ -48,3 +51,29 @@ async def test_they_are_set_aside_while_attempts_are_made(tmp_path: Path) -> Non
     assert gc.get_freeze_count() > 0
     await results.aclose()
     assert gc.get_freeze_count() == 0
+
+
+class SeenSessions(PythonTarget):
+    """A target that knows which of its sessions are still there."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda message: message.upper(), factory=False, options={})
+        self.sessions: list[weakref.ref[PythonSession]] = []
+
+    def open(self, *args: Any, **kwargs: Any) -> PythonSession:
+        session = super().open(*args, **kwargs)
+        self.sessions.append(weakref.ref(session))
+        return session
+
+
+async def test_nothing_of_an_attempt_waits_for_a_collection_once_it_ended(tmp_path: Path) -> None:
+    target = SeenSessions()
+    evaluator = an_evaluator(a_suite(tmp_path), target=target)
+    gc.disable()
+    try:
+        result = await evaluator.evaluate(Attempt(case=a_case(turns=[{"user": "a"}, {"user": "b"}]), number=1))
+    finally:
+        gc.enable()
+
+    assert [turn.response for turn in result.turns] == ["A", "B"]
+    assert [session() for session in target.sessions] == [None]

@@ -7,10 +7,12 @@ import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
+from eval_pipeline.evaluation.targets.python_callable import PythonTarget
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline_tests.building import a_case, a_context, a_suite, evaluated
+from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
 
 CODE = """
 from eval_pipeline.context.shared_context import current_case_id, get_shared_context
@@ -163,3 +165,18 @@ def test_the_version_of_a_target_whose_prompt_is_not_there_is_no_error_and_openi
     assert target_version(suite)
     with pytest.raises(InputError, match=r"gone\.md"):
         open_target(suite)
+
+
+class WithoutHash:
+    """To be called, and not to be a key."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, message: str) -> str:
+        return message.upper()
+
+
+async def test_a_callable_that_cannot_be_hashed_is_called(tmp_path: Path) -> None:
+    target = PythonTarget(WithoutHash(), factory=False, options={})
+    result = await an_evaluator(a_suite(tmp_path), target=target).evaluate(Attempt(case=a_case(), number=1))
+    assert result.turns[0].response == "HELLO"
