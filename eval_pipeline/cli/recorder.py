@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.home import home_folder
+from eval_pipeline.cli.recording import DATABASE
 from eval_pipeline.recorder.server import serve
 
 DEFAULT_PORT = 1984
@@ -18,14 +20,16 @@ DEFAULT_PORT = 1984
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("data/recorder.sqlite"),
-    show_default=True,
-    help="Where everything that was recorded is kept.",
+    help="Where everything that was recorded is kept. By default what runs of DAGSTER_HOME write.",
 )
 @click.option("--token", envvar="EVAL_PIPELINE_RECORDER_TOKEN", help="What clients must give as their API key.")
-def recorder(host: str, port: int, db: Path, token: str | None) -> int:
+def recorder(host: str, port: int, db: Path | None, token: str | None) -> int:
     """Record traces, datasets and feedback as LangSmith would, and show them. Ctrl-C stops it."""
-    db.parent.mkdir(parents=True, exist_ok=True)
-    click.echo(f"recorder on http://{host}:{port} · {db} · LANGSMITH_ENDPOINT=http://{host}:{port}", err=True)
-    serve(host, port, str(db), token)
+    database = home_folder() / DATABASE if db is None else db
+    database.parent.mkdir(parents=True, exist_ok=True)
+
+    def listening() -> None:
+        click.echo(f"recorder on http://{host}:{port} · {database} · LANGSMITH_ENDPOINT=http://{host}:{port}", err=True)
+
+    serve(host, port, database, token, listening=listening)
     return 0

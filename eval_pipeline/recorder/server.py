@@ -134,9 +134,16 @@ class RecorderServer:
 
 
 def serve(
-    host: str = "127.0.0.1", port: int = 1984, db_path: Path | str = "recorder.sqlite", token: str | None = None
+    host: str = "127.0.0.1",
+    port: int = 1984,
+    db_path: Path | str = "recorder.sqlite",
+    token: str | None = None,
+    *,
+    listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Run until interrupted. The blocking form for the terminal.
+
+    `listening` is called when the port is had.
 
     Raises:
         RecorderError: `host` is not loopback and there is no token, or the port cannot be had.
@@ -146,6 +153,7 @@ def serve(
         raise RecorderError(f"{host} is reachable from outside this machine: a token is required")
     listener = _listen(host, port)
     recorder = Recorder(db_path, RecorderConfig(token=token, loopback=loopback))
+    listening()
     try:
         _run(make_server(recorder), listener)
     finally:

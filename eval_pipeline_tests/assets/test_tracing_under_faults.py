@@ -29,8 +29,8 @@ CASES = case_ids(int(os.environ.get("EVAL_PIPELINE_TEST_CASES", "60")))
 FEW = case_ids(12)
 
 FAULTS = {
-    "slow": Fault(delay_s=5, times=None, path="multipart"),
-    "hanging": Fault(delay_s=5, times=None),
+    "slow": Fault(delay_s=8, times=None, path="multipart"),
+    "hanging": Fault(delay_s=8, times=None),
     "429": Fault(status=429, retry_after_s=2, times=None, path="multipart"),
     "500": Fault(status=500, times=None),
     "503 for runs": Fault(status=503, times=None, path="multipart"),
@@ -104,7 +104,7 @@ def test_a_recorder_that_is_killed_half_way_and_restarted_has_every_row_once(
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_no_fault_fails_a_run_or_loses_a_row(many: DagsterProject, tmp_path: Path, fault: Fault) -> None:
     with RecorderServer(db_path=tmp_path / "recorder.sqlite") as server:
-        langsmith = _langsmith(server.url, tmp_path, upload_batch_size=8, request_timeout_seconds=0.5)
+        langsmith = _langsmith(server.url, tmp_path, upload_batch_size=8, request_timeout_seconds=2.0)
         server.faults.add(fault)
         result = replace(many, langsmith=langsmith).run(FEW[0], FEW[-1])
         server.faults.clear()

@@ -22,13 +22,13 @@ def test_ending_it_ends_the_server_and_the_daemon(store: Path) -> None:
     process = subprocess.Popen(
         [PROGRAM, "ui", "--port", str(port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not _listening(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _listening(port)
 
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=30)
+    process.wait(timeout=120)
 
     assert not _listening(port)
     assert not store.exists()

@@ -33,7 +33,7 @@ def make_settings(server: RecorderServer, tmp_path: Path) -> MakeSettings:
             "recorder_url": server.url,
             "spool_folder": tmp_path / "spool",
             "upload_interval_seconds": 0.05,
-            "request_timeout_seconds": 1.0,
+            "request_timeout_seconds": 10.0,
         }
         return LangSmithSettings.model_validate({**values, **given})
 

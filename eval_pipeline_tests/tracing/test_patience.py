@@ -18,23 +18,23 @@ def _asked(server: RecorderServer) -> int:
 
 
 def test_after_one_waited_for_nothing_no_other_does(server: RecorderServer, make_settings: MakeSettings) -> None:
-    settings = make_settings(request_timeout_seconds=0.4)
-    server.faults.add(Fault(delay_s=2, times=1, path="/sessions"))
+    settings = make_settings(request_timeout_seconds=1.5)
+    server.faults.add(Fault(delay_s=6, times=1, path="/sessions"))
 
     assert not Connection(settings.destinations[0], settings).check()
     assert not Connection(settings.destinations[0], settings).check()
     answer = Connection(settings.destinations[0], settings).request("GET", "/info")
 
     assert (answer.status, answer.timed_out, _asked(server)) == (None, True, 1)
-    time.sleep(0.4 * LEFT_ALONE)
+    time.sleep(1.5 * LEFT_ALONE)
     assert Connection(settings.destinations[0], settings).check()
 
 
 def test_somebody_who_insists_is_answered_and_that_ends_it_for_all(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:
-    settings = make_settings(request_timeout_seconds=0.4)
-    server.faults.add(Fault(delay_s=2, times=1, path="/sessions"))
+    settings = make_settings(request_timeout_seconds=1.5)
+    server.faults.add(Fault(delay_s=6, times=1, path="/sessions"))
     connection = Connection(settings.destinations[0], settings)
     assert not connection.check()
 
@@ -54,10 +54,10 @@ def test_a_server_that_refuses_is_asked_again_at_once(server: RecorderServer, ma
 def test_a_server_that_hangs_over_the_examples_is_away(
     server: RecorderServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.faults.add(Fault(delay_s=3, method="POST", path="examples", times=None))
+    server.faults.add(Fault(delay_s=6, method="POST", path="examples", times=None))
     assert (
         sync_datasets(
-            make_settings(request_timeout_seconds=0.3), "desk", [Case.model_validate({"id": "c1", "input": "x"})]
+            make_settings(request_timeout_seconds=1.5), "desk", [Case.model_validate({"id": "c1", "input": "x"})]
         )
         is None
     )

@@ -1,0 +1,44 @@
+"""`eval-pipeline recorder`: what it says and where it keeps what it is told."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = Path(sys.executable).parent / "eval-pipeline"
+
+
+def _started(port: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen([PROGRAM, "recorder", "--port", str(port)], stderr=subprocess.PIPE, text=True)
+
+
+def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    process = _started(port)
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+
+    database = store.parent / "home" / "recorder.sqlite"
+    assert said.startswith(f"recorder on http://127.0.0.1:{port} · {database}")
+    assert database.exists()
+
+
+def test_where_the_port_is_taken_it_does_not_say_that_it_is_there(store: Path) -> None:
+    assert not store.exists()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        process = _started(port)
+        _, said = process.communicate(timeout=120)
+
+    assert process.returncode != 0
+    assert "cannot listen" in said
+    assert "recorder on" not in said
