@@ -53,11 +53,16 @@ async def test_they_are_set_aside_while_attempts_are_made(tmp_path: Path) -> Non
     assert gc.get_freeze_count() == 0
 
 
+async def _answer(message: str) -> str:
+    return message.upper()
+
+
 class SeenSessions(PythonTarget):
     """A target that knows which of its sessions are still there."""
 
     def __init__(self) -> None:
-        super().__init__(lambda message: message.upper(), factory=False, options={})
+        # Not a sync one: its thread may outlive the attempt by a moment, and the session with it.
+        super().__init__(_answer, factory=False, options={})
         self.sessions: list[weakref.ref[PythonSession]] = []
 
     def open(self, *args: Any, **kwargs: Any) -> PythonSession:
