@@ -36,3 +36,11 @@ def test_the_gates_of_the_example_can_be_read() -> None:
     names = list(Gates.model_validate(yaml.safe_load(example)["gates"]).named())
     assert names[0] == "min_pass_rate"
     assert "max_regression__tag_each" in names
+
+
+def test_the_tests_that_the_threat_model_names_are_there() -> None:
+    tests = Path(__file__).resolve().parent
+    rows = [line for line in (RESULTS.parent / "threat_model.md").read_text().splitlines() if line.startswith("| ")]
+    named = {name for row in rows[1:] for name in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])}
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not (tests / name).exists()] == []

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path
     Raises:
         MissingUpstreamError: there is no such snapshot.
         CorruptDataError: a file of it is not what was written.
-        PermanentError: the copy cannot be written.
+        PermanentError: the copy cannot be written, or somebody else made it.
     """
     manifest, data = require_manifest(store, suite, context_id)
     folder = cache_folder() / "contexts" / f"{context_id}-{hashlib.sha256(data).hexdigest()[:12]}"
@@ -50,7 +51,20 @@ def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path
         except OSError as error:
             fix = f"make it writable and see that it is not full, or set {CACHE_VARIABLE} to another folder"
             raise PermanentError(f"no warm copy can be kept in {cache_folder()}: {error}", fix=fix) from error
+    _require_own(folder)
     return manifest, folder
+
+
+def _require_own(folder: Path) -> None:
+    """Checksums are verified when a copy is made, so it must be one that nobody else could make or change."""
+    if not hasattr(os, "getuid"):
+        return
+    found = folder.stat()
+    if found.st_uid not in {os.getuid(), 0} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermanentError(
+            f"the warm copy {folder} belongs to somebody else, or others may write it",
+            fix=f"delete it, and set {CACHE_VARIABLE} to a folder that is yours alone",
+        )
 
 
 @contextlib.contextmanager

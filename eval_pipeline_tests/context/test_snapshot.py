@@ -1,5 +1,8 @@
 """Snapshots: built once, reused while nothing changed, published by one, and never read when a byte is wrong."""
 
+import os
+import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.manifest import manifest_key
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError
+from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError, PermanentError
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.suite import Suite
@@ -169,3 +172,29 @@ def test_any_flipped_byte_is_noticed(
         finally:
             store.put(key, right)
         assert SharedContext.open(store, "sample", context_id).id == context_id
+
+
+def _given_away(folder: Path) -> None:
+    os.chown(folder, 12_345, -1)
+
+
+def _opened_to_all(folder: Path) -> None:
+    folder.chmod(0o777)
+
+
+@pytest.mark.parametrize("changed", [_given_away, _opened_to_all])
+def test_a_warm_copy_that_others_could_have_changed_is_not_read(
+    published: tuple[LocalStore, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: Callable[[Path], None]
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give files away")
+    store, context_id = published
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "cache"))
+    SharedContext.open(store, "sample", context_id)
+    (copy,) = (found for found in (tmp_path / "cache" / "contexts").iterdir() if found.is_dir())
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o700
+
+    changed(copy)
+
+    with pytest.raises(PermanentError, match="others may write it"):
+        SharedContext.open(store, "sample", context_id)
