@@ -8,7 +8,9 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from eval_pipeline.prompts.suite_prompts import named_prompts
 from eval_pipeline.suite.case_source import CaseSources
+from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
@@ -46,6 +48,13 @@ def test_the_sources_of_cases_that_it_shows_are_sources() -> None:
     found = [TypeAdapter(CaseSources).validate_python(yaml.safe_load(text)["cases"]) for text in shown]
 
     assert found
+
+
+def test_the_prompts_that_it_shows_are_prompts_of_a_suite() -> None:
+    (shown,) = re.findall(r"## Prompts.*?```yaml\n(.*?)```", README, re.DOTALL)
+    spec = SuiteSpec.model_validate({"name": "shown", "cases": "cases.yaml", **yaml.safe_load(shown)})
+    found = [str(named.reference) for named in named_prompts(Suite(spec=spec, folder=Path()))]
+    assert found == ["hub:support:production", "hub:how-we-judge:latest"]
 
 
 def test_every_file_it_links_to_is_there() -> None:
