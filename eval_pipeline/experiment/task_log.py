@@ -33,6 +33,8 @@ class TaskLog:
         self.first = 1 + max((segment_place(key)[2] for key in store.list(self._prefix)), default=-1)
         """The number of the first segment that this writer may write."""
         self._next = self.first
+        self._others: set[AttemptKey] = set()
+        """What was in the segments that were in the way: a result that comes later may be of one of them, too."""
 
     def keep(self, results: Sequence[CaseResult]) -> Sequence[CaseResult]:
         """Write results as one segment, durable when this returns.
@@ -40,7 +42,7 @@ class TaskLog:
         Returns:
             Those of `results` that no other worker wrote before.
         """
-        left = list(results)
+        left = self._unmade(results)
         while left:
             table = pa.Table.from_pylist([result.to_row() for result in left], schema=RESULT_SCHEMA)
             key = f"{self._prefix}part-{self._next:06d}.parquet"
@@ -48,9 +50,12 @@ class TaskLog:
             self._next += 1
             if written:
                 break
-            taken = self._made_in(key)
-            left = [result for result in left if (result.case_id, result.attempt) not in taken]
+            self._others |= self._made_in(key)
+            left = self._unmade(left)
         return left
+
+    def _unmade(self, results: Sequence[CaseResult]) -> list[CaseResult]:
+        return [result for result in results if (result.case_id, result.attempt) not in self._others]
 
     def close(self) -> None:
         """Merge the segments of the task, so that readers open one. Nothing is lost without it."""
