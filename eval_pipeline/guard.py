@@ -4,7 +4,9 @@ A server is bound to loopback, or it demands a token. Belongs here: that rule, t
 headers. Does not belong here: any server.
 
 Why a Host check on loopback: a web page of another origin can make its own name resolve to 127.0.0.1 (DNS rebinding)
-and would then read everything; its requests still carry its own name.
+and would then read everything; its requests still carry its own name. Why an Origin check, with a token as well: a page
+of another origin may send forms anywhere, and a browser adds the password that it remembers; what it sends names its
+origin.
 """
 
 import base64
@@ -12,12 +14,14 @@ import binascii
 import contextlib
 import hmac
 import ipaddress
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -35,7 +39,7 @@ def is_loopback(host: str) -> bool:
 
 
 class GuardLayer:
-    """Refuses foreign Host headers (loopback) and missing tokens, and adds the security headers."""
+    """Refuses foreign Host headers (loopback), other origins' writes and missing tokens; adds the security headers."""
 
     def __init__(
         self, app: ASGIApp, *, loopback: bool, token: str | None, realm: str, content_security_policy: str
@@ -50,7 +54,7 @@ class GuardLayer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -64,9 +68,12 @@ class GuardLayer:
 
         await self._app(scope, receive, send_with_headers)
 
-    def _refusal(self, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers) -> Response | None:
         if self._loopback and host_name(headers.get("host", "")) not in _LOOPBACK_NAMES:
             return JSONResponse({"detail": "Host header is not a loopback name"}, status_code=421)
+        origin = headers.get("origin")
+        if method not in _READING and origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            return JSONResponse({"detail": "a page of another origin may not write here"}, status_code=403)
         token = self._token
         if token is not None and not any(hmac.compare_digest(token.encode(), key) for key in _keys(headers)):
             # Basic lets a browser ask for the token; SDKs send it as x-api-key.

@@ -19,6 +19,8 @@ import yaml
 from eval_pipeline.cli.home import open_instance
 from eval_pipeline.cli.recording import DATABASE, missing_recorder
 from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.guard import is_loopback
 from eval_pipeline.resources import STORE_VARIABLE, LangSmithResource
 from eval_pipeline.tracing.settings import Destination
 
@@ -27,10 +29,17 @@ _STOP_SECONDS = 10
 
 @click.command()
 @click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address the UI listens on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --unprotected."
+)
+@click.option("--unprotected", is_flag=True, help="Listen beyond loopback: whoever reaches it can run code here.")
 @store_option
-def ui(port: int, host: str, store: str) -> int:
+def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
     """Open the Dagster UI, with the daemon that runs schedules, sensors and backfills."""
+    if not is_loopback(host) and not unprotected:
+        message = f"{host} is reachable from outside this machine, and the Dagster UI knows no users"
+        fix = "listen on 127.0.0.1 behind a proxy that asks for a name, or give --unprotected in a closed network"
+        raise InputError(Problem(message=message, fix=fix, field="--host"))
     with open_instance() as instance:
         home = Path(instance.root_directory)
     # Runs work in folders of their own; a relative store would be another one in each.

@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from eval_pipeline_tests.cli.terminal import Terminal
+
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
 
@@ -32,3 +36,11 @@ def test_ending_it_ends_the_server_and_the_daemon(store: Path) -> None:
 
     assert not _listening(port)
     assert not store.exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_beyond_loopback_it_does_not_listen_unasked(terminal: Terminal, host: str) -> None:
+    refused = terminal("ui", "--host", host)
+    assert refused.code == 2
+    assert "the Dagster UI knows no users" in refused.stderr
+    assert "--unprotected" in refused.stderr

@@ -39,6 +39,28 @@ def test_loopback_names_are_accepted(server: RecorderServer, host: str) -> None:
     assert host_name(host) in {"localhost", "127.0.0.1", "::1"}
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+def test_a_page_of_another_origin_can_write_nothing(server: RecorderServer, method: str, origin: str) -> None:
+    # A browser sends a body of this kind without asking the server first.
+    headers = {"origin": origin, "content-type": "text/plain"}
+    refused = httpx.request(method, f"{server.url}/sessions", content=b'{"name": "planted"}', headers=headers)
+    assert refused.status_code == 403
+    assert [found["name"] for found in httpx.get(f"{server.url}/sessions").json()] == ["default"]
+
+
+def test_a_page_of_the_servers_own_may_write(server: RecorderServer) -> None:
+    made = httpx.post(f"{server.url}/sessions", json={"name": "own"}, headers={"origin": server.url})
+    assert made.status_code == 200
+
+
+def test_a_password_that_a_browser_remembers_is_no_leave_for_other_origins() -> None:
+    with RecorderServer(config=RecorderConfig(token="t")) as server:
+        headers = {"origin": "https://evil.example"}
+        found = httpx.post(f"{server.url}/sessions", json={"name": "planted"}, headers=headers, auth=("any", "t"))
+        assert found.status_code == 403
+
+
 def test_a_configured_token_is_demanded_everywhere() -> None:
     with RecorderServer(config=RecorderConfig(token="t0k€n")) as server:
         for path in ("/", "/info", "/api/v1/sessions", "/api/v2/runs/x", "/static/recorder.css", "/nothing"):
