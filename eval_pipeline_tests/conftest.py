@@ -1,18 +1,17 @@
 """What holds for every test: no cache but its own, no tracing, no key and no recorder of the person who runs it."""
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
+
+from eval_pipeline_tests.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def own_recorder_url() -> str:
     """Where this process's runs start their recorder: at the usual port there may be somebody's, with their traces."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture(autouse=True)

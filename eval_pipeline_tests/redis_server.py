@@ -5,7 +5,6 @@ Belongs here: starting and stopping. Does not belong here: expectations.
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import redis
+
+from eval_pipeline_tests.ports import free_port
 
 _PATIENCE_S = 60.0
 
@@ -58,10 +59,7 @@ def running_redis(folder: Path) -> Iterator[RedisServer]:
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    server = RedisServer(folder=folder, port=port)
+    server = RedisServer(folder=folder, port=free_port())
     server.start()
     try:
         yield server

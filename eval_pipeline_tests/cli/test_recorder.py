@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from eval_pipeline_tests.ports import free_port
+
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
 
@@ -14,9 +16,7 @@ def _started(port: int) -> "subprocess.Popen[str]":
 
 
 def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     process = _started(port)
     assert process.stderr is not None

@@ -83,7 +83,7 @@ def test_no_fault_loses_doubles_or_delays_anything(
         sender.send_runs(trace[:2])
         sender.send_runs(trace[2:], graft=True)
         sender.send_feedback([a_score(trace[0])])
-    assert time.monotonic() - began < 2.5  # of the three seconds that the slow one takes
+    assert time.monotonic() - began < 0.5
     sender.flush(1.0)
     counts = sender.close(0.2)
     assert counts.nothing_lost

@@ -169,7 +169,7 @@ def test_a_flush_ends_when_its_time_is_up(server: RecorderServer, make_settings:
     server.faults.add(Fault(delay_s=0.3, times=None, path="multipart"))
     began = time.monotonic()
     counts = sender.flush(0.5)
-    assert time.monotonic() - began < 4  # all of them would take six seconds
+    assert time.monotonic() - began < 1.5
     assert counts.runs_sent + counts.runs_spooled + counts.runs_waiting == 60
     server.faults.clear()
     sender.close(5)
