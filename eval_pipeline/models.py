@@ -18,6 +18,11 @@ from eval_pipeline.model_calls.governor import CalledModel
 from eval_pipeline.model_calls.managed import managed
 from eval_pipeline.suite.import_path import is_code_path, resolve, source_digest
 
+PLACE_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
+"""Where providers' chat models say at which address they are called."""
+KEY_FIELDS = ("openai_api_key", "anthropic_api_key", "google_api_key", "api_key")
+"""And with which key."""
+
 
 def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
     """The chat model called `name`, whose failed calls are tried again, and for which a run's limits hold.
@@ -48,10 +53,8 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
 
 
 def _called(name: str, folder: Path, model: BaseChatModel) -> CalledModel:
-    places = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
-    keys = ("openai_api_key", "anthropic_api_key", "google_api_key", "api_key")
-    place = next((str(found) for field in places if (found := getattr(model, field, None))), "")
-    key = next((found for field in keys if (found := getattr(model, field, None))), None)
+    place = next((str(found) for field in PLACE_FIELDS if (found := getattr(model, field, None))), "")
+    key = next((found for field in KEY_FIELDS if (found := getattr(model, field, None))), None)
     return CalledModel(
         name=name,
         version=model_version(name, folder=folder),

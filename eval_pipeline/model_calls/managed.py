@@ -34,6 +34,11 @@ else:
     _Model = object
 
 
+def is_managed_call() -> bool:
+    """Whether a try of a managed model is being made here."""
+    return _leased.get() is not None
+
+
 def managed(model: BaseChatModel, called: CalledModel) -> BaseChatModel:
     """A copy of `model` that is managed; the model itself stays as it is."""
     provider = type(model)

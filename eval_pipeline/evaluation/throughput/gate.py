@@ -6,6 +6,7 @@ Belongs here: the order of waits, and what comes of an answer or a failure. Does
 """
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -109,11 +110,16 @@ class Gate:
         self.pacer.settle(tokens - expected)
 
 
+class _NoRoomInTimeError(Exception):
+    """Somebody waited long enough."""
+
+
 class GateLease:
     """Leave for one try through a gate."""
 
-    def __init__(self, gate: Gate, model: CalledModel) -> None:
-        self._gate, self._model = gate, model
+    def __init__(self, gate: Gate, model: CalledModel, *, room_within_s: float | None = None) -> None:
+        """`room_within_s`: seconds that a call on an event loop waits for room at most, and is then made without."""
+        self._gate, self._model, self._room_within_s = gate, model, room_within_s
         self._taken: list[Slots] = []
         self._expected, self._due, self._booked = 0.0, 0.0, False
         self._sent_at = float("-inf")
@@ -137,10 +143,11 @@ class GateLease:
     async def aacquire(self) -> None:
         """Wait on an event loop."""
         gate = self._gate
-        for slots in self._queues():
-            with gate.waiting():
-                await slots.atake()
-            self._taken.append(slots)
+        with contextlib.suppress(_NoRoomInTimeError):
+            for slots in self._queues():
+                with gate.waiting():
+                    await self._room(slots)
+                self._taken.append(slots)
         while not self._booked:
             expected = self._expect()
             with gate.waiting():
@@ -158,7 +165,19 @@ class GateLease:
         while self._taken:
             self._taken.pop().give()
 
+    async def _room(self, slots: Slots) -> None:
+        if self._room_within_s is None:
+            await slots.atake()
+            return
+        try:
+            async with asyncio.timeout(self._room_within_s):
+                await slots.atake()
+        except TimeoutError as error:
+            raise _NoRoomInTimeError from error
+
     def _queues(self) -> list[Slots]:
+        if self._room_within_s == 0:
+            return []
         probe = self._gate.probe(self._model)
         return [self._gate.slots] if probe is None else [probe, self._gate.slots]
 

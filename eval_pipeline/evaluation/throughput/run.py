@@ -24,6 +24,7 @@ from eval_pipeline.evaluation.throughput.fleet.fleet import Fleet, Occupied
 from eval_pipeline.evaluation.throughput.fleet.ledger import Ledger
 from eval_pipeline.evaluation.throughput.fleet.opening import LIMITS_VARIABLE, ledger_from_environment
 from eval_pipeline.evaluation.throughput.gate import Gate, GateLease
+from eval_pipeline.evaluation.throughput.own_models import own_calls_through
 from eval_pipeline.evaluation.throughput.pace import PacerFactory, Rates, shared_pacer
 from eval_pipeline.evaluation.throughput.working_time import not_counting
 from eval_pipeline.model_calls.governor import CalledModel, governed_by
@@ -112,7 +113,7 @@ class Throughput:
         """Within it, model calls are those of attempt `number` of this run."""
         token = _repetition.set(number)
         try:
-            with governed_by(self), charged_to(self.budget):
+            with governed_by(self), charged_to(self.budget), own_calls_through(self._gate):
                 yield
         finally:
             _repetition.reset(token)

@@ -81,7 +81,7 @@ class UsageRecorder(BaseCallbackHandler):
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         role, named = self._begun.pop(run_id, (_role.get(), ""))
-        for message in _answers(response):
+        for message in answers(response):
             model = str(message.response_metadata.get("model_name") or named)
             self._count(role, message, model)
 
@@ -166,7 +166,8 @@ def _frozen(found: RoleCount) -> RoleUsage:
     return RoleUsage(calls=found.calls, cached_calls=found.cached_calls, cost_usd=found.cost_usd, **used)
 
 
-def _answers(response: LLMResult) -> Iterator[AIMessage]:
+def answers(response: LLMResult) -> Iterator[AIMessage]:
+    """The answer of each call that a result is of."""
     for generations in response.generations:
         for generation in generations[:1]:  # further choices of one call share its usage
             if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
