@@ -127,6 +127,8 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     }
     if record.context_id is not None:
         found[CONTEXT_ID] = record.context_id
+    if record.corrections is not None:
+        found["eval/corrections"] = store.uri(record.corrections)
     for role, prompt in (record.prompts or {}).items():
         name = "eval/prompt" if role == "target" else f"eval/{role}_prompt"
         found |= {

@@ -5,6 +5,7 @@ Belongs here: from a Dagster run to that. Does not belong here: evaluating (`eva
 """
 
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
 from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.evaluator import context_of
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
@@ -48,6 +49,7 @@ def pinned_record(
         context_id=there.context_id if there else latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
         target_version=target_version(suite, prompts),
         prompts=prompts.pinned,
+        corrections=corrections_now(suite, store),
         repetitions=repetitions,
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
     )

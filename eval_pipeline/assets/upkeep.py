@@ -23,7 +23,7 @@ from eval_pipeline.assets.upstream import (
 )
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
-from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
 from eval_pipeline.evaluation.targets.opening import open_target, target_version
 from eval_pipeline.experiment.upkeep import LastResult, Upkeep, sample, upkeep_of
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
@@ -53,7 +53,8 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     prompts = prompts_of(suite, settings)
-    applied, now = prompts.applied(with_pulled_corrections(suite, store)), target_version(suite, prompts)
+    corrected = with_pulled_corrections(suite, store, corrections_now(suite, store))
+    applied, now = prompts.applied(corrected), target_version(suite, prompts)
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
     evaluator = Evaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
     with collection_paused():

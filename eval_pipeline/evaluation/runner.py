@@ -33,7 +33,7 @@ from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
 from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
-from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
 from eval_pipeline.evaluation.loop import run_in_loop
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
@@ -233,7 +233,8 @@ class EvalRunner:
             context_id=None if context is None else context.id,
             target_version=target_version(suite, prompts) if own else "in-python",
         )
-        suite = with_pulled_corrections(suite, self._opened_store())
+        store = self._opened_store()
+        suite = with_pulled_corrections(suite, store, corrections_now(suite, store))
         return Evaluator(suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts)
 
     def _built_context(self) -> SharedContext | None:

@@ -18,7 +18,7 @@ def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: 
     """What makes the attempts of an experiment, with the prompts that it pins.
 
     Raises:
-        MissingUpstreamError: its context is gone.
+        MissingUpstreamError: its context is gone, or the corrections that its judge is shown.
         InputError: the target cannot be opened.
     """
     pins = Pins(
@@ -28,7 +28,7 @@ def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: 
         target_version=record.target_version,
         variant=record.variant,
     )
-    applied = prompts.applied(with_pulled_corrections(suite, store))
+    applied = prompts.applied(with_pulled_corrections(suite, store, record.corrections))
     return Evaluator(
         suite=applied,
         target=open_target(applied, prompts),

@@ -32,6 +32,8 @@ class ExperimentRecord(BaseModel):
     """Dagster's ids of the run or backfill that began it."""
     prompts: Mapping[Role, PinnedPrompt] | None = None
     """Of the target and of the judge, where the suite names any."""
+    corrections: str | None = None
+    """The key of the pulled corrections that the judge is shown, where there are any."""
     trace_headers: Mapping[str, str] | None = None
     """By which every run joins the experiment's one trace, in trace mode `unified`."""
 

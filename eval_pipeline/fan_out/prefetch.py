@@ -15,6 +15,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
 from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.evaluator import evaluator_of
 from eval_pipeline.experiment.plan import write_plan
@@ -185,6 +186,7 @@ def _record(
         context_id=None,
         target_version=target_version(suite, prompts),
         prompts=prompts.pinned,
+        corrections=corrections_now(suite, store),
         repetitions=request.repetitions or suite.spec.repetitions,
         launched_by={"launch": request.launch},
     )

@@ -11,11 +11,14 @@ import pytest
 from langsmith import Client
 
 from eval_pipeline.assets.corrections import build_corrections
-from eval_pipeline.errors import CredentialsError
+from eval_pipeline.errors import CredentialsError, MissingUpstreamError
 from eval_pipeline.evaluation.judging.corrections import examples_for
-from eval_pipeline.evaluation.judging.pulled_corrections import with_pulled_corrections
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
+from eval_pipeline.experiment.evaluator import evaluator_of
+from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.feedback.corrections import known_corrections
 from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import LangSmithResource, StoreResource
@@ -117,7 +120,7 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     experiment = terminal("run", suite, "--json").document["experiment"]
     read, store = read_suite(suite), LocalStore(tmp_path / "store")
     assert "0 corrections" in terminal("corrections", suite).stdout
-    unpulled = with_pulled_corrections(read, store).spec.judge
+    unpulled = with_pulled_corrections(read, store, corrections_now(read, store)).spec.judge
     assert unpulled is not None
     assert examples_for(unpulled, "contains", folder=suite) == ()
     rows = rows_of(client, experiment)
@@ -135,11 +138,33 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")
     assert (known["c0"]["comment"], known["c3"]["verdict"]) == ("too short", "yes")
     assert "ann@example.com" not in json.dumps(known)
-    judge = with_pulled_corrections(read, store).spec.judge
+    judge = with_pulled_corrections(read, store, corrections_now(read, store)).spec.judge
     assert judge is not None
     shown = examples_for(judge, "contains", folder=suite)
     assert {row["case_id"] for row in shown} == {"c0", "c3"}
     assert examples_for(judge, "another", folder=suite) == []
+
+
+def test_an_experiment_keeps_the_corrections_that_it_began_with(
+    terminal: Terminal, suite: Path, client: Client, tmp_path: Path
+) -> None:
+    rows = rows_of(client, terminal("run", suite, "--json").document["experiment"])
+    say(client, rows["c0"], key="contains", score=0)
+    terminal("corrections", suite)
+    begun = terminal("run", suite, "--case", "c0", "--json").document["experiment"]
+    say(client, rows["c1"], key="contains", score=0)
+    terminal("corrections", suite)
+    store, read = LocalStore(tmp_path / "store"), read_suite(suite)
+    record = read_experiment(store, "sample", begun)
+
+    assert record.corrections is not None
+    assert record.corrections != corrections_now(read, store)
+    judge = evaluator_of(read, store, record, NO_PROMPTS).suite.spec.judge
+    assert judge is not None
+    assert [row["case_id"] for row in examples_for(judge, "contains", folder=suite)] == ["c0"]
+    (tmp_path / "store" / record.corrections).unlink()
+    with pytest.raises(MissingUpstreamError, match="are gone"):
+        evaluator_of(read, store, record, NO_PROMPTS)
 
 
 def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(

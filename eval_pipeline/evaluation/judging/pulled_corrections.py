@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.store.layout import corrections_prefix
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.judge_spec import Corrections
@@ -22,24 +23,43 @@ def latest_corrections(store: Store, suite: str) -> str | None:
     return max(store.list(corrections_prefix(suite)), default=None)
 
 
-def with_pulled_corrections(suite: Suite, store: Store) -> Suite:
-    """The suite with the file of its pulled corrections in place of `from: langsmith`.
-
-    Where nothing was pulled yet, its judge is shown none.
+def corrections_now(suite: Suite, store: Store) -> str | None:
+    """The key of the corrections that the suite's judge is shown now; None if it is shown none that are pulled.
 
     Raises:
         TransientError: the store could not be reached.
     """
-    judge = suite.spec.judge
-    if judge is None or judge.corrections is None or judge.corrections.source is None:
+    return latest_corrections(store, suite.name) if _wanted(suite) else None
+
+
+def with_pulled_corrections(suite: Suite, store: Store, key: str | None) -> Suite:
+    """The suite with the file of its pulled corrections, those at `key`, in place of `from: langsmith`.
+
+    Where nothing was pulled yet (`key` is None), its judge is shown none.
+
+    Raises:
+        MissingUpstreamError: they are gone from the store.
+        TransientError: the store could not be reached.
+    """
+    judge, wanted = suite.spec.judge, _wanted(suite)
+    if judge is None or wanted is None:
         return suite
-    key = latest_corrections(store, suite.name)
-    data = None if key is None else store.get(key)
     found = None
-    if key is not None and data is not None:
-        found = Corrections(file=str(_kept(key, data)), limit=judge.corrections.limit)
+    if key is not None:
+        data = store.get(key)
+        if data is None:
+            fix = "restore it from a backup, or launch a new run, which is shown what was pulled last"
+            raise MissingUpstreamError(f"the corrections that the judge is shown, {store.uri(key)}, are gone", fix=fix)
+        found = Corrections(file=str(_kept(key, data)), limit=wanted.limit)
     spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"corrections": found})})
     return replace(suite, spec=spec)
+
+
+def _wanted(suite: Suite) -> Corrections | None:
+    judge = suite.spec.judge
+    if judge is None or judge.corrections is None or judge.corrections.source is None:
+        return None
+    return judge.corrections
 
 
 def _kept(key: str, data: bytes) -> Path:
