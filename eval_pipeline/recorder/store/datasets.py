@@ -15,7 +15,8 @@ import orjson
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.conditions import Conditions
+from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.validation import TimeError
 
 LATEST = "latest"
@@ -81,19 +82,12 @@ class DatasetStore:
         offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Datasets that meet every given condition, newest first."""
-        clauses, arguments = ["1"], list[Any]()
-        if ids:
-            clauses.append(f"id IN ({placeholders(ids)})")
-            arguments.extend(ids)
-        if name is not None:
-            clauses.append("name = ?")
-            arguments.append(name)
-        if name_contains is not None:
-            clauses.append("instr(lower(name), lower(?)) > 0")
-            arguments.append(name_contains)
+        where = Conditions()
+        where.id_of("id", ids or ())
+        where.named(name=name, name_contains=name_contains)
         rows = self._database.rows(
-            f"{_COUNTS} WHERE {' AND '.join(clauses)} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",
-            (*arguments, limit, offset),
+            f"{_COUNTS} WHERE {where.sql} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",
+            (*where.arguments, limit, offset),
         )
         return [_dataset(row) for row in rows]
 

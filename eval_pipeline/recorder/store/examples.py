@@ -13,7 +13,8 @@ import orjson
 
 from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.conditions import Conditions
+from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.datasets import FOREVER, DatasetStore
 
 _SPLIT = "dataset_split"
@@ -131,26 +132,21 @@ class ExampleStore:
         """
         if dataset_id is None and not ids:
             raise unprocessable("one of dataset or id is required")
-        clauses, arguments = list[str](), list[Any]()
+        where = Conditions()
         if dataset_id is None or as_of in (None, "latest"):
-            clauses.append("valid_to = ?")
-            arguments.append(FOREVER)
+            where.holds("valid_to = ?", FOREVER)
         else:
             version = self._datasets.resolve(dataset_id, as_of)
-            clauses.append("valid_from <= ? AND valid_to > ?")
-            arguments.extend((version, version))
+            where.holds("valid_from <= ? AND valid_to > ?", version, version)
         if dataset_id is not None:
             self._datasets.get(dataset_id)
-            clauses.append("dataset_id = ?")
-            arguments.append(dataset_id)
-        if ids:
-            clauses.append(f"id IN ({placeholders(ids)})")
-            arguments.extend(identity.lower() for identity in ids)
-        sql = f"SELECT * FROM examples WHERE {' AND '.join(clauses)} ORDER BY position"  # noqa: S608
+            where.holds("dataset_id = ?", dataset_id)
+        where.id_of("id", ids)
+        sql = f"SELECT * FROM examples WHERE {where.sql} ORDER BY position"  # noqa: S608
         if not splits and not metadata:
-            rows = self._database.rows(f"{sql} LIMIT ? OFFSET ?", (*arguments, limit, offset))
+            rows = self._database.rows(f"{sql} LIMIT ? OFFSET ?", (*where.arguments, limit, offset))
             return [shape_example(row) for row in rows]
-        found = [shape_example(row) for row in self._database.rows(sql, arguments)]
+        found = [shape_example(row) for row in self._database.rows(sql, where.arguments)]
         return [example for example in found if _matches(example, splits, metadata or {})][offset : offset + limit]
 
     def count(self, dataset_id: str, as_of: str | None = None) -> int:

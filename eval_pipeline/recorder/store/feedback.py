@@ -13,6 +13,7 @@ import orjson
 
 from eval_pipeline.recorder.errors import not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
+from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database, placeholders
 
 _OWN_COLUMNS = frozenset({"id", "run_id", "trace_id", "session_id", "key", "created_at"})
@@ -100,32 +101,20 @@ class FeedbackStore:
         offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Feedback that meets every given condition, newest first. Times are ISO 8601, both ends included."""
-        clauses, arguments = ["1"], list[Any]()
-        for column, values in (
-            ("run_id", run_ids),
-            ("key", keys),
-            ("session_id", session_ids),
-            ("json_extract(body, '$.feedback_source.type')", sources),
-        ):
-            if values:
-                clauses.append(f"{column} IN ({placeholders(values)})")
-                arguments.extend(values)
-        for there, column in ((has_comment, "json_extract(body, '$.comment')"), (has_score, "score")):
-            if there is not None:
-                clauses.append(f"{column} IS {'NOT NULL' if there else 'NULL'}")
-        if level is not None:
-            clauses.append("run_id IS NOT NULL" if level == "run" else "run_id IS NULL")
-        for clause, value in (
-            ("created_us >= ?", to_us(created_from)),
-            ("created_us <= ?", to_us(created_to)),
-            ("json_extract(body, '$.comparative_experiment_id') = ?", comparison_id),
-        ):
-            if value is not None:
-                clauses.append(clause)
-                arguments.append(value)
+        where = Conditions()
+        where.id_of("run_id", run_ids)
+        where.one_of("key", keys)
+        where.id_of("session_id", session_ids)
+        where.one_of("json_extract(body, '$.feedback_source.type')", sources)
+        where.present("json_extract(body, '$.comment')", there=has_comment)
+        where.present("score", there=has_score)
+        where.present("run_id", there=None if level is None else level == "run")
+        where.given("created_us >= ?", to_us(created_from))
+        where.given("created_us <= ?", to_us(created_to))
+        where.given("json_extract(body, '$.comparative_experiment_id') = ?", comparison_id)
         rows = self._database.rows(
-            f"SELECT * FROM feedback WHERE {' AND '.join(clauses)} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
-            (*arguments, limit, offset),
+            f"SELECT * FROM feedback WHERE {where.sql} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
+            (*where.arguments, limit, offset),
         )
         return [_feedback(row) for row in rows]
 

@@ -14,7 +14,8 @@ import orjson
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.errors import conflict, not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.conditions import Conditions
+from eval_pipeline.recorder.store.database import Database
 
 _DEFAULTS: dict[str, Any] = {
     "description": None,
@@ -79,19 +80,12 @@ class QueueStore:
         offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Queues that meet every given condition, newest first, each with `total_runs`."""
-        clauses, arguments = ["1"], list[Any]()
-        if ids:
-            clauses.append(f"id IN ({placeholders(ids)})")
-            arguments.extend(identity.lower() for identity in ids)
-        if name is not None:
-            clauses.append("name = ?")
-            arguments.append(name)
-        if name_contains is not None:
-            clauses.append("instr(lower(name), lower(?)) > 0")
-            arguments.append(name_contains)
+        where = Conditions()
+        where.id_of("id", ids)
+        where.named(name=name, name_contains=name_contains)
         rows = self._database.rows(
-            f"SELECT *, {_TOTAL} FROM annotation_queues WHERE {' AND '.join(clauses)} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608, E501 - clauses are constants
-            (*arguments, limit, offset),
+            f"SELECT *, {_TOTAL} FROM annotation_queues WHERE {where.sql} ORDER BY created_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608, E501 - clauses are constants
+            (*where.arguments, limit, offset),
         )
         return [{**_queue(row), "total_runs": row["total"]} for row in rows]
 

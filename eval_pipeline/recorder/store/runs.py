@@ -17,6 +17,7 @@ import orjson
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.errors import Refusal, not_found
 from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
+from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.statistics import Statistics
 
@@ -92,10 +93,10 @@ class RunStore:
 
     def count(self, query: RunQuery) -> int:
         """How many runs meet the conditions (predicates are not looked at)."""
-        where, arguments = _where(query)
+        where = _where(query)
         row = self._database.row(
-            f"SELECT count(*) AS n FROM runs JOIN sessions ON sessions.id = runs.session_id WHERE {where}",  # noqa: S608
-            arguments,
+            f"SELECT count(*) AS n FROM runs JOIN sessions ON sessions.id = runs.session_id WHERE {where.sql}",  # noqa: S608
+            where.arguments,
         )
         return int(row["n"]) if row else 0
 
@@ -146,13 +147,12 @@ class RunStore:
         direction, compare = ("DESC", "<") if query.newest_first else ("ASC", ">")
         chunk = query.limit + 1 if not query.predicates else _CHUNK
         while True:
-            where, arguments = _where(query)
+            where = _where(query)
             if query.cursor is not None:
-                where += f" AND (coalesce(runs.start_us, 0), runs.id) {compare} (?, ?)"
-                arguments = [*arguments, *_position(query.cursor)]
+                where.holds(f"(coalesce(runs.start_us, 0), runs.id) {compare} (?, ?)", *_position(query.cursor))
+            order = f"coalesce(runs.start_us, 0) {direction}, runs.id {direction}"
             rows = self._database.rows(
-                f"{_SELECT} WHERE {where} ORDER BY coalesce(runs.start_us, 0) {direction}, runs.id {direction} LIMIT ?",
-                (*arguments, chunk),
+                f"{_SELECT} WHERE {where.sql} ORDER BY {order} LIMIT ?", (*where.arguments, chunk)
             )
             yield from rows
             if len(rows) < chunk:
@@ -185,32 +185,20 @@ class RunStore:
         return dict(row) if row else {}
 
 
-def _where(query: RunQuery) -> tuple[str, list[Any]]:
-    clauses, arguments = ["1"], list[Any]()
-    for column, values in (
-        ("runs.session_id", query.session_ids),
-        ("runs.id", query.ids),
-        ("runs.reference_example_id", query.reference_example_ids),
-    ):
-        if values:
-            clauses.append(f"{column} IN ({placeholders(values)})")
-            arguments.extend(str(value).lower() for value in values)
-    for clause, value in (
-        ("runs.trace_id = ?", query.trace_id),
-        ("runs.parent_id = ?", query.parent_id),
-        ("runs.run_type = ?", query.run_type),
-        ("sessions.reference_dataset_id = ?", query.reference_dataset_id),
-        ("runs.start_us >= ?", query.min_start_us),
-        ("runs.start_us <= ?", query.max_start_us),
-    ):
-        if value is not None:
-            clauses.append(clause)
-            arguments.append(value)
-    if query.is_root is not None:
-        clauses.append("runs.parent_id IS NULL" if query.is_root else "runs.parent_id IS NOT NULL")
-    if query.has_error is not None:
-        clauses.append("runs.error IS NOT NULL" if query.has_error else "runs.error IS NULL")
-    return " AND ".join(clauses), arguments
+def _where(query: RunQuery) -> Conditions:
+    where = Conditions()
+    where.id_of("runs.session_id", query.session_ids)
+    where.id_of("runs.id", query.ids)
+    where.id_of("runs.reference_example_id", query.reference_example_ids)
+    where.given("runs.trace_id = ?", query.trace_id)
+    where.given("runs.parent_id = ?", query.parent_id)
+    where.given("runs.run_type = ?", query.run_type)
+    where.given("sessions.reference_dataset_id = ?", query.reference_dataset_id)
+    where.given("runs.start_us >= ?", query.min_start_us)
+    where.given("runs.start_us <= ?", query.max_start_us)
+    where.present("runs.parent_id", there=None if query.is_root is None else not query.is_root)
+    where.present("runs.error", there=query.has_error)
+    return where
 
 
 def _cursor(run: dict[str, Any]) -> str:

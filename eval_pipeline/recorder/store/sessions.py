@@ -14,7 +14,8 @@ import orjson
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.errors import conflict, not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.conditions import Conditions
+from eval_pipeline.recorder.store.database import Database
 
 DEFAULT_SESSION = "default"
 _PROGRESS_FIELDS = ("num_examples", "num_repetitions", "evaluator_keys")
@@ -133,27 +134,16 @@ class SessionStore:
         offset: int = 0,
     ) -> list[dict[str, Any]]:
         """Sessions that meet every given condition, newest first."""
-        clauses, arguments = ["1"], list[Any]()
-        if ids:
-            clauses.append(f"id IN ({placeholders(ids)})")
-            arguments.extend(ids)
-        if name is not None:
-            clauses.append("name = ?")
-            arguments.append(name)
-        if name_contains is not None:
-            clauses.append("instr(lower(name), lower(?)) > 0")
-            arguments.append(name_contains)
-        if reference_dataset_ids:
-            clauses.append(f"reference_dataset_id IN ({placeholders(reference_dataset_ids)})")
-            arguments.extend(reference_dataset_ids)
-        if reference_free is not None:
-            clauses.append("reference_dataset_id IS NULL" if reference_free else "reference_dataset_id IS NOT NULL")
+        where = Conditions()
+        where.id_of("id", ids)
+        where.named(name=name, name_contains=name_contains)
+        where.id_of("reference_dataset_id", reference_dataset_ids)
+        where.present("reference_dataset_id", there=None if reference_free is None else not reference_free)
         for key, value in (metadata or {}).items():
-            clauses.append("json_extract(body, '$.extra.metadata.' || ?) = ?")
-            arguments.extend((f'"{key}"', value))
+            where.holds("json_extract(body, '$.extra.metadata.' || ?) = ?", f'"{key}"', value)
         rows = self._database.rows(
-            f"SELECT * FROM sessions WHERE {' AND '.join(clauses)} ORDER BY start_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
-            (*arguments, limit, offset),
+            f"SELECT * FROM sessions WHERE {where.sql} ORDER BY start_us DESC, id LIMIT ? OFFSET ?",  # noqa: S608 - clauses are constants
+            (*where.arguments, limit, offset),
         )
         return [_session(row) for row in rows]
 
