@@ -19,6 +19,7 @@ GraftLlmAs = Literal["chain", "llm"]
 DestinationName = Literal["langsmith", "recorder"]
 
 DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
+RECORDER_URL_VARIABLE = "EVAL_PIPELINE_RECORDER_URL"
 DEFAULT_SPOOL_FOLDER = Path("data/trace_spool")
 _MIB = 1024 * 1024
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -149,7 +150,7 @@ class LangSmithSettings(BaseModel):
             "LANGSMITH_ENDPOINT": self.api_url,
             "LANGSMITH_PROJECT": self.project or "",
             "LANGSMITH_WORKSPACE_ID": self.workspace_id or "",
-            "EVAL_PIPELINE_RECORDER_URL": self.recorder_url,
+            RECORDER_URL_VARIABLE: self.recorder_url,
             "EVAL_PIPELINE_RECORDER_TOKEN": self.recorder_token.get_secret_value() if self.recorder_token else "",
             "EVAL_PIPELINE_SPOOL": str(self.spool_folder.resolve()),
         }
@@ -174,7 +175,7 @@ _VARIABLES = {
     "workspace_id": _both("WORKSPACE_ID"),
     "trace_sample_rate": _both("TRACING_SAMPLING_RATE"),
     "max_queue_size": _both("TRACING_QUEUE_MAX_SIZE"),
-    "recorder_url": ("EVAL_PIPELINE_RECORDER_URL",),
+    "recorder_url": (RECORDER_URL_VARIABLE,),
     "recorder_token": ("EVAL_PIPELINE_RECORDER_TOKEN",),
     "trace_mode": ("EVAL_PIPELINE_TRACE_MODE",),
     "spool_folder": ("EVAL_PIPELINE_SPOOL",),

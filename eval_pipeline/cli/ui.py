@@ -21,6 +21,7 @@ from eval_pipeline.cli.recording import DATABASE, missing_recorder
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.guard import is_loopback
+from eval_pipeline.langsmith_settings import RECORDER_URL_VARIABLE
 from eval_pipeline.resources import STORE_VARIABLE, LangSmithResource
 from eval_pipeline.tracing.settings import Destination
 
@@ -56,22 +57,31 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
     settings = LangSmithResource().settings()
     environment["EVAL_PIPELINE_SPOOL"] = str(settings.spool_folder.resolve())
     missing = missing_recorder(settings)
-    recorder = [] if missing is None else [_recorder(missing, home / DATABASE)]
-    with _running([*recorder, daemon, server], environment) as processes:
+    recorders = []
+    if missing is not None:
+        url = _recorder_url(missing)
+        environment[RECORDER_URL_VARIABLE] = url  # runs that the UI launches trace to it, wherever it is
+        recorders.append(_recorder(url, home / DATABASE))
+    with _running([*recorders, daemon, server], environment) as processes:
         click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
         with contextlib.suppress(KeyboardInterrupt):
             return processes[-1].wait()
     return 0
 
 
-def _recorder(destination: Destination, database: Path) -> list[str]:
+def _recorder_url(destination: Destination) -> str:
     url = urlsplit(destination.api_url)
     host, port = url.hostname or "127.0.0.1", url.port or 80
     if is_taken(host, port):
         free = free_port(host)
         click.echo(f"port {port} is taken by another program: the recorder is on http://{host}:{free}", err=True)
         port = free
-    place = ["--host", host, "--port", str(port)]
+    return f"http://{host}:{port}"
+
+
+def _recorder(address: str, database: Path) -> list[str]:
+    url = urlsplit(address)
+    place = ["--host", str(url.hostname), "--port", str(url.port)]
     return [str(Path(sys.executable).parent / "eval-pipeline"), "recorder", *place, "--db", str(database)]
 
 

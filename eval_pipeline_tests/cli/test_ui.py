@@ -1,15 +1,19 @@
 """`eval-pipeline ui`: what it starts ends with it."""
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.ports import free_port
 
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
@@ -19,23 +23,69 @@ def _listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@contextlib.contextmanager
+def _opened(port: int, *, said: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
+    """Within it the UI listens; what it starts says whatever it says to `said`."""
+    process = subprocess.Popen([PROGRAM, "ui", "--port", str(port)], stderr=said, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 180
+        while not _listening(port) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert _listening(port)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=120)
+
+
 def test_ending_it_ends_the_server_and_the_daemon(store: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [PROGRAM, "ui", "--port", str(port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 180
-    while not _listening(port) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert _listening(port)
-
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=120)
-
+    port = free_port()
+    with _opened(port):
+        pass
     assert not _listening(port)
     assert not store.exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, log = tmp_path / "where.txt", tmp_path / "said.txt"
+    (tmp_path / "seen.py").write_text(
+        "import os\nfrom pathlib import Path\n\nimport dagster as dg\n\n"
+        "written = Path(f'where-{os.getpid()}.txt')\n"
+        "written.write_text(os.environ['EVAL_PIPELINE_RECORDER_URL'])\n"
+        "written.replace('where.txt')\n"
+        "defs = dg.Definitions()\n"
+    )
+    (tmp_path / "workspace.yaml").write_text("load_from: [{python_file: seen.py}]")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LANGSMITH_TRACING", raising=False)
+    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "recorder")
+    with socket.socket() as taken, log.open("wb") as said:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        name, number = taken.getsockname()
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://{name}:{number}")
+        with _opened(free_port(), said=said.fileno()):
+            _until(where.is_file)
+            told = where.read_text()
+            _until(lambda: _answers(told))
+    assert f"port {number} is taken by another program: the recorder is on {told}" in log.read_text()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/info").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
