@@ -10,7 +10,7 @@ Belongs here: that. Does not belong here: what becomes of runs (`collecting.py`)
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.tracers import LangChainTracer
@@ -43,8 +43,17 @@ class CollectingTracer(LangChainTracer):
         """A chain begins."""
         parent = self.run_map.get(str(parent_run_id))
         if parent is None or name is None:
-            found = {"run_id": run_id, "tags": tags, "parent_run_id": parent_run_id, "metadata": metadata}
-            return super().on_chain_start(serialized, inputs, **found, run_type=run_type, name=name, **kwargs)
+            return super().on_chain_start(
+                serialized,
+                inputs,
+                run_id=run_id,
+                tags=tags,
+                parent_run_id=parent_run_id,
+                metadata=metadata,
+                run_type=run_type,
+                name=name,
+                **kwargs,
+            )
         start = dt.datetime.now(tz=dt.UTC)
         run = parent.model_copy(
             update={
@@ -73,8 +82,16 @@ class CollectingTracer(LangChainTracer):
         if get_tracing_context()["enabled"] is False:
             run.extra[_UNTRACED] = True
         else:
-            said = {"id": run_id, "start_time": start, "dotted_order": run.dotted_order, "tags": run.tags}
-            self.client.create_run(run.name, run.inputs, run.run_type, **said, extra=run.extra)
+            self.client.create_run(
+                run.name,
+                run.inputs,
+                cast("Any", run.run_type),
+                id=run_id,
+                start_time=start,
+                dotted_order=run.dotted_order,
+                tags=run.tags,
+                extra=run.extra,
+            )
         return run
 
     @override

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 from langchain_core.tools import tool
@@ -16,6 +15,7 @@ from langsmith import RunTree, get_current_run_tree, traceable, tracing_context
 
 from eval_pipeline.tracing import collecting
 from eval_pipeline.tracing.collecting import CollectedRun, CollectingClient
+from eval_pipeline.tracing.collecting_tracer import CollectingTracer
 
 
 class State(TypedDict, total=False):
@@ -125,26 +125,10 @@ def shown(runs: list[CollectedRun]) -> list[dict[str, Any]]:
 
 def test_it_is_collected_what_langchains_own_tracer_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     own = shown(collected(LangChainTracer, monkeypatch))
-    short = shown(collected(collecting.CollectingTracer, monkeypatch))
+    short = shown(collected(CollectingTracer, monkeypatch))
 
     assert [run["name"] for run in short].count("shout") == 1  # the other one was not to be traced
     assert short == own
-
-
-def test_a_tracer_of_the_graphs_own_handlers_hears_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-
-    class Hears(BaseCallbackHandler):
-        def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
-            heard.append(str(kwargs.get("name")))
-
-    client = CollectingClient()
-    root = RunTree(name="root", ls_client=client, session_name="p", replicas=[])
-    with client.collecting(root):
-        shout.invoke("x", {"callbacks": [Hears()]})
-
-    assert heard == ["shout"]
-    assert [run.name for run in client.take(root)] == ["shout"]
 
 
 def test_what_a_chain_does_to_its_inputs_is_not_shown_as_what_it_was_given() -> None:
