@@ -198,7 +198,9 @@ class Lane:
     def _requests_made(self, courier: Courier) -> bool:
         """Make up for what could not be made at the start; whether that is done."""
         folder = self._spool.folder
-        if has_requests(folder) and not courier.resting:
+        if not has_requests(folder):
+            return True
+        if not courier.resting:
             flush_folder(folder, courier, owner=SETUP, wait_s=self._settings.request_timeout_seconds)
         return not has_requests(folder)
 
