@@ -216,9 +216,8 @@ class CaseResult:
         row["usage"] = {role: _fields(used) for role, used in _fields(self.usage).items()}
         row["error"] = _maybe(self.error)
         row["carried_from"] = _maybe(self.carried_from)
-        row["simulation"] = _maybe(self.simulation)
-        if self.simulation is not None:
-            row["simulation"]["tokens"] = _fields(self.simulation.tokens)
+        played = self.simulation
+        row["simulation"] = None if played is None else _fields(played) | {"tokens": _fields(played.tokens)}
         stored: dict[str, Any] = storable(row)
         return stored
 
