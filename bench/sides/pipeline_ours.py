@@ -1,8 +1,8 @@
 """The whole job: `eval-pipeline run` of a suite with a context, through Dagster, results durable.
 
-The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url` of a recorder or null for no traces, and `dagster`, what
-`dagster.yaml` says, by default what `eval-pipeline` writes there, which is SQLite. A first run of one case pays for
-imports, the instance and the context; the second, of all cases, is measured.
+The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url` of a recorder or null for no traces, and `dagster`, the
+content of `dagster.yaml`, by default what `eval-pipeline` writes there, which is SQLite. A first run of one case pays
+for imports, the instance and the context; the second, of all cases, is measured.
 """
 
 import json

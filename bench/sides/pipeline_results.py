@@ -1,7 +1,7 @@
 """The engine with durable results and without Dagster: what `bench.pipeline` takes apart what a case costs with.
 
-The arguments, as JSON: `cases`, `delay_s`, `concurrency`. The agent of `bench.tracing`, untraced; a result is in the log
-of a store on disk before another attempt takes its place.
+The arguments, as JSON: `cases`, `delay_s`, `concurrency`. The agent of `bench.tracing`, untraced; a result is in the
+log of a store on disk before another attempt takes its place.
 """
 
 import asyncio
