@@ -60,12 +60,14 @@ class Comparison:
         )
 
 
-def options(description: str) -> argparse.Namespace:
-    """The command line that every benchmark has: `quick`, `json`, `rounds`."""
+def options(description: str, **flags: str) -> argparse.Namespace:
+    """The command line that every benchmark has: `quick`, `json`, `rounds`; and `flags` of one, each with its help."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a tenth of the cases, one round: does it run at all?")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, the last one the headline")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs; figures are medians")
+    for flag, says in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=says)
     return parser.parse_args()
 
 

@@ -93,9 +93,16 @@ class PriceTable:
 
     def cost(self, model: str, used: Used) -> float | None:
         """US dollars of one call; None if the model's price is not known."""
-        tiers = self._tiers(model)
+        if model not in self._known:
+            self._known[model] = self._tiers(model)
+        tiers = self._known[model]
         fitting = [price for price in tiers if used.input > price.from_input_tokens or price.from_input_tokens == 0]
         return fitting[-1].of(used) if fitting else None
+
+    @functools.cached_property
+    def _known(self) -> dict[str, Sequence[Price]]:
+        """By model, what was found: the same few are asked for with every call."""
+        return {}
 
     def _tiers(self, model: str) -> Sequence[Price]:
         short = model.rpartition("/")[2]

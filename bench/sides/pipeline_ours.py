@@ -1,7 +1,8 @@
-"""The whole job: `eval-pipeline run` of a suite with a context, through Dagster on SQLite, results durable.
+"""The whole job: `eval-pipeline run` of a suite with a context, through Dagster, results durable.
 
-The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url` of a recorder or null for no traces. A first run of one
-case pays for imports, the instance and the context; the second, of all cases, is measured.
+The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url` of a recorder or null for no traces, and `dagster`, the
+content of `dagster.yaml`, by default what `eval-pipeline` writes there, which is SQLite. A first run of one case pays
+for imports, the instance and the context; the second, of all cases, is measured.
 """
 
 import json
@@ -39,9 +40,11 @@ def write_suite(folder: Path, *, cases: int, delay_s: float, concurrency: int) -
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
-def settings(folder: Path, url: str | None) -> dict[str, str]:
+def settings(folder: Path, url: str | None, dagster: dict[str, Any] | None = None) -> dict[str, str]:
     """The environment that keeps all of it in `folder`."""
     (folder / "home").mkdir()
+    if dagster is not None:
+        (folder / "home" / "dagster.yaml").write_text(yaml.safe_dump(dagster), encoding="utf-8")
     return {
         "DAGSTER_HOME": str(folder / "home"),
         "EVAL_PIPELINE_STORE": str(folder / "store"),
@@ -58,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as found:
         folder = Path(found)
         write_suite(folder, cases=given["cases"], delay_s=given["delay_s"], concurrency=given["concurrency"])
-        os.environ.update(settings(folder, given["url"]))
+        os.environ.update(settings(folder, given["url"], given.get("dagster")))
         # Only now: some of it is read when it is imported.
         from eval_pipeline.cli.main import cli  # noqa: PLC0415
         from eval_pipeline.experiment.result_log import read_results  # noqa: PLC0415

@@ -7,11 +7,12 @@ The check's own step is left out of the job: Dagster skips what comes after an a
 events. A run says it by an event of its own instead, when it is summarized.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.assets.newest_versions import newest_versions
 from eval_pipeline.assets.upstream import (
     CASE_RESULTS,
     SHARED_CONTEXT,
@@ -21,6 +22,7 @@ from eval_pipeline.assets.upstream import (
     find_latest,
     latest,
 )
+from eval_pipeline.assets.versions import result_of_version
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
@@ -64,7 +66,7 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     statuses = {name: status.value for name, status in found.items() if status is not None}
     return upkeep_of(
         present,
-        dict(_last_results(context.instance, key, [name for name in case_ids if name in statuses])),
+        _last_results(context.instance, key, [name for name in case_ids if name in statuses]),
         failed={name for name, status in statuses.items() if status == "FAILED"},
         running={name for name, status in statuses.items() if status == "IN_PROGRESS"},
     )
@@ -109,9 +111,16 @@ def _metadata(suite: Suite, upkeep: Upkeep) -> dict[str, dg.MetadataValue[Any]]:
     }
 
 
-def _last_results(
+def _last_results(instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]) -> Mapping[str, LastResult]:
+    versions = newest_versions(instance, key)
+    told = {name: found for name in case_ids if (found := result_of_version(versions.get(name, ""))) is not None}
+    return {**told, **dict(_read_results(instance, key, [name for name in case_ids if name not in told]))}
+
+
+def _read_results(
     instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]
 ) -> Iterator[tuple[str, LastResult]]:
+    """From whole events, for those whose version tells nothing."""
     for start in range(0, len(case_ids), _ASKED_AT_ONCE):
         asked = case_ids[start : start + _ASKED_AT_ONCE]
         missing = set(asked)

@@ -1,6 +1,7 @@
 """The versions by which Dagster knows whether a partition is stale: its own, its code's, and those of what it read.
 
-Belongs here: those as the tags Dagster reads. Does not belong here: fingerprints, of which they are made.
+Belongs here: those as the tags Dagster reads, and what its own says to whoever reads it. Does not belong here:
+fingerprints, of which they are made.
 """
 
 from collections.abc import Sequence
@@ -8,12 +9,14 @@ from collections.abc import Sequence
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key
 from eval_pipeline.digest import digest
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.experiment.upkeep import LastResult
 
 # Dagster writes these tags itself where a step yields an output, and has no public names for them.
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 INPUT_VERSION, INPUT_EVENT = "dagster/input_data_version/", "dagster/input_event_pointer/"
 _NO_EVENT = "NULL"
 """Of an input without partitions the version decides; but Dagster takes no input as known that names no event."""
+_BROKE = "error"
 
 
 def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:
@@ -24,12 +27,29 @@ def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str)
     experiment has evaluated it or, with `reuse: unchanged`, found that nothing of it had changed.
     """
     first = results[0]
-    made = [[found.fingerprint, found.started_at.isoformat(), found.status] for found in results]
     read = {TEST_CASES: first.dataset_version, SHARED_CONTEXT: first.context_id}
     inputs = {asset_key(suite, name).to_user_string(): version for name, version in read.items() if version is not None}
     return {
-        DATA_VERSION: digest(made),
+        DATA_VERSION: _data_version(results),
         CODE_VERSION: code_version,
         **{INPUT_VERSION + key: version for key, version in inputs.items()},
         **{INPUT_EVENT + key: _NO_EVENT for key in inputs},
     }
+
+
+def _data_version(results: Sequence[CaseResult]) -> str:
+    """`<fingerprint>.<hash of what was made>`, with `.error` if an attempt broke."""
+    made = digest([[found.fingerprint, found.started_at.isoformat(), found.status] for found in results])
+    broke = [_BROKE] if any(found.status == "error" for found in results) else []
+    return ".".join([results[0].fingerprint, made, *broke])
+
+
+def result_of_version(version: str) -> LastResult | None:
+    """What a partition's data version tells of its result; None of one that somebody else wrote."""
+    match version.split("."):
+        case [fingerprint, _]:
+            return LastResult(fingerprint=fingerprint, broke=False)
+        case [fingerprint, _, word] if word == _BROKE:
+            return LastResult(fingerprint=fingerprint, broke=True)
+        case _:
+            return None

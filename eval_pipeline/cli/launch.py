@@ -35,7 +35,6 @@ from eval_pipeline.metadata import CONTEXT_REUSED
 from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 
 
@@ -43,8 +42,9 @@ from eval_pipeline.suite.suite import Suite
 class Request:
     """What a command line asks to be run."""
 
-    all_cases: Sequence[Case]
-    chosen: Sequence[Case]
+    all_cases: Sequence[str]
+    """Ids, like `chosen`: ten thousand cases take 25 MB, which nobody needs for as long as the run takes."""
+    chosen: Sequence[str]
     repetitions: int | None
     """None for the suite's number."""
     resumed: ExperimentRecord | None = None
@@ -110,7 +110,7 @@ def launch(
     job = build_definitions(folders=[suite.folder], resource_overrides=overrides).resolve_job_def(job_name(suite.name))
     home = Path(instance.root_directory)
     with databases_at(home):
-        sync_partitions(instance, suite.name, [case.id for case in request.all_cases])
+        sync_partitions(instance, suite.name, request.all_cases)
     run_id = str(uuid.uuid4())
     launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
     experiment = experiment_name(suite.name, launched)
@@ -143,15 +143,14 @@ def launch(
 
 
 def _tags(instance: dg.DagsterInstance, suite: Suite, request: Request, launched: str) -> dict[str, str]:
-    chosen = [case.id for case in request.chosen]
     resumed = {} if request.resumed is None else {LAUNCH_TAG: launched}
-    return {SUITE_TAG: suite.name, **range_tags(instance, suite.name, chosen), **resumed}
+    return {SUITE_TAG: suite.name, **range_tags(instance, suite.name, request.chosen), **resumed}
 
 
 def _run_config(suite: Suite, request: Request) -> dict[str, Any]:
     every = len(request.chosen) == len(request.all_cases) and request.resumed is None
     config = {
-        "cases": None if every else [case.id for case in request.chosen],
+        "cases": None if every else list(request.chosen),
         "repetitions": request.repetitions,
         "retry_errors": request.retry_errors or None,
         "reuse": request.reuse,

@@ -5,6 +5,7 @@
 Belongs here: the command group and what becomes of errors. Does not belong here: any command.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -35,9 +36,41 @@ _COMMANDS = {
     "doctor": "eval_pipeline.cli.doctor:doctor",
 }
 
+_SAID = {
+    "run": "Evaluate SUITE (a name or a folder).",
+    "check": "Say everything that is wrong with SUITE (a name or a folder).",
+    "watch": "Evaluate CASE of SUITE (a name or a folder) and show it live.",
+    "serve": "Evaluate on request over HTTP, as server-sent events: SUITEs (names or folders), or all there are.",
+    "list": "Show the suites that ship with the package and those in EVAL_PIPELINE_SUITES.",
+    "agreement": (
+        "Compare the results of SUITE with what people said: LABELS is CSV, JSONL or Parquet, or else LangSmith is "
+        "asked."
+    ),
+    "annotate": "Put the cases of SUITE that did not pass into an annotation queue, each run once.",
+    "corrections": "Pull what people corrected in SUITE's experiments, for `judge.corrections: {from: langsmith}`.",
+    "cases": "The cases of a suite.",
+    "ui": "Open the Dagster UI, with the daemon that runs schedules, sensors and backfills.",
+    "recorder": "Record traces, datasets and feedback as LangSmith would, and show them.",
+    "traces": "Traces that wait on disk because LangSmith, or the recorder, could not take them.",
+    "compare": "Hold experiments B, C, … against A: differences on the cases both have, with intervals and p-values.",
+    "prompts": "Prompts of LangSmith's Hub; without a key, of the recorder's.",
+    "baseline": "What new experiments are compared with: the last that passed, unless one is set here.",
+    "stepfunctions": "Print the state machine of SUITE (a name or a folder): prefetch, distributed map, summarise.",
+    "doctor": (
+        "Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, models and pools of SUITES."
+    ),
+}
+"""The first sentence of each command, so that `--help` imports none of them; a test holds them against each other."""
+
 
 class _Commands(click.Group):
     """Imports a command only when it is asked for: Dagster takes seconds, `--help` should not."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SAID[name]) for name in _COMMANDS])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order a newcomer meets them."""
@@ -50,7 +83,13 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, attribute = _COMMANDS[cmd_name].split(":")
-        command = getattr(importlib.import_module(module), attribute)
+        # What imports make stays: to look through it for garbage again and again takes a sixth of their time.
+        gc.disable()
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        finally:
+            gc.enable()
+            gc.freeze()
         assert isinstance(command, click.Command)
         return command
 

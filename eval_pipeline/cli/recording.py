@@ -6,6 +6,7 @@ Belongs here: that choice. Does not belong here: the recorder (`eval_pipeline.re
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -13,10 +14,12 @@ import click
 from eval_pipeline.guard import is_loopback
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
-from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import LangSmithResource
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+
+if TYPE_CHECKING:
+    from eval_pipeline.recorder.server import RecorderServer
 
 DATABASE = "recorder.sqlite"
 """In the Dagster home."""
@@ -56,7 +59,9 @@ def missing_recorder(settings: LangSmithSettings) -> Destination | None:
         connection.close()
 
 
-def _started(destination: Destination, settings: LangSmithSettings, database: Path) -> RecorderServer:
+def _started(destination: Destination, settings: LangSmithSettings, database: Path) -> "RecorderServer":
+    from eval_pipeline.recorder.server import RecorderServer  # noqa: PLC0415 - a web server, mostly running elsewhere
+
     token = settings.recorder_token
     config = RecorderConfig(token=None if token is None else token.get_secret_value())
     url = urlsplit(destination.api_url)

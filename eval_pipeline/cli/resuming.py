@@ -10,7 +10,6 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.experiment.plan import planned_cases
 from eval_pipeline.experiment.record import find_experiment, latest_experiment
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
 
@@ -18,7 +17,7 @@ LATEST = "latest"
 
 
 def resume_request(
-    store: Store, suite: Suite, experiment: str, *, all_cases: Sequence[Case], retry_errors: bool
+    store: Store, suite: Suite, experiment: str, *, all_cases: Sequence[str], retry_errors: bool
 ) -> Request:
     """What goes on with an experiment: the cases that its runs undertook, as its record pins them.
 
@@ -26,7 +25,7 @@ def resume_request(
         store: where it is.
         suite: its suite.
         experiment: its name, or `latest`.
-        all_cases: the suite's cases now.
+        all_cases: the ids of the suite's cases now.
         retry_errors: whether attempts that erred are made again.
 
     Raises:
@@ -39,14 +38,13 @@ def resume_request(
         fix = "run the suite without --resume, or name one of the folders there"
         raise InputError(Problem(message=f"{named} of {name} in {store.root}", fix=fix))
     undertaken = set(planned_cases(store, name, record.experiment))
-    chosen = written_cases(store, suite, record.dataset_version, undertaken)
+    chosen = [case.id for case in written_cases(store, suite, record.dataset_version, undertaken)]
     if not chosen:
         message = f"{record.experiment} ended before it undertook any case"
         raise InputError(Problem(message=message, fix="run the suite without --resume"))
     # Cases that were removed since are evaluated as pinned; their partitions go when nothing is in flight.
-    known = {case.id for case in all_cases}
     return Request(
-        all_cases=[*all_cases, *(case for case in chosen if case.id not in known)],
+        all_cases=list(dict.fromkeys([*all_cases, *chosen])),
         chosen=chosen,
         repetitions=record.repetitions,
         resumed=record,

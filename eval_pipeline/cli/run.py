@@ -69,16 +69,18 @@ def run(
     Exits 0 if its blocking gates passed, 1 if one failed, 2 on bad input, 3 when the infrastructure failed.
     """
     with stdout_for_result_only() as stdout:
-        found, all_cases, problems = check_suite(suite_folder(suite))
+        found, checked, problems = check_suite(suite_folder(suite))
         if problems:
             raise InputError(problems)
         assert found is not None
-        all_cases.sort(key=lambda case: case.id)
+        checked.sort(key=lambda case: case.id)
+        all_cases = [case.id for case in checked]
         stored = store_resource(store)
         if resume is None:
             if retry_errors:
                 raise InputError(Problem(message="--retry-errors is of --resume", fix="give --resume, or leave it out"))
-            chosen = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
+            wanted = Selection(cases=cases, splits=splits, tags=tags, limit=limit)
+            chosen = [case.id for case in wanted.of(checked)]
             request = Request(all_cases=all_cases, chosen=chosen, repetitions=repetitions, reuse=reuse)
         else:
             refuse_choice(
@@ -88,6 +90,7 @@ def run(
                 resume_request(stored.open(), found, resume, all_cases=all_cases, retry_errors=retry_errors),
                 reuse=reuse,
             )
+        del checked  # for as long as the run takes
         with (
             open_instance() as instance,
             recorder_at_hand(Path(instance.root_directory)) as langsmith,

@@ -6,7 +6,6 @@ Belongs here: running a query into an Arrow table. Does not belong here: which q
 from collections.abc import Mapping
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import sqlalchemy
 
@@ -20,6 +19,8 @@ def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.
     Raises:
         InputError: the query is wrong; names `place`, the field of suite.yaml.
     """
+    import duckdb  # noqa: PLC0415 - 20 MB, which a snapshot that is there already does not need
+
     with duckdb.connect(config={"enable_external_access": False, "autoinstall_known_extensions": False}) as connection:
         for name, table in tables.items():
             connection.register(name, table)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 import Stemmer
@@ -61,7 +60,9 @@ class Bm25Index:
                 Problem(message=f"no stemmer for {language!r}", fix=f"use one of {known}", field="retrieval.language")
             ) from error
         self._stopwords = "english" if language == "english" else []
-        self._index = bm25s.BM25()
+        import bm25s  # noqa: PLC0415 - 0.2 s, which a snapshot that is there already does not need
+
+        self._index, self._tokenize = bm25s.BM25(), bm25s.tokenize
         self._size = len(texts)
         tokens = self._tokens(texts)
         # bm25s cannot index a corpus without a single word.
@@ -84,7 +85,7 @@ class Bm25Index:
         ]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        tokens: list[list[str]] = bm25s.tokenize(
+        tokens: list[list[str]] = self._tokenize(
             list(texts), stopwords=self._stopwords, stemmer=self._stemmer, return_ids=False, show_progress=False
         )
         return tokens

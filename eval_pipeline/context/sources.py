@@ -6,11 +6,11 @@ Belongs here: one `Source` per kind in `suite/context_spec.py`. Does not belong 
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-import pandas as pd
 import pyarrow as pa
 
 from eval_pipeline.context.queries import query_database, query_tables, shown_url
@@ -131,7 +131,7 @@ class _Python:
         found = resolve(self.spec.python, folder=self.suite.folder)(**self.spec.args)
         if isinstance(found, pa.Table):
             return found
-        if isinstance(found, pd.DataFrame):
+        if _is_frame(found):
             return pa.Table.from_pandas(found, preserve_index=False)
         if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
             return table_of_rows(found)
@@ -139,3 +139,9 @@ class _Python:
         raise InputError(
             Problem(message=f"{self.spec.python!r} returned a {type(found).__name__}", fix=fix, field=self.place)
         )
+
+
+def _is_frame(found: Any) -> bool:
+    """Whether it is a pandas frame, which nobody has made who has not imported pandas: that takes half a second."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(found, pandas.DataFrame)

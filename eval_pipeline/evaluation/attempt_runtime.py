@@ -56,7 +56,7 @@ class AttemptRuntime:
     user: SimulatedUser | None = None
     """Who plays the user after the written turns."""
     observed: bool = True
-    """Whether anybody sees LangGraph's tasks, a trace or a checkpoint; where nobody does, they are plain calls."""
+    """Whether anybody sees the steps, a trace or a checkpoint; where nobody does, they are plain calls."""
     durable: bool = False
     """Whether the attempt is checkpointed, so that what its tasks return must say everything."""
     turns: list[TurnResult] = field(default_factory=list)

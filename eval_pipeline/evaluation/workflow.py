@@ -4,8 +4,10 @@ Events, in order (the vocabulary of the terminal, of server-sent events and of t
 `user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
 `eval_completed` and `completed`. Turns are those of the case, or of a recording, and then those of a simulated user.
 
-Each turn, each round of assertions and each move of a simulated user is a LangGraph task. With a checkpointer a task
-that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks had returned.
+With a checkpointer each turn, each round of assertions and each move of a simulated user is a LangGraph task, and a
+task that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks had returned.
+A trace shows the same runs, with a checkpointer or without.
+
 Belongs here: that order. Does not belong here: what a target, an assertion or a user does, and what becomes of an
 error (`attempt.py`).
 """
@@ -29,6 +31,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.evaluation.runs import run_of
 from eval_pipeline.evaluation.simulated_user import Move
 from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.evaluation.throughput.usage import in_role, priced
@@ -156,16 +159,18 @@ async def simulate_user(index: int) -> dict[str, Any]:
 
 
 def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
-    """`work` as a task of LangGraph's, or as it is where nobody sees tasks: they are half of what an attempt costs.
+    """`work` as a task of LangGraph's, as a run of a trace, or as it is: tasks are half of what an attempt costs.
 
     Not a decorator: LangGraph keeps how a task is run only if the module's attribute of that name is the function
     itself, and works it out anew at each call if not.
     """
-    as_task = task(work)
+    as_task, as_run = task(work), run_of(work)
 
     def step(*args: _P.args, **kwargs: _P.kwargs) -> Awaitable[_T]:
-        observed = get_runtime(AttemptRuntime).context.observed
-        return as_task(*args, **kwargs) if observed else work(*args, **kwargs)
+        attempt = get_runtime(AttemptRuntime).context
+        if attempt.durable:
+            return as_task(*args, **kwargs)
+        return as_run(*args, **kwargs) if attempt.observed else work(*args, **kwargs)
 
     return step
 

@@ -9,6 +9,7 @@ results are written and in which order. Does not belong here: the result log its
 import asyncio
 import contextlib
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,9 @@ SEGMENT_SECONDS = 0.005
 REPORT_CASES = 500
 REPORT_SECONDS = 2.0
 """So that the UI shows what is finished soon after."""
+SWITCH_SECONDS = 0.002
+"""How long the evaluation's thread keeps Python's lock from others, who ask for it after every write and every answer
+of a server. With Python's 5 ms those who send traces fall behind, and what waits for them takes memory."""
 WAITING = 2_000
 """Results, and whole cases, that may wait; beyond it the evaluation waits too, so that memory stays flat."""
 
@@ -75,12 +79,14 @@ class Recorder:
         self._results: queue.Queue[_Taken | None] = queue.Queue(maxsize=WAITING)
         self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
+        self._switched_every_s = sys.getswitchinterval()
         self._threads = [
             threading.Thread(target=self._write_all, name="recorder"),
             threading.Thread(target=self._report_all, name="reporter"),
         ]
 
     def __enter__(self) -> Self:
+        sys.setswitchinterval(min(self._switched_every_s, SWITCH_SECONDS))
         for thread in self._threads:
             thread.start()
         return self
@@ -92,6 +98,7 @@ class Recorder:
         self._results.put(None)
         for thread in self._threads:
             thread.join()
+        sys.setswitchinterval(self._switched_every_s)
         if error is None:
             self._raise_failure()
 

@@ -245,32 +245,35 @@ def _order(run: dict[str, Any]) -> Iterator[Violation]:
     except DottedOrderError as error:
         yield Violation(rule="dotted_order", run_id=run_id, message=str(error), field="error")
         return
-    where = f"for run_id:{run_id} trace_id:{trace_id} dotted_order:{order} parent_run_id:{parent}"
-    message = _order_message(segments, run_id, trace_id, parent, order, where)
+
+    def where() -> str:
+        return f"for run_id:{run_id} trace_id:{trace_id} dotted_order:{order} parent_run_id:{parent}"
+
+    message = _order_message(segments, run_id, trace_id, parent, order)
     if message is not None:
-        yield Violation(rule="dotted_order", run_id=run_id, message=message)
+        yield Violation(rule="dotted_order", run_id=run_id, message=f"{message} {where()}")
         return
     for earlier, later in itertools.pairwise(segments):
         if later.start_time < earlier.start_time:
             message = (
                 f"dotted_order has timestamp {later.start_time:%Y-%m-%d %H:%M:%S.%f} earlier than parent timestamp "
-                f"{earlier.start_time:%Y-%m-%d %H:%M:%S.%f} {where}"
+                f"{earlier.start_time:%Y-%m-%d %H:%M:%S.%f} {where()}"
             )
             yield Violation(rule="parent", run_id=run_id, message=message)
             return
 
 
 def _order_message(
-    segments: tuple[Segment, ...], run_id: str, trace_id: str, parent: str | None, order: str, where: str
+    segments: tuple[Segment, ...], run_id: str, trace_id: str, parent: str | None, order: str
 ) -> str | None:
     if segments[0].run_id != trace_id:
-        return f"trace_id {trace_id} does not match first part of dotted_order {order} {where}"
+        return f"trace_id {trace_id} does not match first part of dotted_order {order}"
     if segments[-1].run_id != run_id:
-        return f"run_id {run_id} does not match last part of dotted_order {order} {where}"
+        return f"run_id {run_id} does not match last part of dotted_order {order}"
     if parent is None and len(segments) > 1:
-        return f"dotted_order must contain a single part for root runs {where}"
+        return "dotted_order must contain a single part for root runs"
     if parent is not None and len(segments) == 1:
-        return f"dotted_order must contain at least two parts for child runs {where}"
+        return "dotted_order must contain at least two parts for child runs"
     if parent is not None and segments[-2].run_id != parent:
-        return f"parent_run_id {parent} does not match second to last part of dotted_order {order} {where}"
+        return f"parent_run_id {parent} does not match second to last part of dotted_order {order}"
     return None

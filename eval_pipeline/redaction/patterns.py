@@ -72,7 +72,11 @@ CARD_SIGN = (
 
 Without what stands before it, every fraction with many digits and many a UUID would be one.
 """
-_CARD_SIGN = re.compile(CARD_SIGN.encode())
+_CARD_SIGN = re.compile(
+    # The same, beginning with a digit, which Python looks for five times as fast as for what may stand before one.
+    rb"[2-6](?:(?<![0-9A-Za-z_.-].)|(?<=\\[bfnrt].))"
+    rb"(?:[0-9]{12}|[0-9]{3}[ -](?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|(?<=3...[ -])[0-9]{6}[ -][0-9]{4}))"
+)
 _LONG_NUMBER = b"0" * 13
 _DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))  # noqa: PLR2004 - ASCII
 _LONG_TOKEN = b"w" * 15

@@ -96,6 +96,14 @@ class Redactor:
             return [self.value(item) for item in value]
         return tuple(map(self.value, value)) if isinstance(value, tuple) else value
 
+    def leaves(self, value: Any) -> bool:
+        """Whether a value would stay as it is, by a cheap look at it as JSON. Not to be sure of it is no as well."""
+        try:
+            data = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+            return self.json(data) is data
+        except (TypeError, ValueError):  # half a surrogate pair
+            return False
+
     def json(self, data: bytes) -> bytes:
         """JSON as bytes, redacted; parsed only if there may be something in it.
 

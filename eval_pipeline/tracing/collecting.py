@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.tracers.context import tracing_v2_callback_var
 from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
+from eval_pipeline.tracing.collecting_tracer import CollectingTracer
 from eval_pipeline.tracing.jsonable import json_bytes
 
 _UUID_LENGTH = 36
@@ -71,8 +73,13 @@ class CollectingClient(Client):
         """
         with self._lock:
             self._collected[str(root.id)] = {}
-        with tracing_context(parent=root, project_name=root.session_name, client=self, enabled=True):
-            yield
+        # Otherwise LangChain makes a tracer of its own for each graph and model.
+        token = tracing_v2_callback_var.set(CollectingTracer(client=self, project_name=root.session_name))
+        try:
+            with tracing_context(parent=root, project_name=root.session_name, client=self, enabled=True):
+                yield
+        finally:
+            tracing_v2_callback_var.reset(token)
 
     def take(self, root: RunTree) -> list[CollectedRun]:
         """The runs collected below `root`, in the order they began. Ends the collecting."""

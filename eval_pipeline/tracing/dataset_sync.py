@@ -148,7 +148,9 @@ def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]
     """The example of a case, redacted; `sync_hash` says that it was written here, and of what."""
     found = example_fields(case)
     found["metadata"]["sync_hash"] = example_hash(case, redactor)
-    return {"id": identity, **{name: redactor.value(value) for name, value in found.items()}}
+    # Most have nothing, which a look at the whole tells in a tenth of the time.
+    shown = found if redactor.leaves(found) else {name: redactor.value(value) for name, value in found.items()}
+    return {"id": identity, **shown}
 
 
 def _ensure_dataset(

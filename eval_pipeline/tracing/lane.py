@@ -24,6 +24,8 @@ from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
 _log = logger_of(__name__)
 
 _COUNTED = frozenset(field.name for field in fields(Counts))
+_REQUESTS_AT_ONCE = 4
+"""Requests' worth of what waits, taken together: copies travel apart, and so requests of both kinds are fuller."""
 _PREFIX: Mapping[Kind, str] = {"run": "runs", "feedback": "feedback", "request": "requests"}
 
 
@@ -157,7 +159,7 @@ class Lane:
                 self._changed.wait_for(self._is_due, timeout=self._settings.upload_interval_seconds)
                 if self._stopped:
                     return
-                size = min(len(self._queue), self._settings.upload_batch_size)
+                size = min(len(self._queue), _REQUESTS_AT_ONCE * self._settings.upload_batch_size)
                 self._in_flight = [self._queue.popleft() for _ in range(size)]
             if self._in_flight:
                 self._send(self._in_flight)
@@ -198,7 +200,9 @@ class Lane:
     def _requests_made(self, courier: Courier) -> bool:
         """Make up for what could not be made at the start; whether that is done."""
         folder = self._spool.folder
-        if has_requests(folder) and not courier.resting:
+        if not has_requests(folder):
+            return True
+        if not courier.resting:
             flush_folder(folder, courier, owner=SETUP, wait_s=self._settings.request_timeout_seconds)
         return not has_requests(folder)
 

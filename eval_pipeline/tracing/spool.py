@@ -188,8 +188,11 @@ def keep_requests(folder: Path, requests: Sequence[Parcel]) -> None:
 
 
 def has_requests(folder: Path) -> bool:
-    """Whether there are such requests."""
-    return any(folder.glob(f"*{SETUP}{SEALED}"))
+    """Whether there are such requests. Asked before every batch, so without `Path.glob`, which asks for more."""
+    try:
+        return any(path.name.endswith(f"{SETUP}{SEALED}") for path in folder.iterdir())
+    except FileNotFoundError:
+        return False
 
 
 def write_whole(path: Path, parcels: Sequence[Parcel]) -> None:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from eval_pipeline.assets import upkeep
+from eval_pipeline.assets.newest_versions import newest_versions
 from eval_pipeline.assets.upkeep import PARTITIONS_UP_TO_DATE
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
 
@@ -96,3 +99,53 @@ def test_partitions_whose_run_failed_have_failed(project: DagsterProject) -> Non
     assert not project.run("milk", "tea").success
 
     assert _check(project)[1] == "2 failed, 1 never run of 3 cases"
+
+
+def test_versions_asked_for_at_once_are_those_of_the_newest_events(project: DagsterProject) -> None:
+    """By the public way, which reads every event."""
+    project.register(CASES)
+    assert project.run("gold", "tea").success
+    assert project.run("milk", "tea").success
+    key = project.key("case_results")
+
+    newest: dict[str, str] = {}
+    for found in project.instance.fetch_materializations(key, limit=10).records:
+        materialization = found.asset_materialization
+        assert materialization is not None
+        newest.setdefault(str(materialization.partition), (materialization.tags or {})["dagster/data_version"])
+
+    assert len(newest) == 3
+    assert newest_versions(project.instance, key) == newest
+
+
+def test_without_the_query_for_versions_the_answer_is_the_same(
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.register(CASES)
+    agent = project.folder / "agent.py"
+    agent.write_text(
+        "def answer(message):\n    if 'milk' in message:\n        raise ValueError(message)\n    return '4.20'\n"
+    )
+    project.run("gold", "milk")
+    cases = project.folder / "cases.yaml"
+    cases.write_text(cases.read_text().replace("What does gold cost?", "Say, what does gold cost?"))
+    assert project.run("gold", "tea", assets=["test_cases"]).success
+    asked_at_once = _check(project)
+    assert asked_at_once[1] == "1 failed, 1 never run, 1 stale of 3 cases"
+
+    monkeypatch.setattr(upkeep, "newest_versions", lambda *_: {})
+    assert _check(project) == asked_at_once
+
+
+def test_of_an_event_with_a_version_of_somebody_elses_the_metadata_counts(project: DagsterProject) -> None:
+    project.register(CASES)
+    assert project.run("gold", "tea").success
+    theirs = dg.AssetMaterialization(
+        project.key("case_results"),
+        partition="milk",
+        metadata={"eval/fingerprint": "another", "eval/status": "passed"},
+        tags={"dagster/data_version": "theirs"},
+    )
+    project.instance.report_runless_asset_event(theirs)
+
+    assert _check(project)[1] == "1 stale of 3 cases"

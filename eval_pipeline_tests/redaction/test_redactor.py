@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval_pipeline.redaction.patterns import _CARD_SIGN, CARD_SIGN
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.settings import LangSmithSettings
 
@@ -182,3 +183,23 @@ def _shape(value: Any) -> Any:
     if isinstance(value, list):
         return [_shape(item) for item in value]
     return "text" if isinstance(value, str) else value
+
+
+_AROUND_CARDS = ["4111111111111", "4111 1111-1111 1111", "3782 822463-1000", "2782-822463 1000", *r' n"\-_.2369a']
+
+
+@given(st.lists(st.sampled_from(_AROUND_CARDS), max_size=8).map("".join))
+def test_the_quick_sign_of_a_card_and_the_one_for_re2_say_the_same(text: str) -> None:
+    assert bool(_CARD_SIGN.search(text.encode())) == bool(re.search(CARD_SIGN, text))
+
+
+@given(_values)
+def test_what_is_said_to_stay_as_it_is_does(value: Any) -> None:
+    if REDACTOR.leaves(value):
+        assert REDACTOR.value(value) == value
+
+
+def test_most_is_known_to_stay_as_it_is_and_a_secret_never() -> None:
+    assert REDACTOR.leaves({"input": "What does tea cost?", "latency_s": 0.0512345678901234, "tags": ("a", "b")})
+    assert not REDACTOR.leaves({"input": "ask ann@example.com"})
+    assert not REDACTOR.leaves({"input": "\ud800"})

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from eval_pipeline.experiment.statistics.estimate import CONFIDENCE, estimate
 
@@ -64,12 +63,12 @@ def kappa(pairs: Pairs) -> Measure | None:
 
 def spearman(pairs: Pairs) -> Measure | None:
     """Spearman's rho, ties sharing ranks (scipy); None where a rater only ever says one number."""
-    return _ranked(pairs, lambda one, other: float(stats.spearmanr(one, other).statistic))
+    return _ranked(pairs, lambda one, other: float(scipy.stats.spearmanr(one, other).statistic))
 
 
 def kendall(pairs: Pairs) -> Measure | None:
     """Kendall's tau-b (scipy); None where a rater only ever says one number."""
-    return _ranked(pairs, lambda one, other: float(stats.kendalltau(one, other).statistic))
+    return _ranked(pairs, lambda one, other: float(scipy.stats.kendalltau(one, other).statistic))
 
 
 def confusion(pairs: Pairs) -> list[tuple[Any, Any, int]]:
@@ -127,4 +126,6 @@ def _kappa(table: Floats) -> float:
     total = table.sum()
     if not total or float(table.sum(axis=0) @ table.sum(axis=1)) == total**2:
         return float("nan")  # agreement by chance is certain
+    from statsmodels.stats.inter_rater import cohens_kappa  # noqa: PLC0415 - imports scipy.stats
+
     return float(cohens_kappa(table, return_results=False))

@@ -6,7 +6,7 @@ Belongs here: describing how numbers spread. Does not belong here: means (`estim
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from eval_pipeline.experiment.statistics.estimate import CONFIDENCE
 
@@ -23,6 +23,6 @@ def percentile_interval(values: Sequence[float], q: int) -> tuple[float | None, 
 
     It takes the values as independent. An end that so few values cannot bound is None.
     """
-    found = stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
+    found = scipy.stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
     low, high = float(found.low), float(found.high)
     return (None if np.isnan(low) else low), (None if np.isnan(high) else high)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.95
 _SEED = 20_240_601
@@ -86,6 +85,8 @@ def clustered_wilson(passed: Floats, attempts: Floats) -> tuple[float, float]:
     squares = float(np.sum((passed - attempts * rate) ** 2))
     # Never more than the attempts there are: a lucky sample in which cases are alike knows no more.
     effective = cases if rate in {0.0, 1.0} else min(n, rate * (1 - rate) * n**2 / squares if squares else n)
+    from statsmodels.stats.proportion import proportion_confint  # noqa: PLC0415 - imports scipy.stats
+
     low, high = proportion_confint(rate * effective, effective, alpha=1 - CONFIDENCE, method="wilson")
     return float(low), float(high)
 
@@ -95,7 +96,7 @@ def mean_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
     if _FEWEST_TO_RESAMPLE <= len(totals) <= _MOST_TO_RESAMPLE:
         return bootstrap_interval(totals, counts)
     mean = float(totals.sum() / counts.sum())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(totals) - 1)) * clustered_error(totals, counts)
+    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(totals) - 1)) * clustered_error(totals, counts)
     return mean - half, mean + half
 
 
@@ -107,8 +108,8 @@ def bootstrap_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
     """
     cases = len(totals)
     ordered = _ordered(totals, counts)
-    tail = stats.norm.sf(math.sqrt(cases / (cases - 1)) * stats.t.ppf((1 + CONFIDENCE) / 2, cases - 1))
-    found = stats.bootstrap(
+    tail = scipy.stats.norm.sf(math.sqrt(cases / (cases - 1)) * scipy.stats.t.ppf((1 + CONFIDENCE) / 2, cases - 1))
+    found = scipy.stats.bootstrap(
         ordered,
         _ratio,
         n_resamples=_RESAMPLES,

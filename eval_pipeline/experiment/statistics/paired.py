@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from eval_pipeline.experiment.statistics.estimate import Floats, mean_interval
 
@@ -111,7 +109,7 @@ def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
     for size, count in zip(sizes, counts, strict=True):
         # So many of one size sum to size x (2 B - count), where B is binomial.
         of_size = np.zeros(2 * size * count + 1)
-        of_size[:: 2 * size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        of_size[:: 2 * size] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
         # By FFT where that is faster, whose roundings may be below zero.
         chances = np.clip(signal.convolve(chances, of_size), 0, None)
     observed = int(steps.sum()) // unit + (len(chances) - 1) // 2
@@ -122,9 +120,9 @@ def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
 def _drawn(differing: Floats) -> tuple[float, float]:
     n = len(differing)
     if n > _MOST_TO_PERMUTE:
-        drop = float(stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
+        drop = float(scipy.stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
         return drop, 1.0 - drop
-    tested = stats.permutation_test(
+    tested = scipy.stats.permutation_test(
         (differing, np.zeros(n)),
         _mean_difference,
         permutation_type="samples",
@@ -149,6 +147,8 @@ def smallest_detectable(differences: Floats) -> float | None:
     spread = float(np.std(differences, ddof=1)) if len(differences) > 2 else 0.0  # noqa: PLR2004
     if spread == 0:
         return None
+    from statsmodels.stats.power import TTestPower  # noqa: PLC0415 - imports scipy.stats
+
     size = TTestPower().solve_power(nobs=len(differences), alpha=LEVEL, power=POWER, alternative="larger")
     return float(np.squeeze(size)) * spread
 
@@ -157,6 +157,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted for there being several (Holm 1979; statsmodels' `multipletests`), in the order given."""
     if len(p_values) < 2:  # noqa: PLR2004
         return list(p_values)
+    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 - imports scipy.stats
+
     return [float(value) for value in multipletests(p_values, alpha=LEVEL, method="holm")[1]]
 
 

@@ -1,0 +1,59 @@
+"""The engine with durable results and without Dagster: what `bench.pipeline` takes apart what a case costs with.
+
+The arguments, as JSON: `cases`, `delay_s`, `concurrency`. The agent of `bench.tracing`, untraced; a result is in the
+log of a store on disk before another attempt takes its place.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.sides.stopwatch import Stopwatch
+from bench.sides.tracing_agent import build_agent
+from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.evaluation.throughput.run import Throughput
+from eval_pipeline.experiment.making import make_attempts
+from eval_pipeline.experiment.recording import Recorder
+from eval_pipeline.experiment.result_log import ResultLog, read_results
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.suite import Suite, SuiteSpec
+
+
+def main() -> None:
+    """Measure."""
+    given = json.loads(sys.argv[1])
+    asked = {"input": "orders?", "assertions": [{"type": "contains", "value": "working days"}]}
+    cases = [Case.model_validate({"id": f"case-{index}", **asked}) for index in range(given["cases"])]
+    written: dict[str, Any] = {
+        "name": "bench",
+        "cases": "cases.yaml",
+        "target": {"kind": "langgraph", "path": "bench:agent"},
+        "evaluation": {"max_concurrency": given["concurrency"]},
+    }
+    suite = Suite(spec=SuiteSpec.model_validate(written), folder=Path())
+    target = LangGraphTarget(build_agent(given["delay_s"]), suite.spec.target)  # type: ignore[arg-type]
+    pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
+    evaluator = Evaluator(suite=suite, target=target, context=None, pins=pins)
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory() as folder:
+        store = LocalStore(Path(folder))
+        log = ResultLog(store, suite="bench", experiment="bench-1", run_id="run")
+        with watch.running(), Recorder(log, attempts={case.id: 1 for case in cases}, report=_nobody) as recorder:
+            attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
+            throughput = Throughput.of(suite)
+            asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, told=_nobody))
+        statuses = read_results(store, "bench", "bench-1", columns=["status"]).column("status").to_pylist()
+    watch.tell(passed=statuses.count("passed"))
+
+
+def _nobody(_: object) -> None:
+    """Is told, and does nothing."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The data version of every partition's newest materialization, in one query.
+
+Dagster's public way reads the events, which takes 0.6 ms a partition; its storage has the versions in an index of their
+own. Asking the storage is private: without it nothing is known here, and whoever asks reads the events. A test holds
+both against each other. Belongs here: that query. Does not belong here: what a version says (`versions.py`).
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from eval_pipeline.assets.versions import DATA_VERSION
+
+
+def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, str]:
+    """By partition; empty where Dagster has changed."""
+    try:
+        found = instance.event_log_storage.get_latest_tags_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION]
+        )
+    except (AttributeError, TypeError):
+        return {}
+    return {partition: tags[DATA_VERSION] for partition, tags in found.items() if DATA_VERSION in tags}

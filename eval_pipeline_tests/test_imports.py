@@ -1,0 +1,48 @@
+"""What is not imported by those who do not need it: seconds of start-up and a hundred megabytes a process."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from eval_pipeline.cli.main import _COMMANDS, _SAID
+
+_SHOW_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+HEAVY = {"bm25s", "duckdb", "fastapi", "pandas", "scipy.stats", "statsmodels", "uvicorn"}
+
+
+def imported_by(code: str, folder: Path) -> set[str]:
+    """The modules of a fresh process that has run `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{_SHOW_MODULES}"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_imports_no_command(tmp_path: Path) -> None:
+    code = "from eval_pipeline.cli.main import cli\ncli.main(['--help'], standalone_mode=False)"
+    modules = imported_by(code, tmp_path)
+    assert "eval_pipeline.cli.main" in modules
+    assert modules.isdisjoint(HEAVY | {"dagster", "langchain_core", "langgraph", "pyarrow"})
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_says_of_each_command_what_it_says_itself(command: str) -> None:
+    module, attribute = _COMMANDS[command].split(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, click.Command)
+    assert _SAID[command] == found.get_short_help_str(200)
+
+
+@pytest.mark.parametrize("code", ["import eval_pipeline.definitions", "import eval_pipeline.cli.run"])
+def test_neither_the_definitions_nor_a_run_import_what_only_some_runs_need(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    modules = imported_by(code, tmp_path)
+    assert "dagster" in modules
+    assert not HEAVY & modules
