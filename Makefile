@@ -12,7 +12,7 @@ SUITE ?= support_desk
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui check bench-install format clean
+.PHONY: help install run test ui check audit bench-install format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,11 +33,17 @@ test: $(INSTALLED) ## Run the tests
 ui: $(INSTALLED) ## Open the Dagster UI on what `make run` wrote: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)
 
-check: $(INSTALLED) ## Lint, types and layers
+check: $(INSTALLED) ## Lint, types, layers, and what dependencies are without asking anybody
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m dependencies
+
+audit: $(INSTALLED) ## Ask the index of packages for weaknesses known of our dependencies: make audit [AUDIT="-s osv"]
+	$(PYTHON) -m venv .audit-venv
+	.audit-venv/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(BIN)/python -m dependencies.audit $(AUDIT)
 
 bench-install: ## Make .bench-venv with the peers that benchmarks compare with: docs/benchmarks.md
 	$(PYTHON) -m venv .bench-venv
@@ -48,4 +54,4 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format
 
 clean: ## Remove .venv, caches, and what runs wrote
-	rm -rf $(VENV) .bench-venv .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench-venv .audit-venv .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -23,6 +23,7 @@ from eval_pipeline.checks import build_gates, build_traces_complete, build_up_to
 from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.jobs import build_job
+from eval_pipeline.plain_secrets import require_no_plain_secrets
 from eval_pipeline.redaction.logs import shown
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.sensors.dataset_changed import build_dataset_changed
@@ -40,10 +41,14 @@ def build_definitions(
     Args:
         folders: folders that hold a suite.yaml.
         resource_overrides: resources in place of the default ones, by name.
+
+    Raises:
+        InputError: a resource is given a secret as text.
     """
     taken: dict[str, Path] = {}
     parts = [_suite_definitions(folder, taken) for folder in (suite_folders() if folders is None else folders)]
     resources = {**default_resources(), **(resource_overrides or {})}
+    require_no_plain_secrets(resources)
     # One process a run: the steps are a chain, and the only parallel one is so by itself.
     own = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
     return dg.Definitions.merge(*parts, own)

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.refusing_io import RefusingIOManager
 from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource, QuietProgress, StoreResource
 
 
@@ -28,5 +29,6 @@ def default_resources() -> Mapping[str, Any]:
     return {
         "store": store_resource(os.environ.get(STORE_VARIABLE, DEFAULT_STORE)),
         "langsmith": LangSmithResource(),
+        "io_manager": RefusingIOManager(),
         "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }

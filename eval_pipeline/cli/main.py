@@ -33,6 +33,7 @@ _COMMANDS = {
     "prompts": "eval_pipeline.cli.prompts:prompts",
     "baseline": "eval_pipeline.cli.baseline:baseline",
     "stepfunctions": "eval_pipeline.cli.stepfunctions:stepfunctions",
+    "scaling": "eval_pipeline.cli.scaling:scaling",
     "doctor": "eval_pipeline.cli.doctor:doctor",
 }
 

@@ -30,7 +30,8 @@ from eval_pipeline.model_calls.failures import fatal_model_errors
 from eval_pipeline.models import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.store.layout import context_prefix
-from eval_pipeline.store.store import Store, parquet_bytes
+from eval_pipeline.store.parquet import parquet_bytes
+from eval_pipeline.store.store import Store
 from eval_pipeline.suite.context_spec import Documents
 
 DOCUMENTS_SCHEMA = pa.schema(

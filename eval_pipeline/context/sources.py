@@ -17,7 +17,7 @@ from eval_pipeline.context.queries import query_database, query_tables, shown_ur
 from eval_pipeline.context.table_files import read_table_file, table_of_rows
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.store.store import parquet_bytes
+from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.suite.context_spec import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
 from eval_pipeline.suite.import_path import resolve, source_digest
 from eval_pipeline.suite.suite import Suite

@@ -15,7 +15,8 @@ from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.evaluation.result import RESULT_SCHEMA, CaseResult
 from eval_pipeline.experiment.result_log import AttemptKey, segment_keys, segment_place
 from eval_pipeline.store.layout import results_prefix
-from eval_pipeline.store.store import Store, parquet_bytes
+from eval_pipeline.store.parquet import parquet_bytes
+from eval_pipeline.store.store import Store
 
 
 def task_part(task: str) -> str:

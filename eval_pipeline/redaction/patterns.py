@@ -120,6 +120,12 @@ def names_secret(key: str) -> bool:
     return key[-1:].isalpha() and key.translate(_KEY_SEPARATORS).lower().endswith(SECRET_ENDINGS)
 
 
+def secret_in(text: str) -> str | None:
+    """What kind of secret stands in `text`; None if none does. Personal data are not meant."""
+    kinds = ((name, pattern) for name, pattern, _ in PATTERNS if name != "email")
+    return next((name for name, pattern in kinds if pattern.search(text)), None)
+
+
 def has_signs(data: bytes) -> bool:
     """Whether JSON bytes may hold something: some passes in C over them, most of which end the matter."""
     if b"@" in data or b"PRIVATE KEY" in data or b"\\u" in data:

@@ -6,14 +6,15 @@ Belongs here: atomic, durable file writes. Does not belong here: any other kind 
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from typing_extensions import override
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.store.store import Store, read_parquet
+from eval_pipeline.store.parquet import read_parquet, rows_of_parquet
+from eval_pipeline.store.store import Store
 
 
 class LocalStore(Store):
@@ -53,22 +54,33 @@ class LocalStore(Store):
 
     @override
     def get_table(self, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
-        # Mapped, so that of the columns that are not asked for not a byte is read.
-        try:
-            mapped = pa.memory_map(str(self._path(key)))
-        except FileNotFoundError:
-            return None
-        except pa.ArrowInvalid:
-            return super().get_table(key, columns)  # an empty file cannot be mapped
-        except OSError as error:
-            raise self._unreachable(key, error) from error
+        mapped = self._mapped(key)
+        if mapped is None:
+            return super().get_table(key, columns)
         with mapped:
             return read_parquet(mapped, columns, uri=self.uri(key))
+
+    @override
+    def get_rows(self, key: str, column: str, wanted: Collection[str]) -> pa.Table | None:
+        mapped = self._mapped(key)
+        if mapped is None:
+            return super().get_rows(key, column, wanted)
+        with mapped:
+            return rows_of_parquet(mapped, column, wanted, uri=self.uri(key))
 
     @override
     def list(self, prefix: str) -> Iterator[str]:
         files = (found for found in self._path(prefix).rglob("*") if not found.name.startswith(".") and found.is_file())
         yield from sorted(file.relative_to(self._folder).as_posix() for file in files)
+
+    def _mapped(self, key: str) -> pa.MemoryMappedFile | None:
+        """An object of which not a byte is read that is not asked for; None if it is not there, or empty."""
+        try:
+            return pa.memory_map(str(self._path(key)))
+        except (FileNotFoundError, pa.ArrowInvalid):  # the latter because nothing of nothing can be mapped
+            return None
+        except OSError as error:
+            raise self._unreachable(key, error) from error
 
     def _path(self, key: str) -> Path:
         return self._folder / key

@@ -5,12 +5,11 @@ which name (`store/layout.py`).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.store.parquet import parquet_bytes, read_parquet, rows_of_parquet
 
 
 class Store(ABC):
@@ -53,9 +52,16 @@ class Store(ABC):
         """What to show a user for an object."""
         return f"{self.root.rstrip('/')}/{key}"
 
-    def put_table(self, key: str, table: pa.Table, *, quickly: bool = False) -> None:
-        """Write a table as Parquet (zstd); `quickly`, at a third of the time, where it is written again later."""
-        self.put(key, parquet_bytes(table, quickly=quickly))
+    def put_table(self, key: str, table: pa.Table, *, quickly: bool = False, rows_per_group: int | None = None) -> None:
+        """Write a table as Parquet.
+
+        Args:
+            key: its name.
+            table: what is in it.
+            quickly: at a third of the time, where it is written again later.
+            rows_per_group: for tables of which `get_rows` is to read a part; those have checksums in their pages.
+        """
+        self.put(key, parquet_bytes(table, quickly=quickly, rows_per_group=rows_per_group))
 
     def get_table(self, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """Read a Parquet object, or None if there is none of that name.
@@ -66,30 +72,14 @@ class Store(ABC):
         data = self.get(key)
         return None if data is None else read_parquet(pa.BufferReader(data), columns, uri=self.uri(key))
 
+    def get_rows(self, key: str, column: str, wanted: Collection[str]) -> pa.Table | None:
+        """The rows of a Parquet object whose `column` holds one of `wanted`, in their order; None if it is not there.
 
-def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: str) -> pa.Table:
-    """A table, or those of the wanted columns that it has: a file written before a column was thought of lacks it.
+        A store that can, reads only the groups of rows that may hold some, which are few where the table is sorted by
+        `column` and was written with `rows_per_group`.
 
-    Raises:
-        CorruptDataError: the object is not readable as Parquet.
-    """
-    try:
-        file = pq.ParquetFile(source)
-        names = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
-        return file.read(columns=names)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise CorruptDataError(
-            f"{uri} is not readable as Parquet: {reason}",
-            fix="restore it from a backup, or delete it and run again",
-        ) from error
-
-
-def parquet_bytes(table: pa.Table, *, quickly: bool = False) -> memoryview:
-    """`table` as the bytes of a Parquet file (zstd); `quickly`, without what makes it small and quick to search."""
-    sink = pa.BufferOutputStream()
-    if quickly:
-        pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
-    else:
-        pq.write_table(table, sink, compression="zstd")
-    return memoryview(sink.getvalue())
+        Raises:
+            CorruptDataError: the object is not readable as Parquet.
+        """
+        data = self.get(key)
+        return None if data is None else rows_of_parquet(pa.BufferReader(data), column, wanted, uri=self.uri(key))

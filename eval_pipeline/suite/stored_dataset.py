@@ -6,7 +6,7 @@ cases from their sources (`dataset.py`).
 """
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from eval_pipeline.suite.case_source import CaseSource, LangSmithDataset
 from eval_pipeline.suite.dataset import Dataset, cases_of_table, load_cases
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.suite.suite import Suite
+
+_ROWS_PER_GROUP = 1_000
+"""Cases that are read together: a worker reads those around its own, not a dataset of a million."""
 
 
 class CaseFacts(Protocol):
@@ -56,7 +59,7 @@ def store_dataset(store: Store, suite: str, dataset: Dataset) -> None:
     if dataset.origin is not None:
         store.put_if_absent(origin_key(suite, dataset.version), dataset.origin.model_dump_json().encode())
     # Last: whoever finds the cases finds where they came from.
-    store.put_table(cases_key(suite, dataset.version), dataset.to_table())
+    store.put_table(cases_key(suite, dataset.version), dataset.to_table(), rows_per_group=_ROWS_PER_GROUP)
 
 
 def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | None:
@@ -88,7 +91,7 @@ def stored_cases(store: Store, suite: str, version: str) -> list[StoredCase]:
     ]
 
 
-def written_cases(store: Store, suite: Suite, version: str, wanted: Container[str] | None = None) -> list[Case]:
+def written_cases(store: Store, suite: Suite, version: str, wanted: Collection[str] | None = None) -> list[Case]:
     """The cases of a dataset, or those of them that are `wanted`, sorted by id: what is evaluated.
 
     Raises:
@@ -96,9 +99,7 @@ def written_cases(store: Store, suite: Suite, version: str, wanted: Container[st
         ExperimentConflictError: something was taken out of a case before it was stored, and the suite's files do not
             say any more what they said.
     """
-    table = _table(store, suite.name, version)
-    if wanted is not None:
-        table = table.filter([case_id in wanted for case_id in table.column("case_id").to_pylist()])
+    table = _table(store, suite.name, version, wanted)
     found = cases_of_table(table)
     missing = [case_id for case_id, case in found.items() if case is None]
     if missing:
@@ -108,9 +109,9 @@ def written_cases(store: Store, suite: Suite, version: str, wanted: Container[st
     return [case for case in found.values() if case is not None]
 
 
-def _table(store: Store, suite: str, version: str) -> pa.Table:
+def _table(store: Store, suite: str, version: str, wanted: Collection[str] | None = None) -> pa.Table:
     key = cases_key(suite, version)
-    table = store.get_table(key)
+    table = store.get_table(key) if wanted is None else store.get_rows(key, "case_id", wanted)
     if table is None:
         raise CorruptDataError(f"{store.uri(key)} is gone", fix="materialize test_cases again, which writes it anew")
     return table

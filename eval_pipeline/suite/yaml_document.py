@@ -13,12 +13,15 @@ from typing import Any
 import yaml
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.patterns import names_secret, secret_in
 
 type_path = tuple[str | int, ...]
 _MOST_NODES = 1_000_000
 """Aliases of aliases let a few lines stand for any number of nodes."""
 _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
+_KEY = re.compile(r"[^\s${}]{16,}")
+_NOT_A_NAME = re.compile(r"\W")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +158,25 @@ class _NodeReader:
                 return ""
             return value
 
+        self._refuse_secret(_VARIABLE.sub(lambda match: match["default"] or "", text), path)
         return _VARIABLE.sub(replacement, text)
+
+    def _refuse_secret(self, written: str, path: type_path) -> None:
+        """Complain of a secret that stands in the file itself: whoever reads the repository has it."""
+        kind = secret_in(written)
+        option = "options" in path and isinstance(path[-1], str) and names_secret(path[-1])
+        if kind is None and not (option and _KEY.fullmatch(written)):
+            return
+        name = _NOT_A_NAME.sub("_", str(path[-1])).upper() if option else "NAME"
+        self.problems.append(
+            Problem(
+                message=f"a secret is written here ({kind or path[-1]})",
+                fix=f"replace it at whoever gave it out, put the new one into the environment, and write ${{{name}}}",
+                file=self.file,
+                line=self.line(path),
+                field=field_path(path),
+            )
+        )
 
     def line(self, path: type_path) -> int | None:
         return self.lines.get(path)

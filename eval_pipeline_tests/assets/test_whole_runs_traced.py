@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 import yaml
@@ -111,11 +112,14 @@ def test_an_experiment_says_its_models_scores_and_runs_and_every_run_its_partiti
 
 
 def test_both_destinations_have_the_same_rows_under_the_same_ids(
-    project: DagsterProject, server: RecorderServer, tmp_path: Path
+    project: DagsterProject, server: RecorderServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.register(CASES)
+    monkeypatch.setenv("SOME_KEY", "a-key")
     with RecorderServer(db_path=tmp_path / "langsmith.sqlite") as other:
-        both = _langsmith(server, tmp_path, mode="both", api_key="a-key", api_url=other.url, web_url=other.url)
+        both = _langsmith(
+            server, tmp_path, mode="both", api_key=dg.EnvVar("SOME_KEY"), api_url=other.url, web_url=other.url
+        )
         result = replace(project, langsmith=both).run("gold", "tea")
 
         assert result.success

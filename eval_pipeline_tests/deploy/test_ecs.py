@@ -12,10 +12,12 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.launcher import LaunchRunContext
 
 from eval_pipeline.store.opening import open_store
+from eval_pipeline_tests.aws_operations import asked_of_aws
 from eval_pipeline_tests.dagster_api import wait_for
 from eval_pipeline_tests.deploy.celery_fleet import DEPLOY, PATIENCE_S
 from eval_pipeline_tests.deploy.counted_suite import NAME, CountedSuite
 from eval_pipeline_tests.deploy.ecs import CREDENTIALS, Cluster, metadata_endpoint, running_agent
+from eval_pipeline_tests.deploy.test_iam_roles import allowed
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.s3_servers import moto_server
 
@@ -71,7 +73,11 @@ def test_a_run_is_a_task_with_the_secrets_of_its_definition_and_the_network_of_t
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", url)
         with dg.DagsterInstance.from_config(settings["DAGSTER_HOME"]) as instance:
             run = _created_run(instance)
-            instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+            with asked_of_aws() as asked:
+                instance.run_launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
+                launched = instance.get_run_by_id(run.run_id)
+                assert launched is not None
+                instance.run_launcher.check_run_worker_health(launched)
             status = wait_for(
                 lambda: _ended(instance, run.run_id),
                 patience_s=PATIENCE_S,
@@ -89,6 +95,7 @@ def test_a_run_is_a_task_with_the_secrets_of_its_definition_and_the_network_of_t
     }.items()
     assert SECRETS.items() <= environments[task["taskArn"]].items()
     assert any(key.startswith(f"datasets/{NAME}/") for key in open_store("s3://evaluations/team").list(""))
+    assert {"ecs:RunTask", "ecs:DescribeTasks"} <= asked <= allowed("ecs-daemon")
     assert not any(secret in str(task["overrides"]) for secret in SECRETS.values())
 
 

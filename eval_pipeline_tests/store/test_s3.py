@@ -1,5 +1,6 @@
 """The store in a bucket: checksums, parts, broken bodies, lost answers, refusals, prefixes."""
 
+import random
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -7,11 +8,13 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pytest
 
 from eval_pipeline.errors import CorruptDataError, CredentialsError, PermanentError, TransientError
 from eval_pipeline.store import s3 as module
 from eval_pipeline.store.s3 import S3Store
+from eval_pipeline.store.s3_parts import TAIL_BYTES
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 
@@ -64,6 +67,27 @@ def test_listing_asks_only_for_what_is_under_the_prefix(moto: S3Server) -> None:
         store.put(f"{number % 2}/{number:02d}", b"")
     assert len(list(store.list("1/"))) == 10
     assert [params["Prefix"] for params in asked] == ["p/1/"]
+
+
+def test_of_a_large_table_only_the_groups_that_may_hold_the_rows_are_read(s3: S3Server, bucket: str) -> None:
+    client, read = s3.client(), []
+    client.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: read.append(parsed["ContentLength"]))
+    store = S3Store(client, bucket=bucket)
+    ids = [f"{number:05d}" for number in range(5_000)]
+    table = pa.table({"id": ids, "text": [random.Random(number).randbytes(1_000) for number in ids]})
+    store.put_table("t", table, rows_per_group=100)
+
+    assert store.get_rows("t", "id", ["00010", "00011"]) == table.slice(10, 2)
+    assert store.get_rows("t", "id", ["02500"]) == table.slice(2_500, 1)
+    assert sum(read) < 2 * TAIL_BYTES + 300_000
+    assert len(read) <= 6
+
+
+def test_a_part_of_a_body_that_breaks_off_is_read_again(faulty: S3Store) -> None:
+    # It knows no ranges, either, and sends all.
+    table = pa.table({"id": ["a", "b"]})
+    faulty.put_table("t", table, rows_per_group=1)
+    assert faulty.get_rows("t", "id", ["b"]) == table.slice(1)
 
 
 def test_a_bucket_that_is_not_there_is_told(s3: S3Server) -> None:

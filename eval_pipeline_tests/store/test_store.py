@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
 from eval_pipeline_tests.store.conftest import StoreOpener
 
@@ -69,3 +70,34 @@ def test_an_object_that_is_no_table_is_corrupt(store: Store) -> None:
     with pytest.raises(CorruptDataError, match=r"t\.parquet is not readable as Parquet") as caught:
         store.get_table("t.parquet")
     assert not caught.value.retryable
+
+
+def _ids(table: pa.Table | None) -> list[str]:
+    return [] if table is None else [str(found) for found in table.column("id").to_pylist()]
+
+
+def test_rows_are_read_by_what_a_column_holds(store: Store) -> None:
+    ids = [f"{number:04d}" for number in range(1_000)]
+    table = pa.table({"id": ids, "text": [number * 100 for number in ids]})
+    store.put_table("groups.parquet", table, rows_per_group=100)
+    store.put_table("one.parquet", table)
+    for key in ("groups.parquet", "one.parquet"):
+        assert store.get_rows(key, "id", {"0900", "0001", "not there"}) == table.take([1, 900])
+        assert _ids(store.get_rows(key, "id", ids)) == ids
+        assert _ids(store.get_rows(key, "id", ["9999"])) == []
+    assert store.get_rows("gone.parquet", "id", ids) is None
+
+
+def test_rows_of_an_object_that_is_no_table_are_corrupt(store: Store) -> None:
+    for data in (b"PAR1 no more", b"."):
+        store.put("t.parquet", data)
+        with pytest.raises(CorruptDataError, match=r"t\.parquet is not readable as Parquet"):
+            store.get_rows("t.parquet", "id", ["a"])
+
+
+def test_rows_that_are_not_what_was_written_are_corrupt(store: Store) -> None:
+    table = pa.table({"id": ["a", "b"], "text": ["what was written", "and this"]})
+    sink = bytes(parquet_bytes(table, rows_per_group=1))
+    store.put("t.parquet", sink.replace(b"what was written", b"what was not it "))
+    with pytest.raises(CorruptDataError, match="CRC"):
+        store.get_rows("t.parquet", "id", ["a"])

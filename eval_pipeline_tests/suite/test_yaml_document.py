@@ -131,6 +131,32 @@ def test_every_variable_that_is_not_set_is_told_with_line_and_field(tmp_path: Pa
     assert "NO_SUCH_A" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "field", "kind", "variable"),
+    [
+        ("database: postgresql://ann:hunter2@host/db", "database", "url_password", "${NAME}"),
+        ("headers: {x: Bearer abcdefghijklmnop1234}", "headers.x", "bearer", "${NAME}"),
+        ("a: ['${KEY:-sk-abcdefghijklmnop1234}']", "a[0]", "api_key", "${NAME}"),
+        ("options: {api-key: 0123456789abcdef}", "options.api-key", "api-key", "${API_KEY}"),
+    ],
+)
+def test_a_secret_that_is_written_in_the_file_is_refused_and_not_shown(
+    tmp_path: Path, line: str, field: str, kind: str, variable: str
+) -> None:
+    problem = problem_in(tmp_path, f"name: x\n{line}\n", interpolate=True)
+    assert (problem.line, problem.field) == (2, field)
+    assert problem.message == f"a secret is written here ({kind})"
+    assert variable in problem.fix
+    assert "hunter2" not in str(problem)
+    assert "abcdefghij" not in str(problem)
+
+
+def test_a_secret_of_the_environment_is_none_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-abcdefghijklmnop1234")
+    text = "a: ${SOME_KEY}\nb: postgresql://ann:${SOME_KEY}@host/db\noptions: {api_key: none, max_tokens: 100}\n"
+    assert read(tmp_path, text, interpolate=True).data["a"] == "sk-abcdefghijklmnop1234"
+
+
 def test_field_paths_read_as_in_python() -> None:
     assert field_path(("turns", 0, "assertions", 1, "value")) == "turns[0].assertions[1].value"
 

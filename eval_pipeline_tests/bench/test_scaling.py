@@ -1,0 +1,22 @@
+"""The model of scaling is held to the runs that were recorded, and its document to the model."""
+
+import pytest
+
+from bench.scaling import EXPERIMENTS
+from bench.scaling_doc import DOC, PICTURE, picture, rendered
+from bench.scaling_points import TOLERANCE, Point, read_points
+
+
+@pytest.mark.parametrize("point", read_points(), ids=lambda point: point.name)
+def test_the_model_foretells_a_run_that_was_measured(point: Point) -> None:
+    assert abs(point.ratio - 1) <= TOLERANCE, str(point)
+
+
+def test_every_run_that_is_measured_is_recorded_as_the_model_is_told_of_it() -> None:
+    assert {point.name: point.given for point in read_points()} == {found.name: found.given for found in EXPERIMENTS}
+
+
+def test_the_document_and_its_picture_are_what_the_model_says_now() -> None:
+    text = DOC.read_text()
+    assert rendered(text) == text, "python -m bench.scaling --doc"
+    assert PICTURE.read_text() == picture()

@@ -1,0 +1,81 @@
+"""What is installed is what constraints.txt pins; each way in which it may not be is named."""
+
+from collections.abc import Sequence
+from email.message import Message
+from importlib import metadata
+from typing import Any, cast
+
+import pytest
+
+from dependencies.pinned import CONSTRAINTS, faults, licence_of
+
+
+class _Installed:
+    def __init__(self, version: str, *requires: str, licence: str = "MIT", url: str | None = None) -> None:
+        self.version, self.requires, self._url = version, requires, url
+        self.metadata = Message()
+        if licence:
+            self.metadata["License-Expression"] = licence
+
+    def read_text(self, name: str) -> str | None:
+        return self._url if name == "direct_url.json" else None
+
+
+def _faults(text: str, **packages: _Installed) -> Sequence[str]:
+    def find(name: str) -> metadata.Distribution:
+        if name not in packages:
+            raise metadata.PackageNotFoundError(name)
+        return cast("metadata.Distribution", packages[name])
+
+    return faults(text, find)
+
+
+def _project(*requires: str) -> dict[str, _Installed]:
+    return {"eval-pipeline": _Installed("0.1", *requires, licence="", url="{}")}
+
+
+def test_what_is_installed_here_is_what_is_pinned() -> None:
+    assert faults(CONSTRAINTS.read_text()) == []
+
+
+def test_what_is_as_it_should_be_is_no_fault() -> None:
+    packages = {**_project("A-b[more]>=1", 'gone; sys_platform == "win32"', 'dev-tool; extra == "dev"')}
+    packages |= {"a-b": _Installed("1.0", 'c; extra == "more"', "d"), "c": _Installed("2"), "d": _Installed("3")}
+    packages |= {"dev-tool": _Installed("4", 'its-own; extra == "dev"')}
+    assert _faults("# pins\na_b==1.0\nc==2\nD==3  # why\ndev-tool==4\n", **packages) == []
+
+
+@pytest.mark.parametrize(
+    ("pins", "installed", "said"),
+    [
+        ("a==1", {"a": _Installed("2")}, "a: 2 is installed, and 1 is pinned; make install"),
+        ("", {"a": _Installed("1")}, "a: needed, and not in constraints.txt; 1 is installed"),
+        ("a==1", {}, "a: needed, and not installed; make install"),
+        ("a==1\nb==1", {"a": _Installed("1")}, "b: in constraints.txt, and nothing needs it"),
+        ("a==1", {"a": _Installed("1", url="{}")}, "a: installed from a URL or a folder, not from the index"),
+        ("a==1", {"a": _Installed("1", licence="")}, "a: says nothing of its licence; look, and name it here"),
+        ("a==1", {"a": _Installed("1", licence="AGPL-3.0-only")}, "a: its licence is AGPL-3.0-only, which"),
+    ],
+)
+def test_each_fault_is_named(pins: str, installed: dict[str, _Installed], said: str) -> None:
+    (found,) = _faults(pins, **_project("a"), **installed)
+    assert found.startswith(said)
+
+
+@pytest.mark.parametrize("line", ["a @ https://host/a.whl", "a>=1", "--index-url https://host", "-e ."])
+def test_a_line_that_is_no_plain_version_is_named(line: str) -> None:
+    (found,) = _faults(f"# pins\n{line}\n", **_project())
+    assert found == f"constraints.txt, line 2: {line!r} is no plain version; write name==version"
+
+
+def test_a_licence_is_found_in_each_form_that_metadata_had() -> None:
+    def said(**fields: str) -> str:
+        message: Any = Message()
+        for name, value in fields.items():
+            message[name.replace("_", "-")] = value
+        return licence_of(message)
+
+    assert said(License_Expression="MIT", License="other") == "MIT"
+    assert said(Classifier="License :: OSI Approved :: BSD License", License="long text") == "BSD License"
+    assert said(License="Apache 2.0\nand all of its text") == "Apache 2.0"
+    assert said(Classifier="Topic :: Software") == ""

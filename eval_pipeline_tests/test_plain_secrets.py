@@ -1,0 +1,47 @@
+"""A secret that is given to a resource as text is refused when the code is loaded; one of the environment is not."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from eval_pipeline.build import build_definitions
+from eval_pipeline.errors import InputError
+from eval_pipeline.resources import LangSmithResource
+from eval_pipeline.s3_store import S3StoreResource
+from eval_pipeline_tests.small_suite import write_small_suite
+
+
+class _Nested(dg.ConfigurableResource[None]):
+    langsmith: LangSmithResource
+    address: str = ""
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "field"),
+    [
+        ("langsmith", LangSmithResource(api_key="abcdef"), "langsmith.api_key"),
+        ("langsmith", LangSmithResource(recorder_token="abcdef"), "langsmith.recorder_token"),
+        ("store", S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"), "store.aws_secret_access_key"),
+        ("mine", _Nested(langsmith=LangSmithResource(api_key="abcdef")), "mine.langsmith.api_key"),
+        ("mine", _Nested(langsmith=LangSmithResource(), address="redis://ann:pw@host"), "mine.address"),
+    ],
+)
+def test_a_secret_as_text_is_refused_with_its_field_and_the_fix(
+    tmp_path: Path, name: str, resource: object, field: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides={name: resource})
+    (problem,) = caught.value.problems
+    assert problem.field == field
+    assert "dg.EnvVar(" in problem.fix
+    assert "abc" not in str(problem)
+
+
+def test_a_secret_of_the_environment_is_taken(tmp_path: Path) -> None:
+    given = {
+        "langsmith": LangSmithResource(api_key=dg.EnvVar("LANGSMITH_API_KEY"), project="ours"),
+        "store": S3StoreResource(root="s3://b/p", aws_secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY")),
+    }
+    defs = build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides=given)
+    assert defs.resolve_implicit_global_asset_job_def()
