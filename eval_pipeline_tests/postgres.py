@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,17 @@ class Postgres:
     @property
     def overrides(self) -> dict[str, Any]:
         """Of a Dagster instance: everything in this database."""
-        url = f"postgresql+psycopg2://dagster@127.0.0.1:{self.port}/{_DATABASE}"
-        return {"storage": {"postgres": {"postgres_url": url}}}
+        return {"storage": {"postgres": {"postgres_url": self.url()}}}
+
+    @property
+    def batching_overrides(self) -> dict[str, Any]:
+        """The same, by the storage of ours."""
+        named = {"module": "eval_pipeline.dagster_postgres_storage", "class": "BatchingPostgresStorage"}
+        return {"storage": {"custom": {**named, "config": {"postgres_url": self.url()}}}}
+
+    def url(self, database: str = _DATABASE) -> str:
+        """Of one of its databases, for SQLAlchemy."""
+        return f"postgresql+psycopg2://dagster@127.0.0.1:{self.port}/{database}"
 
     def control(self, *command: str) -> None:
         """`pg_ctl` on its folder."""
@@ -44,16 +54,26 @@ class Postgres:
 
 @contextlib.contextmanager
 def running_postgres(folder: Path) -> Iterator[Postgres]:
-    """A server in `folder`; skips the test where none is installed."""
+    """A server in `folder`, or, for root, in one that Postgres can reach; skips the test where none is installed."""
     if _program("initdb") is None or (os.getuid() == 0 and shutil.which("runuser") is None):
         pytest.skip("Postgres is not installed (Debian: apt-get install postgresql)")
-    folder.mkdir(parents=True)
-    if os.getuid() == 0:
-        # Postgres does not run as root, and its user has to reach the folder.
-        shutil.chown(folder, "postgres")
-        for parent in folder.parents:
-            if parent.stat().st_uid == 0 and str(parent).startswith("/tmp/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
+    with _reachable(folder) as reached:
+        yield from _serving(reached)
+
+
+@contextlib.contextmanager
+def _reachable(folder: Path) -> Iterator[Path]:
+    """Postgres does not run as root, and pytest keeps its folders from everybody else, again whenever one starts."""
+    if os.getuid() != 0:
+        folder.mkdir(parents=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="postgres-") as made:
+        shutil.chown(made, "postgres")
+        yield Path(made)
+
+
+def _serving(folder: Path) -> Iterator[Postgres]:
     _as_postgres("initdb", "-D", str(folder), "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

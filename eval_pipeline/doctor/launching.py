@@ -92,15 +92,18 @@ def _celery(launcher: Any, most: int | None) -> Iterator[Finding]:
 
 
 def _recording(instance: dg.DagsterInstance) -> Iterator[Finding]:
-    """On Postgres it is the environment of whatever executes runs that decides; `eval-pipeline` sets its own."""
-    if "Postgres" not in type(instance.event_log_storage).__name__:
+    """On Postgres it takes our storage, and the environment of whatever executes runs; `eval-pipeline` sets its own."""
+    storage, size = type(instance.event_log_storage).__name__, os.environ.get(BATCH_VARIABLE, "")
+    if "Postgres" not in storage:
         return
-    size = os.environ.get(BATCH_VARIABLE, "")
-    if size.isdigit() and int(size) > 1:
+    if not (size.isdigit() and int(size) > 1):
+        fix = f"set {BATCH_VARIABLE}=1000 for the daemon and for whatever executes runs"
+        yield warning("recording", "every partition is recorded by itself: 10,000 take minutes", fix=fix)
+    elif storage != "BatchingPostgresEventLogStorage":
+        fix = "name eval_pipeline.dagster_postgres_storage in dagster.yaml, as deploy/celery/dagster.yaml does"
+        yield warning("recording", "what a run plans is recorded one by one: 10,000 partitions take minutes", fix=fix)
+    else:
         yield ok("recording", f"partitions are recorded up to {size} at a time")
-        return
-    fix = f"set {BATCH_VARIABLE}=1000 for the daemon and for whatever executes runs"
-    yield warning("recording", "every partition is recorded by itself: 10,000 take minutes", fix=fix)
 
 
 def _pools(instance: dg.DagsterInstance) -> Iterator[Finding]:

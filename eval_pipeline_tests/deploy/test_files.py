@@ -66,6 +66,7 @@ def test_celery_has_its_launcher_and_its_workers_the_same_options(tmp_path: Path
     }
     with mock.patch.dict(os.environ, settings), dg.DagsterInstance.get() as instance:
         assert isinstance(instance.run_launcher, WatchedCeleryRunLauncher)
+        assert type(instance.event_log_storage).__name__ == "BatchingPostgresEventLogStorage"
         app = worker_app(instance)
         assert app.conf.broker_url == settings["EVAL_PIPELINE_BROKER"]
         assert app.conf.worker_disable_prefetch

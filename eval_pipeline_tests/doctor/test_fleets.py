@@ -111,7 +111,12 @@ def test_partitions_that_would_be_recorded_one_by_one(
     with running_postgres(tmp_path / "postgres") as postgres:
         _configure(**postgres.overrides)
         found = found_by(terminal, code=0, health="warning")["recording"]
-    assert "DAGSTER_EVENT_BATCH_SIZE=1000" in found["fix"]
+        assert "DAGSTER_EVENT_BATCH_SIZE=1000" in found["fix"]
+        monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+        found = found_by(terminal, code=0, health="warning")["recording"]
+        assert "eval_pipeline.dagster_postgres_storage" in found["fix"]
+        _configure(**postgres.batching_overrides)
+        assert found_by(terminal, code=0, health="ok")["recording"]["message"].endswith("up to 1000 at a time")
 
 
 def test_a_bucket_that_may_be_read_and_not_written(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
