@@ -12,7 +12,6 @@ error (`attempt.py`).
 
 import asyncio
 import contextvars
-import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict
@@ -30,7 +29,7 @@ from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.exits import ending_only_itself
 from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
-from eval_pipeline.evaluation.simulated_user import Move
+from eval_pipeline.evaluation.simulated_user import Move, matches
 from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.evaluation.throughput.usage import in_role, priced
 from eval_pipeline.evaluation.throughput.working_time import waited_s
@@ -246,9 +245,9 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
 
 
 def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
-    if simulation.goal_when is not None and re.search(simulation.goal_when, answer):
+    if simulation.goal_when is not None and matches(simulation.goal_when, answer):
         return "goal_reached", f"the answer matches goal_when ({simulation.goal_when})"
-    if simulation.stop_when is not None and re.search(simulation.stop_when, answer):
+    if simulation.stop_when is not None and matches(simulation.stop_when, answer):
         return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
     return None
 
