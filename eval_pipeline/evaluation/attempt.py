@@ -24,6 +24,7 @@ from eval_pipeline.evaluation.assertions.version import AssertionVersions
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.credentials import require_accepted_key
+from eval_pipeline.evaluation.exits import ending_only_itself
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.result import (
     RESULT_SCHEMA_VERSION,
@@ -122,9 +123,12 @@ class Evaluator:
         recorder = UsageRecorder(self._prices, current_budget())
         with context, prompt, recording_usage(recorder):
             try:
-                runtime = self._runtime(attempt)
+                with ending_only_itself("the target"):
+                    runtime = self._runtime(attempt)
                 async with limit:
                     await self._run(runtime, attempt, listener)
+                if limit.expired():
+                    raise TimeoutError  # noqa: TRY301 - what went on was told to end, and took no notice
             except InfrastructureError:
                 raise
             except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost

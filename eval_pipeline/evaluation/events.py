@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
-from eval_pipeline.evaluation.loop import run_in_loop
+from eval_pipeline.evaluation.loop import finish_in_loop, run_in_loop
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
@@ -45,4 +45,4 @@ def iterate(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]
         while (event := run_in_loop(following())) is not None:
             yield event
     finally:
-        run_in_loop(events.aclose())
+        finish_in_loop(events.aclose())

@@ -28,8 +28,9 @@ async def in_own_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         tell: Callable[[Any], None] = ended.set_result
         try:
             outcome = context.run(call, *args, **kwargs)
-        except StopIteration as error:  # which a future cannot hold
-            tell, outcome = ended.set_exception, RuntimeError(f"StopIteration: {error}")
+        except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
+            # A future cannot hold the first; the others would be taken for somebody who ends whoever waits.
+            tell, outcome = ended.set_exception, RuntimeError(f"{type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
             tell, outcome = ended.set_exception, error
         # The loop may be gone by now, and with it whoever waited.

@@ -13,7 +13,11 @@ from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
+from eval_pipeline.telemetry.plain import text_of
+
 RESULT_SCHEMA_VERSION = 3
+_LONGEST_MESSAGE, _LONGEST_TRACEBACK = 20_000, 60_000
+"""Characters."""
 
 Status = Literal["passed", "failed", "error", "skipped"]
 
@@ -29,9 +33,18 @@ class EvaluationError:
 
     @classmethod
     def of(cls, error: BaseException) -> "EvaluationError":
-        """The record of an exception; the innermost twenty frames."""
+        """The record of an exception; the innermost twenty frames. Of a very long message the middle is left out."""
         frames = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-20))
-        return cls(name=type(error).__name__, message=str(error), traceback=frames)
+        message, frames = _within(text_of(error), _LONGEST_MESSAGE), _within(frames, _LONGEST_TRACEBACK)
+        return cls(name=type(error).__name__, message=message, traceback=frames)
+
+
+def _within(text: str, most: int) -> str:
+    """`text`, or its beginning and its end: some errors say all that they were given."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}… ({len(text) - 2 * half} characters are left out) …{text[-half:]}"
 
 
 class Vote(TypedDict):

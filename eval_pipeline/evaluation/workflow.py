@@ -14,7 +14,6 @@ error (`attempt.py`).
 
 import asyncio
 import contextvars
-import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict
@@ -30,24 +29,22 @@ from langgraph.types import StreamWriter
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
+from eval_pipeline.evaluation.exits import ending_only_itself
 from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.evaluation.runs import run_of
-from eval_pipeline.evaluation.simulated_user import Move
+from eval_pipeline.evaluation.simulated_user import Move, matches
 from eval_pipeline.evaluation.targets.session import Reply
 from eval_pipeline.evaluation.throughput.usage import in_role, priced
 from eval_pipeline.evaluation.throughput.working_time import waited_s
 from eval_pipeline.evaluation.told import ToldEvents
 from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.simulation import Simulation
-from eval_pipeline.telemetry.event import Event
+from eval_pipeline.telemetry.event import Event, unreadable
+from eval_pipeline.telemetry.plain import plain as plain_data
 from eval_pipeline.telemetry.turns import turn as reporting
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-class TargetExitedError(RuntimeError):
-    """A target tried to end the process; it is an error of its case."""
 
 
 async def take_turn(index: int, said: str) -> Any:
@@ -62,6 +59,9 @@ async def take_turn(index: int, said: str) -> Any:
     here = contextvars.copy_context()
 
     def live(event: Event) -> None:
+        event = plain_data(event)
+        if unreadable(event) is not None:
+            return  # the reply, or whoever reported it, will say so
         told.add(event)
         # LangGraph's writer looks at where it is called, which is in a graph of the target's.
         here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
@@ -75,16 +75,13 @@ async def take_turn(index: int, said: str) -> Any:
 
     try:
         with reporting("target", {"message": said}, to=told.sink(), tell=live) as reported:
-            reply = await (_apart(runtime.session.send(said)) if runtime.durable else runtime.session.send(said))
+            reply = await (_apart(_sent(runtime, said)) if runtime.durable else _sent(runtime, said))
             reply = told.completed(reply, reported)
             reported.answer({"response": reply.response})
     except BaseException as error:
-        broke = {"type": "error", "content": f"{type(error).__name__}: {error}"}
+        broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
         failed = Reply(response="", events=[*told.events, broke])
         _keep(runtime, index, said, failed, took())
-        if isinstance(error, SystemExit):
-            # It would end the event loop, and with it every other case.
-            raise TargetExitedError(f"the target called sys.exit({error.code})") from error
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
             raise _unanswered(runtime, error) from error
@@ -101,6 +98,11 @@ async def take_turn(index: int, said: str) -> Any:
         tell({"event": "turn_event", "turn": index, **event})
     tell({"event": "agent_response", "turn": index, "content": reply.response})
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.response
+
+
+async def _sent(runtime: AttemptRuntime, said: str) -> Reply:
+    with ending_only_itself("the target"):
+        return await runtime.session.send(said)
 
 
 def _apart(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
@@ -141,8 +143,8 @@ async def assess(turn: int | None) -> dict[str, Any]:
         for assertion in runtime.asked(turn):
             for result in await score(assertion, scope):
                 found.append(result)
+                runtime.results.append(result)
                 _tell_result(tell, result)
-    runtime.results.extend(found)
     return {"results": [plain(result) for result in found]} if runtime.durable else {x.name: x.score for x in found}
 
 
@@ -154,7 +156,7 @@ async def simulate_user(index: int) -> dict[str, Any]:
     assert user is not None
     if index == 0 and simulation.opening is not None:
         return asdict(Move(say=simulation.opening))
-    with in_role("user"):
+    with in_role("user"), ending_only_itself("the simulated user"):
         return asdict(await user.next(runtime.turns))
 
 
@@ -248,9 +250,9 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
 
 
 def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
-    if simulation.goal_when is not None and re.search(simulation.goal_when, answer):
+    if simulation.goal_when is not None and matches(simulation.goal_when, answer):
         return "goal_reached", f"the answer matches goal_when ({simulation.goal_when})"
-    if simulation.stop_when is not None and re.search(simulation.stop_when, answer):
+    if simulation.stop_when is not None and matches(simulation.stop_when, answer):
         return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
     return None
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eval_pipeline.errors import CredentialsError, PermanentError, TransientError
+from eval_pipeline.telemetry.plain import text_of
 
 
 class FailureKind(enum.Enum):
@@ -107,7 +108,7 @@ def retry_after(error: BaseException) -> float | None:
 
 def fatal_error(error: BaseException, *, kind: FailureKind, model: str) -> PermanentError | TransientError | None:
     """Our own error where no call to `model` can succeed in this run; None where the next may."""
-    lines = str(error).splitlines()
+    lines = text_of(error).splitlines()
     reason = lines[0] if lines else type(error).__name__
     match kind:
         case FailureKind.REFUSED:
@@ -153,7 +154,8 @@ def _kind_of_status(status: int, text: str) -> FailureKind:
 
 def _text(error: BaseException) -> str:
     body = getattr(error, "body", None)
-    return f"{error} {json.dumps(body, default=str) if body is not None else ''} {getattr(error, 'code', '') or ''}"
+    said = "" if body is None else json.dumps(body, default=text_of)
+    return f"{text_of(error)} {said} {getattr(error, 'code', '') or ''}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from eval_pipeline.telemetry.plain import text_of
+
 Event = Mapping[str, Any]
 """`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id, error}`,
 `handoff{from, to}`, `usage{input_tokens, output_tokens, cached_tokens, cost_usd, model, messages}`, `message{content}`,
@@ -18,18 +20,28 @@ _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
 _AMOUNTS = ("cost_usd", "latency_s")
 _MOST = 2**53
 """Beyond it sums are no longer exact, and soon leave the 64 bits they are stored in."""
+_LONGEST_SHOWN = 300
 
 
 def unreadable(event: Any) -> str | None:
     """Why no assertion, sum or trace could read the event; None if they can."""
     if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
-        return f"the event {event!r} has no `type`"
+        return f"the event {_shown(event)} has no `type`"
     lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
-    unusable = [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
+    if event["type"] == "tool_call" and not lacking:
+        kinds = {"name": str, "args": Mapping}
+        lacking = [name for name, kind in kinds.items() if not isinstance(event[name], kind)]
+    unusable = [] if isinstance(event.get("id"), str | int | None) else ["id"]
+    unusable += [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
     unusable += [name for name in _AMOUNTS if not _is_amount(event.get(name))]
     if lacking or unusable:
-        return f"the {event['type']} event {event!r} lacks a usable {', '.join(lacking + unusable)}"
+        return f"the {event['type']} event {_shown(event)} lacks a usable {', '.join(lacking + unusable)}"
     return None
+
+
+def _shown(event: Any) -> str:
+    text = text_of(event)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _is_amount(value: Any, *, whole: bool = False) -> bool:

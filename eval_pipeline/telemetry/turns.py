@@ -17,6 +17,7 @@ from typing import Any, Union
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.telemetry.bus import BUS
 from eval_pipeline.telemetry.event import Event, unreadable
+from eval_pipeline.telemetry.plain import plain, text_of
 
 _log = logger_of(__name__)
 
@@ -52,17 +53,18 @@ class Turn:
     def emit(self, event: Event) -> bool:
         """Take a copy of the event. Returns whether it was taken; never raises."""
         try:
-            problem = unreadable(event)
+            found = plain(event)
+            problem = unreadable(found)
             if problem is not None:
                 return self._drop(problem)
-            taken = json.loads(json.dumps(dict(event), default=str))
+            taken = json.loads(json.dumps(found))
             kept = taken["type"] == "token" or self._add(TimedEvent(event=taken, at=dt.datetime.now(tz=dt.UTC)))
             if not kept:
                 return self._drop("the turn has ended, or has too many events")
             if self.tell is not None:
                 self.tell(taken)
         except Exception as error:  # noqa: BLE001 - whoever reports goes on, whatever is wrong with the report
-            return self._drop(f"{type(error).__name__}: {error}")
+            return self._drop(f"{type(error).__name__}: {text_of(error)}")
         return True
 
     def answer(self, outputs: Any) -> None:
@@ -74,7 +76,7 @@ class Turn:
         with self._lock:
             self.ended = dt.datetime.now(tz=dt.UTC)
         if error is not None:
-            self.error = f"{type(error).__name__}: {error}"
+            self.error = f"{type(error).__name__}: {text_of(error)}"
 
     def _add(self, item: Union[TimedEvent, "Turn"]) -> bool:
         with self._lock:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
+from eval_pipeline.evaluation import simulated_user
 from eval_pipeline.evaluation.result import RESULT_SCHEMA, CaseResult
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
@@ -79,6 +80,14 @@ async def test_what_ends_a_conversation_is_recorded(
     found = await simulated(code, {"rules": rules, **conditions})
     assert found.simulation is not None
     assert (found.simulation.ended, len(found.turns)) == (ended, turns)
+
+
+async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated_user, "_SEARCH_S", 0.05)
+    stop_when = r"for (a|aa|a*)+$(?<!b)"
+    found = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
+    assert found.error is not None
+    assert "found no end within 0.05 s" in found.error.message
 
 
 @given(limit=st.integers(1, 6), written=st.integers(0, 8))

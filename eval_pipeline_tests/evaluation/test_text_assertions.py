@@ -118,6 +118,21 @@ def test_what_is_not_json_is_an_error(text: str) -> None:
         parse_json(text)
 
 
+@pytest.mark.parametrize("text", ["[" * 50_000, '{"a":' * 50_000, "```json\n" + "\n" * 50_000, "```" + " \n" * 50_000])
+@pytest.mark.parametrize(
+    "kind", [{"type": "is_json"}, {"type": "equals", "value": 4}, {"type": "json_path", "path": "$"}]
+)
+async def test_what_a_model_says_without_end_is_no_json(kind: dict[str, Any], text: str) -> None:
+    found = await result_of(kind, a_scope(a_turn(text)))
+    assert (found.passed, found.error) == (False, None)
+
+
+@pytest.mark.parametrize("number", ["1e" + "9" * 30, "-1e" + "9" * 30, "1e-" + "9" * 30, "9" * 10_000])
+async def test_a_number_beyond_all_bounds_is_another_number(number: str) -> None:
+    found = await result_of({"type": "numeric", "value": 4.2, "abs": 0.1}, a_scope(a_turn(number)))
+    assert (found.passed, found.error) == (False, None)
+
+
 async def test_a_pattern_that_would_never_end_breaks_and_does_not_hang() -> None:
     scope = a_scope(a_turn("a" * 40 + "!"))
     found = await result_of({"type": "regex", "value": r"^(a|aa|a*)+$(?<!b)", "timeout_s": 0.05}, scope)

@@ -40,7 +40,7 @@ def test_outside_of_a_turn_nothing_happens() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [None, {}, {"type": 3}, {"type": "tool_call"}, {"type": "usage", "input_tokens": 2**60}, {"type": "x", 1j: 2}],
+    [None, {}, {"type": 3}, {"type": "tool_call"}, {"type": "usage", "input_tokens": 2**60}, {**CALL, "args": "text"}],
 )
 def test_what_cannot_be_read_is_counted_and_raises_nothing(event: Any, caplog: pytest.LogCaptureFixture) -> None:
     ended: list[Turn] = []

@@ -4,7 +4,6 @@ Belongs here: reading JSON out of text, and what must hold of it. Does not belon
 """
 
 import json
-import re
 import textwrap
 from typing import Any
 
@@ -14,7 +13,7 @@ import jsonschema
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.suite import assertion as spec
 
-_FENCE = re.compile(r"^\s*```(?:json)?\s*\n(?P<body>.*?)\n\s*```\s*$", re.DOTALL)
+_FENCE = "```"
 
 
 def is_json(assertion: spec.IsJson, scope: Scope) -> Verdict:  # noqa: ARG001 - as every assertion
@@ -62,8 +61,19 @@ def parse_json(text: str) -> Any:
     Raises:
         ValueError: it is not JSON.
     """
-    fenced = _FENCE.match(text)
-    return json.loads(fenced["body"] if fenced else text, parse_constant=_refuse)
+    try:
+        return json.loads(_unfenced(text), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _unfenced(text: str) -> str:
+    # No regular expression: on an answer that is a fence and thousands of line breaks it would look for hours.
+    first, newline, rest = text.strip().partition("\n")
+    body, fence, after = rest.rpartition(_FENCE)
+    opened = first.rstrip() in (_FENCE, f"{_FENCE}json")
+    closed = fence and not after and body.rstrip(" \t").endswith("\n")
+    return body if newline and opened and closed else text
 
 
 def _refuse(constant: str) -> None:

@@ -29,4 +29,11 @@ def numeric(assertion: spec.Numeric, scope: Scope) -> Verdict:
 
 def numbers_in(text: str) -> list[decimal.Decimal]:
     """The numbers in `text`, in order, such as `-1,234.5`, `.5` and `1e-3`, without their units."""
-    return [decimal.Decimal(match[0].replace(",", "").replace("\u2212", "-")) for match in _NUMBER.finditer(text)]
+    return [_number(match[0].replace(",", "").replace("\u2212", "-")) for match in _NUMBER.finditer(text)]
+
+
+def _number(text: str) -> decimal.Decimal:
+    try:
+        return decimal.Decimal(text)
+    except decimal.InvalidOperation:  # an exponent of twenty digits
+        return decimal.Decimal(f"{'-' * text.startswith('-')}inf" if "e-" not in text.lower() else 0)

@@ -25,6 +25,7 @@ from eval_pipeline.evaluation.assertions import (
 )
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.evaluation.credentials import require_accepted_key
+from eval_pipeline.evaluation.exits import ending_only_itself
 from eval_pipeline.evaluation.metering import metered
 from eval_pipeline.evaluation.result import AssertionResult, EvaluationError
 from eval_pipeline.suite.assertion import Assertion
@@ -72,9 +73,10 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     """
     with metered() as meter:
         try:
-            said = ASSERTIONS[assertion.type](assertion, scope)
-            if inspect.isawaitable(said):
-                said = await said
+            with ending_only_itself("the assertion"):
+                said = ASSERTIONS[assertion.type](assertion, scope)
+                if inspect.isawaitable(said):
+                    said = await said
             verdicts = said if isinstance(said, list) else [said]
             results = [_result(assertion, scope, verdict) for verdict in verdicts]
         except (InfrastructureError, asyncio.CancelledError):

@@ -117,7 +117,8 @@ def _reply(returned: Any) -> Reply:
     if isinstance(returned, BaseMessage):
         return reply_of_messages([returned])
     if isinstance(returned, Mapping) and "response" in returned:
-        return Reply(response=str(returned["response"]), events=list(returned.get("events", ())))
+        said = returned["response"]
+        return Reply(response="" if said is None else str(said), events=list(returned.get("events") or ()))
     if isinstance(returned, Mapping) and "messages" in returned:
         returned = returned["messages"]
     if (

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event, unreadable
+from eval_pipeline.telemetry.plain import plain
 
 Tell = Callable[[Event], None]
 """Is told an event as it happens."""
@@ -25,11 +26,15 @@ class Reply:
     """Seconds until the first token; None if the target does not stream."""
 
     def __post_init__(self) -> None:
-        """Refuse events that no assertion and no sum could read, while it is still known who made them.
+        """Make events plain data, and refuse what nobody could read, while it is still known who made it.
 
         Raises:
-            InputError: an event has no type, or lacks what its type needs.
+            InputError: the answer is no text; an event has no type, or lacks what its type needs.
         """
+        if not isinstance(self.response, str):
+            message = f"the target's answer is a {type(self.response).__name__}"
+            raise InputError(Problem(message=message, fix="answer with text", field="target"))
+        object.__setattr__(self, "events", tuple(map(plain, self.events)))
         for event in self.events:
             problem = unreadable(event)
             if problem is not None:

@@ -8,6 +8,7 @@ Belongs here: the order of waits, and what comes of an answer or a failure. Does
 import asyncio
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -120,7 +121,9 @@ class GateLease:
     def __init__(self, gate: Gate, model: CalledModel, *, room_within_s: float | None = None) -> None:
         """`room_within_s`: seconds that a call on an event loop waits for room at most, and is then made without."""
         self._gate, self._model, self._room_within_s = gate, model, room_within_s
+        self._lock = threading.Lock()
         self._taken: list[Slots] = []
+        self._settled = False
         self._expected, self._due, self._booked = 0.0, 0.0, False
         self._sent_at = float("-inf")
         self.sent = False
@@ -131,7 +134,7 @@ class GateLease:
         for slots in self._queues():
             with gate.waiting():
                 slots.take()
-            self._taken.append(slots)
+            self._hold(slots)
         while not self._booked:
             expected = self._expect()
             with gate.waiting():
@@ -147,7 +150,7 @@ class GateLease:
             for slots in self._queues():
                 with gate.waiting():
                     await self._room(slots)
-                self._taken.append(slots)
+                self._hold(slots)
         while not self._booked:
             expected = self._expect()
             with gate.waiting():
@@ -158,12 +161,24 @@ class GateLease:
 
     def settle(self, error: BaseException | None) -> None:
         """The try is over."""
-        if self.sent and error is None:
+        # Who leaves a stream before its end was answered.
+        if self.sent and (error is None or isinstance(error, GeneratorExit)):
             self._gate.passed(self._model)
         elif self.sent and error is not None:
             self._gate.failed(self._model, error, sent_at=self._sent_at)
-        while self._taken:
-            self._taken.pop().give()
+        with self._lock:
+            self._settled = True
+            taken, self._taken = self._taken, []
+        for slots in reversed(taken):
+            slots.give()
+
+    def _hold(self, slots: Slots) -> None:
+        """Keep the room until the try is over; it may be over already for whom it is made, while somebody waits."""
+        with self._lock:
+            if not self._settled:
+                self._taken.append(slots)
+                return
+        slots.give()
 
     async def _room(self, slots: Slots) -> None:
         if self._room_within_s is None:

@@ -1,11 +1,18 @@
 """Agents that make a `ChatOpenAI` themselves, at the address in an environment variable, for tests of limits."""
 
+import asyncio
 import os
+from pathlib import Path
+from typing import Any
 
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, MessagesState, StateGraph
 
+from eval_pipeline.models import chat_model
+
 WHERE = "URL_OF_THE_TEST"
+left: list["asyncio.Task[Any]"] = []
+"""Calls that nobody waited for."""
 
 
 def _model() -> ChatOpenAI:
@@ -42,3 +49,27 @@ async def twice_at_once(message: str) -> str:
     """A target that asks twice at once."""
     first, _ = await _model().abatch([message, message])
     return str(first.content)
+
+
+async def leaves_a_call_waiting(message: str) -> str:
+    """A target that begins a call, and breaks before it was let through."""
+    begun = asyncio.create_task(_model().ainvoke(message))
+    left.append(begun)
+    await asyncio.sleep(0.2)
+    raise ValueError("broken")
+
+
+async def leaves_the_stream(message: str) -> str:
+    """A target that needs only the beginning of an answer."""
+    streamed = _model().astream(message)
+    found = await anext(streamed)
+    await streamed.aclose()
+    return str(found.content)
+
+
+async def leaves_the_stream_of_a_managed_model(message: str) -> str:
+    """As `leaves_the_stream`, with a model of ours."""
+    streamed = chat_model("openai:gpt-test", folder=Path(), base_url=os.environ[WHERE]).astream(message)
+    found = await anext(streamed)
+    await streamed.aclose()
+    return str(found.content)

@@ -14,6 +14,7 @@ from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.throughput.run import Throughput
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
+from eval_pipeline_tests.evaluation.throughput import own_model_agents
 from eval_pipeline_tests.evaluation.throughput.own_model_agents import WHERE
 from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
 
@@ -22,6 +23,7 @@ GRAPH = {"kind": "langgraph", "path": f"{AGENTS}:graph"}
 BLOCKS = {"kind": "langgraph", "path": f"{AGENTS}:graph_that_blocks"}
 THREAD = {"kind": "python", "path": f"{AGENTS}:in_a_thread"}
 TWICE = {"kind": "python", "path": f"{AGENTS}:twice_at_once"}
+LEAVES = {"kind": "python", "path": f"{AGENTS}:leaves_a_call_waiting"}
 HELLO = {"type": "contains", "value": "hello"}
 
 
@@ -116,6 +118,30 @@ async def test_calls_that_were_cut_short_take_no_room_from_the_others(
         throughput = Throughput.of(made.suite, max_concurrency=1)
         found = await run(made, 3, width=3, throughput=throughput)
     assert [result.error.name for result in found if result.error] == ["TimeoutError"] * 3
+
+
+@pytest.mark.parametrize("name", ["leaves_the_stream", "leaves_the_stream_of_a_managed_model"])
+async def test_a_model_whose_streams_nobody_reads_to_the_end_has_answered(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with openai_server(lambda _: "hello there", latency_s=0.3) as server:
+        target = {"kind": "python", "path": f"{AGENTS}:{name}"}
+        await run(evaluator(folder, server, monkeypatch, target), 9, width=4)
+    # The first is let through alone, the others are not.
+    assert server.log.peak_concurrency > 1
+
+
+async def test_a_call_that_waits_when_its_attempt_ends_gives_its_room_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_model_agents.left.clear()
+    with openai_server(lambda _: "hello", latency_s=1.0) as server:
+        made = evaluator(folder, server, monkeypatch, LEAVES, break_after=None)
+        throughput = Throughput.of(made.suite, max_concurrency=1)
+        await run(made, 3, width=3, throughput=throughput)
+        await asyncio.gather(*own_model_agents.left)
+    assert len(server.log.entries) == 3
+    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
 
 
 async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
