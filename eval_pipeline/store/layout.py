@@ -20,6 +20,7 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/report.html
     trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
     corrections/<suite>/<pulled_at>_<digest>.parquet       what people corrected; the last key holds all that is known
+    variants/<suite>/<name>.json                           where variants stand against each other; written if absent
     baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
@@ -124,3 +125,13 @@ def corrections_key(suite: str, pulled_at: str, digest: str) -> str:
     """What was known of a suite's corrections at a time."""
     moment = "".join(letter for letter in pulled_at if letter.isdigit())
     return f"{corrections_prefix(suite)}{moment}_{digest}.parquet"
+
+
+def variants_prefix(suite: str) -> str:
+    """The folder of what came of comparing a suite's variants."""
+    return f"variants/{suite}/"
+
+
+def variants_key(suite: str, name: str) -> str:
+    """One comparison of a suite's variants."""
+    return f"{variants_prefix(suite)}{name}.json"
