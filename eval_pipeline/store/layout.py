@@ -21,6 +21,8 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
     corrections/<suite>/<pulled_at>_<digest>.parquet       what people corrected; the last key holds all that is known
     variants/<suite>/<name>.json                           where variants stand against each other; written if absent
+    variants/<suite>/<name>.html                           what each of them changed, as a page
+    variants/<suite>/plans/<name>.json                     what the comparison undertook, before its first attempt
     baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
@@ -135,3 +137,13 @@ def variants_prefix(suite: str) -> str:
 def variants_key(suite: str, name: str) -> str:
     """One comparison of a suite's variants."""
     return f"{variants_prefix(suite)}{name}.json"
+
+
+def variants_page_key(suite: str, name: str) -> str:
+    """The page of a comparison of variants."""
+    return f"{variants_prefix(suite)}{name}.html"
+
+
+def variant_plans_prefix(suite: str) -> str:
+    """The folder of what comparisons of a suite's variants undertook."""
+    return f"{variants_prefix(suite)}plans/"

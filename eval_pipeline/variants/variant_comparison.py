@@ -17,9 +17,6 @@ from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
 from eval_pipeline.store.layout import variants_key, variants_prefix
 from eval_pipeline.store.store import Store
 
-CURRENT = "current"
-"""The variant that is the suite as it stands; it is always evaluated, and never dropped."""
-
 Outcome = Literal["better", "worse", "no significant difference", "dropped", "current"]
 
 _STRICT = ConfigDict(extra="forbid")
@@ -47,12 +44,16 @@ class VariantStanding:
     """95 % interval of `delta`; None with fewer than two cases."""
     high: float | None
     p_adjusted: float | None
-    """Two-sided, adjusted by Holm's method for there being several variants; None for `current`."""
+    """Two-sided, adjusted by Holm's method for there being several variants; None for `current`, and for one that was
+    dropped."""
     outcome: Outcome
     """Against `current`, at level 0.05. `dropped`: successive halving ended its evaluation, since it was worse than the
     best of that moment."""
     gates_passed: bool
-    """Whether its experiment met the suite's blocking gates; False for one that was dropped."""
+    """Whether its experiment met the suite's blocking gates, a regression being one against `current`; False for one
+    that was dropped."""
+    errors: int = 0
+    """Attempts that broke."""
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -93,6 +94,11 @@ class VariantComparison:
     verdict: str
     """That, in one plain sentence."""
     effort: Effort
+
+    @property
+    def score_delta(self) -> float | None:
+        """How much better the winner is than `current`; None without a winner."""
+        return None if self.winner is None else self.standing(self.winner).delta
 
     def standing(self, variant: str) -> VariantStanding:
         """Where a variant stands.
@@ -142,7 +148,9 @@ def latest_comparison(store: Store, suite: str) -> VariantComparison | None:
     Raises:
         CorruptDataError: one cannot be read.
     """
-    read = (_read(store, key) for key in store.list(variants_prefix(suite)))
+    prefix = variants_prefix(suite)
+    keys = [key for key in store.list(prefix) if key.endswith(".json") and "/" not in key.removeprefix(prefix)]
+    read = (_read(store, key) for key in keys)
     found = [comparison for comparison in read if comparison is not None]
     return max(found, key=lambda each: (each.made_at, each.name), default=None)
 
