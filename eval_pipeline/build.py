@@ -19,10 +19,11 @@ from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
+from eval_pipeline.assets.variant_comparison import build_variant_comparison
 from eval_pipeline.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.jobs import build_job
+from eval_pipeline.jobs import build_job, build_variants_job
 from eval_pipeline.redaction.logs import shown
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.sensors.dataset_changed import build_dataset_changed
@@ -79,7 +80,11 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
         schedules=[build_schedule(suite)],
         sensors=[build_dataset_changed(suite), build_run_failed(suite)],
     )
-    return dg.Definitions.merge(own, build_job(suite))
+    return dg.Definitions.merge(own, build_job(suite), *([_compared_variants(suite)] if suite.spec.variants else []))
+
+
+def _compared_variants(suite: Suite) -> dg.Definitions:
+    return dg.Definitions.merge(dg.Definitions(assets=[build_variant_comparison(suite)]), build_variants_job(suite))
 
 
 def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:

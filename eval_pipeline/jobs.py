@@ -1,4 +1,4 @@
-"""One job per suite: the whole chain, from cases to gates, over the partitions of the run.
+"""The jobs of a suite: the whole chain, from cases to gates, over the partitions of the run; and comparing variants.
 
 Add a job here when another part of the chain should be launched by itself. Keep out when it runs (`schedules.py`).
 """
@@ -7,7 +7,7 @@ import dagster as dg
 
 from eval_pipeline.assets.corrections import CORRECTIONS, wants_corrections
 from eval_pipeline.assets.upkeep import PARTITIONS_UP_TO_DATE
-from eval_pipeline.assets.upstream import CASE_RESULTS, asset_key
+from eval_pipeline.assets.upstream import CASE_RESULTS, SHARED_CONTEXT, TEST_CASES, VARIANT_COMPARISON, asset_key
 from eval_pipeline.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
 
@@ -15,6 +15,23 @@ from eval_pipeline.suite.suite import Suite
 def job_name(suite: str) -> str:
     """The name of a suite's job."""
     return f"evaluate_{suite}"
+
+
+def variants_job_name(suite: str) -> str:
+    """The name of the job that compares a suite's variants."""
+    return f"compare_variants_{suite}"
+
+
+def build_variants_job(suite: Suite) -> dg.Definitions:
+    """The job that compares the variants of a suite."""
+    names = (TEST_CASES, SHARED_CONTEXT, VARIANT_COMPARISON)
+    job = dg.define_asset_job(
+        variants_job_name(suite.name),
+        selection=dg.AssetSelection.assets(*(asset_key(suite.name, name) for name in names)),
+        description=f"Evaluate the variants of {suite.name} on the same cases, and say which one is better.",
+        tags={SUITE_TAG: suite.name},
+    )
+    return dg.Definitions(jobs=[job])
 
 
 def build_job(suite: Suite) -> dg.Definitions:
