@@ -15,6 +15,7 @@ from pathlib import Path
 
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
+from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.experiment.record import experiment_name, now
 from eval_pipeline.experiment.verdict import read_verdict
 from eval_pipeline.redaction.redactor import Redactor
@@ -25,7 +26,9 @@ from eval_pipeline.suite.dataset import Dataset, load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.stored_dataset import store_dataset
 from eval_pipeline.suite.suite import Suite, read_suite
+from eval_pipeline.tracing.before_runs import send_context_trace
 from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch, NobodyWaits, Waiting
 from eval_pipeline.variants.links import links_of
@@ -91,7 +94,8 @@ def compare_variants(
     opened = store if isinstance(store, Store) else open_store(str(store))
     known = settings or LangSmithSettings.from_environment()
     launched = name or uuid.uuid4().hex
-    dataset, context_id = _upstream(found, opened, Redactor.of(known))
+    run_id = uuid.uuid4().hex
+    dataset, context_id = _upstream(found, opened, known, run_id)
     wanted = VariantPlan(
         name=experiment_name(found.name, launched),
         suite=found.name,
@@ -110,7 +114,7 @@ def compare_variants(
         plan=plan,
         store=opened,
         settings=known,
-        run_id=uuid.uuid4().hex,
+        run_id=run_id,
         launched_by={"by": "python"},
         waiting=waiting or NobodyWaits(),
     )
@@ -152,12 +156,15 @@ def _pinned_prompt(standing: VariantStanding) -> str | None:
     return None
 
 
-def _upstream(suite: Suite, store: Store, redactor: Redactor) -> tuple[Dataset, str | None]:
+def _upstream(suite: Suite, store: Store, settings: LangSmithSettings, run_id: str) -> tuple[Dataset, str | None]:
     """The dataset and the context, which are made if they are not there."""
+    redactor = Redactor.of(settings)
     dataset = load_dataset(suite, redactor=redactor)
     require_sound(suite, dataset.cases)
     store_dataset(store, suite.name, dataset)
     spec = suite.spec.context
-    cases = [] if spec.documents is None else dataset.cases
-    snapshot = ensure_snapshot(plan_context(suite, cases, redactor=redactor), store)
-    return dataset, snapshot.manifest.context_id
+    plan = plan_context(suite, [] if spec.documents is None else dataset.cases, redactor=redactor)
+    snapshot = ensure_snapshot(plan, store, recorder=SharedTraceRecorder(redact=redactor.json))
+    context = SharedContext.open(store, suite.name, snapshot.manifest.context_id)
+    send_context_trace(settings, suite.name, context, run_id)
+    return dataset, context.id
