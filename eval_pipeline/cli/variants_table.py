@@ -24,6 +24,7 @@ _STYLE = {
     "current": "dim",
 }
 _COMMIT = 12
+_NEW_LINE = "\n"
 
 
 def show_variants(
@@ -32,9 +33,10 @@ def show_variants(
     """Print a comparison."""
     console.print(f"\n[bold]{escape(comparison.verdict)}[/]", highlight=False)
     table = Table(box=rich.box.SIMPLE_HEAD)
-    for column in _COLUMNS:
-        shown = shown_metric(comparison.metric) if column == "metric" else column
-        table.add_column(escape(shown), justify="left" if column in _TEXTS else "right", overflow="fold")
+    table.add_column("variant", overflow="fold")
+    for column in (shown_metric(comparison.metric), "points (95 % interval)", "p", "cases"):
+        table.add_column(escape(column), justify="right", no_wrap=True)
+    table.add_column("against current")
     for found in comparison.standings:
         table.add_row(*_row(found, won=found.name == comparison.winner))
     console.print(table)
@@ -54,24 +56,21 @@ def show_variants(
     console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
 
 
-_TEXTS = ("variant", "changes", "outcome", "gates")
-_COLUMNS = ("variant", "changes", "metric", "points", "95 % interval", "p", "cases", "outcome", "gates")
-
-
 def _row(found: VariantStanding, *, won: bool) -> list[str]:
     style = _STYLE[found.outcome]
     interval = "" if found.low is None or found.high is None else f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
     prompts = {f"prompt:{name}": f"prompt {name} {commit[:_COMMIT]}" for name, commit in found.prompts.items()}
     changes = ", ".join(prompts.get(change, change) for change in found.changes)
-    errors = f" [yellow]({found.errors} errors)[/]" if found.errors else ""
+    points = "" if found.delta is None else f"{100 * found.delta:+.1f}{f' ({interval})' if interval else ''}"
+    notes = [f"[yellow]{found.errors} errors[/]"] if found.errors else []
+    notes += [] if found.gates_passed or found.outcome == "dropped" else ["[yellow]gates not met[/]"]
+    # `current` is what the others are held against.
+    outcome = "" if found.outcome == "current" else found.outcome
     return [
-        f"[{style}]{escape(found.name)}[/]",
-        escape(changes),
+        f"[{style}]{escape(found.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
         "" if found.score is None else f"{found.score:.1%}",
-        "" if found.delta is None else f"{100 * found.delta:+.1f}",
-        f"[dim]{interval}[/]",
+        points,
         "" if found.p_adjusted is None else "<0.0001" if found.p_adjusted < 0.0001 else f"{found.p_adjusted:.4f}",  # noqa: PLR2004
         str(found.cases),
-        f"[{style}]{found.outcome}{', wins' if won else ''}[/]{errors}",
-        "" if found.outcome == "dropped" else "[green]met[/]" if found.gates_passed else "[red]not met[/]",
+        "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
     ]
