@@ -15,6 +15,7 @@ from requests.exceptions import RequestException
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
+from eval_pipeline.suite.loaders.langsmith_datasets import server_error
 from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
 
 
@@ -151,5 +152,8 @@ def _errors_of(reference: PromptReference) -> Iterator[None]:
             f"the Prompt Hub refused the key for {reference}", fix="set LANGSMITH_API_KEY"
         ) from error
     except (LangSmithError, RequestException) as error:
+        # The SDK has no error of its own for 403, which is a key that may not do this.
+        if isinstance(found := server_error(error, f"{reference} cannot be had"), CredentialsError):
+            raise found from error
         reason = str(error).splitlines()[0][:300]
         raise TransientError(f"{reference} cannot be had: {reason}", fix="try again when LangSmith is there") from error

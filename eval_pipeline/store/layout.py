@@ -23,6 +23,9 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     variants/<suite>/<name>.json                           where variants stand against each other; written if absent
     variants/<suite>/<name>.html                           what each of them changed, as a page
     variants/<suite>/plans/<name>.json                     what the comparison undertook, before its first attempt
+    promotions/<prompt>/<tag>/<number>.json                a move of a tag, before it is made; written if absent
+    promotions/<prompt>/<tag>/<number>.end.json            what became of it; written if absent
+    promotions/<prompt>/<tag>/<number>.looks/<experiment>.json     what an experiment says of it; written if absent
     baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
@@ -147,3 +150,23 @@ def variants_page_key(suite: str, name: str) -> str:
 def variant_plans_prefix(suite: str) -> str:
     """The folder of what comparisons of a suite's variants undertook."""
     return f"{variants_prefix(suite)}plans/"
+
+
+def moves_prefix(prompt: str, tag: str) -> str:
+    """The folder of the moves of a prompt's tag; keys in it sort by number."""
+    return f"promotions/{prompt}/{tag}/"
+
+
+def move_key(prompt: str, tag: str, number: int) -> str:
+    """A move of a prompt's tag, as it was decided."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.json"
+
+
+def move_end_key(prompt: str, tag: str, number: int) -> str:
+    """What became of a move."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.end.json"
+
+
+def move_look_key(prompt: str, tag: str, number: int, experiment: str) -> str:
+    """What an experiment says of a move."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.looks/{experiment}.json"

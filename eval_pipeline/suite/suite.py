@@ -23,6 +23,7 @@ from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
 from eval_pipeline.suite.gate_spec import Gates, RateGate
 from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.promotion_spec import Promotion
 from eval_pipeline.suite.sensors_spec import Sensors
 from eval_pipeline.suite.target_spec import TargetSpec
 from eval_pipeline.suite.variant_spec import VariantSpec, require_distinct
@@ -166,6 +167,8 @@ class SuiteSpec(Document):
     """Where cases are evaluated: in the run's process, or by workers it gives them to."""
     schedule: Schedule = Schedule()
     sensors: Sensors = Sensors()
+    promotion: Promotion = Promotion()
+    """Whether the tag that the target's prompt is at is moved to a variant that won."""
     gates: Gates = Gates()
     variants: tuple[VariantSpec, ...] = ()
     """Other targets, which a comparison of variants holds against this one (`eval-pipeline variants run`)."""
