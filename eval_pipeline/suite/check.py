@@ -19,6 +19,7 @@ from eval_pipeline.suite.context_spec import FileSource, PythonSource
 from eval_pipeline.suite.dataset import load_cases
 from eval_pipeline.suite.gate_checks import gate_problems
 from eval_pipeline.suite.import_path import is_code_path
+from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PromptedTarget, PythonTarget, RecordedTarget
@@ -118,6 +119,7 @@ def _target_model_problems(suite: Suite) -> Iterator[Problem]:
 def _suite_problems(suite: Suite) -> Iterator[Problem]:
     yield from _target_problems(suite)
     yield from _variant_problems(suite)
+    yield from promotion_problems(suite)
     sources = {f"context.tables.{name}": source for name, source in suite.spec.context.tables.items()}
     if suite.spec.context.documents is not None:
         sources["context.documents.source"] = suite.spec.context.documents.source
