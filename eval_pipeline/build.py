@@ -27,9 +27,11 @@ from eval_pipeline.jobs import build_job, build_variants_job
 from eval_pipeline.redaction.logs import shown
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.sensors.dataset_changed import build_dataset_changed
+from eval_pipeline.sensors.prompt_regressed import build_prompt_regressed
 from eval_pipeline.sensors.run_failed import build_run_failed
 from eval_pipeline.sensors.spool_waiting import build_traces_waiting
 from eval_pipeline.suite.discovery import suite_folders
+from eval_pipeline.suite.promoted_prompt import has_promotions
 from eval_pipeline.suite.suite import Suite, read_suite
 
 
@@ -78,7 +80,11 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
         schedules=[build_schedule(suite)],
-        sensors=[build_dataset_changed(suite), build_run_failed(suite)],
+        sensors=[
+            build_dataset_changed(suite),
+            build_run_failed(suite),
+            *([build_prompt_regressed(suite)] if has_promotions(suite) else []),
+        ],
     )
     return dg.Definitions.merge(own, build_job(suite), *([_compared_variants(suite)] if suite.spec.variants else []))
 

@@ -35,6 +35,21 @@ def wants_promotions(suite: Suite) -> bool:
     return suite.spec.promotion.enabled or sensors.prompt_committed.enabled or sensors.prompt_regressed.enabled
 
 
+def has_promotions(suite: Suite) -> bool:
+    """Whether promotions are anything to a suite: its prompt is at a tag.
+
+    Raises:
+        InputError: it is at none, and the suite wants promotions all the same.
+    """
+    try:
+        promoted_prompt(suite)
+    except InputError:
+        if wants_promotions(suite):
+            raise
+        return False
+    return True
+
+
 def promotion_problems(suite: Suite) -> Iterator[Problem]:
     """What is wrong with how a suite asks for promotions."""
     if not wants_promotions(suite):
