@@ -38,6 +38,7 @@ DATASET_VERSION = "eval/dataset_version"
 CONTEXT_ID = "eval/context_id"
 CONTEXT_REUSED = "eval/context_reused"
 EXPERIMENT = "eval/experiment"
+COMPARISON = "eval/comparison"
 VERDICT = "eval/verdict"
 
 _PREVIEW_CASES = 20
@@ -281,7 +282,7 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
     found: Metadata = {
         VERDICT: dg.MetadataValue.text(comparison.verdict),
         "eval/winner": comparison.winner or "none",
-        "eval/comparison": comparison.name,
+        COMPARISON: comparison.name,
         "eval/variants": _table(rows),
         DATASET_VERSION: comparison.dataset_version,
         "eval/attempts": effort.attempts,

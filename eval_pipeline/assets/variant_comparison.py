@@ -11,6 +11,7 @@ from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, VARIANT_CO
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.experiment.record import experiment_name, now
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
+from eval_pipeline.promotion.commit_variant import with_commit_variant
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.stored_dataset import stored_cases
@@ -27,6 +28,8 @@ class VariantComparisonConfig(dg.Config):
 
     variants: list[str] | None = None
     """Names of `variants:` in suite.yaml; all by default."""
+    prompt_commit: str | None = None
+    """A commit of the target's prompt, which then is the one variant."""
     cases: list[str] | None = None
     """Case ids; all by default."""
     repetitions: int | None = None
@@ -50,8 +53,8 @@ def variants_group(suite: str) -> str:
 
 
 def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
-    """The asset `variant_comparison` of a suite that has variants."""
-    named = ", ".join(variant.name for variant in suite.spec.variants)
+    """The asset `variant_comparison` of a suite that has variants, or whose prompt's commits are compared."""
+    named = ", ".join(variant.name for variant in suite.spec.variants) or "commits of its prompt"
 
     @dg.asset(
         key=asset_key(suite.name, VARIANT_COMPARISON),
@@ -74,7 +77,8 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
             opened, settings = store.open(), langsmith.settings()
             langsmith.redactor()
             check_once(context, settings, progress)
-            plan = _plan(context, suite, opened, config)
+            varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)
+            plan = _plan(context, varied, opened, config)
             run = context.run
             launch = Launch(
                 plan=plan,
@@ -85,7 +89,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 retry_errors=config.retry_errors,
                 waiting=progress,
             )
-            found = compare_as_planned(suite, launch)
+            found = compare_as_planned(varied, launch)
             links = links_of(opened, found)
         context.log.info("%s", found.verdict)
         return dg.MaterializeResult(metadata={**variants_metadata(found, opened), **variant_links_metadata(links)})

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from eval_pipeline.promotion.moves import Move, WantedMove, commits_in_use, rolled_back
 from eval_pipeline.promotion.moving import Cause, Refusal, Standing, shown
-from eval_pipeline.variants.variant_comparison import CURRENT, VariantComparison, VariantStanding
+from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.variants.variant_comparison import VariantComparison, VariantStanding
 
 
 def decide(comparison: VariantComparison, standing: Standing, *, decided_by: str) -> WantedMove | Refusal:

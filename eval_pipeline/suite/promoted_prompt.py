@@ -39,13 +39,13 @@ def has_promotions(suite: Suite) -> bool:
     """Whether promotions are anything to a suite: its prompt is at a tag.
 
     Raises:
-        InputError: it is at none, and the suite wants promotions all the same.
+        InputError: the suite asks for promotions in a way that cannot be; carries every problem.
     """
+    if problems := list(promotion_problems(suite)):
+        raise InputError(problems)
     try:
         promoted_prompt(suite)
     except InputError:
-        if wants_promotions(suite):
-            raise
         return False
     return True
 

@@ -15,7 +15,7 @@ class Promotion(Document):
     """What happens to the tag of the target's prompt."""
 
     enabled: bool = False
-    """Whether a comparison of variants ends with the promotion of its winner, if that has one."""
+    """Whether there is a job `promote_<suite>` that compares variants and promotes the winner, if there is one."""
     dry_run: bool = True
     """Whether what would be done is only shown, in Dagster and to webhooks. It holds for whatever happens by itself,
     taking a promotion back too; what a person does in the terminal is done."""
