@@ -28,8 +28,8 @@ def server(tmp_path: Path) -> Iterator[RecorderServer]:
 
 @pytest.fixture
 def current(server: RecorderServer) -> str:
-    """What is in production: six of the twelve cases pass."""
-    return publish_knowing(server.url, 6, tag="production")
+    """What is in production: four of the twelve cases pass."""
+    return publish_knowing(server.url, 4, tag="production")
 
 
 def a_project(tmp_path: Path, server: RecorderServer, instance: dg.DagsterInstance, **fields: Any) -> DagsterProject:
@@ -107,11 +107,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(
     assert read_moves(project.store, PLACE) == []
 
 
-def test_the_bad_variant_is_never_promoted_and_neither_is_one_that_is_no_better(
+def test_the_bad_variant_is_never_promoted_and_neither_is_one_that_may_be_better_by_chance(
     tmp_path: Path, server: RecorderServer, instance: dg.DagsterInstance, current: str
 ) -> None:
     project = a_project(tmp_path, server, instance)
-    for knows in (0, 7):
+    for knows in (0, 6):
         result = promote(project, commit=publish_knowing(server.url, knows))
         assert result.success
         assert not said(result)["eval/promoted"]

@@ -38,12 +38,10 @@ def events(notices: list[PromptNotice]) -> list[str]:
         (None, NEW, OLD, "the first look"),
         (SeenCommits(newest=NEW), NEW, OLD, "the newest commit still"),
         (SeenCommits(newest=OLD), NEW, NEW, "in use already"),
-        (SeenCommits(newest=None), None, None, "no commit"),
+        (SeenCommits(newest=None), None, OLD, "no commit"),
     ],
 )
-def test_when_no_commit_is_evaluated(
-    seen: SeenCommits | None, newest: str | None, tagged: str | None, why: str
-) -> None:
+def test_when_no_commit_is_evaluated(seen: SeenCommits | None, newest: str | None, tagged: str, why: str) -> None:
     found = decide_commit(seen, newest=newest, tagged=tagged, at=1)
     assert isinstance(found, str)
     assert why in found
