@@ -1,9 +1,11 @@
 """What `check` says of a suite that asks for promotions."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline_tests.building import write_suite
@@ -50,3 +52,13 @@ def test_a_target_whose_prompt_is_at_a_tag_is_sound(folder: Path) -> None:
 def test_commits_cannot_be_promoted_where_nothing_is(folder: Path) -> None:
     ((field, _),) = problems(folder, sensors={"prompt_committed": {"enabled": True, "promote": True}})
     assert field == "sensors.prompt_committed.promote"
+
+
+def test_the_example_of_the_document_asks_for_what_there_is(folder: Path) -> None:
+    document = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text()
+    (example,) = re.findall(r"```yaml\n(target:.*?promotion:.*?)```", document, re.DOTALL)
+    suite, _, problems = check_suite(write_suite(folder, **yaml.safe_load(example)))
+    assert problems == []
+    assert suite is not None
+    assert (suite.spec.promotion.enabled, suite.spec.promotion.dry_run) == (True, False)
+    assert suite.spec.sensors.prompt_committed.promote
