@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eval_pipeline.experiment.frame import load_results
+    from eval_pipeline.variants.evaluation_result import EvaluationResult, compare_variants, evaluation_results
 
-__all__ = ["load_results"]
+__all__ = ["EvaluationResult", "compare_variants", "evaluation_results", "load_results"]
 
-_HOMES = {"load_results": "eval_pipeline.experiment.frame"}
+_HOMES = {
+    "EvaluationResult": "eval_pipeline.variants.evaluation_result",
+    "compare_variants": "eval_pipeline.variants.evaluation_result",
+    "evaluation_results": "eval_pipeline.variants.evaluation_result",
+    "load_results": "eval_pipeline.experiment.frame",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ which fails with the reason when it is materialized: one broken suite takes no o
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,25 @@ from eval_pipeline.assets.case_results import build_case_results
 from eval_pipeline.assets.corrections import build_corrections, wants_corrections
 from eval_pipeline.assets.experiment_summary import build_experiment_summary
 from eval_pipeline.assets.failures import errors_as_failures
+from eval_pipeline.assets.promoted_prompt import build_promoted_prompt, build_promotion_checks
 from eval_pipeline.assets.shared_context import build_shared_context
 from eval_pipeline.assets.test_cases import build_test_cases
 from eval_pipeline.assets.upstream import TEST_CASES
+from eval_pipeline.assets.variant_comparison import build_variant_comparison
 from eval_pipeline.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.default_resources import default_resources
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.jobs import build_job
+from eval_pipeline.jobs import build_job, build_promotion_job, build_variants_job
 from eval_pipeline.plain_secrets import require_no_plain_secrets
 from eval_pipeline.redaction.logs import shown
 from eval_pipeline.schedules import build_schedule
 from eval_pipeline.sensors.dataset_changed import build_dataset_changed
+from eval_pipeline.sensors.prompt_committed import build_prompt_committed
+from eval_pipeline.sensors.prompt_regressed import build_prompt_regressed
 from eval_pipeline.sensors.run_failed import build_run_failed
 from eval_pipeline.sensors.spool_waiting import build_traces_waiting
 from eval_pipeline.suite.discovery import suite_folders
+from eval_pipeline.suite.promoted_prompt import has_promotions
 from eval_pipeline.suite.suite import Suite, read_suite
 
 
@@ -82,9 +87,26 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
         schedules=[build_schedule(suite)],
-        sensors=[build_dataset_changed(suite), build_run_failed(suite)],
+        sensors=[
+            build_dataset_changed(suite),
+            build_run_failed(suite),
+        ],
     )
-    return dg.Definitions.merge(own, build_job(suite))
+    return dg.Definitions.merge(own, build_job(suite), *_compared_variants(suite), *_promoted_prompt(suite))
+
+
+def _compared_variants(suite: Suite) -> Iterator[dg.Definitions]:
+    if suite.spec.variants or has_promotions(suite):
+        yield dg.Definitions(assets=[build_variant_comparison(suite)])
+        yield build_variants_job(suite)
+
+
+def _promoted_prompt(suite: Suite) -> Iterator[dg.Definitions]:
+    if has_promotions(suite):
+        yield dg.Definitions(sensors=[build_prompt_committed(suite), build_prompt_regressed(suite)])
+    if suite.spec.promotion.enabled:
+        yield dg.Definitions(assets=[build_promoted_prompt(suite)], asset_checks=[build_promotion_checks(suite)])
+        yield build_promotion_job(suite)
 
 
 def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:

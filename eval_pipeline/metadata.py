@@ -21,15 +21,25 @@ from eval_pipeline.experiment.report.page import Pictures
 from eval_pipeline.experiment.verdict import Verdict
 from eval_pipeline.partitions import PartitionChanges
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.store.layout import cases_key, context_prefix, experiment_prefix, report_key
+from eval_pipeline.store.layout import (
+    cases_key,
+    context_prefix,
+    experiment_prefix,
+    report_key,
+    variants_key,
+    variants_page_key,
+)
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset import Dataset, DatasetChanges
+from eval_pipeline.variants.variant_comparison import VariantComparison
 
 DATASET_VERSION = "eval/dataset_version"
 CONTEXT_ID = "eval/context_id"
 CONTEXT_REUSED = "eval/context_reused"
 EXPERIMENT = "eval/experiment"
+COMPARISON = "eval/comparison"
+VERDICT = "eval/verdict"
 
 _PREVIEW_CASES = 20
 _LISTED_KEYS = 50
@@ -246,6 +256,50 @@ def gate_metadata(gate: GateResult) -> Metadata:
         "n": gate.n,
         "failing_cases": _keys(gate.failing_cases),
     }
+
+
+def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
+    """Of `variant_comparison`: the verdict, and where each variant stands."""
+    rows = [
+        {
+            "variant": found.name,
+            "changes": ", ".join(found.changes) or "nothing",
+            "outcome": found.outcome,
+            comparison.metric: _rounded(found.score),
+            "points": _rounded(None if found.delta is None else 100 * found.delta),
+            "low": _rounded(None if found.low is None else 100 * found.low),
+            "high": _rounded(None if found.high is None else 100 * found.high),
+            "p": _rounded(found.p_adjusted),
+            "cases": found.cases,
+            "errors": found.errors,
+            "gates": "met" if found.gates_passed else "not met",
+            "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in found.prompts.items()),
+            "experiment": found.experiment,
+        }
+        for found in comparison.standings
+    ]
+    effort = comparison.effort
+    found: Metadata = {
+        VERDICT: dg.MetadataValue.text(comparison.verdict),
+        "eval/winner": comparison.winner or "none",
+        COMPARISON: comparison.name,
+        "eval/variants": _table(rows),
+        DATASET_VERSION: comparison.dataset_version,
+        "eval/attempts": effort.attempts,
+        "eval/attempts_saved": effort.attempts_of_all - effort.attempts,
+        "eval/report": dg.MetadataValue.path(store.uri(variants_page_key(comparison.suite, comparison.name))),
+        "dagster/uri": store.uri(variants_key(comparison.suite, comparison.name)),
+    }
+    if comparison.context_id is not None:
+        found[CONTEXT_ID] = comparison.context_id
+    if comparison.score_delta is not None:
+        found["eval/score_delta"] = comparison.score_delta
+    return found
+
+
+def _rounded(value: float | None) -> str:
+    # Text, because a column of a table has one type, and `current` has no difference to itself.
+    return "" if value is None else f"{value:.4g}"
 
 
 def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:

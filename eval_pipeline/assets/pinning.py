@@ -7,9 +7,8 @@ Belongs here: from a Dagster run to that. Does not belong here: evaluating (`eva
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
 from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
 from eval_pipeline.evaluation.targets.opening import target_version
-from eval_pipeline.experiment.evaluator import context_of
+from eval_pipeline.experiment.beginning import begin_experiment
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
-from eval_pipeline.experiment.tracing_run import unified_trace
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
@@ -55,9 +54,5 @@ def pinned_record(
     )
     if there is not None:
         return pin_experiment(store, wanted), prompts, None
-    # A context that cannot be opened is found before there is an experiment without results.
-    begun = unified_trace(settings, wanted, context_of(suite, store, wanted), cases=cases, run_id=run.run_id)
-    if begun is not None:
-        wanted = wanted.model_copy(update={"trace_headers": begun.headers})
-    pinned = pin_experiment(store, wanted)
-    return pinned, prompts, begun if pinned.trace_headers == wanted.trace_headers else None
+    pinned, begun = begin_experiment(store, suite, wanted, settings=settings, cases=cases, run_id=run.run_id)
+    return pinned, prompts, begun

@@ -12,12 +12,8 @@ from eval_pipeline.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.before_runs import send_shared_trace, shared_run_url
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.before_runs import send_context_trace
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
-from eval_pipeline.tracing.spans import spans_of_table
-
-_FLUSH_SECONDS = 15.0
 
 
 def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
@@ -53,20 +49,8 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             recorder = SharedTraceRecorder(redact=redactor.json)
             snapshot = ensure_snapshot(plan, opened, report=report, recorder=recorder)
             made = SharedContext.open(opened, suite.name, snapshot.manifest.context_id)
-            url = _trace_url(settings, suite.name, made, context.run.run_id)
+            url = send_context_trace(settings, suite.name, made, context.run.run_id)
         metadata = {**context_metadata(snapshot, opened), **url_metadata(SHARED_TRACE_URL, url)}
         return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(snapshot.manifest.context_id))
 
     return shared_context
-
-
-def _trace_url(settings: LangSmithSettings, suite: str, context: SharedContext, run_id: str) -> str | None:
-    """Where the trace of the snapshot is, which is sent unless it is there."""
-    if context.trace is None or not settings.destinations:
-        return None
-    spans = spans_of_table(context.trace)
-    run_url = shared_run_url(settings, suite)
-    labels = {"suite": suite, "shared_context_id": context.id, "dagster_run_id": run_id}
-    send_shared_trace(settings, suite, spans, labels=labels, timeout_s=_FLUSH_SECONDS)
-    root = next((span.id for span in spans if span.parent_id is None), None)
-    return None if root is None or run_url is None else run_url(root)

@@ -4,7 +4,7 @@ Belongs here: those as Dagster metadata, and what a run says of them when it sta
 (`eval_pipeline.experiment.tracing_run`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from eval_pipeline.resources import Progress
 from eval_pipeline.tracing.connection import check_destinations
 from eval_pipeline.tracing.experiment_session import ExperimentSession
 from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.variants.links import VariantLinks
 
 EXPERIMENT_URL = "langsmith/experiment_url"
 TRACE_URL = "langsmith/trace_url"
@@ -90,6 +91,15 @@ def summary_trace_metadata(traced: Sequence[TracedRun], before: str | None) -> M
     session = traced[0].session
     compared = None if before in (None, str(session.id)) else session.comparison_url(str(before))
     return {**session_metadata(session), SESSION: str(session.id), **url_metadata(COMPARISON_URL, compared)}
+
+
+def variant_links_metadata(links: Mapping[str, VariantLinks]) -> Metadata:
+    """Of `variant_comparison`: each variant's experiment, and beside that of the suite as it stands."""
+    found: Metadata = {}
+    for name, link in links.items():
+        found |= url_metadata(f"{EXPERIMENT_URL}/{name}", link.experiment)
+        found |= url_metadata(f"{COMPARISON_URL}/{name}", link.beside_current)
+    return found
 
 
 def rows_metadata(rows: Rows) -> Metadata:

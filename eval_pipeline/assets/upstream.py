@@ -16,6 +16,7 @@ SHARED_CONTEXT = "shared_context"
 CASE_RESULTS = "case_results"
 EXPERIMENT_ASSET = "experiment"
 EXPERIMENT_SUMMARY = "experiment_summary"
+VARIANT_COMPARISON = "variant_comparison"
 
 BACKFILL_TAG = "dagster/backfill"
 ROOT_BACKFILL_TAG = "dagster/root_backfill_id"

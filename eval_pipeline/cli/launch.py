@@ -125,7 +125,7 @@ def launch(
                 raise_on_error=False,
             )
         if not result.success and not _only_gates_failed(result, suite.name):
-            raise _cause(result)
+            raise cause_of(result)
     except EvalPipelineError as error:
         raise RunBrokenError(error, experiment) from error
     except KeyboardInterrupt as interrupt:
@@ -188,7 +188,7 @@ def _only_gates_failed(result: dg.ExecuteInProcessResult, suite: str) -> bool:
     )
 
 
-def _cause(result: dg.ExecuteInProcessResult) -> EvalPipelineError:
+def cause_of(result: dg.ExecuteInProcessResult) -> EvalPipelineError:
     """Why the run failed, as the error that was raised in it."""
     for event in result.get_step_failure_events():
         data = event.step_failure_data

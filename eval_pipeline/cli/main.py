@@ -30,6 +30,7 @@ _COMMANDS = {
     "recorder": "eval_pipeline.cli.recorder:recorder",
     "traces": "eval_pipeline.cli.traces:traces",
     "compare": "eval_pipeline.cli.compare:compare",
+    "variants": "eval_pipeline.cli.variants:variants",
     "prompts": "eval_pipeline.cli.prompts:prompts",
     "baseline": "eval_pipeline.cli.baseline:baseline",
     "stepfunctions": "eval_pipeline.cli.stepfunctions:stepfunctions",

@@ -1,12 +1,14 @@
 """`eval-pipeline prompts`: the prompts of LangSmith's Hub, or of the recorder's, from the terminal.
 
-Belongs here: options and what is printed. Does not belong here: the Hub (`eval_pipeline.prompts`).
+Belongs here: options and what is printed. Does not belong here: the Hub (`eval_pipeline.prompts`), promotions
+(`prompt_moves.py`).
 """
 
 from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.prompt_moves import history, promote, rollback
 from eval_pipeline.cli.prompts_at_hand import hub_at_hand
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
@@ -22,6 +24,10 @@ def prompts() -> None:
 
     NAME is a prompt of your workspace, NAME:TAG or NAME:COMMIT a version of it.
     """
+
+
+for _command in (promote, rollback, history):
+    prompts.add_command(_command)
 
 
 @prompts.command("list")

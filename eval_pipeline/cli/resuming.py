@@ -37,6 +37,11 @@ def resume_request(
         named = "there is no experiment" if experiment == LATEST else f"there is no experiment {experiment!r}"
         fix = "run the suite without --resume, or name one of the folders there"
         raise InputError(Problem(message=f"{named} of {name} in {store.root}", fix=fix))
+    if record.variant is not None:
+        message = f"{record.experiment} is of a comparison of variants"
+        comparison = record.experiment.removesuffix(f"-{record.variant}")
+        fix = f"go on with all of it: `eval-pipeline variants run {name} --resume {comparison}`"
+        raise InputError(Problem(message=message, fix=fix))
     undertaken = set(planned_cases(store, name, record.experiment))
     chosen = [case.id for case in written_cases(store, suite, record.dataset_version, undertaken)]
     if not chosen:

@@ -29,7 +29,12 @@ def find_unchanged(store: Store, record: ExperimentRecord, wanted: Mapping[Attem
     """Where results of attempts are that have the fingerprints `wanted`, the latest first; transcripts are not read."""
     missing = dict(wanted)
     found: dict[str, set[AttemptKey]] = {}
-    earlier = [each for each in experiments_newest_first(store, record.suite) if each.experiment != record.experiment]
+    # The variant is a part of the fingerprint: another one's results are never found.
+    earlier = [
+        each
+        for each in experiments_newest_first(store, record.suite)
+        if each.experiment != record.experiment and each.variant == record.variant
+    ]
     for each in earlier[:MOST_EXPERIMENTS]:
         if not missing:
             break

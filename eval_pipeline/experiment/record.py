@@ -26,6 +26,7 @@ class ExperimentRecord(BaseModel):
     context_id: str | None
     target_version: str
     variant: str | None = None
+    """The variant that a comparison of variants evaluates in it; None for the suite as it stands."""
     repetitions: int | None
     """As asked for; None for the suite's default."""
     launched_by: Mapping[str, str]
@@ -98,12 +99,12 @@ def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
 
 
 def latest_experiment(store: Store, suite: str) -> ExperimentRecord | None:
-    """The experiment of a suite that was begun last, or None if there is none."""
-    return next(iter(experiments_newest_first(store, suite)), None)
+    """The experiment of the suite as it stands that was begun last, or None if there is none. Variants are not it."""
+    return next((found for found in experiments_newest_first(store, suite) if found.variant is None), None)
 
 
 def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]:
-    """The records of a suite's experiments."""
+    """The records of a suite's experiments, those of variants among them."""
     prefix = experiments_prefix(suite)
     names = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
     found = [record for name in names if (record := find_experiment(store, suite, name)) is not None]

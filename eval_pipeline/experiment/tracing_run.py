@@ -243,6 +243,7 @@ def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
     found = {
         "suite": record.suite,
         "experiment": record.experiment,
+        "variant": record.variant,
         "shared_context_id": record.context_id,
         "git_sha": git_metadata().get("git_sha"),
         "dagster_run_id": run_id,

@@ -67,7 +67,13 @@ def write_point(store: Store, suite: str, point: Point) -> None:
 
 
 def read_points(
-    store: Store, suite: str, *, last: int, before: ExperimentRecord | None = None, passed: bool | None = None
+    store: Store,
+    suite: str,
+    *,
+    last: int,
+    before: ExperimentRecord | None = None,
+    since: str | None = None,
+    passed: bool | None = None,
 ) -> list[Point]:
     """The last points, the newest first.
 
@@ -76,6 +82,7 @@ def read_points(
         suite: whose they are.
         last: at most so many.
         before: only those before this experiment, whose own is not among them.
+        since: only those that began then, ISO 8601, or later.
         passed: only those that did, or did not; all by default.
     """
     keys = list(store.list(trend_prefix(suite)))
@@ -83,6 +90,8 @@ def read_points(
         own = trend_key(suite, before.created_at, before.experiment)
         # Of experiments that began within the same second any order is as good.
         keys = [key for key in keys if key != own and _moment(key) <= _moment(own)]
+    if since is not None:
+        keys = [key for key in keys if _moment(key) >= _moment(trend_key(suite, since, ""))]
     found: list[Point] = []
     for key in sorted(keys, reverse=True):
         if len(found) == last:

@@ -66,10 +66,11 @@ def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
 
 
 def write_verdict(store: Store, record: ExperimentRecord, verdict: Verdict) -> None:
-    """Keep it as `summary.json`, and as a point of the suite's trend."""
+    """Keep it as `summary.json`, and as a point of the suite's trend, in which variants of it have no place."""
     data = orjson.dumps(verdict.to_json(), option=orjson.OPT_INDENT_2)
     store.put(summary_key(record.suite, record.experiment), data)
-    write_point(store, record.suite, point_of(record, verdict.summary, passed=verdict.passed))
+    if record.variant is None:
+        write_point(store, record.suite, point_of(record, verdict.summary, passed=verdict.passed))
 
 
 def read_verdict(store: Store, suite: str, experiment: str) -> Verdict:

@@ -13,7 +13,9 @@ from langsmith.utils import LangSmithAuthError, LangSmithConflictError, LangSmit
 from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
+from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
+from eval_pipeline.suite.loaders.langsmith_datasets import server_error
 from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
 
 
@@ -35,8 +37,9 @@ class PromptHub:
     refused, TransientError where the Hub is away; and besides what it names itself.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, *, cache: PromptCache | None = None) -> None:
+        """Speak through `client`; what `cache` holds of a prompt is dropped as soon as a tag of it is moved here."""
+        self._client, self._cache = client, cache
 
     def pull(self, reference: PromptReference) -> Prompt:
         """The prompt as it is now. Raises InputError also where it is no template."""
@@ -104,10 +107,12 @@ class PromptHub:
             tag: such as `production`.
             commit: the hash it is to name.
             expected: what it must name until now, for those who may not undo what they have not seen. The Hub has no
-                conditional request: two that race within the same moment can both succeed.
+                conditional request, so the tag is read, moved, and read again: whoever comes second sees the first,
+                unless both read before either moved. Then both succeed, the later one counts, and the earlier may not
+                be told. Those who share a store have `eval_pipeline.promotion` for that.
 
         Raises:
-            PromptMovedError: it names another commit.
+            PromptMovedError: it names another commit, before the move or after it.
         """
         reference = PromptReference(place="hub", name=name, version=tag)
         present = self.tags(name).get(tag)
@@ -115,14 +120,19 @@ class PromptHub:
             raise _moved(reference)
         with _errors_of(reference):
             listed = self._client.list_prompt_commits(name)
-            commit_id = next((str(found.id) for found in listed if (found.commit_hash or "").startswith(commit)), None)
-            if commit_id is None:
+            found = next((each for each in listed if (each.commit_hash or "").startswith(commit)), None)
+            if found is None:
                 raise LangSmithNotFoundError(f"no commit {commit}")
             if present is None:
-                body = {"tag_name": tag, "commit_id": commit_id}
+                body = {"tag_name": tag, "commit_id": str(found.id)}
                 self._client.request_with_retries("POST", f"/repos/-/{name}/tags", json=body)
             else:
-                self._client.request_with_retries("PATCH", f"/repos/-/{name}/tags/{tag}", json={"commit_id": commit_id})
+                body = {"commit_id": str(found.id)}
+                self._client.request_with_retries("PATCH", f"/repos/-/{name}/tags/{tag}", json=body)
+        if self._cache is not None:
+            self._cache.forget(name)
+        if expected is not None and self.tags(name).get(tag) != found.commit_hash:
+            raise _moved(reference)
 
 
 def _moved(reference: PromptReference) -> PromptMovedError:
@@ -142,5 +152,8 @@ def _errors_of(reference: PromptReference) -> Iterator[None]:
             f"the Prompt Hub refused the key for {reference}", fix="set LANGSMITH_API_KEY"
         ) from error
     except (LangSmithError, RequestException) as error:
+        # The SDK has no error of its own for 403, which is a key that may not do this.
+        if isinstance(found := server_error(error, f"{reference} cannot be had"), CredentialsError):
+            raise found from error
         reason = str(error).splitlines()[0][:300]
         raise TransientError(f"{reference} cannot be had: {reason}", fix="try again when LangSmith is there") from error

@@ -42,7 +42,7 @@ def open_hub(settings: LangSmithSettings) -> Iterator[PromptHub]:
         auto_batch_tracing=False,
     )
     try:
-        yield PromptHub(client)
+        yield PromptHub(client, cache=PromptCache(cache_folder(), server=source.api_url))
     finally:
         client.close(timeout=0)
 

@@ -1,6 +1,7 @@
 """Telling a webhook: the URL from the environment, one small JSON document, and never a word about the URL.
 
-Belongs here: shapes and sending. Does not belong here: what is told (`run_failed.py`).
+Belongs here: sending, and the shapes of what is told of runs. Does not belong here: what that is (`run_failed.py`), and
+what is told of prompts (`prompt_notice.py`).
 """
 
 import os
@@ -38,7 +39,7 @@ def body_of(notice: Notice, shape: WebhookShape) -> dict[str, Any]:
         return {name: value for name, value in parts.items() if value is not None}
     run = notice.run_id[:8] if notice.run_url is None else f"<{notice.run_url}|{notice.run_id[:8]}>"
     at = "" if notice.step is None else f" at `{notice.step}`"
-    return {"text": f"*{_slack(notice.suite)}*: run {run} failed{at}: {_slack(notice.reason)}"}
+    return {"text": f"*{slack_text(notice.suite)}*: run {run} failed{at}: {slack_text(notice.reason)}"}
 
 
 def post(variable: str, body: Mapping[str, Any]) -> str | None:
@@ -59,6 +60,11 @@ def post(variable: str, body: Mapping[str, Any]) -> str | None:
     return why
 
 
+def slack_text(text: str) -> str:
+    """`text` for Slack, which reads `<…>` as links and mentions."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _post_once(url: str, data: bytes) -> str | None:
     # Not httpx or requests: both log the URLs they ask.
     try:
@@ -70,8 +76,3 @@ def _post_once(url: str, data: bytes) -> str | None:
         return f"it answered {error.code}"
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may name the URL, and a sensor must go on
         return f"it could not be reached ({type(error).__name__})"
-
-
-def _slack(text: str) -> str:
-    """Slack reads `<…>` as links and mentions."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

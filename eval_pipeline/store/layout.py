@@ -20,6 +20,12 @@ Belongs here: keys, and nothing but keys. Everything is content-addressed or app
     experiments/<suite>/<experiment>/report.html
     trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
     corrections/<suite>/<pulled_at>_<digest>.parquet       what people corrected; the last key holds all that is known
+    variants/<suite>/<name>.json                           where variants stand against each other; written if absent
+    variants/<suite>/<name>.html                           what each of them changed, as a page
+    variants/<suite>/plans/<name>.json                     what the comparison undertook, before its first attempt
+    promotions/<prompt>/<tag>/<number>.json                a move of a tag, before it is made; written if absent
+    promotions/<prompt>/<tag>/<number>.end.json            what became of it; written if absent
+    promotions/<prompt>/<tag>/<number>.looks/<experiment>.json     what an experiment says of it; written if absent
     baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
 """
 
@@ -124,3 +130,43 @@ def corrections_key(suite: str, pulled_at: str, digest: str) -> str:
     """What was known of a suite's corrections at a time."""
     moment = "".join(letter for letter in pulled_at if letter.isdigit())
     return f"{corrections_prefix(suite)}{moment}_{digest}.parquet"
+
+
+def variants_prefix(suite: str) -> str:
+    """The folder of what came of comparing a suite's variants."""
+    return f"variants/{suite}/"
+
+
+def variants_key(suite: str, name: str) -> str:
+    """One comparison of a suite's variants."""
+    return f"{variants_prefix(suite)}{name}.json"
+
+
+def variants_page_key(suite: str, name: str) -> str:
+    """The page of a comparison of variants."""
+    return f"{variants_prefix(suite)}{name}.html"
+
+
+def variant_plans_prefix(suite: str) -> str:
+    """The folder of what comparisons of a suite's variants undertook."""
+    return f"{variants_prefix(suite)}plans/"
+
+
+def moves_prefix(prompt: str, tag: str) -> str:
+    """The folder of the moves of a prompt's tag; keys in it sort by number."""
+    return f"promotions/{prompt}/{tag}/"
+
+
+def move_key(prompt: str, tag: str, number: int) -> str:
+    """A move of a prompt's tag, as it was decided."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.json"
+
+
+def move_end_key(prompt: str, tag: str, number: int) -> str:
+    """What became of a move."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.end.json"
+
+
+def move_look_key(prompt: str, tag: str, number: int, experiment: str) -> str:
+    """What an experiment says of a move."""
+    return f"{moves_prefix(prompt, tag)}{number:06d}.looks/{experiment}.json"

@@ -5,6 +5,7 @@ there), and gathering all problems at once. Does not belong here: checks inside 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,9 +19,11 @@ from eval_pipeline.suite.context_spec import FileSource, PythonSource
 from eval_pipeline.suite.dataset import load_cases
 from eval_pipeline.suite.gate_checks import gate_problems
 from eval_pipeline.suite.import_path import is_code_path
+from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.target_spec import ChatTarget, LangGraphTarget, PromptedTarget, PythonTarget, RecordedTarget
+from eval_pipeline.suite.varied_target import field_of, varied_suite
 
 Placed = tuple[str, Assertion]
 """An assertion and its field path."""
@@ -85,8 +88,38 @@ def _target_problems(suite: Suite) -> Iterator[Problem]:
             yield _missing_file(suite, name, "target.fallback")
 
 
+def _variant_problems(suite: Suite) -> Iterator[Problem]:
+    for variant in suite.spec.variants:
+        try:
+            varied = varied_suite(suite, variant)
+        except InputError as error:
+            yield from error.problems
+            continue
+        place = field_of(suite, variant)
+        for problem in [*_target_problems(varied), *_target_model_problems(varied), *_prompt_file_problems(varied)]:
+            # What is wrong with the suite's own target is said once.
+            if problem not in [*_target_problems(suite), *_target_model_problems(suite)]:
+                yield replace(problem, field=f"{place}: {problem.field}")
+
+
+def _prompt_file_problems(suite: Suite) -> Iterator[Problem]:
+    target = suite.spec.target
+    if isinstance(target, PromptedTarget) and target.prompt is not None:
+        reference = parse_reference(target.prompt)
+        if reference.place == "file" and not (suite.folder / reference.name).is_file():
+            yield _missing_file(suite, reference.name, "target.prompt")
+
+
+def _target_model_problems(suite: Suite) -> Iterator[Problem]:
+    target = suite.spec.target
+    if isinstance(target, ChatTarget) and is_code_path(target.model):
+        yield from import_problems(suite, target.model, "target.model")
+
+
 def _suite_problems(suite: Suite) -> Iterator[Problem]:
     yield from _target_problems(suite)
+    yield from _variant_problems(suite)
+    yield from promotion_problems(suite)
     sources = {f"context.tables.{name}": source for name, source in suite.spec.context.tables.items()}
     if suite.spec.context.documents is not None:
         sources["context.documents.source"] = suite.spec.context.documents.source
@@ -110,8 +143,7 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     }
     if suite.spec.simulated_user is not None:
         models["simulated_user.model"] = suite.spec.simulated_user.model
-    if isinstance(suite.spec.target, ChatTarget):
-        models["target.model"] = suite.spec.target.model
+    yield from _target_model_problems(suite)
     documents = suite.spec.context.documents
     if documents is not None and documents.retrieval.model is not None:
         models["context.documents.retrieval.model"] = documents.retrieval.model

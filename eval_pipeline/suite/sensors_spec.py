@@ -3,6 +3,8 @@
     sensors:
       dataset_changed: {enabled: true}
       run_failed: {enabled: true, webhook_variable: EVAL_PIPELINE_WEBHOOK, shape: slack}
+      prompt_committed: {enabled: true, shape: slack}
+      prompt_regressed: {enabled: true, shape: slack}
 
 Belongs here: the models. Does not belong here: watching (`eval_pipeline.sensors`).
 """
@@ -26,8 +28,8 @@ class DatasetChanged(Document):
     interval_s: int = Field(default=60, ge=5)
 
 
-class RunFailed(Document):
-    """Tells a webhook of each run of the suite that failed."""
+class Telling(Document):
+    """A sensor that tells a webhook."""
 
     enabled: bool = False
     """Whether the sensor is on without anybody switching it on in the UI."""
@@ -35,7 +37,6 @@ class RunFailed(Document):
     """The environment variable that holds the URL, which is a secret: it is never written in a file or a log."""
     shape: WebhookShape = "json"
     """`slack` is what Slack's incoming webhooks take; `json` has the parts by name."""
-    interval_s: int = Field(default=30, ge=5)
 
     @field_validator("webhook_variable")
     @classmethod
@@ -47,8 +48,36 @@ class RunFailed(Document):
         return value
 
 
+class RunFailed(Telling):
+    """Tells a webhook of each run of the suite that failed."""
+
+    interval_s: int = Field(default=30, ge=5)
+
+
+class PromptCommitted(Telling):
+    """Evaluates each new commit of the target's prompt against the tag in use, and tells a webhook what came of it."""
+
+    interval_s: int = Field(default=60, ge=5)
+    promote: bool = False
+    """Whether a commit that wins is promoted, as `promotion:` says; without it only a person's own comparisons are."""
+
+
+class PromptRegressed(Telling):
+    """Takes a promotion back when the runs after it are significantly worse than those before.
+
+    A webhook is told of promotions, and of what became of them.
+    """
+
+    interval_s: int = Field(default=60, ge=5)
+    nights: int = Field(default=1, ge=1, le=30)
+    """How many runs after a promotion decide about it. With several, each is held against 0.05 / nights, so that a
+    promotion that made nothing worse is taken back once in twenty times at most, however many there are."""
+
+
 class Sensors(Document):
     """All that may be watched."""
 
     dataset_changed: DatasetChanged = DatasetChanged()
     run_failed: RunFailed = RunFailed()
+    prompt_committed: PromptCommitted = PromptCommitted()
+    prompt_regressed: PromptRegressed = PromptRegressed()

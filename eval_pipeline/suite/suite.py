@@ -23,8 +23,10 @@ from eval_pipeline.suite.context_spec import ContextSpec
 from eval_pipeline.suite.document import Document, problems_of
 from eval_pipeline.suite.gate_spec import Gates, RateGate
 from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.promotion_spec import Promotion
 from eval_pipeline.suite.sensors_spec import Sensors
 from eval_pipeline.suite.target_spec import TargetSpec
+from eval_pipeline.suite.variant_spec import VariantSpec, require_distinct
 from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
 
 SUITE_FILE = "suite.yaml"
@@ -165,7 +167,11 @@ class SuiteSpec(Document):
     """Where cases are evaluated: in the run's process, or by workers it gives them to."""
     schedule: Schedule = Schedule()
     sensors: Sensors = Sensors()
+    promotion: Promotion = Promotion()
+    """Whether the tag that the target's prompt is at is moved to a variant that won."""
     gates: Gates = Gates()
+    variants: tuple[VariantSpec, ...] = ()
+    """Other targets, which a comparison of variants holds against this one (`eval-pipeline variants run`)."""
     baseline: str | None = None
     """What a new experiment is compared with: an experiment's name, or `last_passed`. By default what was set with
     `eval-pipeline baseline set`, or else the last that passed."""
@@ -187,6 +193,12 @@ class SuiteSpec(Document):
                 "fix": "use letters, digits and `_`, beginning with a letter: it names Dagster assets",
             }
             raise PydanticCustomError("suite_name", "'{value}' cannot name a suite", reason)
+        return value
+
+    @field_validator("variants")
+    @classmethod
+    def _have_names_of_their_own(cls, value: tuple[VariantSpec, ...]) -> tuple[VariantSpec, ...]:
+        require_distinct(value)
         return value
 
     @field_validator("owners")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import TransientError
 from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.redaction.logs import logger_of
@@ -23,8 +24,11 @@ from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
-from eval_pipeline.tracing.spans import Span
+from eval_pipeline.tracing.spans import Span, spans_of_table
 from eval_pipeline.tracing.urls import WebUrls
+
+FLUSH_SECONDS = 15.0
+"""What a slow server is waited for with the trace of a snapshot; the rest is spooled."""
 
 _log = logger_of(__name__)
 
@@ -109,6 +113,18 @@ def send_shared_trace(
     runs = shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels)
     sender.send_runs(_in_window(runs, spans))
     return sender.close(timeout_s)
+
+
+def send_context_trace(settings: LangSmithSettings, suite: str, context: SharedContext, run_id: str) -> str | None:
+    """Send the trace of a snapshot, as `send_shared_trace` does. Where it is; None if nothing is traced."""
+    if context.trace is None or not settings.destinations:
+        return None
+    spans = spans_of_table(context.trace)
+    run_url = shared_run_url(settings, suite)
+    labels = {"suite": suite, "shared_context_id": context.id, "dagster_run_id": run_id}
+    send_shared_trace(settings, suite, spans, labels=labels, timeout_s=FLUSH_SECONDS)
+    root = next((span.id for span in spans if span.parent_id is None), None)
+    return None if root is None or run_url is None else run_url(root)
 
 
 def _in_window(runs: list[CompleteRun], spans: Sequence[Span]) -> list[CompleteRun]:

@@ -4,10 +4,12 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langsmith import Client
+from typing_extensions import override
 
 from eval_pipeline.errors import CredentialsError, InputError
 from eval_pipeline.prompts.disk_cache import PromptCache
@@ -202,6 +204,45 @@ def test_a_tag_moves_only_from_where_it_is_believed_to_be(hub: PromptHub) -> Non
         hub.tag("support", "production", two, expected=Expected(commit=two))
     hub.tag("support", "production", two, expected=Expected(commit=one))
     assert hub.tags("support") == {"production": two}
+
+
+class OvertakenClient(Client):
+    """Somebody else moves the tag to `commit` right after this one has moved it."""
+
+    commit: str | None = None
+
+    @override
+    def request_with_retries(self, method: Any, pathname: str, **options: Any) -> Any:
+        answer = super().request_with_retries(method, pathname, **options)
+        if method == "PATCH" and self.commit is not None:
+            commit, self.commit = self.commit, None
+            hub_at(self.api_url).tag("support", "production", commit)
+        return answer
+
+
+def test_a_tag_that_somebody_else_moves_at_the_same_moment_is_seen_to_have_moved(
+    hub: PromptHub, server: RecorderServer
+) -> None:
+    one, two, three = (hub.push(a_prompt(text)) for text in ("one", "two", "three"))
+    hub.tag("support", "production", one)
+    client = OvertakenClient(api_url=server.url, api_key="key", info={})
+    client.commit = three
+    with pytest.raises(PromptMovedError):
+        PromptHub(client).tag("support", "production", two, expected=Expected(commit=one))
+    assert hub.tags("support") == {"production": three}
+
+
+def test_what_was_kept_of_a_tag_is_forgotten_where_it_is_moved(server: RecorderServer, tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    hub = PromptHub(Client(api_url=server.url, api_key="key", info={}), cache=cache)
+    store = HubPromptStore(hub, cache=cache, folder=tmp_path)
+    one = store.upsert(a_prompt("one"), tag="production")
+    two = store.upsert(a_prompt("two"))
+    production = parse_reference("hub:support:production")
+    found = [store.resolve(production).prompt]
+    hub.tag("support", "production", two, expected=Expected(commit=one))
+    found.append(store.resolve(production).prompt)
+    assert [each and each.commit for each in found] == [one, two]
 
 
 def test_a_cache_that_is_damaged_is_as_good_as_none(store: HubPromptStore, tmp_path: Path) -> None:

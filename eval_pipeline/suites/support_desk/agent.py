@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langgraph.graph.state import CompiledStateGraph
 
 from eval_pipeline.models import chat_model
+from eval_pipeline.prompts.current import prompt_text
 from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suites.support_desk.refund_rules import TODAY
 from eval_pipeline.suites.support_desk.tools import TOOLS
@@ -27,11 +28,11 @@ PROMPT = f"""You are the support desk of Larkfield, an online shop for home and 
 
 
 def build_agent(model: str) -> CompiledStateGraph[Any, Any, Any, Any]:
-    """The agent on a chat model.
+    """The agent on a chat model, with the prompt that the suite names (`target.prompt`), or else its own.
 
     Args:
         model: `provider:model`, or an import path to a `BaseChatModel`.
     """
     parameters = {} if is_code_path(model) else {"temperature": 0}
     made = chat_model(model, folder=Path(__file__).parent, **parameters)
-    return create_agent(made, tools=TOOLS, system_prompt=PROMPT)
+    return create_agent(made, tools=TOOLS, system_prompt=prompt_text(PROMPT))

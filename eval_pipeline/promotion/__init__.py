@@ -1,0 +1,1 @@
+"""Which commit of a prompt is in use: moved to what won, with a record of every move, and back again."""

@@ -1,0 +1,146 @@
+"""The suite with the target that a variant makes of it.
+
+Belongs here: putting what a variant says in the place of what the suite says, and what is wrong with the result. Does
+not belong here: the fields of a variant (`variant_spec.py`) and evaluating it (`eval_pipeline.variants`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.document import problems_of
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
+from eval_pipeline.suite.target_spec import (
+    BaseTarget,
+    ChatTarget,
+    LangGraphTarget,
+    PromptedTarget,
+    PythonTarget,
+    RecordedTarget,
+    RemoteTarget,
+    TargetSpec,
+)
+from eval_pipeline.suite.variant_spec import VariantSpec
+
+_MERGED = ("options", "variables")
+"""Mappings of a target to whose entries a variant adds."""
+
+
+def varied_suite(suite: Suite, variant: VariantSpec) -> Suite:
+    """`suite`, with the target of `variant`.
+
+    Raises:
+        InputError: what it changes makes no target, or not another one; carries every problem.
+    """
+    problems = list(_problems(suite, variant))
+    if problems:
+        raise InputError(problems)
+    fields = _fields(suite, variant)
+    try:
+        target = _TARGET.validate_python(fields)
+    except ValidationError as error:
+        raise InputError(_invalid(suite, variant, error, fields)) from error
+    if target == suite.spec.target:
+        fix = "change something, or leave it out"
+        raise InputError(_problem(suite, variant, "it is the suite as it stands", fix, "name"))
+    return replace(suite, spec=suite.spec.model_copy(update={"target": target}))
+
+
+def changes_of(suite: Suite, varied: Suite) -> tuple[str, ...]:
+    """What differs between the targets of the two: `prompt`, `model`, `params`, `config`, in this order."""
+    before, after = ({**_plain(each.spec.target)} for each in (suite, varied))
+    options = [{**(fields.pop("options", None) or {})} for fields in (before, after)]
+    prompts = [fields.pop("prompt", None) for fields in (before, after)]
+    models = [
+        fields.pop("model", None) or own.pop("model", None)
+        for fields, own in zip((before, after), options, strict=True)
+    ]
+    differs = {
+        "prompt": prompts[0] != prompts[1],
+        "model": models[0] != models[1],
+        "params": options[0] != options[1],
+        "config": before != after,
+    }
+    return tuple(name for name, changed in differs.items() if changed)
+
+
+def _fields(suite: Suite, variant: VariantSpec) -> dict[str, Any]:
+    """The target of a variant as plain data."""
+    own = dict(variant.target)
+    found = own if "kind" in own else {**_plain(suite.spec.target), **own}
+    if "kind" not in own:
+        for name in _MERGED:
+            there = getattr(suite.spec.target, name, {})
+            if isinstance(own.get(name), Mapping):
+                found[name] = {**there, **own[name]}
+    if variant.prompt is not None:
+        found["prompt"] = variant.prompt
+    if variant.params:
+        found["options"] = {**(found.get("options") or {}), **variant.params}
+    if variant.model is not None:
+        if found.get("kind") == "chat":
+            found["model"] = variant.model
+        else:
+            found["options"] = {**(found.get("options") or {}), "model": variant.model}
+    return found
+
+
+def _problems(suite: Suite, variant: VariantSpec) -> Iterator[Problem]:
+    """What can be said of a variant before there is a target."""
+    if "kind" in variant.target:
+        return
+    target, kind = suite.spec.target, suite.spec.target.kind
+    if variant.prompt is not None and not isinstance(target, PromptedTarget):
+        fix = "vary something else: the prompt of such a target is its own"
+        yield _problem(suite, variant, f"a `{kind}` target takes no prompt", fix, "prompt")
+    if isinstance(target, ChatTarget):
+        return
+    takes_options = isinstance(target, LangGraphTarget) or (isinstance(target, PythonTarget) and target.factory)
+    if variant.model is not None and not (takes_options and "model" in {**target.options, **variant.params}):
+        fix = "give the target's factory `options: {model: …}`, or vary `target`"
+        yield _problem(suite, variant, f"the `{kind}` target is not made with a `model`", fix, "model")
+    if variant.params and not takes_options:
+        fix = "vary `target`"
+        yield _problem(suite, variant, f"the `{kind}` target is made without options", fix, "params")
+
+
+def _invalid(suite: Suite, variant: VariantSpec, error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
+    file, kind = suite.folder / SUITE_FILE, str(data.get("kind"))
+    found = problems_of(error, model=_KINDS.get(kind, BaseTarget), data=data, file=file)
+    place = f"{field_of(suite, variant)}.target"
+    # Pydantic puts the kind where a problem is of the whole target.
+    return [
+        replace(problem, field=place if problem.field in (None, kind) else f"{place}.{problem.field}")
+        for problem in found
+    ]
+
+
+def field_of(suite: Suite, variant: VariantSpec) -> str:
+    """Where a variant stands in suite.yaml."""
+    return f"variants[{suite.spec.variants.index(variant)}]"
+
+
+def _problem(suite: Suite, variant: VariantSpec, message: str, fix: str, name: str) -> Problem:
+    return Problem(
+        message=f"variant {variant.name!r}: {message}",
+        fix=fix,
+        file=suite.folder / SUITE_FILE,
+        field=f"{field_of(suite, variant)}.{name}",
+    )
+
+
+def _plain(target: BaseModel) -> dict[str, Any]:
+    return target.model_dump(exclude_unset=True)
+
+
+_TARGET: TypeAdapter[TargetSpec] = TypeAdapter(TargetSpec)
+_KINDS: Mapping[str, type[BaseTarget]] = {
+    "chat": ChatTarget,
+    "langgraph": LangGraphTarget,
+    "python": PythonTarget,
+    "recorded": RecordedTarget,
+    "remote": RemoteTarget,
+}

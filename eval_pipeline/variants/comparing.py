@@ -1,0 +1,89 @@
+"""From a plan to the comparison: evaluate, conclude every experiment, decide, and keep what it came to.
+
+Belongs here: that order. Does not belong here: any part.
+"""
+
+from eval_pipeline.experiment.comparison import Comparison
+from eval_pipeline.experiment.concluding import Conclusion, conclude
+from eval_pipeline.experiment.report.comparing import render_comparison
+from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.store.layout import variants_page_key
+from eval_pipeline.suite.stored_dataset import written_cases
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.variants.contender import Contender, open_contenders
+from eval_pipeline.variants.deciding import Entrant, decide
+from eval_pipeline.variants.launch import Launch
+from eval_pipeline.variants.metric import METRIC_COLUMNS, metric_by_case
+from eval_pipeline.variants.running import evaluate_contenders
+from eval_pipeline.variants.variant_comparison import (
+    Effort,
+    VariantComparison,
+    find_comparison,
+    this_moment,
+    write_comparison,
+)
+
+
+def compare_as_planned(suite: Suite, launch: Launch) -> VariantComparison:
+    """Do what is left of a comparison, and say what it came to; one that is done says what it said.
+
+    Raises:
+        InputError: a variant makes no target, a prompt is missing, or nothing has a score of the metric's name.
+        InfrastructureError: the world around us failed; what is finished is kept.
+    """
+    plan, store = launch.plan, launch.store
+    done = find_comparison(store, plan.suite, plan.name)
+    if done is not None:
+        return done
+    contenders = open_contenders(suite, launch)
+    dataset = written_cases(store, suite, plan.dataset_version)
+    evaluated = evaluate_contenders(contenders, dataset, launch)
+    concluded = {each.name: _concluded(each, launch) for each in contenders}
+    entrants = [_entrant(each, concluded[each.name], launch) for each in contenders]
+    decision = decide(entrants, evaluated.dropped, metric=plan.metric)
+    page = _page([found.verdict.comparison for name, found in concluded.items() if name != CURRENT], decision.verdict)
+    store.put(variants_page_key(plan.suite, plan.name), page.encode())
+    return write_comparison(
+        store,
+        VariantComparison(
+            name=plan.name,
+            suite=plan.suite,
+            dataset_version=plan.dataset_version,
+            context_id=plan.context_id,
+            made_at=this_moment(),
+            metric=plan.metric,
+            standings=decision.standings,
+            winner=decision.winner,
+            verdict=decision.verdict,
+            effort=Effort(
+                attempts=evaluated.attempts, attempts_of_all=evaluated.attempts_of_all, looks=evaluated.looks
+            ),
+        ),
+    )
+
+
+def _concluded(contender: Contender, launch: Launch) -> Conclusion:
+    """The verdict on one experiment: what regressed is what `current` did better."""
+    spec = contender.variant.suite.spec
+    if contender.name != CURRENT:
+        spec = spec.model_copy(update={"baseline": launch.plan.experiment(CURRENT)})
+    return conclude(launch.store, spec, contender.record, launch.settings)
+
+
+def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Entrant:
+    record = contender.record
+    rows = read_results(launch.store, record.suite, record.experiment, columns=METRIC_COLUMNS).to_pylist()
+    return Entrant(
+        name=contender.name,
+        experiment=record.experiment,
+        prompts=contender.prompt_commits,
+        changes=contender.variant.changes,
+        values=metric_by_case(rows, launch.plan.metric),
+        gates_passed=concluded.verdict.passed,
+        errors=concluded.verdict.summary.status_counts.get("error", 0),
+    )
+
+
+def _page(comparisons: list[Comparison | None], verdict: str) -> str:
+    return render_comparison([found for found in comparisons if found is not None], {}, verdict=verdict)

@@ -1,0 +1,103 @@
+"""A variant that is ready to be evaluated: its experiment is begun, its prompts are pinned, its target is open.
+
+Belongs here: opening all of them, before the first attempt is paid for. Does not belong here: evaluating them
+(`running.py`).
+"""
+
+from dataclasses import dataclass, replace
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
+from eval_pipeline.evaluation.targets.opening import target_version
+from eval_pipeline.experiment.baseline import baseline_of
+from eval_pipeline.experiment.beginning import begin_experiment
+from eval_pipeline.experiment.evaluator import evaluator_of
+from eval_pipeline.experiment.record import ExperimentRecord, find_experiment, now, pin_experiment
+from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.suite import LAST_PASSED, Suite
+from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.tracing.unified import UnifiedTrace
+from eval_pipeline.variants.launch import Launch
+from eval_pipeline.variants.variant import Variant, prompt_names, variants_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One variant of a comparison."""
+
+    variant: Variant
+    record: ExperimentRecord
+    evaluator: Evaluator
+    begun: UnifiedTrace | None
+    """The experiment's one trace, if this run is the one that begins it."""
+    prompts: SuitePrompts
+
+    @property
+    def name(self) -> str:
+        """The variant's."""
+        return self.variant.name
+
+    @property
+    def prompt_commits(self) -> dict[str, str]:
+        """The prompts of its target, as `VariantStanding.prompts` says."""
+        return prompt_names(self.prompts)
+
+    def attempts(self, case: Case) -> list[Attempt]:
+        """The attempts at `case` that are to be made."""
+        return self.evaluator.attempts(case, self.record.repetitions)
+
+
+def open_contenders(suite: Suite, launch: Launch) -> list[Contender]:
+    """`current` and the variants of a plan, `current` first.
+
+    Raises:
+        InputError: a variant makes no target, a prompt is missing, or lost a variable.
+        ExperimentConflictError: the comparison was begun with another target, prompt or judge.
+        MissingUpstreamError: the context is gone, or the baseline that the suite names.
+    """
+    found = [_opened(variant, launch) for variant in variants_of(suite, launch.plan.variants)]
+    if suite.spec.baseline not in (None, LAST_PASSED):
+        baseline_of(launch.store, found[0].record, suite.spec.baseline)  # raises before anything is paid for
+    return found
+
+
+def _opened(variant: Variant, launch: Launch) -> Contender:
+    plan, store, settings = launch.plan, launch.store, launch.settings
+    name = plan.experiment(variant.name)
+    there = find_experiment(store, plan.suite, name)
+    try:
+        prompts = prompts_of(variant.suite, settings, pinned=None if there is None else there.prompts)
+    except InputError as error:
+        raise InputError([_of_variant(problem, variant) for problem in error.problems]) from error
+    wanted = ExperimentRecord(
+        suite=plan.suite,
+        experiment=name,
+        created_at=now(),
+        dataset_version=plan.dataset_version,
+        context_id=plan.context_id,
+        target_version=target_version(variant.suite, prompts),
+        variant=variant.name,
+        prompts=prompts.pinned,
+        corrections=corrections_now(variant.suite, store),
+        repetitions=plan.repetitions,
+        launched_by={"launch": plan.launched, **launch.launched_by},
+    )
+    begun = None
+    if there is not None:
+        record = pin_experiment(store, wanted)
+    else:
+        record, begun = begin_experiment(
+            store, variant.suite, wanted, settings=settings, cases=len(plan.cases), run_id=launch.run_id
+        )
+    evaluator = replace(evaluator_of(variant.suite, store, record, prompts), redactor=Redactor.of(settings))
+    return Contender(variant=variant, record=record, evaluator=evaluator, begun=begun, prompts=prompts)
+
+
+def _of_variant(problem: Problem, variant: Variant) -> Problem:
+    return (
+        problem if variant.name == CURRENT else replace(problem, message=f"variant {variant.name!r}: {problem.message}")
+    )

@@ -1,0 +1,170 @@
+"""`compare_variants` and `EvaluationResult`: variants compared from Python, without Dagster.
+
+    comparison = compare_variants("my_suite", store="./data")
+    print(comparison.verdict, comparison.winner, comparison.score_delta)
+    for name, result in evaluation_results("./data", comparison).items():
+        print(name, result.scores, result.run_url)
+
+Belongs here: that front door. Does not belong here: any of what is behind it.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval_pipeline.context.build import ensure_snapshot
+from eval_pipeline.context.plan import plan_context
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.experiment.record import experiment_name, now
+from eval_pipeline.experiment.verdict import read_verdict
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.check import require_sound
+from eval_pipeline.suite.dataset import Dataset, load_dataset
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.stored_dataset import store_dataset
+from eval_pipeline.suite.suite import Suite, read_suite
+from eval_pipeline.tracing.before_runs import send_context_trace
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
+from eval_pipeline.variants.comparing import compare_as_planned
+from eval_pipeline.variants.launch import Launch, NobodyWaits, Waiting
+from eval_pipeline.variants.links import links_of
+from eval_pipeline.variants.variant import variants_of
+from eval_pipeline.variants.variant_comparison import VariantComparison, VariantStanding
+from eval_pipeline.variants.variant_plan import VariantPlan, pin_plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationResult:
+    """What one variant came to."""
+
+    dataset_name: str
+    """The suite's, which is that of its dataset."""
+    example_count: int
+    """Cases."""
+    completed_count: int
+    """Attempts that did not break."""
+    scores: Mapping[str, float]
+    """The mean by assertion, and `pass_rate`, `score`."""
+    passed: bool
+    """Whether it met the suite's blocking gates."""
+    run_url: str | None
+    """Its experiment in LangSmith or the recorder; None where nothing was traced."""
+    best_override: str | None
+    """The prompt of the variant that won the comparison, pinned: `hub:name:commit` or `file:path`. None where none
+    won, or the one that did names no prompt."""
+
+
+def compare_variants(
+    suite: Suite | Path | str,
+    variants: Sequence[str] | None = None,
+    *,
+    store: Store | Path | str,
+    cases: Sequence[str] | None = None,
+    repetitions: int | None = None,
+    metric: str = "pass_rate",
+    halving: bool = False,
+    settings: LangSmithSettings | None = None,
+    name: str | None = None,
+    waiting: Waiting | None = None,
+) -> VariantComparison:
+    """Evaluate variants of a suite on the same cases and context, one experiment each, and compare them.
+
+    Args:
+        suite: a suite, its folder or its name.
+        variants: names of `variants:` in suite.yaml, by default all; the suite as it stands is always one.
+        store: where experiments are kept.
+        cases: ids, by default of all cases.
+        repetitions: attempts at each case, by default the suite's number.
+        metric: `pass_rate`, `score`, or an assertion's name.
+        halving: whether variants that cannot win are dropped on the way.
+        settings: where traces go, by default as the environment says.
+        name: of the launch; the same again goes on with what is not finished, by default a new one.
+        waiting: is told how far it is.
+
+    Raises:
+        InputError: the suite, a variant or a prompt is wrong.
+        InfrastructureError: the world around us failed; what is finished is kept.
+    """
+    found = suite if isinstance(suite, Suite) else read_suite(suite_folder(str(suite)))
+    variants_of(found, variants)  # raises before the context is built
+    opened = store if isinstance(store, Store) else open_store(str(store))
+    known = settings or LangSmithSettings.from_environment()
+    launched = name or uuid.uuid4().hex
+    run_id = uuid.uuid4().hex
+    dataset, context_id = _upstream(found, opened, known, run_id)
+    wanted = VariantPlan(
+        name=experiment_name(found.name, launched),
+        suite=found.name,
+        launched=launched,
+        created_at=now(),
+        variants=tuple(each.name for each in variants_of(found, variants)[1:]),
+        cases=tuple(case.id for case in dataset.cases if cases is None or case.id in set(cases)),
+        repetitions=repetitions or found.spec.repetitions,
+        metric=metric,
+        halving=halving,
+        dataset_version=dataset.version,
+        context_id=context_id,
+    )
+    plan = pin_plan(opened, wanted)
+    launch = Launch(
+        plan=plan,
+        store=opened,
+        settings=known,
+        run_id=run_id,
+        launched_by={"by": "python"},
+        waiting=waiting or NobodyWaits(),
+    )
+    return compare_as_planned(found, launch)
+
+
+def evaluation_results(store: Store | Path | str, comparison: VariantComparison) -> dict[str, EvaluationResult]:
+    """What each variant of a comparison came to, by its name.
+
+    Raises:
+        MissingUpstreamError: an experiment of it is gone.
+    """
+    opened = store if isinstance(store, Store) else open_store(str(store))
+    links = links_of(opened, comparison)
+    best = None if comparison.winner is None else _pinned_prompt(comparison.standing(comparison.winner))
+    found = {}
+    for standing in comparison.standings:
+        summary = read_verdict(opened, comparison.suite, standing.experiment).summary
+        own = {"pass_rate": summary.pass_rate, "score": summary.score}
+        link = links.get(standing.name)
+        found[standing.name] = EvaluationResult(
+            dataset_name=comparison.suite,
+            example_count=summary.cases,
+            completed_count=sum(count for status, count in summary.status_counts.items() if status in _COMPLETED),
+            scores={name: score.mean for name, score in {**summary.metrics, **own}.items() if score is not None},
+            passed=standing.gates_passed,
+            run_url=None if link is None else link.experiment,
+            best_override=best,
+        )
+    return found
+
+
+_COMPLETED = frozenset({"passed", "failed"})
+
+
+def _pinned_prompt(standing: VariantStanding) -> str | None:
+    for name, commit in standing.prompts.items():
+        return name if name.startswith("file:") else f"hub:{name}:{commit}"
+    return None
+
+
+def _upstream(suite: Suite, store: Store, settings: LangSmithSettings, run_id: str) -> tuple[Dataset, str | None]:
+    """The dataset and the context, which are made if they are not there."""
+    redactor = Redactor.of(settings)
+    dataset = load_dataset(suite, redactor=redactor)
+    require_sound(suite, dataset.cases)
+    store_dataset(store, suite.name, dataset)
+    spec = suite.spec.context
+    plan = plan_context(suite, [] if spec.documents is None else dataset.cases, redactor=redactor)
+    snapshot = ensure_snapshot(plan, store, recorder=SharedTraceRecorder(redact=redactor.json))
+    context = SharedContext.open(store, suite.name, snapshot.manifest.context_id)
+    send_context_trace(settings, suite.name, context, run_id)
+    return dataset, context.id

@@ -1,0 +1,86 @@
+"""The variants of a suite, each as the suite that it makes; `current`, the suite as it stands, is the first.
+
+Belongs here: that list, and what each changes. Does not belong here: how the target of a variant comes about
+(`eval_pipeline.suite.varied_target`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.prompts.suite_prompts import SuitePrompts
+from eval_pipeline.suite.prompt_reference import parse_reference
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
+from eval_pipeline.suite.target_spec import PromptedTarget
+from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.suite.varied_target import changes_of, varied_suite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One of the targets that are compared."""
+
+    name: str
+    suite: Suite
+    """The suite with its target."""
+    changes: tuple[str, ...]
+    """What it changes: `prompt:NAME`, `model`, `params`, `config`; nothing for `current`."""
+
+
+def variants_of(suite: Suite, names: Sequence[str] | None = None) -> list[Variant]:
+    """`current`, and the variants of that name in suite.yaml, by default all.
+
+    Raises:
+        InputError: there are none, or none of that name, or one makes no target; carries every problem.
+    """
+    there = {variant.name: variant for variant in suite.spec.variants}
+    wanted = [*there] if names is None else [name for name in dict.fromkeys(names) if name != CURRENT]
+    problems = [_unknown(suite, name, there) for name in wanted if name not in there] if there else []
+    if not (there and wanted):
+        message = f"{suite.name} has no variants to compare"
+        fix = 'write some: `variants: [{name: terse, prompt: "file:terse.txt"}]`'
+        problems.append(Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="variants"))
+    found = [Variant(name=CURRENT, suite=suite, changes=())]
+    for name in wanted:
+        if name in there:
+            try:
+                varied = varied_suite(suite, there[name])
+            except InputError as error:
+                problems += error.problems
+            else:
+                found.append(Variant(name=name, suite=varied, changes=_changes(suite, varied)))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def prompt_names(prompts: SuitePrompts) -> dict[str, str]:
+    """The prompts of a target: by the Hub's name the commit, by `file:PATH` a digest of the text."""
+    pinned = (prompts.pinned or {}).get("target")
+    if pinned is None:
+        return {}
+    used = pinned.used or pinned.reference
+    return {_name(used): pinned.commit or "none"}
+
+
+def _changes(suite: Suite, varied: Suite) -> tuple[str, ...]:
+    return tuple(
+        f"prompt:{_name(reference)}" if change == "prompt" and (reference := _reference(varied)) else change
+        for change in changes_of(suite, varied)
+    )
+
+
+def _reference(suite: Suite) -> str | None:
+    target = suite.spec.target
+    return target.prompt if isinstance(target, PromptedTarget) else None
+
+
+def _name(reference: str) -> str:
+    found = parse_reference(reference)
+    return str(found) if found.place == "file" else found.name
+
+
+def _unknown(suite: Suite, name: str, there: Iterable[str]) -> Problem:
+    fix = f"use one of: {', '.join(there)}"
+    message = f"there is no variant {name!r} in {suite.name}"
+    return Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="variants")

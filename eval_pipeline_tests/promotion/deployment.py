@@ -1,0 +1,117 @@
+"""A daemon, a recorder and a webhook around the suite whose prompt says how many cases pass.
+
+Belongs here: starting and asking them. Does not belong here: expectations.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline_tests.dagster_api import wait_for
+from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
+from eval_pipeline_tests.prompts.published import hub_at
+from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.sensors.webhook_receiver import WebhookReceiver
+
+_LOCATION = """\
+from pathlib import Path
+
+from eval_pipeline.build import build_definitions
+
+defs = build_definitions(folders=[Path(__file__).parent / "shop"])
+"""
+_DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
+_PATIENCE_S = 300.0
+_TERMINAL = Path(sys.executable).parent / "eval-pipeline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptDeployment:
+    """What runs in a folder."""
+
+    folder: Path
+    recorder: RecorderServer
+    webhook: WebhookReceiver
+    environment: Mapping[str, str]
+
+    @property
+    def store(self) -> Store:
+        """The store that runs write to."""
+        return open_store(str(self.folder / "store"))
+
+    @property
+    def production(self) -> str:
+        """The commit in use."""
+        return hub_at(self.recorder.url).tags("support")["production"]
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """What the webhook was told: events, each with the commit that it is about."""
+        return [(told["event"], told["after"]) for told in self.webhook.told]
+
+    def publish(self, knows: int, *, tag: str | None = None) -> str:
+        """Commit a prompt with which so many cases pass."""
+        return publish_knowing(self.recorder.url, knows, tag=tag)
+
+    def terminal(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `eval-pipeline` in this deployment."""
+        command = [str(_TERMINAL), *arguments]
+        return subprocess.run(
+            command, env=dict(self.environment), cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    def log(self) -> str:
+        """What the daemon said."""
+        return (self.folder / "daemon.log").read_text()
+
+    def until(self, there: Callable[[], Any]) -> Any:
+        """Wait for something to be there, and return it."""
+        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: self.log()[-3_000:])
+
+    @contextlib.contextmanager
+    def daemon(self) -> Iterator[None]:
+        """Within it, a daemon runs."""
+        # The daemon and its code server would both create the databases at once, which Dagster does not stand.
+        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
+            instance.get_run_records(limit=1)
+        with (self.folder / "daemon.log").open("wb") as log:
+            command = [*QUICK_DAEMON, "run", "-f", str(self.folder / "location.py")]
+            process = subprocess.Popen(
+                command, env=dict(self.environment), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def deployed(folder: Path, **fields: Any) -> Iterator[PromptDeployment]:
+    """The suite with `fields` in `folder`; no daemon runs yet."""
+    write_knowing_suite(folder / "shop", **fields)
+    (folder / "location.py").write_text(_LOCATION)
+    (folder / "home").mkdir()
+    (folder / "home" / "dagster.yaml").write_text(_DAGSTER_YAML)
+    with RecorderServer(db_path=folder / "recorder.sqlite") as recorder, WebhookReceiver() as webhook:
+        own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
+        environment = {
+            **os.environ,
+            **{name: str(folder / value) for name, value in own.items()},
+            "EVAL_PIPELINE_SPOOL": str(folder / "spool"),
+            "EVAL_PIPELINE_TRACING": "recorder",
+            "EVAL_PIPELINE_RECORDER_URL": recorder.url,
+            "EVAL_PIPELINE_WEBHOOK": webhook.url,
+            "LANGSMITH_TRACING": "true",
+        }
+        yield PromptDeployment(folder=folder, recorder=recorder, webhook=webhook, environment=environment)

@@ -1,0 +1,231 @@
+"""Variants compared from Python: one experiment each, nothing evaluated twice, and no trace of it in the trend."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+import eval_pipeline
+from eval_pipeline.errors import InputError, PermanentError
+from eval_pipeline.experiment.record import experiments_newest_first, latest_experiment, read_experiment
+from eval_pipeline.experiment.result_log import read_all_rows, read_results
+from eval_pipeline.experiment.trend import read_points
+from eval_pipeline.langsmith_settings import LangSmithSettings
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.store.layout import report_key, variants_page_key
+from eval_pipeline.store.local import LocalStore
+from eval_pipeline.variants.evaluation_result import compare_variants, evaluation_results
+from eval_pipeline.variants.variant_comparison import VariantComparison, latest_comparison
+from eval_pipeline.variants.variant_plan import latest_plan
+from eval_pipeline_tests.assets.seen import experiments_at, rows_at
+from eval_pipeline_tests.variants.skilled_suite import calls_of, write_skilled_suite
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture(autouse=True)
+def _untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "off")
+
+
+def outcomes(found: VariantComparison) -> dict[str, str]:
+    return {each.name: each.outcome for each in found.standings}
+
+
+def statuses(store: LocalStore, experiment: str) -> list[str]:
+    return [row["status"] for row in read_results(store, "skills", experiment, columns=["status"]).to_pylist()]
+
+
+def test_each_variant_is_an_experiment_on_the_same_cases_and_the_better_one_wins(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", good=9, same=5, bad=1)
+
+    found = eval_pipeline.compare_variants(folder, store=store)
+
+    assert outcomes(found) == {
+        "current": "current",
+        "good": "better",
+        "same": "no significant difference",
+        "bad": "worse",
+    }
+    assert (found.winner, found.effort.attempts) == ("good", 160)
+    assert found.score_delta == pytest.approx(0.4)
+    assert calls_of(folder) == {"5": 40, "good": 40, "same": 40, "bad": 40}
+    records = {each.variant: each for each in experiments_newest_first(store, "skills")}
+    assert {each.experiment for each in records.values()} == {f"{found.name}-{name}" for name in outcomes(found)}
+    assert len({(each.dataset_version, each.context_id) for each in records.values()}) == 1
+    assert len({each.target_version for each in records.values()}) == 4
+    assert [(each.name, each.gates_passed) for each in found.standings] == [
+        ("current", True),
+        ("good", True),
+        ("same", True),
+        ("bad", False),
+    ]
+    assert latest_comparison(store, "skills") == found
+    page = store.get(variants_page_key("skills", found.name)) or b""
+    assert found.verdict.encode()[:40] in page
+    assert page.count(b"<section>") == 3
+    assert b"Since" in (store.get(report_key("skills", f"{found.name}-good")) or b"")
+
+
+def test_every_variant_has_a_result_in_the_terms_of_the_seed(store: LocalStore, tmp_path: Path) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", good=9)
+    results = evaluation_results(store, compare_variants(folder, store=store))
+    good = results["good"]
+    assert (good.dataset_name, good.example_count, good.completed_count) == ("skills", 40, 40)
+    assert good.scores == {"equals": 0.9, "pass_rate": 0.9, "score": 0.9}
+    assert (good.passed, good.run_url, good.best_override) == (True, None, None)
+
+
+def test_variants_leave_the_latest_experiment_the_trend_and_what_is_carried_alone(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    compare_variants(write_skilled_suite(tmp_path / "skills", good=9), store=store)
+    assert latest_experiment(store, "skills") is None
+    assert read_points(store, "skills", last=9) == []
+    assert len(experiments_newest_first(store, "skills")) == 2
+
+
+def test_repetitions_are_of_a_case_and_cases_and_variants_may_be_chosen(store: LocalStore, tmp_path: Path) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", good=9, bad=1)
+    cases = [f"c{number:03}" for number in range(12)]
+    found = compare_variants(folder, ["good"], store=store, cases=cases, repetitions=2, metric="equals")
+    assert outcomes(found).keys() == {"current", "good"}
+    assert [each.cases for each in found.standings] == [12, 12]
+    assert found.effort.attempts == 48
+    assert calls_of(folder) == {"5": 24, "good": 24}
+
+
+def test_halving_drops_the_hopeless_carries_results_on_and_says_what_it_saved(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", cases=80, good=10, bad=0, worse=1)
+    found = compare_variants(folder, store=store, halving=True)
+    assert outcomes(found) == {"current": "current", "good": "better", "bad": "dropped", "worse": "dropped"}
+    called = calls_of(folder)
+    # Nothing twice: what was seen at a look counts at the next.
+    assert (called["5"], called["good"]) == (80, 80)
+    assert called["bad"] == called["worse"] == 16
+    assert (found.effort.attempts, found.effort.attempts_of_all, found.effort.looks) == (192, 320, 3)
+    assert found.effort.saved == pytest.approx(0.4)
+    full = compare_variants(folder, store=store)
+    assert full.winner == found.winner
+    assert full.standing("good").delta == found.standing("good").delta
+
+
+def test_where_only_current_is_left_the_rest_of_its_cases_is_spared(store: LocalStore, tmp_path: Path) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", cases=80, current=10, bad=0, worse=1)
+    found = compare_variants(folder, store=store, halving=True)
+    assert calls_of(folder) == {"10": 16, "bad": 16, "worse": 16}
+    assert found.winner is None
+    assert found.verdict == "No variant is better than current; bad and worse were dropped on the way."
+
+
+def test_a_comparison_that_broke_goes_on_with_what_is_left_and_one_that_is_done_stays_as_it_is(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", good=9)
+    write_budget(folder, max_tokens=1)
+    # No tokens are used by this target, so that the budget is spent by hand.
+    (folder / "agent.py").write_text(
+        (folder / "agent.py")
+        .read_text()
+        .replace("        await asyncio", "        _spend(message)\n        await asyncio")
+        + "\n\ndef _spend(message):\n"
+        "    from eval_pipeline.evaluation.throughput.budget import current_budget\n"
+        "    budget = current_budget()\n"
+        "    if budget is not None and budget.max_tokens and message == '12':\n"
+        "        budget.tokens += 5\n"
+    )
+    with pytest.raises(PermanentError, match="the budget was used up before"):
+        compare_variants(folder, store=store, name="launch")
+    assert latest_comparison(store, "skills") is None
+    before = calls_of(folder)
+    assert 0 < before.total() < 80
+
+    write_budget(folder, max_tokens=None)
+    found = compare_variants(folder, store=store, name="launch")
+
+    assert found.winner == "good"
+    assert calls_of(folder) == {"5": 40, "good": 40}
+    assert read_all_rows(store, "skills", f"{found.name}-good", columns=["status"]).num_rows >= 40
+    assert compare_variants(folder, store=store, name="launch") == found
+    assert calls_of(folder) == {"5": 40, "good": 40}
+
+
+def write_budget(folder: Path, *, max_tokens: int | None) -> None:
+    file = folder / "suite.yaml"
+    data: dict[str, Any] = yaml.safe_load(file.read_text())
+    data["evaluation"] = {"max_concurrency": 8, "max_tokens": max_tokens}
+    file.write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def test_a_variant_whose_attempts_all_break_is_worse_and_its_errors_are_counted(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", seven=7)
+    (folder / "broken").touch()
+    found = compare_variants(folder, store=store)
+    assert outcomes(found)["seven"] == "worse"
+    assert found.standing("seven").errors == 40
+    assert statuses(store, f"{found.name}-seven") == ["error"] * 40
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"variants": ["goood"]}, "there is no variant 'goood' in skills. Fix: use one of: good"),
+        ({"metric": "tone"}, "no attempt has a score called 'tone'. Fix: use pass_rate, score, or one of: equals"),
+    ],
+)
+def test_what_is_asked_for_and_not_there_is_told(
+    store: LocalStore, tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", cases=4, good=9)
+    with pytest.raises(InputError) as caught:
+        compare_variants(folder, store=store, **given)
+    assert said in str(caught.value)
+
+
+def test_a_suite_without_variants_says_how_to_write_some(store: LocalStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"skills has no variants to compare.*variants: \[\{name: terse"):
+        compare_variants(write_skilled_suite(tmp_path / "skills"), store=store)
+    assert latest_plan(store, "skills") is None
+
+
+@pytest.fixture
+def server() -> Iterator[RecorderServer]:
+    with RecorderServer() as running:
+        yield running
+
+
+def test_in_langsmith_each_variant_is_an_experiment_of_one_dataset_whose_rows_say_the_variant(
+    store: LocalStore, tmp_path: Path, server: RecorderServer
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", cases=20, good=9, bad=0)
+    settings = LangSmithSettings(mode="recorder", tracing_enabled=True, recorder_url=server.url)
+
+    found = compare_variants(folder, store=store, halving=True, settings=settings)
+
+    names = [f"{found.name}-{name}" for name in ("bad", "current", "good")]
+    assert experiments_at(server.url) == names
+    sessions = {name: httpx.get(f"{server.url}/sessions", params={"name": name}).json()[0] for name in names}
+    assert len({session["reference_dataset_id"] for session in sessions.values()}) == 1
+    for name, session in sessions.items():
+        variant = name.removeprefix(f"{found.name}-")
+        assert session["extra"]["metadata"]["variant"] == variant
+        assert session["end_time"] is not None
+        body: dict[str, Any] = {"session": [session["id"]], "is_root": True, "limit": 100}
+        rows = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
+        assert {row["extra"]["metadata"]["variant"] for row in rows} == {variant}
+    assert len(rows_at(server.url)) == 20 + 20 + 16
+    results = evaluation_results(store, found)
+    assert str(sessions[names[2]]["id"]) in str(results["good"].run_url)
+    assert read_experiment(store, "skills", names[2]).variant == "good"
