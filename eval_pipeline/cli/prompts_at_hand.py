@@ -5,15 +5,17 @@ Belongs here: that choice. Does not belong here: commands.
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from eval_pipeline.cli.home import home_folder
 from eval_pipeline.cli.recording import recorder_at_hand
-from eval_pipeline.errors import InfrastructureError, Problem
+from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.langsmith_settings import LangSmithSettings
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.opening import open_hub, open_prompts
 from eval_pipeline.prompts.suite_prompts import named_prompts, prompt_problems
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.varied_target import field_of, varied_suite
 
 
 @contextlib.contextmanager
@@ -24,7 +26,22 @@ def hub_at_hand() -> Iterator[PromptHub]:
 
 
 def prompt_problems_at_hand(suite: Suite) -> list[Problem]:
-    """What is wrong with the prompts that a suite names. That the Hub is away is no problem of the suite's."""
+    """What is wrong with the prompts that a suite and its variants name.
+
+    That the Hub is away is no problem of the suite's.
+    """
+    found = _problems_of(suite)
+    for variant in suite.spec.variants:
+        try:
+            varied = varied_suite(suite, variant)
+        except InputError:  # which is told as what it is
+            continue
+        own = [problem for problem in _problems_of(varied) if problem not in found]
+        found += [replace(problem, field=f"{field_of(suite, variant)}: {problem.field}") for problem in own]
+    return found
+
+
+def _problems_of(suite: Suite) -> list[Problem]:
     named = list(named_prompts(suite))
     if not named:
         return []

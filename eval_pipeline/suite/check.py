@@ -96,18 +96,10 @@ def _variant_problems(suite: Suite) -> Iterator[Problem]:
             yield from error.problems
             continue
         place = field_of(suite, variant)
-        for problem in [*_target_problems(varied), *_target_model_problems(varied), *_prompt_file_problems(varied)]:
+        for problem in [*_target_problems(varied), *_target_model_problems(varied)]:
             # What is wrong with the suite's own target is said once.
             if problem not in [*_target_problems(suite), *_target_model_problems(suite)]:
                 yield replace(problem, field=f"{place}: {problem.field}")
-
-
-def _prompt_file_problems(suite: Suite) -> Iterator[Problem]:
-    target = suite.spec.target
-    if isinstance(target, PromptedTarget) and target.prompt is not None:
-        reference = parse_reference(target.prompt)
-        if reference.place == "file" and not (suite.folder / reference.name).is_file():
-            yield _missing_file(suite, reference.name, "target.prompt")
 
 
 def _target_model_problems(suite: Suite) -> Iterator[Problem]:

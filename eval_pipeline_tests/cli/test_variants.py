@@ -79,6 +79,17 @@ def test_what_cannot_be_done_is_told(terminal: Terminal, skills: Path, options: 
     assert said in finished.stderr
 
 
+def test_check_finds_the_prompt_of_a_variant_that_is_not_there(terminal: Terminal, suite: Path) -> None:
+    with (suite / "suite.yaml").open("a") as file:
+        file.write('variants: [{name: short, prompt: "file:gone.txt"}]\n')
+
+    finished = terminal("check", suite)
+
+    assert finished.code == 2
+    assert "variants[0]: target.prompt" in finished.stderr
+    assert "gone.txt" in finished.stderr
+
+
 def test_where_nothing_was_compared_it_says_how(terminal: Terminal, skills: Path) -> None:
     finished = terminal("variants", "show", skills)
     assert (finished.code, "no variants were compared of skills" in finished.stderr) == (2, True)

@@ -79,7 +79,6 @@ def test_a_mistake_in_a_variant_is_told_at_its_field(folder: Path, variants: Any
         (ECHO, {"target": ECHO}, "variants[0].name", "it is the suite as it stands"),
         (ECHO, {"target": {"factory": "often"}}, "variants[0].target.factory", "should be a valid boolean"),
         (ECHO, {"target": {"pth": "a.py:b"}}, "variants[0].target.pth", "unknown field 'pth'"),
-        (ECHO, {"prompt": "file:gone.txt"}, "variants[0]: target.prompt", "no file at"),
         (ECHO, {"target": {"path": "gone.py:b"}}, "variants[0]: target.path", "gone.py"),
         (
             {"kind": "remote", "url": "http://127.0.0.1:1", "graph": "g"},
