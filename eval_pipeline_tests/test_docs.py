@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from eval_pipeline.suite.gate_spec import Gates
+from eval_pipeline.suite.suite import Suite, SuiteSpec
+from eval_pipeline.variants.variant import variants_of
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 from eval_pipeline_tests.small_suite import write_small_suite
 
@@ -36,6 +38,19 @@ def test_the_gates_of_the_example_can_be_read() -> None:
     names = list(Gates.model_validate(yaml.safe_load(example)["gates"]).named())
     assert names[0] == "min_pass_rate"
     assert "max_regression__tag_each" in names
+
+
+def test_the_variants_of_the_example_each_make_another_target() -> None:
+    (example,) = re.findall(r"```yaml\n(target:.*?)```", (RESULTS.parent / "prompts.md").read_text(), re.DOTALL)
+    spec = SuiteSpec.model_validate({"name": "shop", "cases": "cases.yaml", **yaml.safe_load(example)})
+    found = variants_of(Suite(spec=spec, folder=Path()))
+    assert [(each.name, each.changes) for each in found] == [
+        ("current", ()),
+        ("candidate", ("prompt:support",)),
+        ("mini", ("model",)),
+        ("warmer", ("params",)),
+        ("streamed", ("config",)),
+    ]
 
 
 def test_the_tests_that_the_threat_model_names_are_there() -> None:

@@ -20,7 +20,7 @@ from eval_pipeline.store.local import LocalStore
 from eval_pipeline.variants.evaluation_result import compare_variants, evaluation_results
 from eval_pipeline.variants.variant_comparison import VariantComparison, latest_comparison
 from eval_pipeline.variants.variant_plan import latest_plan
-from eval_pipeline_tests.assets.seen import experiments_at, rows_at
+from eval_pipeline_tests.assets.seen import experiments_at, rows_at, runs_at
 from eval_pipeline_tests.variants.skilled_suite import calls_of, write_skilled_suite
 
 
@@ -229,3 +229,19 @@ def test_in_langsmith_each_variant_is_an_experiment_of_one_dataset_whose_rows_sa
     results = evaluation_results(store, found)
     assert str(sessions[names[2]]["id"]) in str(results["good"].run_url)
     assert read_experiment(store, "skills", names[2]).variant == "good"
+
+
+def test_in_one_trace_an_experiment_halving_goes_on_in_the_trace_it_began(
+    store: LocalStore, tmp_path: Path, server: RecorderServer
+) -> None:
+    folder = write_skilled_suite(tmp_path / "skills", cases=20, good=9, bad=0)
+    settings = LangSmithSettings(mode="recorder", tracing_enabled=True, recorder_url=server.url, trace_mode="unified")
+
+    found = compare_variants(folder, store=store, halving=True, settings=settings)
+
+    records = {each.variant: each for each in experiments_newest_first(store, "skills")}
+    assert len({str(each.trace_headers) for each in records.values()}) == 3
+    roots = [run for run in runs_at(server.url) if not run["parent_run_id"]]
+    assert sorted(run["project"] for run in roots if not run["project"].endswith("-shared")) == [
+        f"{found.name}-{name}" for name in ("bad", "current", "good")
+    ]
