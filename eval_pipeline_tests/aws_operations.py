@@ -24,7 +24,7 @@ def asked_of_aws(answer: Callable[[str], Mapping[str, Any]] | None = None) -> It
         answer: gives what is answered to an action, of all threads; by default whoever is asked answers, and only this
             thread's questions are collected.
     """
-    asked, own, call = set[str](), threading.current_thread(), BaseClient._make_api_call  # type: ignore[attr-defined]
+    asked, own, call = set[str](), threading.current_thread(), BaseClient._make_api_call
 
     def ask(self: Any, operation: str, parameters: Any) -> Any:
         service = str(self.meta.service_model.service_name)

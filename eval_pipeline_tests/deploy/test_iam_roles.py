@@ -83,7 +83,7 @@ class _Kept(S3Store):
 
 def _answers(action: str) -> Mapping[str, Any]:
     arn = "arn:aws:ecs:us-east-1:1:task/c/1"
-    return {
+    answers: Mapping[str, Mapping[str, Any]] = {
         "ecs:RunTask": {"tasks": [{"taskArn": arn}], "failures": []},
         "ecs:DescribeTasks": {"tasks": [{"taskArn": arn, "lastStatus": "RUNNING"}], "failures": []},
         "ecs:StopTask": {},
@@ -91,7 +91,8 @@ def _answers(action: str) -> Mapping[str, Any]:
         "states:StartExecution": {"executionArn": "arn:aws:states:us-east-1:1:execution:m:1"},
         "states:DescribeExecution": {"status": "RUNNING"},
         "states:StopExecution": {},
-    }[action]
+    }
+    return answers[action]
 
 
 def _workers(name: str, store: S3Store) -> Workers:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ async def leaves_the_stream(message: str) -> str:
     """A target that needs only the beginning of an answer."""
     streamed = _model().astream(message)
     found = await anext(streamed)
-    await streamed.aclose()
+    await _closed(streamed)
     return str(found.content)
 
 
@@ -71,5 +72,10 @@ async def leaves_the_stream_of_a_managed_model(message: str) -> str:
     """As `leaves_the_stream`, with a model of ours."""
     streamed = chat_model("openai:gpt-test", folder=Path(), base_url=os.environ[WHERE]).astream(message)
     found = await anext(streamed)
-    await streamed.aclose()
+    await _closed(streamed)
     return str(found.content)
+
+
+async def _closed(streamed: AsyncIterator[Any]) -> None:
+    assert isinstance(streamed, AsyncGenerator)  # which LangChain does not promise
+    await streamed.aclose()
