@@ -1,13 +1,14 @@
 """The writer of results: durable before reported, off the evaluation's loop, and nothing finished is lost."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.experiment.recording import Recorder
+from eval_pipeline.experiment.recording import SWITCH_SECONDS, Recorder
 from eval_pipeline.experiment.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.experiment.rows import a_result
@@ -110,3 +111,10 @@ def test_an_error_of_the_evaluation_keeps_what_was_finished(tmp_path: Path) -> N
         asyncio.run(add_one(recorder))
 
     assert read_results(store, "s", "e").column("case_id").to_pylist() == ["a"]
+
+
+def test_other_threads_get_their_turn_sooner_while_results_are_recorded(tmp_path: Path) -> None:
+    before = sys.getswitchinterval()
+    with Recorder(_log(LocalStore(tmp_path)), attempts={}, report=lambda _: None):
+        assert sys.getswitchinterval() <= SWITCH_SECONDS + 1e-9
+    assert sys.getswitchinterval() == before

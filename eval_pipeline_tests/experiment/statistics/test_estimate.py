@@ -9,8 +9,9 @@ import statsmodels.api
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from eval_pipeline.experiment.statistics.estimate import Estimate, bootstrap_interval, estimate
+from eval_pipeline.experiment.statistics.estimate import Estimate, bootstrap_interval, estimate, wilson
 
 Groups = list[list[float]]
 
@@ -35,6 +36,12 @@ def test_one_yes_or_no_a_case_has_the_published_interval_of_wilson(
     found = of([[1.0]] * passed + [[0.0]] * (n - passed))
     assert (found.mean, found.n, found.cases) == (passed / n, n, n)
     assert [found.low, found.high] == pytest.approx([low, high], abs=6e-5)
+
+
+@given(rate=st.floats(0, 1), n=st.floats(1, 100_000))
+def test_wilson_s_interval_is_that_of_statsmodels(rate: float, n: float) -> None:
+    expected = proportion_confint(rate * n, n, alpha=0.05, method="wilson")
+    assert wilson(rate, n) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_standard_error_is_that_of_statsmodels_clustered_by_case() -> None:
