@@ -52,7 +52,7 @@ def _postgres(*, wanted: bool) -> Iterator[dict[str, Any] | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="pipeline-") as folder, running_postgres(Path(folder) / "pg") as server:
-        yield {"telemetry": {"enabled": False}, **server.overrides}
+        yield {"telemetry": {"enabled": False}, **server.batching_overrides}
 
 
 def measure(url: str, *, cases: int, rounds: int, postgres: dict[str, Any] | None = None) -> dict[str, list[Measured]]:

@@ -55,9 +55,11 @@ _SAID = {
     "recorder": "Record traces, datasets and feedback as LangSmith would, and show them.",
     "traces": "Traces that wait on disk because LangSmith, or the recorder, could not take them.",
     "compare": "Hold experiments B, C, … against A: differences on the cases both have, with intervals and p-values.",
+    "variants": "Compare other prompts, models and parameters (`variants:` in suite.yaml) with the suite as it stands.",
     "prompts": "Prompts of LangSmith's Hub; without a key, of the recorder's.",
     "baseline": "What new experiments are compared with: the last that passed, unless one is set here.",
     "stepfunctions": "Print the state machine of SUITE (a name or a folder): prefetch, distributed map, summarise.",
+    "scaling": "Foretell duration, cost and bottleneck of a run, with the limits and the compute of SUITE.",
     "doctor": (
         "Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, models and pools of SUITES."
     ),
