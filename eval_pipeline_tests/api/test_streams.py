@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,18 @@ def test_a_comment_comes_while_nothing_happens(url: str) -> None:
         assert ": heartbeat\n" in [reading.stdout.readline() for _ in range(8)]
     reading.kill()
     reading.wait()
+
+
+def test_the_address_is_told_once_there_is_one(suite: Path) -> None:
+    program = "from eval_pipeline.cli.main import program; program()"
+    command = [sys.executable, "-c", program, "serve", str(suite), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            url = server.stderr.readline().split(" ")[0]
+            assert one(url, "hello")[-1]["status"] == "passed"
+        finally:
+            server.terminate()
 
 
 @needs_curl
