@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
-from eval_pipeline.evaluation.events import Event
+from eval_pipeline.evaluation.events import Event, from_process_loop
 from eval_pipeline.guard import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
@@ -110,7 +110,7 @@ def _streamed(
 ) -> StreamingResponse:
     async def events() -> AsyncGenerator[Event, None]:
         # Reading a suite runs code of its own, and may take a while.
-        begun = await run_in_threadpool(begin)
+        begun = from_process_loop(await run_in_threadpool(begin))
         try:
             async for event in begun:
                 yield event

@@ -6,7 +6,7 @@ Belongs here: sockets, start and stop. Does not belong here: what it answers.
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -20,8 +20,8 @@ from eval_pipeline.guard import is_loopback
 _STARTING_SECONDS = 15.0
 
 
-def serve(catalog: Catalog, *, host: str, port: int, token: str | None) -> None:
-    """Answer until interrupted.
+def serve(catalog: Catalog, *, host: str, port: int, token: str | None, ready: Callable[[str], None]) -> None:
+    """Answer until interrupted. `ready` is told the URL once the port is had.
 
     Raises:
         InputError: `host` is not loopback and there is no token.
@@ -29,6 +29,7 @@ def serve(catalog: Catalog, *, host: str, port: int, token: str | None) -> None:
     """
     server, listener = _server(catalog, host=host, port=port, token=token, heartbeat_s=HEARTBEAT_SECONDS)
     with listener:
+        ready(_url(host, listener))
         server.run(sockets=[listener])
 
 
@@ -50,10 +51,14 @@ def serving(
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
-            yield f"http://{host}:{listener.getsockname()[1]}"
+            yield _url(host, listener)
         finally:
             server.should_exit = True
             thread.join(_STARTING_SECONDS)
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 def _server(

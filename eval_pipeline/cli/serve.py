@@ -22,6 +22,9 @@ DEFAULT_PORT = 8100
 def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, store: str) -> int:
     """Evaluate on request over HTTP, as server-sent events: SUITEs (names or folders), or all there are."""
     catalog = Catalog([suite_folder(suite) for suite in suites], store=store)
-    click.echo(f"http://{host}:{port} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)
-    answer(catalog, host=host, port=port, token=token)
+    answer(catalog, host=host, port=port, token=token, ready=_told)
     return 0
+
+
+def _told(url: str) -> None:
+    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)

@@ -4,10 +4,11 @@ Belongs here: those two. Does not belong here: what the events are.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
-from eval_pipeline.evaluation.loop import finish_in_loop, run_in_loop
+from eval_pipeline.evaluation.loop import awaited_in_loop, finish_in_loop, run_in_loop
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
@@ -33,6 +34,22 @@ async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> Asy
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # seen, so that asyncio does not complain of it
+
+
+def from_process_loop(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """`events`, made in the process's loop, for another: a server answers while a target blocks the loop it runs in."""
+
+    async def work(listener: Listener) -> None:
+        here = asyncio.get_running_loop()
+
+        async def read() -> None:
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    here.call_soon_threadsafe(listener, event)
+
+        await awaited_in_loop(read())
+
+    return events_of(work)
 
 
 def iterate(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]:

@@ -54,6 +54,11 @@ def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
         raise
 
 
+async def awaited_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` comes to in the process's loop, for other loops: what blocks or ends its own leaves them alone."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
+
+
 def finish_in_loop(work: Coroutine[Any, Any, None]) -> None:
     """As `run_in_loop`; in the loop itself, where the garbage collector may ask for it, it is left to the loop."""
     loop = _loop()

@@ -12,9 +12,10 @@ from eval_pipeline_tests.building import write_suite
 HOSTILE = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>'
 
 CODE = """
-import asyncio
+import asyncio, sys, time
 from pathlib import Path
 from eval_pipeline.errors import TransientError
+async def exits(): sys.exit(7)
 async def answer(message, case, runtime):
     if message.startswith("wait"):
         mark = Path(__file__).parent / case["id"]
@@ -23,6 +24,11 @@ async def answer(message, case, runtime):
         except asyncio.CancelledError:
             mark.write_text("cancelled")
             raise
+    if message == "block":
+        folder = Path(__file__).parent
+        (folder / "blocks").write_text("began")
+        while not (folder / "go-on").exists(): time.sleep(0.01)
+    if message == "exit": await asyncio.create_task(exits())
     if message == "break": raise RuntimeError("no luck")
     if message == "away": raise TransientError("the store is away", fix="wait")
     for piece in ("You said ", message, f" to {runtime['model']}" if runtime["model"] else ""):
@@ -42,6 +48,8 @@ CASES = [
     said("hostile", HOSTILE),
     said("breaks", "break"),
     said("away", "away"),
+    said("blocks", "block"),
+    said("exits", "exit"),
     *[said(f"waits-{n}", "wait") for n in range(3)],
 ]
 

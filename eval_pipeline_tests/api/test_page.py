@@ -11,7 +11,7 @@ CLICK = "[...document.querySelectorAll('#cases button')].find(b => b.textContent
 def test_a_case_is_shown_live_and_what_it_says_is_text(url: str, suite: Path, tmp_path: Path) -> None:
     with chromium(tmp_path) as page:
         page.open(url)
-        page.wait_for("document.querySelectorAll('#cases button').length === 7")
+        page.wait_for("document.querySelectorAll('#cases button').length === 9")
 
         page.run(CLICK.format("hostile"))
         page.wait_for("document.body.dataset.status === 'passed'")

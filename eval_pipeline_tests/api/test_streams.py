@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,38 @@ def test_a_comment_comes_while_nothing_happens(url: str) -> None:
     reading.wait()
 
 
+def test_the_address_is_told_once_there_is_one(suite: Path) -> None:
+    program = "from eval_pipeline.cli.main import program; program()"
+    command = [sys.executable, "-c", program, "serve", str(suite), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            url = server.stderr.readline().split(" ")[0]
+            assert one(url, "hello")[-1]["status"] == "passed"
+        finally:
+            server.terminate()
+
+
+@needs_curl
+def test_a_target_that_blocks_its_loop_keeps_nobody_else_waiting(url: str, suite: Path) -> None:
+    reading = curl(url, "/api/eval/stream", {"suite": "sample", "case_id": "blocks"})
+    assert reading.stdout is not None
+    with reading.stdout:
+        try:
+            wait_for(suite / "blocks", "began", BEGAN_S)
+            assert ": heartbeat\n" in [reading.stdout.readline() for _ in range(8)]
+            assert httpx.get(f"{url}/api/suites", timeout=60).status_code == 200
+        finally:
+            (suite / "go-on").touch()
+        assert '"event": "completed"' in reading.stdout.read()
+    reading.wait()
+
+
+def test_a_target_that_exits_leaves_the_server_running(url: str) -> None:
+    assert "called sys.exit(7)" in one(url, "exits")[-1]["message"]
+    assert one(url, "hello")[-1]["status"] == "passed"
+
+
 def test_a_batch_tells_each_case_as_it_ends(url: str) -> None:
     body = {"suite": "sample", "cases": ["hello", "breaks", {"id": "own", "input": "mine"}], "max_concurrency": 2}
     events = post(url, "/api/batch/stream", body)
@@ -162,7 +195,7 @@ def test_a_page_of_another_origin_can_begin_nothing(url: str) -> None:
 def test_the_suites_and_their_cases_are_listed(url: str) -> None:
     (found,) = httpx.get(f"{url}/api/suites").json()
     assert (found["name"], found["target"], found["problems"]) == ("sample", "python", [])
-    assert [case["id"] for case in found["cases"]][:2] == ["away", "breaks"]
+    assert [case["id"] for case in found["cases"]][:2] == ["away", "blocks"]
 
 
 def test_beyond_loopback_a_token_is_required(suite: Path) -> None:

@@ -65,3 +65,4 @@ def test_a_case_that_is_not_there_is_bad_input(run: Terminal, suite: Path) -> No
 def test_serving_beyond_loopback_needs_a_token(run: Terminal, suite: Path) -> None:
     seen = run("serve", suite, "--host", "0.0.0.0", "--port", "0")
     assert (seen.code, "--token" in seen.stderr) == (2, True)
+    assert "http://" not in seen.stderr

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.embeddings import Embeddings
+from typing_extensions import override
 
 from eval_pipeline.evaluation.assertions.similarity import cosine, word_f1
 from eval_pipeline_tests.building import a_scope, a_turn, result_of
@@ -55,3 +57,24 @@ async def test_an_embeddings_model_that_is_none_breaks_the_assertion() -> None:
     found = await result_of({"type": "similarity", "value": "x", "model": "nowhere:none"}, a_scope(a_turn("x")))
     assert found.error is not None
     assert found.score is None
+
+
+class NoNumbers(Embeddings):
+    """A model that went wrong."""
+
+    @override
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[float("nan"), 1.0] for _ in texts]
+
+    @override
+    def embed_query(self, text: str) -> list[float]:
+        return [float("nan"), 1.0]
+
+
+async def test_embeddings_that_are_no_numbers_break_the_assertion() -> None:
+    model = f"{__name__}:NoNumbers"
+    found = await result_of(
+        {"type": "similarity", "value": "x", "model": model, "threshold": 0.5}, a_scope(a_turn("x"))
+    )
+    assert (found.passed, found.score) == (None, None)
+    assert "hold what is no number" in found.message

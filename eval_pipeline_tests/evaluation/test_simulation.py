@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
@@ -90,6 +90,7 @@ async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monke
     assert "found no end within 0.05 s" in found.error.message
 
 
+@settings(deadline=None)
 @given(limit=st.integers(1, 6), written=st.integers(0, 8))
 async def test_never_more_turns_than_allowed_are_taken_beyond_the_written_ones(limit: int, written: int) -> None:
     simulation = {"rules": [{"say": "x", "times": 99}], "max_turns": limit}

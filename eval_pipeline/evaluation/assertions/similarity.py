@@ -4,6 +4,7 @@ Belongs here: the two measures. Does not belong here: meaning as a judge sees it
 """
 
 import functools
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import regex
 from langchain_core.embeddings import Embeddings
 
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.assertions.scope import Scope, Verdict
 from eval_pipeline.models import embeddings_model
 from eval_pipeline.suite import assertion as spec
@@ -20,14 +22,22 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
 
 
 async def similarity(assertion: spec.Similarity, scope: Scope) -> Verdict:
-    """The nearest of the values, by words or by embeddings."""
+    """The nearest of the values, by words or by embeddings.
+
+    Raises:
+        InputError: the embeddings are no numbers.
+    """
     values = (assertion.value,) if isinstance(assertion.value, str) else assertion.value
     if assertion.model is None:
         scores = [word_f1(scope.response, value) for value in values]
     else:
         model = _embeddings(assertion.model, scope.folder)
         answer, *others = await model.aembed_documents([scope.response, *values])
-        scores = [max(0.0, cosine(answer, other)) for other in others]
+        cosines = [cosine(answer, other) for other in others]
+        if not all(map(math.isfinite, cosines)):
+            message = f"the embeddings of {assertion.model!r} hold what is no number"
+            raise InputError(Problem(message=message, fix="see to the model, or name another"))
+        scores = [max(0.0, found) for found in cosines]
     best = max(range(len(values)), key=scores.__getitem__)
     return Verdict(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
 
@@ -44,9 +54,9 @@ def word_f1(said: str, expected: str) -> float:
 
 
 def cosine(first: list[float], second: list[float]) -> float:
-    """The cosine of two vectors; 0 if one has no length."""
+    """The cosine of two vectors; 0 if one has no length, and NaN if one holds what is no number."""
     length = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return min(1.0, float(np.dot(first, second)) / length) if length else 0.0
+    return float(np.minimum(1.0, np.dot(first, second) / length)) if length else 0.0
 
 
 def _words(text: str) -> list[str]:
