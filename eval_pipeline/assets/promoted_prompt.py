@@ -15,8 +15,8 @@ from eval_pipeline.assets.upstream import VARIANT_COMPARISON, Context, asset_key
 from eval_pipeline.assets.variant_comparison import variants_group
 from eval_pipeline.langsmith_settings import LangSmithSettings
 from eval_pipeline.metadata import COMPARISON
-from eval_pipeline.promotion.deciding import decide
-from eval_pipeline.promotion.moves import WantedMove
+from eval_pipeline.promotion.deciding import decide, promotion_in_use
+from eval_pipeline.promotion.moves import Move, WantedMove
 from eval_pipeline.promotion.moving import Cause, Refusal, Standing, make_move, read_standing, shown
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.resources import LangSmithResource, StoreResource
@@ -24,7 +24,7 @@ from eval_pipeline.store.store import Store
 from eval_pipeline.suite.promoted_prompt import promoted_prompt
 from eval_pipeline.suite.prompt_reference import PromptReference
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.variants.variant_comparison import read_comparison
+from eval_pipeline.variants.variant_comparison import VariantComparison, read_comparison
 
 PROMOTED_PROMPT = "promoted_prompt"
 WINNER_MEETS_GATES = "winner_meets_gates"
@@ -56,8 +56,9 @@ def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures(), open_hub(langsmith.settings()) as hub:
-            standing = read_standing(store.open(), hub, place)
-            decided = _decided(context, suite, store.open(), standing)
+            opened = store.open()
+            compared = _comparison(context, suite, opened)
+            decided = decide(compared, read_standing(opened, hub, place), decided_by=f"run {context.run.run_id}")
         for name, (cause, _) in _CHECKS.items():
             hindered = isinstance(decided, Refusal) and decided.cause == cause
             yield dg.AssetCheckResult(asset_key=key, check_name=name, passed=not hindered, description=decided.reason)
@@ -86,14 +87,18 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
             settings, opened = langsmith.settings(), store.open()
             with open_hub(settings) as hub:
                 standing = read_standing(opened, hub, place)
-                decided = _decided(context, suite, opened, standing)
-                made: WantedMove | Refusal = decided
-                if isinstance(decided, WantedMove) and not dry_run:
-                    made = make_move(opened, hub, standing, decided)
+                comparison = _comparison(context, suite, opened)
+                there = promotion_in_use(standing, suite.name)
+                made: WantedMove | Refusal = decide(comparison, standing, decided_by=f"run {context.run.run_id}")
+                if there is not None and there.comparison == comparison.name:
+                    # By an earlier try of this step, whose answer was lost, or by somebody in the terminal.
+                    made = there
+                elif isinstance(made, WantedMove) and not dry_run:
+                    made = make_move(opened, hub, standing, made)
+        moved = isinstance(made, Move)
         found = _metadata(made, standing, dry_run=dry_run)
         context.log.info("%s", found["eval/reason"])
-        moved = isinstance(made, WantedMove) and not dry_run
-        commit = made.after if isinstance(made, WantedMove) and moved else standing.commit
+        commit = made.after if isinstance(made, Move) else standing.commit
         return dg.MaterializeResult(
             metadata={**found, "eval/promoted": moved, **_url(settings, place, commit)},
             data_version=dg.DataVersion(commit or "none"),
@@ -102,9 +107,8 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
     return promoted
 
 
-def _decided(context: Context, suite: Suite, store: Store, standing: Standing) -> WantedMove | Refusal:
-    name = latest(context, suite.name, VARIANT_COMPARISON, COMPARISON)
-    return decide(read_comparison(store, suite.name, name), standing, decided_by=f"run {context.run.run_id}")
+def _comparison(context: Context, suite: Suite, store: Store) -> VariantComparison:
+    return read_comparison(store, suite.name, latest(context, suite.name, VARIANT_COMPARISON, COMPARISON))
 
 
 def _metadata(made: WantedMove | Refusal, standing: Standing, *, dry_run: bool) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def _metadata(made: WantedMove | Refusal, standing: Standing, *, dry_run: bool) 
     if isinstance(made, Refusal):
         said = f"{standing.place} stays at {shown(standing.commit)}: {made.reason}"
         return {**found, "eval/commit_before": standing.commit or "none", "eval/reason": said}
-    moves = "would move" if dry_run else "was moved"
+    moves = "was moved" if isinstance(made, Move) else "would move"
     said = f"{standing.place} {moves} from {shown(made.before)} to {shown(made.after)}: {made.reason}"
     return {
         **found,

@@ -56,6 +56,16 @@ def promote(project: DagsterProject, *, job: str | None = None, commit: str | No
     )
 
 
+def only_promote(project: DagsterProject) -> Any:
+    """Check and promote, from the comparison that is there."""
+    checked = dg.AssetSelection.checks_for_assets(dg.AssetKey(["shop", "variant_comparison"]))
+    job = dg.define_asset_job("only_promote", selection=dg.AssetSelection.assets(PROMOTED) | checked)
+    definitions = dg.Definitions.merge(project.definitions, dg.Definitions(jobs=[job]))
+    return definitions.resolve_job_def("only_promote").execute_in_process(
+        instance=project.instance, raise_on_error=False
+    )
+
+
 def said(result: Any) -> dict[str, Any]:
     (event,) = [found for found in result.get_asset_materialization_events() if found.asset_key == PROMOTED]
     return {name: value.value for name, value in event.materialization.metadata.items()}
@@ -90,6 +100,10 @@ def test_of_three_variants_the_best_is_promoted_and_the_one_before_is_kept(
     assert production(server) == best
     (recorded,) = read_moves(project.store, PLACE)
     assert (recorded.made, recorded.move.before, recorded.move.comparison) == (True, current, found["eval/comparison"])
+    again = only_promote(project)
+    assert again.success
+    assert said(again)["eval/promoted"], "as when the first try's answer was lost"
+    assert len(read_moves(project.store, PLACE)) == 1
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(
@@ -138,14 +152,8 @@ def test_a_tag_that_was_moved_since_the_comparison_fails_its_check(
     assert promote(project, job=variants_job_name("shop"), commit=publish_knowing(server.url, 12)).success
     assert production(server) == current
     other = publish_knowing(server.url, 5, tag="production")
-    job = dg.define_asset_job(
-        "only_promote",
-        selection=dg.AssetSelection.assets(PROMOTED)
-        | dg.AssetSelection.checks_for_assets(dg.AssetKey(["shop", "variant_comparison"])),
-    )
-    definitions = dg.Definitions.merge(project.definitions, dg.Definitions(jobs=[job]))
 
-    result = definitions.resolve_job_def("only_promote").execute_in_process(instance=instance, raise_on_error=False)
+    result = only_promote(project)
 
     assert not result.success
     assert checks(result) == {"winner_meets_gates": True, "tag_unmoved": False}

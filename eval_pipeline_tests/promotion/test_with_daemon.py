@@ -49,6 +49,8 @@ def test_a_promotion_that_makes_the_next_nightly_run_worse_is_taken_back(tmp_pat
         again = deployment.terminal("prompts", "promote", "shop", "--yes")
         assert again.returncode == 1
         assert "was taken back" in again.stderr
+        history = deployment.terminal("prompts", "history", "shop")
+        assert f"worse by {look.experiment}: {look.said}" in history.stdout
         after = deployment.terminal("run", "shop")
         assert after.returncode == 0, after.stderr
         latest = latest_experiment(deployment.store, "shop")
