@@ -23,7 +23,6 @@ from eval_pipeline.experiment.record import experiment_name
 from eval_pipeline.jobs import variants_job_name
 from eval_pipeline.partitions import SUITE_TAG
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
-from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.variant_comparison import VariantComparison, read_comparison
 from eval_pipeline.variants.variant_plan import VariantPlan
@@ -35,8 +34,8 @@ class VariantsRequest:
 
     variants: Sequence[str] | None = None
     """None for all."""
-    cases: Sequence[Case] | None = None
-    """None for all."""
+    cases: Sequence[str] | None = None
+    """Ids; None for all."""
     repetitions: int | None = None
     metric: str = "pass_rate"
     halving: bool = False
@@ -93,7 +92,7 @@ def launch_variants(
 def _run_config(suite: Suite, request: VariantsRequest) -> dict[str, Any]:
     config = {
         "variants": None if request.variants is None else list(request.variants),
-        "cases": None if request.cases is None else [case.id for case in request.cases],
+        "cases": None if request.cases is None else list(request.cases),
         "repetitions": request.repetitions,
         "metric": request.metric,
         "halving": request.halving,

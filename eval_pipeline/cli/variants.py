@@ -113,7 +113,7 @@ def run(
             selection = Selection(cases=chosen_cases, splits=splits, tags=tags, limit=limit).of(all_cases)
             request = VariantsRequest(
                 variants=[each.name for each in variants_of(found, _listed(named) or None)[1:]],
-                cases=None if len(selection) == len(all_cases) else selection,
+                cases=None if len(selection) == len(all_cases) else [case.id for case in selection],
                 repetitions=repetitions,
                 metric=metric or "pass_rate",
                 halving=halving,

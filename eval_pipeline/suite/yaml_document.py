@@ -164,7 +164,7 @@ class _NodeReader:
     def _refuse_secret(self, written: str, path: type_path) -> None:
         """Complain of a secret that stands in the file itself: whoever reads the repository has it."""
         kind = secret_in(written)
-        option = "options" in path and isinstance(path[-1], str) and names_secret(path[-1])
+        option = bool({"options", "params"} & set(path)) and isinstance(path[-1], str) and names_secret(path[-1])
         if kind is None and not (option and _KEY.fullmatch(written)):
             return
         name = _NOT_A_NAME.sub("_", str(path[-1])).upper() if option else "NAME"

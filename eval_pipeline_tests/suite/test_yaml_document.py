@@ -138,6 +138,7 @@ def test_every_variable_that_is_not_set_is_told_with_line_and_field(tmp_path: Pa
         ("headers: {x: Bearer abcdefghijklmnop1234}", "headers.x", "bearer", "${NAME}"),
         ("a: ['${KEY:-sk-abcdefghijklmnop1234}']", "a[0]", "api_key", "${NAME}"),
         ("options: {api-key: 0123456789abcdef}", "options.api-key", "api-key", "${API_KEY}"),
+        ("params: {api_key: 0123456789abcdef}", "params.api_key", "api_key", "${API_KEY}"),
     ],
 )
 def test_a_secret_that_is_written_in_the_file_is_refused_and_not_shown(
