@@ -145,9 +145,12 @@ def test_nothing_is_asked_of_any_server_when_tracing_is_off(
     assert not any(name.startswith("langsmith/") for name in metadata_of(result, "experiment"))
 
 
-def test_a_refused_key_ends_the_run_at_its_start(traced: DagsterProject, langsmith: LangSmithResource) -> None:
+def test_a_refused_key_ends_the_run_at_its_start(
+    traced: DagsterProject, langsmith: LangSmithResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_OF_THE_TEST", "wrong")
     with RecorderServer(config=RecorderConfig(token="right")) as strict:
-        refused = _but(langsmith, recorder_url=strict.url, recorder_token="wrong")
+        refused = _but(langsmith, recorder_url=strict.url, recorder_token=dg.EnvVar("TOKEN_OF_THE_TEST"))
         result = replace(traced, langsmith=refused).run("gold", "tea")
 
     assert not result.success
