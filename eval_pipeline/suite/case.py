@@ -43,6 +43,9 @@ class RuntimeOptions(Document):
     test_data: Mapping[str, Any] = Field(default_factory=dict)
 
 
+_NO_OPTIONS = RuntimeOptions()
+
+
 class Recording(Document):
     """One recorded attempt at the case: the conversation, and what was recorded about it."""
 
@@ -66,7 +69,8 @@ class Case(Document):
         default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs")
     )
     metadata: Mapping[str, Any] = Field(default_factory=dict)
-    runtime: RuntimeOptions = RuntimeOptions()
+    # As a plain default pydantic would copy it for every case, deeply: half the time that loading takes.
+    runtime: RuntimeOptions = Field(default_factory=lambda: _NO_OPTIONS)
     recordings: tuple[Recording, ...] = ()
     simulation: Simulation | None = None
     """Who plays the user once `turns` were said."""
