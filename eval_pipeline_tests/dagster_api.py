@@ -65,7 +65,11 @@ class DagsterApi:
 
     def ended_backfill(self, backfill: str) -> str | None:
         """The status of a backfill that has ended, or None."""
-        return self._ended(self._ask(_STATUS, backfill)["partitionBackfillOrError"]["status"])
+        return self._ended(self.status_of(backfill))
+
+    def status_of(self, backfill: str) -> str:
+        """The status of a backfill."""
+        return str(self._ask(_STATUS, backfill)["partitionBackfillOrError"]["status"])
 
     def run(self, assets: Sequence[Sequence[str]]) -> str:
         """Launch a run of unpartitioned assets. Returns its id."""

@@ -143,7 +143,8 @@ def serve(
 ) -> None:
     """Run until interrupted. The blocking form for the terminal.
 
-    `listening` is called when the port is had.
+    `listening` is called when it answers, and an interrupt ends it in order: one that comes earlier may be lost where
+    Python runs code of which it ignores the errors.
 
     Raises:
         RecorderError: `host` is not loopback and there is no token, or the port cannot be had.
@@ -153,14 +154,26 @@ def serve(
         raise RecorderError(f"{host} is reachable from outside this machine: a token is required")
     listener = _listen(host, port)
     recorder = Recorder(db_path, RecorderConfig(token=token, loopback=loopback))
-    listening()
     try:
-        _run(make_server(recorder), listener)
+        _run(make_server(recorder, started=listening), listener)
     finally:
         recorder.close()
 
 
-def make_server(recorder: Recorder) -> uvicorn.Server:
+class _TellingServer(uvicorn.Server):
+    """Tells when it has started; it handles signals by then."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As its base does."""
+        await super().startup(sockets)
+        self._tell()
+
+
+def make_server(recorder: Recorder, *, started: Callable[[], None] = lambda: None) -> uvicorn.Server:
     """The uvicorn server of a recorder, quiet but for warnings."""
     config = uvicorn.Config(
         create_app(recorder),
@@ -172,7 +185,7 @@ def make_server(recorder: Recorder) -> uvicorn.Server:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    return uvicorn.Server(config)
+    return _TellingServer(config, started)
 
 
 def _faulty_protocol(faults: FaultPlan) -> type[asyncio.Protocol]:

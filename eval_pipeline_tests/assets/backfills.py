@@ -79,6 +79,17 @@ class Backfills:
         """Wait for a backfill to end, and return its status."""
         return str(self.until(lambda: self.api.ended_backfill(backfill)))
 
+    def cancel(self, backfill: str) -> str:
+        """Cancel a backfill, and return the status that it ends with."""
+
+        def ended() -> str | None:
+            # The daemon writes over a request that comes while it is at work on the backfill, as if there were none.
+            if self.api.status_of(backfill) == "REQUESTED":
+                self.api.cancel_backfill(backfill)
+            return self.api.ended_backfill(backfill)
+
+        return str(self.until(ended))
+
     def runs_of(self, backfill: str) -> list[dg.DagsterRun]:
         """The runs of a backfill."""
         found = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))

@@ -66,8 +66,7 @@ def test_a_cancelled_backfill_keeps_what_it_finished(backfills: Backfills) -> No
     backfills.until(lambda: backfills.calls[-1:] == ["c05"])
     backfills.until(lambda: "c04" in backfills.project.materialized())
 
-    backfills.api.cancel_backfill(backfill)
-    status = backfills.end_of(backfill)
+    status = backfills.cancel(backfill)
     waits.unlink()
 
     assert status == "CANCELED"
