@@ -1,6 +1,7 @@
 """The writer of results: durable before reported, off the evaluation's loop, and nothing finished is lost."""
 
 import asyncio
+import contextlib
 import sys
 import threading
 from pathlib import Path
@@ -115,5 +116,16 @@ def test_an_error_of_the_evaluation_keeps_what_was_finished(tmp_path: Path) -> N
 def test_other_threads_get_their_turn_sooner_while_results_are_recorded(tmp_path: Path) -> None:
     before = sys.getswitchinterval()
     with Recorder(_log(LocalStore(tmp_path)), attempts={}, report=lambda _: None):
+        assert sys.getswitchinterval() <= SWITCH_SECONDS + 1e-9
+    assert sys.getswitchinterval() == before
+
+
+def test_two_that_record_at_once_leave_the_turns_as_they_were_whichever_ends_first(tmp_path: Path) -> None:
+    before = sys.getswitchinterval()
+    first = Recorder(_log(LocalStore(tmp_path / "a")), attempts={}, report=lambda _: None)
+    with contextlib.ExitStack() as ends_last:
+        with first:
+            second = Recorder(_log(LocalStore(tmp_path / "b")), attempts={}, report=lambda _: None)
+            ends_last.enter_context(second)
         assert sys.getswitchinterval() <= SWITCH_SECONDS + 1e-9
     assert sys.getswitchinterval() == before
