@@ -1,6 +1,7 @@
 """What can be said of the installed packages without asking anybody.
 
-    constraints.txt    a plain version a line, of every package that this one needs, and of none that it does not
+    constraints.txt    a plain version a line, of every package that this one needs here, and of none that it needs
+                       nowhere: another Python, or another system, may need more
     installed          at that version, from the index (no URL, no checkout), nothing missing
     licences           known, and none that a work using the package would have to take over
 
@@ -9,9 +10,10 @@ Does not belong here: weaknesses (`audit.py`).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -21,23 +23,29 @@ CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 PROJECT, EXTRA = "eval-pipeline", "dev"
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;@]+)$")
 _REFUSED_LICENCE = re.compile(r"\b(A?GPL|GNU (Affero )?General Public)", re.IGNORECASE)
+_NOT_INSTALLED = "needed, and not installed; make install"
 
 Find = Callable[[str], metadata.Distribution]
 """Gives an installed distribution, or raises `PackageNotFoundError`."""
 
 
-def faults(text: str, find: Find = metadata.distribution) -> list[str]:
+def faults(
+    text: str, find: Find = metadata.distribution, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """What is wrong, a sentence each.
 
     Args:
         text: of constraints.txt.
         find: by default among what is installed here.
+        environment: what markers ask for, such as `python_version`, where it is not as here.
     """
     pins, wrong = _pins(text)
-    needed = dict(_needed(find))
+    elsewhere = set[str]()
+    needed = dict(_needed(find, environment, elsewhere))
     for name, distribution in sorted(needed.items()):
         wrong += [f"{name}: {said}" for said in _of_package(distribution, pins.get(name))]
-    return wrong + [f"{name}: in constraints.txt, and nothing needs it" for name in sorted(pins.keys() - needed.keys())]
+    unknown = sorted(pins.keys() - needed.keys() - elsewhere)
+    return wrong + [f"{name}: in constraints.txt, and nothing needs it" for name in unknown]
 
 
 def _pins(text: str) -> tuple[dict[str, str], list[str]]:
@@ -55,8 +63,13 @@ def _pins(text: str) -> tuple[dict[str, str], list[str]]:
     return pins, wrong
 
 
-def _needed(find: Find) -> Iterator[tuple[str, metadata.Distribution | None]]:
-    """Everything that the project needs here, with its extra for development; None where it is not installed."""
+def _needed(
+    find: Find, environment: Mapping[str, str], elsewhere: set[str]
+) -> Iterator[tuple[str, metadata.Distribution | None]]:
+    """Everything that the project needs here, with its extra for development; None where it is not installed.
+
+    `elsewhere` is told what it needs with another Python, or on another system.
+    """
     seen, left = set[tuple[str, str]](), [(PROJECT, EXTRA)]
     while left:
         name, extra = left.pop()
@@ -71,13 +84,15 @@ def _needed(find: Find) -> Iterator[tuple[str, metadata.Distribution | None]]:
         if name != PROJECT:
             yield name, distribution
         for requirement in map(Requirement, distribution.requires or ()):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": extra}):
                 left += [(canonicalize_name(requirement.name), wanted) for wanted in requirement.extras | {""}]
+            elif "extra" not in str(requirement.marker) or (extra and f'extra == "{extra}"' in str(requirement.marker)):
+                elsewhere.add(canonicalize_name(requirement.name))
 
 
 def _of_package(distribution: metadata.Distribution | None, pinned: str | None) -> Iterator[str]:
     if distribution is None:
-        yield "needed, and not installed; make install"
+        yield "needed, and neither installed nor in constraints.txt" if pinned is None else _NOT_INSTALLED
         return
     if pinned is None:
         yield f"needed, and not in constraints.txt; {distribution.version} is installed"

@@ -54,8 +54,9 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
             ids = [cast("int", row[0]) for row in connection.execute(insert, rows)]
             self._store_asset_event_tags(connection, events, ids)
             latest = {event.get_dagster_event().asset_key: (event, id_) for event, id_ in zip(events, ids, strict=True)}
-            for event, event_id in latest.values():
-                self._store_asset_event(connection, event, event_id)
+            # Rows are held until the end: taken in any order, two runs of the same assets could wait for each other.
+            for key in sorted(latest, key=str):
+                self._store_asset_event(connection, *latest[key])
 
 
 class BatchingPostgresStorage(DagsterPostgresStorage):

@@ -1,6 +1,6 @@
 """Secrets that are given to a resource as text, and so stand in the code, and in what Dagster shows of resources.
 
-Belongs here: finding them. Does not belong here: resources.
+Belongs here: finding them, in IO managers and in what a resource's fields hold, too. Does not belong here: resources.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,24 +18,31 @@ def require_no_plain_secrets(resources: Mapping[str, Any]) -> None:
     Raises:
         InputError: names every resource and field that has one.
     """
-    problems = [problem for name, resource in sorted(resources.items()) for problem in _problems(name, resource)]
+    problems = [problem for name, resource in sorted(resources.items()) for problem in _problems(name, resource, name)]
     if problems:
         raise InputError(problems)
 
 
-def _problems(name: str, resource: Any) -> Iterator[Problem]:
-    if not isinstance(resource, dg.ConfigurableResource):
-        return
-    for field in type(resource).model_fields:
-        value = getattr(resource, field)
-        place = f"{name}.{field}"
-        if isinstance(value, dg.ConfigurableResource):
-            yield from _problems(place, value)
-        elif isinstance(value, str) and not isinstance(value, dg.EnvVar) and _is_secret(field, value):
-            variable = field.upper()
-            fix = f"write dg.EnvVar({variable!r}), and put it into the environment, from Secrets Manager on AWS"
-            yield Problem(message=f"the resource {name!r} is given a secret as text", fix=fix, field=place)
+def _problems(place: str, value: Any, named: str) -> Iterator[Problem]:
+    """What is wrong at `place`, which is the field or the key `named`."""
+    if isinstance(value, dg.Config):  # resources, IO managers and their factories are
+        for field in type(value).model_fields:
+            yield from _problems(f"{place}.{field}", getattr(value, field), field)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _problems(f"{place}.{key}", item, str(key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _problems(f"{place}[{number}]", item, named)
+    elif isinstance(value, str) and not isinstance(value, dg.EnvVar) and _is_secret(named, value):
+        fix = f"write dg.EnvVar({_variable(named)!r}), and put it into the environment, from Secrets Manager on AWS"
+        resource = place.partition(".")[0]
+        yield Problem(message=f"the resource {resource!r} is given a secret as text", fix=fix, field=place)
 
 
-def _is_secret(field: str, value: str) -> bool:
-    return bool(value) and (names_secret(field) or secret_in(value) is not None)
+def _is_secret(named: str, value: str) -> bool:
+    return bool(value) and (names_secret(named) or secret_in(value) is not None)
+
+
+def _variable(named: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in named).upper()

@@ -137,7 +137,7 @@ def test_rows_and_readers_are_those_of_dagsters_own(
     assert ("k007", '["shown"]', "dagster/data_version", "vk007") in rows["tags"]
 
 
-def _planned(run_id: str, count: int) -> list[dg.EventLogEntry]:
+def _planned(run_id: str, count: int, asset: dg.AssetKey = ASSET) -> list[dg.EventLogEntry]:
     from dagster._core.events import AssetMaterializationPlannedData  # noqa: PLC0415 - what the engine itself writes
 
     return [
@@ -153,7 +153,7 @@ def _planned(run_id: str, count: int) -> list[dg.EventLogEntry]:
                 event_type_value="ASSET_MATERIALIZATION_PLANNED",
                 job_name="j",
                 step_key="shown",
-                event_specific_data=AssetMaterializationPlannedData(ASSET, partition=f"p{number}"),
+                event_specific_data=AssetMaterializationPlannedData(asset, partition=f"p{number}"),
             ),
         )
         for number in range(count)
@@ -178,6 +178,27 @@ def test_a_thousand_planned_events_are_a_few_connections(
 
     assert len(opened) == 1
     assert len(ours.all_logs("run", of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)) == 1000
+
+
+def test_runs_take_the_rows_of_assets_in_one_order_so_that_none_waits_for_the_other(
+    ours: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage: Any = ours.event_log_storage
+    taken, store = [], storage._store_asset_event
+
+    def told(connection: Any, event: dg.EventLogEntry, event_id: int) -> None:
+        key = event.get_dagster_event().asset_key
+        assert key is not None
+        taken.append((key.to_user_string(), event_id))
+        store(connection, event, event_id)
+
+    monkeypatch.setattr(storage, "_store_asset_event", told)
+    one, other = _planned("run", 2, dg.AssetKey("one")), _planned("run", 2, dg.AssetKey("other"))
+
+    storage.store_event_batch([*other, *one, *other])
+    ids = [record.storage_id for record in ours.get_records_for_run("run").records]
+
+    assert taken == [("one", ids[3]), ("other", ids[5])]
 
 
 def test_where_dagster_has_changed_events_are_stored_in_its_own_way(

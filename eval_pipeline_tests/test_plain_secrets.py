@@ -1,6 +1,7 @@
 """A secret that is given to a resource as text is refused when the code is loaded; one of the environment is not."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,9 +18,33 @@ class _Nested(dg.ConfigurableResource[None]):
     address: str = ""
 
 
+class _Warehouse(dg.ConfigurableIOManager):
+    password: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None: ...
+
+    def load_input(self, context: dg.InputContext) -> None: ...
+
+
+class _Login(dg.Config):
+    user: str
+    password: str
+
+
+class _Service(dg.ConfigurableResource[None]):
+    login: _Login | None = None
+    headers: dict[str, str] = {}  # noqa: RUF012 - as Dagster wants it
+    addresses: list[str] = []  # noqa: RUF012 - as Dagster wants it
+
+
 @pytest.mark.parametrize(
     ("name", "resource", "field"),
     [
+        ("warehouse", _Warehouse(password="abcdef"), "warehouse.password"),
+        ("mine", _Service(login=_Login(user="ann", password="abcdef")), "mine.login.password"),
+        ("mine", _Service(headers={"Authorization": "abcdef"}), "mine.headers.Authorization"),
+        ("mine", _Service(headers={"x": "Bearer abcdefghijklmnop1234"}), "mine.headers.x"),
+        ("mine", _Service(addresses=["redis://host", "redis://ann:abcdef@host"]), "mine.addresses[1]"),
         ("langsmith", LangSmithResource(api_key="abcdef"), "langsmith.api_key"),
         ("langsmith", LangSmithResource(recorder_token="abcdef"), "langsmith.recorder_token"),
         ("store", S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"), "store.aws_secret_access_key"),
@@ -40,6 +65,10 @@ def test_a_secret_as_text_is_refused_with_its_field_and_the_fix(
 
 def test_a_secret_of_the_environment_is_taken(tmp_path: Path) -> None:
     given = {
+        "warehouse": _Warehouse(password=dg.EnvVar("PASSWORD")),
+        "mine": _Service(
+            login=_Login(user="ann", password=dg.EnvVar("PASSWORD")), headers={"Authorization": dg.EnvVar("KEY")}
+        ),
         "langsmith": LangSmithResource(api_key=dg.EnvVar("LANGSMITH_API_KEY"), project="ours"),
         "store": S3StoreResource(root="s3://b/p", aws_secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY")),
     }

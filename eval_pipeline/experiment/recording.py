@@ -53,6 +53,30 @@ class _Taken(NamedTuple):
     """Whether somebody else has made it durable."""
 
 
+class _ShortTurns:
+    """Threads take turns sooner for as long as anybody in the process records."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._recorders, self._usual = 0, 0.0
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._recorders == 0:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, SWITCH_SECONDS))
+            self._recorders += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._recorders -= 1
+            if self._recorders == 0:
+                sys.setswitchinterval(self._usual)
+
+
+_turns = _ShortTurns()
+
+
 class Recorder:
     """Takes results as they come; a case is reported when all its attempts are durable.
 
@@ -79,14 +103,13 @@ class Recorder:
         self._results: queue.Queue[_Taken | None] = queue.Queue(maxsize=WAITING)
         self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
-        self._switched_every_s = sys.getswitchinterval()
         self._threads = [
             threading.Thread(target=self._write_all, name="recorder"),
             threading.Thread(target=self._report_all, name="reporter"),
         ]
 
     def __enter__(self) -> Self:
-        sys.setswitchinterval(min(self._switched_every_s, SWITCH_SECONDS))
+        _turns.begin()
         for thread in self._threads:
             thread.start()
         return self
@@ -98,7 +121,7 @@ class Recorder:
         self._results.put(None)
         for thread in self._threads:
             thread.join()
-        sys.setswitchinterval(self._switched_every_s)
+        _turns.end()
         if error is None:
             self._raise_failure()
 

@@ -85,6 +85,10 @@ _TOKEN_CHARACTERS = bytes(
     ord("w") if code < 128 and (chr(code).isalnum() or chr(code) in "-_.~+/=") else ord(" ")  # noqa: PLR2004 - ASCII
     for code in range(256)
 )
+_LIKE_WORDS = frozenset({"bearer", "api_key"})
+"""Patterns that words match as well: "Basic responsibilities", "sk-learn-text-classifier"."""
+_WORD = re.compile(r"[A-Za-z]?[a-z]{0,18}|[A-Z]{0,12}|[A-Za-z0-9]{0,4}")
+_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
 SECRET_ENDINGS = (
     "password",
     "passwd",
@@ -121,9 +125,19 @@ def names_secret(key: str) -> bool:
 
 
 def secret_in(text: str) -> str | None:
-    """What kind of secret stands in `text`; None if none does. Personal data are not meant."""
+    """What kind of secret stands in `text`; None if none does, and where only words look like one (`sk-learn-models`).
+
+    Who is refused for words can do nothing about it; what is only taken out of a text may well be words. Personal data
+    are not meant.
+    """
     kinds = ((name, pattern) for name, pattern, _ in PATTERNS if name != "email")
-    return next((name for name, pattern in kinds if pattern.search(text)), None)
+    return next(
+        (name for name, pattern in kinds if any(_is_drawn(name, found[0]) for found in pattern.finditer(text))), None
+    )
+
+
+def _is_drawn(name: str, found: str) -> bool:
+    return name not in _LIKE_WORDS or not all(_WORD.fullmatch(piece) for piece in _BETWEEN_WORDS.split(found))
 
 
 def has_signs(data: bytes) -> bool:

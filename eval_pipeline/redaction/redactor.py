@@ -99,7 +99,7 @@ class Redactor:
     def leaves(self, value: Any) -> bool:
         """Whether a value would stay as it is, by a cheap look at it as JSON. Not to be sure of it is no as well."""
         try:
-            data = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+            data = orjson.dumps(value, default=_text_of, option=orjson.OPT_NON_STR_KEYS)
             return self.json(data) is data
         except (TypeError, ValueError):  # half a surrogate pair
             return False
@@ -168,6 +168,12 @@ class Redactor:
             return text
         parts = DONE.split(text)
         return "".join(part if DONE.fullmatch(part) else pattern.sub(replacement, part) for part in parts)
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, Mapping):  # whose text shows keys otherwise than JSON does
+        raise TypeError(type(value).__name__)
+    return str(value)
 
 
 def without_texts(value: Any) -> Any:

@@ -55,7 +55,8 @@ def rows_of_parquet(source: pa.NativeFile, column: str, wanted: Collection[str],
     try:
         # Buffered ahead, neighbouring groups are one read.
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=True)
-        place = file.schema_arrow.names.index(column)
+        # Among the columns as they are stored, of which a nested one is several.
+        place = [file.schema.column(number).path for number in range(len(file.schema))].index(column)
         groups = [
             group
             for group in range(file.metadata.num_row_groups)

@@ -51,6 +51,7 @@ def test_what_is_as_it_should_be_is_no_fault() -> None:
         ("a==1", {"a": _Installed("2")}, "a: 2 is installed, and 1 is pinned; make install"),
         ("", {"a": _Installed("1")}, "a: needed, and not in constraints.txt; 1 is installed"),
         ("a==1", {}, "a: needed, and not installed; make install"),
+        ("", {}, "a: needed, and neither installed nor in constraints.txt"),
         ("a==1\nb==1", {"a": _Installed("1")}, "b: in constraints.txt, and nothing needs it"),
         ("a==1", {"a": _Installed("1", url="{}")}, "a: installed from a URL or a folder, not from the index"),
         ("a==1", {"a": _Installed("1", licence="")}, "a: says nothing of its licence; look, and name it here"),
@@ -60,6 +61,20 @@ def test_what_is_as_it_should_be_is_no_fault() -> None:
 def test_each_fault_is_named(pins: str, installed: dict[str, _Installed], said: str) -> None:
     (found,) = _faults(pins, **_project("a"), **installed)
     assert found.startswith(said)
+
+
+def test_what_another_python_or_system_needs_may_be_pinned() -> None:
+    requires = ['old; python_full_version < "3.11.3"', 'win; sys_platform == "win32"', 'no; extra == "more"']
+    packages = {**_project("a", 'tool; extra == "dev" and sys_platform == "win32"'), "a": _Installed("1", *requires)}
+    assert _faults("a==1\nold==1\nwin==1\ntool==1\n", **packages) == []
+    assert _faults("a==1\nno==1\n", **packages) == ["no: in constraints.txt, and nothing needs it"]
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.3", "3.13.1", "3.14.0"])
+def test_what_each_python_needs_is_pinned(python: str) -> None:
+    environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    found = faults(CONSTRAINTS.read_text(), environment=environment)
+    assert [fault for fault in found if "constraints.txt" in fault] == []
 
 
 @pytest.mark.parametrize("line", ["a @ https://host/a.whl", "a>=1", "--index-url https://host", "-e ."])

@@ -61,6 +61,21 @@ def test_the_readme_says_whose_it_is(name: str) -> None:
     assert f"iam/{name}.json" in (POLICIES.parent / "README.md").read_text()
 
 
+def test_a_function_may_make_its_log_group_which_nobody_else_makes() -> None:
+    resources = [each for found in statements("lambda-logs") for each in found["Resource"]]
+    group = "arn:aws:logs:${REGION}:${ACCOUNT}:log-group:/aws/lambda/${FUNCTION}*"
+    assert allowed("lambda-logs") == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+    # Of a group AWS asks with and without the streams in it.
+    assert set(resources) == {group, f"{group}:*"}
+
+
+def test_the_readme_makes_the_log_group_of_tasks_which_nobody_else_may_make() -> None:
+    folder = POLICIES.parent
+    group = re.findall(r'"awslogs-group": "([^"]+)"', (folder / "ecs" / "task-definition.json").read_text())[0]
+    assert not any("logs:CreateLogGroup" in allowed(name) for name in NAMES if name.startswith("ecs-"))
+    assert f"aws logs create-log-group --log-group-name {group}" in (folder / "README.md").read_text()
+
+
 @pytest.fixture
 def store() -> Iterator[S3Store]:
     with moto_server() as server:

@@ -1,7 +1,9 @@
 """What is taken out, what stays, and the rules that hold for any value."""
 
+import datetime as dt
 import json
 import re
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -203,3 +205,17 @@ def test_most_is_known_to_stay_as_it_is_and_a_secret_never() -> None:
     assert REDACTOR.leaves({"input": "What does tea cost?", "latency_s": 0.0512345678901234, "tags": ("a", "b")})
     assert not REDACTOR.leaves({"input": "ask ann@example.com"})
     assert not REDACTOR.leaves({"input": "\ud800"})
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{"password": "hunter2"}, {"login": [{"password": "hunter2"}]}, {"key": "sk-abcdefghijklmnop1234"}],
+)
+def test_what_stands_in_a_mapping_of_another_kind_is_not_taken_for_clean(kept: dict[str, Any]) -> None:
+    value = {"reference": MappingProxyType(kept)}
+    assert REDACTOR.value(value) != value
+    assert not REDACTOR.leaves(value)
+
+
+def test_what_nobody_can_look_into_stays() -> None:
+    assert REDACTOR.leaves({"when": dt.date(2024, 5, 1), "pattern": re.compile("a"), "items": (1, {"b": None})})

@@ -88,6 +88,13 @@ def test_rows_are_read_by_what_a_column_holds(store: Store) -> None:
     assert store.get_rows("gone.parquet", "id", ids) is None
 
 
+def test_rows_are_read_whatever_columns_stand_before_the_one_that_is_asked(store: Store) -> None:
+    ids = [f"{number:02d}" for number in range(10)]
+    table = pa.table({"turn": [{"said": "zz", "number": 1}] * 10, "tags": [["zz"]] * 10, "id": ids})
+    store.put_table("t.parquet", table, rows_per_group=5)
+    assert _ids(store.get_rows("t.parquet", "id", ["01", "07"])) == ["01", "07"]
+
+
 def test_rows_of_an_object_that_is_no_table_are_corrupt(store: Store) -> None:
     for data in (b"PAR1 no more", b"."):
         store.put("t.parquet", data)

@@ -152,6 +152,34 @@ def test_a_secret_that_is_written_in_the_file_is_refused_and_not_shown(
     assert "abcdefghij" not in str(problem)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Knows the basic responsibilities of an agent",
+        "Basic troubleshooting-of-routers",
+        "sk-learn-text-classifier",
+        "bearer authentication/authorisation",
+    ],
+)
+def test_words_that_look_like_a_secret_are_none(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, f"a: {text}\n", interpolate=True).data == {"a": text}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic dXNlcjpwYXNzd29yZA==",
+        "sk-proj-fQzKwBnYtRpLmXcV",
+        "sk-ant-api03-abcdefghijkl",
+        "sk-aqwsedrftgzhujikolpyx",
+        "AKIAIOSFODNNEXAMPLEX",
+        "sk-learn-text-classifier and sk-abcdefghijklmnop1234",
+    ],
+)
+def test_a_secret_is_none_the_less_one_for_having_few_digits(tmp_path: Path, text: str) -> None:
+    assert problem_in(tmp_path, f"a: {text}\n", interpolate=True).message.startswith("a secret is written here")
+
+
 def test_a_secret_of_the_environment_is_none_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "sk-abcdefghijklmnop1234")
     text = "a: ${SOME_KEY}\nb: postgresql://ann:${SOME_KEY}@host/db\noptions: {api_key: none, max_tokens: 100}\n"
