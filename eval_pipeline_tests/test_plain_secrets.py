@@ -74,3 +74,8 @@ def test_a_secret_of_the_environment_is_taken(tmp_path: Path) -> None:
     }
     defs = build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides=given)
     assert defs.resolve_implicit_global_asset_job_def()
+
+
+def test_the_name_of_what_is_taken_out_is_no_secret(tmp_path: Path) -> None:
+    given = {"langsmith": LangSmithResource(redaction_patterns={"staff_token": r"tok_.+"})}
+    assert build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides=given)
