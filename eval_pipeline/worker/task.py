@@ -181,7 +181,8 @@ class Failure(BaseModel):
         """What is said of an error."""
         fix = getattr(error, "fix", "see the worker's log")
         retryable = isinstance(error, EvalPipelineError) and error.retryable
-        return cls(kind=type(error).__name__, message=str(error), fix=str(fix), retryable=retryable)
+        message = str(getattr(error, "message", error))
+        return cls(kind=type(error).__name__, message=message, fix=str(fix), retryable=retryable)
 
     def error(self, task: str) -> EvalPipelineError:
         """The error, for those who asked."""

@@ -79,8 +79,9 @@ def test_failures_are_raised_only_as_a_task_says(begun: Begun, raise_errors: str
     event = {**task.model_dump(mode="json"), "raise_errors": raise_errors}
 
     if raise_errors == "all":
-        with pytest.raises(PermanentError, match="the worker of cases1to5 failed"):
+        with pytest.raises(PermanentError, match="the worker of cases1to5 failed") as caught:
             handler(event)
+        assert str(caught.value).count("Fix:") == 1
         return
     failure = handler(event)["failure"]
     assert not failure["retryable"]
