@@ -6,7 +6,6 @@ Belongs here: starting, stopping, and the part of `dagster.yaml` that names it. 
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from eval_pipeline_tests.ports import free_port
 
 _DATABASE = "postgres"
 
@@ -75,10 +76,7 @@ def _reachable(folder: Path) -> Iterator[Path]:
 
 def _serving(folder: Path) -> Iterator[Postgres]:
     _as_postgres("initdb", "-D", str(folder), "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    server = Postgres(folder=folder, port=port)
+    server = Postgres(folder=folder, port=free_port())
     server.control("start")
     try:
         yield server

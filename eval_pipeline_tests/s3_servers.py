@@ -6,7 +6,6 @@ loopback, in a folder of its own, and stopped.
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import time
 import uuid
@@ -18,6 +17,8 @@ from typing import Any
 import boto3
 import httpx
 from moto.server import ThreadedMotoServer
+
+from eval_pipeline_tests.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "AKtest", "SKtestSKtest"
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -67,7 +68,7 @@ def missing_programs() -> list[str]:
 @contextlib.contextmanager
 def radosgw_server(folder: Path) -> Iterator[S3Server]:
     """Ceph's radosgw with all it stands on, in `folder`."""
-    monitor, gateway = _free_port(), _free_port()
+    monitor, gateway = free_port(), free_port()
     _write_configuration(folder, monitor=monitor, gateway=gateway)
     with contextlib.ExitStack() as stack:
         _make_monitor(folder, monitor)
@@ -172,10 +173,3 @@ def _wait_for(endpoint: str) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"radosgw did not answer at {endpoint}")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

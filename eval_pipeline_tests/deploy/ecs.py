@@ -13,15 +13,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
 import httpx
-from typing_extensions import override
 
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY
+from eval_pipeline_tests.small_server import Answers, answering
 
 CLUSTER = "evaluations"
 CREDENTIALS = {
@@ -83,28 +82,17 @@ class Cluster:
 def metadata_endpoint(task_arn: str) -> Iterator[str]:
     """What ECS tells a container of its own task, at the URL in `ECS_CONTAINER_METADATA_URI_V4`."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answers):
         body: ClassVar[bytes] = json.dumps({"Cluster": CLUSTER, "TaskARN": task_arn}).encode()
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 - named by the library
             self.send_response(200)
             self.send_header("content-length", str(len(self.body)))
             self.end_headers()
             self.wfile.write(self.body)
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(Handler) as url:
+        yield url
 
 
 @contextlib.contextmanager

@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -13,7 +11,6 @@ import dagster as dg
 import httpx
 import pytest
 import yaml
-from typing_extensions import override
 
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.doctor.findings import found_by
@@ -21,6 +18,7 @@ from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
+from eval_pipeline_tests.small_server import Answers, answering
 
 MONITORED = {"run_monitoring": {"enabled": True}, "run_retries": {"enabled": True, "max_retries": 3}}
 
@@ -168,26 +166,15 @@ def test_a_clock_that_differs_from_that_of_the_bucket(terminal: Terminal, monkey
 def _refusing_server(date: str) -> Iterator[str]:
     """A server that says no to everything, at a time of its own."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
+    class Handler(Answers):
+        def do_HEAD(self) -> None:  # noqa: N802 - named by the library
             self.send_response_only(403)
             self.send_header("date", date)
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def do_PUT(self) -> None:
+        def do_PUT(self) -> None:  # noqa: N802 - named by the library
             self.do_HEAD()
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(Handler) as url:
+        yield url

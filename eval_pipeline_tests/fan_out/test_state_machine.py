@@ -112,6 +112,23 @@ def test_the_definition_is_valid_amazon_states_language(tmp_path: Path, more: st
     assert problems == []
 
 
+def test_the_command_prints_it_or_writes_it_to_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    terminal = made_terminal(monkeypatch, capfd)
+    expected, suite, file = _definition(tmp_path, ""), tmp_path / "shop", tmp_path / "machine.json"
+
+    printed = terminal("stepfunctions", suite)
+    written = terminal("stepfunctions", suite, "--out", file, "--store", "s3://bucket/team")
+
+    assert json.loads(printed.stdout) == expected
+    assert (written.code, written.stdout) == (0, "")
+    assert json.loads(file.read_text()) == state_machine_definition(read_suite(suite), store="s3://bucket/team")
+    assert "s3://bucket/team" in file.read_text()
+    elsewhere = terminal("stepfunctions", write_small_suite(tmp_path / "here"))
+    assert (elsewhere.code, "no state machine" in elsewhere.stderr) == (2, True)
+
+
 def test_batches_carry_the_headers_and_tolerance_is_as_asked(tmp_path: Path) -> None:
     evaluate = _definition(tmp_path, ", tasks_per_batch: 4, tolerated_failure_percentage: 5")["States"]["Evaluate"]
 
