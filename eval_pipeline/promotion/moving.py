@@ -79,9 +79,10 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
     last = standing.moves[-1] if standing.moves else None
     if last is not None and last.ending is None:
         return _moved(f"{_said(last.move)} began at {last.move.begun_at} and has not ended; try again in some minutes")
-    move = begin_move(store, wanted, number=len(standing.moves) + 1)
+    number = 1 if last is None else last.move.number + 1
+    move = begin_move(store, wanted, number=number)
     if move is None:
-        others = read_moves(store, standing.place)[len(standing.moves)].move
+        others = next(found.move for found in read_moves(store, standing.place) if found.move.number == number)
         return _moved(f"somebody else was first: {_said(others)} ({others.decided_by})")
     try:
         hub.tag(move.prompt, move.tag, move.after, expected=Expected(commit=move.before))

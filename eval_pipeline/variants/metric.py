@@ -22,7 +22,7 @@ _OF_THE_ROW = {"pass_rate": "pass rate", "score": "score"}
 
 
 def metric_by_case(rows: Iterable[Row], metric: str) -> dict[str, float]:
-    """The metric of each case.
+    """The metric of each case. An attempt that broke and scored nothing counts as 0, as it does in the pass rate.
 
     Args:
         rows: with `METRIC_COLUMNS`.
@@ -43,9 +43,19 @@ def _values(rows: list[Row], metric: str) -> ByCase:
     if metric == "pass_rate":
         return verdicts_by_case(rows)
     if metric == "score":
-        return values_by_case(rows, lambda row: row["score"])
+        return _with_broken(values_by_case(rows, lambda row: row["score"]), rows)
     scores = scores_by_assertion(rows)
     if metric not in scores and scores:
         fix = f"use pass_rate, score, or one of: {', '.join(scores)}"
         raise InputError(Problem(message=f"no attempt has a score called {metric!r}", fix=fix))
-    return scores.get(metric, {})
+    return _with_broken(scores.get(metric, {}), rows)
+
+
+def _with_broken(values: ByCase, rows: list[Row]) -> ByCase:
+    # Left out, they would leave their cases out of the pairs, and a variant that breaks on what is hard would win.
+    broken = values_by_case(rows, lambda row: 0.0 if _scored_nothing(row) else None)
+    return {case_id: values.get(case_id, []) + broken.get(case_id, []) for case_id in {**values, **broken}}
+
+
+def _scored_nothing(row: Row) -> bool:
+    return bool(row["status"] == "error") and row["score"] is None

@@ -176,3 +176,17 @@ def test_a_record_that_cannot_be_read_is_told_and_not_passed_over(store: LocalSt
     store.put(move_key("support", "production", 1), b"{}")
     with pytest.raises(CorruptDataError, match="cannot be read as a move"):
         read_moves(store, PLACE)
+
+
+def test_a_record_that_lost_a_document_does_not_keep_the_next_from_moving(
+    tmp_path: Path, store: LocalStore, hub: PromptHub, commits: list[str]
+) -> None:
+    move(store, hub, wanted(commits[0], commits[1]))
+    move(store, hub, wanted(commits[1], commits[2]))
+    (tmp_path / "store" / move_key("support", "production", 1)).unlink()
+
+    made = move(store, hub, wanted(commits[2], commits[3]))
+
+    assert isinstance(made, Move)
+    assert made.number == 3
+    assert production(hub) == commits[3]
