@@ -94,8 +94,8 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
     except (InputError, PermanentError) as error:
         end_move(store, move, made=False, said=str(error))
         raise
-    end_move(store, move, made=True, said=f"{wanted.place} is at {shown(move.after)}")
-    return move
+    ending = end_move(store, move, made=True, said=f"{wanted.place} is at {shown(move.after)}")
+    return move if ending.made else _made_late(store, wanted)
 
 
 def shown(commit: str | None) -> str:
@@ -112,6 +112,16 @@ def _settled(store: Store, move: Move, commit: str | None) -> RecordedMove:
         return RecordedMove(move=move, ending=None)
     said = f"whoever began it did not end it, and the tag is at {shown(commit)}"
     return RecordedMove(move=move, ending=end_move(store, move, made=False, said=said))
+
+
+def _made_late(store: Store, wanted: WantedMove) -> Move:
+    """Somebody took the move for dead, and it was made after all: it is written again, under the next number."""
+    move = None
+    while move is None:
+        number = read_moves(store, wanted.place)[-1].move.number + 1
+        move = begin_move(store, wanted, number=number)
+    end_move(store, move, made=True, said=f"{wanted.place} is at {shown(move.after)}, later than others waited for it")
+    return move
 
 
 def _said(move: Move) -> str:

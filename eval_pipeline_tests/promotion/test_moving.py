@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import CorruptDataError, CredentialsError, InputError, TransientError
-from eval_pipeline.promotion.moves import Move, RecordedMove, WantedMove, begin_move, read_moves
+from eval_pipeline.promotion.moves import (
+    Ending,
+    Move,
+    RecordedMove,
+    WantedMove,
+    begin_move,
+    commits_in_use,
+    read_moves,
+)
 from eval_pipeline.promotion.moving import UNFINISHED_SECONDS, Refusal, make_move, read_standing
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.store.layout import move_key
+from eval_pipeline.store.layout import move_end_key, move_key
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.promotion.moved import PLACE, wanted
 from eval_pipeline_tests.prompts.published import hub_at, publish
@@ -104,6 +112,27 @@ def test_who_decided_before_the_tag_was_moved_by_hand_is_refused(
     assert production(hub) == commits[2]
     assert not last(store).made
     assert isinstance(move(store, hub, wanted(commits[2], commits[1])), Move)
+
+
+def test_a_move_that_was_given_up_too_early_is_recorded_as_made_all_the_same(
+    tmp_path: Path, hub: PromptHub, commits: list[str]
+) -> None:
+    class Impatient(LocalStore):
+        """Somebody gives the first move up just before it is ended."""
+
+        def put_if_absent(self, key: str, data: bytes) -> bool:
+            if key == move_end_key("support", "production", 1):
+                given_up = Ending(made=False, said="given up", ended_at="2026-01-01T00:00:00+00:00")
+                super().put_if_absent(key, given_up.model_dump_json().encode())
+            return super().put_if_absent(key, data)
+
+    store = Impatient(tmp_path / "store")
+    made = move(store, hub, wanted(commits[0], commits[1]))
+
+    assert isinstance(made, Move)
+    assert production(hub) == commits[1]
+    assert [(found.move.number, found.made) for found in read_moves(store, PLACE)] == [(1, False), (2, True)]
+    assert commits_in_use(read_moves(store, PLACE)) == [commits[0], commits[1]]
 
 
 def test_a_first_promotion_makes_the_tag(store: LocalStore, server: RecorderServer, hub: PromptHub) -> None:
