@@ -30,7 +30,7 @@ from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.baseline import baseline_of
 from eval_pipeline.experiment.evaluator import evaluator_of
 from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.tracing_run import begin_tracing
+from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing
 from eval_pipeline.metadata import experiment_metadata, throughput_metadata
 from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
@@ -151,7 +151,6 @@ def _share(
     settings: LangSmithSettings,
     config: CaseResultsConfig,
 ) -> Share:
-    dataset = written_cases(store, suite, record.dataset_version)
     return Share(
         context=context,
         key=asset_key(suite.name, CASE_RESULTS),
@@ -159,8 +158,7 @@ def _share(
         record=record,
         store=store,
         evaluator=replace(evaluator_of(suite, store, record, prompts), redactor=Redactor.of(settings)),
-        dataset=dataset,
-        cases=[case for case in dataset if case.id in wanted],
+        cases=written_cases(store, suite, record.dataset_version, wanted),
         settings=settings,
         retry_errors=config.retry_errors,
         reuse=_reuse(suite, config),
@@ -179,8 +177,18 @@ def _reuse(suite: Suite, config: CaseResultsConfig) -> Literal["never", "unchang
 
 def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> dict[str, Any]:
     """Evaluate a run's share, traced; returns what is to be said of it."""
+    tracing = _begin_tracing(share, begun) if share.settings.destinations else None
+    try:
+        called = evaluate_share(share, progress=progress, tracing=tracing)
+    finally:
+        # Also when the run ends in an error: what is finished is kept.
+        traced = None if tracing is None else tracing.finish()
+    return {**throughput_metadata(called), **({} if traced is None else traced_metadata(traced))}
+
+
+def _begin_tracing(share: Share, begun: UnifiedTrace | None) -> ExperimentTracing | None:
     run = share.context.run
-    tracing = begin_tracing(
+    return begin_tracing(
         share.settings,
         suite=share.evaluator.suite.spec,
         record=share.record,
@@ -191,9 +199,3 @@ def _evaluate(share: Share, begun: UnifiedTrace | None, progress: Progress) -> d
         run_id=run.run_id,
         opened=begun,
     )
-    try:
-        called = evaluate_share(share, progress=progress, tracing=tracing)
-    finally:
-        # Also when the run ends in an error: what is finished is kept.
-        traced = None if tracing is None else tracing.finish()
-    return {**throughput_metadata(called), **({} if traced is None else traced_metadata(traced))}

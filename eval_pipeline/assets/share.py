@@ -3,6 +3,7 @@
 Belongs here: that value. Does not belong here: doing it (`evaluating.py`, `fanning_out.py`).
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ from eval_pipeline.evaluation.attempt import Evaluator
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.stored_dataset import written_cases
 from eval_pipeline.tracing.settings import LangSmithSettings
 
 
@@ -28,10 +30,15 @@ class Share:
     record: ExperimentRecord
     store: Store
     evaluator: Evaluator
-    dataset: Sequence[Case]
-    """All cases of the experiment."""
     cases: Sequence[Case]
-    """Those of this run."""
+    """Those of this run, sorted by id."""
     settings: LangSmithSettings
     retry_errors: bool = False
     reuse: Literal["never", "unchanged"] = "never"
+
+    @functools.cached_property
+    def dataset(self) -> Sequence[Case]:
+        """All cases of the experiment, sorted by id; read when it is asked for: few runs of few cases need it."""
+        own = {case.id for case in self.cases}
+        others = written_cases(self.store, self.evaluator.suite, self.record.dataset_version, but=own)
+        return sorted([*self.cases, *others], key=lambda case: case.id)

@@ -33,7 +33,7 @@ from eval_pipeline.partitions import cases_partitions
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.collection import collection_paused
-from eval_pipeline.suite.stored_dataset import written_cases
+from eval_pipeline.suite.stored_dataset import fingerprinted_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.settings import LangSmithSettings
 
@@ -60,7 +60,7 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
     evaluator = Evaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
     with collection_paused():
-        present = {case.id: evaluator.fingerprint(case) for case in written_cases(store, suite, version)}
+        present = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
     found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
     statuses = {name: status.value for name, status in found.items() if status is not None}

@@ -49,6 +49,7 @@ from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.fingerprinted import Fingerprinted
 from eval_pipeline.suite.suite import Suite
 
 Listener = Callable[[Mapping[str, Any]], None]
@@ -157,7 +158,7 @@ class Evaluator:
         if self.checkpoints is not None:
             await self.checkpoints.adelete_thread(self._thread(attempt))
 
-    def fingerprint(self, case: Case) -> str:
+    def fingerprint(self, case: Fingerprinted) -> str:
         """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
         return digest(
             RESULT_SCHEMA_VERSION,

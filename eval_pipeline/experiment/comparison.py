@@ -93,7 +93,7 @@ class Side:
     rows: Sequence[Row]
     """With `SUMMARY_COLUMNS`; attempts that were made."""
     cases: Sequence[CaseFacts]
-    """Its dataset."""
+    """Of its dataset, those that were attempted, or more."""
 
     @classmethod
     def read(cls, store: Store, suite: str, experiment: str) -> "Side":
@@ -104,7 +104,8 @@ class Side:
         """
         record = read_experiment(store, suite, experiment)
         rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS).to_pylist()
-        return cls.of(record, rows, stored_cases(store, suite, record.dataset_version))
+        cases = stored_cases(store, suite, record.dataset_version, {row["case_id"] for row in rows})
+        return cls.of(record, rows, cases)
 
     @classmethod
     def of(cls, record: ExperimentRecord, rows: Sequence[Row], cases: Sequence[CaseFacts]) -> "Side":

@@ -112,7 +112,8 @@ def summarize(store: Store, suite: str, experiment: str) -> Summary:
     """The summary of an experiment from its result log, and its dataset for the slices by metadata."""
     rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS)
     record = find_experiment(store, suite, experiment)
-    cases = [] if record is None else stored_cases(store, suite, record.dataset_version)
+    wanted = set(rows.column("case_id").to_pylist())
+    cases = [] if record is None else stored_cases(store, suite, record.dataset_version, wanted)
     return summary_of(rows, suite=suite, experiment=experiment, cases=cases)
 
 

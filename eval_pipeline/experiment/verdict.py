@@ -51,7 +51,7 @@ def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
     """
     results = read_results(store, record.suite, record.experiment, columns=SUMMARY_COLUMNS)
     rows = results.to_pylist()
-    cases = stored_cases(store, record.suite, record.dataset_version)
+    cases = stored_cases(store, record.suite, record.dataset_version, {row["case_id"] for row in rows})
     baseline = baseline_of(store, record, spec.baseline)
     comparison = None
     if baseline is not None:

@@ -75,13 +75,18 @@ class Dataset:
     def version(self) -> str:
         """16 hex digits over the ids and contents of the cases, over what is stored where that differs, and origin."""
         lines = []
-        for case, (written, stored) in zip(self.cases, self._contents, strict=True):
-            lines.append(f"{case.id} {content_hash(written)}")
+        for (case_id, hash_), (written, stored) in zip(self.hashes.items(), self._contents, strict=True):
+            lines.append(f"{case_id} {hash_}")
             if stored != written:
                 lines.append(content_hash(stored))
         if self.origin is not None:
             lines.append(self.origin.identity)
         return content_hash("\n".join(lines))
+
+    @functools.cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """The content hash of each case, by id, in order."""
+        return {case.id: content_hash(written) for case, (written, _) in zip(self.cases, self._contents, strict=True)}
 
     @collection_paused()
     def to_table(self) -> pa.Table:
@@ -97,10 +102,10 @@ class Dataset:
                 "tags": [self.redactor.text(tag) for tag in case.tags],
                 "turns": len(case.turns),
                 "recordings": len(case.recordings),
-                "content_hash": content_hash(written),
+                "content_hash": self.hashes[case.id],
                 "content": stored,
             }
-            for case, (written, stored) in zip(self.cases, self._contents, strict=True)
+            for case, (_, stored) in zip(self.cases, self._contents, strict=True)
         ]
         return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
 
@@ -122,7 +127,7 @@ class DatasetChanges:
 
 def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChanges:
     """What changed since the version whose cases had the content hashes `before`, by id."""
-    now = {case.id: case.content_hash() for case in dataset.cases}
+    now = dataset.hashes
     return DatasetChanges(
         added=tuple(sorted(now.keys() - before.keys())),
         changed=tuple(sorted(name for name in now.keys() & before.keys() if now[name] != before[name])),
@@ -210,7 +215,8 @@ def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case,
                 )
             )
             continue
-        cases[case.id] = (case, raw)
+        # Its data is in the case now: twice as much memory otherwise.
+        cases[case.id] = (case, replace(raw, data=None, lines={}))
     if not cases and not problems:
         problems.append(
             Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases")

@@ -6,7 +6,7 @@ cases from their sources (`dataset.py`).
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.case_source import CaseSource, LangSmithDataset
 from eval_pipeline.suite.dataset import Dataset, cases_of_table, load_cases
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
+from eval_pipeline.suite.fingerprinted import Fingerprinted, PlainCase
 from eval_pipeline.suite.suite import Suite
 
 _ROWS_PER_GROUP = 1_000
@@ -77,13 +78,13 @@ def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | Non
         raise CorruptDataError(f"{store.uri(key)} cannot be read: {error}", fix=fix) from error
 
 
-def stored_cases(store: Store, suite: str, version: str) -> list[StoredCase]:
-    """What is stored of the cases of a dataset, sorted by id: for whatever is shown.
+def stored_cases(store: Store, suite: str, version: str, wanted: Collection[str] | None = None) -> list[StoredCase]:
+    """What is stored of the cases of a dataset, or of those that are `wanted`, sorted by id: for whatever is shown.
 
     Raises:
         CorruptDataError: the dataset is not there, or cannot be read.
     """
-    table = _table(store, suite, version)
+    table = _table(store, suite, version, wanted)
     columns = (table.column(name).to_pylist() for name in ("case_id", "content", "content_hash"))
     return [
         StoredCase(id=case_id, metadata=json.loads(content).get("metadata", {}), written_hash=written)
@@ -91,8 +92,10 @@ def stored_cases(store: Store, suite: str, version: str) -> list[StoredCase]:
     ]
 
 
-def written_cases(store: Store, suite: Suite, version: str, wanted: Collection[str] | None = None) -> list[Case]:
-    """The cases of a dataset, or those of them that are `wanted`, sorted by id: what is evaluated.
+def written_cases(
+    store: Store, suite: Suite, version: str, wanted: Collection[str] | None = None, *, but: Container[str] = ()
+) -> list[Case]:
+    """The cases of a dataset, or those of them that are `wanted`, `but` some, sorted by id: what is evaluated.
 
     Raises:
         CorruptDataError: the dataset is not there, or cannot be read.
@@ -100,6 +103,8 @@ def written_cases(store: Store, suite: Suite, version: str, wanted: Collection[s
             say any more what they said.
     """
     table = _table(store, suite.name, version, wanted)
+    if but:
+        table = table.filter([case_id not in but for case_id in table.column("case_id").to_pylist()])
     found = cases_of_table(table)
     missing = [case_id for case_id, case in found.items() if case is None]
     if missing:
@@ -107,6 +112,25 @@ def written_cases(store: Store, suite: Suite, version: str, wanted: Collection[s
         sources = _sources(suite, stored_origin(store, suite.name, version))
         found |= {case.id: case for case in _written(suite, sources, {case_id: hashes[case_id] for case_id in missing})}
     return [case for case in found.values() if case is not None]
+
+
+def fingerprinted_cases(store: Store, suite: Suite, version: str) -> Iterator[Fingerprinted]:
+    """What fingerprints need of the cases of a dataset, in no order; most are told from their text, not parsed.
+
+    Raises:
+        CorruptDataError, ExperimentConflictError: as `written_cases`.
+    """
+    table = _table(store, suite.name, version)
+    columns = (table.column(name).to_pylist() for name in ("case_id", "content", "content_hash"))
+    rest = set()
+    for case_id, content, written in zip(*columns, strict=True):
+        # Canonical JSON has no space there, and within a text the quotes would be escaped.
+        if '"assertions":' in content or '"simulation":' in content:
+            rest.add(case_id)
+        else:
+            yield PlainCase(id=case_id, written_hash=written)
+    if rest:
+        yield from written_cases(store, suite, version, rest)
 
 
 def _table(store: Store, suite: str, version: str, wanted: Collection[str] | None = None) -> pa.Table:
