@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 from eval_pipeline_tests.killed_runs import KilledRuns
+from eval_pipeline_tests.worker.begun import write_counting_suite
 
 CASES = 60
 _PATIENCE_S = 300.0
@@ -62,6 +64,31 @@ def test_a_worker_that_is_killed_costs_what_it_had_in_flight(runs: KilledRuns) -
     assert code == 0, (runs.folder / "stderr.txt").read_text()
     assert len(killed) == 1
     _finished_once(runs)
+
+
+def test_what_has_not_changed_goes_to_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compute = "{kind: subprocess, cases_per_task: 5, poll_s: 0.2}"
+    suite = write_counting_suite(tmp_path / "suites" / "counted", cases=12, compute=compute)
+    for name in ("home", "store", "cache"):
+        monkeypatch.setenv("DAGSTER_HOME" if name == "home" else f"EVAL_PIPELINE_{name.upper()}", str(tmp_path / name))
+    terminal, calls = made_terminal(monkeypatch, capfd), tmp_path / "calls.txt"
+    first = terminal("run", suite, "--json").document["status_counts"]
+    assert first == {"passed": 11, "error": 1}
+    calls.unlink()
+    written = (suite / "cases.yaml").read_text()
+    # The other way round: 8 and 9 are asked for the kind of the other.
+    (suite / "cases.yaml").write_text(written.replace('"8"', '"eight"').replace('"9"', '"8"').replace('"eight"', '"9"'))
+
+    again = terminal("run", suite, "--reuse", "unchanged", "--json")
+
+    # The attempt that broke is no finished one.
+    assert sorted(calls.read_text().split()) == ["3", "8", "9"], again.stderr
+    assert again.document["status_counts"] == {"passed": 9, "failed": 2, "error": 1}
+    calls.unlink()
+    assert terminal("run", suite, "--reuse", "unchanged", "--json").document["status_counts"]["failed"] == 2
+    assert calls.read_text().split() == ["3"]
 
 
 def _workers(folder: Path) -> list[int]:
