@@ -1,10 +1,9 @@
 """Dagster's web server, asked as its UI asks.
 
-Belongs here: the queries, and waiting for their answers. Does not belong here: starting the server, expectations.
+Belongs here: the queries. Does not belong here: starting the server, expectations.
 """
 
 import contextlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,13 +111,3 @@ class DagsterApi:
         assert "errors" not in answer, answer
         found: dict[str, Any] = answer["data"]
         return found
-
-
-def wait_for(there: Any, *, patience_s: float, otherwise: Any) -> Any:
-    """Wait for `there()` to be true, and return it; after `patience_s` an error that says `otherwise()`."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if found := there():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(otherwise())

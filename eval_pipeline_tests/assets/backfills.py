@@ -16,9 +16,10 @@ import dagster as dg
 import yaml
 
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
-from eval_pipeline_tests.dagster_api import DagsterApi, wait_for
+from eval_pipeline_tests.dagster_api import DagsterApi
 from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.waiting import wait_for
 
 CASES = [f"c{number:02d}" for number in range(16)]
 _SUITE = """\

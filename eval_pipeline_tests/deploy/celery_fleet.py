@@ -22,7 +22,7 @@ import yaml
 
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline_tests.dagster_api import DagsterApi, wait_for
+from eval_pipeline_tests.dagster_api import DagsterApi
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
 from eval_pipeline_tests.ports import free_port
@@ -30,6 +30,7 @@ from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
+from eval_pipeline_tests.waiting import wait_for
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PATIENCE_S = 600.0

@@ -13,13 +13,13 @@ from dagster._core.launcher import LaunchRunContext
 
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.aws_operations import asked_of_aws
-from eval_pipeline_tests.dagster_api import wait_for
 from eval_pipeline_tests.deploy.celery_fleet import DEPLOY, PATIENCE_S
 from eval_pipeline_tests.deploy.counted_suite import NAME, CountedSuite
 from eval_pipeline_tests.deploy.ecs import CREDENTIALS, Cluster, metadata_endpoint, running_agent
 from eval_pipeline_tests.deploy.test_iam_roles import allowed
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.s3_servers import moto_server
+from eval_pipeline_tests.waiting import wait_for
 
 SECRETS = {"DAGSTER_PG_PASSWORD": "of the database", "LANGSMITH_API_KEY": "of LangSmith"}
 ASSETS = {dg.AssetKey([NAME, "test_cases"]), dg.AssetKey([NAME, "shared_context"])}

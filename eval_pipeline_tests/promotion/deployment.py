@@ -17,11 +17,11 @@ import dagster as dg
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline_tests.dagster_api import wait_for
 from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
 from eval_pipeline_tests.prompts.published import hub_at
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.sensors.webhook_receiver import WebhookReceiver
+from eval_pipeline_tests.waiting import wait_for
 
 _LOCATION = """\
 from pathlib import Path

@@ -15,7 +15,9 @@ from langsmith import Client
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.recorder.store.journal import JournalEntry
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs, stored_ids
+from eval_pipeline_tests.waiting import wait_for
 
 SERVE = "import sys; from eval_pipeline.recorder.server import serve; serve(port=int(sys.argv[1]), db_path=sys.argv[2])"
 
@@ -43,7 +45,7 @@ def test_everything_survives_a_restart_on_the_same_file(tmp_path: Path) -> None:
         client.close()
 
 
-def wait_for(url: str) -> None:
+def wait_for_answers(url: str) -> None:
     for _ in range(1000):
         try:
             httpx.get(f"{url}/info")
@@ -60,7 +62,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     url, database = f"http://127.0.0.1:{port}", tmp_path / "recorder.sqlite"
     process = subprocess.Popen([sys.executable, "-c", SERVE, port, str(database)])
     try:
-        wait_for(url)
+        wait_for_answers(url)
         runs = [a_run() for _ in range(20)]
         for run in runs:
             assert httpx.post(f"{url}/runs/batch", json={"post": [run]}).status_code == 202
@@ -95,9 +97,14 @@ def test_the_journal_keeps_the_newest_frames_within_its_size() -> None:
         runs = [a_run(inputs={"n": n}) for n in range(10)]
         for run in runs:
             httpx.post(f"{server.url}/runs/batch", json={"post": [run]}, headers={"x-api-key": "secret"})
-        entries = list(server.recorder.journal.entries())
+
+        def entries_to_the_last() -> list[JournalEntry]:
+            # A frame is kept after its answer has gone out.
+            found = list(server.recorder.journal.entries())
+            return found if runs[-1]["id"].encode() in found[-1].body else []
+
+        entries = wait_for(entries_to_the_last, patience_s=60, otherwise=lambda: "the last frame was not kept")
         assert 0 < sum(len(entry.body) for entry in entries) <= 3000
-        assert runs[-1]["id"].encode() in entries[-1].body
         assert runs[0]["id"].encode() not in entries[0].body
         assert {(entry.method, entry.path, entry.status) for entry in entries} == {("POST", "/runs/batch", 202)}
         assert "secret" not in str(entries)
