@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.experiment.statistics.p_value import shown_p
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.variants.links import VariantLinks
@@ -70,7 +71,7 @@ def _row(found: VariantStanding, *, won: bool) -> list[str]:
         f"[{style}]{escape(found.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
         "" if found.score is None else f"{found.score:.1%}",
         points,
-        "" if found.p_adjusted is None else "<0.0001" if found.p_adjusted < 0.0001 else f"{found.p_adjusted:.4f}",  # noqa: PLR2004
+        "" if found.p_adjusted is None else shown_p(found.p_adjusted),
         str(found.cases),
         "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
     ]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from eval_pipeline.experiment.comparison import Comparison, Difference
 from eval_pipeline.experiment.gate_finding import Finding
+from eval_pipeline.experiment.statistics.p_value import p_is
 from eval_pipeline.experiment.statistics.paired import LEVEL, holm
 from eval_pipeline.suite.gate_spec import RegressionGate
 
@@ -64,7 +65,7 @@ def _finding(
         n=found.cases,
         excess=drop - gate.threshold,
         message=f"{what} {found.now:.1%}, {_points(found.difference)} since {comparison.baseline} ({found.then:.1%}"
-        f"{interval}, {_p(p_value)} for a drop, {found.cases} cases){seen}{where}",
+        f"{interval}, {p_is(p_value)} for a drop, {found.cases} cases){seen}{where}",
         failing_cases=found.fell,
     )
 
@@ -74,10 +75,6 @@ def _worst_slices(comparison: Comparison) -> str:
     worst = sorted(fell, key=lambda pair: pair[1].p_drop)[:_MOST_NAMED]
     named = ", ".join(f"{name} ({_points(found.difference)}, {found.cases} cases)" for name, found in worst)
     return f"; most clearly in {named}" if named else ""
-
-
-def _p(value: float) -> str:
-    return "p<0.0001" if value < 0.0001 else f"p={value:.4f}"  # noqa: PLR2004
 
 
 def _points(difference: float | None) -> str:

@@ -11,6 +11,7 @@ larger. So the chance that any variant is called better or worse that is neither
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from eval_pipeline.experiment.statistics.p_value import p_is
 from eval_pipeline.experiment.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
 from eval_pipeline.suite.variant_spec import CURRENT
 from eval_pipeline.variants.halving import Drop, Values
@@ -140,6 +141,7 @@ def _verdict(
 def _won(winner: VariantStanding, metric: str) -> str:
     assert winner.score is not None
     assert winner.delta is not None
+    assert winner.p_adjusted is not None
     interval = (
         ""
         if winner.low is None or winner.high is None
@@ -148,15 +150,8 @@ def _won(winner: VariantStanding, metric: str) -> str:
     return (
         f"{winner.name} is better than current: {shown_metric(metric)} {winner.score:.1%} against "
         f"{winner.score - winner.delta:.1%} on {winner.cases} cases, {100 * winner.delta:+.1f} points"
-        f"{interval} ({shown_p(winner.p_adjusted)})"
+        f"{interval} ({p_is(winner.p_adjusted)})"
     )
-
-
-def shown_p(value: float | None) -> str:
-    """A p-value as people write it; nothing without one."""
-    if value is None:
-        return ""
-    return "p<0.0001" if value < 0.0001 else f"p={value:.4f}"  # noqa: PLR2004
 
 
 def _named(names: Sequence[str], word: str = "and") -> str:

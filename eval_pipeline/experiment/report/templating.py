@@ -8,6 +8,8 @@ from importlib import resources
 
 import jinja2
 
+from eval_pipeline.experiment.statistics.p_value import p_is, shown_p
+
 _SECONDS = 100
 
 
@@ -42,5 +44,7 @@ def _environment() -> jinja2.Environment:
     made.filters["points"] = lambda value: f"{100 * value:+.1f}"
     made.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
     made.filters["seconds"] = seconds
+    made.filters["p"] = shown_p
+    made.filters["p_is"] = p_is
     made.filters["count"] = lambda value: f"{value:,}"
     return made
