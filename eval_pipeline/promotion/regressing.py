@@ -20,6 +20,7 @@ from eval_pipeline.promotion.moves import Move, this_moment
 from eval_pipeline.store.layout import move_look_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.gate_spec import RegressionGate
+from eval_pipeline.suite.stored_dataset import stored_hashes
 
 _WHOLE = 0.9
 """Of the dataset's cases, the share that a run must have attempted to say anything about a promotion."""
@@ -117,7 +118,8 @@ def _whole_runs(store: Store, move: Move, points: Iterable[Point], *, commit: st
         if record is None or not _used(record, move, commit):
             continue
         side = Side.read(store, move.suite, point.experiment)
-        if len({row["case_id"] for row in side.rows}) >= _WHOLE * len(side.cases):
+        cases = stored_hashes(store, move.suite, record.dataset_version)
+        if cases is not None and len({row["case_id"] for row in side.rows}) >= _WHOLE * len(cases):
             yield side
 
 
