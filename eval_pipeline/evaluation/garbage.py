@@ -10,7 +10,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-YOUNG_OBJECTS = 20_000
+YOUNG_OBJECTS = 100_000
 """A collection each so many new objects: some megabytes of garbage at most."""
 
 _before: list[tuple[int, int, int]] = []

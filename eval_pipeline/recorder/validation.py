@@ -98,6 +98,8 @@ def parse_time(value: object) -> datetime:
     Raises:
         TimeError: it is neither.
     """
+    if isinstance(value, datetime) and value.tzinfo is UTC:  # as nearly all are
+        return value
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)

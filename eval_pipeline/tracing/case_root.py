@@ -11,7 +11,6 @@ from langsmith import RunTree
 
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, capped
-from eval_pipeline.tracing.jsonable import as_object
 from eval_pipeline.tracing.run import Anchor, complete_run
 
 
@@ -44,7 +43,7 @@ def complete_root(
         start_time=root.start_time,
         end_time=max(end_time, root.start_time),
         session_name=str(root.session_name),
-        inputs=capped(_inputs(result, planned), LIVE_FIELD_BYTES, redact=redact) or {},
+        inputs=capped(_inputs(result, planned), LIVE_FIELD_BYTES, redact=redact),
         outputs=capped(_outputs(result), LIVE_FIELD_BYTES, redact=redact),
         error=_error(result),
         tags=[*result.tags, *tags],
@@ -73,20 +72,18 @@ def _inputs(result: CaseResult, planned: Sequence[str]) -> dict[str, Any]:
     # A recording says itself what the user said; an attempt that broke early has not said it all.
     said = [turn.input for turn in result.turns]
     messages = said if len(said) >= len(planned) else [*planned]
-    return as_object({"input": messages[0] if messages else "", "messages": messages})
+    return {"input": messages[0] if messages else "", "messages": messages}
 
 
 def _outputs(result: CaseResult) -> dict[str, Any]:
     answers = [turn.response for turn in result.turns]
-    return as_object(
-        {
-            "response": answers[-1] if answers else "",
-            "answers": answers,
-            "score": result.score,
-            "status": result.status,
-            "scores": {found.name: found.score for found in result.assertions},
-        }
-    )
+    return {
+        "response": answers[-1] if answers else "",
+        "answers": answers,
+        "score": result.score,
+        "status": result.status,
+        "scores": {found.name: found.score for found in result.assertions},
+    }
 
 
 def _error(result: CaseResult) -> str | None:

@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from eval_pipeline.recorder.validation import DEFAULT_WINDOW, RUN_TYPES, TimeError, parse_time, validate_run_post
 from eval_pipeline.tracing.collecting import CollectedRun
-from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
+from eval_pipeline.tracing.fields import LIVE_FIELD_BYTES, Field, Redact, as_it_is, capped_json
 from eval_pipeline.tracing.jsonable import as_object, plain
 from eval_pipeline.tracing.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 
@@ -33,6 +31,7 @@ _PLUMBING = frozenset(
     }
 )
 """Metadata that repeats the tree's structure or the environment in every run."""
+_UNCHANGING = frozenset({str, int, bool, type(None)})
 UNFINISHED = "Unfinished: this was still running when the attempt ended"
 
 
@@ -112,8 +111,6 @@ def _complete_one(
     run_type = run.run_type
     if run_type not in RUN_TYPES:
         notes["original_run_type"], run_type = run_type, "chain"
-    inputs, inputs_cut = _field(run.inputs, redact)
-    outputs, outputs_cut = _field(run.outputs, redact)
     made = complete_run(
         run_id=run_id,
         below=parent,
@@ -122,8 +119,8 @@ def _complete_one(
         start_time=start,
         end_time=max(end or end_time, start),
         session_name=parent.session_name,
-        inputs=inputs or {},
-        outputs=outputs,
+        inputs=_field(run.inputs, redact) or {},
+        outputs=_field(run.outputs, redact),
         error=None if error is None else str(plain(error)),
         tags=[*(str(tag) for tag in run.tags if not str(tag).startswith(_STEP_TAGS)), *tags],
         metadata={**_metadata(run.extra), **notes, **labels},
@@ -134,7 +131,8 @@ def _complete_one(
     ]
     if first_token:
         made["events"] = first_token[:1]
-    return made, bool(notes) or inputs_cut or outputs_cut
+    cut = any(isinstance(made[name], dict) and made[name] for name in ("inputs", "outputs"))
+    return made, cut or bool(notes)
 
 
 def _start(run: CollectedRun, parent: Anchor, now: dt.datetime, notes: dict[str, Any]) -> dt.datetime:
@@ -163,17 +161,17 @@ def _floor(moment: dt.datetime) -> dt.datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _field(data: bytes | None, redact: Redact) -> tuple[dict[str, Any] | None, bool]:
+def _field(data: bytes | None, redact: Redact) -> Field | None:
     if data is None:
-        return None, False
-    found = orjson.loads(data)
-    value = found if isinstance(found, dict) else {"output": found}
-    return (capped(value, LIVE_FIELD_BYTES, redact=redact), True) if len(data) > LIVE_FIELD_BYTES else (value, False)
+        return None
+    named = data if data.startswith(b"{") else b'{"output":%b}' % data
+    return capped_json(named, LIVE_FIELD_BYTES, redact=redact)
 
 
 def _metadata(extra: Mapping[str, Any]) -> dict[str, Any]:
-    found = extra.get("metadata")
-    return as_object({key: value for key, value in found.items() if key not in _PLUMBING}) if found else {}
+    found = {key: value for key, value in (extra.get("metadata") or {}).items() if key not in _PLUMBING}
+    # What others could change until it is sent is copied.
+    return found if all(type(value) in _UNCHANGING for value in found.values()) else as_object(found)
 
 
 def _model_parameters(run: CollectedRun) -> dict[str, Any]:

@@ -138,8 +138,6 @@ class _Reading:
         self._exchange: list[dict[str, Any]] = [{"role": "user", "content": as_text(turn.inputs)}]
         self._numbers = 0
         chain = self._run(turn.name, "chain", path, turn.started, self._ended)
-        chain.inputs = json_bytes(as_object(turn.inputs))
-        chain.outputs = None if turn.outputs is None else json_bytes(as_object(turn.outputs))
         chain.error = turn.error
         self._chain = chain
         self._agent = _Agent(run=chain)
@@ -257,6 +255,8 @@ class _Reading:
         if not made and not keep:
             # An agent that reports its own turns: they are the chain.
             return [_without_parent(run, self._chain.id) for run in self._nested]
+        self._chain.inputs = json_bytes(as_object(self._turn.inputs))
+        self._chain.outputs = None if self._turn.outputs is None else json_bytes(as_object(self._turn.outputs))
         if self._turn.dropped:
             said = {**self._chain.extra["metadata"], "events_dropped": self._turn.dropped}
             self._chain.extra = {"metadata": said}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eval_pipeline.recorder.usage import usage_of
-from eval_pipeline.tracing.fields import GRAFTED_FIELD_BYTES, Redact, as_it_is, capped
+from eval_pipeline.tracing.fields import GRAFTED_FIELD_BYTES, Field, Redact, as_it_is, capped
 from eval_pipeline.tracing.spans import Span
 
 REPLAYED = "replayed"
@@ -51,8 +51,8 @@ class Replica:
     span: Span
     """The original, for its place and its time."""
     run_type: str
-    inputs: Mapping[str, Any]
-    outputs: Mapping[str, Any] | None
+    inputs: Field
+    outputs: Field | None
     tags: tuple[str, ...]
     metadata: Mapping[str, Any]
 
@@ -62,6 +62,7 @@ def replica_of(span: Span, origin: Origin) -> Replica:
     url = None if origin.url is None else origin.url(span.id)
     model = span.metadata.get("ls_model_name")
     usage = _stated_usage(span)
+    outputs = without_usage(span.outputs)
     as_llm = span.run_type == "llm" and origin.llm_as == "llm"
     metadata: dict[str, Any] = {
         **{key: without_usage(value) for key, value in span.metadata.items() if not _is_of_model(key)},
@@ -81,8 +82,8 @@ def replica_of(span: Span, origin: Origin) -> Replica:
     return Replica(
         span=span,
         run_type="chain" if span.run_type == "llm" and not as_llm else span.run_type,
-        inputs=capped(without_usage(span.inputs), origin.field_bytes, origin_url=url, redact=origin.redact) or {},
-        outputs=capped(without_usage(span.outputs), origin.field_bytes, origin_url=url, redact=origin.redact),
+        inputs=capped(without_usage(span.inputs), origin.field_bytes, origin_url=url, redact=origin.redact),
+        outputs=None if outputs is None else capped(outputs, origin.field_bytes, origin_url=url, redact=origin.redact),
         tags=(*(tag for tag in span.tags if tag != REPLAYED), REPLAYED),
         metadata=metadata,
     )

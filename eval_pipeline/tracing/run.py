@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eval_pipeline.tracing.fields import Field
+
 CompleteRun = Mapping[str, Any]
 """`id`, `trace_id`, `parent_run_id` (None for a root), `dotted_order`, `name`, `run_type`, `inputs`, `outputs`,
 `error`, `start_time` and `end_time` (aware), `session_name`, `reference_example_id` (roots only), `tags`, `extra`."""
@@ -48,8 +50,8 @@ def complete_run(
     start_time: dt.datetime,
     end_time: dt.datetime,
     session_name: str,
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, Any] | None,
+    inputs: Field,
+    outputs: Field | None,
     error: str | None = None,
     tags: Iterable[str] = (),
     metadata: Mapping[str, Any],

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from eval_pipeline.tracing.jsonable import json_bytes
+from eval_pipeline.tracing.jsonable import json_bytes, plain
 from eval_pipeline.tracing.run import CompleteRun
 
 SPANS_SCHEMA = pa.schema(
@@ -64,8 +64,8 @@ class Span:
             run_type=run["run_type"],
             start_time=run["start_time"],
             end_time=run["end_time"],
-            inputs=run["inputs"],
-            outputs=run["outputs"],
+            inputs=plain(run["inputs"]),
+            outputs=plain(run["outputs"]),
             error=run["error"],
             tags=tuple(run["tags"]),
             metadata=run["extra"]["metadata"],

@@ -21,11 +21,11 @@ def test_with_a_key_they_go_to_langsmith(name: str) -> None:
     assert "lsv2_secret" not in repr(settings.destinations)
 
 
-def test_the_defaults_are_those_of_the_seed() -> None:
+def test_the_defaults_are_those_of_the_seed_but_for_larger_requests() -> None:
     settings = LangSmithSettings()
     assert settings.api_url == "https://api.smith.langchain.com"
     assert (settings.tracing_enabled, settings.trace_sample_rate, settings.async_upload) == (True, 1.0, True)
-    assert (settings.upload_batch_size, settings.upload_interval_seconds, settings.max_queue_size) == (100, 1.0, 10000)
+    assert (settings.upload_batch_size, settings.upload_interval_seconds, settings.max_queue_size) == (500, 1.0, 10000)
     assert (settings.hub_enabled, settings.cache_ttl_seconds, settings.cache_versioned_indefinitely) == (
         True,
         300,

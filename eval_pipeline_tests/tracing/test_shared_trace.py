@@ -8,6 +8,7 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.errors import InputError
 from eval_pipeline.store.local import LocalStore
+from eval_pipeline.tracing.jsonable import plain
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.shared_spans import SharedSpans
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder, shared_trace_runs
@@ -111,7 +112,7 @@ def test_a_case_is_given_what_concerns_all_and_what_concerns_it(folder: Path, st
     replicas = spans.replicas("milk", Origin(project="sample-shared"))
 
     assert len(replicas) == 9
-    assert [replica.inputs for replica in replicas if replica.run_type == "retriever"] == [
+    assert [plain(replica.inputs) for replica in replicas if replica.run_type == "retriever"] == [
         {"query": "Where is milk from?"}
     ]
     assert len(spans.replicas("unknown", Origin(project="sample-shared"))) == 8

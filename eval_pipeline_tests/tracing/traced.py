@@ -19,6 +19,7 @@ from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.case_trace import CaseTracer
+from eval_pipeline.tracing.jsonable import plain
 from eval_pipeline.tracing.modes import Bare, SharedPart
 from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
@@ -39,8 +40,9 @@ class Kept:
     feedback: list[Mapping[str, Any]] = field(default_factory=list)
 
     def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False) -> None:
-        self.runs += runs
-        self.grafts += runs if graft else ()
+        read = [{**run, "inputs": plain(run["inputs"]), "outputs": plain(run["outputs"])} for run in runs]
+        self.runs += read
+        self.grafts += read if graft else ()
 
     def send_feedback(self, feedback: Sequence[Mapping[str, Any]]) -> None:
         self.feedback += feedback
