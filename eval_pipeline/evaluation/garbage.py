@@ -10,8 +10,11 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-YOUNG_OBJECTS = 100_000
+YOUNG_OBJECTS = 50_000
 """A collection each so many new objects: some megabytes of garbage at most."""
+YOUNG_COLLECTIONS = 3
+"""After so many, what survived one is looked at as well. With Python's ten, and so many objects each, garbage that was
+young when its attempt ended takes 20 MB more."""
 
 _before: list[tuple[int, int, int]] = []
 """The thresholds that each use found, outermost first."""
@@ -29,7 +32,7 @@ def what_stays_set_aside() -> Iterator[None]:
     gc.collect(1)  # what an earlier use left behind would be set aside with the rest, and stay
     gc.freeze()
     if 0 < young < YOUNG_OBJECTS:  # 0: the process does not want collections
-        gc.set_threshold(YOUNG_OBJECTS, middle, old)
+        gc.set_threshold(YOUNG_OBJECTS, min(middle, YOUNG_COLLECTIONS), old)
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.before_runs import send_shared_trace, sync_datasets
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
-from eval_pipeline.tracing.spans import spans_of_table
+from eval_pipeline.tracing.spans import StoredSpans
 from eval_pipeline.tracing.unified import UnifiedTrace
 from eval_pipeline.worker.task import TaskTracing, task_fields
 
@@ -214,7 +214,7 @@ def _context(
     context = SharedContext.open(store, suite.name, snapshot.manifest.context_id)
     if context.trace is not None:
         labels = {"suite": suite.name, "shared_context_id": context.id, "dagster_run_id": run_id}
-        spans = spans_of_table(context.trace)
+        spans = StoredSpans(context.trace)
         send_shared_trace(settings, suite.name, spans, labels=labels, timeout_s=_FLUSH_SECONDS)
     return context
 

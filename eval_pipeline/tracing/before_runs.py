@@ -5,7 +5,9 @@ what cannot be sent is spooled. Belongs here: both, at every destination. Does n
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +26,12 @@ from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
-from eval_pipeline.tracing.spans import Span, spans_of_table
+from eval_pipeline.tracing.spans import Span, StoredSpans
 from eval_pipeline.tracing.urls import WebUrls
 
 FLUSH_SECONDS = 15.0
 """What a slow server is waited for with the trace of a snapshot; the rest is spooled."""
+_RUNS_AT_ONCE = 2_000
 
 _log = logger_of(__name__)
 
@@ -103,23 +106,27 @@ def shared_run_url(settings: LangSmithSettings, suite: str, *, online: bool = Tr
 
 
 def send_shared_trace(
-    settings: LangSmithSettings, suite: str, spans: Sequence[Span], *, labels: Mapping[str, Any], timeout_s: float
+    settings: LangSmithSettings, suite: str, spans: Collection[Span], *, labels: Mapping[str, Any], timeout_s: float
 ) -> Counts:
     """Send the shared context's own trace, unless it is there. What cannot be sent is spooled."""
     root = next((span for span in spans if span.parent_id is None), None)
     if root is None or not settings.destinations or _everywhere(settings, root.id):
         return Counts()
-    sender = SpoolingSender(settings)
+    sender, until = SpoolingSender(settings), time.monotonic() + timeout_s
     runs = shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels)
-    sender.send_runs(_in_window(runs, spans))
-    return sender.close(timeout_s)
+    moved = _in_window(runs, spans)
+    # A search for each case is more than the queue has room for, and need not be in memory together.
+    while some := list(itertools.islice(moved, _RUNS_AT_ONCE)):
+        sender.send_runs(some)
+        sender.flush(max(0.0, until - time.monotonic()))
+    return sender.close(max(0.0, until - time.monotonic()))
 
 
 def send_context_trace(settings: LangSmithSettings, suite: str, context: SharedContext, run_id: str) -> str | None:
     """Send the trace of a snapshot, as `send_shared_trace` does. Where it is; None if nothing is traced."""
     if context.trace is None or not settings.destinations:
         return None
-    spans = spans_of_table(context.trace)
+    spans = StoredSpans(context.trace)
     run_url = shared_run_url(settings, suite)
     labels = {"suite": suite, "shared_context_id": context.id, "dagster_run_id": run_id}
     send_shared_trace(settings, suite, spans, labels=labels, timeout_s=FLUSH_SECONDS)
@@ -127,11 +134,11 @@ def send_context_trace(settings: LangSmithSettings, suite: str, context: SharedC
     return None if root is None or run_url is None else run_url(root)
 
 
-def _in_window(runs: list[CompleteRun], spans: Sequence[Span]) -> list[CompleteRun]:
+def _in_window(runs: Iterable[CompleteRun], spans: Iterable[Span]) -> Iterator[CompleteRun]:
     """The runs, moved as a whole into the 24 h that LangSmith takes, if the snapshot is older."""
     starts = [span.start_time for span in spans]
     delta = delta_for(min(starts), max(starts), dt.datetime.now(tz=dt.UTC))
-    return [retime(dict(run), delta) for run in runs] if delta else runs
+    return (retime(dict(run), delta) if delta else run for run in runs)
 
 
 def _everywhere(settings: LangSmithSettings, run_id: str) -> bool:

@@ -24,7 +24,7 @@ from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
 _log = logger_of(__name__)
 
 _COUNTED = frozenset(field.name for field in fields(Counts))
-_REQUESTS_AT_ONCE = 4
+_REQUESTS_AT_ONCE = 2
 """Requests' worth of what waits, taken together: copies travel apart, and so requests of both kinds are fuller."""
 _PREFIX: Mapping[Kind, str] = {"run": "runs", "feedback": "feedback", "request": "requests"}
 

@@ -6,7 +6,8 @@ Belongs here: recording, and the runs that are sent. Does not belong here: what 
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -150,24 +151,24 @@ class _Step(StepRecord):
 
 
 def shared_trace_runs(
-    spans: Sequence[Span], *, session_name: str, labels: Mapping[str, Any], tags: Sequence[str] = ()
-) -> list[CompleteRun]:
+    spans: Collection[Span], *, session_name: str, labels: Mapping[str, Any], tags: Sequence[str] = ()
+) -> Iterator[CompleteRun]:
     """The runs of the shared trace itself, with the ids the spans have: sent again, they are already there.
 
     A span that breaks a rule is left out, with what hangs from it.
 
     Args:
-        spans: of one build.
+        spans: of one build; those of a case each after its parent.
         session_name: the project.
         labels: metadata of every run.
         tags: of every run.
     """
-    runs: list[CompleteRun] = []
     anchors: dict[str, Anchor] = {}
     now = dt.datetime.now(tz=dt.UTC)
     # Whatever concerns all cases comes before the searches, which may be too many for one trace.
-    ordered = sorted(parents_first(spans), key=lambda span: span.case_id is not None)
-    for span in ordered[:MOST_RUNS]:
+    shared = parents_first(span for span in spans if span.case_id is None)
+    ordered = itertools.chain(shared, (span for span in spans if span.case_id is not None))
+    for span in itertools.islice(ordered, MOST_RUNS):
         below = anchors.get(span.parent_id or "")
         if below is None and span.parent_id is not None:
             continue
@@ -189,5 +190,4 @@ def shared_trace_runs(
         )
         if not validate_run_post(run, now=now, window=None):
             anchors[span.id] = Anchor.of(run)
-            runs.append(run)
-    return runs
+            yield run

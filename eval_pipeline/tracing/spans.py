@@ -5,16 +5,18 @@ into cases' traces (`graft.py`).
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pyarrow as pa
+from typing_extensions import override
 
 from eval_pipeline.tracing.jsonable import json_bytes, plain
 from eval_pipeline.tracing.run import CompleteRun
 
+_ROWS_AT_ONCE = 500
 SPANS_SCHEMA = pa.schema(
     [
         ("span_id", pa.string()),
@@ -115,6 +117,26 @@ def spans_of_table(table: pa.Table) -> list[Span]:
         )
         for row in table.to_pylist()
     ]
+
+
+class StoredSpans(Collection[Span]):
+    """The spans in rows of `SPANS_SCHEMA`, read as they are asked for: of a search for each case there are many."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    @override
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @override
+    def __iter__(self) -> Iterator[Span]:
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            yield from spans_of_table(self._table.slice(start, _ROWS_AT_ONCE))
+
+    @override
+    def __contains__(self, span: object) -> bool:
+        return any(found == span for found in self)
 
 
 def parents_first(spans: Iterable[Span]) -> list[Span]:

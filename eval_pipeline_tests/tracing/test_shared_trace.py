@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> LocalStore:
 def test_a_build_is_one_tree_of_its_steps(folder: Path, store: LocalStore) -> None:
     _, recorder = a_recorded_context(a_context_suite(folder), store, CASES)
 
-    runs = shared_trace_runs(recorder.spans, session_name="sample-shared", labels={"suite": "sample"})
+    runs = list(shared_trace_runs(recorder.spans, session_name="sample-shared", labels={"suite": "sample"}))
 
     assert tree(runs) == [
         "shared_context",
@@ -124,7 +124,7 @@ def test_more_searches_than_one_trace_may_have_stay_in_the_snapshot(
     _, recorder = a_recorded_context(a_context_suite(folder), store, CASES)
     monkeypatch.setattr("eval_pipeline.tracing.shared_trace.MOST_RUNS", 9)
 
-    runs = shared_trace_runs(recorder.spans, session_name="p", labels={})
+    runs = list(shared_trace_runs(recorder.spans, session_name="p", labels={}))
 
     assert len(runs) == 9
     assert runs[0]["extra"]["metadata"]["spans_left_out"] == 1
