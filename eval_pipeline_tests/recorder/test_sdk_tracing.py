@@ -13,7 +13,7 @@ from langsmith import Client, RunTree, traceable, tracing_context
 from langsmith.utils import LangSmithNotFoundError
 
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline_tests.recorder.frames import a_client, a_run, new_uuid, with_client
+from eval_pipeline_tests.recorder.frames import a_client, a_run, new_uuid, post_runs, with_client
 
 pytestmark = pytest.mark.filterwarnings(
     # What the pipeline's users still call; the recorder has to answer it until the SDK drops it.
@@ -145,6 +145,31 @@ async def check_v2_reads(client: Client) -> None:
     url = (await client.runs.get_url(root["id"], project_id=str(project), trace_id=root["trace_id"])).url
     assert url is not None
     assert (await asyncio.to_thread(httpx.get, url)).status_code == 200
+
+
+def test_pages_of_ids_alone_are_those_of_whole_runs(server: RecorderServer) -> None:
+    runs = [a_run(error="broke" if number % 3 == 0 else None) for number in range(7)]
+    assert post_runs(server, *runs, a_run(runs[0])).status_code == 202
+    (project,) = httpx.get(f"{server.url}/sessions?name=plain").json()
+    asked = {"project_ids": [project["id"]], "is_root": True, "page_size": 3}
+
+    def pages(**more: Any) -> list[list[str]]:
+        found, cursor = [], None
+        while True:
+            body = {**asked, **more, **({"cursor": cursor} if cursor else {})}
+            page = httpx.post(f"{server.url}/api/v2/runs/query", json=body).json()
+            found.append([run["id"] for run in page["items"]])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+    newest_first = [run["id"] for run in reversed(runs)]
+    assert (
+        pages(selects=["ID"])
+        == pages(selects=["ID", "NAME"])
+        == [newest_first[:3], newest_first[3:6], newest_first[6:]]
+    )
+    assert pages(selects=["ID"], filter='eq(status, "error")') == [newest_first[0:7:3]]
 
 
 def test_a_run_without_trace_and_order_gets_them_from_its_parent(client: Client, any_profile: RecorderServer) -> None:

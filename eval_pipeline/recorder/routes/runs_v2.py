@@ -35,9 +35,13 @@ def query_runs(body: JsonObject, request: Request, recorder: RecorderDep) -> dic
     if not body.get("project_ids") and not body.get("reference_dataset_id"):
         raise Refusal(400, {"detail": "project_ids or reference_dataset_id is required"})
     query = _query(body, recorder, maximum=1000, default=100)
+    selects = body.get("selects")
+    if not query.predicates and {*(selects or ())} <= {"ID"}:
+        ids, cursor = recorder.runs.ids(query)
+        return {"items": [{"id": found} for found in ids], "next_cursor": cursor}
     runs, cursor = recorder.runs.query(query)
     base = base_url(request)
-    return {"items": [run_answer_v2(run, body.get("selects"), base) for run in runs], "next_cursor": cursor}
+    return {"items": [run_answer_v2(run, selects, base) for run in runs], "next_cursor": cursor}
 
 
 @router.get("/runs/{run_id}")

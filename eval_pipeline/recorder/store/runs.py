@@ -91,6 +91,14 @@ class RunStore:
         more = len(found) > query.limit
         return page, _cursor(page[-1]) if more and page else None
 
+    def ids(self, query: RunQuery) -> tuple[list[str], str | None]:
+        """As `query`, of runs only their ids, without reading the runs (predicates are not looked at)."""
+        rows = self._page(
+            "SELECT runs.id, runs.start_us FROM runs JOIN sessions ON sessions.id = runs.session_id", query
+        )
+        page = rows[: query.limit]
+        return [row["id"] for row in page], _cursor(page[-1]) if len(rows) > query.limit else None
+
     def count(self, query: RunQuery) -> int:
         """How many runs meet the conditions (predicates are not looked at)."""
         where = _where(query)
@@ -144,20 +152,25 @@ class RunStore:
 
     def _scan(self, query: RunQuery) -> Iterator[sqlite3.Row]:
         """Rows in order, read in chunks, each continuing where the last one ended."""
-        direction, compare = ("DESC", "<") if query.newest_first else ("ASC", ">")
-        chunk = query.limit + 1 if not query.predicates else _CHUNK
+        if query.predicates:
+            query = replace(query, limit=_CHUNK)
         while True:
-            where = _where(query)
-            if query.cursor is not None:
-                where.holds(f"(coalesce(runs.start_us, 0), runs.id) {compare} (?, ?)", *_position(query.cursor))
-            order = f"coalesce(runs.start_us, 0) {direction}, runs.id {direction}"
-            rows = self._database.rows(
-                f"{_SELECT} WHERE {where.sql} ORDER BY {order} LIMIT ?", (*where.arguments, chunk)
-            )
+            rows = self._page(_SELECT, query)
             yield from rows
-            if len(rows) < chunk:
+            if len(rows) <= query.limit:
                 return
-            query = replace(query, cursor=_cursor({"start_us": rows[-1]["start_us"], "id": rows[-1]["id"]}))
+            query = replace(query, cursor=_cursor(rows[-1]))
+
+    def _page(self, select: str, query: RunQuery) -> list[sqlite3.Row]:
+        """The rows of a page in order, and one more if there are more."""
+        direction, compare = ("DESC", "<") if query.newest_first else ("ASC", ">")
+        where = _where(query)
+        if query.cursor is not None:
+            where.holds(f"(coalesce(runs.start_us, 0), runs.id) {compare} (?, ?)", *_position(query.cursor))
+        order = f"coalesce(runs.start_us, 0) {direction}, runs.id {direction}"
+        return self._database.rows(
+            f"{select} WHERE {where.sql} ORDER BY {order} LIMIT ?", (*where.arguments, query.limit + 1)
+        )
 
     def _complete(self, rows: Sequence[sqlite3.Row], *, subtree_usage: bool) -> list[dict[str, Any]]:
         runs = [shape(row) for row in rows]
@@ -201,7 +214,7 @@ def _where(query: RunQuery) -> Conditions:
     return where
 
 
-def _cursor(run: dict[str, Any]) -> str:
+def _cursor(run: dict[str, Any] | sqlite3.Row) -> str:
     return base64.urlsafe_b64encode(f"{run['start_us'] or 0}:{run['id']}".encode()).decode()
 
 
