@@ -10,7 +10,7 @@ import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import rows_metadata
-from eval_pipeline.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, upkeep_check
+from eval_pipeline.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.experiment.gates import GateResult
 from eval_pipeline.experiment.record import read_experiment
@@ -117,7 +117,7 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
             upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
-        yield upkeep_check(suite, upkeep)
+        yield said_of(upkeep, suite, dg.AssetCheckResult)
 
     return up_to_date
 

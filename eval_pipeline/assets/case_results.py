@@ -14,7 +14,7 @@ import dagster as dg
 
 from eval_pipeline.assets.evaluating import ends_launch, evaluate_share
 from eval_pipeline.assets.failures import errors_as_failures
-from eval_pipeline.assets.pinning import pinned_record
+from eval_pipeline.assets.pinning import pinned_experiment
 from eval_pipeline.assets.share import Share
 from eval_pipeline.assets.tracing import check_once, traced_metadata
 from eval_pipeline.assets.upstream import (
@@ -110,14 +110,13 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             evaluates = key in context.selected_asset_keys
             wanted = _wanted(context, config) if evaluates else set()
             repetitions = config.repetitions or suite.spec.repetitions
-            record, prompts, begun = pinned_record(
-                context, suite, opened, repetitions, settings=settings, cases=len(wanted)
-            )
+            found = pinned_experiment(context, suite, opened, repetitions, settings=settings, cases=len(wanted))
+            record = found.record
             if evaluates:
                 if suite.spec.baseline not in (None, LAST_PASSED):
                     baseline_of(opened, record, suite.spec.baseline)  # raises before anything is paid for
-                share = _share(context, suite, opened, record, wanted, prompts, settings=settings, config=config)
-                traced = _evaluate(share, begun, progress)
+                share = _share(context, suite, opened, record, wanted, found.prompts, settings=settings, config=config)
+                traced = _evaluate(share, found.begun, progress)
                 ended = ends_launch(share)
         # What waits for it is skipped without it: the summary is of whole experiments.
         if ended and experiment_key in context.selected_asset_keys:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from eval_pipeline.assets.failures import errors_as_failures
 from eval_pipeline.assets.tracing import SESSION, summary_trace_metadata
-from eval_pipeline.assets.upkeep import read_upkeep, upkeep_evaluation
+from eval_pipeline.assets.upkeep import read_upkeep, said_of
 from eval_pipeline.assets.upstream import EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, experiment_of, find_latest
 from eval_pipeline.experiment.concluding import conclude
 from eval_pipeline.experiment.record import read_experiment
@@ -45,7 +45,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
             found = conclude(opened, suite.spec, record, langsmith.settings())
-            upkeep = upkeep_evaluation(suite, read_upkeep(context, suite, opened, langsmith.settings()))
+            upkeep = said_of(read_upkeep(context, suite, opened, langsmith.settings()), suite, dg.AssetCheckEvaluation)
         context.instance.report_runless_asset_event(upkeep)
         return dg.MaterializeResult(
             metadata={

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from eval_pipeline.assets.versions import DATA_VERSION
+from eval_pipeline.redaction.logs import logger_of
+
+_log = logger_of(__name__)
 
 
 def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, str]:
@@ -18,6 +21,7 @@ def newest_versions(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[s
         found = instance.event_log_storage.get_latest_tags_by_partition(
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION]
         )
-    except (AttributeError, TypeError):
+    except Exception as error:  # noqa: BLE001 - of Dagster's inside; the public way tells what else may be wrong
+        _log.warning("results are read from their events, which takes longer: %s", error)
         return {}
     return {partition: tags[DATA_VERSION] for partition, tags in found.items() if DATA_VERSION in tags}

@@ -1,24 +1,19 @@
-"""What a run evaluates: the record of its launch's experiment.
+"""What a run evaluates: the experiment of its launch.
 
-Belongs here: from a Dagster run to that. Does not belong here: evaluating (`evaluating.py`), the record itself
-(`eval_pipeline.experiment.record`), and the evaluator that it asks for (`eval_pipeline.experiment.evaluator`).
+Belongs here: from a Dagster run to that. Does not belong here: evaluating (`evaluating.py`), how an experiment begins
+(`eval_pipeline.experiment.beginning`), and the evaluator that it asks for (`eval_pipeline.experiment.evaluator`).
 """
 
 from eval_pipeline.assets.upstream import SHARED_CONTEXT, TEST_CASES, Context, latest, launch_id
-from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
-from eval_pipeline.evaluation.targets.opening import target_version
-from eval_pipeline.experiment.beginning import begin_experiment
-from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
+from eval_pipeline.experiment.beginning import Material, OpenExperiment, begin_or_join
+from eval_pipeline.experiment.record import experiment_name
 from eval_pipeline.metadata import CONTEXT_ID, DATASET_VERSION
-from eval_pipeline.prompts.opening import prompts_of
-from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.unified import UnifiedTrace
 
 
-def pinned_record(
+def pinned_experiment(
     context: Context,
     suite: Suite,
     store: Store,
@@ -26,33 +21,30 @@ def pinned_record(
     *,
     settings: LangSmithSettings,
     cases: int,
-) -> tuple[ExperimentRecord, SuitePrompts, UnifiedTrace | None]:
-    """The record, the prompts it pins, and the experiment's one trace if this run is the one that begins it.
+) -> OpenExperiment:
+    """The experiment that this run begins or joins; begun on what its assets have now.
 
     Raises:
         ExperimentConflictError: the record pins what this run cannot provide.
         MissingUpstreamError: there are no cases yet, or no context.
         InputError: a prompt is missing, or lost a variable.
     """
-    run = context.run
-    launched = launch_id(context)
-    name = experiment_name(suite.name, launched)
-    # One that is there decides: what has become of data and context since is nothing to it.
-    there = find_experiment(store, suite.name, name)
-    prompts = prompts_of(suite, settings, pinned=None if there is None else there.prompts)
-    wanted = ExperimentRecord(
-        suite=suite.name,
-        experiment=name,
-        created_at=now(),
-        dataset_version=there.dataset_version if there else latest(context, suite.name, TEST_CASES, DATASET_VERSION),
-        context_id=there.context_id if there else latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
-        target_version=target_version(suite, prompts),
-        prompts=prompts.pinned,
-        corrections=corrections_now(suite, store),
+
+    def material() -> Material:
+        return Material(
+            dataset_version=latest(context, suite.name, TEST_CASES, DATASET_VERSION),
+            context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+            cases=cases,
+        )
+
+    run, launched = context.run, launch_id(context)
+    return begin_or_join(
+        store,
+        suite,
+        experiment_name(suite.name, launched),
+        material,
+        settings=settings,
+        run_id=run.run_id,
         repetitions=repetitions,
         launched_by={"launch": launched, "run": run.run_id, "job": run.job_name},
     )
-    if there is not None:
-        return pin_experiment(store, wanted), prompts, None
-    pinned, begun = begin_experiment(store, suite, wanted, settings=settings, cases=cases, run_id=run.run_id)
-    return pinned, prompts, begun

@@ -8,7 +8,7 @@ events. A run says it by an event of its own instead, when it is summarized.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -39,6 +39,7 @@ from eval_pipeline.tracing.settings import LangSmithSettings
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
+_Said = TypeVar("_Said", dg.AssetCheckEvaluation, dg.AssetCheckResult)
 _ASKED_AT_ONCE = 1_000
 """Partitions in one query, which SQLite and Postgres both take."""
 
@@ -72,21 +73,9 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     )
 
 
-def upkeep_evaluation(suite: Suite, upkeep: Upkeep) -> dg.AssetCheckEvaluation:
-    """What the check says, as an event."""
-    return dg.AssetCheckEvaluation(
-        asset_key=asset_key(suite.name, CASE_RESULTS),
-        check_name=PARTITIONS_UP_TO_DATE,
-        passed=not upkeep.due,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=upkeep.said,
-        metadata=_metadata(suite, upkeep),
-    )
-
-
-def upkeep_check(suite: Suite, upkeep: Upkeep) -> dg.AssetCheckResult:
-    """What the check says, as the result of its own step."""
-    return dg.AssetCheckResult(
+def said_of(upkeep: Upkeep, suite: Suite, kind: type[_Said]) -> _Said:
+    """What the check says: as an event (`AssetCheckEvaluation`), or as the result of its own step."""
+    return kind(
         asset_key=asset_key(suite.name, CASE_RESULTS),
         check_name=PARTITIONS_UP_TO_DATE,
         passed=not upkeep.due,

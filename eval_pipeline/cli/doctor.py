@@ -18,7 +18,8 @@ from eval_pipeline.default_resources import store_resource
 from eval_pipeline.doctor.finding import Finding, findings_of
 from eval_pipeline.doctor.instance import check_instance
 from eval_pipeline.doctor.launching import check_pool
-from eval_pipeline.doctor.services import check_models, check_tracing
+from eval_pipeline.doctor.promotions import check_promotions
+from eval_pipeline.doctor.services import check_compute, check_models, check_tracing
 from eval_pipeline.doctor.stores import check_bucket_clock, check_cache, check_store
 from eval_pipeline.doctor.versions import check_versions
 from eval_pipeline.errors import InfrastructureError
@@ -35,7 +36,10 @@ _STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.option("--call-models", is_flag=True, help="Ask every model for a word, which costs a few tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: bool) -> int:
-    """Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, models and pools of SUITES."""
+    """Try what runs need: store, cache, Dagster, its workers, traces, clock, packages.
+
+    Of SUITES besides: pools, models, the workers of `compute`, promotions of the prompt.
+    """
     found = list(_findings(suites, store, call_models=call_models))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=2))
@@ -52,13 +56,16 @@ def _findings(suites: tuple[str, ...], store: str, *, call_models: bool) -> Iter
     yield from findings_of("instance", check_instance)
     yield from findings_of("tracing", lambda: check_tracing(LangSmithSettings.from_environment()))
     for name in suites:
-        yield from findings_of(name, partial(_suite, name, call=call_models))
+        yield from findings_of(name, partial(_suite, name, store, call=call_models))
 
 
-def _suite(name: str, *, call: bool) -> Iterator[Finding]:
+def _suite(name: str, store: str, *, call: bool) -> Iterator[Finding]:
     suite = read_suite(suite_folder(name))
     yield from check_pool(suite)
     yield from check_models(suite, call=call)
+    settings = LangSmithSettings.from_environment()
+    yield from findings_of("compute", lambda: check_compute(suite, store_resource(store), settings))
+    yield from findings_of("promotion", lambda: check_promotions(suite, store_resource(store), settings))
 
 
 def _show(found: list[Finding]) -> None:

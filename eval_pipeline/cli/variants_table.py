@@ -4,6 +4,7 @@ Belongs here: showing it. Does not belong here: comparing (`eval_pipeline.varian
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import rich.box
 from rich.console import Console
@@ -26,6 +27,8 @@ _STYLE = {
 }
 _COMMIT = 12
 _NEW_LINE = "\n"
+_ANY_WIDTH = 10_000
+_NUMBERS = ("score", "points", "p", "cases")
 
 
 def show_variants(
@@ -33,14 +36,7 @@ def show_variants(
 ) -> None:
     """Print a comparison."""
     console.print(f"\n[bold]{escape(comparison.verdict)}[/]", highlight=False)
-    table = Table(box=rich.box.SIMPLE_HEAD)
-    table.add_column("variant", overflow="fold")
-    for column in (shown_metric(comparison.metric), "points (95 % interval)", "p", "cases"):
-        table.add_column(escape(column), justify="right", no_wrap=True)
-    table.add_column("against current")
-    for found in comparison.standings:
-        table.add_row(*_row(found, won=found.name == comparison.winner))
-    console.print(table)
+    console.print(_fitting_table(comparison, console))
     effort = comparison.effort
     saved = (
         f"; {effort.attempts_of_all - effort.attempts:,} of {effort.attempts_of_all:,} were not needed "
@@ -57,21 +53,77 @@ def show_variants(
     console.print(escape("\n".join(lines)), highlight=False, soft_wrap=True)
 
 
-def _row(found: VariantStanding, *, won: bool) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """How much room a table takes."""
+
+    whole_changes: bool = False
+    """Whether what a variant changes stands in one line."""
+    below: bool = True
+    """Whether intervals stand below the points."""
+    without: tuple[str, ...] = ()
+    """Columns that are left out."""
+    folded: bool = False
+    """Whether names may be folded."""
+
+
+_LAYOUTS = (
+    _Layout(whole_changes=True, below=False),
+    _Layout(below=False),
+    _Layout(),
+    # What is left out here is in the page and in `--json`.
+    _Layout(without=("p",)),
+    _Layout(without=("p", "cases")),
+    _Layout(without=("p", "cases", "score")),
+)
+
+
+def _fitting_table(comparison: VariantComparison, console: Console) -> Table:
+    """In the first layout that leaves room for whole names."""
+    at_most = console.options.update(max_width=_ANY_WIDTH)
+    tables = (_table(comparison, layout) for layout in _LAYOUTS)
+    fitting = (table for table in tables if console.measure(table, options=at_most).minimum <= console.width)
+    return next(fitting, None) or _table(comparison, replace(_LAYOUTS[-1], folded=True))
+
+
+def _table(comparison: VariantComparison, layout: _Layout) -> Table:
+    between = _NEW_LINE if layout.below else " "
+    rows = [_row(found, won=found.name == comparison.winner, between=between) for found in comparison.standings]
+    names = [found.name for found in comparison.standings]
+    changes = [_changes(found) for found in comparison.standings] if layout.whole_changes else []
+    table = Table(box=rich.box.SIMPLE_HEAD)
+    table.add_column("variant", overflow="fold", width=None if layout.folded else max(map(len, names + changes)))
+    headings = {"score": shown_metric(comparison.metric), "points": f"points{between}(95 % interval)"}
+    shown = [name for name in _NUMBERS if name not in layout.without]
+    for name in shown:
+        heading = headings.get(name, name)
+        lines = [line for text in (heading, *(row[name] for row in rows)) for line in text.split(_NEW_LINE)]
+        table.add_column(escape(heading), justify="right", no_wrap=True, min_width=max(map(len, lines)))
+    table.add_column("against current")
+    for row in rows:
+        table.add_row(row["variant"], *(row[name] for name in shown), row["outcome"])
+    return table
+
+
+def _changes(found: VariantStanding) -> str:
+    prompts = {f"prompt:{name}": f"prompt {name} {commit[:_COMMIT]}" for name, commit in found.prompts.items()}
+    return ", ".join(prompts.get(change, change) for change in found.changes)
+
+
+def _row(found: VariantStanding, *, won: bool, between: str) -> dict[str, str]:
     style = _STYLE[found.outcome]
     interval = "" if found.low is None or found.high is None else f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
-    prompts = {f"prompt:{name}": f"prompt {name} {commit[:_COMMIT]}" for name, commit in found.prompts.items()}
-    changes = ", ".join(prompts.get(change, change) for change in found.changes)
-    points = "" if found.delta is None else f"{100 * found.delta:+.1f}{f' ({interval})' if interval else ''}"
+    changes = _changes(found)
+    points = "" if found.delta is None else f"{100 * found.delta:+.1f}"
     notes = [f"[yellow]{found.errors} errors[/]"] if found.errors else []
     notes += [] if found.gates_passed or found.outcome == "dropped" else ["[yellow]gates not met[/]"]
     # `current` is what the others are held against.
     outcome = "" if found.outcome == "current" else found.outcome
-    return [
-        f"[{style}]{escape(found.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
-        "" if found.score is None else f"{found.score:.1%}",
-        points,
-        "" if found.p_adjusted is None else shown_p(found.p_adjusted),
-        str(found.cases),
-        "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
-    ]
+    return {
+        "variant": f"[{style}]{escape(found.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
+        "score": "" if found.score is None else f"{found.score:.1%}",
+        "points": f"{points}{between}({interval})" if interval else points,
+        "p": "" if found.p_adjusted is None else shown_p(found.p_adjusted),
+        "cases": str(found.cases),
+        "outcome": "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
+    }

@@ -1,19 +1,20 @@
-"""Checks of how runs begin and end: the queue, the launcher, Celery's broker and workers, monitoring, recording, pools.
+"""Checks of how runs begin and end: the queue, the launcher, monitoring, recording, pools.
 
-Belongs here: what an instance that opened says of them. Does not belong here: opening it (`instance.py`).
+Belongs here: what an instance that opened says of them. Does not belong here: opening it (`instance.py`), and Celery's
+broker and workers (`celery_workers.py`).
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.doctor.celery_workers import check_celery
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
-from eval_pipeline.doctor.secretive import reason_of, without_password
+from eval_pipeline.doctor.secretive import reason_of
 from eval_pipeline.suite.suite import Suite
 
-ANSWER_SECONDS = 3.0
 BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 _BY_ITSELF = {"DefaultRunLauncher", "SyncInMemoryRunLauncher"}
 """Launchers whose runs are children of the daemon."""
@@ -30,7 +31,7 @@ def check_launching(instance: dg.DagsterInstance) -> Iterator[Finding]:
         return
     yield from _monitoring(instance, type(launcher).__name__)
     if hasattr(launcher, "celery"):
-        yield from _celery(launcher, most)
+        yield from check_celery(launcher, most)
     yield from _recording(instance)
     yield from _pools(instance)
 
@@ -62,33 +63,6 @@ def _monitoring(instance: dg.DagsterInstance, launcher: str) -> Iterator[Finding
         yield warning("monitoring", "run_retries are off: a run whose worker dies is not launched again", fix=fix)
     else:
         yield ok("monitoring", "runs whose worker dies are found, and launched again")
-
-
-def _celery(launcher: Any, most: int | None) -> Iterator[Finding]:
-    url = without_password(str(launcher.celery.conf.broker_url))
-    try:
-        with launcher.celery.connection_for_read(connect_timeout=ANSWER_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, timeout=ANSWER_SECONDS)
-    except Exception as error:  # noqa: BLE001 - a kind for each transport
-        fix = "start the broker, or correct run_launcher.config.broker"
-        yield failed("broker", f"{url}: {reason_of(error)}", fix=fix)
-        return
-    yield ok("broker", url)
-    if type(launcher).__name__ == "CeleryRunLauncher":
-        fix = "use eval_pipeline.celery_runs.launcher, class WatchedCeleryRunLauncher"
-        yield warning("launcher", "a run whose worker's host dies is waited for until max_runtime_seconds", fix=fix)
-    workers: Mapping[str, Any] = launcher.celery.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
-    if not workers:
-        fix = "start `celery --app eval_pipeline.celery_runs.app worker`, with the DAGSTER_HOME of this instance"
-        yield failed("workers", f"none answers at {url}: runs wait, and fail after start_timeout_seconds", fix=fix)
-        return
-    places = sum(int(found.get("pool", {}).get("max-concurrency", 0)) for found in workers.values())
-    if most is None or most > places:
-        message = f"{len(workers)} with {places} places, for {most or 'any number of'} runs at a time"
-        fix = "set concurrency.runs.max_concurrent_runs to the places: what waits at the broker fails after a while"
-        yield warning("workers", message, fix=fix)
-        return
-    yield ok("workers", f"{len(workers)} with {places} places: {', '.join(sorted(workers))}")
 
 
 def _recording(instance: dg.DagsterInstance) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Checks of the services that runs call: LangSmith or the recorder, and chat models.
+"""Checks of the services that runs call: LangSmith or the recorder, chat models, and the workers of `compute:`.
 
 Belongs here: one request to each. Does not belong here: what runs do with them.
 """
@@ -11,7 +11,10 @@ from langchain_core.messages import HumanMessage
 
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.fan_out.workers import open_workers
 from eval_pipeline.models import chat_model
+from eval_pipeline.resources import StoreResource
+from eval_pipeline.suite.compute_spec import LocalCompute
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suite.target_spec import ChatTarget
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings
@@ -67,6 +70,17 @@ def check_models(suite: Suite, *, call: bool) -> Iterator[Finding]:
             yield failed(subject, message, fix="set the provider's key, install its package, or correct the name")
             continue
         yield ok(subject, f"{role} of {suite.name}: {'answered' if call else 'can be made (not called)'}")
+
+
+def check_compute(suite: Suite, store: StoreResource, settings: LangSmithSettings) -> Iterator[Finding]:
+    """Ask the workers that a suite's `compute:` names, without having them do anything. Raises what they raise.
+
+    It takes no more than what `deploy/iam` allows a run that fans out.
+    """
+    compute = suite.spec.compute
+    if not isinstance(compute, LocalCompute):
+        workers = open_workers(compute, suite, store.open(), settings)
+        yield ok("compute", f"{suite.name}: {workers.asked()}")
 
 
 def _models(suite: Suite) -> list[tuple[str, str]]:

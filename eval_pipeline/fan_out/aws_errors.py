@@ -9,7 +9,15 @@ from botocore.exceptions import ClientError
 from eval_pipeline.errors import CredentialsError, InfrastructureError, PermanentError, TransientError
 from eval_pipeline.store.s3_errors import code_of
 
-_REFUSED = ("AccessDenied", "UnrecognizedClient", "InvalidSignature", "ExpiredToken", "InvalidClientToken", "Forbidden")
+_REFUSED = (
+    "403",
+    "AccessDenied",
+    "UnrecognizedClient",
+    "InvalidSignature",
+    "ExpiredToken",
+    "InvalidClientToken",
+    "Forbidden",
+)
 _GONE = ("NotFound", "DoesNotExist", "ClusterNotFound", "InvalidArn", "InvalidParameter", "ValidationException")
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "NoRegionError"}
 

@@ -22,6 +22,8 @@ from eval_pipeline.worker.task import TaskAnswer, WorkerTask
 from eval_pipeline.worker.work import STORE_VARIABLE
 
 _ASKED_AT_ONCE = 100
+_NOBODYS = "0" * 32
+"""An id that no task has."""
 _ALLOW = "ecs:RunTask, ecs:DescribeTasks, ecs:StopTask and iam:PassRole"
 
 
@@ -61,6 +63,15 @@ class EcsWorkers:
             f"the container of {task.task} ended without an answer: {_reason(described)}",
             fix="see its log, and whether its role may read and write the store",
         )
+
+    def asked(self) -> str:
+        """ECS is asked for a task that nobody has begun: there is no dry run, and definitions are not ours to read."""
+        cluster, definition = self._compute.cluster, self._compute.task_definition
+        try:
+            self._client.describe_tasks(cluster=cluster, tasks=[_NOBODYS])
+        except (BotoCoreError, ClientError) as error:
+            raise aws_error(cluster, error, allow=_ALLOW) from error
+        return f"the cluster {cluster} tells of its tasks (whether it runs {definition} is seen when it does)"
 
     async def close(self) -> None:
         """Stop the containers that nobody waits for."""

@@ -74,6 +74,15 @@ class LambdaWorkers:
             wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
         raise AssertionError
 
+    def asked(self) -> str:
+        """Lambda answers a dry run without calling the function."""
+        name = self._target["FunctionName"]
+        try:
+            self._client.invoke(**self._target, InvocationType="DryRun")
+        except (BotoCoreError, ClientError) as error:
+            raise aws_error(name, error, allow="lambda:InvokeFunction") from error
+        return f"the Lambda function {name} may be called (not called)"
+
     async def close(self) -> None:
         """Invocations in progress end by themselves; what they finish is in the store."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -15,17 +15,14 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Evaluator
-from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
-from eval_pipeline.evaluation.targets.opening import target_version
+from eval_pipeline.experiment.beginning import Material, OpenExperiment, begin_or_join
 from eval_pipeline.experiment.evaluator import evaluator_of
 from eval_pipeline.experiment.plan import write_plan
-from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, find_experiment, now, pin_experiment
+from eval_pipeline.experiment.record import ExperimentRecord, experiment_name
 from eval_pipeline.experiment.result_log import set_unreadable_aside
 from eval_pipeline.experiment.standing import standing_of
-from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing, unified_trace
+from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing
 from eval_pipeline.fan_out.planning import Portion, plan_tasks
-from eval_pipeline.prompts.opening import prompts_of
-from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
@@ -39,7 +36,6 @@ from eval_pipeline.tracing.before_runs import send_shared_trace, sync_datasets
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
 from eval_pipeline.tracing.spans import StoredSpans
-from eval_pipeline.tracing.unified import UnifiedTrace
 from eval_pipeline.worker.task import TaskTracing, task_fields
 
 _FLUSH_SECONDS = 15.0
@@ -88,11 +84,12 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
         InfrastructureError: a source, a model or the store failed.
     """
     run_id = f"launch-{digest(request.launch)[:12]}"
-    record, prompts, begun = _record(request, suite, store, settings, run_id)
+    found = _experiment(request, suite, store, settings, run_id)
+    record = found.record
     dataset = written_cases(store, suite, record.dataset_version)
     chosen = _chosen(request, dataset)
     write_plan(store, suite.name, record.experiment, run_id=run_id, cases=[case.id for case in chosen])
-    evaluator = evaluator_of(suite, store, record, prompts)
+    evaluator = evaluator_of(suite, store, record, found.prompts)
     tracing = begin_tracing(
         settings,
         suite=suite.spec,
@@ -102,7 +99,7 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
         context=evaluator.context,
         store=store,
         run_id=run_id,
-        opened=begun,
+        opened=found.begun,
     )
     portions = _portions(request, store, record, evaluator, dataset, chosen, settings, tracing)
     key = items_key(suite.name, record.experiment, run_id)
@@ -166,44 +163,31 @@ def bucket_and_key(store: Store, key: str) -> dict[str, str]:
     return {"bucket": bucket, "key": name}
 
 
-def _record(
-    request: PrefetchRequest,
-    suite: Suite,
-    store: Store,
-    settings: LangSmithSettings,
-    run_id: str,
-) -> tuple[ExperimentRecord, SuitePrompts, UnifiedTrace | None]:
-    """The experiment's record, with its dataset and context in the store; its prompts; its trace, if it begins it."""
-    redactor = Redactor.of(settings)
-    name = experiment_name(suite.name, digest(request.launch))
-    there = find_experiment(store, suite.name, name)
-    prompts = prompts_of(suite, settings, pinned=None if there is None else there.prompts)
-    wanted = ExperimentRecord(
-        suite=suite.name,
-        experiment=name,
-        created_at=now(),
-        dataset_version="",
-        context_id=None,
-        target_version=target_version(suite, prompts),
-        prompts=prompts.pinned,
-        corrections=corrections_now(suite, store),
+def _experiment(
+    request: PrefetchRequest, suite: Suite, store: Store, settings: LangSmithSettings, run_id: str
+) -> OpenExperiment:
+    """The experiment of the launch, with its dataset and context in the store."""
+
+    def material() -> Material:
+        redactor = Redactor.of(settings)
+        dataset = load_dataset(suite, redactor=redactor)
+        require_sound(suite, dataset.cases)
+        store_dataset(store, suite.name, dataset)
+        sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
+        context = _context(suite, store, settings, redactor, dataset.cases, run_id)
+        count = len(dataset.cases if request.cases is None else request.cases)
+        return Material(dataset_version=dataset.version, context_id=context.id, cases=count)
+
+    return begin_or_join(
+        store,
+        suite,
+        experiment_name(suite.name, digest(request.launch)),
+        material,
+        settings=settings,
+        run_id=run_id,
         repetitions=request.repetitions or suite.spec.repetitions,
         launched_by={"launch": request.launch},
     )
-    if there is not None:
-        return pin_experiment(store, wanted), prompts, None
-    dataset = load_dataset(suite, redactor=redactor)
-    require_sound(suite, dataset.cases)
-    store_dataset(store, suite.name, dataset)
-    sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
-    context = _context(suite, store, settings, redactor, dataset.cases, run_id)
-    wanted = wanted.model_copy(update={"dataset_version": dataset.version, "context_id": context.id})
-    count = len(dataset.cases if request.cases is None else request.cases)
-    begun = unified_trace(settings, wanted, context, cases=count, run_id=run_id)
-    if begun is not None:
-        wanted = wanted.model_copy(update={"trace_headers": begun.headers})
-    pinned = pin_experiment(store, wanted)
-    return pinned, prompts, begun if pinned.trace_headers == wanted.trace_headers else None
 
 
 def _context(

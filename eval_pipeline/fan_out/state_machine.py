@@ -20,12 +20,15 @@ from eval_pipeline.fan_out.answers import stored_answer
 from eval_pipeline.fan_out.aws_errors import aws_error
 from eval_pipeline.fan_out.prefetch import bucket_and_key
 from eval_pipeline.store.layout import items_key
+from eval_pipeline.store.s3_errors import code_of
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.compute_spec import StepFunctionsCompute
 from eval_pipeline.worker.task import TaskAnswer, WorkerTask
 
 _GATHERING_S = 0.2
 """Tasks that come together are items of one execution; those that are tried again have another."""
+_NOBODYS = "eval-pipeline-doctor"
+"""A name that no execution has."""
 _ALLOW = "states:StartExecution, states:DescribeExecution and states:StopExecution"
 _Asked = tuple[WorkerTask, asyncio.Future[TaskAnswer]]
 
@@ -64,6 +67,16 @@ class StateMachineWorkers:
         if self._beginning is None or self._beginning.done():
             self._beginning = asyncio.create_task(self._begin())
         return await answer
+
+    def asked(self) -> str:
+        """Step Functions is asked for an execution that nobody has begun: machines are not ours to read."""
+        execution = f"{self._machine.replace(':stateMachine:', ':execution:', 1)}:{_NOBODYS}"
+        try:
+            self._client.describe_execution(executionArn=execution)
+        except (BotoCoreError, ClientError) as error:
+            if code_of(error) != "ExecutionDoesNotExist":
+                raise aws_error(self._machine, error, allow=_ALLOW) from error
+        return f"executions of {self._machine} may be asked for (whether it is there is seen when it is executed)"
 
     async def close(self) -> None:
         """Stop the executions that nobody waits for."""

@@ -62,6 +62,10 @@ class Subprocesses:
         self._idle.append(process)
         return answer
 
+    def asked(self) -> str:
+        """There is nobody to ask."""
+        return "processes of this machine, started when they are needed"
+
     async def close(self) -> None:
         """End all processes."""
         idle = set(self._idle)

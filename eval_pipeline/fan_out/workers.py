@@ -36,6 +36,16 @@ class Workers(Protocol):
             PermanentError: there are no such workers, or we may not ask them.
         """
 
+    def asked(self) -> str:
+        """Ask whether they are there and may be asked, as far as that goes without beginning anything.
+
+        Returns:
+            What is known by the answer, and what is not.
+
+        Raises:
+            InfrastructureError: they are not there, or we may not ask them.
+        """
+
     async def close(self) -> None:
         """No more tasks will come, and nobody waits for those in progress."""
 

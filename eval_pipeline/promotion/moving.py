@@ -13,7 +13,7 @@ from typing import Literal
 
 from eval_pipeline.errors import InputError, PermanentError
 from eval_pipeline.promotion.moves import Move, Moves, RecordedMove, WantedMove, begin_move, end_move, read_moves
-from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError
+from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError, PromptMovedOnError
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.prompt_reference import PromptReference
 
@@ -68,7 +68,8 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
         wanted: from which commit to which.
 
     Returns:
-        The move, or why it was not made: the tag was moved meanwhile, or somebody else is about to.
+        The move, or why the tag is not where it was to go: it was moved meanwhile, before this move or on from it, or
+        somebody else is about to move it.
 
     Raises:
         InputError: there is no such commit.
@@ -86,6 +87,11 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
         return _moved(f"somebody else was first: {_said(others)} ({others.decided_by})")
     try:
         hub.tag(move.prompt, move.tag, move.after, expected=Expected(commit=move.before))
+    except PromptMovedOnError:
+        there = hub.tags(move.prompt).get(move.tag)
+        said = f"{wanted.place} was put at {shown(move.after)}, and moved on by somebody else: it is at {shown(there)}"
+        _made(store, move, said)
+        return _moved(said)
     except PromptMovedError:
         there = hub.tags(move.prompt).get(move.tag)
         said = f"{wanted.place} was moved by somebody else: it is at {shown(there)}, and was at {shown(move.before)}"
@@ -94,8 +100,7 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
     except (InputError, PermanentError) as error:
         end_move(store, move, made=False, said=str(error))
         raise
-    ending = end_move(store, move, made=True, said=f"{wanted.place} is at {shown(move.after)}")
-    return move if ending.made else _made_late(store, wanted)
+    return _made(store, move, f"{wanted.place} is at {shown(move.after)}")
 
 
 def shown(commit: str | None) -> str:
@@ -108,20 +113,23 @@ def _settled(store: Store, move: Move, commit: str | None) -> RecordedMove:
         said = "whoever began it did not say, but the tag is there"
         return RecordedMove(move=move, ending=end_move(store, move, made=True, said=said))
     age = dt.datetime.now(tz=dt.UTC) - dt.datetime.fromisoformat(move.begun_at)
-    if commit == move.before and age.total_seconds() < UNFINISHED_SECONDS:
+    if age.total_seconds() < UNFINISHED_SECONDS:
+        # Wherever the tag is: its maker alone knows whether it was moved, and moved on.
         return RecordedMove(move=move, ending=None)
-    said = f"whoever began it did not end it, and the tag is at {shown(commit)}"
+    said = f"whoever began it did not end it, and the tag is at {shown(commit)}: nobody saw it moved"
     return RecordedMove(move=move, ending=end_move(store, move, made=False, said=said))
 
 
-def _made_late(store: Store, wanted: WantedMove) -> Move:
-    """Somebody took the move for dead, and it was made after all: it is written again, under the next number."""
-    move = None
-    while move is None:
-        number = read_moves(store, wanted.place)[-1].move.number + 1
-        move = begin_move(store, wanted, number=number)
-    end_move(store, move, made=True, said=f"{wanted.place} is at {shown(move.after)}, later than others waited for it")
-    return move
+def _made(store: Store, move: Move, said: str) -> Move:
+    """A move was made. One that somebody took for dead is written again, under the next number."""
+    if end_move(store, move, made=True, said=said).made:
+        return move
+    wanted, again = WantedMove.model_validate(move.model_dump(exclude={"number", "begun_at"})), None
+    while again is None:
+        number = read_moves(store, move.place)[-1].move.number + 1
+        again = begin_move(store, wanted, number=number)
+    end_move(store, again, made=True, said=f"{said}, later than others waited for it")
+    return again
 
 
 def _said(move: Move) -> str:

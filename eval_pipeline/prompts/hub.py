@@ -23,6 +23,10 @@ class PromptMovedError(PermanentError):
     """Somebody else changed the prompt, or moved the tag, since it was read."""
 
 
+class PromptMovedOnError(PromptMovedError):
+    """The tag was moved here, and moved on by somebody else before that could be seen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """What somebody believes that a tag names: a commit's hash, or None for nothing yet."""
@@ -112,7 +116,8 @@ class PromptHub:
                 be told. Those who share a store have `eval_pipeline.promotion` for that.
 
         Raises:
-            PromptMovedError: it names another commit, before the move or after it.
+            PromptMovedError: it names another commit, and was not moved.
+            PromptMovedOnError: it was moved, and names another commit since.
         """
         reference = PromptReference(place="hub", name=name, version=tag)
         present = self.tags(name).get(tag)
@@ -132,11 +137,11 @@ class PromptHub:
         if self._cache is not None:
             self._cache.forget(name)
         if expected is not None and self.tags(name).get(tag) != found.commit_hash:
-            raise _moved(reference)
+            raise _moved(reference, PromptMovedOnError)
 
 
-def _moved(reference: PromptReference) -> PromptMovedError:
-    return PromptMovedError(f"{reference} was changed by somebody else", fix="look at the change, and decide again")
+def _moved(reference: PromptReference, kind: type[PromptMovedError] = PromptMovedError) -> PromptMovedError:
+    return kind(f"{reference} was changed by somebody else", fix="look at the change, and decide again")
 
 
 @contextmanager

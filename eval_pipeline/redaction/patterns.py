@@ -6,7 +6,7 @@ Belongs here: patterns, and the cheap signs that one of them may match. Does not
 
 import re
 
-VERSION = 1
+VERSION = 2
 DONE = re.compile(r"(\[redacted:[a-z0-9_]+\])")
 SECRET = "[redacted:secret]"  # noqa: S105 - what stands in a secret's place
 PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
@@ -48,7 +48,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
             "AIza",
         ),
     ),
-    ("url_password", re.compile(r"(?<=://)[^\s/:@'\"]+:[^\s/@'\"]+@"), ("://",)),
+    ("url_password", re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+@"), ("://",)),
     (
         "email",
         re.compile(r"[\w.%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24}(?![A-Za-z])"),

@@ -41,13 +41,13 @@ def sensor_name(suite: str) -> str:
 
 
 def read_told(text: str | None, moves: Moves) -> Told:
-    """The cursor; the first look takes what is on record for told."""
+    """The cursor; the first look takes what is on record for told, but for a move that has not ended."""
     try:
         if text:
             return Told.model_validate_json(text)
     except ValidationError:
         pass
-    return Told(moves=len(moves))
+    return Told(moves=next((count for count, found in enumerate(moves) if found.ending is None), len(moves)))
 
 
 def news(

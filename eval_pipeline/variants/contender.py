@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now
-from eval_pipeline.evaluation.targets.opening import target_version
 from eval_pipeline.experiment.baseline import baseline_of
-from eval_pipeline.experiment.beginning import begin_experiment
+from eval_pipeline.experiment.beginning import Material, begin_or_join
 from eval_pipeline.experiment.evaluator import evaluator_of
-from eval_pipeline.experiment.record import ExperimentRecord, find_experiment, now, pin_experiment
-from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
@@ -68,33 +65,29 @@ def open_contenders(suite: Suite, launch: Launch) -> list[Contender]:
 def _opened(variant: Variant, launch: Launch) -> Contender:
     plan, store, settings = launch.plan, launch.store, launch.settings
     name = plan.experiment(variant.name)
-    there = find_experiment(store, plan.suite, name)
+    material = Material(dataset_version=plan.dataset_version, context_id=plan.context_id, cases=len(plan.cases))
     try:
-        prompts = prompts_of(variant.suite, settings, pinned=None if there is None else there.prompts)
+        found = begin_or_join(
+            store,
+            variant.suite,
+            name,
+            lambda: material,
+            settings=settings,
+            run_id=launch.run_id,
+            repetitions=plan.repetitions,
+            launched_by={"launch": plan.launched, **launch.launched_by},
+            variant=variant.name,
+        )
     except InputError as error:
         raise InputError([_of_variant(problem, variant) for problem in error.problems]) from error
-    wanted = ExperimentRecord(
-        suite=plan.suite,
-        experiment=name,
-        created_at=now(),
-        dataset_version=plan.dataset_version,
-        context_id=plan.context_id,
-        target_version=target_version(variant.suite, prompts),
-        variant=variant.name,
-        prompts=prompts.pinned,
-        corrections=corrections_now(variant.suite, store),
-        repetitions=plan.repetitions,
-        launched_by={"launch": plan.launched, **launch.launched_by},
+    evaluator = evaluator_of(variant.suite, store, found.record, found.prompts)
+    return Contender(
+        variant=variant,
+        record=found.record,
+        evaluator=replace(evaluator, redactor=Redactor.of(settings)),
+        begun=found.begun,
+        prompts=found.prompts,
     )
-    begun = None
-    if there is not None:
-        record = pin_experiment(store, wanted)
-    else:
-        record, begun = begin_experiment(
-            store, variant.suite, wanted, settings=settings, cases=len(plan.cases), run_id=launch.run_id
-        )
-    evaluator = replace(evaluator_of(variant.suite, store, record, prompts), redactor=Redactor.of(settings))
-    return Contender(variant=variant, record=record, evaluator=evaluator, begun=begun, prompts=prompts)
 
 
 def _of_variant(problem: Problem, variant: Variant) -> Problem:

@@ -118,6 +118,21 @@ def test_versions_asked_for_at_once_are_those_of_the_newest_events(project: Dags
     assert newest_versions(project.instance, key) == newest
 
 
+@pytest.mark.parametrize("changed", ["get_latest_tags_by_partition", "get_asset_tags_to_index"])
+def test_a_dagster_that_knows_no_such_query_or_no_such_tag_tells_of_no_versions(
+    project: DagsterProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: str
+) -> None:
+    """Of a tag that is not indexed Dagster's storage raises an error of its inside."""
+
+    def other(_: object, wanted: set[str]) -> set[str]:
+        del wanted
+        return set()
+
+    monkeypatch.setattr(type(project.instance.event_log_storage), changed, other)
+    assert newest_versions(project.instance, project.key("case_results")) == {}
+    assert "which takes longer" in caplog.text
+
+
 def test_without_the_query_for_versions_the_answer_is_the_same(
     project: DagsterProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

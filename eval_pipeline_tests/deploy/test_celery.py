@@ -39,7 +39,8 @@ def test_the_doctor_finds_nothing_wrong_with_it(
         return findings if all(found["health"] == "ok" for found in findings) else None
 
     told = {found["subject"]: found["message"] for found in fleet.until(nothing_wrong)}
-    assert told.keys() >= {"broker", "workers", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
+    parts = {"broker", "workers", "worker versions", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
+    assert told.keys() >= parts
     assert told["workers"].startswith("2 with 2 places: worker-1@")
 
 

@@ -3,22 +3,30 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any, cast
 
 import boto3
 import dagster as dg
 import httpx
 import pytest
 import yaml
+from celery import Celery
 
+from eval_pipeline.celery_runs.versions import installed_versions
+from eval_pipeline.doctor import celery_workers
 from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
 from eval_pipeline_tests.doctor.findings import found_by
 from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
 from eval_pipeline_tests.small_server import Answers, answering
+from eval_pipeline_tests.waiting import wait_for
 
 MONITORED = {"run_monitoring": {"enabled": True}, "run_retries": {"enabled": True, "max_retries": 3}}
 
@@ -40,9 +48,9 @@ def _configure(**settings: object) -> None:
     Path(os.environ["DAGSTER_HOME"], "dagster.yaml").write_text(yaml.safe_dump(settings))
 
 
-def _celery(broker: str) -> dict[str, object]:
+def _celery(broker: str, **config: str) -> dict[str, object]:
     module = "eval_pipeline.celery_runs.launcher"
-    config = {"broker": broker, "backend": broker}
+    config = {"broker": broker, "backend": broker, **config}
     return {"module": module, "class": "WatchedCeleryRunLauncher", "config": config}
 
 
@@ -56,6 +64,69 @@ def test_a_broker_that_is_away(terminal: Terminal) -> None:
 def test_a_broker_without_workers(terminal: Terminal, redis: str) -> None:
     _configure(run_launcher=_celery(redis), **MONITORED)
     assert "eval_pipeline.celery_runs.app worker" in found_by(terminal)["workers"]["fix"]
+
+
+@pytest.fixture
+def worker(terminal: Terminal, redis: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts a worker of an app, and returns its name when it answers."""
+    del terminal
+    groups: dict[str, ProcessGroup] = {}
+
+    def start(app: str) -> str:
+        celery = (sys.executable, "-m", "celery", "--app", app, "worker", "--hostname", "w@here", "--concurrency", "1")
+        groups["w"] = ProcessGroup("w", celery, environment={**os.environ, "BROKER": redis}, folder=tmp_path)
+        control = Celery(broker=redis).control
+        wait_for(lambda: control.ping(timeout=1.0), patience_s=300.0, otherwise=groups["w"].log.read_text)
+        return "w@here"
+
+    with ending(groups):
+        yield start
+
+
+def test_workers_are_asked_for_their_queue_and_their_versions(
+    terminal: Terminal, redis: str, worker: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"concurrency": {"runs": {"max_concurrent_runs": 1}}, **MONITORED}
+    _configure(run_launcher=_celery(redis), **one)
+    name = worker("eval_pipeline.celery_runs.app")
+
+    _until_told(terminal, "ok", "workers", f"1 with 1 places: {name}")
+    _until_told(terminal, "ok", "worker versions", name)
+
+    newer = {**installed_versions(), "dagster": "9.9.9"}
+    monkeypatch.setattr(celery_workers, "installed_versions", lambda: newer)
+    apart = f"{name}: dagster {metadata.version('dagster')} (here 9.9.9)"
+    _until_told(terminal, "warning", "worker versions", apart)
+
+    _configure(run_launcher=_celery(redis, default_queue="big"), **one)
+    nobody = _until_told(terminal, "failed", "workers", "none takes from the queue big")
+    assert "-Q big" in nobody["fix"]
+
+
+def _until_told(terminal: Terminal, health: str, subject: str, message: str) -> dict[str, Any]:
+    """Ask until it is found: a worker on a busy machine answers late."""
+    last: list[Any] = []
+
+    def found() -> Any:
+        last[:] = cast("list[Any]", terminal("doctor", "--json").document)
+        told = {found["subject"]: found for found in last if found["health"] == health}
+        return told.get(subject) if message in told.get(subject, {}).get("message", "") else None
+
+    told: dict[str, Any] = wait_for(found, patience_s=300.0, otherwise=lambda: str(last))
+    return told
+
+
+def test_a_worker_that_knows_nothing_of_versions_is_named(
+    terminal: Terminal, redis: str, worker: Callable[..., str], tmp_path: Path
+) -> None:
+    """As one of an older release."""
+    _configure(run_launcher=_celery(redis), **MONITORED)
+    plain = (
+        "import os, celery\napp = celery.Celery(broker=os.environ['BROKER'])\napp.conf.task_default_queue = 'dagster'\n"
+    )
+    (tmp_path / "plain.py").write_text(plain)
+    name = worker("plain")
+    _until_told(terminal, "warning", "worker versions", f"{name}: does not say which it has")
 
 
 def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:

@@ -24,7 +24,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.layout import move_end_key, move_key
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.promotion.moved import PLACE, wanted
-from eval_pipeline_tests.prompts.published import hub_at, publish
+from eval_pipeline_tests.prompts.published import hub_at, overtaken_hub, publish
 
 MANY = 8
 
@@ -133,6 +133,30 @@ def test_a_move_that_was_given_up_too_early_is_recorded_as_made_all_the_same(
     assert production(hub) == commits[1]
     assert [(found.move.number, found.made) for found in read_moves(store, PLACE)] == [(1, False), (2, True)]
     assert commits_in_use(read_moves(store, PLACE)) == [commits[0], commits[1]]
+
+
+def test_a_tag_that_somebody_moves_on_at_once_was_moved_all_the_same(
+    store: LocalStore, server: RecorderServer, commits: list[str]
+) -> None:
+    refused = move(store, overtaken_hub(server.url, commit=commits[2]), wanted(commits[0], commits[1]))
+
+    assert isinstance(refused, Refusal)
+    assert (refused.cause, "moved on" in refused.reason) == ("moved", True)
+    ending = last(store).ending
+    assert ending is not None
+    assert ending.made
+    assert f"is at {commits[2][:12]}" in ending.said
+    assert production(hub_at(server.url)) == commits[2]
+
+
+def test_a_move_that_may_be_under_way_is_ended_by_its_maker_wherever_the_tag_is_by_then(
+    store: LocalStore, hub: PromptHub, commits: list[str]
+) -> None:
+    begun = begin_move(store, wanted(commits[0], commits[1]), number=1)
+    assert begun is not None
+    hub.tag("support", "production", commits[2])
+
+    assert read_standing(store, hub, PLACE).moves[-1].ending is None
 
 
 def test_a_first_promotion_makes_the_tag(store: LocalStore, server: RecorderServer, hub: PromptHub) -> None:

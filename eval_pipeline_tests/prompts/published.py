@@ -3,8 +3,11 @@
 Belongs here: publishing and reading tags for tests. Does not belong here: expectations.
 """
 
+from typing import Any
+
 from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
+from typing_extensions import override
 
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.prompt import Prompt
@@ -14,6 +17,27 @@ from eval_pipeline.suite.prompt_reference import PromptReference
 def hub_at(url: str) -> PromptHub:
     """The hub of the recorder at `url`, through the real SDK."""
     return PromptHub(Client(api_url=url, api_key="key", info={}, timeout_ms=(2_000, 10_000)))
+
+
+class OvertakenClient(Client):
+    """Somebody else moves the tag to `commit` right after this one has moved it."""
+
+    commit: str | None = None
+
+    @override
+    def request_with_retries(self, method: Any, pathname: str, **options: Any) -> Any:
+        answer = super().request_with_retries(method, pathname, **options)
+        if method == "PATCH" and self.commit is not None:
+            commit, self.commit = self.commit, None
+            hub_at(self.api_url).tag("support", "production", commit)
+        return answer
+
+
+def overtaken_hub(url: str, *, commit: str) -> PromptHub:
+    """As `hub_at`, whose first move of a tag somebody else follows by one to `commit`."""
+    client = OvertakenClient(api_url=url, api_key="key", info={})
+    client.commit = commit
+    return PromptHub(client)
 
 
 def publish(url: str, text: str, *, name: str = "support", tag: str | None = "production") -> str:

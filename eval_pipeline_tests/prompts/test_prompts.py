@@ -4,22 +4,21 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langsmith import Client
-from typing_extensions import override
 
 from eval_pipeline.errors import CredentialsError, InputError
 from eval_pipeline.prompts.disk_cache import PromptCache
-from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError
+from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError, PromptMovedOnError
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
 from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.suite.prompt_reference import PromptReference, parse_reference
+from eval_pipeline_tests.prompts.published import overtaken_hub
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -206,29 +205,13 @@ def test_a_tag_moves_only_from_where_it_is_believed_to_be(hub: PromptHub) -> Non
     assert hub.tags("support") == {"production": two}
 
 
-class OvertakenClient(Client):
-    """Somebody else moves the tag to `commit` right after this one has moved it."""
-
-    commit: str | None = None
-
-    @override
-    def request_with_retries(self, method: Any, pathname: str, **options: Any) -> Any:
-        answer = super().request_with_retries(method, pathname, **options)
-        if method == "PATCH" and self.commit is not None:
-            commit, self.commit = self.commit, None
-            hub_at(self.api_url).tag("support", "production", commit)
-        return answer
-
-
 def test_a_tag_that_somebody_else_moves_at_the_same_moment_is_seen_to_have_moved(
     hub: PromptHub, server: RecorderServer
 ) -> None:
     one, two, three = (hub.push(a_prompt(text)) for text in ("one", "two", "three"))
     hub.tag("support", "production", one)
-    client = OvertakenClient(api_url=server.url, api_key="key", info={})
-    client.commit = three
-    with pytest.raises(PromptMovedError):
-        PromptHub(client).tag("support", "production", two, expected=Expected(commit=one))
+    with pytest.raises(PromptMovedOnError):
+        overtaken_hub(server.url, commit=three).tag("support", "production", two, expected=Expected(commit=one))
     assert hub.tags("support") == {"production": three}
 
 

@@ -83,7 +83,8 @@ def test_a_short_text_is_redacted_as_a_long_one(text: str) -> None:
 
 def test_no_kind_of_secret_is_overlooked_wherever_it_stands() -> None:
     api_keys = [f"{trigger}{'aB3' * 12}" for trigger in API_KEYS[2] if trigger != "xox"]
-    others = ["https://ann:secret@example.com", "basic dXNlcjpwYXNzd29yZDEy", "BEARER\n" + "t0" * 8, "ASIA" + "A1" * 8]
+    urls = ["https://ann:secret@example.com", "redis://:secret@cache:6379/0"]
+    others = [*urls, "basic dXNlcjpwYXNzd29yZDEy", "BEARER\n" + "t0" * 8, "ASIA" + "A1" * 8]
     secrets = [*SECRETS, *api_keys, *others]
     texts = [before + secret + after for secret in secrets for before in _BEFORE for after in ("", " ", '"', "\n")]
     many = [orjson.dumps({"said": text}) for text in texts]

@@ -54,6 +54,23 @@ def test_a_secret_is_taken_out_of_text(secret: str, name: str) -> None:
     assert REDACTOR.text(f"it is {secret}, keep it") == f"it is [redacted:{name}], keep it"
 
 
+@pytest.mark.parametrize(
+    ("url", "left"),
+    {
+        "postgresql://ann:hunter2@db:5432/cases": "postgresql://[redacted:url_password]db:5432/cases",
+        "redis://:hunter2@cache:6379/0": "redis://[redacted:url_password]cache:6379/0",
+        "rediss://:p%40ss:word@cache.example.com": "rediss://[redacted:url_password]cache.example.com",
+        "redis://:x@h": "redis://[redacted:url_password]h",
+        "redis://cache:6379/0": "redis://cache:6379/0",
+        "http://there:80/@ann": "http://there:80/@ann",
+        "http://:8080/a": "http://:8080/a",
+    }.items(),
+)
+def test_a_password_in_an_address_is_taken_out_with_a_user_and_without(url: str, left: str) -> None:
+    assert REDACTOR.text(url) == left
+    assert orjson.loads(REDACTOR.json(orjson.dumps({"said": url}))) == {"said": left}
+
+
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_only_looks_like_one_stays(text: str) -> None:
     assert REDACTOR.text(text) == text

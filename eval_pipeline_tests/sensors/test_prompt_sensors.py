@@ -97,6 +97,16 @@ def test_each_move_is_told_once_in_order_and_none_before_it_has_ended() -> None:
     assert third == []
 
 
+def test_a_move_that_is_under_way_at_the_first_look_is_told_when_it_has_ended() -> None:
+    moves = recorded(wanted(OLD, NEW), wanted(NEW, OLD, kind="rollback"))
+    under_way = [moves[0], replace(moves[1], ending=None)]
+
+    first, told = news("shop", read_told(None, under_way), under_way, None, [], dry_run=False)
+    second, _ = news("shop", told, moves, None, [], dry_run=False)
+
+    assert (events(first), events(second)) == ([], ["prompt_rolled_back"])
+
+
 def test_moves_of_other_suites_and_those_not_made_are_not_told() -> None:
     moves: list[RecordedMove] = [
         *recorded(wanted(OLD, NEW, suite="other")),

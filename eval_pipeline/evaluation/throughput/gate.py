@@ -27,6 +27,14 @@ _LONGEST_NAP = 5.0
 Waiting = Callable[[], AbstractContextManager[Any]]
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread; None if none does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Gate:
     """One endpoint in one run."""
 
@@ -118,9 +126,19 @@ class _NoRoomInTimeError(Exception):
 class GateLease:
     """Leave for one try through a gate."""
 
-    def __init__(self, gate: Gate, model: CalledModel, *, room_within_s: float | None = None) -> None:
-        """`room_within_s`: seconds that a call on an event loop waits for room at most, and is then made without."""
-        self._gate, self._model, self._room_within_s = gate, model, room_within_s
+    def __init__(
+        self, gate: Gate, model: CalledModel, *, room_within_s: float | None = None, blocks: bool = False
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            gate: of the model's endpoint.
+            model: which is called.
+            room_within_s: seconds that a call on an event loop waits for room at most, and is then made without.
+            blocks: the call holds an event loop up, and so those who have the room and would give it back there: it
+                waits for none. `acquire` sees that for itself.
+        """
+        self._gate, self._model, self._room_within_s, self._blocks = gate, model, room_within_s, blocks
         self._lock = threading.Lock()
         self._taken: list[Slots] = []
         self._settled = False
@@ -130,10 +148,13 @@ class GateLease:
 
     def acquire(self) -> None:
         """Wait in a thread."""
-        gate = self._gate
+        gate, blocks = self._gate, self._blocks or running_loop() is not None
         for slots in self._queues():
-            with gate.waiting():
-                slots.take()
+            if blocks:
+                slots.take_anyway()
+            else:
+                with gate.waiting():
+                    slots.take()
             self._hold(slots)
         while not self._booked:
             expected = self._expect()
@@ -181,6 +202,9 @@ class GateLease:
         slots.give()
 
     async def _room(self, slots: Slots) -> None:
+        if self._blocks:
+            slots.take_anyway()
+            return
         if self._room_within_s is None:
             await slots.atake()
             return

@@ -21,7 +21,7 @@ from langchain_core.tracers.context import register_configure_hook
 from typing_extensions import override
 
 from eval_pipeline.digest import digest
-from eval_pipeline.evaluation.throughput.gate import Gate, GateLease
+from eval_pipeline.evaluation.throughput.gate import Gate, GateLease, running_loop
 from eval_pipeline.evaluation.throughput.usage import answers
 from eval_pipeline.model_calls.failures import FailureKind, kind_of
 from eval_pipeline.model_calls.governor import CalledModel
@@ -29,10 +29,37 @@ from eval_pipeline.model_calls.managed import is_managed_call
 from eval_pipeline.models import KEY_FIELDS, PLACE_FIELDS
 
 _PATIENCE_S = 60.0
-"""Seconds that a call waits for room beside others. A call may wait inside of one that holds the room: one that a
-synchronous client makes on the event loop, for all that the loop would do."""
+"""Seconds that a call waits for room beside others. A call may wait inside of one that holds the room, in a thread that
+the event loop waits for. One that is made on the loop itself is known by that (`_Callers`)."""
 _NO_VERDICT = asyncio.CancelledError()
 """Of a call that says nothing about the next one."""
+
+
+class _Callers(BaseCallbackHandler):
+    """Notes which event loop runs where a call is made.
+
+    `OwnModelCalls` cannot see it: where a synchronous client is called on a loop, LangChain has coroutines of handlers
+    run in another thread, and the loop waits for them. What is no coroutine it calls where it is itself.
+    """
+
+    run_inline = True
+    ignore_chain = ignore_agent = ignore_retriever = ignore_custom_event = True
+
+    def __init__(self) -> None:
+        self._loops: dict[UUID, asyncio.AbstractEventLoop | None] = {}
+
+    @override
+    def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._loops[run_id] = running_loop()
+
+    @override
+    def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
+        self._loops[run_id] = running_loop()
+
+    def blocks(self, run_id: UUID) -> bool:
+        """Whether the call, which was just noted, holds up a loop that is not the one running here."""
+        loop = self._loops.pop(run_id, None)
+        return loop is not None and loop is not running_loop()
 
 
 class OwnModelCalls(BaseCallbackHandler):
@@ -41,21 +68,22 @@ class OwnModelCalls(BaseCallbackHandler):
     run_inline = True
     ignore_chain = ignore_agent = ignore_retriever = ignore_custom_event = True
 
-    def __init__(self, gate: Callable[[CalledModel], Gate]) -> None:
-        self._gate, self._lock = gate, threading.Lock()
+    def __init__(self, gate: Callable[[CalledModel], Gate], callers: _Callers) -> None:
+        self._gate, self._callers, self._lock = gate, callers, threading.Lock()
         self._begun: dict[UUID, tuple[Gate, GateLease]] = {}
 
     @override
     async def on_chat_model_start(
         self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **kwargs: Any
     ) -> None:
+        blocks = self._callers.blocks(run_id)
         if is_managed_call():
             return
         model = _called(serialized or {}, kwargs)
         gate = self._gate(model)
         with self._lock:
             first = all(found is not gate for found, _ in self._begun.values())
-            lease = GateLease(gate, model, room_within_s=_PATIENCE_S if first else 0.0)
+            lease = GateLease(gate, model, room_within_s=_PATIENCE_S if first else 0.0, blocks=blocks)
             self._begun[run_id] = gate, lease
         try:
             await lease.aacquire()
@@ -96,19 +124,24 @@ class OwnModelCalls(BaseCallbackHandler):
             found[1].settle(error)
 
 
+_callers: contextvars.ContextVar[_Callers | None] = contextvars.ContextVar("own_model_callers", default=None)
 _own_calls: contextvars.ContextVar[OwnModelCalls | None] = contextvars.ContextVar("own_model_calls", default=None)
+# In this order: a call is noted before it is let through.
+register_configure_hook(_callers, inheritable=True)
 register_configure_hook(_own_calls, inheritable=True)
 
 
 @contextlib.contextmanager
 def own_calls_through(gate: Callable[[CalledModel], Gate]) -> Iterator[None]:
     """Within it, calls of models that nobody manages pass the gates; those of one attempt."""
-    calls = OwnModelCalls(gate)
-    token = _own_calls.set(calls)
+    callers = _Callers()
+    calls = OwnModelCalls(gate, callers)
+    noting, token = _callers.set(callers), _own_calls.set(calls)
     try:
         yield
     finally:
         _own_calls.reset(token)
+        _callers.reset(noting)
         calls.close()
 
 

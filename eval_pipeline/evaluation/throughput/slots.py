@@ -44,6 +44,13 @@ class Slots:
             self._leave(place)
             raise
 
+    def take_anyway(self) -> None:
+        """Take room that may not be there; whoever waits then waits for one more to leave. Raises as `take` does."""
+        with self._lock:
+            if self._closed is not None:
+                raise self._closed
+            self._taken += 1
+
     def give(self) -> None:
         """Free what was taken."""
         with self._lock:

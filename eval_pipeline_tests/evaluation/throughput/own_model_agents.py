@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, MessagesState, StateGraph
 
@@ -14,6 +16,8 @@ from eval_pipeline.models import chat_model
 WHERE = "URL_OF_THE_TEST"
 left: list["asyncio.Task[Any]"] = []
 """Calls that nobody waited for."""
+somebody_asks = threading.Event()
+"""A server has been asked."""
 
 
 def _model() -> ChatOpenAI:
@@ -74,6 +78,24 @@ async def leaves_the_stream_of_a_managed_model(message: str) -> str:
     found = await anext(streamed)
     await _closed(streamed)
     return str(found.content)
+
+
+async def awaits_or_blocks(message: str) -> str:
+    """A target whose first call is awaited; the others block the loop, while that one is under way."""
+    return await _first_awaited(_model(), message)
+
+
+async def awaits_or_blocks_with_a_managed_model(message: str) -> str:
+    """As `awaits_or_blocks`, with a model of ours."""
+    return await _first_awaited(chat_model("openai:gpt-test", folder=Path(), base_url=os.environ[WHERE]), message)
+
+
+async def _first_awaited(model: BaseChatModel, message: str) -> str:
+    if message == "first":
+        return str((await model.ainvoke(message)).content)
+    while not somebody_asks.is_set():  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0.01)
+    return str(model.invoke(message).content)
 
 
 async def _closed(streamed: AsyncIterator[Any]) -> None:

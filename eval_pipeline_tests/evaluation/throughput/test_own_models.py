@@ -1,6 +1,7 @@
 """Models that an agent makes itself: they keep to the limits, slow the others, and count, over HTTP."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from eval_pipeline.errors import CredentialsError
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.evaluation.throughput import own_models
 from eval_pipeline.evaluation.throughput.run import Throughput
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.evaluation.throughput import own_model_agents
@@ -151,3 +153,30 @@ async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
         found = await run(evaluator(folder, server, monkeypatch, TWICE), 3, width=1)
     assert {result.status for result in found} == {"passed"}
     assert server.log.peak_concurrency == 2
+
+
+@pytest.mark.parametrize("name", ["awaits_or_blocks", "awaits_or_blocks_with_a_managed_model"])
+async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    patience_s = 120.0
+    monkeypatch.setattr(own_models, "_PATIENCE_S", 10 * patience_s)
+    own_model_agents.somebody_asks.clear()
+    both = threading.Barrier(2, timeout=patience_s)
+
+    def answer(_: object) -> str | int:
+        own_model_agents.somebody_asks.set()
+        try:
+            both.wait()
+        except threading.BrokenBarrierError:
+            return 500
+        return "hello"
+
+    with openai_server(answer) as server:
+        target = {"kind": "python", "path": f"{AGENTS}:{name}"}
+        made = evaluator(folder, server, monkeypatch, target, max_retries=0)
+        throughput = Throughput.of(made.suite, max_concurrency=2)
+        attempts = [Attempt(case=a_case(said, input=said), number=1) for said in ("first", "second")]
+        found = [each async for each in evaluate_all(made, attempts, max_concurrency=2, throughput=throughput)]
+    assert [result.status for result in found] == ["passed", "passed"]
+    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
