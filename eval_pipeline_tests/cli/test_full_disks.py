@@ -86,8 +86,14 @@ def test_results_outlive_a_dagster_home_that_fills_up(
     assert "Dagster's database" in error_of(terminal("run", suite, "--resume"))
 
     home_disk.empty()
-    is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")
+    resumed = terminal("run", suite, "--resume", "--json")
+    is_whole(resumed, suite, tmp_path / "store")
     assert calls(suite).total() == CASES
+    # The run whose end could not be written does not seem to be running for ever.
+    with dg.DagsterInstance.get() as instance:
+        second, first = instance.get_runs()
+    assert (first.status, second.status) == (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
+    assert f"run {first.run_id} of {resumed.document['experiment']} had ended" in resumed.stderr
 
 
 @pytest.mark.parametrize("spool_is", ["full", "read-only"])
