@@ -1,6 +1,7 @@
 """The Dagster instance the terminal uses: `DAGSTER_HOME`, or `.dagster_home` in the working folder.
 
-Belongs here: that choice, and the first `dagster.yaml`. Does not belong here: deployments (`deploy/`).
+Belongs here: that choice, and the first `dagster.yaml`. Does not belong here: deployments (`deploy/`), and which of an
+instance's runs are dead (`terminal_runs.py`).
 """
 
 import contextlib
@@ -9,11 +10,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import dagster as dg
 import filelock
 from sqlalchemy.exc import DBAPIError
 
 from eval_pipeline.errors import PermanentError, TransientError
+from eval_pipeline.terminal_runs import end_dead_runs
 
 DEFAULT_HOME = ".dagster_home"
 
@@ -34,7 +37,7 @@ def home_folder() -> Path:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance, made if it is not there.
+    """The instance, made if it is not there; runs that it takes for running and that are dead have failed from now on.
 
     Raises:
         PermanentError: its folder cannot be written.
@@ -44,7 +47,11 @@ def open_instance() -> dg.DagsterInstance:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault(_BATCH_VARIABLE, _BATCH)
     with databases_at(home):
-        return _opened(home)
+        instance = _opened(home)
+        for run in end_dead_runs(instance):
+            said = f"run {run.run_id} of {run.experiment} had ended without Dagster being told: it is a failed run now"
+            click.echo(said, err=True)
+    return instance
 
 
 @contextlib.contextmanager

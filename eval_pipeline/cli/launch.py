@@ -25,7 +25,6 @@ from eval_pipeline.assets.upstream import (
 from eval_pipeline.build import build_definitions
 from eval_pipeline.checks import gates_op_name
 from eval_pipeline.cli.home import databases_at
-from eval_pipeline.cli.running import being_run
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.experiment.record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.experiment.traced import read_traced
@@ -36,6 +35,7 @@ from eval_pipeline.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.terminal_runs import being_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,7 @@ def launch(
     launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
     experiment = experiment_name(suite.name, launched)
     try:
-        with being_run(home, experiment), databases_at(home):
+        with being_run(home, experiment, run_id), databases_at(home):
             result = job.execute_in_process(
                 run_config=_run_config(suite, request),
                 instance=instance,

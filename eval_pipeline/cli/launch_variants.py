@@ -17,13 +17,13 @@ from eval_pipeline.assets.variant_comparison import variant_comparison_op_name
 from eval_pipeline.build import build_definitions
 from eval_pipeline.cli.home import databases_at
 from eval_pipeline.cli.launch import RunBrokenError, Stopped, cause_of
-from eval_pipeline.cli.running import being_run
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.experiment.record import experiment_name
 from eval_pipeline.jobs import variants_job_name
 from eval_pipeline.partitions import SUITE_TAG
 from eval_pipeline.resources import LangSmithResource, Progress, StoreResource
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.terminal_runs import being_run
 from eval_pipeline.variants.variant_comparison import VariantComparison, read_comparison
 from eval_pipeline.variants.variant_plan import VariantPlan
 
@@ -70,7 +70,7 @@ def launch_variants(
     home, run_id, resumed = Path(instance.root_directory), str(uuid.uuid4()), request.resumed
     name = experiment_name(suite.name, run_id) if resumed is None else resumed.name
     try:
-        with being_run(home, name), databases_at(home):
+        with being_run(home, name, run_id), databases_at(home):
             result = job.execute_in_process(
                 run_config=_run_config(suite, request),
                 instance=instance,

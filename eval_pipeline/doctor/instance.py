@@ -15,6 +15,7 @@ import sqlalchemy.exc
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.doctor.launching import check_launching
 from eval_pipeline.doctor.secretive import causes_of, reason_of
+from eval_pipeline.doctor.unended import check_runs
 
 HEARTBEAT_SECONDS = 300.0
 DATABASE_FIX = "check that it runs, its address, user and password; run `dagster instance migrate` after an upgrade"
@@ -42,6 +43,7 @@ def check_instance() -> Iterator[Finding]:
         yield from _database(instance)
         yield from _daemons(instance)
         yield from check_launching(instance)
+        yield from check_runs(instance)
         yield from _logs(instance)
 
 

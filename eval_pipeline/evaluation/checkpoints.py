@@ -1,20 +1,32 @@
 """Checkpoints of attempts, so that a long one that was killed goes on at the turn it had reached.
 
-What is asked for only: without it nothing is written. Belongs here: where the file is, opening it, and the name of an
-attempt's thread. Does not belong here: what is written (LangGraph saves what each task of `workflow.py` returned).
+What is asked for only: without it nothing is written. Belongs here: where the file is, opening it, what it cannot do as
+an error of ours, and the name of an attempt's thread. Does not belong here: what is written (LangGraph saves what each
+task of `workflow.py` returned).
 """
 
 import contextlib
 import os
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from typing_extensions import override
 
 from eval_pipeline.context.cache import cache_folder
 from eval_pipeline.digest import digest
+from eval_pipeline.errors import TransientError
 from eval_pipeline.suite.suite import Suite
 
 
@@ -34,13 +46,72 @@ async def open_checkpoints(file: Path | str) -> AsyncIterator[BaseCheckpointSave
     """The checkpoints in an SQLite file, which is made if it is not there.
 
     Tasks return plain data, so nothing but plain data is ever read back.
+
+    Raises:
+        TransientError: the file cannot be made, read or written; also from whatever is asked of what is yielded.
     """
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    # What is in it is not redacted: who goes on must see what was said.
-    os.close(os.open(file, os.O_CREAT, 0o600))
-    async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
+    with _kept_in(file):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        # What is in it is not redacted: who goes on must see what was said.
+        os.close(os.open(file, os.O_CREAT, 0o600))
+    async with _Checkpoints.from_conn_string(str(file)) as saver:
+        assert isinstance(saver, _Checkpoints)
+        saver.file = file
         saver.serde = JsonPlusSerializer(allowed_msgpack_modules=None)
+        await saver.setup()
         yield saver
+
+
+class _Checkpoints(AsyncSqliteSaver):
+    """LangGraph's, whose file may fail: that is no answer of a target's, of which a row would say so."""
+
+    file: Path | str = ""
+
+    @override
+    async def setup(self) -> None:
+        with _kept_in(self.file):
+            await super().setup()
+
+    @override
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        with _kept_in(self.file):
+            return await super().aget_tuple(config)
+
+    @override
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        with _kept_in(self.file):
+            return await super().aput(config, checkpoint, metadata, new_versions)
+
+    @override
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        with _kept_in(self.file):
+            await super().aput_writes(config, writes, task_id, task_path)
+
+    @override
+    async def adelete_thread(self, thread_id: str) -> None:
+        with _kept_in(self.file):
+            await super().adelete_thread(thread_id)
+
+
+@contextlib.contextmanager
+def _kept_in(file: Path | str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise TransientError(
+            f"attempts cannot be kept in {file} (evaluation.checkpoints): {reason}",
+            fix="see that its disk is neither full nor read-only, or name another file; one that is damaged may be "
+            "deleted, for only unfinished attempts are in it",
+        ) from error
 
 
 def attempt_thread(*, suite: str, experiment: str, case_id: str, attempt: int, fingerprint: str) -> str:

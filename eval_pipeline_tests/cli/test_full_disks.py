@@ -3,58 +3,24 @@
 What no result hangs on (the spool of traces, the cache of answers) costs no evaluation.
 """
 
-import contextlib
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from eval_pipeline.assets.tracing import RUNS_DROPPED
-from eval_pipeline.experiment.result_log import read_all_rows
-from eval_pipeline.store.opening import open_store
-from eval_pipeline_tests.cli.terminal import Finished, Terminal
+from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.half_way import CASES, calls, error_of, half_way, is_whole, nothing_happens, write_suite
 from eval_pipeline_tests.small_disk import SmallDisk, small_disk
 
-CASES = 12
-AGENT = """\
-import pathlib, time
-
-HERE = pathlib.Path(__file__).parent
-
-
-def answer(message):
-    with (HERE / "calls").open("a") as calls:
-        calls.write(message + "\\n")
-    if message == "6" and not (HERE / "happened").exists():
-        (HERE / "reached").touch()
-        while not (HERE / "happened").exists():
-            time.sleep(0.02)
-    return message
-"""
-SUITE = """\
-name: shop
-cases: cases.yaml
-target: {kind: python, path: "agent.py:answer"}
-evaluation: {max_concurrency: 1}
-"""
 NO_ROOM, READ_ONLY = "No space left on device", "Read-only file system"
 
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     """Twelve cases, the seventh of which waits for something to happen."""
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    cases = [
-        f'- {{id: "c{n:02d}", input: "{n}", assertions: [{{type: equals, value: "{n}"}}]}}\n' for n in range(CASES)
-    ]
-    for name, text in {"suite.yaml": SUITE, "agent.py": AGENT, "cases.yaml": "".join(cases)}.items():
-        (folder / name).write_text(text)
-    return folder
+    return write_suite(tmp_path / "shop")
 
 
 @pytest.fixture
@@ -67,59 +33,6 @@ def store_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 def home_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     with small_disk(tmp_path / "home") as disk:
         yield disk
-
-
-@contextlib.contextmanager
-def half_way(suite: Path, happens: Callable[[], None]) -> Iterator[None]:
-    """Within it, something happens while the seventh case is evaluated, six being durable."""
-
-    def wait() -> None:
-        while not (suite / "reached").exists():
-            time.sleep(0.02)
-        time.sleep(0.5)
-        happens()
-        (suite / "happened").touch()
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    yield
-    thread.join(timeout=60)
-
-
-def error_of(broken: Finished) -> str:
-    """The one line that says why, of a command that failed for its surroundings."""
-    assert broken.code == 3, broken.stderr
-    assert "Traceback" not in broken.stderr
-    (line,) = (line for line in broken.stderr.splitlines() if line.startswith("error: "))
-    assert "Fix: " in line
-    return line
-
-
-def calls(suite: Path) -> Counter[str]:
-    return Counter((suite / "calls").read_text().split())
-
-
-def results(store: Path) -> list[str]:
-    """Every row of the only experiment, superseded ones too."""
-    opened = open_store(str(store))
-    (experiment,) = {key.split("/")[2] for key in opened.list("experiments/shop/")}
-    return sorted(read_all_rows(opened, "shop", experiment, columns=["case_id"])["case_id"].to_pylist())
-
-
-def materialized() -> list[str]:
-    with dg.DagsterInstance.get() as instance:
-        found = instance.fetch_materializations(dg.AssetKey(["shop", "case_results"]), limit=1000)
-    return sorted(str(record.partition_key) for record in found.records)
-
-
-def is_whole(done: Finished, suite: Path, store: Path) -> None:
-    """Everything is there, nothing twice, and the six that were durable were not paid for again."""
-    case_ids = [f"c{n:02d}" for n in range(CASES)]
-    assert done.code == 0, done.stderr
-    assert done.document["status_counts"] == {"passed": CASES}
-    assert results(store) == case_ids
-    assert materialized() == case_ids
-    assert [calls(suite)[str(n)] for n in range(6)] == [1] * 6
 
 
 def test_a_run_whose_store_fills_up_keeps_what_it_finished_and_goes_on(
@@ -173,8 +86,14 @@ def test_results_outlive_a_dagster_home_that_fills_up(
     assert "Dagster's database" in error_of(terminal("run", suite, "--resume"))
 
     home_disk.empty()
-    is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")
+    resumed = terminal("run", suite, "--resume", "--json")
+    is_whole(resumed, suite, tmp_path / "store")
     assert calls(suite).total() == CASES
+    # The run whose end could not be written does not seem to be running for ever.
+    with dg.DagsterInstance.get() as instance:
+        second, first = instance.get_runs()
+    assert (first.status, second.status) == (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
+    assert f"run {first.run_id} of {resumed.document['experiment']} had ended" in resumed.stderr
 
 
 @pytest.mark.parametrize("spool_is", ["full", "read-only"])
@@ -186,7 +105,7 @@ def test_a_spool_that_takes_nothing_loses_traces_counts_them_and_costs_no_evalua
     caplog: pytest.LogCaptureFixture,
     spool_is: str,
 ) -> None:
-    (suite / "happened").touch()
+    nothing_happens(suite)
     monkeypatch.delenv("LANGSMITH_TRACING")
     monkeypatch.setenv("EVAL_PIPELINE_TRACING", "langsmith")
     monkeypatch.setenv("LANGSMITH_API_KEY", "lsv2_pt_of_the_test")
@@ -207,3 +126,59 @@ def test_a_spool_that_takes_nothing_loses_traces_counts_them_and_costs_no_evalua
     dropped = record.asset_materialization.metadata[RUNS_DROPPED].value
     assert isinstance(dropped, int)
     assert dropped >= CASES
+
+
+@pytest.fixture
+def kept_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "kept") as disk:
+        yield disk
+
+
+def checkpointed_suite(tmp_path: Path, file: Path) -> Path:
+    return write_suite(tmp_path / "shop", evaluation=f", checkpoints: {file}")
+
+
+def test_a_run_whose_checkpoints_find_no_room_keeps_what_it_finished_and_goes_on(
+    terminal: Terminal, tmp_path: Path, kept_disk: SmallDisk
+) -> None:
+    file = kept_disk.folder / "attempts.sqlite"
+    suite = checkpointed_suite(tmp_path, file)
+    with half_way(suite, kept_disk.fill):
+        broken = terminal("run", suite)
+    line = error_of(broken)
+    assert (str(file) in line, "evaluation.checkpoints" in line) == (True, True)
+    assert "6 attempts are finished and kept" in broken.stderr
+    # A full disk is no answer of the target's, of which a row would say so, and nobody else is asked.
+    assert sorted(calls(suite)) == [str(number) for number in range(7)]
+
+    kept_disk.empty()
+    is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")
+
+
+@pytest.mark.parametrize("disk_is", ["full", "read-only"])
+def test_checkpoints_that_cannot_be_kept_are_told_before_anything_is_paid_for(
+    terminal: Terminal, tmp_path: Path, kept_disk: SmallDisk, disk_is: str
+) -> None:
+    file = kept_disk.folder / "attempts.sqlite"
+    suite = checkpointed_suite(tmp_path, file)
+    if disk_is == "full":
+        kept_disk.fill()
+    else:
+        kept_disk.write_protect()
+    line = error_of(terminal("run", suite))
+    assert (str(file) in line, "evaluation.checkpoints" in line) == (True, True)
+    assert not (suite / "calls").exists()
+
+
+def test_a_damaged_file_of_checkpoints_is_named_and_may_be_deleted(
+    terminal: Terminal, tmp_path: Path, suite: Path
+) -> None:
+    file = tmp_path / "attempts.sqlite"
+    checkpointed_suite(tmp_path, file)
+    nothing_happens(suite)
+    file.write_bytes(b"no database" * 1000)
+    line = error_of(terminal("run", suite))
+    assert (str(file) in line, "may be deleted" in line) == (True, True)
+
+    file.unlink()
+    is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from eval_pipeline.evaluation.batch import UNKEPT
@@ -36,6 +37,9 @@ def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns
     assert len(runs.killed) == 2
     assert (found.results, found.rows_of_results, found.rows, found.cases_with_rows) == (CASES,) * 4
     assert (found.materializations, found.partitions, found.experiments, found.wrong) == (CASES, CASES, 1, 0)
+    with dg.DagsterInstance.get() as instance:
+        statuses = [run.status for run in instance.get_runs()]
+    assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.FAILURE]
 
 
 def test_a_kill_costs_no_more_calls_than_may_be_in_flight(runs: KilledRuns) -> None:
