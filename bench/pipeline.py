@@ -40,7 +40,7 @@ def main() -> None:
             growth = walls[many] / many / (walls[few] / few)
             goals.append(Goal(says=f"times the wall a case that {few} cases take", found=growth, most=1.15))
             goals.append(Goal(says="MB at most", found=median(ours, "peak_rss_mb"), most=500.0))
-        notes = [*map(str, goals), _split(found, cases)]
+        notes = [*map(str, goals), _start(ours, theirs), _split(found, cases)]
         shown = {"ours": ours, "aevaluate": theirs, **{name: found[name] for name in found if name == ON_POSTGRES}}
         show(Comparison.of("pipeline", cases, shown, ratio_of="wall_s", notes=notes), as_json=chosen.json)
 
@@ -79,6 +79,12 @@ def measure(url: str, *, cases: int, rounds: int, postgres: dict[str, Any] | Non
                 raise SideError(f"{name} sent {events} runs")
             found[name].append({**measured, "events": events})
     return found
+
+
+def _start(ours: list[Measured], theirs: list[Measured]) -> str:
+    aside = [{"wall_s": one["wall_s"] - one["start_s"]} for one in ours]
+    start, ratio = median(ours, "start_s"), median_ratio(aside, theirs, "wall_s")
+    return f"of our wall, {start:.1f} s are what a run of one case takes; that aside {ratio:.2f} times aevaluate's"
 
 
 def _split(found: dict[str, list[Measured]], cases: int) -> str:
