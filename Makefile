@@ -28,7 +28,7 @@ run: $(INSTALLED) ## Evaluate a suite: make run [SUITE=name-or-folder]
 	$(BIN)/eval-pipeline run $(SUITE)
 
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 ui: $(INSTALLED) ## Open the Dagster UI on what `make run` wrote: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)

@@ -36,9 +36,9 @@ _STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.option("--call-models", is_flag=True, help="Ask every model for a word, which costs a few tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: bool) -> int:
-    """Try what runs need: store, cache, Dagster, its workers, traces, clock, packages.
+    """Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, and what SUITES call.
 
-    Of SUITES besides: pools, models, the workers of `compute`, promotions of the prompt.
+    Of each suite that are its pool, its models, the workers of its `compute`, and the tag that promotions move.
     """
     found = list(_findings(suites, store, call_models=call_models))
     if as_json:

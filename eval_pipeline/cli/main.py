@@ -61,7 +61,7 @@ _SAID = {
     "stepfunctions": "Print the state machine of SUITE (a name or a folder): prefetch, distributed map, summarise.",
     "scaling": "Foretell duration, cost and bottleneck of a run, with the limits and the compute of SUITE.",
     "doctor": (
-        "Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, models and pools of SUITES."
+        "Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, and what SUITES call."
     ),
 }
 """The first sentence of each command, so that `--help` imports none of them; a test holds them against each other."""
