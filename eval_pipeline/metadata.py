@@ -95,7 +95,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         "eval/passed": sum(result.status == "passed" for result in results),
         "eval/attempts": len(results),
         "eval/status": ", ".join(result.status for result in results),
-        "eval/latency_s": sum(result.latency_s for result in results),
+        "eval/latency_s": _seconds(sum(result.latency_s for result in results)),
         "eval/input_tokens": sum(result.tokens.input for result in results),
         "eval/output_tokens": sum(result.tokens.output for result in results),
         EXPERIMENT: first.experiment,
@@ -117,6 +117,11 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
     if reasons:
         found["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
     return found
+
+
+def _seconds(value: float) -> float:
+    """As a person reads them; all digits stay in the results."""
+    return round(value, 3)
 
 
 def reason(result: CaseResult) -> str:
@@ -207,7 +212,7 @@ def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Meta
         }
     if summary.cost_usd is not None:
         found["eval/cost_usd"] = summary.cost_usd
-    found |= {f"eval/latency_{name}_s": value for name, value in summary.latency_s.items()}
+    found |= {f"eval/latency_{name}_s": _seconds(value) for name, value in summary.latency_s.items()}
     if summary.score is not None:
         found["eval/score"] = summary.score.mean
     if summary.flakiness is not None:
