@@ -47,28 +47,33 @@ def being_run(home: Path, experiment: str, run_id: str) -> Iterator[None]:
         PermanentError: another terminal runs it, or the home cannot be written.
     """
     run = TerminalRun(run_id=run_id, experiment=experiment, host=platform.node())
-    with _held(home, experiment) as held:
+    # Whoever only looks for the dead holds it for milliseconds.
+    with _held(home, experiment, wait_s=1.0) as held:
         if not held:
             raise PermanentError(f"{experiment} is being run by another terminal", fix="wait for its end")
         note = _note(home, run_id)
-        with _writable(note):
-            note.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        try:
+            with _writable(note):
+                note.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        except PermanentError:
+            note.unlink(missing_ok=True)
+            raise
         yield
-        note.unlink()
+        note.unlink(missing_ok=True)
 
 
 def noted_runs(home: Path) -> list[TerminalRun]:
     """The runs of this home's terminals that did not end as they should, or not yet."""
     found = []
     for note in (home / _FOLDER).glob(f"*{_NOTE}"):
-        # It may have gone by now, or be half written.
-        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        # It may have gone by now, be half written, or another user's.
+        with contextlib.suppress(OSError, ValueError, TypeError):
             found.append(TerminalRun(**json.loads(note.read_text(encoding="utf-8"))))
     return found
 
 
 def unended_runs(instance: dg.DagsterInstance) -> list[TerminalRun]:
-    """Those that Dagster takes for running and whose lock nobody holds: of this host they are dead."""
+    """Those that Dagster takes for running: of this host, the dead; of others, all, dead or not."""
     return [run for run, _ in _let_go(instance)]
 
 
@@ -83,16 +88,22 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[TerminalRun]:
 
 
 def _let_go(instance: dg.DagsterInstance) -> Iterator[tuple[TerminalRun, dg.DagsterRun]]:
-    """The unfinished runs whose lock nobody holds; it is held while the caller has one."""
+    """The unfinished runs whose lock nobody holds; it is held while the caller has one. Of other hosts, all."""
     home = Path(instance.root_directory)
     for run in noted_runs(home):
+        if not run.is_of_this_host:
+            # Their locks may be invisible here, and are not ours to touch.
+            known = instance.get_run_by_id(run.run_id)
+            if known is not None and not known.is_finished:
+                yield run, known
+            continue
         with _held(home, run.experiment) as held:
             # Who held it may have ended just now, and taken the note along.
             if not held or not _note(home, run.run_id).exists():
                 continue
             known = instance.get_run_by_id(run.run_id)
             if known is None or known.is_finished:
-                _note(home, run.run_id).unlink()
+                _note(home, run.run_id).unlink(missing_ok=True)
             else:
                 yield run, known
 
@@ -102,14 +113,14 @@ def _note(home: Path, run_id: str) -> Path:
 
 
 @contextlib.contextmanager
-def _held(home: Path, experiment: str) -> Iterator[bool]:
+def _held(home: Path, experiment: str, *, wait_s: float = 0.0) -> Iterator[bool]:
     """Whether the lock of an experiment is ours within."""
     file = home / _FOLDER / f"{experiment}{_LOCK}"
     lock = filelock.FileLock(file)
     try:
         with _writable(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait_s)
     except filelock.Timeout:
         yield False
         return

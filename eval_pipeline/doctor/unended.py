@@ -34,7 +34,7 @@ def check_runs(instance: dg.DagsterInstance) -> Iterator[Finding]:
         fix = "the next `eval-pipeline run` or `ui` with this DAGSTER_HOME makes failed runs of them"
         yield warning("runs", f"dead, though Dagster takes them for running: {_some(dead)}", fix=fix)
     if elsewhere:
-        message = f"seemingly dead, though Dagster takes them for running, on other hosts: {_some(elsewhere)}"
+        message = f"Dagster takes them for running, which only their hosts can tell: {_some(elsewhere)}"
         yield warning("runs elsewhere", message, fix=f"run `eval-pipeline doctor` there, or {_TERMINATE}")
     if silent:
         message = f"running for more than a day, whether or not their processes live: {_some(silent)}"

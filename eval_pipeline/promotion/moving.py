@@ -88,10 +88,9 @@ def make_move(store: Store, hub: PromptHub, standing: Standing, wanted: WantedMo
     try:
         hub.tag(move.prompt, move.tag, move.after, expected=Expected(commit=move.before))
     except PromptMovedOnError:
-        there = hub.tags(move.prompt).get(move.tag)
-        said = f"{wanted.place} was put at {shown(move.after)}, and moved on by somebody else: it is at {shown(there)}"
+        said = f"{wanted.place} was put at {shown(move.after)}, and moved on by somebody else"
         _made(store, move, said)
-        return _moved(said)
+        return _moved(f"{said}: it is at {shown(hub.tags(move.prompt).get(move.tag))}")
     except PromptMovedError:
         there = hub.tags(move.prompt).get(move.tag)
         said = f"{wanted.place} was moved by somebody else: it is at {shown(there)}, and was at {shown(move.before)}"

@@ -92,6 +92,8 @@ class Redactor:
             for key, item in value.items():
                 found[self._key(key, found)] = self._under(key, item, harmless=harmless)
             return found
+        if isinstance(value, orjson.Fragment):  # JSON already, and nothing in it may pass unseen
+            return self.value(orjson.loads(orjson.dumps(value)))
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return tuple(map(self.value, value)) if isinstance(value, tuple) else value

@@ -7,7 +7,7 @@ what cannot be sent is spooled. Belongs here: both, at every destination. Does n
 import datetime as dt
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.server_memory import ServerMemory
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.shared_trace import shared_project, shared_trace_runs
+from eval_pipeline.tracing.shared_trace import MOST_RUNS, shared_project, shared_trace_runs
 from eval_pipeline.tracing.spans import Span, StoredSpans
 from eval_pipeline.tracing.urls import WebUrls
 
@@ -64,9 +64,11 @@ def sync_datasets(
                 dataset_id=dataset_id,
                 new_id=memory.known().datasets.get(suite),
                 origin=origin,
+                verified=memory.verified,
             )
             # The experiment has to know it, should the server be away when it begins.
-            memory.learn(memory.name_of(suite, origin), dataset.dataset_id, connection.tenant_id)
+            name = memory.name_of(suite, origin)
+            memory.learn(name, dataset.dataset_id, connection.tenant_id, verified=dataset.verified)
             dataset_id = dataset_id or dataset.dataset_id
             url = url or connection.urls.dataset(dataset.dataset_id)
         except TransientError as error:
@@ -106,20 +108,24 @@ def shared_run_url(settings: LangSmithSettings, suite: str, *, online: bool = Tr
 
 
 def send_shared_trace(
-    settings: LangSmithSettings, suite: str, spans: Collection[Span], *, labels: Mapping[str, Any], timeout_s: float
+    settings: LangSmithSettings, suite: str, spans: Sequence[Span], *, labels: Mapping[str, Any], timeout_s: float
 ) -> Counts:
     """Send the shared context's own trace, unless it is there. What cannot be sent is spooled."""
-    root = next((span for span in spans if span.parent_id is None), None)
-    if root is None or not settings.destinations or _everywhere(settings, root.id):
+    if not (spans and settings.destinations) or _everywhere(settings, spans[min(len(spans), MOST_RUNS) - 1].id):
         return Counts()
     sender, until = SpoolingSender(settings), time.monotonic() + timeout_s
     runs = shared_trace_runs(spans, session_name=shared_project_of(settings, suite), labels=labels)
     moved = _in_window(runs, spans)
-    # A search for each case is more than the queue has room for, and need not be in memory together.
-    while some := list(itertools.islice(moved, _RUNS_AT_ONCE)):
-        sender.send_runs(some)
-        sender.flush(max(0.0, until - time.monotonic()))
-    return sender.close(max(0.0, until - time.monotonic()))
+    try:
+        # A search for each case is more than the queue has room for, and need not be in memory together.
+        while some := list(itertools.islice(moved, _RUNS_AT_ONCE)):
+            # The last of them went last: whoever sent them before may have died in between.
+            if not _everywhere(settings, some[-1]["id"]):
+                sender.send_runs(some)
+                sender.drain(max(0.0, until - time.monotonic()))
+    finally:
+        counts = sender.close(max(0.0, until - time.monotonic()))
+    return counts
 
 
 def send_context_trace(settings: LangSmithSettings, suite: str, context: SharedContext, run_id: str) -> str | None:

@@ -7,13 +7,14 @@ Two runs may do this at once: ids are worked out, so that both want the same, an
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
 from langsmith.utils import LangSmithConflictError, LangSmithError
+from pydantic import BaseModel
 from requests.exceptions import RequestException
 
 from eval_pipeline.digest import digest
@@ -34,6 +35,15 @@ _FORM = 2
 """Of examples: counted up when the same case is to be written in another way."""
 
 
+class VerifiedDataset(BaseModel, frozen=True):
+    """That a dataset was looked through, and held what it was to hold. Every write to it makes another version."""
+
+    as_of: dt.datetime
+    """The version that was looked through."""
+    content: str
+    """A hash of what it was to hold, and does."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SyncedDataset:
     """The dataset as it stands on the server."""
@@ -48,6 +58,8 @@ class SyncedDataset:
     examples: int = 0
     example_ids: Mapping[str, UUID] = field(default_factory=dict)
     """By case id, of those that came from a dataset; of others they are worked out."""
+    verified: VerifiedDataset | None = None
+    """Spares the next comparison; None if something was written, by us or by others meanwhile."""
 
     @property
     def changed(self) -> bool:
@@ -65,6 +77,7 @@ def sync_dataset(
     new_id: UUID | None = None,
     description: str | None = None,
     origin: DatasetOrigin | None = None,
+    verified: Callable[[UUID], VerifiedDataset | None] = lambda _dataset_id: None,
 ) -> SyncedDataset:
     """Make the dataset of `suite` hold exactly `cases`.
 
@@ -78,6 +91,8 @@ def sync_dataset(
         new_id: the id to make it with, if it has to be made: what runs were told while the server was away.
         description: for people.
         origin: the dataset that the cases came from: nothing is written where that is, and copies have its ids.
+        verified: what was found out of a dataset when it was last compared. Its examples are listed a hundred at a
+            time, and not again while neither they nor the cases change.
 
     Raises:
         TransientError: the server is away, or fails.
@@ -89,13 +104,25 @@ def sync_dataset(
     found_id, name = _ensure_dataset(connection, suite, wanted_id, new_id, description)
     wanted = {examples.get(case.id) or example_id(found_id, case.id): case for case in cases}
     written = {"created": 0, "updated": 0, "deleted": 0}
+    hashes = {key: example_hash(case, redactor) for key, case in wanted.items()}
+    content = digest(sorted((str(key), found) for key, found in hashes.items()))
+    before = _latest(connection, found_id)
+    known = verified(found_id)
+    if known is not None and before == known.as_of and content == known.content:
+        return SyncedDataset(
+            dataset_id=found_id,
+            name=name,
+            as_of=before,
+            examples=len(wanted),
+            example_ids=examples,
+            verified=known,
+        )
     for _ in range(_ROUNDS):
         there = _hashes(connection, found_id)
-        hashes = {key: example_hash(case, redactor) for key, case in wanted.items()}
         missing = [key for key in wanted if key not in there]
         stale = [key for key in wanted if key in there and there[key] != hashes[key]]
         # What people added to the dataset by hand is theirs: only what came from here goes.
-        gone = [key for key, known in there.items() if key not in wanted and known is not None]
+        gone = [key for key, found in there.items() if key not in wanted and found is not None]
         if not (missing or stale or gone):
             break
         try:
@@ -113,12 +140,14 @@ def sync_dataset(
             raise _away(connection, f"the dataset {name!r} cannot be written") from error
     else:
         raise _away(connection, f"the dataset {name!r} is being changed by somebody else all the time")
+    after = _version(connection, found_id)
     return SyncedDataset(
         dataset_id=found_id,
         name=name,
-        as_of=_version(connection, found_id),
+        as_of=after,
         examples=len(wanted),
         example_ids=examples,
+        verified=VerifiedDataset(as_of=after, content=content) if before == after else None,
         **written,
     )
 
@@ -221,10 +250,16 @@ def _delete(connection: Connection, identities: list[UUID]) -> int:
 
 
 def _version(connection: Connection, dataset_id: UUID) -> dt.datetime:
+    found = _latest(connection, dataset_id)
+    if found is None:
+        raise _away(connection, "the dataset's version cannot be read")
+    return found
+
+
+def _latest(connection: Connection, dataset_id: UUID) -> dt.datetime | None:
+    """The newest version; None if there is none, or the server does not say."""
     answer = connection.json("GET", f"/datasets/{dataset_id}/version", tag="latest")
-    if not answer.ok:
-        raise _away(connection, f"the dataset's version cannot be read: {answer.text}")
-    return dt.datetime.fromisoformat(answer.json()["as_of"])
+    return dt.datetime.fromisoformat(answer.json()["as_of"]) if answer.ok else None
 
 
 def _batches(examples: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -57,6 +57,8 @@ def _default(value: Any) -> Any:
 def _plain(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | str | int | float):
         return _scalar(value)
+    if isinstance(value, orjson.Fragment):
+        return orjson.loads(orjson.dumps(value))
     if depth > _DEEPEST:
         return _named(value)
     try:

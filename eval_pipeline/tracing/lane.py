@@ -109,16 +109,21 @@ class Lane:
         with self._changed:
             self._count("sampled_out", pending)
 
-    def flush(self, timeout_s: float) -> None:
-        """Wait until the queue is empty, then try the spool again; what cannot be sent in time is put on disk."""
-        deadline = time.monotonic() + timeout_s
+    def drain(self, timeout_s: float) -> None:
+        """Wait until the queue is empty: what was put into it is sent, or on disk."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._queue and not self._in_flight, timeout=timeout_s)
+            self._hurry = False
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until the queue is empty, then try the spool again; what cannot be sent in time is put on disk."""
+        deadline = time.monotonic() + timeout_s
+        self.drain(timeout_s)
+        with self._changed:
             left = list(self._queue)
             self._queue.clear()
-            self._hurry = False
         if left:
             self._keep(self._parcels(left))
         with self._spool_lock:

@@ -76,6 +76,11 @@ class SpoolingSender:
             lane.flush(timeout_s)
         return self.counts
 
+    def drain(self, timeout_s: float) -> None:
+        """Wait at most so long for room in the queues: until all of it was sent, or is on disk and stays there."""
+        for lane in self._own_lanes().values():
+            lane.drain(timeout_s)
+
     @property
     def counts(self) -> Counts:
         """Of the first destination, whose URLs are shown."""

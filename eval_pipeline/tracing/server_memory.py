@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.suite.dataset_origin import DatasetOrigin
 from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.dataset_sync import VerifiedDataset
 from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.settings import LangSmithSettings
 
@@ -27,6 +28,8 @@ class KnownOfServer(BaseModel):
     """The id of each suite's dataset."""
     projects: dict[str, UUID] = {}
     """The id of each project of shared traces."""
+    verified: dict[UUID, VerifiedDataset] = {}
+    """By dataset, what it held when it was last compared with the cases."""
 
 
 class ServerMemory:
@@ -56,9 +59,16 @@ class ServerMemory:
         self.learn(suite, made_up, None)
         return self.known().datasets.get(suite, made_up)
 
-    def learn(self, suite: str, dataset_id: UUID, tenant_id: str | None) -> None:
+    def verified(self, dataset_id: UUID) -> VerifiedDataset | None:
+        """What a dataset held when it was last compared with the cases."""
+        return self.known().verified.get(dataset_id)
+
+    def learn(
+        self, suite: str, dataset_id: UUID, tenant_id: str | None, *, verified: VerifiedDataset | None = None
+    ) -> None:
         """Remember a dataset; a tenant that is not given is left as it was."""
-        self._remember(KnownOfServer(tenant_id=tenant_id or "", datasets={suite: dataset_id}))
+        compared = {} if verified is None else {dataset_id: verified}
+        self._remember(KnownOfServer(tenant_id=tenant_id or "", datasets={suite: dataset_id}, verified=compared))
 
     def learn_project(self, name: str, project_id: UUID, tenant_id: str) -> None:
         """Remember a project."""
@@ -79,6 +89,7 @@ class ServerMemory:
                 tenant_id=news.tenant_id or known.tenant_id,
                 datasets={**known.datasets, **news.datasets},
                 projects={**known.projects, **news.projects},
+                verified={**known.verified, **news.verified},
             )
             if changed == known:
                 return

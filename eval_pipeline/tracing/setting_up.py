@@ -83,12 +83,14 @@ def _set_up_at(
                 dataset_id=wanted,
                 new_id=memory.known().datasets.get(plan.suite),
                 origin=plan.origin,
+                verified=memory.verified,
             )
             session = open_experiment(connection, plan, dataset, redactor=redactor)
         except TransientError as error:
             _log.warning("%s", error)
         else:
-            memory.learn(memory.name_of(plan.suite, plan.origin), dataset.dataset_id, connection.tenant_id)
+            name = memory.name_of(plan.suite, plan.origin)
+            memory.learn(name, dataset.dataset_id, connection.tenant_id, verified=dataset.verified)
             return SetUp(dataset=dataset, session=session, online=True)
     if plan.origin is not None:
         wanted = plan.origin.version.dataset_id

@@ -5,9 +5,9 @@ into cases' traces (`graft.py`).
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import orjson
 import pyarrow as pa
@@ -119,7 +119,7 @@ def spans_of_table(table: pa.Table) -> list[Span]:
     ]
 
 
-class StoredSpans(Collection[Span]):
+class StoredSpans(Sequence[Span]):
     """The spans in rows of `SPANS_SCHEMA`, read as they are asked for: of a search for each case there are many."""
 
     def __init__(self, table: pa.Table) -> None:
@@ -134,9 +134,17 @@ class StoredSpans(Collection[Span]):
         for start in range(0, len(self), _ROWS_AT_ONCE):
             yield from spans_of_table(self._table.slice(start, _ROWS_AT_ONCE))
 
+    @overload
+    def __getitem__(self, place: int) -> Span: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Span]: ...
+
     @override
-    def __contains__(self, span: object) -> bool:
-        return any(found == span for found in self)
+    def __getitem__(self, place: int | slice) -> Span | Sequence[Span]:
+        if isinstance(place, slice):
+            return [self[index] for index in range(*place.indices(len(self)))]
+        return spans_of_table(self._table.slice(range(len(self))[place], 1))[0]
 
 
 def parents_first(spans: Iterable[Span]) -> list[Span]:

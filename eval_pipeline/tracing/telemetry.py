@@ -22,6 +22,7 @@ from eval_pipeline.telemetry.bus import BUS, EventBus
 from eval_pipeline.telemetry.turns import Turn
 from eval_pipeline.tracing.completing import complete
 from eval_pipeline.tracing.event_runs import runs_of_turn
+from eval_pipeline.tracing.jsonable import plain
 from eval_pipeline.tracing.run import Anchor, CompleteRun, complete_run
 
 _REDACTOR = Redactor()
@@ -63,7 +64,7 @@ class LangSmithTelemetry:
     def __call__(self, turn: Turn) -> None:
         """Hand the turn's runs to the client."""
         for run in self.runs(turn):
-            shown = {name: self._redactor.value(run[name]) for name in _REDACTED}
+            shown = {name: self._redactor.value(plain(run[name])) for name in _REDACTED}
             self._client.create_run(**{**run, **shown})
 
     def runs(self, turn: Turn) -> list[CompleteRun]:

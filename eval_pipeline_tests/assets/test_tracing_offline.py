@@ -14,6 +14,8 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.resources import LangSmithResource, QuietProgress
 from eval_pipeline.tracing.before_runs import send_shared_trace
 from eval_pipeline.tracing.flushing import flush_spool
+from eval_pipeline.tracing.sending import SpoolingSender
+from eval_pipeline.tracing.shared_trace import shared_trace_runs
 from eval_pipeline.tracing.spans import Span, spans_of_table
 from eval_pipeline_tests.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.assets.seen import metadata_of, rows_at, runs_at
@@ -117,6 +119,25 @@ def test_the_trace_of_a_snapshot_older_than_a_day_is_sent_as_if_it_were_new(
     assert all(run["extra"]["metadata"]["recorded_start_time"] for run in runs)
     again = send_shared_trace(traced.langsmith.settings(), "shop", spans, labels={}, timeout_s=10)
     assert again.runs_enqueued == 0
+
+
+def test_a_trace_of_which_only_the_beginning_was_sent_is_sent_to_its_end(
+    traced: DagsterProject, server: RecorderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval_pipeline.tracing.before_runs._RUNS_AT_ONCE", 2)
+    off = replace(traced, langsmith=LangSmithResource(mode="off"))
+    assert off.run("gold", "tea").success
+    spans, settings = _spans(off), traced.langsmith.settings()
+    assert len(spans) > 4
+    killed = SpoolingSender(settings)
+    killed.send_runs(list(shared_trace_runs(spans, session_name="shop-shared", labels={}))[:4])
+    assert killed.close(10).runs_sent == 4
+
+    counts = send_shared_trace(settings, "shop", spans, labels={}, timeout_s=10)
+
+    assert (counts.runs_sent, counts.runs_refused, counts.runs_spooled) == (len(spans) - 4, 0, 0)
+    runs = [run["id"] for run in runs_at(server.url) if run["project"] == "shop-shared"]
+    assert sorted(runs) == sorted(span.id for span in spans)
 
 
 def _spans(project: DagsterProject) -> list[Span]:

@@ -114,7 +114,38 @@ def test_what_did_not_change_is_not_written(connection: CountingConnection) -> N
     second = sync(connection, cases)
     assert not second.changed
     assert second.as_of == first.as_of
-    assert connection.seen == ["GET /datasets", *["GET /examples"] * 3, f"GET /datasets/{first.dataset_id}/version"]
+    version = f"GET /datasets/{first.dataset_id}/version"
+    assert connection.seen == ["GET /datasets", version, *["GET /examples"] * 3, version]
+
+
+def test_what_was_compared_and_did_not_change_is_not_compared_again(
+    server: RecorderServer, connection: CountingConnection
+) -> None:
+    cases = [a_case(1), a_case(2)]
+    remembered: list[SyncedDataset] = []
+
+    def again(cases: list[Case], redactor: Redactor = REDACTOR) -> SyncedDataset:
+        connection.seen.clear()
+        known = remembered[-1].verified if remembered else None
+        remembered.append(
+            sync_dataset(connection, suite="desk", cases=cases, redactor=redactor, verified=lambda _dataset_id: known)
+        )
+        return remembered[-1]
+
+    assert again(cases).verified is None  # something was written
+    compared = again(cases)
+    assert "GET /examples" in connection.seen
+    spared = again(cases)
+    assert connection.seen == ["GET /datasets", f"GET /datasets/{compared.dataset_id}/version"]
+    assert (spared, spared.examples, spared.changed) == (compared, 2, False)
+
+    example = next(server.recorder.examples.find(dataset_id=str(compared.dataset_id), limit=1).__iter__())
+    connection.client.delete_example(example["id"])  # by somebody else
+    assert again(cases).created == 1
+    again(cases)
+    assert again([a_case(1), a_case(2, input="another question")]).updated == 1
+    again([a_case(1)])
+    assert again([a_case(1)], Redactor(enabled=False)).updated == 1
 
 
 def test_only_what_differs_is_written(server: RecorderServer, connection: CountingConnection) -> None:

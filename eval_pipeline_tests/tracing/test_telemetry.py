@@ -68,6 +68,24 @@ def test_an_agent_at_work_has_a_trace_of_each_turn(client: Client, bus: EventBus
     assert (tool.inputs, tool.outputs, tool.error) == ({"order": "A-1"}, {"output": "gone"}, "gone")
 
 
+def test_what_an_agent_did_is_redacted_in_each_of_its_runs(client: Client, bus: EventBus) -> None:
+    reporting = LangSmithTelemetry(client, project="support").attach(bus)
+    asked = {"mail": "ann@example.com", "password": "hunter2"}
+    with telemetry.turn("support", {"message": "I am ann@example.com"}) as turn:
+        telemetry.emit({"type": "usage", "model": "acme:agent-1", "input_tokens": 10, "output_tokens": 2})
+        telemetry.emit({"type": "tool_call", "id": "1", "name": "find", "args": asked})
+        telemetry.emit({"type": "tool_result", "id": "1", "name": "find", "content": "for ann@example.com"})
+        turn.answer({"response": "sorry"})
+
+    assert reporting.flush(timeout=PATIENCE_S, bus=bus)
+    reporting.detach(bus)
+
+    found = {run.name: f"{run.inputs} {run.outputs}" for run in client.list_runs(project_name="support")}
+    assert sorted(found) == ["acme:agent-1", "find", "support"]
+    assert all("[redacted:email]" in said for said in found.values())
+    assert not any("ann@example.com" in said or "hunter2" in said for said in found.values())
+
+
 def test_with_langsmith_away_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
     class Away(Client):
         def create_run(self, *_args: Any, **_kwargs: Any) -> None:
