@@ -86,12 +86,13 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             attempts = rows_expected(opened, suite.name, experiment)
             rows = count_rows(langsmith.settings(), traced, attempts=attempts)
         there = "an unknown number" if rows.present is None else str(rows.present)
+        lost = f"; {rows.dropped} are lost: `--resume` sends the rows that are missing" if rows.dropped else ""
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=TRACES_COMPLETE,
             passed=rows.complete,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk",
+            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk{lost}",
             metadata=rows_metadata(rows),
         )
 

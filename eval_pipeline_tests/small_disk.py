@@ -30,7 +30,7 @@ class SmallDisk:
 
     def empty(self) -> None:
         """Make room on it again."""
-        (self.folder / _BALLAST).unlink()
+        (self.folder / _BALLAST).unlink(missing_ok=True)
 
     def write_protect(self) -> None:
         """Let nobody write to it, not even root."""

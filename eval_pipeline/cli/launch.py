@@ -64,6 +64,8 @@ class Outcome:
     context_reused: bool
     experiment_url: str | None
     """Where its traces are; None if nothing was traced."""
+    traces_lost: int
+    """Runs and scores of this launch that neither the server nor the spool took."""
     run_id: str
     wall_s: float
 
@@ -114,6 +116,7 @@ def launch(
     run_id = str(uuid.uuid4())
     launched = run_id if request.resumed is None else request.resumed.launched_by["launch"]
     experiment = experiment_name(suite.name, launched)
+    before = {found.run_id for found in read_traced(opened, suite.name, experiment)}
     try:
         with being_run(home, experiment, run_id), databases_at(home):
             result = job.execute_in_process(
@@ -137,6 +140,7 @@ def launch(
         store=opened,
         context_reused=_context_reused(result, suite.name),
         experiment_url=traced[0].session.url if traced else None,
+        traces_lost=sum(found.lost for found in traced if found.run_id not in before),
         run_id=result.dagster_run.run_id,
         wall_s=round(time.perf_counter() - started, 3),
     )

@@ -16,7 +16,7 @@ from eval_pipeline.cli.progress import TerminalProgress
 from eval_pipeline.cli.recording import recorder_at_hand
 from eval_pipeline.cli.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.selection import Selection
-from eval_pipeline.cli.show import outcome_json, show_outcome, show_stopped, way_to_go_on
+from eval_pipeline.cli.show import outcome_json, show_lost_traces, show_outcome, show_stopped, way_to_go_on
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.default_resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError, Problem
@@ -117,6 +117,7 @@ def run(
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")
         else:
             show_outcome(outcome, Console(file=stdout))
+        show_lost_traces(outcome, Console(stderr=True), given=suite)
     counts = outcome.verdict.summary.status_counts
     if counts.get("error") == outcome.verdict.summary.attempts:
         fix = "see why in the table above; nothing was learnt about the target"

@@ -36,6 +36,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "suite": summary["suite"],
         "experiment": summary["experiment"],
         "experiment_url": outcome.experiment_url,
+        "traces_lost": outcome.traces_lost,
         "dataset_version": outcome.record.dataset_version,
         "context_id": outcome.record.context_id,
         "context_reused": outcome.context_reused,
@@ -116,6 +117,18 @@ def way_to_go_on(store: Store, suite: str, experiment: str, *, given: str) -> st
     if not finished:
         return None
     return f"{finished} attempts are finished and kept; then go on with: {_resuming(experiment, given)}"
+
+
+def show_lost_traces(outcome: Outcome, console: Console, *, given: str) -> None:
+    """Print what was lost of a run's traces, and how its rows come to be all the same; nothing if nothing was."""
+    if outcome.traces_lost:
+        console.print(
+            f"{outcome.traces_lost} traced runs and scores are lost: neither the server nor the spool took them. When "
+            "one of them can be used again, send the rows that are missing with: "
+            f"{escape(_resuming(outcome.record.experiment, given))}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _resuming(experiment: str, given: str) -> str:

@@ -43,6 +43,11 @@ class TracedRun(BaseModel):
     feedback_dropped: int = 0
 
     @property
+    def lost(self) -> int:
+        """Runs and scores that neither the server nor the spool took."""
+        return self.runs_dropped + self.feedback_dropped
+
+    @property
     def session(self) -> ExperimentSession:
         """The experiment's project."""
         return ExperimentSession(

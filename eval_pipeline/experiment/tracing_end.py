@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from eval_pipeline.errors import TransientError
 from eval_pipeline.experiment.summary import Summary
 from eval_pipeline.experiment.traced import TracedRun
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.experiment_session import close_experiment, end_request
@@ -18,6 +19,8 @@ from eval_pipeline.tracing.reconciling import rows_present
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.spool import keep_requests
+
+_log = logger_of(__name__)
 
 _FLUSH_SECONDS = 10.0
 
@@ -58,7 +61,8 @@ def end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summar
         try:
             close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
         except TransientError:
-            keep_requests(spool_folder(settings, destination.name), [end_request(session)])
+            if not keep_requests(spool_folder(settings, destination.name), [end_request(session)]):
+                _log.error("%s is not told that %s has ended", destination.api_url, session.name)
         finally:
             connection.close()
 

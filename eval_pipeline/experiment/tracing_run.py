@@ -12,7 +12,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.announced import assertion_names, model_names, splits
 from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.traced import TracedRun, write_traced
+from eval_pipeline.experiment.traced import TracedRun, read_traced, write_traced
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -25,10 +25,11 @@ from eval_pipeline.tracing.experiment_session import ExperimentPlan, ExperimentS
 from eval_pipeline.tracing.feedback import evaluator_keys, feedback_of
 from eval_pipeline.tracing.modes import SharedPart
 from eval_pipeline.tracing.outbox import Outbox
+from eval_pipeline.tracing.parcel import Parcel
 from eval_pipeline.tracing.replica import Origin
 from eval_pipeline.tracing.sending import SpoolingSender
 from eval_pipeline.tracing.setting_up import set_up
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.shared_part import shared_part
 from eval_pipeline.tracing.shared_spans import SharedSpans
 from eval_pipeline.tracing.unified import UnifiedTrace, open_unified
@@ -117,13 +118,19 @@ def begin_tracing(
         return None
     came_from = stored_origin(store, record.suite, record.dataset_version)
     redactor = Redactor.of(settings)
-    plan = replace(_plan(suite, record, dataset, cases, redactor), origin=came_from)
+    before = read_traced(store, record.suite, record.experiment)
+    plan = replace(
+        _plan(suite, record, dataset, cases, redactor),
+        origin=came_from,
+        dataset_id=before[0].dataset_id if before else None,
+    )
     made = set_up(settings, plan, dataset, redactor=redactor)
     assert made is not None
     found = _tracing(
         settings,
         made.session,
         online=made.online,
+        owed=made.owed,
         record=record,
         context=context,
         store=store,
@@ -165,6 +172,7 @@ def join_tracing(
         settings,
         session,
         online=True,
+        owed={},
         record=record,
         context=context,
         store=store,
@@ -178,13 +186,14 @@ def _tracing(
     session: ExperimentSession,
     *,
     online: bool,
+    owed: Mapping[DestinationName, Sequence[Parcel]],
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
     run_id: str,
     dataset_cases: int,
 ) -> ExperimentTracing:
-    redactor, sender = Redactor.of(settings), SpoolingSender(settings)
+    redactor, sender = Redactor.of(settings), SpoolingSender(settings, owed=owed)
     origin = origin_of(settings, record.suite, online=online)
     tracer = CaseTracer(
         experiment=session,

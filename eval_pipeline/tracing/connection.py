@@ -23,6 +23,7 @@ from eval_pipeline.errors import CredentialsError
 from eval_pipeline.tracing.away import AWAY
 from eval_pipeline.tracing.patience import PATIENCE
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+from eval_pipeline.tracing.spool import why_not_writable
 from eval_pipeline.tracing.urls import WebUrls
 
 _REFUSED_KEY = frozenset({401, 403})
@@ -192,10 +193,15 @@ class Connection:
     @property
     def away(self) -> str:
         """What to say of a server that failed its `check`."""
-        return (
-            f"{self.destination.api_url} cannot be reached ({self._why_not}): traces are kept in "
-            f"{self._settings.spool_folder} and sent by `eval-pipeline traces flush`"
-        )
+        folder = self._settings.spool_folder
+        unreached = f"{self.destination.api_url} cannot be reached ({self._why_not})"
+        full = why_not_writable(folder)
+        if full is not None:
+            return (
+                f"{unreached}, and the spool {folder} cannot be written ({full}): traces are lost until one of them "
+                "can be used; afterwards `eval-pipeline run SUITE --resume` sends the rows that are missing"
+            )
+        return f"{unreached}: traces are kept in {folder} and sent by `eval-pipeline traces flush`"
 
     def close(self) -> None:
         """Let go of the sockets."""

@@ -19,7 +19,7 @@ from eval_pipeline.tracing.courier import Courier, Delivery
 from eval_pipeline.tracing.flushing import flush_folder, spool_folder
 from eval_pipeline.tracing.parcel import Kind, Parcel, feedback_parcel, run_parcel, run_parcels
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.spool import SETUP, Spool, has_requests
+from eval_pipeline.tracing.spool import SETUP, Spool, has_requests, keep_requests
 
 _log = logger_of(__name__)
 
@@ -63,7 +63,16 @@ def parcels_of(batch: Sequence[Pending], redactor: Redactor) -> list[Parcel]:
 class Lane:
     """One destination."""
 
-    def __init__(self, connection: Connection, settings: LangSmithSettings, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: LangSmithSettings,
+        redactor: Redactor,
+        *,
+        owed: Sequence[Parcel] = (),
+    ) -> None:
+        """`owed`: requests that come before any run, and that nobody could take yet."""
+        self._owed = owed
         self._connection = connection
         self._settings = settings
         self._redactor = redactor
@@ -204,6 +213,11 @@ class Lane:
 
     def _requests_made(self, courier: Courier) -> bool:
         """Make up for what could not be made at the start; whether that is done."""
+        if self._owed:
+            delivery = courier.deliver(self._owed)
+            self._owed = [*delivery.put_off, *delivery.refused]
+            if self._owed:
+                return False
         folder = self._spool.folder
         if not has_requests(folder):
             return True
@@ -232,7 +246,10 @@ class Lane:
         if not parcels:
             return
         with self._spool_lock:
-            kept = self._spool.append(parcels, sync=sync)
+            # Without the experiment that they belong to, whoever sends them would make a plain project of that name.
+            if self._owed and keep_requests(self._spool.folder, self._owed):
+                self._owed = ()
+            kept = 0 if self._owed else self._spool.append(parcels, sync=sync)
         with self._changed:
             self._count("spooled", parcels[:kept])
             self._count("dropped", parcels[kept:])

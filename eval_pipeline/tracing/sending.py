@@ -20,6 +20,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.counts import Counts
 from eval_pipeline.tracing.lane import Lane, Pending
+from eval_pipeline.tracing.parcel import Parcel
 from eval_pipeline.tracing.run import CompleteRun
 from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 
@@ -54,8 +55,12 @@ class SpoolingSender:
     leaves its parent's queue, sockets and spool files alone.
     """
 
-    def __init__(self, settings: LangSmithSettings) -> None:
+    def __init__(
+        self, settings: LangSmithSettings, *, owed: Mapping[DestinationName, Sequence[Parcel]] | None = None
+    ) -> None:
+        """`owed`: what a destination has to be told before any run, and the spool could not take (`setting_up.py`)."""
         self._settings = settings
+        self._owed = owed or {}
         self._redactor = Redactor.of(settings)
         self._lock = threading.Lock()
         self._pid = 0
@@ -119,7 +124,12 @@ class SpoolingSender:
                 for lane in self._lanes.values():
                     lane.disown()
                 self._lanes = {
-                    destination.name: Lane(Connection(destination, self._settings), self._settings, self._redactor)
+                    destination.name: Lane(
+                        Connection(destination, self._settings),
+                        self._settings,
+                        self._redactor,
+                        owed=self._owed.get(destination.name, ()),
+                    )
                     for destination in self._settings.destinations
                 }
                 self._pid = os.getpid()

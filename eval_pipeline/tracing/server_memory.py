@@ -50,12 +50,12 @@ class ServerMemory:
         """The name to remember a dataset by. One that cases came from is never taken for the suite's own copy."""
         return suite if origin is None else f"{origin.version.name} ({origin.version.dataset_id})"
 
-    def dataset_id(self, suite: str, wanted: UUID | None) -> UUID:
-        """The dataset's id, made up and remembered where it is not known."""
+    def dataset_id(self, suite: str, wanted: UUID | None, *, otherwise: UUID | None = None) -> UUID:
+        """The dataset's id; where it is not known `otherwise`, or one that is made up, and remembered."""
         found = self.known().datasets.get(suite)
         if wanted is None and found is not None:
             return found
-        made_up = wanted or uuid4()
+        made_up = wanted or otherwise or uuid4()
         self.learn(suite, made_up, None)
         return self.known().datasets.get(suite, made_up)
 

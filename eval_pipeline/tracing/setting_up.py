@@ -1,15 +1,16 @@
 """Dataset and experiment at every destination, whether or not it can be reached at this moment.
 
-A server that is away is told later: what it has to make is spooled, to be made before any run is sent. Its ids are
-known all the same, from what was learnt when it was last reached, or because they are made up here and kept.
+A server that is away is told later: what it has to make is spooled, to be made before any run is sent; what the spool
+does not take either is left to the process that has the runs. Its ids are known all the same, from what was learnt when
+it was last reached, or because they are made up here and kept.
 
 Belongs here: the choice between telling now and later. Does not belong here: the telling, and that memory
 (`server_memory.py`).
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from eval_pipeline.errors import TransientError
@@ -23,7 +24,7 @@ from eval_pipeline.tracing.flushing import spool_folder
 from eval_pipeline.tracing.ids import example_id, session_id
 from eval_pipeline.tracing.parcel import Parcel, request_parcel
 from eval_pipeline.tracing.server_memory import ServerMemory
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.spool import keep_requests
 from eval_pipeline.tracing.urls import WebUrls
 
@@ -40,6 +41,8 @@ class SetUp:
     session: ExperimentSession
     online: bool
     """Whether every destination was told; else the spool tells them later."""
+    owed: Mapping[DestinationName, Sequence[Parcel]]
+    """What the spool could not take: the destination is to be told before it is sent any run."""
 
 
 def set_up(
@@ -52,6 +55,7 @@ def set_up(
     """
     first: SetUp | None = None
     online = True
+    owed: dict[DestinationName, Sequence[Parcel]] = {}
     for destination in settings.destinations:
         connection = Connection(destination, settings)
         try:
@@ -60,8 +64,9 @@ def set_up(
         finally:
             connection.close()
         online = online and made.online
+        owed |= made.owed
         first = first or made
-    return None if first is None else SetUp(dataset=first.dataset, session=first.session, online=online)
+    return None if first is None else replace(first, online=online, owed=owed)
 
 
 def _set_up_at(
@@ -81,7 +86,7 @@ def _set_up_at(
                 cases=cases,
                 redactor=redactor,
                 dataset_id=wanted,
-                new_id=memory.known().datasets.get(plan.suite),
+                new_id=memory.known().datasets.get(plan.suite, plan.dataset_id),
                 origin=plan.origin,
                 verified=memory.verified,
             )
@@ -91,10 +96,10 @@ def _set_up_at(
         else:
             name = memory.name_of(plan.suite, plan.origin)
             memory.learn(name, dataset.dataset_id, connection.tenant_id, verified=dataset.verified)
-            return SetUp(dataset=dataset, session=session, online=True)
+            return SetUp(dataset=dataset, session=session, online=True, owed={})
     if plan.origin is not None:
         wanted = plan.origin.version.dataset_id
-    dataset_id = memory.dataset_id(memory.name_of(plan.suite, plan.origin), wanted)
+    dataset_id = memory.dataset_id(memory.name_of(plan.suite, plan.origin), wanted, otherwise=plan.dataset_id)
     return _later(connection, settings, plan, cases, redactor, dataset_id)
 
 
@@ -113,7 +118,16 @@ def _later(
     is_there = plan.origin is not None and is_at(plan.origin, connection)
     folder = spool_folder(settings, connection.destination.name)
     tenant_id = ServerMemory(settings, connection).known().tenant_id
-    keep_requests(folder, _requests(plan, dataset, [] if is_there else cases, redactor))
+    requests = _requests(plan, dataset, [] if is_there else cases, redactor)
+    owed: dict[DestinationName, Sequence[Parcel]] = {}
+    if not keep_requests(folder, requests):
+        owed[connection.destination.name] = requests
+        _log.error(
+            "%s is away, and the trace spool %s cannot be written: traces of %s are lost until one of them can be used",
+            connection.destination.api_url,
+            folder,
+            plan.name,
+        )
     session = ExperimentSession(
         id=session_id(dataset_id, plan.name),
         name=plan.name,
@@ -122,7 +136,7 @@ def _later(
         urls=WebUrls(web_url=connection.destination.web_url, tenant_id=tenant_id),
         example_ids=examples,
     )
-    return SetUp(dataset=dataset, session=session, online=False)
+    return SetUp(dataset=dataset, session=session, online=False, owed=owed)
 
 
 def _requests(plan: ExperimentPlan, dataset: SyncedDataset, cases: Sequence[Case], redactor: Redactor) -> list[Parcel]:

@@ -10,7 +10,7 @@ Belongs here: those files. Does not belong here: sending what is in them (`flush
 import contextlib
 import fcntl
 import os
-import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ class SpoolStatus:
 class Spool:
     """The segments of one process in one folder. For one thread at a time."""
 
-    def __init__(self, folder: Path, *, max_bytes: int, purpose: str = "") -> None:
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
         self.folder = folder
-        self.owner = f"{os.getpid()}-{uuid4().hex[:8]}{purpose}"
+        self.owner = f"{os.getpid()}-{uuid4().hex[:8]}"
         """What the names of this process's segments hold."""
         self._max_bytes = max_bytes
         self._descriptor: int | None = None
@@ -180,11 +180,26 @@ def status_of(folder: Path) -> SpoolStatus:
     return SpoolStatus(files=len(sizes), bytes=sum(size for _, size in sizes), oldest=oldest)
 
 
-def keep_requests(folder: Path, requests: Sequence[Parcel]) -> None:
-    """Keep requests that have to be made before any run is sent."""
-    spool = Spool(folder, max_bytes=sys.maxsize, purpose=SETUP)
-    spool.append(requests)
-    spool.seal()
+def keep_requests(folder: Path, requests: Sequence[Parcel]) -> bool:
+    """Keep requests that have to be made before any run is sent; whether all of them were, for else none is."""
+    path = folder / f"{time.time_ns():020d}-{os.getpid()}-{uuid4().hex[:8]}{SETUP}{SEALED}"
+    try:
+        write_whole(path, requests)
+        _sync_folder(folder)
+    except OSError:
+        return False
+    return True
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Why nothing can be kept in a folder; None if something can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.write(b"x")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def has_requests(folder: Path) -> bool:
@@ -199,11 +214,16 @@ def write_whole(path: Path, parcels: Sequence[Parcel]) -> None:
     """Write a file so that it is there whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.writelines(parcel.line() for parcel in parcels)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(parcel.line() for parcel in parcels)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _seal_if_dead(path: Path) -> None:
