@@ -13,6 +13,7 @@ from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.experiment.announced import assertion_names, model_names, splits
 from eval_pipeline.experiment.record import ExperimentRecord
 from eval_pipeline.experiment.traced import TracedRun, read_traced, write_traced
+from eval_pipeline.experiment.trend import read_points
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -118,7 +119,7 @@ def begin_tracing(
         return None
     came_from = stored_origin(store, record.suite, record.dataset_version)
     redactor = Redactor.of(settings)
-    before = read_traced(store, record.suite, record.experiment)
+    before = read_traced(store, record.suite, record.experiment) or _traced_last(store, record)
     plan = replace(
         _plan(suite, record, dataset, cases, redactor),
         origin=came_from,
@@ -268,6 +269,12 @@ def prompt_labels(record: ExperimentRecord) -> dict[str, str | None]:
         name = "prompt" if role == "target" else f"{role}_prompt"
         found |= {name: pinned.used, f"{name}_commit": pinned.commit, f"{name}_source": pinned.source}
     return found
+
+
+def _traced_last(store: Store, record: ExperimentRecord) -> list[TracedRun]:
+    """What the experiment before this one traced: a new host learns from it what a server that is away has."""
+    points = read_points(store, record.suite, last=1, before=record)
+    return [] if not points else read_traced(store, record.suite, points[0].experiment)
 
 
 def _plan(

@@ -39,7 +39,7 @@ class ExperimentPlan:
     origin: DatasetOrigin | None = None
     """The dataset on LangSmith that the cases came from: rows refer to its examples."""
     dataset_id: UUID | None = None
-    """What earlier runs of the experiment took for the dataset's id: results hold URLs with it."""
+    """What earlier runs, of the experiment if there are any, took for the dataset's id: results hold URLs with it."""
 
 
 @dataclass(frozen=True, kw_only=True)

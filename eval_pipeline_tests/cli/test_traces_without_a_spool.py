@@ -131,3 +131,27 @@ def test_rows_are_not_kept_without_the_experiment_that_could_not_be(
         assert project["reference_dataset_id"] is not None
     is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")
     is_whole_at(server)
+
+
+def test_a_new_host_knows_the_dataset_of_a_server_that_is_away(
+    terminal: Terminal, suite: Path, tmp_path: Path, server: RecorderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing_happens(suite)
+    server.faults.clear()
+    monkeypatch.setenv("EVAL_PIPELINE_SPOOL", str(tmp_path / "spool"))
+    assert terminal("run", suite).code == 0
+    (first,) = projects(server)
+
+    monkeypatch.setenv("EVAL_PIPELINE_SPOOL", str(tmp_path / "spool of another host"))
+    server.faults.add(Fault(refuse=True, times=None))
+    assert terminal("run", suite).code == 0
+    server.faults.clear()
+    assert terminal("traces", "flush").code == 0
+
+    (second,) = (project for project in projects(server) if project["id"] != first["id"])
+    assert second["reference_dataset_id"] == first["reference_dataset_id"]
+    examples = server.recorder.examples.find(dataset_id=str(first["reference_dataset_id"]), limit=-1)
+    body = {"session": [second["id"]], "is_root": True, "limit": 100}
+    found = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
+    assert sorted(row["reference_example_id"] for row in found) == sorted(example["id"] for example in examples)
+    assert len(found) == CASES
