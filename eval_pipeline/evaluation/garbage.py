@@ -10,7 +10,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-YOUNG_OBJECTS = 50_000
+YOUNG_OBJECTS = 40_000
 """A collection each so many new objects: some megabytes of garbage at most."""
 YOUNG_COLLECTIONS = 3
 """After so many, what survived one is looked at as well. With Python's ten, and so many objects each, garbage that was

@@ -13,7 +13,7 @@ from eval_pipeline.recorder.usage import usage_of
 from eval_pipeline.tracing.replica import Origin, Replica, replica_of
 from eval_pipeline.tracing.spans import Span, spans_of_table
 
-_ROWS, _BLOCKS = 4, 64
+_ROWS, _BLOCKS = 4, 48
 """Rows read together, for little more than one costs, since cases come nearly in the table's order; and how many such
 stay in memory."""
 
