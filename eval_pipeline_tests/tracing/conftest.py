@@ -7,6 +7,7 @@ import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline_tests.tracing.datasets import CountingConnection
 
 MakeSettings = Callable[..., LangSmithSettings]
 
@@ -38,3 +39,10 @@ def make_settings(server: RecorderServer, tmp_path: Path) -> MakeSettings:
         return LangSmithSettings.model_validate({**values, **given})
 
     return make
+
+
+@pytest.fixture
+def connection(make_settings: MakeSettings) -> Iterator[CountingConnection]:
+    made = CountingConnection(make_settings())
+    yield made
+    made.close()

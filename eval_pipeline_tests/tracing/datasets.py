@@ -1,0 +1,61 @@
+"""Cases, an experiment's plan, and a connection that knows what it sent, for tests of datasets and experiments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.tracing.dataset_sync import SyncedDataset, sync_dataset
+from eval_pipeline.tracing.experiment_session import ExperimentPlan
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+REDACTOR = Redactor()
+
+
+def a_case(number: int, **fields: Any) -> Case:
+    values: Mapping[str, Any] = {
+        "id": f"c{number}",
+        "input": f"question {number}",
+        "reference": {"answer": "42"},
+        "tags": ["easy"],
+        "split": "test",
+    }
+    return Case.model_validate({**values, **fields})
+
+
+def a_plan(name: str = "desk-1", **fields: Any) -> ExperimentPlan:
+    return ExperimentPlan(
+        **{
+            "name": name,
+            "suite": "desk",
+            "cases": 2,
+            "repetitions": 1,
+            "splits": ("test",),
+            "metadata": {"context_id": "ctx", "model": "offline"},
+            **fields,
+        }
+    )
+
+
+class CountingConnection(Connection):
+    """Knows what it was asked to send."""
+
+    def __init__(self, settings: LangSmithSettings) -> None:
+        super().__init__(settings.destinations[0], settings)
+        self.client.session.hooks["response"].append(self._note)
+        self.seen: list[str] = []
+
+    def _note(self, response: Any, *_: object, **__: object) -> None:
+        path = response.request.path_url.partition("?")[0]
+        self.seen.append(f"{response.request.method} {path.replace('/api/v1', '')}")
+
+
+def sync(connection: Connection, cases: list[Case], redactor: Redactor = REDACTOR) -> SyncedDataset:
+    return sync_dataset(connection, suite="desk", cases=cases, redactor=redactor)
+
+
+def examples(server: RecorderServer, synced: SyncedDataset) -> dict[str, dict[str, Any]]:
+    found = server.recorder.examples.find(dataset_id=str(synced.dataset_id), limit=-1)
+    return {example["metadata"]["case_id"]: example for example in found}
