@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,10 @@ def test_events_that_nobody_wants_any_more_may_be_collected_on_the_loop() -> Non
         async with asyncio.timeout(60):
             await ended.wait()
 
+    with warnings.catch_warnings():
+        # What other tests of this process left behind is not looked at here.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     gc.disable()
     try:
         leave_in_a_circle()
