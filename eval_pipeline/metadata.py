@@ -119,11 +119,6 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
     return found
 
 
-def _seconds(value: float) -> float:
-    """As a person reads them; all digits stay in the results."""
-    return round(value, 3)
-
-
 def reason(result: CaseResult) -> str:
     """Why an attempt did not pass, in a line; empty if it did."""
     if result.error is not None:
@@ -311,6 +306,11 @@ def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
     # Redacted before it is cut: half a secret looks like none.
     said = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
     return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": said[:120]}
+
+
+def _seconds(value: float) -> float:
+    """As a person reads them; all digits stay in the results."""
+    return round(value, 3)
 
 
 def _cut(text: str) -> str:

@@ -91,21 +91,16 @@ def _let_go(instance: dg.DagsterInstance) -> Iterator[tuple[TerminalRun, dg.Dags
     """The unfinished runs whose lock nobody holds; it is held while the caller has one. Of other hosts, all."""
     home = Path(instance.root_directory)
     for run in noted_runs(home):
-        if not run.is_of_this_host:
-            # Their locks may be invisible here, and are not ours to touch.
-            known = instance.get_run_by_id(run.run_id)
-            if known is not None and not known.is_finished:
-                yield run, known
-            continue
-        with _held(home, run.experiment) as held:
+        # Other hosts' locks may be invisible here, and neither those nor their notes are ours to touch.
+        with _held(home, run.experiment) if run.is_of_this_host else contextlib.nullcontext(enter_result=True) as held:
             # Who held it may have ended just now, and taken the note along.
             if not held or not _note(home, run.run_id).exists():
                 continue
             known = instance.get_run_by_id(run.run_id)
-            if known is None or known.is_finished:
-                _note(home, run.run_id).unlink(missing_ok=True)
-            else:
+            if known is not None and not known.is_finished:
                 yield run, known
+            elif run.is_of_this_host:
+                _note(home, run.run_id).unlink(missing_ok=True)
 
 
 def _note(home: Path, run_id: str) -> Path:

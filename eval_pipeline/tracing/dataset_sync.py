@@ -8,7 +8,7 @@ Two runs may do this at once: ids are worked out, so that both want the same, an
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,7 +26,7 @@ from eval_pipeline.suite.example_form import example_fields
 from eval_pipeline.tracing.connection import Connection
 from eval_pipeline.tracing.ids import example_id
 
-_THERE = 409
+_NOT_FOUND, _THERE = 404, 409
 _ROUNDS = 3
 _PAGE = 100
 _DELETED_AT_ONCE = 50
@@ -51,7 +51,7 @@ class SyncedDataset:
     dataset_id: UUID
     name: str
     as_of: dt.datetime | None
-    """Its version; None while the server is away."""
+    """Its version; None while the server is away, or there is none yet."""
     created: int = 0
     updated: int = 0
     deleted: int = 0
@@ -103,26 +103,21 @@ def sync_dataset(
     wanted_id = dataset_id if origin is None else origin.version.dataset_id
     found_id, name = _ensure_dataset(connection, suite, wanted_id, new_id, description)
     wanted = {examples.get(case.id) or example_id(found_id, case.id): case for case in cases}
-    written = {"created": 0, "updated": 0, "deleted": 0}
+    written: dict[str, Any] = {"created": 0, "updated": 0, "deleted": 0}
     hashes = {key: example_hash(case, redactor) for key, case in wanted.items()}
-    content = digest(sorted((str(key), found) for key, found in hashes.items()))
-    before = _latest(connection, found_id)
-    known = verified(found_id)
-    if known is not None and before == known.as_of and content == known.content:
-        return SyncedDataset(
-            dataset_id=found_id,
-            name=name,
-            as_of=before,
-            examples=len(wanted),
-            example_ids=examples,
-            verified=known,
-        )
+    content = digest(sorted((str(key), hashed) for key, hashed in hashes.items()))
+    before, known = _version(connection, found_id), verified(found_id)
+    found = SyncedDataset(
+        dataset_id=found_id, name=name, as_of=before, examples=len(wanted), example_ids=examples, verified=known
+    )
+    if known is not None and (known.as_of, known.content) == (before, content):
+        return found
     for _ in range(_ROUNDS):
         there = _hashes(connection, found_id)
         missing = [key for key in wanted if key not in there]
         stale = [key for key in wanted if key in there and there[key] != hashes[key]]
         # What people added to the dataset by hand is theirs: only what came from here goes.
-        gone = [key for key, found in there.items() if key not in wanted and found is not None]
+        gone = [key for key, hashed in there.items() if key not in wanted and hashed is not None]
         if not (missing or stale or gone):
             break
         try:
@@ -141,15 +136,8 @@ def sync_dataset(
     else:
         raise _away(connection, f"the dataset {name!r} is being changed by somebody else all the time")
     after = _version(connection, found_id)
-    return SyncedDataset(
-        dataset_id=found_id,
-        name=name,
-        as_of=after,
-        examples=len(wanted),
-        example_ids=examples,
-        verified=VerifiedDataset(as_of=after, content=content) if before == after else None,
-        **written,
-    )
+    compared = VerifiedDataset(as_of=after, content=content) if after is not None and after == before else None
+    return replace(found, as_of=after, verified=compared, **written)
 
 
 def is_at(origin: DatasetOrigin, connection: Connection) -> bool:
@@ -249,17 +237,14 @@ def _delete(connection: Connection, identities: list[UUID]) -> int:
     return len(identities)
 
 
-def _version(connection: Connection, dataset_id: UUID) -> dt.datetime:
-    found = _latest(connection, dataset_id)
-    if found is None:
-        raise _away(connection, "the dataset's version cannot be read")
-    return found
-
-
-def _latest(connection: Connection, dataset_id: UUID) -> dt.datetime | None:
-    """The newest version; None if there is none, or the server does not say."""
+def _version(connection: Connection, dataset_id: UUID) -> dt.datetime | None:
+    """The newest version; None if there is none yet."""
     answer = connection.json("GET", f"/datasets/{dataset_id}/version", tag="latest")
-    return dt.datetime.fromisoformat(answer.json()["as_of"]) if answer.ok else None
+    if answer.status == _NOT_FOUND:
+        return None
+    if not answer.ok:
+        raise _away(connection, f"the dataset's version cannot be read: {answer.text}")
+    return dt.datetime.fromisoformat(answer.json()["as_of"])
 
 
 def _batches(examples: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
