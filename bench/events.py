@@ -15,7 +15,12 @@ from bench.report import Comparison, options, show
 from eval_pipeline_tests.postgres import running_postgres
 
 SIDE = Side(name="events", module="events_recording")
-SQLITE = {"event_log_storage": {"module": "eval_pipeline.dagster_storage", "class": "BatchingSqliteEventLogStorage"}}
+SQLITE = {
+    "event_log_storage": {
+        "module": "eval_pipeline.dagster_ext.sqlite_storage",
+        "class": "BatchingSqliteEventLogStorage",
+    }
+}
 
 
 def main() -> None:

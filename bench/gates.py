@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from statsmodels.stats.proportion import proportions_ztest
 
-from eval_pipeline.experiment.comparison import Side, compare_sides
-from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.regression import check_regression
-from eval_pipeline.experiment.statistics.paired import LEVEL
-from eval_pipeline.suite.gate_spec import RegressionGate
+from eval_pipeline.analysis.comparison.comparison import Side, compare_sides
+from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.statistics.paired import LEVEL
+from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.suite.spec.gates import RegressionGate
 
 CASES, ATTEMPTS, MEAN, CORRELATION, DROP = 200, 3, 0.7, 1 / 3, 0.1
 SEED = 6

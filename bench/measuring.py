@@ -1,7 +1,6 @@
 """Running the sides of a benchmark, each in a process of its own, in turns, and taking medians.
 
-A machine's speed drifts, so ours and theirs alternate and are compared round by round. Belongs here: that. Does not
-belong here: any side, or how figures are shown.
+A machine's speed drifts, so ours and theirs alternate and are compared round by round.
 """
 
 import json

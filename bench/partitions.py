@@ -1,7 +1,7 @@
 """One case of very many: what it takes to evaluate it, the first time, when all partitions are registered, and again.
 
-A suite of 100,000 cases beside the same one of 100, which is what the command itself takes: `eval-pipeline run --case`,
-untraced, on SQLite, each in a process of its own; and listing the partitions. Belongs here: that comparison.
+A suite of 100,000 cases beside the same one of 100, which is what the command itself takes: `eval-pipeline run
+--case`, untraced, on SQLite, each in a process of its own; and listing the partitions.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""How a benchmark's figures are shown: a table for people, or one JSON object a line for programs.
-
-Belongs here: both forms, and the options every benchmark has. Does not belong here: measuring.
-"""
+"""How a benchmark's figures are shown: a table for people, or one JSON object a line for programs."""
 
 import argparse
 import json

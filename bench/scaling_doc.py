@@ -1,7 +1,4 @@
-"""What of docs/scaling.md is made by the model: its tables, and its picture. The words around them are written by hand.
-
-Belongs here: rendering. Does not belong here: the model (`eval_pipeline.scaling`), measuring (`scaling.py`).
-"""
+"""Generates the tables and the picture of docs/scaling.md from the model; the words around them are written by hand."""
 
 import math
 import re

@@ -1,7 +1,4 @@
-"""Runs that were measured, as they were recorded, and what the model says of them.
-
-Belongs here: reading them, and how far the model may be off. Does not belong here: measuring (`scaling.py`).
-"""
+"""Runs that were measured, as they were recorded, and what the model says of them."""
 
 import json
 from collections.abc import Mapping

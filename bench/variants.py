@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.deciding import Entrant, decide
 from eval_pipeline.variants.halving import drops, looks_at
 

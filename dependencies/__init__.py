@@ -3,5 +3,5 @@
     python -m dependencies          what is decidable without a network; part of `make check`
     python -m dependencies.audit    asks whoever knows of weaknesses; `make audit`
 
-Not installed. Belongs here: looking. Does not belong here: which packages there are (pyproject.toml, constraints.txt).
+Not installed.
 """

@@ -1,7 +1,4 @@
-"""`python -m dependencies`: every fault of `pinned.py` on a line; exit code 1 if there is one.
-
-Belongs here: output. Does not belong here: looking.
-"""
+"""`python -m dependencies`: every fault of `pinned.py` on a line; exit code 1 if there is one."""
 
 import sys
 

@@ -4,9 +4,9 @@
     1    some are, each on a line, with the version that has none
     3    NOT AUDITED: it could not be asked of all; which, and why
 
-pip-audit itself ends with 0 and "No known vulnerabilities" where the index knows none of the packages, as a mirror may
-not; so its document is read, not its word. Arguments go to pip-audit: `-s osv` asks the database OSV instead of the
-index. Belongs here: asking, and what an answer is worth. Does not belong here: what needs no network (`pinned.py`).
+pip-audit itself ends with 0 and "No known vulnerabilities" where the index knows none of the packages, as a mirror
+may not; so its document is read, not its word. Arguments go to pip-audit: `-s osv` asks the database OSV instead of
+the index.
 """
 
 import json

@@ -5,8 +5,7 @@
     installed          at that version, from the index (no URL, no checkout), nothing missing
     licences           known, and none that a work using the package would have to take over
 
-A version that was withdrawn from the index is not seen here: pip says so when it installs one. Belongs here: that.
-Does not belong here: weaknesses (`audit.py`).
+A version that was withdrawn from the index is not seen here: pip says so when it installs one.
 """
 
 import re

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eval_pipeline.experiment.frame import load_results
+    from eval_pipeline.results.frame import load_results
     from eval_pipeline.variants.evaluation_result import EvaluationResult, compare_variants, evaluation_results
 
 __all__ = ["EvaluationResult", "compare_variants", "evaluation_results", "load_results"]
@@ -18,7 +18,7 @@ _HOMES = {
     "EvaluationResult": "eval_pipeline.variants.evaluation_result",
     "compare_variants": "eval_pipeline.variants.evaluation_result",
     "evaluation_results": "eval_pipeline.variants.evaluation_result",
-    "load_results": "eval_pipeline.experiment.frame",
+    "load_results": "eval_pipeline.results.frame",
 }
 
 

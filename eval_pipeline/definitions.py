@@ -1,8 +1,8 @@
 """The code location: what Dagster loads.
 
-Belongs here: one line. What it is made of is in `eval_pipeline.build`.
+What it is made of is in `eval_pipeline.defs.build`.
 """
 
-from eval_pipeline.build import build_definitions
+from eval_pipeline.defs.build import build_definitions
 
 defs = build_definitions()

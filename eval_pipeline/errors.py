@@ -1,17 +1,14 @@
 """The errors of this project, one hierarchy.
 
-    EvalPipelineError                       .retryable says whether trying again can help; .exit_code is the terminal's
-    ├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found
-    └── InfrastructureError         exit 3  the world around us failed
-        ├── TransientError                  trying again can help: store or model unreachable, time-out, rate limit
-        └── PermanentError                  trying again cannot help
-            ├── CredentialsError            refused key, missing permission
-            ├── CorruptDataError            stored bytes differ from their checksum
-            ├── ExperimentConflictError     a run tried to join an experiment that pins something else
-            └── MissingUpstreamError        an asset this one reads has not been materialized
-
-Belongs here: every exception class that crosses a package border, and `Problem`. Does not belong here: the case that
-errs (that is a row with `status="error"`, never an exception) and the translation to Dagster (`assets/failures.py`).
+EvalPipelineError                       .retryable says whether trying again can help; .exit_code is the terminal's
+├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found
+└── InfrastructureError         exit 3  the world around us failed
+├── TransientError                  trying again can help: store or model unreachable, time-out, rate limit
+└── PermanentError                  trying again cannot help
+├── CredentialsError            refused key, missing permission
+├── CorruptDataError            stored bytes differ from their checksum
+├── ExperimentConflictError     a run tried to join an experiment that pins something else
+└── MissingUpstreamError        an asset this one reads has not been materialized
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,4 @@
-"""What is there when all is over, in Dagster and at the recorder: what tests of killed processes count.
-
-Belongs here: reading it. Does not belong here: killing, expectations.
-"""
+"""What is there when all is over, in Dagster and at the recorder: what tests of killed processes count."""
 
 from typing import Any
 

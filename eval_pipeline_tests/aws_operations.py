@@ -1,7 +1,4 @@
-"""Which operations of AWS this thread asks for, as its policies name them.
-
-Belongs here: listening, and answers for tests without a server. Does not belong here: policies.
-"""
+"""Which operations of AWS this thread asks for, as its policies name them."""
 
 import contextlib
 import threading

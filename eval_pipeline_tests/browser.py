@@ -1,7 +1,4 @@
-"""Chromium without a window, driven over its own protocol (https://chromedevtools.github.io/devtools-protocol/).
-
-Belongs here: starting it, and evaluating JavaScript in a page. Does not belong here: any page.
-"""
+"""Chromium without a window, driven over its own protocol (https://chromedevtools.github.io/devtools-protocol/)."""
 
 import base64
 import contextlib

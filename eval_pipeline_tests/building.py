@@ -1,7 +1,4 @@
-"""Suites, cases, scopes and contexts for tests, each in one call.
-
-Belongs here: short ways to make real values of the package. Does not belong here: doubles (`fakes.py`).
-"""
+"""Suites, cases, scopes and contexts for tests, each in one call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,18 +6,18 @@ from typing import Any
 
 import yaml
 
+from eval_pipeline.assertions.scope import Scope
+from eval_pipeline.assertions.scoring import score
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.assertions.scope import Scope
-from eval_pipeline.evaluation.assertions.scoring import score
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
-from eval_pipeline.evaluation.result import AssertionResult, CaseResult, TurnResult
-from eval_pipeline.evaluation.targets.opening import open_target
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, TurnResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
+from eval_pipeline.targets.opening import open_target
 from eval_pipeline.telemetry.event import Event
 
 RECORDED = {"kind": "recorded"}

@@ -1,7 +1,4 @@
-"""A real browser for tests of pages, driven over its DevTools protocol; skipped where none is installed.
-
-Belongs here: starting it, opening a page, asking it things. Does not belong here: any page.
-"""
+"""A real browser for tests of pages, driven over its DevTools protocol; skipped where none is installed."""
 
 import base64
 import contextlib

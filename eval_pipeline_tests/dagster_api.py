@@ -1,7 +1,4 @@
-"""Dagster's web server, asked as its UI asks.
-
-Belongs here: the queries. Does not belong here: starting the server, expectations.
-"""
+"""Dagster's web server, asked as its UI asks."""
 
 import contextlib
 from collections.abc import Sequence

@@ -1,8 +1,4 @@
-"""Doubles that suites under test name by import path: targets, an embeddings model, a chat model.
-
-Belongs here: small deterministic callables. Does not belong here: builders of values (`building.py`), and the HTTP
-double of a chat model's provider (`openai_server.py`).
-"""
+"""Doubles that suites under test name by import path: targets, an embeddings model, a chat model."""
 
 import re
 from typing import Any

@@ -1,8 +1,4 @@
-"""A suite to which something happens half-way: its disk fills up, its server goes away.
-
-Belongs here: that suite, the moment, and what is there in the end. Does not belong here: what happens, and what is
-expected of it.
-"""
+"""A suite to which something happens half-way: its disk fills up, its server goes away."""
 
 import contextlib
 import threading
@@ -13,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from eval_pipeline.experiment.result_log import read_all_rows
+from eval_pipeline.results.result_log import read_all_rows
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Finished
 

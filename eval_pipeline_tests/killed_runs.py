@@ -7,8 +7,6 @@ By hand, for as many moments as wanted:
 and the test of the peers, at most 50 calls paid twice:
 
     python -m eval_pipeline_tests.killed_runs --cases 1000 --concurrency 50 --kill-at 500
-
-Belongs here: that harness. Does not belong here: expectations (`cli/test_resume.py`).
 """
 
 import argparse
@@ -27,8 +25,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from eval_pipeline.experiment.result_log import read_all_rows, read_results
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
 

@@ -1,7 +1,4 @@
-"""A LangGraph server on loopback: the parts of its API that `RemoteGraph` uses, over graphs that really run.
-
-Belongs here: the wire format (threads, runs that stream or are waited for, states). Does not belong here: graphs.
-"""
+"""A LangGraph server on loopback: the parts of its API that `RemoteGraph` uses, over graphs that really run."""
 
 import contextlib
 import json

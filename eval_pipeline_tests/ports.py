@@ -1,7 +1,4 @@
-"""Ports that nobody has.
-
-Belongs here: finding one. Does not belong here: listening on it.
-"""
+"""Ports that nobody has."""
 
 import socket
 

@@ -1,7 +1,4 @@
-"""A Postgres of its own for a test, which can be restarted under whoever uses it.
-
-Belongs here: starting, stopping, and the part of `dagster.yaml` that names it. Does not belong here: expectations.
-"""
+"""A Postgres of its own for a test, which can be restarted under whoever uses it."""
 
 import contextlib
 import os
@@ -40,7 +37,7 @@ class Postgres:
     @property
     def batching_overrides(self) -> dict[str, Any]:
         """The same, by the storage of ours."""
-        named = {"module": "eval_pipeline.dagster_postgres_storage", "class": "BatchingPostgresStorage"}
+        named = {"module": "eval_pipeline.dagster_ext.postgres_storage", "class": "BatchingPostgresStorage"}
         return {"storage": {"custom": {**named, "config": {"postgres_url": self.url()}}}}
 
     def url(self, database: str = _DATABASE) -> str:

@@ -1,7 +1,4 @@
-"""`dagster-daemon`, which looks at backfills every second: it does so every 30 s, and nothing configures that.
-
-Belongs here: that program. Does not belong here: what the daemon is given.
-"""
+"""`dagster-daemon`, which looks at backfills every second: it does so every 30 s, and nothing configures that."""
 
 import sys
 

@@ -1,7 +1,4 @@
-"""A Redis of its own for a test, which can be stopped and started under whoever uses it.
-
-Belongs here: starting and stopping. Does not belong here: expectations.
-"""
+"""A Redis of its own for a test, which can be stopped and started under whoever uses it."""
 
 import contextlib
 import shutil

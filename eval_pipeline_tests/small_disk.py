@@ -1,7 +1,6 @@
 """A disk of a few megabytes, that can be filled up and made read-only: a real file system, in memory.
 
 Permissions would not do: tests may run as root, to whom they mean nothing.
-Belongs here: that disk. Does not belong here: what is expected of those who write to it.
 """
 
 import contextlib

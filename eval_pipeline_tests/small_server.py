@@ -1,7 +1,4 @@
-"""An HTTP server of a few lines, for what is asked of services that no test can have.
-
-Belongs here: running it. Does not belong here: what it answers.
-"""
+"""An HTTP server of a few lines, for what is asked of services that no test can have."""
 
 import contextlib
 import threading

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval_pipeline.suite.gate_spec import Gates
+from eval_pipeline.suite.spec.gates import Gates
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal

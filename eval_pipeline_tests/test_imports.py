@@ -39,13 +39,13 @@ def test_help_says_of_each_command_what_it_says_itself(command: str) -> None:
 
 
 def test_an_estimate_imports_neither_pandas_nor_statsmodels(tmp_path: Path) -> None:
-    code = "from eval_pipeline.experiment.statistics.estimate import estimate\nestimate([[1.0], [0.0], [1.0]])"
+    code = "from eval_pipeline.analysis.statistics.estimate import estimate\nestimate([[1.0], [0.0], [1.0]])"
     modules = imported_by(code, tmp_path)
     assert "scipy.stats" in modules
     assert modules.isdisjoint({"pandas", "statsmodels"})
 
 
-@pytest.mark.parametrize("code", ["import eval_pipeline.definitions", "import eval_pipeline.cli.run"])
+@pytest.mark.parametrize("code", ["import eval_pipeline.definitions", "import eval_pipeline.cli.evaluate.run"])
 def test_neither_the_definitions_nor_a_run_import_what_only_some_runs_need(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from eval_pipeline.prompts.suite_prompts import named_prompts
-from eval_pipeline.suite.case_source import CaseSources
+from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 

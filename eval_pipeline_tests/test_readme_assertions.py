@@ -9,13 +9,13 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from eval_pipeline.assertions.fields.assertion import Assertion
+from eval_pipeline.assertions.scope import Scope
+from eval_pipeline.assertions.transcript import openai_messages
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.assertions.scope import Scope
-from eval_pipeline.evaluation.assertions.transcript import openai_messages
-from eval_pipeline.evaluation.result import TurnResult
+from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline.suite.assertion import Assertion
-from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of

@@ -1,7 +1,4 @@
-"""Waiting for what happens in other threads and processes.
-
-Belongs here: that, with patience and an account of what did not come. Does not belong here: what is waited for.
-"""
+"""Waiting for what happens in other threads and processes."""
 
 import time
 from typing import Any

@@ -12,9 +12,9 @@ from pathlib import Path
 from bench.sides.stopwatch import Stopwatch
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.targets.python_callable import PythonTarget
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
+from eval_pipeline.targets.python_callable import PythonTarget
 
 
 def answering(delay_s: float) -> Callable[[str], Awaitable[str]]:

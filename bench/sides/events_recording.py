@@ -36,7 +36,7 @@ def main() -> None:
 def _run(keys: list[str], watch: Stopwatch, *, at_once: bool) -> dict[str, Any]:
     import dagster as dg  # noqa: PLC0415 - only now: some of the environment is read when it is imported
 
-    from eval_pipeline.assets.partition_events import PartitionEvents  # noqa: PLC0415
+    from eval_pipeline.dagster_ext.partition_events import PartitionEvents  # noqa: PLC0415
 
     partitions = dg.DynamicPartitionsDefinition(name="bench/cases")
     begun: list[float] = []

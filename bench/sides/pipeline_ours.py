@@ -64,7 +64,7 @@ def main() -> None:
         os.environ.update(settings(folder, given["url"], given.get("dagster")))
         # Only now: some of it is read when it is imported.
         from eval_pipeline.cli.main import cli  # noqa: PLC0415
-        from eval_pipeline.experiment.result_log import read_results  # noqa: PLC0415
+        from eval_pipeline.results.result_log import read_results  # noqa: PLC0415
         from eval_pipeline.store.local import LocalStore  # noqa: PLC0415
 
         command, limit = ["run", str(folder), "--store", str(folder / "store")], given.get("limit")

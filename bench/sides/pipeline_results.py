@@ -14,14 +14,14 @@ from typing import Any
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
-from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.evaluation.throughput.run import Throughput
-from eval_pipeline.experiment.making import make_attempts
-from eval_pipeline.experiment.recording import Recorder
-from eval_pipeline.experiment.result_log import ResultLog, read_results
+from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.pipeline.make_attempts import make_attempts
+from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
+from eval_pipeline.targets.langgraph_graph import LangGraphTarget
 
 
 def main() -> None:

@@ -1,7 +1,4 @@
-"""Measuring a stretch of this process, by the standard library only.
-
-Belongs here: time, memory, and printing them. Does not belong here: what is measured.
-"""
+"""Measuring a stretch of this process, by the standard library only."""
 
 import contextlib
 import json

@@ -16,17 +16,17 @@ from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.experiment.record import ExperimentRecord
-from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing
+from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
+from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
-from eval_pipeline.tracing.modes import Grafted
-from eval_pipeline.tracing.replica import Origin
+from eval_pipeline.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.shared_spans import SharedSpans
-from eval_pipeline.tracing.spans import Span, table_of_spans
+from eval_pipeline.tracing.shape.modes import Grafted
+from eval_pipeline.tracing.shape.replica import Origin
+from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.spans import Span, table_of_spans
 
 _TEXT = "Customers who write about delivery want a date; those who write twice want an apology as well. " * 40
 

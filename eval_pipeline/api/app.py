@@ -1,7 +1,4 @@
-"""The ASGI application: `POST /api/eval/stream`, `POST /api/batch/stream`, `GET /api/suites`, and the page.
-
-Belongs here: routes and bodies. Does not belong here: running the server (`server.py`).
-"""
+"""The ASGI application: `POST /api/eval/stream`, `POST /api/batch/stream`, `GET /api/suites`, and the page."""
 
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -15,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
 from eval_pipeline.evaluation.events import Event, from_process_loop
-from eval_pipeline.guard import GuardLayer
+from eval_pipeline.serving.access import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
 _PAGE = Path(__file__).parent / "page"

@@ -1,7 +1,6 @@
 """The suites a server offers, and the runner of a request.
 
-Suites are read anew for each request, so that what is edited is what runs. Belongs here: finding suites and cases, and
-what a request may not ask for. Does not belong here: HTTP.
+Suites are read anew for each request, so that what is edited is what runs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +12,9 @@ from pydantic import ValidationError
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.evaluation.runner import EvalRunner
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder, suite_folders
-from eval_pipeline.suite.document import problems_of
+from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suite.suite import read_suite
 

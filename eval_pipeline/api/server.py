@@ -1,7 +1,4 @@
-"""Running the HTTP face as the process, or in a thread of it.
-
-Belongs here: sockets, start and stop. Does not belong here: what it answers.
-"""
+"""Running the HTTP face as the process, or in a thread of it."""
 
 import socket
 import threading
@@ -15,7 +12,7 @@ from eval_pipeline.api.app import create_app
 from eval_pipeline.api.catalog import Catalog
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS
 from eval_pipeline.errors import InputError, PermanentError, Problem
-from eval_pipeline.guard import is_loopback
+from eval_pipeline.serving.access import is_loopback
 
 _STARTING_SECONDS = 15.0
 

@@ -1,8 +1,7 @@
 """Events on the wire as server-sent events.
 
-The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html. Each event is one `data:` line of
-JSON. A comment comes when nothing happened for a while, so that nobody on the way takes the connection for dead.
-Belongs here: the wire format, and that a client which goes away ends the work. Does not belong here: what is told.
+The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html. Each event is one `data:` line
+of JSON. A comment comes when nothing happened for a while, so that nobody on the way takes the connection for dead.
 """
 
 import asyncio

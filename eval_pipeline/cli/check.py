@@ -1,16 +1,12 @@
-"""`eval-pipeline check SUITE`: everything wrong with a suite, at once, without running it.
-
-Belongs here: showing problems. Does not belong here: finding them (`eval_pipeline.suite.check`,
-`eval_pipeline.prompts`).
-"""
+"""`eval-pipeline check SUITE`: everything wrong with a suite, at once, without running it."""
 
 from collections import Counter
 
 import click
 
-from eval_pipeline.cli.prompts_at_hand import prompt_problems_at_hand
+from eval_pipeline.cli.prompts.hub import prompt_problems_at_hand
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 
 

@@ -1,7 +1,4 @@
-"""`eval-pipeline doctor`: what of a deployment cannot work, and how to mend it.
-
-Belongs here: options, and showing findings. Does not belong here: any check (`eval_pipeline.doctor`).
-"""
+"""`eval-pipeline doctor`: what of a deployment cannot work, and how to mend it."""
 
 import dataclasses
 import json
@@ -14,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.store_option import store_option
-from eval_pipeline.default_resources import store_resource
+from eval_pipeline.defs.default_resources import store_resource
+from eval_pipeline.defs.instance_checks.instance import check_instance
+from eval_pipeline.defs.instance_checks.launching import check_pool
 from eval_pipeline.doctor.finding import Finding, findings_of
-from eval_pipeline.doctor.instance import check_instance
-from eval_pipeline.doctor.launching import check_pool
 from eval_pipeline.doctor.promotions import check_promotions
 from eval_pipeline.doctor.services import check_compute, check_models, check_tracing
 from eval_pipeline.doctor.stores import check_bucket_clock, check_cache, check_store

@@ -1,10 +1,7 @@
-"""The experiment that a command is about.
-
-Belongs here: that choice. Does not belong here: reading experiments (`eval_pipeline.experiment.record`).
-"""
+"""The experiment that a command is about."""
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.experiment.record import ExperimentRecord, latest_experiment, read_experiment
+from eval_pipeline.results.experiment_record import ExperimentRecord, latest_experiment, read_experiment
 from eval_pipeline.store.store import Store
 
 

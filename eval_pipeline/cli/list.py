@@ -1,7 +1,4 @@
-"""`eval-pipeline list`: the suites there are.
-
-Belongs here: showing them. Does not belong here: finding them (`eval_pipeline.suite.discovery`).
-"""
+"""`eval-pipeline list`: the suites there are."""
 
 import click
 import rich.box
@@ -10,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders
 
 

@@ -1,8 +1,6 @@
 """`eval-pipeline`: the terminal's front door, and its exit codes.
 
-    0 passed    1 a gate failed    2 bad input    3 infrastructure
-
-Belongs here: the command group and what becomes of errors. Does not belong here: any command.
+0 passed    1 a gate failed    2 bad input    3 infrastructure
 """
 
 import gc
@@ -17,22 +15,22 @@ from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import shown
 
 _COMMANDS = {
-    "run": "eval_pipeline.cli.run:run",
+    "run": "eval_pipeline.cli.evaluate.run:run",
     "check": "eval_pipeline.cli.check:check",
-    "watch": "eval_pipeline.cli.watch:watch",
-    "serve": "eval_pipeline.cli.serve:serve",
+    "watch": "eval_pipeline.cli.evaluate.watch:watch",
+    "serve": "eval_pipeline.cli.servers.serve:serve",
     "list": "eval_pipeline.cli.list:list_suites",
-    "agreement": "eval_pipeline.cli.agreement:agreement",
-    "annotate": "eval_pipeline.cli.annotate:annotate",
-    "corrections": "eval_pipeline.cli.corrections:corrections",
-    "cases": "eval_pipeline.cli.cases:cases",
-    "ui": "eval_pipeline.cli.ui:ui",
-    "recorder": "eval_pipeline.cli.recorder:recorder",
-    "traces": "eval_pipeline.cli.traces:traces",
-    "compare": "eval_pipeline.cli.compare:compare",
-    "variants": "eval_pipeline.cli.variants:variants",
-    "prompts": "eval_pipeline.cli.prompts:prompts",
-    "baseline": "eval_pipeline.cli.baseline:baseline",
+    "agreement": "eval_pipeline.cli.analyze.agreement:agreement",
+    "annotate": "eval_pipeline.cli.langsmith.annotate:annotate",
+    "corrections": "eval_pipeline.cli.langsmith.corrections:corrections",
+    "cases": "eval_pipeline.cli.langsmith.cases:cases",
+    "ui": "eval_pipeline.cli.servers.ui:ui",
+    "recorder": "eval_pipeline.cli.servers.recorder:recorder",
+    "traces": "eval_pipeline.cli.langsmith.traces:traces",
+    "compare": "eval_pipeline.cli.analyze.compare:compare",
+    "variants": "eval_pipeline.cli.variants.variants:variants",
+    "prompts": "eval_pipeline.cli.prompts.prompts:prompts",
+    "baseline": "eval_pipeline.cli.analyze.baseline:baseline",
     "stepfunctions": "eval_pipeline.cli.stepfunctions:stepfunctions",
     "scaling": "eval_pipeline.cli.scaling:scaling",
     "doctor": "eval_pipeline.cli.doctor:doctor",

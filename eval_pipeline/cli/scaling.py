@@ -1,7 +1,4 @@
-"""`eval-pipeline scaling [SUITE]`: how long many cases take, what they cost, and what holds them up.
-
-Belongs here: options and output. Does not belong here: the model (`eval_pipeline.scaling`).
-"""
+"""`eval-pipeline scaling [SUITE]`: how long many cases take, what they cost, and what holds them up."""
 
 import dataclasses
 import json

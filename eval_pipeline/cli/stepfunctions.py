@@ -1,16 +1,13 @@
-"""`eval-pipeline stepfunctions SUITE`: the definition of a state machine that evaluates a suite.
-
-Belongs here: options and output. Does not belong here: the definition (`eval_pipeline.fan_out.definition`).
-"""
+"""`eval-pipeline stepfunctions SUITE`: the definition of a state machine that evaluates a suite."""
 
 import json
 from pathlib import Path
 
 import click
 
-from eval_pipeline.fan_out.definition import state_machine_definition
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.workers.state_machine.definition import state_machine_definition
 
 
 @click.command()

@@ -1,11 +1,8 @@
-"""`--store`, which every command that reads or writes results has.
-
-Belongs here: that option. Does not belong here: opening a store (`eval_pipeline.store.opening`).
-"""
+"""`--store`, which every command that reads or writes results has."""
 
 import click
 
-from eval_pipeline.resources import DEFAULT_STORE, STORE_VARIABLE
+from eval_pipeline.defs.resources import DEFAULT_STORE, STORE_VARIABLE
 
 store_option = click.option(
     "--store",

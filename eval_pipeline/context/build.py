@@ -2,9 +2,6 @@
 
 Queries run on the true values. What is kept is redacted before, and so is what a model or a search reads: nothing that
 is worked out from it can bring back what was taken out. A source that says `redact: false` is kept as it is.
-
-Belongs here: the order of the work and how its results become Parquet. Does not belong here: how a source is read, a
-text is found or a pattern is seen.
 """
 
 import datetime as dt
@@ -26,13 +23,13 @@ from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Sea
 from eval_pipeline.context.retrieval import Hit, index_of
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.model_calls.failures import fatal_model_errors
-from eval_pipeline.models import chat_model
+from eval_pipeline.models.calls.failures import fatal_model_errors
+from eval_pipeline.models.opening import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.context_spec import Documents
+from eval_pipeline.suite.spec.context import Documents
 
 DOCUMENTS_SCHEMA = pa.schema(
     [("document_id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("case_id", pa.string())]

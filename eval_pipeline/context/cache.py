@@ -1,7 +1,7 @@
 """The warm copy of a snapshot on this host: downloaded once, verified once, kept as Arrow files that processes map.
 
-Every worker process on a host maps the same files, so the pages are shared, and opening a warm copy takes milliseconds
-whatever its size. Belongs here: that copy. Does not belong here: what is read from it (`context/shared_context.py`).
+Every worker process on a host maps the same files, so the pages are shared, and opening a warm copy takes
+milliseconds whatever its size.
 """
 
 import contextlib

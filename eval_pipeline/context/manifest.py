@@ -1,7 +1,4 @@
-"""The manifest of a snapshot: what it is made of, and the checksum of every file.
-
-Belongs here: the stored record and reading it back. Does not belong here: building a snapshot, or its local copy.
-"""
+"""The manifest of a snapshot: what it is made of, and the checksum of every file."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""Patterns: what a chat model finds by reading rows of the context once, so that no case has to.
-
-Belongs here: the prompt, the structured answer, merging over calls. Does not belong here: which rows are read.
-"""
+"""Patterns: what a chat model finds by reading rows of the context once, so that no case has to."""
 
 import json
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 """The plan of a shared context: its sources, and the id that is known before any expensive work.
 
-    context_id = hash(canonical specification + data version of every source + what is redacted + schema version)
-
-Belongs here: what counts into the id. Does not belong here: reading rows, retrieval or models (`context/build.py`).
+context_id = hash(canonical specification + data version of every source + what is redacted + schema version)
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,13 +11,13 @@ import jmespath
 
 from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.models import model_version
+from eval_pipeline.models.opening import model_version
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.context_spec import ContextSpec, Documents
 from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 _REDACTOR = Redactor()

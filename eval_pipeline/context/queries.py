@@ -1,7 +1,4 @@
-"""SQL: DuckDB over the tables of the context, SQLAlchemy for databases.
-
-Belongs here: running a query into an Arrow table. Does not belong here: which query is run when (`context/sources.py`).
-"""
+"""SQL: DuckDB over the tables of the context, SQLAlchemy for databases."""
 
 from collections.abc import Mapping
 from typing import Any

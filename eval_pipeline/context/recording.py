@@ -1,8 +1,4 @@
-"""Somebody who records how a snapshot is built, step by step; by default nobody.
-
-Belongs here: what the build tells, and the recorder that records nothing. Does not belong here: traces
-(`eval_pipeline.tracing`, which this package never imports).
-"""
+"""Somebody who records how a snapshot is built, step by step; by default nobody."""
 
 import contextlib
 from collections.abc import Iterable, Mapping

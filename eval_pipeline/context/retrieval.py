@@ -1,7 +1,4 @@
-"""Finding the documents similar to a query: BM25 offline, or an embeddings model by name.
-
-Belongs here: indexes over texts. Does not belong here: which queries a case makes (`context/build.py`).
-"""
+"""Finding the documents similar to a query: BM25 offline, or an embeddings model by name."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +11,8 @@ import numpy.typing as npt
 import Stemmer
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.models import embeddings_model
-from eval_pipeline.suite.context_spec import Retrieval
+from eval_pipeline.models.opening import embeddings_model
+from eval_pipeline.suite.spec.context import Retrieval
 
 _QUERIES_AT_ONCE = 8
 _QUERIES_PER_BATCH = 512

@@ -1,7 +1,4 @@
-"""The shared context as a LangChain retriever, so that an agent's own retriever can be exchanged for it.
-
-Belongs here: that adapter. Does not belong here: searching (`context/shared_context.py`).
-"""
+"""The shared context as a LangChain retriever, so that an agent's own retriever can be exchanged for it."""
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document

@@ -1,8 +1,4 @@
-"""What agents and judges read: the tables, documents and patterns of a snapshot, mapped into memory.
-
-Belongs here: reading, and which context the attempt in progress has. Does not belong here: building or caching a
-snapshot, or LangChain's retriever face (`context/retriever.py`).
-"""
+"""What agents and judges read: the tables, documents and patterns of a snapshot, mapped into memory."""
 
 import contextlib
 import functools
@@ -20,8 +16,8 @@ from eval_pipeline.context.cache import arrow_file, warm_copy
 from eval_pipeline.context.manifest import Manifest
 from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.store import Store
 
 

@@ -1,7 +1,4 @@
-"""Sources: for each, a version that says whether its data changed, and its rows.
-
-Belongs here: one `Source` per kind in `suite/context_spec.py`. Does not belong here: how files and queries are read.
-"""
+"""Sources: for each, a version that says whether its data changed, and its rows."""
 
 import functools
 import hashlib
@@ -15,11 +12,11 @@ import pyarrow as pa
 
 from eval_pipeline.context.queries import query_database, query_tables, shown_url
 from eval_pipeline.context.table_files import read_table_file, table_of_rows
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.parquet import parquet_bytes
-from eval_pipeline.suite.context_spec import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
 from eval_pipeline.suite.import_path import resolve, source_digest
+from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
 from eval_pipeline.suite.suite import Suite
 
 

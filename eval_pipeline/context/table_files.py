@@ -1,8 +1,7 @@
 """Files as Arrow tables: CSV, JSON, JSONL and Parquet.
 
-Nested JSON values become JSON text in a column marked as such, not Arrow structs: a struct takes the union of all keys
-ever seen, which for objects keyed by ids is a column per id. Belongs here: reading files into tables and marking such
-columns. Does not belong here: any other source.
+Nested JSON values become JSON text in a column marked as such, not Arrow structs: a struct takes the union of all
+keys ever seen, which for objects keyed by ids is a column per id.
 """
 
 import json

@@ -1,18 +1,14 @@
-"""Checks of Celery's side of a fleet: its broker, and what the workers there say of themselves.
-
-Belongs here: asking them. Does not belong here: whether runs go through Celery, and how they are monitored
-(`launching.py`).
-"""
+"""Checks of Celery's side of a fleet: its broker, and what the workers there say of themselves."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eval_pipeline.celery_runs.versions import COMMAND, installed_versions
+from eval_pipeline.dagster_ext.celery.versions import COMMAND, installed_versions
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.doctor.secretive import reason_of, without_password
 
 ANSWER_SECONDS = 3.0
-_START = "start `celery --app eval_pipeline.celery_runs.app worker`"
+_START = "start `celery --app eval_pipeline.dagster_ext.celery.app worker`"
 _MOST_NAMED = 4
 
 
@@ -33,7 +29,7 @@ def check_celery(launcher: Any, most: int | None) -> Iterator[Finding]:
         return
     yield ok("broker", url)
     if type(launcher).__name__ == "CeleryRunLauncher":
-        fix = "use eval_pipeline.celery_runs.launcher, class WatchedCeleryRunLauncher"
+        fix = "use eval_pipeline.dagster_ext.celery.launcher, class WatchedCeleryRunLauncher"
         yield warning("launcher", "a run whose worker's host dies is waited for until max_runtime_seconds", fix=fix)
     workers: Mapping[str, Any] = launcher.celery.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
     if not workers:

@@ -1,7 +1,4 @@
-"""Checks of this host's clock, against those of the servers that runs call.
-
-Belongs here: comparing two times. Does not belong here: requests.
-"""
+"""Checks of this host's clock, against those of the servers that runs call."""
 
 import datetime as dt
 import email.utils

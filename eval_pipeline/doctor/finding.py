@@ -1,7 +1,4 @@
-"""What a check found.
-
-Belongs here: that value, and turning errors of checks into it. Does not belong here: any check.
-"""
+"""What a check found."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

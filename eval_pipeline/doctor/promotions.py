@@ -1,16 +1,15 @@
 """Checks of what promotions of a suite's prompt need: the Hub, the tag that is moved, the record of its moves.
 
-Whether the key may move the tag is not among them: only moving it would tell, and a doctor moves nothing. Belongs here:
-those questions. Does not belong here: the store, where moves are recorded beside all else (`stores.py`).
+Whether the key may move the tag is not among them: only moving it would tell, and a doctor moves nothing.
 """
 
 from collections.abc import Iterator
 
+from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.finding import Finding, failed, ok
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.promotion.moving import shown
 from eval_pipeline.prompts.opening import open_hub
-from eval_pipeline.resources import StoreResource
 from eval_pipeline.suite.promoted_prompt import has_promotions, promoted_prompt, wants_promotions
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.settings import LangSmithSettings

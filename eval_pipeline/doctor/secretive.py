@@ -1,7 +1,4 @@
-"""Errors in one line, without the passwords that addresses in them may hold.
-
-Belongs here: wording. Does not belong here: any check.
-"""
+"""Errors in one line, without the passwords that addresses in them may hold."""
 
 import re
 from collections.abc import Iterator

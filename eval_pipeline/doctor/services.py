@@ -1,7 +1,4 @@
-"""Checks of the services that runs call: LangSmith or the recorder, chat models, and the workers of `compute:`.
-
-Belongs here: one request to each. Does not belong here: what runs do with them.
-"""
+"""Checks of the services that runs call: LangSmith or the recorder, chat models, and the workers of `compute:`."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -9,15 +6,15 @@ from collections.abc import Iterator
 import httpx
 from langchain_core.messages import HumanMessage
 
+from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
-from eval_pipeline.fan_out.workers import open_workers
-from eval_pipeline.models import chat_model
-from eval_pipeline.resources import StoreResource
-from eval_pipeline.suite.compute_spec import LocalCompute
+from eval_pipeline.models.opening import chat_model
+from eval_pipeline.suite.spec.compute import LocalCompute
+from eval_pipeline.suite.spec.target import ChatTarget
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.suite.target_spec import ChatTarget
 from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+from eval_pipeline.workers.dispatch.workers import open_workers
 
 TIMEOUT_SECONDS = 10.0
 _REFUSED = (401, 403)

@@ -1,7 +1,4 @@
-"""Checks of the store and of the cache folder: write, read, list, and write only if absent.
-
-Belongs here: what assets need of them. Does not belong here: any kind of store.
-"""
+"""Checks of the store and of the cache folder: write, read, list, and write only if absent."""
 
 import datetime as dt
 import os
@@ -10,9 +7,9 @@ import tempfile
 from collections.abc import Iterator
 
 from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
+from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
-from eval_pipeline.resources import StoreResource
 from eval_pipeline.store.store import Store
 
 PROBE = "doctor/probe"

@@ -1,7 +1,4 @@
-"""Checks of what is installed: Python, and the packages this one was tested with.
-
-Belongs here: comparing versions. Does not belong here: which versions are wanted (`pyproject.toml`).
-"""
+"""Checks of what is installed: Python, and the packages this one was tested with."""
 
 import contextlib
 import sys

@@ -1,8 +1,4 @@
-"""One attempt at one case, from the case to its result, whatever happens.
-
-Belongs here: time limit, status, adding up, and turning errors into rows. Does not belong here: the order of turns and
-assertions (`workflow.py`), or many attempts at once (`batch.py`).
-"""
+"""One attempt at one case, from the case to its result, whatever happens."""
 
 import contextlib
 import datetime as dt
@@ -17,16 +13,26 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
+from eval_pipeline.assertions.version import AssertionVersions
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.evaluation.assertions.version import AssertionVersions
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
-from eval_pipeline.evaluation.credentials import require_accepted_key
-from eval_pipeline.evaluation.exits import ending_only_itself
 from eval_pipeline.evaluation.redacting import redacted_result
-from eval_pipeline.evaluation.result import (
+from eval_pipeline.evaluation.simulated_user import open_user
+from eval_pipeline.evaluation.tracer import AttemptTracer
+from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
+from eval_pipeline.evaluation.user_code.exits import ending_only_itself
+from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.models.budget import current_budget
+from eval_pipeline.models.limits.working_time import WorkingTime
+from eval_pipeline.models.opening import model_version
+from eval_pipeline.models.prices import PriceTable, price_table
+from eval_pipeline.models.usage import UsageRecorder, recording_usage
+from eval_pipeline.prompts.current import use_prompt
+from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
     CaseResult,
@@ -36,21 +42,11 @@ from eval_pipeline.evaluation.result import (
     TurnResult,
     Usage,
 )
-from eval_pipeline.evaluation.simulated_user import open_user
-from eval_pipeline.evaluation.targets.session import Target
-from eval_pipeline.evaluation.throughput.budget import current_budget
-from eval_pipeline.evaluation.throughput.usage import UsageRecorder, recording_usage
-from eval_pipeline.evaluation.throughput.working_time import WorkingTime
-from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
-from eval_pipeline.models import model_version
-from eval_pipeline.prices import PriceTable, price_table
-from eval_pipeline.prompts.current import use_prompt
-from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
-from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.fingerprinted import Fingerprinted
+from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.targets.session import Target
 
 Listener = Callable[[Mapping[str, Any]], None]
 

@@ -1,8 +1,4 @@
-"""What the workflow of one attempt works with, and what it has seen so far: LangGraph's runtime context.
-
-Belongs here: that state, and its parts as plain data for a checkpoint. Does not belong here: the order of the work
-(`workflow.py`).
-"""
+"""What the workflow of one attempt works with, and what it has seen so far: LangGraph's runtime context."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eval_pipeline.assertions.fields.assertion import Assertion
+from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.assertions.scope import Scope
-from eval_pipeline.evaluation.result import (
+from eval_pipeline.evaluation.simulated_user import Move, SimulatedUser
+from eval_pipeline.results.case_result import (
     AssertionResult,
     Ended,
     EvaluationError,
@@ -21,11 +19,9 @@ from eval_pipeline.evaluation.result import (
     TurnResult,
     storable,
 )
-from eval_pipeline.evaluation.simulated_user import Move, SimulatedUser
-from eval_pipeline.evaluation.targets.session import Session
-from eval_pipeline.suite.assertion import Assertion
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.judge_spec import Judge
+from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.targets.session import Session
 
 
 @dataclass(kw_only=True)

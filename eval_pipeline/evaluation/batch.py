@@ -1,8 +1,4 @@
-"""Many attempts at once, a bounded number in flight, each result handed on as soon as it is there.
-
-Belongs here: bounded concurrency, and when no further attempt begins. Does not belong here: one attempt
-(`attempt.py`), how its models are called (`throughput`), or where results go.
-"""
+"""Many attempts at once, a bounded number in flight, each result handed on as soon as it is there."""
 
 import asyncio
 import itertools
@@ -11,9 +7,9 @@ from typing import Any, TypeVar
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.garbage import what_stays_set_aside
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.throughput.run import Throughput
-from eval_pipeline.evaluation.throughput.skipping import skipped
+from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.skipping import skipped
+from eval_pipeline.results.case_result import CaseResult
 
 UNKEPT = 50
 """Attempts that may have begun and not be kept, if `max_concurrency` is less: storing does not slow few down."""

@@ -1,7 +1,6 @@
 """Many attempts as a LangGraph workflow that tells how they go: `batch_started, test_completed…, batch_completed`.
 
-`test_completed` comes in the order in which attempts end. Belongs here: those events. Does not belong here: how many
-run at once (`batch.py`), or one attempt.
+`test_completed` comes in the order in which attempts end.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from langgraph.runtime import Runtime
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.results.case_result import CaseResult
 
 
 @dataclass(frozen=True, kw_only=True)

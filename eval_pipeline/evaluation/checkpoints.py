@@ -1,8 +1,6 @@
 """Checkpoints of attempts, so that a long one that was killed goes on at the turn it had reached.
 
-What is asked for only: without it nothing is written. Belongs here: where the file is, opening it, what it cannot do as
-an error of ours, and the name of an attempt's thread. Does not belong here: what is written (LangGraph saves what each
-task of `workflow.py` returned).
+What is asked for only: without it nothing is written.
 """
 
 import contextlib
@@ -25,8 +23,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from typing_extensions import override
 
 from eval_pipeline.context.cache import cache_folder
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import TransientError
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.suite import Suite
 
 

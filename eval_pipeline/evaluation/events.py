@@ -1,14 +1,11 @@
-"""Events of work as it goes, as something to iterate over: asynchronously, or from code that knows no event loop.
-
-Belongs here: those two. Does not belong here: what the events are.
-"""
+"""Events of work as it goes, as something to iterate over: asynchronously, or from code that knows no event loop."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
-from eval_pipeline.evaluation.loop import awaited_in_loop, finish_in_loop, run_in_loop
+from eval_pipeline.evaluation.user_code.loop import awaited_in_loop, finish_in_loop, run_in_loop
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]

@@ -1,7 +1,4 @@
-"""Tool calls with their results.
-
-Belongs here: which result answers which call. Does not belong here: judging either.
-"""
+"""Tool calls with their results."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,9 +1,8 @@
 """The garbage collector while attempts are made.
 
 Imports and the dataset leave some hundred thousand objects that stay; LangGraph and traces make a few thousand with
-each attempt, most of which end with it. Every full collection looks at all of them, which took a third of the engine's
-time, and small ones every 700 objects take what is about to end for what stays. Belongs here: setting the former aside,
-and collecting less often. Does not belong here: what makes the objects.
+each attempt, most of which end with it. Every full collection looks at all of them, which took a third of the
+engine's time, and small ones every 700 objects take what is about to end for what stays.
 """
 
 import contextlib

@@ -1,7 +1,4 @@
-"""What the model calls made within a piece of work use, whoever makes them.
-
-Belongs here: counting tokens. Does not belong here: prices, and limits.
-"""
+"""What the model calls made within a piece of work use, whoever makes them."""
 
 import contextlib
 import contextvars
@@ -15,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 from typing_extensions import override
 
-from eval_pipeline.evaluation.result import ModelUsage
+from eval_pipeline.results.case_result import ModelUsage
 
 UNNAMED = "a model without a name"
 

@@ -1,14 +1,10 @@
-"""What of a result may leave the evaluation.
-
-Belongs here: which parts of a result are ids and which are data that people or models said, which is every other one.
-Does not belong here: what is taken out of them (`eval_pipeline.redaction`).
-"""
+"""What of a result may leave the evaluation."""
 
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import CaseResult
 
 _NOTHING_SAID = frozenset(
     {

@@ -6,8 +6,7 @@
     result = runner.run("order-status")                   # the same from code that knows no event loop
     for event in runner.stream("order-status"): …
 
-and for many at once `abatch`, `astream_batch`, `batch`, `stream_batch`. Belongs here: what a caller chooses. Does not
-belong here: launching runs that are recorded (`eval_pipeline.cli`, `eval_pipeline.assets`).
+and for many at once `abatch`, `astream_batch`, `batch`, `stream_batch`.
 """
 
 import asyncio
@@ -25,6 +24,7 @@ from typing import Any, TypedDict, Unpack, cast
 from langgraph.pregel import Pregel
 from pydantic import ValidationError
 
+from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, with_pulled_corrections
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
@@ -33,26 +33,25 @@ from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
 from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
-from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
-from eval_pipeline.evaluation.loop import run_in_loop
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.evaluation.targets.opening import open_target, target_version
-from eval_pipeline.evaluation.targets.python_callable import PythonTarget
-from eval_pipeline.evaluation.targets.session import Target
 from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.langsmith_settings import LangSmithSettings
+from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
 from eval_pipeline.suite.discovery import suite_folder
-from eval_pipeline.suite.document import problems_of
+from eval_pipeline.suite.documents.document import problems_of
+from eval_pipeline.suite.spec.target import LangGraphTarget as LangGraphSpec
+from eval_pipeline.suite.spec.target import RecordedTarget
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
-from eval_pipeline.suite.target_spec import LangGraphTarget as LangGraphSpec
-from eval_pipeline.suite.target_spec import RecordedTarget
+from eval_pipeline.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.targets.opening import open_target, target_version
+from eval_pipeline.targets.python_callable import PythonTarget
+from eval_pipeline.targets.session import Target
 
 CaseLike = Case | Mapping[str, Any] | str
 """A case, the mapping that it is in YAML, or the id of one of the suite's."""

@@ -1,7 +1,7 @@
 """A call that is a run of its own in whatever traces it.
 
 It looks as a task of LangGraph's does, and costs a quarter of one: LangGraph plans tasks, hands them to a runner and
-collects what they wrote. Belongs here: that. Does not belong here: which calls are runs (`workflow.py`).
+collects what they wrote.
 """
 
 import asyncio

@@ -1,8 +1,4 @@
-"""Somebody who plays the user: a chat model with a persona and a goal, a callable, or a list of rules.
-
-Belongs here: what the user says next, and when it has nothing more to say. Does not belong here: the order of turns
-(`workflow.py`), and conditions on the target's answers that need no user (`goal_when`, `stop_when`: also there).
-"""
+"""Somebody who plays the user: a chat model with a persona and a goal, a callable, or a list of rules."""
 
 import json
 from collections import Counter
@@ -18,13 +14,13 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.listening import callbacks_with
-from eval_pipeline.evaluation.result import Ended, TurnResult
-from eval_pipeline.evaluation.signature import call_with_known
-from eval_pipeline.models import chat_model
+from eval_pipeline.evaluation.user_code.listening import callbacks_with
+from eval_pipeline.evaluation.user_code.signature import call_with_known
+from eval_pipeline.models.opening import chat_model
+from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.suite.simulation import Rule, Simulation
+from eval_pipeline.suite.spec.simulation import Rule, Simulation
 
 _SYSTEM = (
     "You play the user who talks to an assistant that is being tested. Stay in your role: never help the assistant, "

@@ -1,14 +1,10 @@
-"""What is told of a turn while it goes on: by its session, and by an agent that reports by itself (`telemetry.emit`).
-
-Belongs here: when each event was told, and which of them a reply lacks. Does not belong here: what is told to whom
-(`workflow.py`), and what becomes of it.
-"""
+"""Reports of a turn while it goes on: by its session, and by an agent that calls `telemetry.emit`."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from eval_pipeline.evaluation.targets.session import Reply
+from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import Sink, TimedEvent, Turn, listener
 

@@ -1,13 +1,9 @@
-"""What traces attempts, as the evaluator sees it: somebody it is given, or nobody.
-
-Belongs here: those protocols. Does not belong here: any tracing (`eval_pipeline.tracing`, which this package never
-imports).
-"""
+"""What traces attempts, as the evaluator sees it: somebody it is given, or nobody."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.results.case_result import CaseResult
 
 if TYPE_CHECKING:
     from eval_pipeline.evaluation.attempt import Attempt

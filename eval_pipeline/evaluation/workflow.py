@@ -7,9 +7,6 @@ Events, in order (the vocabulary of the terminal, of server-sent events and of t
 With a checkpointer each turn, each round of assertions and each move of a simulated user is a LangGraph task, and a
 task that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks had returned.
 A trace shows the same runs, with a checkpointer or without.
-
-Belongs here: that order. Does not belong here: what a target, an assertion or a user does, and what becomes of an
-error (`attempt.py`).
 """
 
 import asyncio
@@ -26,19 +23,19 @@ from langgraph.func import entrypoint, task
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import StreamWriter
 
+from eval_pipeline.assertions.fields.assertion import Assertion
+from eval_pipeline.assertions.scoring import calls_out, score
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.assertions.scoring import calls_out, score
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
-from eval_pipeline.evaluation.exits import ending_only_itself
-from eval_pipeline.evaluation.result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.evaluation.runs import run_of
 from eval_pipeline.evaluation.simulated_user import Move, matches
-from eval_pipeline.evaluation.targets.session import Reply
-from eval_pipeline.evaluation.throughput.usage import in_role, priced
-from eval_pipeline.evaluation.throughput.working_time import waited_s
 from eval_pipeline.evaluation.told import ToldEvents
-from eval_pipeline.suite.assertion import Assertion
-from eval_pipeline.suite.simulation import Simulation
+from eval_pipeline.evaluation.user_code.exits import ending_only_itself
+from eval_pipeline.models.limits.working_time import waited_s
+from eval_pipeline.models.usage import in_role, priced
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.suite.spec.simulation import Simulation
+from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
 from eval_pipeline.telemetry.turns import turn as reporting

@@ -1,14 +1,11 @@
-"""Failing cases of an experiment, put into an annotation queue for people to look at.
-
-Belongs here: which runs, and none twice. Does not belong here: requests (`server.py`).
-"""
+"""Failing cases of an experiment, put into an annotation queue for people to look at."""
 
 from dataclasses import dataclass
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.experiment.traced import read_traced
 from eval_pipeline.feedback.server import FeedbackServer, queue_id
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.store import Store
 
 _FAILING = ("failed", "error")

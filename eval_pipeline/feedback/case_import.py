@@ -1,8 +1,4 @@
-"""Production runs as new cases: what users said where the answer was not good.
-
-Belongs here: the case that a run becomes, and which runs are known already. Does not belong here: requests
-(`server.py`), and what a right answer is, which somebody has to say.
-"""
+"""Production runs as new cases: what users said where the answer was not good."""
 
 import hashlib
 import json

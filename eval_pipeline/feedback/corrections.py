@@ -1,8 +1,7 @@
 """A suite's corrections: people's verdicts with what they are about, pulled from LangSmith into one Parquet file.
 
-Pulled again, the experiments that are asked about are read anew, what was known of others is kept, and equal content is
-the same file. LangSmith cannot be asked what was corrected since some time, so an experiment is read whole. Belongs
-here: that. Does not belong here: showing them to judges (`eval_pipeline.evaluation.judging`).
+Pulled again, the experiments that are asked about are read anew, what was known of others is kept, and equal content
+is the same file. LangSmith cannot be asked what was corrected since some time, so an experiment is read whole.
 """
 
 import datetime as dt
@@ -12,16 +11,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.digest import digest
-from eval_pipeline.evaluation.judging.pulled_corrections import latest_corrections
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.stored_result import result_of_row
-from eval_pipeline.experiment.record import experiments_newest_first
-from eval_pipeline.experiment.result_log import read_results
-from eval_pipeline.experiment.traced import read_traced
+from eval_pipeline.assertions.judges.pulled_corrections import latest_corrections
 from eval_pipeline.feedback.server import FeedbackServer
 from eval_pipeline.feedback.verdicts import HumanVerdict, latest_of_each, verdicts
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.experiment_record import experiments_newest_first
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
 

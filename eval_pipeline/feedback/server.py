@@ -1,7 +1,4 @@
-"""What the feedback loop asks of LangSmith, or of the recorder, through the SDK.
-
-Belongs here: requests, and their failures as errors of ours. Does not belong here: what is made of the answers.
-"""
+"""What the feedback loop asks of LangSmith, or of the recorder, through the SDK."""
 
 import contextlib
 import itertools
@@ -17,8 +14,8 @@ from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNot
 from requests import RequestException
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.loaders.langsmith_datasets import environment_settings, server_error
-from eval_pipeline.tracing.connection import Connection
+from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.datasets import environment_settings, server_error
 from eval_pipeline.tracing.settings import LangSmithSettings
 
 _PAGE = 100

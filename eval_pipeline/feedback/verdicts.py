@@ -1,8 +1,6 @@
 """What people said in LangSmith of an experiment's results.
 
 A person's verdict is feedback that no model gave, under the key of an assertion; or a correction, on any feedback.
-Belongs here: telling verdicts from scores, and finding the result that each is about. Does not belong here: what they
-are used for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +9,9 @@ from typing import Any
 
 from langsmith.schemas import Feedback
 
-from eval_pipeline.evaluation.result import AssertionResult, CaseResult
-from eval_pipeline.experiment.human_labels import HumanLabel
-from eval_pipeline.tracing.feedback import keys_of
+from eval_pipeline.analysis.agreement.human_labels import HumanLabel
+from eval_pipeline.langsmith.feedback import keys_of
+from eval_pipeline.results.case_result import AssertionResult, CaseResult
 
 _CORRECTED = ("score", "value", "label", "verdict")
 _COMMENTS = ("comment", "explanation")

@@ -1,14 +1,11 @@
-"""A commit of a suite's prompt as the one variant that is compared with the suite as it stands.
-
-Belongs here: that suite. Does not belong here: comparing (`eval_pipeline.variants`).
-"""
+"""A commit of a suite's prompt as the one variant that is compared with the suite as it stands."""
 
 from dataclasses import replace
 
 from eval_pipeline.promotion.moving import shown
 from eval_pipeline.suite.promoted_prompt import promoted_prompt
+from eval_pipeline.suite.spec.variant import VariantSpec
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.suite.variant_spec import VariantSpec
 
 
 def commit_variant_name(commit: str) -> str:

@@ -1,14 +1,10 @@
-"""Whether the winner of a comparison is put into use, and what a rollback goes back to: pure decisions.
-
-Belongs here: the rules. Does not belong here: reading and moving (`moving.py`), who won (a comparison says so), and
-whether things became worse (`regressing.py`).
-"""
+"""Whether the winner of a comparison is put into use, and what a rollback goes back to: pure decisions."""
 
 from collections.abc import Iterator
 
 from eval_pipeline.promotion.moves import Move, WantedMove, commits_in_use, rolled_back
 from eval_pipeline.promotion.moving import Cause, Refusal, Standing, shown
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.variant_comparison import VariantComparison, VariantStanding
 
 

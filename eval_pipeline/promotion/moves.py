@@ -2,8 +2,7 @@
 
 A move is written before it is made, under the next number and only if that is free: of several who decide about one
 tag at once, one has the number, and the others know that somebody was before them. What became of it is written
-beside it afterwards. Suites that share a prompt and its tag share the record. Belongs here: those documents, and what
-can be read from them. Does not belong here: the Hub (`moving.py`), decisions (`deciding.py`, `regressing.py`).
+beside it afterwards. Suites that share a prompt and its tag share the record.
 """
 
 import datetime as dt
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.layout import move_end_key, move_key, moves_prefix
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.prompt_reference import PromptReference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 Kind = Literal["promotion", "rollback"]
 _Document = TypeVar("_Document", bound=BaseModel)

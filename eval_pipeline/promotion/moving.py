@@ -2,9 +2,8 @@
 
     read the record, decide  ->  write the move under the next number  ->  move the tag  ->  write that it was made
 
-Whoever finds the number taken was not the first, and has changed nothing. Whoever dies in between leaves a move without
-an end; where the tag is then tells what became of it. Belongs here: that order. Does not belong here: whether to move
-(`deciding.py`), what is written (`moves.py`), requests (`eval_pipeline.prompts.hub`).
+Whoever finds the number taken was not the first, and has changed nothing. Whoever dies in between leaves a move
+without an end; where the tag is then tells what became of it.
 """
 
 import datetime as dt
@@ -15,7 +14,7 @@ from eval_pipeline.errors import InputError, PermanentError
 from eval_pipeline.promotion.moves import Move, Moves, RecordedMove, WantedMove, begin_move, end_move, read_moves
 from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError, PromptMovedOnError
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.prompt_reference import PromptReference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 UNFINISHED_SECONDS = 600.0
 """How long a move without an end may be under way: the requests that it takes give up long before."""

@@ -2,7 +2,6 @@
 
 The suite's whole runs count, the nightly ones among them: not those of variants, and not those of a few cases. The
 first `nights` of them that used the promoted commit decide, each once, and what each says is kept beside the move.
-Belongs here: choosing the two experiments, and that test. Does not belong here: going back (`deciding.py`).
 """
 
 import datetime as dt
@@ -10,17 +9,17 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
+from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.statistics.paired import LEVEL
+from eval_pipeline.analysis.trend import Point, read_points
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.experiment.comparison import Comparison, Side, compare_sides
-from eval_pipeline.experiment.record import ExperimentRecord, find_experiment
-from eval_pipeline.experiment.regression import check_regression
-from eval_pipeline.experiment.statistics.paired import LEVEL
-from eval_pipeline.experiment.trend import Point, read_points
 from eval_pipeline.promotion.moves import Move, this_moment
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment
 from eval_pipeline.store.layout import move_look_key
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.gate_spec import RegressionGate
-from eval_pipeline.suite.stored_dataset import stored_hashes
+from eval_pipeline.suite.dataset.stored import stored_hashes
+from eval_pipeline.suite.spec.gates import RegressionGate
 
 _WHOLE = 0.9
 """Of the dataset's cases, the share that a run must have attempted to say anything about a promotion."""

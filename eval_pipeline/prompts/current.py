@@ -1,12 +1,9 @@
 """The prompt that an agent works with, for its code to ask: in a tool, a node, a callable, or a factory.
 
-    from eval_pipeline.prompts.current import prompt_text
+from eval_pipeline.prompts.current import prompt_text
 
-    def build_agent():
-        return create_agent(model, tools=TOOLS, system_prompt=prompt_text(PROMPT))
-
-Belongs here: a prompt with its values, and which one the work in progress has. Does not belong here: where prompts come
-from (`resolving.py`).
+def build_agent():
+return create_agent(model, tools=TOOLS, system_prompt=prompt_text(PROMPT))
 """
 
 import contextlib

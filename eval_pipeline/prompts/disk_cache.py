@@ -1,7 +1,6 @@
 """Prompts fetched before, on this host's disk, so that all workers share them.
 
-A file per prompt and version: `<cache>/prompts/<server>/<name>@<version>.json`. Belongs here: keeping, and how old what
-is kept is. Does not belong here: when it may be used (`resolving.py`).
+A file per prompt and version: `<cache>/prompts/<server>/<name>@<version>.json`.
 """
 
 import json
@@ -11,9 +10,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval_pipeline.digest import digest
 from eval_pipeline.prompts.prompt import Manifest
-from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
+from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,4 @@
-"""LangSmith's Prompt Hub through the SDK: read, publish, tag.
-
-Belongs here: requests, and their failures as errors of ours. Does not belong here: caching and what to do when the Hub
-is away (`resolving.py`).
-"""
+"""LangSmith's Prompt Hub through the SDK: read, publish, tag."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +9,10 @@ from langsmith.utils import LangSmithAuthError, LangSmithConflictError, LangSmit
 from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
+from eval_pipeline.langsmith.datasets import server_error
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
-from eval_pipeline.suite.loaders.langsmith_datasets import server_error
-from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
+from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
 
 
 class PromptMovedError(PermanentError):

@@ -1,7 +1,4 @@
-"""The prompts there are where this process runs: LangSmith's Hub with a key, else the recorder's, and a disk cache.
-
-Belongs here: from settings to a store of prompts. Does not belong here: how it finds them (`resolving.py`).
-"""
+"""The prompts there are where this process runs: LangSmith's Hub with a key, else the recorder's, and a disk cache."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -11,7 +8,6 @@ from langsmith import Client
 from urllib3.util import Retry
 
 from eval_pipeline.context.cache import cache_folder
-from eval_pipeline.langsmith_settings import LangSmithSettings
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.resolving import HubPromptStore
@@ -23,6 +19,7 @@ from eval_pipeline.prompts.suite_prompts import (
     named_prompts,
     resolve_prompts,
 )
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.suite import Suite
 
 _RETRIES = Retry(total=2, backoff_factor=0.2, status_forcelist=[429, 502, 503, 504], raise_on_status=False)

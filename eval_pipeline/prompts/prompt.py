@@ -1,8 +1,4 @@
-"""A prompt: a chat template with variables, and where it came from.
-
-Belongs here: reading a template from the Hub's manifest or from a file, filling it, and telling which variables it
-lost. Does not belong here: where prompts are kept.
-"""
+"""A prompt: a chat template with variables, and where it came from."""
 
 import json
 import warnings
@@ -21,9 +17,9 @@ from langchain_core.prompts import (
     SystemMessagePromptTemplate,
 )
 
-from eval_pipeline.digest import digest
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.prompt_reference import PromptReference
+from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 Manifest = Mapping[str, Any]
 """LangChain's serialized form of a template, which is what a commit in the Hub holds."""

@@ -1,8 +1,7 @@
 """From a reference to a prompt, whatever happens: Hub, else what was fetched before, else a file, else none.
 
 A commit is fetched once for ever, a tag once per `ttl_s`, `latest` every time. A Hub that is away never fails an
-evaluation that can go on with something; what it went on with is said, step by step. Belongs here: that order. Does
-not belong here: requests (`hub.py`) and what a prompt is (`prompt.py`).
+evaluation that can go on with something; what it went on with is said, step by step.
 """
 
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from eval_pipeline.errors import CredentialsError, TransientError
 from eval_pipeline.prompts.disk_cache import CachedPrompt, PromptCache
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file, prompt_of_manifest
-from eval_pipeline.suite.prompt_reference import LATEST, PromptReference
+from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
 
 TTL_SECONDS = 300.0
 

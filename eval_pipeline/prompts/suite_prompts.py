@@ -1,8 +1,4 @@
-"""The prompts of a suite as one run has them: found once, pinned in the experiment's record, used to its end.
-
-Belongs here: which prompts a suite names, and what a run that joins an experiment gets. Does not belong here: how one
-is found (`resolving.py`).
-"""
+"""The prompts of a suite as one run has them: found once, pinned in the experiment's record, used to its end."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,9 +10,9 @@ from eval_pipeline.errors import InputError, Problem, TransientError
 from eval_pipeline.prompts.current import FilledPrompt
 from eval_pipeline.prompts.prompt import Prompt
 from eval_pipeline.prompts.resolving import PromptOverridesStore, ResolvedPrompt
-from eval_pipeline.suite.prompt_reference import PromptReference, parse_reference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference, parse_reference
+from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
-from eval_pipeline.suite.target_spec import PromptedTarget
 
 Role = Literal["target", "judge"]
 

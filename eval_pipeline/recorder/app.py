@@ -1,14 +1,11 @@
-"""The recorder as an ASGI application.
-
-Belongs here: mounting routes, layers, error answers. Does not belong here: running it (`server.py`).
-"""
+"""The recorder as an ASGI application."""
 
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from eval_pipeline.guard import GuardLayer
+from eval_pipeline.langsmith.protocol.rules import TimeError
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.faults import FaultLayer
@@ -27,7 +24,7 @@ from eval_pipeline.recorder.routes import (
     runs_v2,
     sessions,
 )
-from eval_pipeline.recorder.validation import TimeError
+from eval_pipeline.serving.access import GuardLayer
 
 PREFIXES = ("", "/api/v1", "/v1")
 """The SDK adds no prefix to its base URL, whose path may be any of these."""

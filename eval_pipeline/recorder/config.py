@@ -1,7 +1,4 @@
-"""How one recorder behaves: limits, the `/info` it announces, which rules are on.
-
-Belongs here: plain values. Does not belong here: anything that acts on them.
-"""
+"""How one recorder behaves: limits, the `/info` it announces, which rules are on."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,4 @@
-"""One recorder: its settings, its database, its stores, and what happens to a tracing request.
-
-Belongs here: putting the parts together. Does not belong here: HTTP (`app.py`) and running it (`server.py`).
-"""
+"""One recorder: its settings, its database, its stores, and what happens to a tracing request."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,8 +1,4 @@
-"""What the recorder answers when it refuses a request, as exceptions.
-
-Belongs here: exceptions that turn into an HTTP answer. Does not belong here: the rules that raise them
-(`validation.py`, `wire.py`, the stores) and errors of the client side.
-"""
+"""What the recorder answers when it refuses a request, as exceptions."""
 
 from typing import Any
 

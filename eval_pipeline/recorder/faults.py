@@ -1,8 +1,4 @@
-"""Faults on order: what a test switches on to see its client suffer.
-
-Belongs here: the plan and the ASGI layer that carries it out. Does not belong here: any route (only the owner of the
-server object can reach the plan, unless `RecorderConfig.fault_route` says otherwise).
-"""
+"""Faults on order: what a test switches on to see its client suffer."""
 
 import asyncio
 import re

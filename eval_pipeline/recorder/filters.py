@@ -1,8 +1,5 @@
 """LangSmith's filter language: `and(eq(run_type, "llm"), gt(latency, 5))` as a predicate over a run.
 
-Belongs here: parsing and meaning of filter text. Does not belong here: conditions that have a parameter of their own
-(`store/runs.py`).
-
 Source: docs "trace query syntax". Fields that hold several values (tags, metadata, feedback) match when one of them
 does; a key and a value condition in the same `and` speak of the same pair, as there.
 """

@@ -1,7 +1,6 @@
 """Sending what was recorded to another LangSmith endpoint: datasets, sessions, runs, feedback; or the raw journal.
 
-Belongs here: what is sent, in which order, and the count of it. Does not belong here: HTTP (`target.py`) and moving
-runs in time (`retime.py`). Sending twice is harmless: ids are kept, and what is there already counts as there.
+Sending twice is harmless: ids are kept, and what is there already counts as there.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +12,14 @@ from uuid import uuid4
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.rules import parse_time
+from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS
 from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.recorder.store.journal import JournalEntry
 from eval_pipeline.recorder.target import Target
-from eval_pipeline.recorder.validation import parse_time
-from eval_pipeline.recorder.wire import Part, encode_multipart
 
 _BATCH = 100
 _PAGE = 500

@@ -1,8 +1,4 @@
-"""One tracing request as the operations it carries.
-
-Belongs here: from parts, or from a JSON body, to run, feedback and attachment operations, and the rules that refuse
-the whole request. Does not belong here: bytes (`wire.py`) and storing (`store/ingest.py`).
-"""
+"""One tracing request as the operations it carries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,9 +7,9 @@ from typing import Any, Literal
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.rules import Violation, validate_feedback, validate_run_patch, validate_run_post
+from eval_pipeline.langsmith.protocol.wire import Part, parse_json
 from eval_pipeline.recorder.errors import Refusal, unprocessable
-from eval_pipeline.recorder.validation import Violation, validate_feedback, validate_run_patch, validate_run_post
-from eval_pipeline.recorder.wire import Part, parse_json
 
 PAYLOAD_FIELDS = ("inputs", "outputs", "extra", "events", "serialized")
 """Large fields: they travel as parts of their own and are stored as the bytes they came as."""

@@ -1,7 +1,4 @@
-"""What the recorder keeps of the requests it gets, and how it refuses one.
-
-Belongs here: the wire journal's tap. Does not belong here: who may speak (`eval_pipeline.guard`), faults and routes.
-"""
+"""What the recorder keeps of the requests it gets, and how it refuses one."""
 
 import orjson
 from starlette.datastructures import Headers

@@ -1,13 +1,13 @@
 """Moving recorded runs in time, so that LangSmith's 24 h window takes them.
 
-Belongs here: pure arithmetic on runs. Does not belong here: sending them. The official migration tool
-(langchain-ai/langsmith-data-migration-tool#98, #152) shifts the same fields: start, end, dotted order, events.
+The official migration tool (langchain-ai/langsmith-data-migration-tool#98, #152) shifts the same fields: start, end,
+dotted order, events.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from eval_pipeline.recorder.validation import (
+from eval_pipeline.langsmith.protocol.rules import (
     DEFAULT_WINDOW,
     Segment,
     TimeError,

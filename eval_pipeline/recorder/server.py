@@ -1,7 +1,4 @@
-"""Running the recorder: in a thread of this process, or as the process.
-
-Belongs here: sockets, threads, start and stop. Does not belong here: what it answers.
-"""
+"""Running the recorder: in a thread of this process, or as the process."""
 
 import asyncio
 import socket
@@ -16,12 +13,12 @@ from typing import Self
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from eval_pipeline.guard import is_loopback
 from eval_pipeline.recorder.app import create_app
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.core import Recorder, utc_now
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.faults import FaultPlan
+from eval_pipeline.serving.access import is_loopback
 
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 10.0

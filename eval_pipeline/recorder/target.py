@@ -1,7 +1,4 @@
-"""A LangSmith endpoint to send recordings to.
-
-Belongs here: HTTP to it, retries, what its statuses mean. Does not belong here: what is sent (`forward.py`).
-"""
+"""A LangSmith endpoint to send recordings to."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """Taking personal data and secrets out of Arrow tables.
 
-Only cells that show a sign of something are looked at in Python; RE2 finds them in whole columns at once. Belongs here:
-columns of every type that holds text. Does not belong here: what is taken out of a text (`redactor.py`).
+Only cells that show a sign of something are looked at in Python; RE2 finds them in whole columns at once.
 """
 
 from collections.abc import Callable, Container

@@ -1,8 +1,4 @@
-"""Taking personal data and secrets out of what this process says: logs, tracebacks, messages in the terminal.
-
-Belongs here: the logger that modules of this project log by, and what is taken out in this process. Does not belong
-here: what other people's code logs, and handlers.
-"""
+"""Taking personal data and secrets out of what this process says: logs, tracebacks, messages in the terminal."""
 
 import logging
 

@@ -1,7 +1,6 @@
 """Taking personal data and secrets out of many JSON values at once, of which most have nothing to take out.
 
-RE2 looks at all of them in one pass, without Python's lock. Belongs here: what shows in JSON bytes that a pattern may
-match. Does not belong here: what is taken out, and a single value (`redactor.py`), which is cheaper by itself.
+RE2 looks at all of them in one pass, without Python's lock.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """What is taken out: patterns of secrets and of personal data, and names that say that a secret stands under them.
 
-Belongs here: patterns, and the cheap signs that one of them may match. Does not belong here: applying them
-(`redactor.py`). A change that takes out more, or less, counts `VERSION` up: what is stored is named after it.
+A change that takes out more, or less, counts `VERSION` up: what is stored is named after it.
 """
 
 import re

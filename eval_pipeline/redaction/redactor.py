@@ -1,8 +1,5 @@
 """Taking personal data and secrets out of text, JSON values and JSON bytes.
 
-Belongs here: that. Does not belong here: what is taken out (`patterns.py`), Arrow tables (`columns.py`), and when:
-whoever hands something out asks for it.
-
 A value is searched only when a cheap look at its bytes says that there may be something: most have nothing.
 """
 
@@ -14,7 +11,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from eval_pipeline.digest import digest
 from eval_pipeline.redaction.patterns import (
     CARD,
     DONE,
@@ -27,6 +23,7 @@ from eval_pipeline.redaction.patterns import (
     has_signs,
     names_secret,
 )
+from eval_pipeline.store.content_hash import digest
 
 
 class RedactionSettings(Protocol):

@@ -5,6 +5,5 @@
     model.py       stages → seconds, and the one that decides
     cost.py        dollars, and what does not fit
 
-A model to choose a deployment by, not a promise: docs/scaling.md compares it with runs that were measured. Belongs
-here: arithmetic. Does not belong here: measuring (`bench.scaling`), showing (`eval_pipeline.cli.scaling`).
+A model to choose a deployment by, not a promise: docs/scaling.md compares it with runs that were measured.
 """

@@ -1,7 +1,4 @@
-"""What holds: the defaults, before them what a suite says of itself, before that what somebody says.
-
-Belongs here: putting the three together. Does not belong here: the defaults.
-"""
+"""What holds: the defaults, before them what a suite says of itself, before that what somebody says."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +11,7 @@ from eval_pipeline.scaling.constants import Constants
 from eval_pipeline.scaling.cost import dollars, warnings
 from eval_pipeline.scaling.model import Prediction, predict
 from eval_pipeline.scaling.workload import Deployment, Workload
-from eval_pipeline.suite.compute_spec import LocalCompute
+from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.suite.suite import SuiteSpec
 
 _Part = TypeVar("_Part", Workload, Deployment, Constants)

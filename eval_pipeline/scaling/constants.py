@@ -1,7 +1,7 @@
 """What things take and cost. All may be replaced: `eval-pipeline scaling --assume name=value`.
 
-"Measured" is on two cores of a development machine, Python 3.11; "assumed" is what somebody else publishes, or a guess
-that says so. Belongs here: numbers with their sources. Does not belong here: arithmetic.
+"Measured" is on two cores of a development machine, Python 3.11; "assumed" is what somebody else publishes, or a
+guess that says so.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""What it costs, and what does not fit.
-
-Belongs here: dollars, limits that are not a matter of time. Does not belong here: seconds (`model.py`).
-"""
+"""What it costs, and what does not fit."""
 
 from collections.abc import Mapping
 

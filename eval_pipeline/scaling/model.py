@@ -13,8 +13,6 @@ which overlap, since attempts wait for models, not for each other. Collecting re
 workers do, so the whole is the longer of waves and collecting, after what comes before and before what comes after. No
 attempt depends on another, and nothing queues but for rates and workers, which both serve evenly: a simulation event by
 event would add but the spread of attempts' durations, of which the last wave has the longest (`ends_late_s`).
-
-Belongs here: seconds. Does not belong here: dollars (`cost.py`), numbers (`constants.py`).
 """
 
 import math

@@ -1,7 +1,4 @@
-"""What is evaluated, and with what.
-
-Belongs here: both values. Does not belong here: what follows from them (`model.py`).
-"""
+"""What is evaluated, and with what."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,6 +1,6 @@
 """What is stored under which name.
 
-Belongs here: keys, and nothing but keys. Everything is content-addressed or append-only; `latest` is never a key.
+Everything is content-addressed or append-only; `latest` is never a key.
 
     datasets/<suite>/<dataset_version>/cases.parquet
     datasets/<suite>/<dataset_version>/origin.json         the dataset on LangSmith that the cases are of, if they are

@@ -1,7 +1,4 @@
-"""A store in a folder of this machine.
-
-Belongs here: atomic, durable file writes. Does not belong here: any other kind of store.
-"""
+"""A store in a folder of this machine."""
 
 import contextlib
 import os

@@ -1,7 +1,4 @@
-"""From a URI to a store.
-
-Belongs here: telling kinds of stores apart. Does not belong here: any kind.
-"""
+"""From a URI to a store."""
 
 import urllib.parse
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""Tables as the bytes of Parquet files, whole or in part.
-
-Belongs here: from a table to bytes and back. Does not belong here: where bytes are kept (`store.py` and its kinds).
-"""
+"""Tables as the bytes of Parquet files, whole or in part."""
 
 import bisect
 from collections.abc import Collection, Sequence

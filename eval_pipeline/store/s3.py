@@ -1,9 +1,7 @@
 """A store in a bucket of S3, or of a server that speaks its protocol.
 
-Writes are whole by nature of the service; "if absent" is its conditional write (`If-None-Match: *`), which Amazon S3,
-Ceph's radosgw and MinIO honour; some small servers ignore it silently (`eval-pipeline doctor` tells). Belongs here:
-what objects are to S3. Does not belong here: credentials and endpoints, which the client that is passed in knows, and
-what becomes of a failed request (`store/s3_errors.py`).
+Writes are whole by nature of the service; "if absent" is its conditional write (`If-None-Match: *`), which Amazon
+S3, Ceph's radosgw and MinIO honour; some small servers ignore it silently (`eval-pipeline doctor` tells).
 """
 
 import base64

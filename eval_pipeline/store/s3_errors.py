@@ -1,7 +1,4 @@
-"""From what boto3 raises to the errors of this project, each with what to do about it.
-
-Belongs here: that translation. Does not belong here: requests (`store/s3.py`).
-"""
+"""From what boto3 raises to the errors of this project, each with what to do about it."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""An object of S3 as a file of which only the parts that are asked for are read.
-
-Belongs here: that file. Does not belong here: requests (`s3.py`), and what is in the file (`parquet.py`).
-"""
+"""An object of S3 as a file of which only the parts that are asked for are read."""
 
 import io
 from collections.abc import Callable

@@ -1,8 +1,4 @@
-"""The store: named immutable objects under a root.
-
-Belongs here: the interface every kind of store has. Does not belong here: what is stored under
-which name (`store/layout.py`).
-"""
+"""The store: named immutable objects under a root."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence

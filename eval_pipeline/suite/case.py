@@ -1,8 +1,4 @@
-"""A case: what is said to the target, what must hold, and what the right answer is.
-
-Belongs here: the models of a case and their identity. Does not belong here: the file formats cases come from
-(`suite/loaders`), or what happened when a case was run (`eval_pipeline.evaluation.result`).
-"""
+"""A case: what is said to the target, what must hold, and what the right answer is."""
 
 import hashlib
 import json
@@ -13,10 +9,10 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.suite.assertion import Assertion
-from eval_pipeline.suite.document import Document
-from eval_pipeline.suite.simulation import Simulation
-from eval_pipeline.suite.yaml_document import field_path, type_path
+from eval_pipeline.assertions.fields.assertion import Assertion
+from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+from eval_pipeline.suite.spec.simulation import Simulation
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
 """Dagster accepts any text as a dynamic partition key, and its UI then cannot select some of it (`a,b`, `a...b`)."""

@@ -1,7 +1,4 @@
-"""Finding suites: those that ship with the package, and the folders named in `EVAL_PIPELINE_SUITES`.
-
-Belongs here: where suites are looked for. Does not belong here: reading them.
-"""
+"""Finding suites: those that ship with the package, and the folders named in `EVAL_PIPELINE_SUITES`."""
 
 import difflib
 import os

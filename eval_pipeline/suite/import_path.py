@@ -1,8 +1,7 @@
 """Named import paths: the only code a suite may run.
 
-Two forms: `package.module:attribute`, importable as usual, and `file.py:attribute`, a file of the suite's folder, which
-may import its neighbours with `from . import …`. Belongs here: checking and resolving them. Does not belong here:
-what the attribute is for.
+Two forms: `package.module:attribute`, importable as usual, and `file.py:attribute`, a file of the suite's folder,
+which may import its neighbours with `from . import …`.
 """
 
 import hashlib

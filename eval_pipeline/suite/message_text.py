@@ -1,7 +1,4 @@
-"""The text of a chat message's content, which is text, or a list of parts.
-
-Belongs here: that one function, which recordings and live messages share. Does not belong here: roles and tool calls.
-"""
+"""The text of a chat message's content, which is text, or a list of parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,15 +1,14 @@
 """Which tag of which prompt a suite's promotions move: the one that its target is evaluated with.
 
-So a promotion is decided from what was evaluated, and the next run evaluates what was promoted. Belongs here: that
-rule, and what is wrong with a suite that wants promotions and breaks it. Does not belong here: moving.
+So a promotion is decided from what was evaluated, and the next run evaluates what was promoted.
 """
 
 from collections.abc import Iterator
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.prompt_reference import LATEST, PromptReference, parse_reference
+from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference, parse_reference
+from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
-from eval_pipeline.suite.target_spec import PromptedTarget
 
 
 def promoted_prompt(suite: Suite) -> PromptReference:

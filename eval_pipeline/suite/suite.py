@@ -1,8 +1,4 @@
-"""A suite: one folder with `suite.yaml` and its cases.
-
-Belongs here: the model of `suite.yaml` and reading it. Does not belong here: finding suites (`suite/discovery.py`),
-loading cases (`suite/dataset.py`), and checks across documents (`suite/check.py`).
-"""
+"""A suite: one folder with `suite.yaml` and its cases."""
 
 import datetime as dt
 import re
@@ -15,19 +11,19 @@ from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.assertion import Assertion
-from eval_pipeline.suite.case_source import CaseSources
-from eval_pipeline.suite.compute_spec import Compute, LocalCompute
-from eval_pipeline.suite.context_spec import ContextSpec
-from eval_pipeline.suite.document import Document, problems_of
-from eval_pipeline.suite.gate_spec import Gates, RateGate
-from eval_pipeline.suite.judge_spec import Judge
-from eval_pipeline.suite.promotion_spec import Promotion
-from eval_pipeline.suite.sensors_spec import Sensors
-from eval_pipeline.suite.target_spec import TargetSpec
-from eval_pipeline.suite.variant_spec import VariantSpec, require_distinct
-from eval_pipeline.suite.yaml_document import YamlDocument, read_yaml
+from eval_pipeline.suite.documents.document import Document, problems_of
+from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
+from eval_pipeline.suite.spec.case_source import CaseSources
+from eval_pipeline.suite.spec.compute import Compute, LocalCompute
+from eval_pipeline.suite.spec.context import ContextSpec
+from eval_pipeline.suite.spec.gates import Gates, RateGate
+from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.suite.spec.promotion import Promotion
+from eval_pipeline.suite.spec.sensors import Sensors
+from eval_pipeline.suite.spec.target import TargetSpec
+from eval_pipeline.suite.spec.variant import VariantSpec, require_distinct
 
 SUITE_FILE = "suite.yaml"
 LAST_PASSED = "last_passed"

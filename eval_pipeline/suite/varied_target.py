@@ -1,8 +1,4 @@
-"""The suite with the target that a variant makes of it.
-
-Belongs here: putting what a variant says in the place of what the suite says, and what is wrong with the result. Does
-not belong here: the fields of a variant (`variant_spec.py`) and evaluating it (`eval_pipeline.variants`).
-"""
+"""The suite with the target that a variant makes of it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,9 +7,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.document import problems_of
-from eval_pipeline.suite.suite import SUITE_FILE, Suite
-from eval_pipeline.suite.target_spec import (
+from eval_pipeline.suite.documents.document import problems_of
+from eval_pipeline.suite.spec.target import (
     BaseTarget,
     ChatTarget,
     LangGraphTarget,
@@ -23,7 +18,8 @@ from eval_pipeline.suite.target_spec import (
     RemoteTarget,
     TargetSpec,
 )
-from eval_pipeline.suite.variant_spec import VariantSpec
+from eval_pipeline.suite.spec.variant import VariantSpec
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 _MERGED = ("options", "variables")
 """Mappings of a target to whose entries a variant adds."""

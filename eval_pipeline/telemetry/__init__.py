@@ -1,11 +1,8 @@
 """What an agent reports of itself while it works: events of turns, for whoever listens.
 
-    from eval_pipeline import telemetry
+from eval_pipeline import telemetry
 
-    telemetry.emit({"type": "tool_call", "id": "1", "name": "find_order", "args": {"order": "A-1"}})
-
-Belongs here: events, turns, and the bus that takes finished turns to handlers. Does not belong here: what handlers make
-of them (`eval_pipeline.tracing.telemetry` makes runs of LangSmith).
+telemetry.emit({"type": "tool_call", "id": "1", "name": "find_order", "args": {"order": "A-1"}})
 """
 
 from eval_pipeline.telemetry.bus import BUS, BusCounts, EventBus

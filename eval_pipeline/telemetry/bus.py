@@ -1,7 +1,7 @@
 """The way from turns that ended to handlers, off the path of whoever reports them.
 
-A bounded queue and one thread. Publishing never waits: where handlers are slower than agents the oldest turns give way,
-and are counted. Belongs here: that. Does not belong here: any handler.
+A bounded queue and one thread. Publishing never waits: where handlers are slower than agents the oldest turns give
+way, and are counted.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""An event: one thing that happened while a target answered.
-
-Belongs here: what events there are, and whether one can be read. Does not belong here: who tells them, and to whom.
-"""
+"""An event: one thing that happened while a target answered."""
 
 import math
 from collections.abc import Mapping

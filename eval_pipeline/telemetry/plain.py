@@ -1,8 +1,4 @@
-"""What targets and agents put into events as plain data, and what they raise as text.
-
-Belongs here: making values such that everything downstream can compare, hash, redact and store them. Does not belong
-here: which events there are (`event.py`), and JSON for traces (`eval_pipeline.tracing.jsonable`).
-"""
+"""What targets and agents put into events as plain data, and what they raise as text."""
 
 import math
 from collections.abc import Mapping

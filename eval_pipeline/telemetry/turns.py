@@ -1,8 +1,7 @@
 """A turn: what an agent was asked, what happened until it answered, and the answer.
 
 Reporting costs the agent a copy of the event and a place in a list: nothing is sent, waited for or raised here. A
-turn takes `MOST_EVENTS` events, and counts those that it did not take. Belongs here: turns, and reporting to the one in
-progress. Does not belong here: what becomes of finished ones.
+turn takes `MOST_EVENTS` events, and counts those that it did not take.
 """
 
 import contextlib

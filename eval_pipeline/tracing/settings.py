@@ -1,10 +1,9 @@
 """How tracing is set up, under the name that tracing knows it by.
 
-Belongs here: nothing but that name. The settings are in `eval_pipeline.langsmith_settings`, beneath the suites, which
-read datasets of the same servers.
+The settings are in `eval_pipeline.settings`, beneath the suites, which read datasets of the same servers.
 """
 
-from eval_pipeline.langsmith_settings import (
+from eval_pipeline.settings import (
     DEFAULT_RECORDER_URL,
     DEFAULT_SPOOL_FOLDER,
     Destination,

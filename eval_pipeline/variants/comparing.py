@@ -1,16 +1,13 @@
-"""From a plan to the comparison: evaluate, conclude every experiment, decide, and keep what it came to.
+"""From a plan to the comparison: evaluate, conclude every experiment, decide, and keep what it came to."""
 
-Belongs here: that order. Does not belong here: any part.
-"""
-
-from eval_pipeline.experiment.comparison import Comparison
-from eval_pipeline.experiment.concluding import Conclusion, conclude
-from eval_pipeline.experiment.report.comparing import render_comparison
-from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.analysis.comparison.comparison import Comparison
+from eval_pipeline.analysis.report.comparing import render_comparison
+from eval_pipeline.pipeline.conclude import Conclusion, conclude
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import variants_page_key
-from eval_pipeline.suite.stored_dataset import written_cases
+from eval_pipeline.suite.dataset.stored import written_cases
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.suite.variant_spec import CURRENT
 from eval_pipeline.variants.contender import Contender, open_contenders
 from eval_pipeline.variants.deciding import Entrant, decide
 from eval_pipeline.variants.launch import Launch

@@ -1,23 +1,19 @@
-"""A variant that is ready to be evaluated: its experiment is begun, its prompts are pinned, its target is open.
-
-Belongs here: opening all of them, before the first attempt is paid for. Does not belong here: evaluating them
-(`running.py`).
-"""
+"""A variant that is ready to be evaluated: its experiment is begun, its prompts are pinned, its target is open."""
 
 from dataclasses import dataclass, replace
 
+from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.experiment.baseline import baseline_of
-from eval_pipeline.experiment.beginning import Material, begin_or_join
-from eval_pipeline.experiment.evaluator import evaluator_of
-from eval_pipeline.experiment.record import ExperimentRecord
+from eval_pipeline.pipeline.begin import Material, begin_or_join
+from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import LAST_PASSED, Suite
-from eval_pipeline.suite.variant_spec import CURRENT
-from eval_pipeline.tracing.unified import UnifiedTrace
+from eval_pipeline.tracing.shape.unified import UnifiedTrace
 from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.variant import Variant, prompt_names, variants_of
 

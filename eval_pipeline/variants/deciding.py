@@ -1,8 +1,5 @@
 """Who wins: every variant held against `current`, case by case, and what is to be said of it in a sentence.
 
-Belongs here: that decision and its wording. Does not belong here: formulas (`experiment/statistics/paired.py`), and
-evaluating (`running.py`).
-
 The p-values are two-sided, of the paired permutation test, and adjusted by Holm's method for as many variants as there
 were: a variant that was dropped on the way counts among them as one that shows nothing, which can only make the others'
 larger. So the chance that any variant is called better or worse that is neither is at most 0.05.
@@ -11,9 +8,9 @@ larger. So the chance that any variant is called better or worse that is neither
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval_pipeline.experiment.statistics.p_value import p_is
-from eval_pipeline.experiment.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.analysis.statistics.p_value import p_is
+from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.halving import Drop, Values
 from eval_pipeline.variants.metric import shown_metric
 from eval_pipeline.variants.variant_comparison import Outcome, VariantStanding

@@ -1,11 +1,9 @@
 """`compare_variants` and `EvaluationResult`: variants compared from Python, without Dagster.
 
-    comparison = compare_variants("my_suite", store="./data")
-    print(comparison.verdict, comparison.winner, comparison.score_delta)
-    for name, result in evaluation_results("./data", comparison).items():
-        print(name, result.scores, result.run_url)
-
-Belongs here: that front door. Does not belong here: any of what is behind it.
+comparison = compare_variants("my_suite", store="./data")
+print(comparison.verdict, comparison.winner, comparison.score_delta)
+for name, result in evaluation_results("./data", comparison).items():
+print(name, result.scores, result.run_url)
 """
 
 import uuid
@@ -13,22 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.experiment.record import experiment_name, now
-from eval_pipeline.experiment.verdict import read_verdict
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.experiment_record import experiment_name, now
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.check import require_sound
-from eval_pipeline.suite.dataset import Dataset, load_dataset
+from eval_pipeline.suite.checking.check import require_sound
+from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.discovery import suite_folder
-from eval_pipeline.suite.stored_dataset import store_dataset
 from eval_pipeline.suite.suite import Suite, read_suite
-from eval_pipeline.tracing.before_runs import send_context_trace
+from eval_pipeline.tracing.send.before_runs import send_context_trace
 from eval_pipeline.tracing.settings import LangSmithSettings
-from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
+from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch, NobodyWaits, Waiting
 from eval_pipeline.variants.links import links_of

@@ -1,12 +1,9 @@
-"""How far a comparison of variants has come.
+"""How far a comparison of variants has come."""
 
-Belongs here: counting. Does not belong here: doing what is left (`running.py`).
-"""
-
-from eval_pipeline.experiment.record import find_experiment
-from eval_pipeline.experiment.standing import standing_of
+from eval_pipeline.results.experiment_record import find_experiment
+from eval_pipeline.results.progress import standing_of
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.variant_plan import VariantPlan
 
 

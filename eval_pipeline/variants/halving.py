@@ -1,8 +1,7 @@
 """Successive halving: variants are held against the best one at 16 cases, 32, 64, …, and those that cannot win dropped.
 
-The order of cases is that of a hash of their ids, so that the first so many are a sample of all, and the same for every
-variant and every run. Belongs here: that order, when to look, and whom to drop. Does not belong here: evaluating
-(`running.py`), and who wins among those that are left (`deciding.py`).
+The order of cases is that of a hash of their ids, so that the first so many are a sample of all, and the same for
+every variant and every run.
 
 A variant is dropped at a look if it is worse than the best of that look, by the one-sided paired test of
 `statistics/paired.py` on the cases seen so far, at the level 0.05 / (looks x rivals), where rivals are all the other
@@ -19,9 +18,9 @@ from statistics import fmean
 
 import numpy as np
 
-from eval_pipeline.digest import digest
-from eval_pipeline.experiment.statistics.paired import LEVEL, sign_flip_p_values
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.analysis.statistics.paired import LEVEL, sign_flip_p_values
+from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.spec.variant import CURRENT
 
 FIRST_LOOK = 16
 """Cases; fewer could hardly tell anything at these levels."""

@@ -1,13 +1,10 @@
-"""One run of a comparison of variants: what it works with, and who waits for it.
-
-Belongs here: that value. Does not belong here: what is compared (`variant_plan.py`).
-"""
+"""One run of a comparison of variants: what it works with, and who waits for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.variants.variant_plan import VariantPlan

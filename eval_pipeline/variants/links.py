@@ -1,13 +1,10 @@
-"""Where the variants of a comparison are to be looked at, where they were traced.
-
-Belongs here: links to each experiment, and to the two side by side. Does not belong here: showing them.
-"""
+"""Where the variants of a comparison are to be looked at, where they were traced."""
 
 from dataclasses import dataclass
 
-from eval_pipeline.experiment.traced import read_traced
+from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.variant_spec import CURRENT
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.variant_comparison import VariantComparison
 
 

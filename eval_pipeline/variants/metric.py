@@ -1,13 +1,9 @@
-"""The number that variants are compared by, of each case that was attempted: its mean over the attempts.
-
-Belongs here: taking it from rows. Does not belong here: comparing (`halving.py`, `deciding.py`).
-"""
+"""The number that variants are compared by, of each case that was attempted: its mean over the attempts."""
 
 from collections.abc import Iterable
 from statistics import fmean
 
-from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.experiment.case_values import (
+from eval_pipeline.analysis.case_values import (
     ByCase,
     Row,
     attempts_made,
@@ -15,6 +11,7 @@ from eval_pipeline.experiment.case_values import (
     values_by_case,
     verdicts_by_case,
 )
+from eval_pipeline.errors import InputError, Problem
 
 METRIC_COLUMNS = ["status", "score", "assertions"]
 """Of the result log, what it takes."""

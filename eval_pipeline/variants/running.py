@@ -1,8 +1,7 @@
 """Evaluating variants: the same cases in the same order, all variants at once, and between looks those that are left.
 
-What is left to make is read from the result logs, so that a comparison that was killed goes on where it was; whom the
-looks before dropped is found again from the same rows. Belongs here: that loop. Does not belong here: whom to drop
-(`halving.py`), who wins (`deciding.py`).
+What is left to make is read from the result logs, so that a comparison that was killed goes on where it was; whom
+the looks before dropped is found again from the same rows.
 """
 
 import asyncio
@@ -12,17 +11,17 @@ from dataclasses import dataclass, replace
 
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.loop import run_in_loop
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.throughput.run import Throughput
-from eval_pipeline.experiment.making import make_attempts
-from eval_pipeline.experiment.plan import write_plan
-from eval_pipeline.experiment.recording import Recorder
-from eval_pipeline.experiment.restoring import restore_rows
-from eval_pipeline.experiment.result_log import ResultLog, read_results, set_unreadable_aside
-from eval_pipeline.experiment.standing import standing_of
-from eval_pipeline.experiment.tracing_run import ExperimentTracing, begin_tracing
+from eval_pipeline.evaluation.user_code.loop import run_in_loop
+from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.pipeline.make_attempts import make_attempts
+from eval_pipeline.pipeline.plan import write_plan
+from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.restore_rows import restore_rows
+from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.progress import standing_of
+from eval_pipeline.results.result_log import ResultLog, read_results, set_unreadable_aside
 from eval_pipeline.suite.case import Case
 from eval_pipeline.variants.contender import Contender
 from eval_pipeline.variants.halving import Drop, drops, in_hash_order, looks_at

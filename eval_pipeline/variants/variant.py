@@ -1,18 +1,14 @@
-"""The variants of a suite, each as the suite that it makes; `current`, the suite as it stands, is the first.
-
-Belongs here: that list, and what each changes. Does not belong here: how the target of a variant comes about
-(`eval_pipeline.suite.varied_target`).
-"""
+"""The variants of a suite, each as the suite that it makes; `current`, the suite as it stands, is the first."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
-from eval_pipeline.suite.prompt_reference import parse_reference
+from eval_pipeline.suite.spec.prompt_reference import parse_reference
+from eval_pipeline.suite.spec.target import PromptedTarget
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
-from eval_pipeline.suite.target_spec import PromptedTarget
-from eval_pipeline.suite.variant_spec import CURRENT
 from eval_pipeline.suite.varied_target import changes_of, varied_suite
 
 

@@ -1,7 +1,5 @@
 """What came of comparing variants: where each stands against the suite as it is, and which one won, if any did.
 
-Belongs here: that document, writing and reading it. Does not belong here: deciding it (`deciding.py`).
-
 It is written once, when everything is evaluated. What acts upon it (a promotion, say) may believe that it says for ever
 what it says now.
 """

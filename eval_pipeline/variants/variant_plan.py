@@ -1,8 +1,4 @@
-"""What a comparison of variants undertook, written before its first attempt, so that one that was killed can go on.
-
-Belongs here: that document. Does not belong here: what is finished of it, which the result logs of its experiments say,
-and what came of it (`variant_comparison.py`).
-"""
+"""What a comparison of variants undertook, written before its first attempt, so that one that was killed can go on."""
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from eval_pipeline.assets.tracing import RUNS_DROPPED
+from eval_pipeline.defs.assets.tracing import RUNS_DROPPED
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.half_way import CASES, calls, error_of, half_way, is_whole, nothing_happens, write_suite
 from eval_pipeline_tests.small_disk import SmallDisk, small_disk

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.small_suite import write_small_suite

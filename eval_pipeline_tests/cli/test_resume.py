@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from eval_pipeline.evaluation.batch import UNKEPT
-from eval_pipeline.experiment.record import experiments_newest_first
-from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.results.experiment_record import experiments_newest_first
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.killed_runs import KilledRuns

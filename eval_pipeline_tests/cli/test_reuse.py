@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import eval_pipeline.suites.support_desk
-from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eval_pipeline.experiment.record import experiments_newest_first
-from eval_pipeline.experiment.result_log import read_results
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.results.experiment_record import experiments_newest_first
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
-from eval_pipeline.tracing.shared_trace import shared_project
+from eval_pipeline.tracing.shape.shared_trace import shared_project
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.half_way import CASES, half_way, is_whole, nothing_happens, write_suite
 from eval_pipeline_tests.small_disk import SmallDisk, small_disk

@@ -6,7 +6,7 @@ import pytest
 
 from eval_pipeline.context.retrieval import Bm25Index, EmbeddingsIndex, Index, index_of
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.context_spec import Retrieval
+from eval_pipeline.suite.spec.context import Retrieval
 
 TEXTS = ["The cats sleep.", "A dog barks at dogs", "fish and fishes and a cat", "nothing of the kind"]
 FAKE = "eval_pipeline_tests.fakes:WordEmbeddings"

@@ -1,8 +1,7 @@
 """All of `deploy/celery` on loopback: Postgres, Redis, an S3 server, a recorder, and the processes of its Procfile.
 
-Its `dagster.yaml` is used as it is but for the intervals, which are seconds here. Each worker has a cache and a spool
-of its own, as on a host of its own. Belongs here: starting all of it, and what happens to it. Does not belong here:
-expectations.
+Its `dagster.yaml` is used as it is but for the intervals, which are seconds here. Each worker has a cache and a
+spool of its own, as on a host of its own.
 """
 
 import contextlib

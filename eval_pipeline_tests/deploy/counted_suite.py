@@ -1,7 +1,4 @@
-"""A suite that counts the calls of its target, and waits at a chosen case for as long as somebody wants.
-
-Belongs here: writing it, and its calls. Does not belong here: running it.
-"""
+"""A suite that counts the calls of its target, and waits at a chosen case for as long as somebody wants."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""A backfill of all cases on a fleet, undisturbed or with a worker killed half-way; and what is there in the end.
-
-Belongs here: doing it and counting. Does not belong here: expectations (`test_celery.py`), showing (`bench/fleet.py`).
-"""
+"""A backfill of all cases on a fleet, undisturbed or with a worker killed half-way; and what is there in the end."""
 
 import time
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from typing import Any
 import dagster as dg
 import orjson
 
-from eval_pipeline.experiment.result_log import read_all_rows, read_results
+from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.layout import summary_key
 from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet

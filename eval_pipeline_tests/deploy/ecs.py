@@ -1,8 +1,4 @@
-"""An ECS cluster without machines: moto keeps its books, and an agent here runs what it should run, as processes.
-
-Belongs here: what Amazon does between `RunTask` and the end of a container: the environment, secrets and role of the
-task definition, the command, and the end. Does not belong here: expectations.
-"""
+"""An ECS cluster without machines: moto keeps its books, and an agent here runs what it should run, as processes."""
 
 import contextlib
 import json

@@ -1,7 +1,4 @@
-"""Processes with a log and a group of their own, which can be killed whole; what they hold of the memory.
-
-Belongs here: starting, ending and measuring them. Does not belong here: which there are.
-"""
+"""Processes with a log and a group of their own, which can be killed whole; what they hold of the memory."""
 
 import contextlib
 import os

@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from dagster._core.instance.config import dagster_instance_config
 
-from eval_pipeline.celery_runs.launcher import WatchedCeleryRunLauncher
-from eval_pipeline.celery_runs.worker import worker_app
+from eval_pipeline.dagster_ext.celery.launcher import WatchedCeleryRunLauncher
+from eval_pipeline.dagster_ext.celery.worker import worker_app
 from eval_pipeline.errors import PermanentError
 from eval_pipeline_tests.deploy.celery_fleet import DEPLOY
 from eval_pipeline_tests.postgres import Postgres, running_postgres

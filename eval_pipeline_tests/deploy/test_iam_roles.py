@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.fan_out.definition import state_machine_definition
-from eval_pipeline.fan_out.ecs import EcsWorkers
-from eval_pipeline.fan_out.lambdas import LambdaWorkers
-from eval_pipeline.fan_out.state_machine import StateMachineWorkers
-from eval_pipeline.fan_out.workers import Workers
 from eval_pipeline.store.s3 import S3Store
-from eval_pipeline.suite.compute_spec import EcsCompute, LambdaCompute, StepFunctionsCompute
+from eval_pipeline.suite.spec.compute import EcsCompute, LambdaCompute, StepFunctionsCompute
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.worker.task import WorkerTask
+from eval_pipeline.workers.dispatch.ecs import EcsWorkers
+from eval_pipeline.workers.dispatch.lambdas import LambdaWorkers
+from eval_pipeline.workers.dispatch.state_machine import StateMachineWorkers
+from eval_pipeline.workers.dispatch.workers import Workers
+from eval_pipeline.workers.state_machine.definition import state_machine_definition
+from eval_pipeline.workers.task import WorkerTask
 from eval_pipeline_tests.aws_operations import asked_of_aws
 from eval_pipeline_tests.s3_servers import S3Server, moto_server
 from eval_pipeline_tests.small_suite import write_small_suite

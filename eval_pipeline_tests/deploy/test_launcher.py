@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eval_pipeline.celery_runs import launcher as launcher_module
-from eval_pipeline.celery_runs.launcher import WatchedCeleryRunLauncher
+from eval_pipeline.dagster_ext.celery import launcher as launcher_module
+from eval_pipeline.dagster_ext.celery.launcher import WatchedCeleryRunLauncher
 from eval_pipeline_tests.redis_server import running_redis
 
 # Celery's own call, of a name that the client of Redis gives up.

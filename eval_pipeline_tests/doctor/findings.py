@@ -1,7 +1,4 @@
-"""What `eval-pipeline doctor` finds.
-
-Belongs here: asking it. Does not belong here: expectations.
-"""
+"""What `eval-pipeline doctor` finds."""
 
 from typing import Any
 

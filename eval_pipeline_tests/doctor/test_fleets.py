@@ -16,7 +16,7 @@ import pytest
 import yaml
 from celery import Celery
 
-from eval_pipeline.celery_runs.versions import installed_versions
+from eval_pipeline.dagster_ext.celery.versions import installed_versions
 from eval_pipeline.doctor import celery_workers
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
@@ -49,7 +49,7 @@ def _configure(**settings: object) -> None:
 
 
 def _celery(broker: str, **config: str) -> dict[str, object]:
-    module = "eval_pipeline.celery_runs.launcher"
+    module = "eval_pipeline.dagster_ext.celery.launcher"
     config = {"broker": broker, "backend": broker, **config}
     return {"module": module, "class": "WatchedCeleryRunLauncher", "config": config}
 
@@ -63,7 +63,7 @@ def test_a_broker_that_is_away(terminal: Terminal) -> None:
 
 def test_a_broker_without_workers(terminal: Terminal, redis: str) -> None:
     _configure(run_launcher=_celery(redis), **MONITORED)
-    assert "eval_pipeline.celery_runs.app worker" in found_by(terminal)["workers"]["fix"]
+    assert "eval_pipeline.dagster_ext.celery.app worker" in found_by(terminal)["workers"]["fix"]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_workers_are_asked_for_their_queue_and_their_versions(
 ) -> None:
     one = {"concurrency": {"runs": {"max_concurrent_runs": 1}}, **MONITORED}
     _configure(run_launcher=_celery(redis), **one)
-    name = worker("eval_pipeline.celery_runs.app")
+    name = worker("eval_pipeline.dagster_ext.celery.app")
 
     _until_told(terminal, "ok", "workers", f"1 with 1 places: {name}")
     _until_told(terminal, "ok", "worker versions", name)
@@ -183,7 +183,7 @@ def test_partitions_that_would_be_recorded_one_by_one(
         assert "DAGSTER_EVENT_BATCH_SIZE=1000" in found["fix"]
         monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
         found = found_by(terminal, code=0, health="warning")["recording"]
-        assert "eval_pipeline.dagster_postgres_storage" in found["fix"]
+        assert "eval_pipeline.dagster_ext.postgres_storage" in found["fix"]
         _configure(**postgres.batching_overrides)
         assert found_by(terminal, code=0, health="ok")["recording"]["message"].endswith("up to 1000 at a time")
 

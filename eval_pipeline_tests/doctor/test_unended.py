@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eval_pipeline.doctor import unended
-from eval_pipeline.terminal_runs import being_run, end_dead_runs
+from eval_pipeline.defs.instance_checks import unended
+from eval_pipeline.defs.launching.cli_runs import being_run, end_dead_runs
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.doctor.findings import found_by
 

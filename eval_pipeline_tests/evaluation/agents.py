@@ -1,7 +1,4 @@
-"""Graphs of several agents, that hand off in every way LangGraph knows, ask humans, and stream.
-
-Belongs here: small deterministic graphs. Does not belong here: tests.
-"""
+"""Graphs of several agents, that hand off in every way LangGraph knows, ask humans, and stream."""
 
 import json
 from typing import Annotated, Any

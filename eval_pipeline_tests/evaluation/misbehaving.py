@@ -1,7 +1,4 @@
-"""Agents and evaluators that break in ways that ordinary code does not.
-
-Belongs here: those. Does not belong here: tests.
-"""
+"""Agents and evaluators that break in ways that ordinary code does not."""
 
 import asyncio
 import sys
@@ -11,7 +8,7 @@ from typing import Any
 from langgraph.graph import START, MessagesState, StateGraph
 
 from eval_pipeline.evaluation.runner import EvalRunner
-from eval_pipeline.evaluation.targets.session import Reply
+from eval_pipeline.targets.session import Reply
 
 
 class BeyondExceptionError(BaseException):

@@ -12,7 +12,7 @@ import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import TransientError
-from eval_pipeline.evaluation.result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.batch import UNKEPT, evaluate_all
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.case import Case
+from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from eval_pipeline.evaluation.attempt import Attempt, Evaluator
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
-from eval_pipeline.evaluation.result import CaseResult
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 
 CODE = """

@@ -8,7 +8,7 @@ from typing import Any
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.garbage import YOUNG_OBJECTS, what_stays_set_aside
-from eval_pipeline.evaluation.targets.python_callable import PythonSession, PythonTarget
+from eval_pipeline.targets.python_callable import PythonSession, PythonTarget
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}

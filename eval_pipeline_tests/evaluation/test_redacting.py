@@ -3,9 +3,9 @@
 from dataclasses import fields, replace
 
 from eval_pipeline.evaluation.redacting import redacted_result
-from eval_pipeline.evaluation.result import AssertionResult, EvaluationError, TurnResult, Vote
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline_tests.experiment.rows import a_result
+from eval_pipeline.results.case_result import AssertionResult, EvaluationError, TurnResult, Vote
+from eval_pipeline_tests.analysis.rows import a_result
 
 MAIL = "ann@example.com"
 BROKE = EvaluationError(name=MAIL, message=MAIL, traceback=MAIL)

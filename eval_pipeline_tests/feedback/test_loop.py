@@ -10,18 +10,18 @@ import dagster as dg
 import pytest
 from langsmith import Client
 
-from eval_pipeline.assets.corrections import build_corrections
+from eval_pipeline.assertions.judges.corrections import examples_for
+from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, with_pulled_corrections
+from eval_pipeline.defs.assets.corrections import build_corrections
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
-from eval_pipeline.evaluation.judging.corrections import examples_for
-from eval_pipeline.evaluation.judging.pulled_corrections import corrections_now, with_pulled_corrections
-from eval_pipeline.experiment.evaluator import evaluator_of
-from eval_pipeline.experiment.record import read_experiment
 from eval_pipeline.feedback.corrections import known_corrections
 from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.resources import LangSmithResource, StoreResource
+from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.tracing.settings import LangSmithSettings

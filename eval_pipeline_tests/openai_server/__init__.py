@@ -1,7 +1,6 @@
 """A chat model's provider on loopback: speaks OpenAI's chat completions over HTTP, so that real clients can be tested.
 
-Run by itself with `python -m eval_pipeline_tests.openai_server --help`. Belongs here: the wire format, faults, and a
-log of what was asked. Does not belong here: what a test wants answered (it passes a function).
+Run by itself with `python -m eval_pipeline_tests.openai_server --help`.
 """
 
 from eval_pipeline_tests.openai_server.faults import Faults

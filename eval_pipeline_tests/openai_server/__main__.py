@@ -1,7 +1,4 @@
-"""`python -m eval_pipeline_tests.openai_server`: the server by itself, until it is interrupted; then what it saw.
-
-Belongs here: options. Does not belong here: serving (`server.py`).
-"""
+"""`python -m eval_pipeline_tests.openai_server`: the server by itself, until it is interrupted; then what it saw."""
 
 import json
 import threading

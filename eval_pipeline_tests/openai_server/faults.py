@@ -1,7 +1,4 @@
-"""How a provider fails, and on which requests: by a plan, or at random with a seed.
-
-Belongs here: the kinds of fault and who meets them. Does not belong here: HTTP (`server.py`).
-"""
+"""How a provider fails, and on which requests: by a plan, or at random with a seed."""
 
 import email.utils
 import random

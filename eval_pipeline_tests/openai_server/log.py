@@ -1,7 +1,4 @@
-"""What a server was asked, and when: the witness of limits.
-
-Belongs here: the log and what is read from it. Does not belong here: serving.
-"""
+"""What a server was asked, and when: the witness of limits."""
 
 import threading
 import time

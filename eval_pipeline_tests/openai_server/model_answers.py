@@ -1,7 +1,4 @@
-"""Answers of a LangChain chat model as a provider's: what it would say, said over HTTP.
-
-Belongs here: from a request's body to the model and back. Does not belong here: any model.
-"""
+"""Answers of a LangChain chat model as a provider's: what it would say, said over HTTP."""
 
 import json
 from collections.abc import Mapping

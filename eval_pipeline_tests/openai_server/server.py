@@ -1,8 +1,4 @@
-"""The server: HTTP on loopback, one thread a request.
-
-Belongs here: connections, keys, faults as they happen. Does not belong here: bytes (`wire.py`), the kinds of fault
-(`faults.py`).
-"""
+"""The server: HTTP on loopback, one thread a request."""
 
 import contextlib
 import json

@@ -1,7 +1,4 @@
-"""OpenAI's chat completions on the wire: whole answers, streamed ones, errors.
-
-Belongs here: what bytes say. Does not belong here: HTTP (`server.py`), and when to fail (`faults.py`).
-"""
+"""OpenAI's chat completions on the wire: whole answers, streamed ones, errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,4 @@
-"""A daemon, a recorder and a webhook around the suite whose prompt says how many cases pass.
-
-Belongs here: starting and asking them. Does not belong here: expectations.
-"""
+"""A daemon, a recorder and a webhook around the suite whose prompt says how many cases pass."""
 
 import contextlib
 import os
@@ -17,16 +14,16 @@ import dagster as dg
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline_tests.defs.sensors.webhook_receiver import WebhookReceiver
 from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
 from eval_pipeline_tests.prompts.published import hub_at
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
-from eval_pipeline_tests.sensors.webhook_receiver import WebhookReceiver
 from eval_pipeline_tests.waiting import wait_for
 
 _LOCATION = """\
 from pathlib import Path
 
-from eval_pipeline.build import build_definitions
+from eval_pipeline.defs.build import build_definitions
 
 defs = build_definitions(folders=[Path(__file__).parent / "shop"])
 """

@@ -1,7 +1,4 @@
-"""A suite whose prompt decides how many of its cases pass, and says so: `Knows 6 of the answers.`
-
-Belongs here: its files, and its prompt in a hub. Does not belong here: expectations.
-"""
+"""A suite whose prompt decides how many of its cases pass, and says so: `Knows 6 of the answers.`"""
 
 from pathlib import Path
 from typing import Any

@@ -1,13 +1,10 @@
-"""Moves made by hand, without a Hub.
-
-Belongs here: making them. Does not belong here: expectations.
-"""
+"""Moves made by hand, without a Hub."""
 
 from typing import Any
 
 from eval_pipeline.promotion.moves import Ending, Move, Moves, RecordedMove, WantedMove
 from eval_pipeline.promotion.moving import Standing
-from eval_pipeline.suite.prompt_reference import PromptReference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 PLACE = PromptReference(place="hub", name="support", version="production")
 

@@ -9,8 +9,8 @@ from eval_pipeline.promotion.moves import Move
 from eval_pipeline.promotion.regressing import Look, looks_at, read_looks
 from eval_pipeline.prompts.suite_prompts import PinnedPrompt
 from eval_pipeline.store.local import LocalStore
+from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
 from eval_pipeline_tests.building import a_case
-from eval_pipeline_tests.experiment.stored import concluded, keep_experiment, results_of
 from eval_pipeline_tests.promotion.moved import wanted
 
 OLD, GOOD = "0" * 16, "a" * 16

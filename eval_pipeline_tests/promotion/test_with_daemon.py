@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from eval_pipeline.experiment.record import latest_experiment, read_experiment
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.promotion.regressing import read_looks
+from eval_pipeline.results.experiment_record import latest_experiment, read_experiment
 from eval_pipeline.variants.variant_comparison import write_comparison
 from eval_pipeline_tests.promotion.deployment import PromptDeployment, deployed
 from eval_pipeline_tests.promotion.moved import PLACE

@@ -1,7 +1,4 @@
-"""Prompts in a recorder's hub, in one call.
-
-Belongs here: publishing and reading tags for tests. Does not belong here: expectations.
-"""
+"""Prompts in a recorder's hub, in one call."""
 
 from typing import Any
 
@@ -11,7 +8,7 @@ from typing_extensions import override
 
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.prompt import Prompt
-from eval_pipeline.suite.prompt_reference import PromptReference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 
 def hub_at(url: str) -> PromptHub:

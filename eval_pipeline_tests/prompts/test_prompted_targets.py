@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.evaluation.result import CaseResult
 from eval_pipeline.evaluation.runner import EvalRunner
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline_tests.building import a_case, written_suite
 from eval_pipeline_tests.prompts.published import publish
@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
 
-from eval_pipeline.evaluation.judging.questions import RubricVerdict
+from eval_pipeline.assertions.judges.questions import RubricVerdict
 from eval_pipeline.prompts.current import current_prompt, prompt_text
 from eval_pipeline_tests.fakes import ReadingModel
 

@@ -17,7 +17,7 @@ from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.suite.prompt_reference import PromptReference, parse_reference
+from eval_pipeline.suite.spec.prompt_reference import PromptReference, parse_reference
 from eval_pipeline_tests.prompts.published import overtaken_hub
 
 NOWHERE = "http://127.0.0.1:9"

@@ -11,8 +11,8 @@ import httpx
 import orjson
 from langsmith import Client, uuid7_from_datetime
 
+from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.recorder.wire import Part, encode_multipart
 
 MILLISECOND = timedelta(milliseconds=1)
 BOUNDARY = "recorder-test-boundary"

@@ -1,7 +1,4 @@
-"""A recorder in a process of its own, which can be killed and comes back on its port and its file.
-
-Belongs here: starting, killing and waiting for it. Does not belong here: expectations.
-"""
+"""A recorder in a process of its own, which can be killed and comes back on its port and its file."""
 
 import subprocess
 import sys

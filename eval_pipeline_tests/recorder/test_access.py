@@ -5,10 +5,10 @@ import pytest
 from langsmith import Client
 from langsmith.utils import LangSmithAuthError
 
-from eval_pipeline.guard import host_name, is_loopback
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.server import RecorderServer, serve
+from eval_pipeline.serving.access import host_name, is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])

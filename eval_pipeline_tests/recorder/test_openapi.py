@@ -17,10 +17,10 @@ from jsonschema import Draft202012Validator
 from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
 
+from eval_pipeline.langsmith.protocol.wire import decompress, parse_multipart
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.recorder.store.journal import JournalEntry
-from eval_pipeline.recorder.wire import decompress, parse_multipart
 from eval_pipeline_tests.recorder.frames import a_client, a_run
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"

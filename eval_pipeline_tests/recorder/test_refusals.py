@@ -10,9 +10,9 @@ import pytest
 import zstandard
 from langsmith import Client
 
+from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.recorder.wire import Part, encode_multipart
 from eval_pipeline_tests.recorder.frames import (
     BOUNDARY,
     a_run,

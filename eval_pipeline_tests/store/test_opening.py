@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.default_resources import store_resource
+from eval_pipeline.defs.default_resources import store_resource
+from eval_pipeline.defs.s3_store_resource import S3StoreResource
 from eval_pipeline.errors import InputError
-from eval_pipeline.s3_store import S3StoreResource
 from eval_pipeline.store.opening import open_store
 
 

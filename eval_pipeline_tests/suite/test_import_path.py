@@ -86,8 +86,8 @@ def test_the_digest_does_not_depend_on_the_place(tmp_path: Path) -> None:
 
 
 def test_the_digest_differs_by_attribute_and_is_known_for_modules(folder: Path) -> None:
-    assert source_digest("eval_pipeline.digest:a", folder=folder) != source_digest(
-        "eval_pipeline.digest:b", folder=folder
+    assert source_digest("eval_pipeline.store.content_hash:a", folder=folder) != source_digest(
+        "eval_pipeline.store.content_hash:b", folder=folder
     )
 
 

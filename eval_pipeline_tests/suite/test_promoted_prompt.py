@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline_tests.building import write_suite
 
 TARGET = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo", "prompt": "hub:support:production"}

@@ -1,7 +1,4 @@
-"""What is traced: models with usage, an agent with a tool, a `@traceable` function inside a node, targets that err.
-
-Belongs here: doubles that suites name by import path. Does not belong here: expectations.
-"""
+"""What is traced: models with usage, an agent with a tool, a `@traceable` function inside a node, targets that err."""
 
 import asyncio
 import threading

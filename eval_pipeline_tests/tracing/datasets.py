@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.dataset_sync import SyncedDataset, sync_dataset
+from eval_pipeline.langsmith.experiments import ExperimentPlan
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.connection import Connection
-from eval_pipeline.tracing.dataset_sync import SyncedDataset, sync_dataset
-from eval_pipeline.tracing.experiment_session import ExperimentPlan
 from eval_pipeline.tracing.settings import LangSmithSettings
 
 REDACTOR = Redactor()

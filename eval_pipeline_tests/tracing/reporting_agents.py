@@ -1,7 +1,4 @@
-"""Agents without LangChain that report what they do: as events of their answer, as they go, or by emitting them.
-
-Belongs here: doubles that suites name by import path. Does not belong here: expectations.
-"""
+"""Agents without LangChain that report what they do: as events of their answer, as they go, or by emitting them."""
 
 import contextvars
 import threading

@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.run import Anchor, complete_run, uuid7_at
+from eval_pipeline.tracing.shape.run import Anchor, complete_run, uuid7_at
 
 PROJECT = "exp-1"
 

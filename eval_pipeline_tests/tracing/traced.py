@@ -1,7 +1,4 @@
-"""Short ways to trace attempts in tests: a sender that keeps what it is given, an experiment, a tracer, a tree.
-
-Belongs here: what several tests of case traces need. Does not belong here: expectations.
-"""
+"""Short ways to trace attempts in tests: a sender that keeps what it is given, an experiment, a tracer, a tree."""
 
 import datetime as dt
 import uuid
@@ -14,15 +11,15 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.attempt import Evaluator
-from eval_pipeline.recorder.validation import advise_run, validate_run_post
+from eval_pipeline.langsmith.protocol.rules import advise_run, validate_run_post
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.case_trace import CaseTracer
-from eval_pipeline.tracing.jsonable import plain
-from eval_pipeline.tracing.modes import Bare, SharedPart
-from eval_pipeline.tracing.run import CompleteRun
-from eval_pipeline.tracing.shared_trace import SharedTraceRecorder
+from eval_pipeline.tracing.shape.case_trace import CaseTracer
+from eval_pipeline.tracing.shape.jsonable import plain
+from eval_pipeline.tracing.shape.modes import Bare, SharedPart
+from eval_pipeline.tracing.shape.run import CompleteRun
+from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline_tests.building import a_suite, an_evaluator
 
 AGENTS = "eval_pipeline_tests.tracing.agents"

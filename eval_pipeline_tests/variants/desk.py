@@ -1,7 +1,4 @@
-"""`support_desk` with prompts in a hub and a model that obeys them.
-
-Belongs here: making that suite. Does not belong here: expectations.
-"""
+"""`support_desk` with prompts in a hub and a model that obeys them."""
 
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
 """A chat model without a network that does what its prompt says, so that a better prompt is better.
 
-It is the offline model of `support_desk`, held to the instructions it is given. Belongs here: how it reads them, and
-prompts of a known order of quality. Does not belong here: expectations.
+It is the offline model of `support_desk`, held to the instructions it is given.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""A suite whose variants have a known skill: how many of ten cases their target gets right.
-
-Belongs here: writing it, and counting the calls of its target. Does not belong here: expectations.
-"""
+"""A suite whose variants have a known skill: how many of ten cases their target gets right."""
 
 from collections import Counter
 from pathlib import Path

@@ -9,18 +9,18 @@ import pytest
 import yaml
 
 import eval_pipeline
+from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.experiment.record import experiments_newest_first, latest_experiment, read_experiment
-from eval_pipeline.experiment.result_log import read_all_rows, read_results
-from eval_pipeline.experiment.trend import read_points
-from eval_pipeline.langsmith_settings import LangSmithSettings
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.results.experiment_record import experiments_newest_first, latest_experiment, read_experiment
+from eval_pipeline.results.result_log import read_all_rows, read_results
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.layout import report_key, variants_page_key
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.variants.evaluation_result import compare_variants, evaluation_results
 from eval_pipeline.variants.variant_comparison import VariantComparison, latest_comparison
 from eval_pipeline.variants.variant_plan import latest_plan
-from eval_pipeline_tests.assets.seen import experiments_at, rows_at, runs_at
+from eval_pipeline_tests.defs.assets.seen import experiments_at, rows_at, runs_at
 from eval_pipeline_tests.variants.skilled_suite import calls_of, write_skilled_suite
 
 
@@ -139,7 +139,7 @@ def test_a_comparison_that_broke_goes_on_with_what_is_left_and_one_that_is_done_
         .read_text()
         .replace("        await asyncio", "        _spend(message)\n        await asyncio")
         + "\n\ndef _spend(message):\n"
-        "    from eval_pipeline.evaluation.throughput.budget import current_budget\n"
+        "    from eval_pipeline.models.budget import current_budget\n"
         "    budget = current_budget()\n"
         "    if budget is not None and budget.max_tokens and message == '12':\n"
         "        budget.tokens += 5\n"

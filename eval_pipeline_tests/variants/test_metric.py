@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval_pipeline.experiment.case_values import Row
+from eval_pipeline.analysis.case_values import Row
 from eval_pipeline.variants.metric import metric_by_case
 
 _EXACT = {"name": "exact", "score": 1.0}

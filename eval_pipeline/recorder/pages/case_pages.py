@@ -1,7 +1,4 @@
-"""The page of a project or experiment: its numbers, and one row for each root run.
-
-Belongs here: the case table. Does not belong here: comparisons (`dataset_pages.py`) and traces.
-"""
+"""The page of a project or experiment: its numbers, and one row for each root run."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args

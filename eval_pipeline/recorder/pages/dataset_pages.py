@@ -1,7 +1,4 @@
-"""Pages over datasets: the index, a dataset with its experiments, a comparison, an example, a prompt.
-
-Belongs here: pages of things that are not one experiment or one trace. Does not belong here: those two.
-"""
+"""Pages over datasets: the index, a dataset with its experiments, a comparison, an example, a prompt."""
 
 from importlib.resources import files
 from typing import Annotated, Any

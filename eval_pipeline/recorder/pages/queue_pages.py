@@ -1,7 +1,4 @@
-"""The page of an annotation queue: what people are to look at, and what they have said.
-
-Belongs here: that page. Does not belong here: pages of runs.
-"""
+"""The page of an annotation queue: what people are to look at, and what they have said."""
 
 from uuid import UUID
 

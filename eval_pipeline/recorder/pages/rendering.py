@@ -1,7 +1,4 @@
-"""Templates and how values are written in them.
-
-Belongs here: the jinja environment and its filters. Does not belong here: any page.
-"""
+"""Templates and how values are written in them."""
 
 import math
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""The page of a trace: its tree with timing, and every run's inputs and outputs.
-
-Belongs here: laying out a tree. Does not belong here: other pages.
-"""
+"""The page of a trace: its tree with timing, and every run's inputs and outputs."""
 
 from typing import Annotated, Any
 from uuid import UUID

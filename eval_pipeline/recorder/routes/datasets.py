@@ -1,7 +1,4 @@
-"""Datasets, versions, tags, splits, comparisons of their experiments.
-
-Belongs here: `/datasets`. Does not belong here: `/examples` and uploads of whole experiments (`experiments.py`).
-"""
+"""Datasets, versions, tags, splits, comparisons of their experiments."""
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -1,13 +1,12 @@
-"""Examples: one by one, in bulk, and multipart with attachments.
-
-Belongs here: `/examples` and `/platform/datasets/{id}/examples`. Does not belong here: versions and tags.
-"""
+"""Examples: one by one, in bulk, and multipart with attachments."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from eval_pipeline.langsmith.protocol.rules import is_uuid
+from eval_pipeline.langsmith.protocol.wire import Part, parse_json, parse_multipart
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import not_found, unprocessable
 from eval_pipeline.recorder.frame import AttachmentOp, Frame
@@ -22,8 +21,6 @@ from eval_pipeline.recorder.routes.requests import (
     base_url,
     example_answer,
 )
-from eval_pipeline.recorder.validation import is_uuid
-from eval_pipeline.recorder.wire import Part, parse_json, parse_multipart
 
 router = APIRouter()
 

@@ -1,18 +1,15 @@
-"""Whole experiments: examples with their runs, and uploads of experiments that ran elsewhere.
-
-Belongs here: routes that join datasets with runs (v1). Does not belong here: v2.
-"""
+"""Whole experiments: examples with their runs, and uploads of experiments that ran elsewhere."""
 
 from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 
+from eval_pipeline.langsmith.protocol.rules import Segment, format_segment, parse_time
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import Refusal, unprocessable
 from eval_pipeline.recorder.frame import Frame, run_operation
 from eval_pipeline.recorder.routes.requests import JsonObject, RecorderDep, base_url, example_answer, run_answer
-from eval_pipeline.recorder.validation import Segment, format_segment, parse_time
 
 router = APIRouter()
 

@@ -1,7 +1,4 @@
-"""Feedback.
-
-Belongs here: `/feedback`. Does not belong here: feedback that rides a frame (`ingest.py`).
-"""
+"""Feedback."""
 
 from typing import Any, Literal
 from uuid import UUID, uuid4

@@ -1,6 +1,6 @@
 """The prompt hub.
 
-Belongs here: `/repos` and `/commits`. The owner in a path is not looked at: there is one workspace, written `-`.
+The owner in a path is not looked at: there is one workspace, written `-`.
 """
 
 from typing import Any

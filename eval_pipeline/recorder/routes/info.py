@@ -1,7 +1,4 @@
-"""What the server says about itself, and the files it serves.
-
-Belongs here: `/info`, settings, attachments, the fault route. Does not belong here: anything stored by noun.
-"""
+"""What the server says about itself, and the files it serves."""
 
 from dataclasses import fields
 from typing import Any

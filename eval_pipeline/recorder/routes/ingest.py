@@ -1,7 +1,4 @@
-"""Tracing: frames, batches, single runs.
-
-Belongs here: every way in for runs. Does not belong here: reading them.
-"""
+"""Tracing: frames, batches, single runs."""
 
 from typing import Any
 from uuid import UUID
@@ -9,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
+from eval_pipeline.langsmith.protocol.rules import Segment, format_segment, parse_time
+from eval_pipeline.langsmith.protocol.wire import parse_multipart
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import not_found
 from eval_pipeline.recorder.frame import Frame, read_batch, read_parts, run_operation
 from eval_pipeline.recorder.routes.requests import JsonObject, JsonValue, RecorderDep, read_body
-from eval_pipeline.recorder.validation import Segment, format_segment, parse_time
-from eval_pipeline.recorder.wire import parse_multipart
 
 router = APIRouter()
 

@@ -1,13 +1,11 @@
-"""Annotation queues.
-
-Belongs here: `/annotation-queues`. Does not belong here: feedback that people give on what is in one.
-"""
+"""Annotation queues."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from eval_pipeline.langsmith.protocol.rules import is_uuid
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import Refusal, not_found
 from eval_pipeline.recorder.routes.requests import (
@@ -20,7 +18,6 @@ from eval_pipeline.recorder.routes.requests import (
     run_answer,
 )
 from eval_pipeline.recorder.store.runs import RunQuery
-from eval_pipeline.recorder.validation import is_uuid
 
 router = APIRouter()
 

@@ -1,18 +1,15 @@
-"""What every route takes from a request: the recorder, and a body that is limited and decoded.
-
-Belongs here: FastAPI dependencies and their type aliases. Does not belong here: routes.
-"""
+"""What every route takes from a request: the recorder, and a body that is limited and decoded."""
 
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from eval_pipeline.langsmith.protocol.wire import decompress, parse_json
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import too_large, unprocessable
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.statistics import money
-from eval_pipeline.recorder.wire import decompress, parse_json
 
 MAX_PAGE = 100
 _COSTS = ("prompt_cost", "completion_cost", "total_cost")

@@ -1,7 +1,4 @@
-"""Reading runs, v1.
-
-Belongs here: `/runs/query`, `/runs/{id}`, `/runs/stats`. Does not belong here: v2 and writing.
-"""
+"""Reading runs, v1."""
 
 from typing import Any
 from uuid import UUID

@@ -1,7 +1,4 @@
-"""Reading runs, v2 (`/api/v2`): the shapes of the SDK's generated types `Run`, `Trace`, `ExperimentRunQueryResponse`.
-
-Belongs here: v2 requests and answers. Does not belong here: v1.
-"""
+"""Reading runs, v2 (`/api/v2`): the SDK's generated types `Run`, `Trace`, `ExperimentRunQueryResponse`."""
 
 from datetime import timedelta
 from typing import Annotated, Any

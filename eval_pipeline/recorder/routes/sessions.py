@@ -1,17 +1,14 @@
-"""Sessions: projects and experiments.
-
-Belongs here: `/sessions`. Does not belong here: their runs.
-"""
+"""Sessions: projects and experiments."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from eval_pipeline.langsmith.protocol.wire import parse_json
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import not_found
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
-from eval_pipeline.recorder.wire import parse_json
 
 router = APIRouter()
 

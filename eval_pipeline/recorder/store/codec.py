@@ -1,7 +1,4 @@
-"""How values look in the database: packed JSON, times as microseconds.
-
-Belongs here: conversions between a stored and a spoken form. Does not belong here: anything with SQL.
-"""
+"""How values look in the database: packed JSON, times as microseconds."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -10,7 +7,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from eval_pipeline.recorder.validation import parse_time
+from eval_pipeline.langsmith.protocol.rules import parse_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

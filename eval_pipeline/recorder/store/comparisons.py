@@ -1,7 +1,4 @@
-"""Comparative experiments: two or more experiments of one dataset looked at side by side.
-
-Belongs here: the record. Does not belong here: the preferences themselves, which are feedback.
-"""
+"""Comparative experiments: two or more experiments of one dataset looked at side by side."""
 
 import sqlite3
 import uuid

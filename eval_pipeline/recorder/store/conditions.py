@@ -1,8 +1,4 @@
-"""What the rows of a query must meet: all of it.
-
-Belongs here: conditions of which any may be absent, with their arguments. Does not belong here: columns by name, and
-running queries (`database.py`).
-"""
+"""What the rows of a query must meet: all of it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,7 +1,4 @@
-"""The SQLite file: one connection, one lock, transactions.
-
-Belongs here: opening, pragmas, transactions, the two ways to read. Does not belong here: any table by name.
-"""
+"""The SQLite file: one connection, one lock, transactions."""
 
 import sqlite3
 import threading

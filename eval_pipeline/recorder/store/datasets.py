@@ -1,8 +1,4 @@
-"""Datasets, their versions and tags.
-
-Belongs here: the dataset record, the list of its versions, which tag names which. Does not belong here: the examples
-and their history (`examples.py`), which ask here for a new version.
-"""
+"""Datasets, their versions and tags."""
 
 import sqlite3
 import uuid
@@ -12,12 +8,12 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.rules import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database
-from eval_pipeline.recorder.validation import TimeError
 
 LATEST = "latest"
 FOREVER = 2**62

@@ -1,8 +1,4 @@
-"""Examples and their history: every write makes a version of the dataset, and every version can be read again.
-
-Belongs here: creating, changing, deleting, listing examples as of a version, splits, differences. Does not belong
-here: naming versions (`datasets.py`).
-"""
+"""Examples and their history: every write makes a version of the dataset, and every version can be read again."""
 
 import sqlite3
 import uuid

@@ -1,7 +1,4 @@
-"""Experiments as tables: examples with their runs, and root runs with everything shown in a row.
-
-Belongs here: joins over runs, examples, traces and feedback. Does not belong here: how a row looks on a page.
-"""
+"""Experiments as tables: examples with their runs, and root runs with everything shown in a row."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""Feedback: scores on runs and on whole sessions.
-
-Belongs here: storing, changing, listing feedback. Does not belong here: averages (`statistics.py`).
-"""
+"""Feedback: scores on runs and on whole sessions."""
 
 import sqlite3
 import uuid

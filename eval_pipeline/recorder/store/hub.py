@@ -1,7 +1,4 @@
-"""The prompt hub: repositories, their commits, and tags on commits.
-
-Belongs here: what `push_prompt` and `pull_prompt` need. Does not belong here: what a manifest means.
-"""
+"""The prompt hub: repositories, their commits, and tags on commits."""
 
 import hashlib
 import sqlite3

@@ -1,21 +1,17 @@
-"""Writing frames: runs, their payloads, feedback and attachments, one transaction a request.
-
-Belongs here: the rules that need stored state (409 for what is already there, runs per trace), and the statements.
-Does not belong here: rules over one run (`validation.py`) and reading (`runs.py`).
-"""
+"""Writing frames: runs, their payloads, feedback and attachments, one transaction a request."""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from eval_pipeline.langsmith.protocol.usage import Usage, usage_of
 from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS, Frame, RunOp
 from eval_pipeline.recorder.store.codec import dump, pack, preview, to_us
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.feedback import FeedbackStore
 from eval_pipeline.recorder.store.sessions import DEFAULT_SESSION, SessionStore
-from eval_pipeline.recorder.usage import Usage, usage_of
 
 ALREADY_RECEIVED = {"error": "Conflict: payload already received: payloads already received"}
 """langsmith-sdk#1529: a run takes one POST and one PATCH."""

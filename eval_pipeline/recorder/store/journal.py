@@ -1,7 +1,4 @@
-"""The wire journal: the newest writing requests as they came, bounded in bytes.
-
-Belongs here: keeping and reading raw requests. Does not belong here: sending them again (`forward.py`).
-"""
+"""The wire journal: the newest writing requests as they came, bounded in bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

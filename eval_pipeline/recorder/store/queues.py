@@ -1,7 +1,4 @@
-"""Annotation queues: runs that people are to look at.
-
-Belongs here: queues and which runs are in them. Does not belong here: what people say, which is feedback.
-"""
+"""Annotation queues: runs that people are to look at."""
 
 import sqlite3
 import uuid

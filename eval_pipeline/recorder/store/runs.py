@@ -1,8 +1,4 @@
-"""Reading runs: by id, by trace, by query.
-
-Belongs here: finding stored runs and giving them the v1 shape. Does not belong here: the v2 shape
-(`routes/runs_v2.py`), the filter language (`filters.py`) and writing (`ingest.py`).
-"""
+"""Reading runs: by id, by trace, by query."""
 
 import base64
 import binascii

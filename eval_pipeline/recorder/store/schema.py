@@ -1,7 +1,5 @@
 """The recorder's tables, as SQL.
 
-Belongs here: tables, views, indexes. Does not belong here: statements that use them.
-
 Times are integer microseconds since the epoch (UTC): exact, sortable, subtractable. `body` columns hold the rest of a
 record as JSON; large JSON is packed (`codec.py`).
 """

@@ -1,7 +1,4 @@
-"""Sessions: projects, and experiments when they have a reference dataset.
-
-Belongs here: creating, changing, finding sessions. Does not belong here: their statistics (`statistics.py`).
-"""
+"""Sessions: projects, and experiments when they have a reference dataset."""
 
 import sqlite3
 import uuid

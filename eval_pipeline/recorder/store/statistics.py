@@ -1,7 +1,4 @@
-"""Numbers over many runs: of a session, of its traces, of the feedback on them.
-
-Belongs here: aggregates, computed on reading, so that they cannot go stale. Does not belong here: single runs.
-"""
+"""Numbers over many runs: of a session, of its traces, of the feedback on them."""
 
 import math
 import sqlite3

@@ -1,8 +1,7 @@
 """Cases in CSV: one case a row.
 
 Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference`
-and `metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Belongs here: CSV. Not here: the
-case's model.
+and `metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Not here: the case's model.
 """
 
 import csv

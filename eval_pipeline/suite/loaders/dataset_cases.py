@@ -1,8 +1,4 @@
-"""The examples of a LangSmith dataset as cases.
-
-Belongs here: from an example to the data of a case. Does not belong here: requests (`langsmith_datasets.py`), or
-LangSmith's runs (`langsmith_cases.py`).
-"""
+"""The examples of a LangSmith dataset as cases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,11 +7,11 @@ import jmespath
 from langsmith.schemas import Example
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.case_source import LangSmithDataset
-from eval_pipeline.suite.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
-from eval_pipeline.suite.loaders.langsmith_datasets import LangSmithDatasets, no_examples
+from eval_pipeline.langsmith.datasets import LangSmithDatasets, no_examples
+from eval_pipeline.suite.dataset.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
 from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.suite.spec.case_source import LangSmithDataset
 
 _USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
 

@@ -1,7 +1,4 @@
-"""Cases in JSONL: one case a line, in the shape it would have in YAML.
-
-Belongs here: JSON by lines. Does not belong here: recorded conversations (`recorded_cases.py`).
-"""
+"""Cases in JSONL: one case a line, in the shape it would have in YAML."""
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """Runs that LangSmith recorded as cases: root runs of a project, or of a saved export, as recorded conversations.
 
-Runs of one thread are the turns of one conversation; conversations of one case are its attempts. Belongs here: reading
-runs and their messages. Does not belong here: replaying them (`eval_pipeline.evaluation.targets.recorded`).
+Runs of one thread are the turns of one conversation; conversations of one case are its attempts.
 """
 
 import itertools
@@ -18,9 +17,9 @@ from langsmith.utils import LangSmithAuthError, LangSmithError, LangSmithNotFoun
 from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
-from eval_pipeline.suite.case_source import LangSmithRuns
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.raw_case import RawCase
+from eval_pipeline.suite.spec.case_source import LangSmithRuns
 
 _THREAD = "extra.metadata.thread_id || extra.metadata.session_id || extra.metadata.conversation_id || id"
 _KEPT = ("trace_id", "start_time", "end_time", "total_tokens", "total_cost", "error", "feedback_stats")

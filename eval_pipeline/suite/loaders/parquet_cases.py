@@ -1,7 +1,4 @@
-"""Cases in Parquet: one case a row, columns named as the fields of a case; nested columns, or JSON text for them.
-
-Belongs here: Parquet. Does not belong here: the case's model, or `cases.parquet` of the store (`suite/dataset.py`).
-"""
+"""Cases in Parquet: one case a row, columns named as the fields of a case; nested columns, or JSON text for them."""
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""What every loader yields: the data of a case before validation, and where it stands.
-
-Belongs here: `RawCase`. Does not belong here: any file format, or the case's model.
-"""
+"""What every loader yields: the data of a case before validation, and where it stands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from eval_pipeline.suite.loaders.langsmith_datasets import DatasetVersion
-from eval_pipeline.suite.yaml_document import type_path
+from eval_pipeline.langsmith.datasets import DatasetVersion
+from eval_pipeline.suite.documents.yaml_document import type_path
 
 
 @dataclass(frozen=True, kw_only=True)

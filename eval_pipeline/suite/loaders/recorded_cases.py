@@ -1,8 +1,4 @@
-"""Recorded conversations as cases: items of a JSON list or JSONL, grouped by case id into attempts.
-
-Belongs here: reaching into recordings by JMESPath and grouping them. Does not belong here: replaying them
-(`eval_pipeline.evaluation.targets.recorded`).
-"""
+"""Recorded conversations as cases: items of a JSON list or JSONL, grouped by case id into attempts."""
 
 import json
 from collections.abc import Iterator
@@ -12,9 +8,9 @@ from typing import Any
 import jmespath
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.case_source import RecordedConversations
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.raw_case import RawCase
+from eval_pipeline.suite.spec.case_source import RecordedConversations
 
 _CASE_FIELDS = ("split", "tags", "description", "reference", "metadata")
 

@@ -1,7 +1,4 @@
-"""Cases in YAML: a list of cases, or a mapping with a list under `cases` and defaults for all of them under `defaults`.
-
-Belongs here: YAML. Does not belong here: what a case may hold.
-"""
+"""Cases in YAML: a list of cases, or a mapping with `cases` and with `defaults` for all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.documents.yaml_document import read_yaml, type_path
 from eval_pipeline.suite.loaders.raw_case import RawCase
-from eval_pipeline.suite.yaml_document import read_yaml, type_path
 
 
 def load_yaml_cases(file: Path) -> Iterator[RawCase]:

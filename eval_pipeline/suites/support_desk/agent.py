@@ -1,8 +1,4 @@
-"""The agent under evaluation: a LangGraph tool-calling loop over the shop's data.
-
-Belongs here: the graph and its prompt. Does not belong here: tools (`tools.py`) and the offline model
-(`offline_model.py`).
-"""
+"""The agent under evaluation: a LangGraph tool-calling loop over the shop's data."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +6,7 @@ from typing import Any
 from langchain.agents import create_agent
 from langgraph.graph.state import CompiledStateGraph
 
-from eval_pipeline.models import chat_model
+from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import prompt_text
 from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suites.support_desk.refund_rules import TODAY

@@ -1,7 +1,4 @@
-"""The suite's own assertions.
-
-Belongs here: checks that need the shop's rules or data. Does not belong here: what a built-in assertion can say.
-"""
+"""The suite's own assertions."""
 
 import itertools
 import json

@@ -1,8 +1,4 @@
-"""The offline model's answer, made of what the tools returned.
-
-Belongs here: one function for each intent that words its results. Does not belong here: choosing sentences of articles
-(`quoting.py`) and calling tools (`planning.py`).
-"""
+"""The offline model's answer, made of what the tools returned."""
 
 import datetime as dt
 import json

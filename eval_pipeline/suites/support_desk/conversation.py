@@ -1,7 +1,4 @@
-"""A conversation as the offline model reads it: what the user said, which tools answered what.
-
-Belongs here: turning LangChain messages into that. Does not belong here: deciding anything.
-"""
+"""A conversation as the offline model reads it: what the user said, which tools answered what."""
 
 import json
 from collections.abc import Sequence

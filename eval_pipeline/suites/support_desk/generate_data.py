@@ -1,7 +1,6 @@
 """Writes the suite's data: `python -m eval_pipeline.suites.support_desk.generate_data [FOLDER]`.
 
-The same seed gives the same bytes (a test holds that the files in `data/` are these). Belongs here: file formats. Does
-not belong here: what the rows say (`generation/`).
+The same seed gives the same bytes (a test holds that the files in `data/` are these).
 """
 
 import csv

@@ -1,7 +1,4 @@
-"""What the user wants: the nearest example of every sentence decides, among those that make sense at that point.
-
-Belongs here: classifying what was said. Does not belong here: what is done about it (`planning.py`).
-"""
+"""What the user wants: the nearest example of every sentence decides, among those that make sense at that point."""
 
 import functools
 import re

@@ -1,8 +1,4 @@
-"""What users say, by what they want: the examples that `intent.py` compares with.
-
-Belongs here: a few typical phrasings for each intent. Does not belong here: sentences of the suite's cases; a test
-holds that no case shares four words in a row with an example.
-"""
+"""What users say, by what they want: the examples that `intent.py` compares with."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "order": (

@@ -1,7 +1,4 @@
-"""The offline model as a judge: an answer meets a rubric if it says what the rubric says.
-
-Belongs here: reading a judge's prompt and measuring. Does not belong here: the verdict's form (`structured.py`).
-"""
+"""The offline model as a judge: an answer meets a rubric if it says what the rubric says."""
 
 import re
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """A chat model without a network: it computes its answers from the conversation, by rules and nearest neighbours.
 
-The same class is the agent's model, the judge and the pattern finder; what it is asked for shows in the tools bound to
-it. Belongs here: LangChain's face of it. Does not belong here: how it decides (`intent.py`, `planning.py`,
-`composing.py`, `judging.py`, `themes.py`).
+The same class is the agent's model, the judge and the pattern finder; what it is asked for shows in the tools bound
+to it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,6 @@
 """Which tool the offline model calls next.
 
-Each intent has a plan: tools in the order they help, and rules that fill their arguments from what is known. Belongs
-here: those. Does not belong here: wording the answer (`composing.py`).
+Each intent has a plan: tools in the order they help, and rules that fill their arguments from what is known.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,4 @@
-"""Choosing from texts that were found: the sentences of an article, or the fault, nearest to a question.
-
-Belongs here: nearest neighbours over what the tools returned. Does not belong here: searching.
-"""
+"""Choosing from texts that were found: the sentences of an article, or the fault, nearest to a question."""
 
 import re
 from collections.abc import Mapping, Sequence

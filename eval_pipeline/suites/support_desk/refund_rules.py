@@ -1,7 +1,4 @@
-"""Whether an order can be refunded: the shop's rules, as its policy articles state them.
-
-Belongs here: the decision on the terms of an order. Does not belong here: finding these (the table `refund_terms`).
-"""
+"""Whether an order can be refunded: the shop's rules, as its policy articles state them."""
 
 import datetime as dt
 from collections.abc import Mapping

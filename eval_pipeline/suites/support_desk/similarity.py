@@ -1,7 +1,4 @@
-"""Words, and how alike two texts are: the arithmetic under everything the offline model decides.
-
-Belongs here: tokens and TF-IDF nearest neighbours. Does not belong here: what a text means.
-"""
+"""Words, and how alike two texts are: the arithmetic under everything the offline model decides."""
 
 import functools
 import math

@@ -1,7 +1,4 @@
-"""What the user speaks of: order ids, e-mail addresses, names of products, and in which form they want the answer.
-
-Belongs here: finding these in a text. Does not belong here: what the user wants to know (`intent.py`).
-"""
+"""What the user speaks of: order ids, e-mail addresses, names of products, and in which form they want the answer."""
 
 import re
 from collections.abc import Sequence

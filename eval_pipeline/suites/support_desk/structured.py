@@ -1,8 +1,4 @@
-"""The offline model's structured answers: a verdict or a list of patterns, whatever the schema calls its fields.
-
-Belongs here: telling from a JSON schema what is asked for, and filling it. Does not belong here: judging (`judging.py`)
-and finding (`themes.py`).
-"""
+"""The offline model's structured answers: a verdict or a list of patterns, whatever the schema calls its fields."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

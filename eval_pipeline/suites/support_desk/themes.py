@@ -1,7 +1,4 @@
-"""The offline model as a pattern finder: pairs of words that stand together in many records are a theme.
-
-Belongs here: counting and naming themes. Does not belong here: the form they are reported in (`offline_model.py`).
-"""
+"""The offline model as a pattern finder: pairs of words that stand together in many records are a theme."""
 
 import itertools
 import json

@@ -1,8 +1,4 @@
-"""The tools of the support agent. They read the shared context; the ones that act only confirm, and change nothing.
-
-Belongs here: looking up, and saying in text what was found or why not. Does not belong here: deciding on a refund
-(`refund_rules.py`) or which tool to call (the model).
-"""
+"""The tools of the support agent. They read the shared context; the ones that act only confirm, and change nothing."""
 
 import json
 import zlib

@@ -1,7 +1,4 @@
-"""The suite without Dagster: its snapshot in a temporary store, and conversations and cases run against that.
-
-Belongs here: what several tests of the suite need. Does not belong here: expectations.
-"""
+"""The suite without Dagster: its snapshot in a temporary store, and conversations and cases run against that."""
 
 import asyncio
 import tempfile
@@ -19,14 +16,14 @@ from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.targets.opening import open_target
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suites.support_desk import offline_model
 from eval_pipeline.suites.support_desk.agent import build_agent
+from eval_pipeline.targets.opening import open_target
 
 FOLDER = Path(offline_model.__file__).parent
 OFFLINE = f"{offline_model.__name__}:OfflineChatModel"

@@ -9,12 +9,12 @@ import tenacity
 
 from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.result import CaseResult
-from eval_pipeline.evaluation.targets.opening import open_target
-from eval_pipeline.evaluation.throughput.run import Throughput
-from eval_pipeline.model_calls import retrying
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.models.calls import retrying
+from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suites.support_desk.offline_model import OfflineChatModel
+from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
 from eval_pipeline_tests.openai_server.model_answers import answers_of

@@ -1,8 +1,4 @@
-"""The scores of τ-bench's airline domain.
-
-Belongs here: what counts as having done the task. Does not belong here: grounding, which the suite asserts by
-`grounded_in_context`.
-"""
+"""The scores of τ-bench's airline domain."""
 
 import json
 from collections import Counter

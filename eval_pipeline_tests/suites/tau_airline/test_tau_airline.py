@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.experiment.result_log import read_results
+from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 

@@ -1,7 +1,4 @@
-"""The record of a help-centre article.
-
-Belongs here: its fields. Does not belong here: its text.
-"""
+"""The record of a help-centre article."""
 
 from dataclasses import dataclass
 

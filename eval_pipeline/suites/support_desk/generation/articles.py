@@ -1,8 +1,4 @@
-"""The help centre: every article, numbered.
-
-Belongs here: articles about products, and putting all together. Does not belong here: rules of the shop
-(`policy_articles.py`) and the faults products have (`troubleshooting.py`).
-"""
+"""The help centre: every article, numbered."""
 
 import random
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""What the shop sells and where it ships: the hand-written part of the data.
-
-Belongs here: products, category policies and regions. Does not belong here: anything drawn at random.
-"""
+"""What the shop sells and where it ships: the hand-written part of the data."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,7 +1,4 @@
-"""Articles about the shop as a whole: payment, accounts, parcels.
-
-Belongs here: their text. Does not belong here: what differs by category or country (`policy_articles.py`).
-"""
+"""Articles about the shop as a whole: payment, accounts, parcels."""
 
 from eval_pipeline.suites.support_desk.refund_rules import GOLD_EXTRA_DAYS
 

@@ -1,7 +1,4 @@
-"""Articles about the shop's rules: returns, warranty, shipping, orders, accounts.
-
-Belongs here: their text. Does not belong here: articles about one product (`articles.py`).
-"""
+"""Articles about the shop's rules: returns, warranty, shipping, orders, accounts."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,4 @@
-"""Customers, their orders and the shipments of these.
-
-Belongs here: drawing them from a seeded generator. Does not belong here: products and policies (`catalog.py`).
-"""
+"""Customers, their orders and the shipments of these."""
 
 import datetime as dt
 import random

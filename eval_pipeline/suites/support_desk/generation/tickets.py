@@ -1,7 +1,4 @@
-"""Past support tickets: a few faults that many customers reported, among everyday noise.
-
-Belongs here: the tickets' text. Does not belong here: finding the faults again, which is the pattern finder's work.
-"""
+"""Past support tickets: a few faults that many customers reported, among everyday noise."""
 
 import datetime as dt
 import random

@@ -1,7 +1,4 @@
-"""Troubleshooting guides: per kind of product, the faults it has and the steps that help.
-
-Belongs here: text with blanks, which `articles.py` fills per product. Does not belong here: which product gets which.
-"""
+"""Troubleshooting guides: per kind of product, the faults it has and the steps that help."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,1 @@
+"""How far assertions and judges agree with human labels."""

@@ -1,0 +1,95 @@
+"""Which experiment a new one is compared with."""
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval_pipeline.analysis.trend import read_points
+from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, now, read_experiment
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.layout import baseline_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import LAST_PASSED
+
+_COVERED = 0.9
+"""Of the new experiment's cases, the share that the last passed one must have attempted: a run of three cases that
+passed says nothing about the others."""
+_TRIED = 50
+
+
+class Baseline(BaseModel):
+    """The experiment that somebody chose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experiment: str
+    set_at: str
+
+
+def set_baseline(store: Store, suite: str, experiment: str) -> Baseline:
+    """Make `experiment` what the suite's new experiments are compared with.
+
+    Raises:
+        MissingUpstreamError: there is no such experiment.
+    """
+    found = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=now())
+    store.put(baseline_key(suite), found.model_dump_json(indent=2).encode())
+    return found
+
+
+def read_baseline(store: Store, suite: str) -> Baseline | None:
+    """What was set, if anything.
+
+    Raises:
+        CorruptDataError: it cannot be read.
+    """
+    data = store.get(baseline_key(suite))
+    try:
+        return None if data is None else Baseline.model_validate_json(data)
+    except ValidationError as error:
+        raise CorruptDataError(
+            f"{store.uri(baseline_key(suite))} cannot be read as a baseline",
+            fix="set it again with `eval-pipeline baseline set`",
+        ) from error
+
+
+def baseline_of(store: Store, record: ExperimentRecord, wanted: str | None) -> str | None:
+    """The experiment to compare `record`'s with, or None if there is none yet.
+
+    Args:
+        store: where experiments are.
+        record: the new experiment.
+        wanted: `baseline:` of suite.yaml: an experiment's name, or `last_passed`; by default what was set with
+            `eval-pipeline baseline set`, or else the last that passed.
+
+    Raises:
+        MissingUpstreamError: the experiment that is wanted is not there.
+    """
+    if wanted is None:
+        chosen = read_baseline(store, record.suite)
+        wanted = LAST_PASSED if chosen is None else chosen.experiment
+    if wanted == LAST_PASSED:
+        return last_passed(store, record)
+    if wanted == record.experiment:
+        return None
+    if find_experiment(store, record.suite, wanted) is None:
+        message = (
+            f"the baseline cannot be compared with: there is no experiment {wanted!r} of {record.suite} in {store.root}"
+        )
+        fix = "correct `baseline` in suite.yaml, or set another with `eval-pipeline baseline set`"
+        raise MissingUpstreamError(message, fix=fix)
+    return wanted
+
+
+def last_passed(store: Store, record: ExperimentRecord) -> str | None:
+    """The latest experiment before `record`'s whose blocking gates passed, and that attempted nearly all its cases."""
+    wanted = _attempted(store, record)
+    for point in read_points(store, record.suite, before=record, last=_TRIED, passed=True):
+        before = find_experiment(store, record.suite, point.experiment)
+        if before is not None and len(wanted & _attempted(store, before)) >= _COVERED * len(wanted):
+            return before.experiment
+    return None
+
+
+def _attempted(store: Store, record: ExperimentRecord) -> set[str]:
+    rows = read_results(store, record.suite, record.experiment, columns=["status"]).to_pylist()
+    return {row["case_id"] for row in rows if row["status"] != "skipped"}

@@ -1,0 +1,113 @@
+"""Experiments side by side in LangSmith: a comparative experiment, and a preference for every case."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.results.trace_files import TracedRun, read_traced
+from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+KEY = "preferred"
+_TIE = 0.5
+
+Scores = Callable[[str, int], float | None]
+"""Of a case and an attempt: 1 where the new experiment is preferred, 0 where the other is, 0.5 for a tie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written at one destination."""
+
+    destination: str
+    url: str
+    preferences: int
+    """Pairs of runs that have one."""
+
+
+def write_comparative(
+    store: Store,
+    suite: str,
+    *,
+    experiment: str,
+    baseline: str,
+    settings: LangSmithSettings,
+    scores: Scores | None = None,
+) -> list[Written]:
+    """Write a comparative experiment of two, with a preference for each pair of runs.
+
+    Args:
+        store: where both are.
+        suite: theirs.
+        experiment: the new one.
+        baseline: the other one.
+        settings: where traces go.
+        scores: what is preferred; by default the attempt with the higher score, or else the one that passed.
+
+    Raises:
+        MissingUpstreamError: one of them was not traced.
+    """
+    now, then = (_traced(store, suite, name) for name in (experiment, baseline))
+    rows, old_rows = (_runs(store, suite, name) for name in (experiment, baseline))
+    pairs = sorted(rows.keys() & old_rows.keys())
+    found = []
+    for destination in settings.destinations:
+        connection = Connection(destination, settings)
+        try:
+            made = connection.client.create_comparative_experiment(
+                f"{experiment} vs. {baseline}",
+                [now.session_id, then.session_id],
+                reference_dataset=now.dataset_id,
+                metadata={"suite": suite, "baseline": baseline},
+                id=uuid.uuid4(),
+            )
+            written = 0
+            for pair in pairs:
+                one, other = rows[pair], old_rows[pair]
+                score = (scores or (lambda *_, a=one, b=other: _better(a, b)))(*pair)
+                if score is None:
+                    continue
+                group = uuid.uuid4()
+                for row, session, value in ((one, now.session_id, score), (other, then.session_id, 1 - score)):
+                    connection.client.create_feedback(
+                        run_id=row["run_id"],
+                        trace_id=row["trace_id"] or row["run_id"],
+                        key=KEY,
+                        score=value,
+                        comparative_experiment_id=made.id,
+                        feedback_group_id=group,
+                        session_id=session,
+                        start_time=row["started_at"],
+                    )
+                written += 1
+            connection.client.flush()
+            url = now.session.comparison_url(then.session_id)
+            found.append(Written(destination=destination.name, url=url, preferences=written))
+        finally:
+            connection.close()
+    return found
+
+
+def _traced(store: Store, suite: str, experiment: str) -> TracedRun:
+    traced = read_traced(store, suite, experiment)
+    if not traced:
+        raise MissingUpstreamError(
+            f"experiment {experiment!r} was not traced", fix="evaluate with tracing on, or compare without LangSmith"
+        )
+    return traced[0]
+
+
+def _runs(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], Mapping[str, Any]]:
+    columns = ["status", "score", "run_id", "trace_id"]
+    rows = read_results(store, suite, experiment, columns=columns).to_pylist()
+    return {(row["case_id"], row["attempt"]): row for row in rows if row["run_id"] and row["status"] != "skipped"}
+
+
+def _better(now: Mapping[str, Any], then: Mapping[str, Any]) -> float:
+    """By the verdict, and between equal verdicts by the score."""
+    rank, other = ((row["status"] == "passed", row["score"] or 0.0) for row in (now, then))
+    return _TIE if rank == other else float(rank > other)

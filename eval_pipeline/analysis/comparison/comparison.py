@@ -1,0 +1,229 @@
+"""An experiment held against another on the cases both have: differences, their chances, and which cases changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from eval_pipeline.analysis.case_values import (
+    ByCase,
+    Row,
+    attempts_made,
+    cost_of,
+    scores_by_assertion,
+    values_by_case,
+    verdicts_by_case,
+)
+from eval_pipeline.analysis.slices import slices_of
+from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
+from eval_pipeline.analysis.summary import SUMMARY_COLUMNS
+from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
+
+Change = Literal["improved", "regressed", "unchanged"]
+Pairs = Mapping[str, tuple[float, float]]
+"""By case: its mean over its attempts then and now."""
+
+_PRIMARY = ("", "pass_rate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(PairedDifference):
+    """A paired difference among the others of its comparison."""
+
+    p_adjusted: float
+    """Two-sided, adjusted by Holm's method for all metrics and slices of the comparison. The pass rate of all cases is
+    what a comparison is about, and stands by itself."""
+    change: Change
+    """`unchanged` unless `p_adjusted` is below 0.05."""
+    fell: Sequence[str]
+    """The cases whose number fell, those that lost most first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseChange:
+    """A case whose share of passed attempts is not what it was."""
+
+    case_id: str
+    then: float
+    now: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What changed since another experiment."""
+
+    suite: str
+    experiment: str
+    baseline: str
+    cases: int
+    """Those that both experiments attempted, and that are the same in both."""
+    pass_rate: Difference | None
+    """None if no case can be compared."""
+    score: Difference | None
+    metrics: Mapping[str, Difference]
+    """By assertion."""
+    slices: Mapping[str, Difference]
+    """The pass rate of each slice."""
+    latency_s: PairedDifference | None
+    cost_usd: PairedDifference | None
+    """Of an attempt; where both know it."""
+    improved: Sequence[CaseChange]
+    regressed: Sequence[CaseChange]
+    """Those that lost most first."""
+    unchanged: int
+    warnings: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The comparison as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One experiment of a comparison."""
+
+    record: ExperimentRecord
+    rows: Sequence[Row]
+    """With `SUMMARY_COLUMNS`; attempts that were made."""
+    cases: Sequence[CaseFacts]
+    """Of its dataset, those that were attempted, or more."""
+
+    @classmethod
+    def read(cls, store: Store, suite: str, experiment: str) -> "Side":
+        """The experiment from the store.
+
+        Raises:
+            MissingUpstreamError: there is no such experiment.
+        """
+        record = read_experiment(store, suite, experiment)
+        rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS).to_pylist()
+        cases = stored_cases(store, suite, record.dataset_version, {row["case_id"] for row in rows})
+        return cls.of(record, rows, cases)
+
+    @classmethod
+    def of(cls, record: ExperimentRecord, rows: Sequence[Row], cases: Sequence[CaseFacts]) -> "Side":
+        """The experiment from all its rows."""
+        return cls(record=record, rows=attempts_made(rows), cases=cases)
+
+
+def compare(store: Store, suite: str, *, experiment: str, baseline: str) -> Comparison:
+    """Hold `experiment` against `baseline`.
+
+    Raises:
+        MissingUpstreamError: one of them is not there.
+    """
+    return compare_sides(now=Side.read(store, suite, experiment), then=Side.read(store, suite, baseline))
+
+
+def compare_sides(*, now: Side, then: Side) -> Comparison:
+    """Hold `now` against `then`."""
+    changed = _changed_cases(now, then)
+    rows, old_rows = _of_the_same_cases(now, then, changed)
+    verdicts, old_verdicts = verdicts_by_case(rows), verdicts_by_case(old_rows)
+    scores, old_scores = (values_by_case(side, lambda row: row["score"]) for side in (rows, old_rows))
+    metrics, old_metrics = scores_by_assertion(rows), scores_by_assertion(old_rows)
+    pairs: dict[tuple[str, str], Pairs] = {
+        _PRIMARY: _pairs(verdicts, old_verdicts),
+        ("", "score"): _pairs(scores, old_scores),
+        **{("metric", name): _pairs(metrics[name], old_metrics[name]) for name in metrics if name in old_metrics},
+    }
+    for name, members in slices_of(rows, now.cases).items():
+        pairs["slice", name] = {case: pair for case, pair in pairs[_PRIMARY].items() if case in members}
+    adjusted = _adjusted(pairs)
+    improved, regressed = _changes(pairs[_PRIMARY])
+    return Comparison(
+        suite=now.record.suite,
+        experiment=now.record.experiment,
+        baseline=then.record.experiment,
+        cases=len(verdicts),
+        pass_rate=adjusted.get(_PRIMARY),
+        score=adjusted.get(("", "score")),
+        metrics={name: value for (kind, name), value in adjusted.items() if kind == "metric"},
+        slices={name: value for (kind, name), value in adjusted.items() if kind == "slice"},
+        latency_s=_difference(
+            _pairs(*(values_by_case(side, lambda row: row["latency_s"]) for side in (rows, old_rows)))
+        ),
+        cost_usd=_difference(_pairs(*(values_by_case(side, cost_of) for side in (rows, old_rows)))),
+        improved=improved,
+        regressed=regressed,
+        unchanged=len(verdicts) - len(improved) - len(regressed),
+        warnings=_warnings(now, then, changed),
+    )
+
+
+def _pairs(now: ByCase, then: ByCase) -> Pairs:
+    return {case_id: (fmean(then[case_id]), fmean(now[case_id])) for case_id in sorted(now.keys() & then.keys())}
+
+
+def _difference(pairs: Pairs) -> PairedDifference | None:
+    return paired_difference([then for then, _ in pairs.values()], [now for _, now in pairs.values()])
+
+
+def _adjusted(pairs: Mapping[tuple[str, str], Pairs]) -> dict[tuple[str, str], Difference]:
+    present = {key: found for key, value in pairs.items() if (found := _difference(value)) is not None}
+    others = [key for key in present if key != _PRIMARY]
+    adjusted = dict(zip(others, holm([present[key].p_value for key in others]), strict=True))
+    return {
+        key: Difference(
+            **asdict(value),
+            p_adjusted=adjusted.get(key, value.p_value),
+            change=_change(value.difference, adjusted.get(key, value.p_value)),
+            fell=[change.case_id for change in _changes(pairs[key])[1]],
+        )
+        for key, value in present.items()
+    }
+
+
+def _change(difference: float, p_value: float) -> Change:
+    if p_value >= LEVEL:
+        return "unchanged"
+    return "improved" if difference > 0 else "regressed"
+
+
+def _changes(pairs: Pairs) -> tuple[list[CaseChange], list[CaseChange]]:
+    """The cases that rose and those that fell, the largest changes first."""
+    changes = [CaseChange(case_id=case_id, then=then, now=now) for case_id, (then, now) in pairs.items()]
+    ordered = sorted(changes, key=lambda change: (-abs(change.now - change.then), change.case_id))
+    return (
+        [change for change in ordered if change.now > change.then],
+        [change for change in ordered if change.now < change.then],
+    )
+
+
+def _of_the_same_cases(now: Side, then: Side, changed: frozenset[str]) -> tuple[list[Row], list[Row]]:
+    """The rows of both, of the cases that both have and that did not change, sorted by case."""
+    shared = ({row["case_id"] for row in now.rows} & {row["case_id"] for row in then.rows}) - changed
+    rows, old_rows = (
+        sorted((row for row in side.rows if row["case_id"] in shared), key=lambda row: row["case_id"])
+        for side in (now, then)
+    )
+    return rows, old_rows
+
+
+def _changed_cases(now: Side, then: Side) -> frozenset[str]:
+    """The cases of one id whose content differs: they are not the same question."""
+    if now.record.dataset_version == then.record.dataset_version:
+        return frozenset()
+    before = {case.id: case.content_hash() for case in then.cases}
+    return frozenset(case.id for case in now.cases if before.get(case.id, case.content_hash()) != case.content_hash())
+
+
+def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
+    here, there = ({row["case_id"] for row in side.rows} for side in (now, then))
+    found = []
+    if now.record.dataset_version != then.record.dataset_version:
+        left_out = f"; {len(changed & here & there)} cases that changed are left out" if changed & here & there else ""
+        found.append(
+            f"the datasets differ ({then.record.dataset_version} then, {now.record.dataset_version} now){left_out}"
+        )
+    if here != there:
+        found.append(f"{len(here - there)} cases were attempted only now, and {len(there - here)} only then")
+    if now.record.context_id != then.record.context_id:
+        found.append(
+            f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now): a difference "
+            "may be the data's"
+        )
+    return found

@@ -1,0 +1,140 @@
+"""Which of two experiments a judge prefers, case by case."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
+from eval_pipeline.analysis.statistics.paired import paired_difference
+from eval_pipeline.assertions.judges.preference import prefer
+from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.results.case_result import TurnResult
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.spec.judge import Judge
+
+Preferred = Literal["now", "then", "tie"]
+_PREFERRED: Mapping[str | None, Preferred] = {"better": "now", "worse": "then", "tie": "tie"}
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preference:
+    """What the judge said of two attempts at one case."""
+
+    case_id: str
+    attempt: int
+    preferred: Preferred | None
+    """None if the judge could not be asked, or did not answer."""
+    score: float | None
+    """1 where the new one is better, 0.5 for a tie, 0 where it is worse."""
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """What the judge said of all."""
+
+    rubric: str
+    counts: Mapping[str, int]
+    """`now`, `then`, `tie`, and `unjudged`."""
+    rate: Estimate | None
+    """How often the new one is preferred; a tie is half a preference."""
+    p_value: float
+    """Two-sided, by sign flips of the cases: the chance of so clear a preference, were there none."""
+    preferences: Sequence[Preference]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+async def judge_preferences(
+    store: Store, suite: str, *, experiment: str, baseline: str, rubric: str, judge: Judge, folder: Path, limit: int
+) -> Preferences:
+    """Ask the judge which attempt is better, at every case that both experiments answered.
+
+    Args:
+        store: where both are.
+        suite: theirs.
+        experiment: the new one.
+        baseline: the other one.
+        rubric: what a good answer is.
+        judge: who is asked, in both orders.
+        folder: the suite's.
+        limit: pairs of attempts at most, in the order of the cases.
+    """
+    now, then = (_answered(store, suite, name) for name in (experiment, baseline))
+    pairs = sorted(now.keys() & then.keys())[:limit]
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(pair: tuple[str, int]) -> Preference:
+        async with free:
+            return await _ask(pair, now[pair], then[pair], rubric=rubric, judge=judge, folder=folder)
+
+    found = await asyncio.gather(*map(ask, pairs))
+    by_case: dict[str, list[float]] = defaultdict(list)
+    for one in found:
+        if one.score is not None:
+            by_case[one.case_id].append(one.score)
+    even = [0.5] * len(by_case)
+    tested = paired_difference(even, [fmean(scores) for scores in by_case.values()])
+    return Preferences(
+        rubric=rubric,
+        counts={"now": 0, "then": 0, "tie": 0, **Counter(one.preferred or "unjudged" for one in found)},
+        rate=estimate(list(by_case.values())),
+        p_value=1.0 if tested is None else tested.p_value,
+        preferences=found,
+    )
+
+
+async def _ask(
+    pair: tuple[str, int],
+    now: Sequence[TurnResult],
+    then: Sequence[TurnResult],
+    *,
+    rubric: str,
+    judge: Judge,
+    folder: Path,
+) -> Preference:
+    case_id, attempt = pair
+    # Conversations of several turns part ways at the first: they are compared whole, from the first thing said.
+    single = len(now) == len(then) == 1
+    answers = [turns[0].response if single else _conversation(turns) for turns in (now, then)]
+    try:
+        verdict = await prefer(*answers, rubric=rubric, turns=now[:1], judge=judge, folder=folder)
+    except EvalPipelineError as error:
+        return Preference(case_id=case_id, attempt=attempt, preferred=None, score=None, why=str(error))
+    return Preference(
+        case_id=case_id,
+        attempt=attempt,
+        preferred=_PREFERRED[verdict.label],
+        score=verdict.score,
+        why=verdict.message,
+    )
+
+
+def _conversation(turns: Sequence[TurnResult]) -> str:
+    return "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+
+
+def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], list[TurnResult]]:
+    rows = read_results(store, suite, experiment, columns=["status", "turns"]).to_pylist()
+    return {
+        (row["case_id"], row["attempt"]): [
+            TurnResult(
+                index=turn["index"],
+                input=turn["input"],
+                response=turn["response"],
+                events=(),
+                latency_s=turn["latency_s"],
+            )
+            for turn in row["turns"]
+        ]
+        for row in rows
+        if row["status"] in ("passed", "failed") and row["turns"]
+    }

@@ -1,0 +1,1 @@
+"""Gates: thresholds that an experiment must meet."""

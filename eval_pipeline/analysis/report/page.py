@@ -1,0 +1,114 @@
+"""The page: choosing what it shows, and putting it together.
+
+Everything an agent said is escaped by the template engine, or reaches the page as data that `report.js` writes with
+`textContent`. The page asks nothing of any network.
+"""
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from eval_pipeline.analysis.case_values import attempts_made, cost_of
+from eval_pipeline.analysis.report import charts
+from eval_pipeline.analysis.report.attempts import failing_rows, pack
+from eval_pipeline.analysis.report.drawing import STYLE
+from eval_pipeline.analysis.report.templating import file_of, seconds, template
+from eval_pipeline.analysis.trend import point_of, read_points
+from eval_pipeline.analysis.verdict import Verdict
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.store import Store
+
+UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
+DEFAULT_UI_URL = "http://127.0.0.1:3000"
+LAST = 20
+"""Experiments in the trend."""
+MOST_PRINTED = 300
+"""Attempts that paper, and a browser without scripts, can name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What is drawn of an experiment; None where there is nothing to draw."""
+
+    trend: Markup | None
+    scores: Markup | None
+    latency: Markup | None
+    cost: Markup | None
+    deltas: Markup | None
+
+
+def render_report(
+    store: Store,
+    record: ExperimentRecord,
+    verdict: Verdict,
+    *,
+    pictures: Pictures,
+    experiment_url: str | None = None,
+) -> str:
+    """The page of an experiment.
+
+    Args:
+        store: where its results are.
+        record: the experiment.
+        verdict: what it comes to.
+        pictures: what `draw` drew of it.
+        experiment_url: where its traces are.
+    """
+    packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
+    script = Markup(file_of("report.js"))  # noqa: S704 - our own file
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    comparison = verdict.comparison
+    return template("report.html").render(
+        record=record,
+        verdict=verdict,
+        summary=verdict.summary,
+        comparison=comparison,
+        regressed=[change.case_id for change in comparison.regressed] if comparison else [],
+        pictures=pictures,
+        packed=packed,
+        printed=packed.index[:MOST_PRINTED],
+        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
+        script=script,
+        policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'",
+        experiment_url=experiment_url,
+        dagster_url=_dagster_url(record),
+    )
+
+
+def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
+    """The pictures of an experiment."""
+    columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
+    rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
+    made = attempts_made(rows)
+    own = point_of(record, verdict.summary, passed=verdict.passed)
+    points = [*reversed(read_points(store, record.suite, before=record, last=LAST - 1)), own]
+    costs = [cost for row in made if (cost := cost_of(row)) is not None]
+    return Pictures(
+        trend=charts.trend(points),
+        scores=charts.score_spread([row["score"] for row in made if row["score"] is not None]),
+        latency=charts.spread([row["latency_s"] for row in made], seconds, label="seconds of an attempt"),
+        cost=charts.spread(costs, lambda value: f"${value:.2g}", label="dollars of an attempt") if any(costs) else None,
+        deltas=None if verdict.comparison is None else charts.deltas(verdict.comparison),
+    )
+
+
+def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
+    """The snapshot, or None: a report of what happened does not need one that is gone by now."""
+    if record.context_id is None:
+        return None
+    try:
+        return SharedContext.open(store, record.suite, record.context_id)
+    except EvalPipelineError:
+        return None
+
+
+def _dagster_url(record: ExperimentRecord) -> str | None:
+    run = record.launched_by.get("run")
+    base = os.environ.get(UI_VARIABLE, DEFAULT_UI_URL).rstrip("/")
+    return f"{base}/runs/{run}" if run and base.startswith(("http://", "https://")) else None

@@ -1,0 +1,164 @@
+"""Two experiments on the same cases: the paired difference, its interval, its p-values, and what could be seen at all.
+
+A case counts once, with its mean over its attempts: attempts at one case are not independent, and a case that both
+experiments find hard says nothing about which is better.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from eval_pipeline.analysis.statistics.estimate import Floats, mean_interval
+
+LEVEL = 0.05
+POWER = 0.8
+_SEED = 20_240_602
+_PERMUTATIONS = 9_999
+_FEW = 15
+"""Cases that differ whose permutations are all looked at."""
+_PARTS = 5_040
+"""Shares of 1 to 10 attempts are whole numbers of this part."""
+_MOST_TO_PERMUTE = 1_000
+"""Cases that differ; beyond them the permutation distribution is normal."""
+_SMALLEST = 1e-12
+"""Differences of means below it are roundings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """Now minus then, over the cases that both have."""
+
+    cases: int
+    then: float
+    """Mean over the cases."""
+    now: float
+    difference: float
+    low: float | None
+    """95 % interval of the difference; None with fewer than two cases."""
+    high: float | None
+    p_value: float
+    """Two-sided: the chance of a difference at least as large, were there none."""
+    p_drop: float
+    """One-sided: the chance of a drop at least as large, were there none."""
+    p_rise: float
+    smallest_detectable: float | None
+    """The true drop that this many cases show with probability 0.8, at level 0.05; None where nothing differs."""
+
+
+def paired_difference(then: Sequence[float], now: Sequence[float]) -> PairedDifference | None:
+    """The difference of a number that two experiments have of the same cases; None without cases.
+
+    Args:
+        then: each case's mean over its attempts, in the baseline.
+        now: the same in the new experiment, in the same order.
+    """
+    if not then:
+        return None
+    differences = np.sort(np.asarray(now, dtype=float) - np.asarray(then, dtype=float))
+    differences[np.abs(differences) < _SMALLEST] = 0.0
+    p_drop, p_rise = sign_flip_p_values(differences)
+    low, high = mean_interval(differences, np.ones_like(differences)) if len(then) > 1 else (None, None)
+    return PairedDifference(
+        cases=len(then),
+        then=math.fsum(then) / len(then),
+        now=math.fsum(now) / len(now),
+        difference=math.fsum(differences) / len(then),
+        low=low,
+        high=high,
+        p_value=min(1.0, 2 * min(p_drop, p_rise)),
+        p_drop=p_drop,
+        p_rise=p_rise,
+        smallest_detectable=smallest_detectable(differences),
+    )
+
+
+def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
+    """One-sided p-values of the cases' differences, for a drop and for a rise: the paired permutation test.
+
+    Were there no difference, each case's could as well have had the other sign (Fisher 1935; Good 2005, chapter 3), so
+    it holds its level whatever the spread between cases. Every sign of every case is counted where differences are
+    shares of attempts, and with one attempt a case that is McNemar's exact test (1947). Other scores have scipy's
+    `permutation_test`, exact for few cases, or Student's paired test for more than a thousand that differ.
+    """
+    differing = np.sort(differences[differences != 0])
+    if not len(differing):
+        return 1.0, 1.0
+    parts = differing * _PARTS
+    steps = np.rint(parts).astype(int)
+    if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * _PARTS):
+        return _counted(steps)
+    if len(differing) == 1:  # too few for scipy, and its size says nothing
+        return _counted(np.sign(differing).astype(int))
+    return _drawn(differing)
+
+
+def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
+    """The two p-values from the distribution of the sum of all steps, each as likely up as down."""
+    from scipy import signal  # noqa: PLC0415 - it takes a second to import, and most commands compare nothing
+
+    chances, unit = np.ones(1), int(np.gcd.reduce(steps))
+    sizes, counts = np.unique(np.abs(steps) // unit, return_counts=True)
+    for size, count in zip(sizes, counts, strict=True):
+        # So many of one size sum to size x (2 B - count), where B is binomial.
+        of_size = np.zeros(2 * size * count + 1)
+        of_size[:: 2 * size] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        # By FFT where that is faster, whose roundings may be below zero.
+        chances = np.clip(signal.convolve(chances, of_size), 0, None)
+    observed = int(steps.sum()) // unit + (len(chances) - 1) // 2
+    drop, rise = float(chances[: observed + 1].sum()), float(chances[observed:].sum())
+    return min(1.0, drop), min(1.0, rise)
+
+
+def _drawn(differing: Floats) -> tuple[float, float]:
+    n = len(differing)
+    if n > _MOST_TO_PERMUTE:
+        drop = float(scipy.stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
+        return drop, 1.0 - drop
+    tested = scipy.stats.permutation_test(
+        (differing, np.zeros(n)),
+        _mean_difference,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=2**n if n <= _FEW else _PERMUTATIONS,
+        batch=max(1, 2_000_000 // n),
+        alternative="less",
+        rng=np.random.default_rng(_SEED),
+    )
+    null, observed = tested.null_distribution, tested.statistic
+    # As scipy does: the drawn ones count themselves, all of them do not.
+    own = 0 if len(null) == 2**n else 1
+    rise = (np.sum(null >= observed - _SMALLEST) + own) / (len(null) + own)
+    return float(tested.pvalue), float(min(1.0, rise))
+
+
+def smallest_detectable(differences: Floats) -> float | None:
+    """The drop that a one-sided paired test at level 0.05 shows with probability 0.8 (statsmodels' `TTestPower`).
+
+    From the spread of these differences; None where nothing differs or there are fewer than three cases.
+    """
+    spread = float(np.std(differences, ddof=1)) if len(differences) > 2 else 0.0  # noqa: PLR2004
+    if spread == 0:
+        return None
+    from statsmodels.stats.power import TTestPower  # noqa: PLC0415 - imports scipy.stats
+
+    size = TTestPower().solve_power(nobs=len(differences), alpha=LEVEL, power=POWER, alternative="larger")
+    return float(np.squeeze(size)) * spread
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for there being several (Holm 1979; statsmodels' `multipletests`), in the order given."""
+    if len(p_values) < 2:  # noqa: PLR2004
+        return list(p_values)
+    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 - imports scipy.stats
+
+    return [float(value) for value in multipletests(p_values, alpha=LEVEL, method="holm")[1]]
+
+
+def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:
+    # Rounded, so that sums of thirds tie where thirds do.
+    return np.round(np.mean(now - then, axis=axis), 12)

@@ -1,0 +1,219 @@
+"""The summary of an experiment, computed from its rows and nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+import pyarrow as pa
+
+from eval_pipeline.analysis.case_values import (
+    Row,
+    assertions_of,
+    attempts_made,
+    scores_by_assertion,
+    total_cost,
+    values_by_case,
+    verdicts_by_case,
+)
+from eval_pipeline.analysis.slices import slices_of
+from eval_pipeline.analysis.statistics.chances import flakiness, pass_at_k, pass_hat_k
+from eval_pipeline.analysis.statistics.distribution import percentiles
+from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
+from eval_pipeline.analysis.usage import usage_by_role
+from eval_pipeline.results.experiment_record import find_experiment
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
+
+SUMMARY_COLUMNS = [
+    "case_id",
+    "attempt",
+    "split",
+    "tags",
+    "status",
+    "score",
+    "assertions",
+    "latency_s",
+    "tokens",
+    "cost_usd",
+    "usage",
+    "carried_from",
+]
+OVERALL = "overall"
+"""The name under which a case's whole verdict stands among those of its assertions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """What came out for some of the cases; for all of them it is a part of the summary."""
+
+    cases: int
+    attempts: int
+    status_counts: Mapping[str, int]
+    """Attempts by status: passed, failed, error, skipped."""
+    pass_rate: Estimate | None
+    """Attempts that passed among all that were made; one that broke did not pass."""
+    score: Estimate | None
+    metrics: Mapping[str, Estimate]
+    """By assertion: its mean score over the attempts it scored. One that broke scored nothing."""
+    latency_s: Mapping[str, float]
+    """p50, p95 and p99 of the target's seconds per attempt."""
+    tokens: Mapping[str, int]
+    cost_usd: float | None
+    """Of the target, judges and simulated users; None where the cost of any attempt is not known."""
+    usage: Mapping[str, Mapping[str, Any]]
+    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of carried results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlakyCase:
+    """A case at which attempts disagree."""
+
+    case_id: str
+    attempts: int
+    passed: int
+    flakiness: float
+    """The chance that two attempts disagree."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Slice):
+    """What came out of an experiment."""
+
+    suite: str
+    experiment: str
+    pass_at_k: Mapping[str, Sequence[float]]
+    """By assertion, for k = 1, 2, …: the chance that at least one of k attempts at a case passes."""
+    pass_hat_k: Mapping[str, Sequence[float]]
+    """By assertion, for k = 1, 2, …: the chance that all of k attempts at a case pass."""
+    pass_hat_k_estimates: Mapping[str, Sequence[Estimate]]
+    """As `pass_hat_k`, with the 95 % interval over the cases."""
+    slices: Mapping[str, Slice]
+    """By name: `split=hard`, `tag=refunds`, `metadata.tier=gold`."""
+    flakiness: float | None
+    """The mean over the cases with several attempts; None without any."""
+    flaky_cases: Sequence[FlakyCase]
+    """Those at which attempts disagree, the worst first."""
+    carried: int = 0
+    """Attempts whose results were carried over from earlier experiments."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as plain data."""
+        return asdict(self)
+
+
+def summarize(store: Store, suite: str, experiment: str) -> Summary:
+    """The summary of an experiment from its result log, and its dataset for the slices by metadata."""
+    rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS)
+    record = find_experiment(store, suite, experiment)
+    wanted = set(rows.column("case_id").to_pylist())
+    cases = [] if record is None else stored_cases(store, suite, record.dataset_version, wanted)
+    return summary_of(rows, suite=suite, experiment=experiment, cases=cases)
+
+
+def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[CaseFacts] = ()) -> Summary:
+    """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt.
+
+    Args:
+        results: the rows.
+        suite: the suite they are of.
+        experiment: the experiment they are of.
+        cases: the cases of its dataset, for the slices by metadata.
+    """
+    rows: list[Row] = results.to_pylist()
+    made = attempts_made(rows)
+    verdicts = _verdicts(made)
+    flaky = _flaky_cases(verdicts_by_case(made))
+    return Summary(
+        suite=suite,
+        experiment=experiment,
+        **_numbers(rows),
+        pass_at_k=_for_each_k(verdicts, pass_at_k),
+        pass_hat_k=_for_each_k(verdicts, pass_hat_k),
+        pass_hat_k_estimates=_estimates_for_each_k(verdicts),
+        slices={
+            name: Slice(**_numbers([row for row in rows if row["case_id"] in members]))
+            for name, members in slices_of(rows, cases).items()
+        },
+        flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
+        flaky_cases=[case for case in flaky if case.flakiness > 0],
+        carried=sum(map(_is_carried, rows)),
+    )
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
+    """The fields of a `Slice`."""
+    made = attempts_made(rows)
+    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
+    return {
+        "cases": len({row["case_id"] for row in rows}),
+        "attempts": len(rows),
+        "status_counts": dict(Counter(row["status"] for row in rows)),
+        "pass_rate": estimate(list(verdicts_by_case(made).values())),
+        "score": estimate(list(values_by_case(made, lambda row: row["score"]).values())),
+        "metrics": {name: found for name, found in metrics.items() if found is not None},
+        "latency_s": percentiles([row["latency_s"] for row in made]),
+        "tokens": {
+            name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
+        },
+        "cost_usd": total_cost(rows),
+        "usage": usage_by_role(row for row in rows if not _is_carried(row)),
+    }
+
+
+def _is_carried(row: Row) -> bool:
+    return row["carried_from"] is not None
+
+
+def _flaky_cases(verdicts: Mapping[str, Sequence[float]]) -> list[FlakyCase]:
+    found = [
+        FlakyCase(case_id=case_id, attempts=n, passed=passed, flakiness=flakiness(n, passed))
+        for case_id, values in verdicts.items()
+        if (n := len(values)) > 1
+        for passed in [int(sum(values))]
+    ]
+    return sorted(found, key=lambda case: (-case.flakiness, case.case_id))
+
+
+def _verdicts(rows: Iterable[Row]) -> dict[str, list[list[bool]]]:
+    """For each assertion and for the whole verdict: by case, whether each attempt passed."""
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        verdicts = {
+            name: [item["passed"] for item in items if item["passed"] is not None]
+            for name, items in assertions_of(row).items()
+        }
+        # The case's verdict stands last: an assertion of that name does not mix with it.
+        for name, passed in {**verdicts, OVERALL: [row["status"] == "passed"]}.items():
+            if passed:
+                found[name][row["case_id"]].append(all(passed))
+    return {name: list(cases.values()) for name, cases in sorted(found.items())}
+
+
+def _for_each_k(
+    verdicts: Mapping[str, Sequence[Sequence[bool]]], chance: Callable[[int, int, int], float]
+) -> dict[str, list[float]]:
+    """`chance` for k = 1 …, averaged over the cases with k attempts."""
+    return {
+        name: [fmean(chances) for chances in _chances_for_each_k(cases, chance)] for name, cases in verdicts.items()
+    }
+
+
+def _estimates_for_each_k(verdicts: Mapping[str, Sequence[Sequence[bool]]]) -> dict[str, list[Estimate]]:
+    found = {}
+    for name, cases in verdicts.items():
+        # One attempt of one is the pass rate, whose interval knows the attempts as they are.
+        groups = [[list(map(float, attempts)) for attempts in cases]]
+        groups += [[[chance] for chance in chances] for chances in _chances_for_each_k(cases, pass_hat_k)[1:]]
+        found[name] = [one for group in groups if (one := estimate(group)) is not None]
+    return found
+
+
+def _chances_for_each_k(cases: Sequence[Sequence[bool]], chance: Callable[[int, int, int], float]) -> list[list[float]]:
+    most = max(map(len, cases))
+    return [
+        [chance(len(verdicts), sum(verdicts), k) for verdicts in cases if len(verdicts) >= k]
+        for k in range(1, most + 1)
+    ]

@@ -1,0 +1,95 @@
+"""The verdict on an experiment: summary, change since the baseline, and gates; stored as `summary.json`."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from eval_pipeline.analysis.baseline import baseline_of
+from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
+from eval_pipeline.analysis.gates.gates import Evidence, GateResult, check_gates
+from eval_pipeline.analysis.slices import slices_of
+from eval_pipeline.analysis.summary import SUMMARY_COLUMNS, Summary, summary_of
+from eval_pipeline.analysis.trend import point_of, write_point
+from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
+from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.layout import summary_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import stored_cases
+from eval_pipeline.suite.suite import SuiteSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an experiment comes to."""
+
+    summary: Summary
+    comparison: Comparison | None
+    """With the baseline; None if there is none."""
+    gates: list[GateResult]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every blocking gate is met."""
+        return not any(gate.blocks for gate in self.gates)
+
+    def to_json(self) -> dict[str, Any]:
+        """`summary.json`: the summary's fields, `comparison` and `gates`."""
+        return {**self.summary.to_json(), "comparison": asdict(self)["comparison"], "gates": asdict(self)["gates"]}
+
+
+def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
+    """The verdict on an experiment, from its rows and the suite's gates as they are now.
+
+    Raises:
+        MissingUpstreamError: the baseline that the suite names is not there.
+    """
+    results = read_results(store, record.suite, record.experiment, columns=SUMMARY_COLUMNS)
+    rows = results.to_pylist()
+    cases = stored_cases(store, record.suite, record.dataset_version, {row["case_id"] for row in rows})
+    baseline = baseline_of(store, record, spec.baseline)
+    comparison = None
+    if baseline is not None:
+        now = Side.of(record, rows, cases)
+        comparison = compare_sides(now=now, then=Side.read(store, record.suite, baseline))
+    evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison)
+    return Verdict(
+        summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
+        comparison=comparison,
+        gates=check_gates(spec.gates_to_meet, evidence),
+    )
+
+
+def write_verdict(store: Store, record: ExperimentRecord, verdict: Verdict) -> None:
+    """Keep it as `summary.json`, and as a point of the suite's trend, in which variants of it have no place."""
+    data = orjson.dumps(verdict.to_json(), option=orjson.OPT_INDENT_2)
+    store.put(summary_key(record.suite, record.experiment), data)
+    if record.variant is None:
+        write_point(store, record.suite, point_of(record, verdict.summary, passed=verdict.passed))
+
+
+def read_verdict(store: Store, suite: str, experiment: str) -> Verdict:
+    """What was kept.
+
+    Raises:
+        MissingUpstreamError: the experiment has not been summarized.
+        CorruptDataError: what is there cannot be read.
+    """
+    key = summary_key(suite, experiment)
+    data = store.get(key)
+    if data is None:
+        raise MissingUpstreamError(f"{store.uri(key)} is not there", fix="materialize experiment_summary")
+    try:
+        document = orjson.loads(data)
+        return _VERDICT.validate_python(
+            {"comparison": document.pop("comparison"), "gates": document.pop("gates"), "summary": document}
+        )
+    except (orjson.JSONDecodeError, ValidationError, KeyError) as error:
+        raise CorruptDataError(
+            f"{store.uri(key)} cannot be read as a summary", fix="materialize experiment_summary again"
+        ) from error
+
+
+_VERDICT = TypeAdapter(Verdict)

@@ -1,0 +1,89 @@
+"""An attempt as LangSmith's evaluators see it: inputs and outputs, a run with a child run per tool call, an example."""
+
+import copy
+import datetime as dt
+import functools
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from langsmith.schemas import Example, Run
+
+from eval_pipeline.assertions.scope import Scope
+from eval_pipeline.assertions.transcript import openai_messages
+from eval_pipeline.evaluation.exchanges import exchanges
+
+_NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
+
+
+class EvaluatedRun:
+    """What one evaluator sees of an attempt; its own copies, for it may change them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @functools.cached_property
+    def inputs(self) -> dict[str, Any]:
+        """`input`, the first thing the user said, and `messages`, all of it."""
+        turns = self._scope.turns
+        return {"input": turns[0].input if turns else "", "messages": [turn.input for turn in turns]}
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Any]:
+        """`response` and `output`, the last answer, and `messages`, the conversation as OpenAI-style messages."""
+        response = self._scope.response
+        return {"response": response, "output": response, "messages": openai_messages(self._scope.turns)}
+
+    @functools.cached_property
+    def reference(self) -> dict[str, Any]:
+        """The case's reference."""
+        return copy.deepcopy(dict(self._scope.case.reference))
+
+    def example(self) -> Example:
+        """The case."""
+        case = self._scope.case
+        return Example(
+            id=uuid.uuid5(_NAMESPACE, case.id),
+            dataset_id=_NAMESPACE,
+            inputs=self.inputs,
+            outputs=self.reference,
+            metadata={**case.metadata, "case_id": case.id, "split": case.split},
+            created_at=dt.datetime.now(tz=dt.UTC),
+        )
+
+    def run(self) -> Run:
+        """The attempt: as long as the target took, with a child run per tool call."""
+        run_id = uuid.uuid4()
+        ended = dt.datetime.now(tz=dt.UTC)
+        took = dt.timedelta(seconds=sum(turn.latency_s for turn in self._scope.turns))
+        usage = [event for turn in self._scope.turns for event in turn.events if event["type"] == "usage"]
+        read, written = (sum(event.get(f"{kind}_tokens") or 0 for event in usage) for kind in ("input", "output"))
+        return Run(
+            id=run_id,
+            trace_id=run_id,
+            name="case",
+            run_type="chain",
+            start_time=ended - took,
+            end_time=ended,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            child_runs=list(self._tools(run_id, ended)),
+            prompt_tokens=read if usage else None,
+            completion_tokens=written if usage else None,
+            total_tokens=read + written if usage else None,
+        )
+
+    def _tools(self, run_id: uuid.UUID, ended: dt.datetime) -> Iterator[Run]:
+        for turn in self._scope.turns:
+            for exchange in exchanges(turn.events):
+                yield Run(
+                    id=uuid.uuid4(),
+                    trace_id=run_id,
+                    parent_run_id=run_id,
+                    name=exchange.name,
+                    run_type="tool",
+                    start_time=ended,
+                    end_time=ended,
+                    inputs=dict(exchange.args),
+                    outputs={"output": exchange.content},
+                )

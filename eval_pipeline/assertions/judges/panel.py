@@ -1,0 +1,121 @@
+"""A panel of judges, of one or of several: each asked, each vote kept, one verdict."""
+
+import asyncio
+import functools
+import json
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel
+
+from eval_pipeline.assertions.judges.prompt import Messages
+from eval_pipeline.assertions.judges.questions import Decision, Question
+from eval_pipeline.assertions.scope import Verdict
+from eval_pipeline.errors import InfrastructureError, InputError, Problem
+from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
+from eval_pipeline.models.opening import chat_model
+from eval_pipeline.results.case_result import Vote
+from eval_pipeline.suite.spec.judge import Judge
+
+Ask = Callable[[str], Awaitable[tuple[Decision, str]]]
+"""From a model's name to what it decides and why."""
+
+
+async def verdict_of_panel(judge: Judge, ask: Ask) -> Verdict:
+    """What the members of the panel say together; all are asked at once.
+
+    Raises:
+        InfrastructureError: the world around us failed.
+        InputError: half of a panel or more gave no verdict. A single judge's error is raised as it is.
+    """
+    votes = await asyncio.gather(*(_vote(name, ask, alone=len(judge.models) == 1) for name in judge.models))
+    return combined(votes, how=judge.combine)
+
+
+async def ask_model(
+    name: str, messages: Messages, question: Question, *, judge: Judge, folder: Path
+) -> tuple[Any, str]:
+    """The filled-in form, read, and the reasoning in it.
+
+    Raises:
+        InputError: the model did not fill it in.
+    """
+    options = json.dumps(dict(judge.options), sort_keys=True)
+    filled = await _asked(name, folder, options, question.form).ainvoke(messages, config={"run_name": "judge"})
+    if not isinstance(filled, question.form):
+        fix = "use a model that can answer in a structure"
+        raise InputError(Problem(message=f"the judge {name!r} gave no verdict", fix=fix))
+    return question.read(filled), str(getattr(filled, "reasoning", ""))
+
+
+def combined(votes: Sequence[Vote], *, how: str) -> Verdict:
+    """One verdict of the votes: see `Judge.combine`.
+
+    Raises:
+        InputError: half of them or more are none.
+    """
+    said = [vote for vote in votes if vote["error"] is None]
+    if 2 * len(said) <= len(votes):
+        broken = "; ".join(f"{vote['model']}: {vote['error']}" for vote in votes if vote["error"] is not None)
+        message = f"{len(votes) - len(said)} of {len(votes)} judges gave no verdict: {broken}"
+        raise InputError(Problem(message=message, fix="see to the models, or name others"))
+    mean = math.fsum(vote["score"] or 0.0 for vote in said) / len(said)
+    message = _message(said, len(votes))
+    if all(vote["passed"] is not None for vote in said):
+        passed = 2 * sum(vote["passed"] is True for vote in said) > len(said)
+        return Verdict(passed=passed, score=mean if how == "mean" else None, message=message, votes=votes)
+    if how == "majority" and all(vote["label"] is not None for vote in said):
+        chosen = _most_frequent(said)
+        return Verdict(passed=None, score=chosen["score"], label=chosen["label"], message=message, votes=votes)
+    label = said[0]["label"] if len(said) == 1 else None
+    return Verdict(passed=None, score=mean, label=label, message=message, votes=votes)
+
+
+def _most_frequent(said: Sequence[Vote]) -> Vote:
+    counts = Counter(vote["label"] for vote in said)
+    return min(said, key=lambda vote: (-counts[vote["label"]], vote["score"] or 0.0))
+
+
+def _message(said: Sequence[Vote], asked: int) -> str:
+    if asked == 1:
+        return said[0]["reasoning"]
+    opinions = "; ".join(f"{vote['model']}: {_opinion(vote)}" for vote in said)
+    return f"{len(said)} of {asked} judges: {opinions}"
+
+
+def _opinion(vote: Vote) -> str:
+    if vote["label"] is not None:
+        return vote["label"]
+    if vote["passed"] is not None:
+        return "yes" if vote["passed"] else "no"
+    return f"{vote['score']:g}"
+
+
+async def _vote(name: str, ask: Ask, *, alone: bool) -> Vote:
+    try:
+        decision, reasoning = await ask(name)
+    except InfrastructureError:
+        raise
+    except Exception as error:
+        require_accepted_key(error)
+        if alone:
+            raise
+        said = f"{type(error).__name__}: {error}"
+        return Vote(model=name, passed=None, score=None, label=None, reasoning="", error=said)
+    return Vote(
+        model=name,
+        passed=decision.passed,
+        score=decision.score,
+        label=decision.label,
+        reasoning=reasoning,
+        error=None,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _asked(name: str, folder: Path, options: str, form: type[BaseModel]) -> Runnable[Any, Any]:
+    return chat_model(name, folder=folder, **json.loads(options)).with_structured_output(form)

@@ -1,0 +1,57 @@
+"""Which of two answers is better, asked in both orders."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval_pipeline.assertions.judges.panel import ask_model, verdict_of_panel
+from eval_pipeline.assertions.judges.prompt import comparing_prompt
+from eval_pipeline.assertions.judges.questions import Decision, Preference, Question
+from eval_pipeline.assertions.scope import Verdict
+from eval_pipeline.results.case_result import TurnResult
+from eval_pipeline.suite.spec.judge import Judge
+
+SCORES = {"better": 1.0, "tie": 0.5, "worse": 0.0}
+
+
+async def prefer(
+    answer: str, over: str, *, rubric: str, turns: Sequence[TurnResult], judge: Judge, folder: Path
+) -> Verdict:
+    """Whether `answer` is better than `over`, worse, or neither: the label, and its score in `SCORES`.
+
+    A judge that changes its mind when the two change places says `tie` (Zheng et al. 2023, section 3.4).
+
+    Args:
+        answer: the one that the label is about.
+        over: the other one.
+        rubric: what a good answer is.
+        turns: the conversation; both answer the last thing that the user said in it.
+        judge: who is asked.
+        folder: the suite's.
+
+    Raises:
+        InputError: no verdict was given.
+        InfrastructureError: the world around us failed.
+    """
+
+    async def ask(name: str) -> tuple[Decision, str]:
+        orders = [(answer, over, _FIRST), (over, answer, _SECOND)]
+        prompts = [
+            (comparing_prompt(rubric, turns, first=first, second=second, judge=judge), question)
+            for first, second, question in orders
+        ]
+        asked = (ask_model(name, prompt, question, judge=judge, folder=folder) for prompt, question in prompts)
+        (first, why_first), (second, why_second) = await asyncio.gather(*asked)
+        label = first.label if first.label == second.label else "tie"
+        reasoning = f"shown first: {first.label}. {why_first}\nshown second: {second.label}. {why_second}"
+        return Decision(label=label, score=SCORES[label]), reasoning
+
+    return await verdict_of_panel(judge, ask)
+
+
+def _reading(meaning: dict[str, str]) -> Question:
+    return Question(form=Preference, read=lambda filled: Decision(label=meaning[filled.better]))
+
+
+_FIRST = _reading({"A": "better", "B": "worse", "tie": "tie"})
+_SECOND = _reading({"A": "worse", "B": "better", "tie": "tie"})

@@ -1,0 +1,63 @@
+"""What an assertion sees, and what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.results.case_result import TurnResult, Vote
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.spec.judge import Judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The conversation up to where the assertion stands, and everything around it."""
+
+    case: Case
+    turns: Sequence[TurnResult]
+    """The whole conversation; for an assertion on a turn, up to that turn."""
+    turn: int | None
+    """The turn the assertion stands on, or None for the conversation."""
+    context: SharedContext | None
+    recording: Mapping[str, Any]
+    folder: Path
+    """The suite's folder."""
+    judge: Judge | None
+
+    @property
+    def response(self) -> str:
+        """The last answer in scope."""
+        return self.turns[-1].response if self.turns else ""
+
+    @property
+    def text(self) -> str:
+        """What is searched: the answer of the turn, or all answers of the conversation."""
+        return self.response if self.turn is not None else "\n".join(turn.response for turn in self.turns)
+
+    @property
+    def events(self) -> list[Mapping[str, Any]]:
+        """The events of the turn, or of all turns."""
+        turns = self.turns[-1:] if self.turn is not None else self.turns
+        return [event for turn in turns for event in turn.events]
+
+    @property
+    def calls(self) -> list[Mapping[str, Any]]:
+        """The tool calls among `events`."""
+        return [event for event in self.events if event["type"] == "tool_call"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an assertion says."""
+
+    passed: bool | None
+    """None if it only scores."""
+    message: str
+    score: float | None = field(default=None)
+    """In [0, 1]; by default 1 for passed and 0 for failed."""
+    label: str | None = None
+    votes: Sequence[Vote] = ()
+    name: str | None = None
+    """For callables that report several metrics: which one this is."""

@@ -1,0 +1,1 @@
+"""Commands that analyse experiments: `compare`, `agreement`, `baseline`."""

@@ -1,0 +1,138 @@
+"""`eval-pipeline watch SUITE CASE`: one case, shown as it happens."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.text import Text
+
+from eval_pipeline.cli.result_stdout import stdout_for_result_only
+from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.errors import PermanentError
+from eval_pipeline.evaluation.runner import EvalRunner, RuntimeChoice
+from eval_pipeline.suite.discovery import suite_folder
+
+FAILED = 1
+_LONGEST = 2_000
+"""Characters of a tool's result that are shown."""
+
+
+@click.command()
+@click.argument("suite")
+@click.argument("case")
+@click.option("--model", help="Run the target with this model.")
+@click.option("--version", help="Run this version of the target.")
+@click.option("--temperature", type=float, help="Run the target at this temperature.")
+@click.option("--start-agent", help="Begin with this agent.")
+@store_option
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+def watch(
+    suite: str,
+    case: str,
+    model: str | None,
+    version: str | None,
+    temperature: float | None,
+    start_agent: str | None,
+    store: str,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Evaluate CASE of SUITE (a name or a folder) and show it live. Nothing is recorded.
+
+    Exits 0 if it passed, 1 if it failed, 3 if it broke.
+    """
+    runtime = RuntimeChoice(model=model, version=version, temperature=temperature, start_agent=start_agent)
+    with stdout_for_result_only() as stdout:
+        events = EvalRunner(suite_folder(suite), store=store).stream(case, **runtime)
+        if as_json:
+            last: Mapping[str, Any] = {}
+            for event in events:
+                stdout.write(json.dumps(event, default=str) + "\n")
+                stdout.flush()
+                last = event
+        else:
+            last = show(events, Console(file=stdout))
+    if last.get("event") == "error" or last.get("status") == "error":
+        raise PermanentError("the case broke", fix="see above what went wrong")
+    return 0 if last.get("status") == "passed" else FAILED
+
+
+def show(events: Iterable[Mapping[str, Any]], console: Console) -> Mapping[str, Any]:
+    """Print `events` as they come; returns the last one."""
+    last: Mapping[str, Any] = {}
+    written = ""
+    with Live(console=console, transient=True, auto_refresh=console.is_terminal) as live:
+        for event in events:
+            if event.get("type") == "token":
+                written += str(event["content"])
+                live.update(Text(f"… {written[-400:]}", style="dim"))
+                continue
+            written = ""
+            live.update("")
+            for line in lines_of(event):
+                console.print(line, highlight=False)
+            last = event
+    return last
+
+
+def lines_of(event: Mapping[str, Any]) -> list[str]:
+    """An event as lines of rich's markup; what people and targets wrote is escaped."""
+    name = event["event"] if event["event"] != "turn_event" else event["type"]
+    shown = _LINES.get(str(name), _other if event["event"] == "turn_event" else lambda _: [])
+    return shown(event)
+
+
+def _content(event: Mapping[str, Any]) -> str:
+    content = str(event.get("content", ""))
+    return escape(content if len(content) <= _LONGEST else f"{content[:_LONGEST]}…")
+
+
+def _result(event: Mapping[str, Any]) -> list[str]:
+    mark = {True: "[green]✓[/green]", False: "[red]✗[/red]"}.get(event["passed"], "[yellow]?[/yellow]")
+    score = "" if event["score"] in (None, 0.0, 1.0) else f" {event['score']:.2f}"
+    return [f"   {mark} {escape(event['name'])}{score} [dim]{escape(event['message'] or '')}[/dim]"]
+
+
+def _completed(event: Mapping[str, Any]) -> list[str]:
+    color = {"passed": "green", "failed": "red"}.get(event["status"], "yellow")
+    score = "" if event["score"] is None else f" · score {event['score']:.2f}"
+    return ["", f"[bold {color}]{event['status']}[/bold {color}] · {event['total_turns']} turns{score}"]
+
+
+def _call(event: Mapping[str, Any]) -> list[str]:
+    args = json.dumps(event["args"], ensure_ascii=False, default=str)
+    return [f"   [blue]→ {escape(str(event['name']))}[/blue] {escape(args)}"]
+
+
+def _handoff(event: Mapping[str, Any]) -> list[str]:
+    return [f"   [yellow]⇢[/yellow] {escape(str(event['from']))} hands off to {escape(str(event['to']))}"]
+
+
+def _interrupt(event: Mapping[str, Any]) -> list[str]:
+    return [f"   [yellow]?[/yellow] {_content(event)} [dim]answered {escape(str(event['answer']))}[/dim]"]
+
+
+def _other(event: Mapping[str, Any]) -> list[str]:
+    return [f"   [dim]{escape(str(event['type']))} {_content(event)}[/dim]"]
+
+
+_LINES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    "started": lambda event: [f"[bold]{escape(event['test_name'])}[/bold]"],
+    "user_input": lambda event: ["", f"[bold cyan]user[/bold cyan]   {_content(event)}"],
+    "agent_response": lambda event: [f"[bold magenta]agent[/bold magenta]  {_content(event)}"],
+    "assertion_result": _result,
+    "completed": _completed,
+    "error": lambda event: [
+        "",
+        f"[bold yellow]error[/bold yellow] {escape(str(event.get('message') or event.get('content')))}",
+    ],
+    "tool_call": _call,
+    "tool_result": lambda event: [f"   [blue]←[/blue] [dim]{_content(event)}[/dim]"],
+    "handoff": _handoff,
+    "interrupt": _interrupt,
+    "simulation_ended": lambda event: ["", f"[dim]the user left: {event['ended']} ({_content(event)})[/dim]"],
+    "usage": lambda event: [f"   [dim]{event.get('input_tokens')} tokens in, {event.get('output_tokens')} out[/dim]"],
+}

@@ -1,0 +1,1 @@
+"""Commands that exchange data with LangSmith: `annotate`, `cases`, `corrections`, `traces`."""

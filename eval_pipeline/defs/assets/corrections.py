@@ -1,0 +1,49 @@
+"""`corrections`: what people corrected in LangSmith, for a suite whose judge is shown it (`judge.corrections.from`)."""
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.upstream import asset_key
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.feedback.corrections import pull_corrections
+from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.suite.suite import Suite
+
+CORRECTIONS = "corrections"
+
+
+def wants_corrections(suite: Suite) -> bool:
+    """Whether the suite's judge is shown corrections from LangSmith."""
+    judge = suite.spec.judge
+    return judge is not None and judge.corrections is not None and judge.corrections.source == "langsmith"
+
+
+def build_corrections(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `corrections` of a suite. It is pulled when somebody asks: the nightly job does not wait for it."""
+
+    @dg.asset(
+        key=asset_key(suite.name, CORRECTIONS),
+        group_name=suite.name,
+        kinds={"python", "parquet"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        description="What people corrected in LangSmith, redacted: examples for the judge.",
+    )
+    def corrections(
+        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures(), FeedbackServer(langsmith.settings()) as server:
+            opened = store.open()
+            found = pull_corrections(opened, suite.name, server, redactor=langsmith.redactor())
+        context.log.info("%d corrections, %d new", found.rows, found.added)
+        return dg.MaterializeResult(
+            metadata={
+                "corrections": found.rows,
+                "new": found.added,
+                "experiments": found.experiments,
+                **({} if found.key is None else {"uri": dg.MetadataValue.path(opened.uri(found.key))}),
+            },
+            data_version=dg.DataVersion(found.version),
+        )
+
+    return corrections

@@ -1,0 +1,63 @@
+"""`experiment_summary`: statistics, slices and the report of the experiment that this run belongs to."""
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.tracing import SESSION, summary_trace_metadata
+from eval_pipeline.defs.assets.upkeep import read_upkeep, said_of
+from eval_pipeline.defs.assets.upstream import (
+    EXPERIMENT_ASSET,
+    EXPERIMENT_SUMMARY,
+    asset_key,
+    experiment_of,
+    find_latest,
+)
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.metadata import summary_metadata
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.conclude import conclude
+from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.suite.suite import Suite
+
+
+class ExperimentSummaryConfig(dg.Config):
+    """What a run may choose."""
+
+    experiment: str | None = None
+    """The experiment to summarize: by default this launch's own, or else the latest."""
+
+
+def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `experiment_summary` of a suite."""
+
+    @dg.asset(
+        key=asset_key(suite.name, EXPERIMENT_SUMMARY),
+        deps=[asset_key(suite.name, EXPERIMENT_ASSET)],
+        group_name=suite.name,
+        kinds={"python", "html"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        description="What came out, with intervals; what changed since the baseline; the gates; and the report.",
+    )
+    def experiment_summary(
+        context: dg.AssetExecutionContext,
+        config: ExperimentSummaryConfig,
+        store: StoreResource,
+        langsmith: LangSmithResource,
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures():
+            opened = store.open()
+            experiment = config.experiment or experiment_of(context, suite.name, opened)
+            context.log.info("summarizing experiment %s", experiment)
+            record = read_experiment(opened, suite.name, experiment)
+            before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
+            found = conclude(opened, suite.spec, record, langsmith.settings())
+            upkeep = said_of(read_upkeep(context, suite, opened, langsmith.settings()), suite, dg.AssetCheckEvaluation)
+        context.instance.report_runless_asset_event(upkeep)
+        return dg.MaterializeResult(
+            metadata={
+                **summary_metadata(found.verdict, opened, found.pictures),
+                **summary_trace_metadata(found.traced, before),
+            }
+        )
+
+    return experiment_summary

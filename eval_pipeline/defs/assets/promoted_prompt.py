@@ -1,0 +1,134 @@
+"""`promoted_prompt`: the commit of the target's prompt that is in use, after the winner of a comparison was put there.
+
+A comparison that nobody won promotes nothing, which is no failure; a winner that fails the gates, and a tag that is
+no longer where it was compared with, fail their check, and with it the run.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.upstream import VARIANT_COMPARISON, Context, asset_key, latest
+from eval_pipeline.defs.assets.variant_comparison import variants_group
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.metadata import COMPARISON
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.promotion.deciding import decide, promotion_in_use
+from eval_pipeline.promotion.moves import Move, WantedMove
+from eval_pipeline.promotion.moving import Cause, Refusal, Standing, make_move, read_standing, shown
+from eval_pipeline.prompts.opening import open_hub
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.promoted_prompt import promoted_prompt
+from eval_pipeline.suite.spec.prompt_reference import PromptReference
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.variants.variant_comparison import VariantComparison, read_comparison
+
+PROMOTED_PROMPT = "promoted_prompt"
+WINNER_MEETS_GATES = "winner_meets_gates"
+TAG_UNMOVED = "tag_unmoved"
+
+_CHECKS: dict[str, tuple[Cause, str]] = {
+    WINNER_MEETS_GATES: ("gates", "Where a variant won, it meets the blocking gates of the suite."),
+    TAG_UNMOVED: ("moved", "The tag is at the commit that the variants were compared with."),
+}
+
+
+def promotion_checks_op_name(suite: str) -> str:
+    """The name of the step that checks whether a promotion may be made."""
+    return f"{suite}__may_be_promoted"
+
+
+def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
+    """The blocking checks on `variant_comparison`."""
+    key, place = asset_key(suite.name, VARIANT_COMPARISON), promoted_prompt(suite)
+
+    @dg.multi_asset_check(
+        name=promotion_checks_op_name(suite.name),
+        specs=[
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=description)
+            for name, (_, description) in _CHECKS.items()
+        ],
+    )
+    def may_be_promoted(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures(), open_hub(langsmith.settings()) as hub:
+            opened = store.open()
+            compared = _comparison(context, suite, opened)
+            decided = decide(compared, read_standing(opened, hub, place), decided_by=f"run {context.run.run_id}")
+        for name, (cause, _) in _CHECKS.items():
+            hindered = isinstance(decided, Refusal) and decided.cause == cause
+            yield dg.AssetCheckResult(asset_key=key, check_name=name, passed=not hindered, description=decided.reason)
+
+    return may_be_promoted
+
+
+def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `promoted_prompt`."""
+    place, dry_run = promoted_prompt(suite), suite.spec.promotion.dry_run
+
+    @dg.asset(
+        key=asset_key(suite.name, PROMOTED_PROMPT),
+        deps=[asset_key(suite.name, VARIANT_COMPARISON)],
+        group_name=variants_group(suite.name),
+        kinds={"json"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        description=f"The commit that {place} is at, once the winner of the variants was put there"
+        + (" (a dry run: nothing is moved)." if dry_run else "."),
+    )
+    def promoted(
+        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures():
+            settings, opened = langsmith.settings(), store.open()
+            with open_hub(settings) as hub:
+                standing = read_standing(opened, hub, place)
+                comparison = _comparison(context, suite, opened)
+                there = promotion_in_use(standing, suite.name)
+                made: WantedMove | Refusal = decide(comparison, standing, decided_by=f"run {context.run.run_id}")
+                if there is not None and there.comparison == comparison.name:
+                    # By an earlier try of this step, whose answer was lost, or by somebody in the terminal.
+                    made = there
+                elif isinstance(made, WantedMove) and not dry_run:
+                    made = make_move(opened, hub, standing, made)
+        moved = isinstance(made, Move)
+        found = _metadata(made, standing, dry_run=dry_run)
+        context.log.info("%s", found["eval/reason"])
+        commit = made.after if isinstance(made, Move) else standing.commit
+        return dg.MaterializeResult(
+            metadata={**found, "eval/promoted": moved, **_url(settings, place, commit)},
+            data_version=dg.DataVersion(commit or "none"),
+        )
+
+    return promoted
+
+
+def _comparison(context: Context, suite: Suite, store: Store) -> VariantComparison:
+    return read_comparison(store, suite.name, latest(context, suite.name, VARIANT_COMPARISON, COMPARISON))
+
+
+def _metadata(made: WantedMove | Refusal, standing: Standing, *, dry_run: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"eval/prompt": str(standing.place), "eval/dry_run": dry_run}
+    if isinstance(made, Refusal):
+        said = f"{standing.place} stays at {shown(standing.commit)}: {made.reason}"
+        return {**found, "eval/commit_before": standing.commit or "none", "eval/reason": said}
+    moves = "was moved" if isinstance(made, Move) else "would move"
+    said = f"{standing.place} {moves} from {shown(made.before)} to {shown(made.after)}: {made.reason}"
+    return {
+        **found,
+        "eval/commit_before": made.before or "none",
+        "eval/commit_after": made.after,
+        COMPARISON: made.comparison,
+        "eval/reason": said,
+    }
+
+
+def _url(settings: LangSmithSettings, place: PromptReference, commit: str | None) -> dict[str, dg.MetadataValue[Any]]:
+    # The recorder has no page of a prompt.
+    if commit is None or settings.source.name != "langsmith":
+        return {}
+    url = f"{settings.source.web_url}/prompts/{place.name}/{shown(commit)}"
+    return {"langsmith/prompt_url": dg.MetadataValue.url(url)}

@@ -1,0 +1,58 @@
+"""`test_cases`: the suite's cases, validated and written under their content hash, one partition for each."""
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, url_metadata
+from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_key, find_latest
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
+from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
+from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.suite.checking.check import require_sound
+from eval_pipeline.suite.dataset.dataset import dataset_changes, load_dataset
+from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.send.before_runs import sync_datasets
+
+
+def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `test_cases` of a suite."""
+
+    @dg.asset(
+        key=asset_key(suite.name, TEST_CASES),
+        group_name=suite.name,
+        kinds={"yaml", "parquet"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        description="The cases of the suite, validated, under a version that is a hash of their content.",
+    )
+    def test_cases(
+        context: dg.AssetExecutionContext,
+        store: StoreResource,
+        langsmith: LangSmithResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures():
+            opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
+            dataset = load_dataset(suite, redactor=redactor)
+            require_sound(suite, dataset.cases)
+            check_once(context, settings, progress)
+            before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+            hashes = None if before is None else stored_hashes(opened, suite.name, before)
+            changes = dataset_changes(hashes or {}, dataset)
+            store_dataset(opened, suite.name, dataset)
+            # A run over partitions works on them itself, and then counts as in flight.
+            has_partitions = bool({RANGE_START_TAG, PARTITION_TAG} & context.run.tags.keys())
+            own_run = None if has_partitions else context.run.run_id
+            partitions = sync_partitions(
+                context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
+            )
+            url = sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
+        context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
+        metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
+        return dg.MaterializeResult(
+            metadata={**metadata, **url_metadata(DATASET_URL, url)},
+            data_version=dg.DataVersion(dataset.version),
+        )
+
+    return test_cases

@@ -1,0 +1,110 @@
+"""What materializations say of traces: projects, experiments, URLs, and what was sent, kept and lost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.defs.resources import Progress
+from eval_pipeline.langsmith.client import check_destinations
+from eval_pipeline.langsmith.experiments import ExperimentSession
+from eval_pipeline.pipeline.trace_end import Rows
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.variants.links import VariantLinks
+
+EXPERIMENT_URL = "langsmith/experiment_url"
+TRACE_URL = "langsmith/trace_url"
+DATASET_URL = "langsmith/dataset_url"
+SHARED_TRACE_URL = "langsmith/shared_trace_url"
+COMPARISON_URL = "langsmith/comparison_url"
+SESSION = "langsmith/session_id"
+RUNS_SENT, RUNS_SPOOLED, RUNS_DROPPED = "langsmith/runs_sent", "langsmith/runs_spooled", "langsmith/runs_dropped"
+
+Metadata = dict[str, Any]
+
+
+_checked: set[str] = set()
+"""Runs of this process; all steps of a run are made by one process."""
+
+
+def check_once(context: dg.AssetExecutionContext, settings: LangSmithSettings, progress: Progress) -> None:
+    """At the start of a run, say what becomes of its traces if a server cannot be reached; in its log and to who waits.
+
+    Raises:
+        CredentialsError: a server refuses its key.
+    """
+    if context.run.run_id in _checked:
+        return
+    for message in check_destinations(settings):
+        context.log.warning(message)
+        progress.step(message)
+    _checked.add(context.run.run_id)
+
+
+def url_metadata(name: str, url: str | None) -> Metadata:
+    """A link, if there is one."""
+    return {} if url is None else {name: dg.MetadataValue.url(url)}
+
+
+def case_trace_metadata(session: ExperimentSession, results: Sequence[CaseResult]) -> Metadata:
+    """Of a partition: the trace of the first attempt that did not pass, or else of the first."""
+    results = [result for result in results if result.trace_url is not None]
+    shown = next((result for result in results if result.status != "passed"), results[0] if results else None)
+    return {**session_metadata(session), **url_metadata(TRACE_URL, None if shown is None else shown.trace_url)}
+
+
+def session_metadata(session: ExperimentSession) -> Metadata:
+    """An experiment and its project, which have one name."""
+    return {
+        "langsmith/project": session.name,
+        "langsmith/experiment": session.name,
+        **url_metadata(EXPERIMENT_URL, session.url),
+    }
+
+
+def traced_metadata(traced: TracedRun) -> Metadata:
+    """Of `experiment`: where traces are, and what became of those of this run."""
+    return {
+        **session_metadata(traced.session),
+        "langsmith/online": traced.online,
+        "langsmith/attempts_traced": traced.attempts,
+        "langsmith/attempts_untraced": traced.untraced,
+        RUNS_SENT: traced.runs_sent,
+        RUNS_SPOOLED: traced.runs_spooled,
+        RUNS_DROPPED: traced.runs_dropped,
+        "langsmith/feedback_sent": traced.feedback_sent,
+        "langsmith/feedback_spooled": traced.feedback_spooled,
+        "langsmith/feedback_dropped": traced.feedback_dropped,
+    }
+
+
+def summary_trace_metadata(traced: Sequence[TracedRun], before: str | None) -> Metadata:
+    """Of `experiment_summary`: the experiment, and a comparison with the one summarized before it."""
+    if not traced:
+        return {}
+    session = traced[0].session
+    compared = None if before in (None, str(session.id)) else session.comparison_url(str(before))
+    return {**session_metadata(session), SESSION: str(session.id), **url_metadata(COMPARISON_URL, compared)}
+
+
+def variant_links_metadata(links: Mapping[str, VariantLinks]) -> Metadata:
+    """Of `variant_comparison`: each variant's experiment, and beside that of the suite as it stands."""
+    found: Metadata = {}
+    for name, link in links.items():
+        found |= url_metadata(f"{EXPERIMENT_URL}/{name}", link.experiment)
+        found |= url_metadata(f"{COMPARISON_URL}/{name}", link.beside_current)
+    return found
+
+
+def rows_metadata(rows: Rows) -> Metadata:
+    """Of the check `traces_complete`."""
+    found: Metadata = {
+        "rows_expected": rows.expected,
+        "runs_sent": rows.sent,
+        "runs_spooled": rows.spooled,
+        "runs_dropped": rows.dropped,
+        "attempts_untraced": rows.untraced,
+    }
+    return found if rows.present is None else {"rows_present": rows.present, **found}

@@ -1,0 +1,143 @@
+"""`variant_comparison`: the variants of a suite on the same cases and context, an experiment each, and which one wins.
+
+Not a part of the nightly chain: it is in a group of its own, and made when somebody asks (`compare_variants_<suite>`).
+"""
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.tracing import check_once, variant_links_metadata
+from eval_pipeline.defs.assets.upstream import (
+    SHARED_CONTEXT,
+    TEST_CASES,
+    VARIANT_COMPARISON,
+    asset_key,
+    latest,
+    launch_id,
+)
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
+from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.promotion.commit_variant import with_commit_variant
+from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import stored_cases
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.variants.comparing import compare_as_planned
+from eval_pipeline.variants.launch import Launch
+from eval_pipeline.variants.links import links_of
+from eval_pipeline.variants.variant import variants_of
+from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, pin_plan
+
+
+class VariantComparisonConfig(dg.Config):
+    """What a run may choose; one that goes on with a comparison keeps to what was chosen then."""
+
+    variants: list[str] | None = None
+    """Names of `variants:` in suite.yaml; all by default."""
+    prompt_commit: str | None = None
+    """A commit of the target's prompt, which then is the one variant."""
+    cases: list[str] | None = None
+    """Case ids; all by default."""
+    repetitions: int | None = None
+    """Attempts at each case; the suite's number by default."""
+    metric: str = "pass_rate"
+    """What they are compared by: `pass_rate`, `score`, or an assertion's name."""
+    halving: bool = False
+    """Whether variants that cannot win are dropped on the way."""
+    retry_errors: bool = False
+    """Whether attempts that erred before are made again, where a comparison goes on."""
+
+
+def variant_comparison_op_name(suite: str) -> str:
+    """The name under which run config addresses the step."""
+    return f"{suite}__{VARIANT_COMPARISON}"
+
+
+def variants_group(suite: str) -> str:
+    """The asset group of what compares and promotes a suite's variants."""
+    return f"{suite}_variants"
+
+
+def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
+    """The asset `variant_comparison` of a suite that has variants, or whose prompt's commits are compared."""
+    named = ", ".join(variant.name for variant in suite.spec.variants) or "commits of its prompt"
+
+    @dg.asset(
+        key=asset_key(suite.name, VARIANT_COMPARISON),
+        deps=[asset_key(suite.name, TEST_CASES), asset_key(suite.name, SHARED_CONTEXT)],
+        group_name=variants_group(suite.name),
+        kinds={"langgraph", "json"},
+        owners=list(suite.spec.owners),
+        code_version="1",
+        pool=suite.spec.evaluation.pool,
+        description=f"The suite as it stands and its variants ({named}) on the same cases: which one is better.",
+    )
+    def variant_comparison(
+        context: dg.AssetExecutionContext,
+        config: VariantComparisonConfig,
+        store: StoreResource,
+        langsmith: LangSmithResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult[None]:
+        with errors_as_failures():
+            opened, settings = store.open(), langsmith.settings()
+            langsmith.redactor()
+            check_once(context, settings, progress)
+            varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)
+            plan = _plan(context, varied, opened, config)
+            run = context.run
+            launch = Launch(
+                plan=plan,
+                store=opened,
+                settings=settings,
+                run_id=run.run_id,
+                launched_by={"run": run.run_id, "job": run.job_name},
+                retry_errors=config.retry_errors,
+                waiting=progress,
+            )
+            found = compare_as_planned(varied, launch)
+            links = links_of(opened, found)
+        context.log.info("%s", found.verdict)
+        return dg.MaterializeResult(metadata={**variants_metadata(found, opened), **variant_links_metadata(links)})
+
+    return variant_comparison
+
+
+def _plan(
+    context: dg.AssetExecutionContext, suite: Suite, store: Store, config: VariantComparisonConfig
+) -> VariantPlan:
+    """What the launch of this run undertook, or is to."""
+    launched = launch_id(context)
+    name = experiment_name(suite.name, launched)
+    there = find_plan(store, suite.name, name)
+    if there is not None:
+        return there
+    version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+    return pin_plan(
+        store,
+        VariantPlan(
+            name=name,
+            suite=suite.name,
+            launched=launched,
+            created_at=now(),
+            variants=tuple(variant.name for variant in variants_of(suite, config.variants)[1:]),
+            cases=_cases(store, suite, version, config),
+            repetitions=config.repetitions or suite.spec.repetitions,
+            metric=config.metric,
+            halving=config.halving,
+            dataset_version=version,
+            context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+        ),
+    )
+
+
+def _cases(store: Store, suite: Suite, version: str, config: VariantComparisonConfig) -> tuple[str, ...]:
+    there = [case.id for case in stored_cases(store, suite.name, version)]
+    if config.cases is None:
+        return tuple(there)
+    unknown = sorted(set(config.cases) - set(there))
+    if unknown or not config.cases:
+        named = f"there is no case {unknown[0]!r}" if unknown else "no case is chosen"
+        raise InputError(Problem(message=named, fix="correct `cases`, or leave it out", field="cases"))
+    return tuple(case_id for case_id in there if case_id in set(config.cases))

@@ -1,0 +1,128 @@
+"""What every suite gets on the Dagster side: its assets, gates, job, schedule and sensors.
+
+Add here what a suite gets. Keep out how any of it works. A suite whose suite.yaml is wrong still has its `test_cases`,
+which fails with the reason when it is materialized: one broken suite takes no other one down.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.defs.assets.case_results import build_case_results
+from eval_pipeline.defs.assets.corrections import build_corrections, wants_corrections
+from eval_pipeline.defs.assets.experiment_summary import build_experiment_summary
+from eval_pipeline.defs.assets.promoted_prompt import build_promoted_prompt, build_promotion_checks
+from eval_pipeline.defs.assets.shared_context import build_shared_context
+from eval_pipeline.defs.assets.test_cases import build_test_cases
+from eval_pipeline.defs.assets.upstream import TEST_CASES
+from eval_pipeline.defs.assets.variant_comparison import build_variant_comparison
+from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
+from eval_pipeline.defs.default_resources import default_resources
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
+from eval_pipeline.defs.schedules import build_schedule
+from eval_pipeline.defs.secret_literals import require_no_plain_secrets
+from eval_pipeline.defs.sensors.dataset_changed import build_dataset_changed
+from eval_pipeline.defs.sensors.prompt_committed import build_prompt_committed
+from eval_pipeline.defs.sensors.prompt_regressed import build_prompt_regressed
+from eval_pipeline.defs.sensors.run_failed import build_run_failed
+from eval_pipeline.defs.sensors.spool_waiting import build_traces_waiting
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.logs import shown
+from eval_pipeline.suite.discovery import suite_folders
+from eval_pipeline.suite.promoted_prompt import has_promotions
+from eval_pipeline.suite.suite import Suite, read_suite
+
+
+def build_definitions(
+    *, folders: Iterable[Path] | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Definitions for the suites in `folders`, by default all that are found.
+
+    Args:
+        folders: folders that hold a suite.yaml.
+        resource_overrides: resources in place of the default ones, by name.
+
+    Raises:
+        InputError: a resource is given a secret as text.
+    """
+    taken: dict[str, Path] = {}
+    parts = [_suite_definitions(folder, taken) for folder in (suite_folders() if folders is None else folders)]
+    resources = {**default_resources(), **(resource_overrides or {})}
+    require_no_plain_secrets(resources)
+    # One process a run: the steps are a chain, and the only parallel one is so by itself.
+    own = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
+    return dg.Definitions.merge(*parts, own)
+
+
+def _suite_definitions(folder: Path, taken: dict[str, Path]) -> dg.Definitions:
+    try:
+        suite = read_suite(folder)
+        _refuse_taken_name(suite, taken)
+        found = _sound_suite(suite)
+    except Exception as error:  # noqa: BLE001 - code of a suite runs here, and no other suite may fall with it
+        return dg.Definitions(assets=[_broken_suite(folder, error)])
+    taken[suite.name] = folder
+    return found
+
+
+def _refuse_taken_name(suite: Suite, taken: Mapping[str, Path]) -> None:
+    if suite.name in taken:
+        message = f"the name {suite.name!r} is already that of the suite in {taken[suite.name]}"
+        raise InputError(Problem(message=message, fix="give one of the two another name", file=suite.folder))
+
+
+def _sound_suite(suite: Suite) -> dg.Definitions:
+    own = dg.Definitions(
+        assets=[
+            build_test_cases(suite),
+            build_shared_context(suite),
+            build_case_results(suite),
+            build_experiment_summary(suite),
+            *([build_corrections(suite)] if wants_corrections(suite) else []),
+        ],
+        asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
+        schedules=[build_schedule(suite)],
+        sensors=[
+            build_dataset_changed(suite),
+            build_run_failed(suite),
+        ],
+    )
+    return dg.Definitions.merge(own, build_job(suite), *_compared_variants(suite), *_promoted_prompt(suite))
+
+
+def _compared_variants(suite: Suite) -> Iterator[dg.Definitions]:
+    if suite.spec.variants or has_promotions(suite):
+        yield dg.Definitions(assets=[build_variant_comparison(suite)])
+        yield build_variants_job(suite)
+
+
+def _promoted_prompt(suite: Suite) -> Iterator[dg.Definitions]:
+    if has_promotions(suite):
+        yield dg.Definitions(sensors=[build_prompt_committed(suite), build_prompt_regressed(suite)])
+    if suite.spec.promotion.enabled:
+        yield dg.Definitions(assets=[build_promoted_prompt(suite)], asset_checks=[build_promotion_checks(suite)])
+        yield build_promotion_job(suite)
+
+
+def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
+    name = re.sub(r"[^A-Za-z0-9]", "_", folder.name)
+    # Two broken folders may have the same name.
+    group = f"broken_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
+
+    @dg.asset(
+        key=dg.AssetKey([group, TEST_CASES]),
+        group_name=group,
+        kinds={"yaml"},
+        owners=["team:evaluation"],
+        description=f"The suite in `{folder}` cannot be read:\n\n```\n{shown(str(error))}\n```",
+    )
+    def broken() -> None:
+        with errors_as_failures():
+            raise error
+
+    return broken

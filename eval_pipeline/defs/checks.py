@@ -1,0 +1,134 @@
+"""The asset checks of a suite: gates, whether traces are complete, whether partitions are up to date.
+
+Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
+(`eval_pipeline.analysis.gates.gates`). See https://docs.dagster.io/guides/test/asset-checks.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from eval_pipeline.analysis.gates.gates import GateResult
+from eval_pipeline.analysis.verdict import judge
+from eval_pipeline.defs.assets.tracing import rows_metadata
+from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
+from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
+from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.restore_rows import rows_expected
+from eval_pipeline.pipeline.trace_end import count_rows
+from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.suite.suite import Suite
+
+TRACES_COMPLETE = "traces_complete"
+
+
+def gates_op_name(suite: str) -> str:
+    """The name of the step that checks the gates."""
+    return f"{suite}__gates"
+
+
+def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
+    """One step with a check per gate that the suite sets; none if it sets none."""
+    named = suite.spec.gates_to_meet.named()
+    if not named:
+        return []
+    key = asset_key(suite.name, EXPERIMENT_SUMMARY)
+
+    @dg.multi_asset_check(
+        name=gates_op_name(suite.name),
+        specs=[
+            dg.AssetCheckSpec(
+                name,
+                asset=key,
+                blocking=gate.action == "block",
+                description=f"`gates.{kind}` in suite.yaml{'' if gate.slice is None else f', of {gate.slice}'}.",
+            )
+            for name, (kind, gate) in named.items()
+        ],
+        can_subset=True,
+    )
+    def gates(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures():
+            opened = store.open()
+            experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
+            # Not what the summary found: the thresholds may be others by now.
+            verdict = judge(opened, suite.spec, read_experiment(opened, suite.name, experiment))
+        for gate in verdict.gates:
+            if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
+                yield _check_result(key, gate)
+
+    return [gates]
+
+
+def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
+    """Whether the experiment has a row for every attempt; says nothing where nothing was traced."""
+    key = asset_key(suite.name, EXPERIMENT_ASSET)
+
+    @dg.multi_asset_check(
+        name=f"{suite.name}__traces",
+        specs=[
+            dg.AssetCheckSpec(TRACES_COMPLETE, asset=key, description="Every attempt is a row of the experiment, once.")
+        ],
+        can_subset=True,
+    )
+    def traces(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures():
+            opened = store.open()
+            experiment = latest(context, suite.name, EXPERIMENT_ASSET, EXPERIMENT)
+            traced = read_traced(opened, suite.name, experiment)
+            if not traced:
+                return
+            attempts = rows_expected(opened, suite.name, experiment)
+            rows = count_rows(langsmith.settings(), traced, attempts=attempts)
+        there = "an unknown number" if rows.present is None else str(rows.present)
+        lost = f"; {rows.dropped} are lost: `--resume` sends the rows that are missing" if rows.dropped else ""
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=TRACES_COMPLETE,
+            passed=rows.complete,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk{lost}",
+            metadata=rows_metadata(rows),
+        )
+
+    return traces
+
+
+def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
+    """Whether every partition has a result that is not stale; to be run by itself, at any time."""
+
+    @dg.multi_asset_check(
+        name=f"{suite.name}__{PARTITIONS_UP_TO_DATE}",
+        specs=[
+            dg.AssetCheckSpec(
+                PARTITIONS_UP_TO_DATE,
+                asset=asset_key(suite.name, CASE_RESULTS),
+                description="No case failed, is stale or was never run. Says which, and what to do.",
+            )
+        ],
+        can_subset=True,
+    )
+    def up_to_date(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        with errors_as_failures():
+            upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
+        yield said_of(upkeep, suite, dg.AssetCheckResult)
+
+    return up_to_date
+
+
+def _check_result(key: dg.AssetKey, gate: GateResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=gate.name,
+        passed=gate.passed,
+        description=gate.message,
+        severity=dg.AssetCheckSeverity.ERROR if gate.action == "block" else dg.AssetCheckSeverity.WARN,
+        metadata=gate_metadata(gate),
+    )

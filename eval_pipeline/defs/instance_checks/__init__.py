@@ -1,0 +1,1 @@
+"""Checks of a Dagster instance for `eval-pipeline doctor`."""

@@ -1,0 +1,345 @@
+"""What a materialization says: domain values as Dagster metadata, the only place that knows how the UI labels them.
+
+Add here what an asset should show. Keep out computing it. Numbers stay numbers, because Dagster plots those.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from eval_pipeline.analysis.comparison.comparison import Comparison
+from eval_pipeline.analysis.gates.gates import GateResult
+from eval_pipeline.analysis.report.drawing import standalone
+from eval_pipeline.analysis.report.page import Pictures
+from eval_pipeline.analysis.verdict import Verdict
+from eval_pipeline.context.build import Snapshot
+from eval_pipeline.defs.partitions import PartitionChanges
+from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.store.layout import (
+    cases_key,
+    context_prefix,
+    experiment_prefix,
+    report_key,
+    variants_key,
+    variants_page_key,
+)
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset.dataset import Dataset, DatasetChanges
+from eval_pipeline.variants.variant_comparison import VariantComparison
+
+DATASET_VERSION = "eval/dataset_version"
+CONTEXT_ID = "eval/context_id"
+CONTEXT_REUSED = "eval/context_reused"
+EXPERIMENT = "eval/experiment"
+COMPARISON = "eval/comparison"
+VERDICT = "eval/verdict"
+
+_PREVIEW_CASES = 20
+_LISTED_KEYS = 50
+_LONGEST_TEXT = 1_000
+
+Metadata = dict[str, Any]
+
+
+def dataset_metadata(
+    dataset: Dataset, changes: DatasetChanges, partitions: PartitionChanges, *, suite: str, store: Store
+) -> Metadata:
+    """Of `test_cases`."""
+    splits = Counter(dataset.redactor.text(case.split) for case in dataset.cases)
+    return {
+        DATASET_VERSION: dataset.version,
+        "dagster/row_count": len(dataset.cases),
+        "dagster/uri": store.uri(cases_key(suite, dataset.version)),
+        "eval/splits": dg.MetadataValue.json(dict(splits)),
+        "eval/cases_added": _keys(changes.added),
+        "eval/cases_changed": _keys(changes.changed),
+        "eval/cases_removed": _keys(changes.removed),
+        "eval/partitions_to_delete_later": _keys(partitions.deferred),
+        "eval/preview": _table([_preview(case, dataset.redactor) for case in dataset.cases[:_PREVIEW_CASES]]),
+    }
+
+
+def context_metadata(snapshot: Snapshot, store: Store) -> Metadata:
+    """Of `shared_context`."""
+    manifest = snapshot.manifest
+    parts = [
+        {"part": name, "rows": part.rows, "bytes": part.bytes, "columns": ", ".join(part.columns)}
+        for name, part in manifest.parts.items()
+    ]
+    return {
+        CONTEXT_ID: manifest.context_id,
+        CONTEXT_REUSED: snapshot.reused,
+        "dagster/uri": store.uri(context_prefix(manifest.suite, manifest.context_id)),
+        "eval/rows": sum(part.rows for part in manifest.parts.values()),
+        "eval/bytes": manifest.size_bytes,
+        "eval/build_s": manifest.build_s,
+        "eval/input_tokens": manifest.input_tokens,
+        "eval/output_tokens": manifest.output_tokens,
+        "eval/parts": _table(parts),
+    }
+
+
+def case_metadata(results: Sequence[CaseResult]) -> Metadata:
+    """Of one partition of `case_results`: all attempts at one case."""
+    first = results[0]
+    scores = [result.score for result in results if result.score is not None]
+    costs = [result.cost_usd for result in results if result.cost_usd is not None]
+    found: Metadata = {
+        "eval/passed": sum(result.status == "passed" for result in results),
+        "eval/attempts": len(results),
+        "eval/status": ", ".join(result.status for result in results),
+        "eval/latency_s": _seconds(sum(result.latency_s for result in results)),
+        "eval/input_tokens": sum(result.tokens.input for result in results),
+        "eval/output_tokens": sum(result.tokens.output for result in results),
+        EXPERIMENT: first.experiment,
+        "eval/split": first.split,
+        "eval/target_version": first.target_version,
+        DATASET_VERSION: first.dataset_version,
+        "eval/fingerprint": first.fingerprint,
+    }
+    carried = [result.carried_from.experiment for result in results if result.carried_from is not None]
+    if carried:
+        found |= {"eval/carried": len(carried), "eval/carried_from": ", ".join(dict.fromkeys(carried))}
+    if scores:
+        found["eval/score"] = sum(scores) / len(scores)
+    if costs:
+        found["eval/cost_usd"] = sum(costs)
+    if first.context_id is not None:
+        found[CONTEXT_ID] = first.context_id
+    reasons = [why for result in results if (why := reason(result))]
+    if reasons:
+        found["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
+    return found
+
+
+def reason(result: CaseResult) -> str:
+    """Why an attempt did not pass, in a line; empty if it did."""
+    if result.error is not None:
+        return f"{result.error.name}: {result.error.message}"
+    return "; ".join(f"{found.name}: {found.message}" for found in result.failed_assertions)
+
+
+def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
+    """Of `experiment`."""
+    found: Metadata = {
+        EXPERIMENT: record.experiment,
+        DATASET_VERSION: record.dataset_version,
+        "eval/target_version": record.target_version,
+        "dagster/uri": store.uri(experiment_prefix(record.suite, record.experiment)),
+        "eval/created_at": record.created_at,
+    }
+    if record.context_id is not None:
+        found[CONTEXT_ID] = record.context_id
+    if record.corrections is not None:
+        found["eval/corrections"] = store.uri(record.corrections)
+    for role, prompt in (record.prompts or {}).items():
+        name = "eval/prompt" if role == "target" else f"eval/{role}_prompt"
+        found |= {
+            name: prompt.used or f"none in the place of {prompt.reference}",
+            f"{name}_source": prompt.source,
+            f"{name}_steps": dg.MetadataValue.text("\n".join(prompt.steps)),
+        }
+        if prompt.commit is not None:
+            found[f"{name}_commit"] = prompt.commit
+    return found
+
+
+def throughput_metadata(report: ThroughputReport) -> Metadata:
+    """Of `experiment`: how a run called its models, and how the number of calls at once changed."""
+    found: Metadata = {"eval/model_tokens": report.tokens}
+    if report.cost_usd is not None:
+        found["eval/model_cost_usd"] = report.cost_usd
+    if report.unpriced_models:
+        found["eval/models_without_price"] = ", ".join(report.unpriced_models)
+    if report.shared is not None:
+        found["eval/shared_limits"] = dg.MetadataValue.json(report.shared)
+    if report.endpoints:
+        found["eval/concurrency"] = dg.MetadataValue.json(list(report.endpoints))
+    return found
+
+
+def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Metadata:
+    """Of `experiment_summary`."""
+    summary, comparison = verdict.summary, verdict.comparison
+    metrics = [
+        {
+            "metric": name,
+            "mean": round(found.mean, 4),
+            "low": round(found.low, 4),
+            "high": round(found.high, 4),
+            "n": found.n,
+        }
+        for name, found in summary.metrics.items()
+    ]
+    slices = [
+        {
+            "slice": name,
+            "cases": part.cases,
+            "pass_rate": None if part.pass_rate is None else round(part.pass_rate.mean, 4),
+        }
+        for name, part in summary.slices.items()
+    ]
+    found: Metadata = {
+        EXPERIMENT: summary.experiment,
+        **_pictures(pictures),
+        "eval/cases": summary.cases,
+        "eval/attempts": summary.attempts,
+        "eval/statuses": dg.MetadataValue.json(dict(summary.status_counts)),
+        "eval/errors": summary.status_counts.get("error", 0),
+        "eval/metrics": _table(metrics),
+        "eval/slices": _table(slices),
+        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
+        "eval/input_tokens": summary.tokens["input"],
+        "eval/output_tokens": summary.tokens["output"],
+    }
+    if summary.pass_rate is not None:
+        found |= {
+            "eval/pass_rate": summary.pass_rate.mean,
+            "eval/pass_rate_low": summary.pass_rate.low,
+            "eval/pass_rate_high": summary.pass_rate.high,
+        }
+    if summary.cost_usd is not None:
+        found["eval/cost_usd"] = summary.cost_usd
+    found |= {f"eval/latency_{name}_s": _seconds(value) for name, value in summary.latency_s.items()}
+    if summary.score is not None:
+        found["eval/score"] = summary.score.mean
+    if summary.flakiness is not None:
+        found["eval/flakiness"] = summary.flakiness
+    found |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
+    found["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
+    if comparison is not None:
+        found |= _comparison_metadata(comparison)
+    return found
+
+
+def _pictures(pictures: Pictures) -> Metadata:
+    """Small pictures, which the UI shows in one window."""
+    drawn = {
+        "Pass rate of the last experiments": pictures.trend,
+        "Points since the baseline": pictures.deltas,
+        "Scores": pictures.scores,
+    }
+    shown = [
+        f"**{name}**\n\n![{name}]({standalone(drawing)})" for name, drawing in drawn.items() if drawing is not None
+    ]
+    return {"eval/pictures": dg.MetadataValue.md("\n\n".join(shown))} if shown else {}
+
+
+def _comparison_metadata(comparison: Comparison) -> Metadata:
+    found: Metadata = {
+        "eval/baseline": comparison.baseline,
+        "eval/improved": len(comparison.improved),
+        "eval/regressed": len(comparison.regressed),
+        "eval/regressed_cases": _keys([change.case_id for change in comparison.regressed]),
+    }
+    if comparison.pass_rate is not None:
+        found |= {
+            "eval/pass_rate_difference": comparison.pass_rate.difference,
+            "eval/pass_rate_difference_p": comparison.pass_rate.p_value,
+        }
+    return found
+
+
+def gate_metadata(gate: GateResult) -> Metadata:
+    """Of an asset check."""
+    known = {"observed": gate.observed, "low": gate.low, "high": gate.high}
+    return {
+        **{name: value for name, value in known.items() if value is not None},
+        "threshold": gate.threshold,
+        "n": gate.n,
+        "failing_cases": _keys(gate.failing_cases),
+    }
+
+
+def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
+    """Of `variant_comparison`: the verdict, and where each variant stands."""
+    rows = [
+        {
+            "variant": found.name,
+            "changes": ", ".join(found.changes) or "nothing",
+            "outcome": found.outcome,
+            comparison.metric: _rounded(found.score),
+            "points": _rounded(None if found.delta is None else 100 * found.delta),
+            "low": _rounded(None if found.low is None else 100 * found.low),
+            "high": _rounded(None if found.high is None else 100 * found.high),
+            "p": _rounded(found.p_adjusted),
+            "cases": found.cases,
+            "errors": found.errors,
+            "gates": "met" if found.gates_passed else "not met",
+            "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in found.prompts.items()),
+            "experiment": found.experiment,
+        }
+        for found in comparison.standings
+    ]
+    effort = comparison.effort
+    found: Metadata = {
+        VERDICT: dg.MetadataValue.text(comparison.verdict),
+        "eval/winner": comparison.winner or "none",
+        COMPARISON: comparison.name,
+        "eval/variants": _table(rows),
+        DATASET_VERSION: comparison.dataset_version,
+        "eval/attempts": effort.attempts,
+        "eval/attempts_saved": effort.attempts_of_all - effort.attempts,
+        "eval/report": dg.MetadataValue.path(store.uri(variants_page_key(comparison.suite, comparison.name))),
+        "dagster/uri": store.uri(variants_key(comparison.suite, comparison.name)),
+    }
+    if comparison.context_id is not None:
+        found[CONTEXT_ID] = comparison.context_id
+    if comparison.score_delta is not None:
+        found["eval/score_delta"] = comparison.score_delta
+    return found
+
+
+def _rounded(value: float | None) -> str:
+    # Text, because a column of a table has one type, and `current` has no difference to itself.
+    return "" if value is None else f"{value:.4g}"
+
+
+def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
+    # Redacted before it is cut: half a secret looks like none.
+    said = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
+    return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": said[:120]}
+
+
+def _seconds(value: float) -> float:
+    """As a person reads them; all digits stay in the results."""
+    return round(value, 3)
+
+
+def _cut(text: str) -> str:
+    short = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} …"
+    return short.encode("utf-8", "replace").decode()
+
+
+def _keys(keys: Sequence[str]) -> str:
+    if not keys:
+        return "none"
+    more = f" and {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else ""
+    return f"{len(keys)}: {', '.join(keys[:_LISTED_KEYS])}{more}"
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    if not rows:
+        return dg.MetadataValue.text("none")
+    records = [
+        dg.TableRecord(
+            {
+                key: value if isinstance(value, str | int | float | bool) else json.dumps(value)
+                for key, value in row.items()
+            }
+        )
+        for row in rows
+    ]
+    columns = [dg.TableColumn(name, type=_column_type(value)) for name, value in records[0].data.items()]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def _column_type(value: Any) -> str:
+    return {bool: "bool", int: "int", float: "float"}.get(type(value), "string")

@@ -1,0 +1,125 @@
+"""What assets are given: the store, and somebody to tell about progress.
+
+Add a resource here when assets need something that differs between a laptop, a test and a deployment. Keep out anything
+that does I/O when it is made. See https://docs.dagster.io/guides/build/external-resources.
+"""
+
+from typing import Protocol
+
+import dagster as dg
+from pydantic import ConfigDict, ValidationError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.settings import LangSmithSettings
+
+STORE_VARIABLE = "EVAL_PIPELINE_STORE"
+DEFAULT_STORE = "./data"
+
+
+class StoreResource(dg.ConfigurableResource[Store]):
+    """Where snapshots, datasets and results live."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    root: str = DEFAULT_STORE
+    """A folder, a `file://` URI, or `s3://bucket/prefix` (see `s3_store.py`)."""
+
+    def open(self) -> Store:
+        """The store."""
+        return open_store(self.root)
+
+
+class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
+    """Where traces go. What is not given is what the environment says (`LANGSMITH_…`), or else the default.
+
+    Give keys as `dg.EnvVar`, never as text. Nothing is connected before it is used, in the process that uses it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: str | None = None
+    """`recorder`, `langsmith`, `both` or `off`; by default `langsmith` if there is a key, else `recorder`."""
+    api_key: str | None = None
+    api_url: str | None = None
+    web_url: str | None = None
+    project: str | None = None
+    workspace_id: str | None = None
+    recorder_url: str | None = None
+    recorder_token: str | None = None
+    tracing_enabled: bool | None = None
+    trace_sample_rate: float | None = None
+    trace_mode: str | None = None
+    """`grafted`, `unified` or `linked`."""
+    graft_timing: str | None = None
+    graft_llm_as: str | None = None
+    upload_batch_size: int | None = None
+    upload_interval_seconds: float | None = None
+    max_queue_size: int | None = None
+    spool_folder: str | None = None
+    spool_max_bytes: int | None = None
+    connect_timeout_seconds: float | None = None
+    request_timeout_seconds: float | None = None
+    redaction_enabled: bool | None = None
+    redact_phone_numbers: bool | None = None
+    redaction_patterns: dict[str, str] | None = None
+
+    def settings(self) -> LangSmithSettings:
+        """What holds in this process.
+
+        Raises:
+            InputError: a value cannot be used.
+        """
+        names = type(self).model_fields
+        given = {name: getattr(self, name) for name in names if name in LangSmithSettings.model_fields}
+        try:
+            return LangSmithSettings.from_environment(
+                **{name: value for name, value in given.items() if value is not None}
+            )
+        except ValidationError as error:
+            problems = [
+                Problem(message=found["msg"], fix="mend the resource `langsmith` or the environment", field=str(place))
+                for found in error.errors(include_input=False)
+                for place in [".".join(map(str, found["loc"]))]
+            ]
+            raise InputError(problems) from error
+
+    def redactor(self) -> Redactor:
+        """What is taken out of whatever is stored and said; from now on also of what this process logs.
+
+        Raises:
+            InputError: a value cannot be used.
+        """
+        found = Redactor.of(self.settings())
+        redact_what_is_said(found)
+        return found
+
+
+class Progress(Protocol):
+    """Somebody who waits for a run to end."""
+
+    def step(self, message: str) -> None:
+        """A piece of the work before the cases is done."""
+
+    def begin(self, attempts: int) -> None:
+        """So many attempts are about to be made."""
+
+    def result(self, result: CaseResult) -> None:
+        """One attempt was made."""
+
+
+class QuietProgress:
+    """Nobody waits: runs from the UI and from schedules are followed by their events."""
+
+    def step(self, message: str) -> None:
+        """Say nothing."""
+
+    def begin(self, attempts: int) -> None:
+        """Say nothing."""
+
+    def result(self, result: CaseResult) -> None:
+        """Say nothing."""

@@ -1,0 +1,168 @@
+"""A new commit of the target's prompt: it is evaluated against the tag in use, and a webhook is told what came of it.
+
+Commits are looked at one at a time: of those that come while one is evaluated, the newest is next.
+"""
+
+import os
+import time
+from typing import Literal
+
+import dagster as dg
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval_pipeline.defs.assets.variant_comparison import variant_comparison_op_name
+from eval_pipeline.defs.jobs import promotion_job_name, variants_job_name
+from eval_pipeline.defs.partitions import SUITE_TAG
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.sensors.dataset_changed import TRIGGER_TAG
+from eval_pipeline.defs.sensors.prompt_notice import PromptNotice, prompt_body
+from eval_pipeline.defs.sensors.run_failed import UI_VARIABLE
+from eval_pipeline.defs.sensors.webhook import post
+from eval_pipeline.promotion.moving import shown
+from eval_pipeline.prompts.opening import open_hub
+from eval_pipeline.results.experiment_record import experiment_name
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.promoted_prompt import promoted_prompt
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison
+
+COMMIT_TAG = "eval/prompt_commit"
+"""On a run, the commit that it evaluates."""
+_BEGINS_WITHIN_S = 3_600
+"""A run that is not there by then was deleted."""
+
+
+class Waiting(BaseModel):
+    """A commit that is being evaluated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commit: str
+    against: str | None
+    """Where the tag was."""
+    since: int
+    """Seconds since 1970."""
+
+
+class SeenCommits(BaseModel):
+    """The cursor: what the last look saw."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    newest: str | None
+    """None where the prompt has no commit."""
+    waiting: Waiting | None = None
+
+
+def read_seen(text: str | None) -> SeenCommits | None:
+    """The cursor; None if there is none, or none that this version understands."""
+    try:
+        return None if not text else SeenCommits.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def decide_commit(seen: SeenCommits | None, *, newest: str | None, tagged: str | None, at: int) -> SeenCommits | str:
+    """What a look leads to, where nothing is being evaluated: a commit to wait for, or why there is none.
+
+    Args:
+        seen: what the last look saw; None for the first, which evaluates nothing: switching on should cost nothing.
+        newest: the newest commit.
+        tagged: the one that is in use.
+        at: now, seconds since 1970.
+    """
+    if newest is None:
+        return "the prompt has no commit"
+    if seen is None:
+        return "the first look: later commits are evaluated"
+    if newest == seen.newest:
+        return f"{shown(newest)} is the newest commit still"
+    if newest == tagged:
+        return f"{shown(newest)} is in use already"
+    return SeenCommits(newest=newest, waiting=Waiting(commit=newest, against=tagged, since=at))
+
+
+def notice_of_commit(
+    suite: Suite, waiting: Waiting, comparison: VariantComparison | None, *, run_url: str | None
+) -> PromptNotice:
+    """What is told of a commit whose run has ended; without a comparison the run failed."""
+    said = "its evaluation failed; see the run" if comparison is None else comparison.verdict
+    return PromptNotice(
+        event="prompt_commit_evaluated",
+        suite=suite.name,
+        prompt=str(promoted_prompt(suite)),
+        before=waiting.against,
+        after=waiting.commit,
+        reason=said,
+        run_url=run_url,
+    )
+
+
+def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
+    """The sensor `<suite>_prompt_committed`."""
+    spec, place = suite.spec.sensors.prompt_committed, promoted_prompt(suite)
+    job = promotion_job_name(suite.name) if spec.promote else variants_job_name(suite.name)
+
+    @dg.sensor(
+        name=f"{suite.name}_prompt_committed",
+        job_name=job,
+        minimum_interval_seconds=spec.interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
+        description=f"Evaluate each new commit of {place.name} against {place}, and tell what came of it.",
+    )
+    def prompt_committed(
+        context: dg.SensorEvaluationContext, store: StoreResource, langsmith: LangSmithResource
+    ) -> dg.SensorResult:
+        seen = read_seen(context.cursor)
+        if seen is not None and seen.waiting is not None:
+            run = _run_of(context.instance, suite.name, seen.waiting)
+            if run is None and time.time() - seen.waiting.since < _BEGINS_WITHIN_S:
+                return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} is about to be evaluated")
+            if run is not None and not run.is_finished:
+                return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} is evaluated in run {run.run_id}")
+            if run is not None:
+                _tell(context, suite, seen.waiting, run, store.open())
+            # Told and then forgotten: a tick that fails here tells it again, and none is lost.
+            told = seen.model_copy(update={"waiting": None}).model_dump_json()
+            return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} was evaluated", cursor=told)
+        with open_hub(langsmith.settings()) as hub:
+            newest = next(iter(hub.commits(place.name, most=1)), None)
+            tagged = hub.tags(place.name).get(place.version or "")
+        decided = decide_commit(seen, newest=newest, tagged=tagged, at=int(time.time()))
+        if isinstance(decided, str):
+            return dg.SensorResult(skip_reason=decided, cursor=SeenCommits(newest=newest).model_dump_json())
+        assert decided.waiting is not None
+        request = _request(suite.name, decided.waiting)
+        return dg.SensorResult(run_requests=[request], cursor=decided.model_dump_json())
+
+    return prompt_committed
+
+
+def _request(suite: str, waiting: Waiting) -> dg.RunRequest:
+    config = {"config": {"prompt_commit": waiting.commit}}
+    return dg.RunRequest(
+        run_key=f"{suite}:prompt:{waiting.commit}:{waiting.since}",
+        run_config={"ops": {variant_comparison_op_name(suite): config}},
+        tags={SUITE_TAG: suite, TRIGGER_TAG: "prompt_committed", COMMIT_TAG: waiting.commit},
+    )
+
+
+def _run_of(instance: dg.DagsterInstance, suite: str, waiting: Waiting) -> dg.DagsterRun | None:
+    """The newest run of a commit's evaluation: one that failed may have been tried again."""
+    runs = instance.get_runs(dg.RunsFilter(tags={SUITE_TAG: suite, COMMIT_TAG: waiting.commit}), limit=1)
+    return runs[0] if runs else None
+
+
+def _tell(
+    context: dg.SensorEvaluationContext, suite: Suite, waiting: Waiting, run: dg.DagsterRun, store: Store
+) -> None:
+    comparison = find_comparison(store, suite.name, experiment_name(suite.name, run.root_run_id or run.run_id))
+    ui_url = os.environ.get(UI_VARIABLE)
+    run_url = None if not ui_url else f"{ui_url.rstrip('/')}/runs/{run.run_id}"
+    notice = notice_of_commit(suite, waiting, comparison, run_url=run_url)
+    context.log.info("%s: %s", shown(waiting.commit), notice.reason)
+    spec = suite.spec.sensors.prompt_committed
+    why = post(spec.webhook_variable, prompt_body(notice, spec.shape))
+    if why is not None:
+        context.log.warning("the webhook was not told of commit %s: %s", shown(waiting.commit), why)

@@ -1,0 +1,94 @@
+"""The event loop of this process: one, in a thread, for every run the process makes.
+
+HTTP clients that chat models keep belong to the loop they were first used in, so with a loop per run the second one
+of a process breaks (`Event loop is closed`).
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from eval_pipeline.errors import InputError, Problem
+
+_T = TypeVar("_T")
+
+_STOPPING_SECONDS = 5.0
+"""What work that is cancelled has to clean up; a target that ignores it is left behind."""
+
+_lock = threading.Lock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+"""By process id: a forked child inherits the entry but not the thread that serves it."""
+_left: set[asyncio.Task[None]] = set()
+"""What nobody waits for, which the loop itself would not keep."""
+
+
+def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run `work` in the process's loop and wait for it. Interrupting the wait cancels the work, and waits for its end.
+
+    Raises:
+        InputError: it is called in the loop itself, which cannot wait for what it has to do.
+        Exception: whatever `work` raises.
+    """
+    loop = _loop()
+    if _is_running_here(loop):
+        work.close()
+        fix = "await the asynchronous form there (`arun` for `run`), or call it in a thread"
+        raise InputError(Problem(message="async code of an evaluation waits for another evaluation", fix=fix))
+    ended = threading.Event()
+
+    async def told() -> _T:
+        try:
+            return await work
+        finally:
+            ended.set()
+
+    future = asyncio.run_coroutine_threadsafe(told(), loop)
+    try:
+        return future.result()
+    except BaseException:
+        if future.cancel():
+            ended.wait(_STOPPING_SECONDS)
+        raise
+
+
+async def awaited_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` comes to in the process's loop, for other loops: what blocks or ends its own leaves them alone."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
+
+
+def finish_in_loop(work: Coroutine[Any, Any, None]) -> None:
+    """As `run_in_loop`; in the loop itself, where the garbage collector may ask for it, it is left to the loop."""
+    loop = _loop()
+    if not _is_running_here(loop):
+        run_in_loop(work)
+        return
+    task = loop.create_task(work)
+    _left.add(task)
+    task.add_done_callback(_left.discard)
+
+
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        loop = _loops.get(os.getpid())
+        if loop is None:
+            loop = _loops[os.getpid()] = asyncio.new_event_loop()
+            threading.Thread(target=_serve, args=(loop,), name="evaluation-loop", daemon=True).start()
+        return loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        # asyncio lets these two out of the loop. A task of the user's raised them, who awaits it gets them as well, and
+        # without the loop everybody else would wait for ever.
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()

@@ -1,0 +1,1 @@
+"""How LangSmith is spoken: the protocol, the client, datasets, experiments and feedback."""

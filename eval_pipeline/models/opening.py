@@ -1,0 +1,108 @@
+"""Chat and embedding models by name: `provider:model` of LangChain, or an import path to one of your own."""
+
+from pathlib import Path
+from typing import Any
+
+from langchain.chat_models import init_chat_model
+from langchain.embeddings import init_embeddings
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+
+from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem
+from eval_pipeline.models.calls.governor import CalledModel
+from eval_pipeline.models.calls.managed import managed
+from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.import_path import is_code_path, resolve, source_digest
+
+PLACE_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
+"""Where providers' chat models say at which address they are called."""
+KEY_FIELDS = ("openai_api_key", "anthropic_api_key", "google_api_key", "api_key")
+"""And with which key."""
+
+
+def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
+    """The chat model called `name`, whose failed calls are tried again, and for which a run's limits hold.
+
+    Args:
+        name: `provider:model`, or an import path to a `BaseChatModel` or to a callable that makes one.
+        folder: the suite's folder, for `file.py:attribute` paths.
+        parameters: passed to the model's constructor.
+
+    Raises:
+        InputError: there is no such provider or attribute.
+        CredentialsError: the provider wants a key that is not set.
+        PermanentError: the provider's package is not installed.
+    """
+    if is_code_path(name):
+        found = resolve(name, folder=folder)
+        model = found if isinstance(found, BaseChatModel) else found(**parameters)
+        if not isinstance(model, BaseChatModel):
+            raise InputError(
+                Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one")
+            )
+        return managed(model, _called(name, folder, model))
+    with _ProviderErrors(name):
+        # The SDK's own retries would be invisible to the limits, and multiply ours.
+        made = init_chat_model(name, **{"max_retries": 0, **parameters})
+    assert isinstance(made, BaseChatModel)
+    return managed(made, _called(name, folder, made))
+
+
+def _called(name: str, folder: Path, model: BaseChatModel) -> CalledModel:
+    place = next((str(found) for field in PLACE_FIELDS if (found := getattr(model, field, None))), "")
+    key = next((found for field in KEY_FIELDS if (found := getattr(model, field, None))), None)
+    return CalledModel(
+        name=name,
+        version=model_version(name, folder=folder),
+        endpoint=f"{type(model).__name__} {place}".strip(),
+        account="" if key is None else digest(_secret(key)),
+    )
+
+
+def _secret(key: Any) -> str:
+    return str(key.get_secret_value() if hasattr(key, "get_secret_value") else key)
+
+
+def embeddings_model(name: str, *, folder: Path) -> Embeddings:
+    """The embeddings model called `name`; raises as `chat_model` does."""
+    if is_code_path(name):
+        found = resolve(name, folder=folder)
+        model = found if isinstance(found, Embeddings) else found()
+        if not isinstance(model, Embeddings):
+            raise InputError(
+                Problem(message=f"{name!r} is a {type(model).__name__}, not LangChain Embeddings", fix="name one")
+            )
+        return model
+    with _ProviderErrors(name):
+        made = init_embeddings(name)
+    assert isinstance(made, Embeddings)
+    return made
+
+
+def model_version(name: str, *, folder: Path) -> str:
+    """What identifies a model in a hash: its name, and for an import path a digest of its source as well."""
+    return f"{name}@{source_digest(name, folder=folder)}" if is_code_path(name) else name
+
+
+class _ProviderErrors:
+    """Turns what LangChain raises while making a model into errors of ours."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, ImportError):
+            raise PermanentError(f"model {self.name!r}: {error}", fix="install the provider's package") from error
+        if isinstance(error, ValueError) and "provider" in str(error).lower():
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                Problem(message=f"model {self.name!r}: {reason}", fix="write `provider:model`, such as `openai:gpt-4o`")
+            ) from error
+        if error is not None and "api_key" in str(error).lower():
+            reason = str(error).splitlines()[0]
+            raise CredentialsError(
+                f"model {self.name!r}: {reason}", fix="set the provider's key in the environment"
+            ) from error

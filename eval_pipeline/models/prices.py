@@ -1,0 +1,187 @@
+"""What tokens cost: a table of prices by model, the package's own (`prices.csv`) and the user's, which comes first."""
+
+import csv
+import functools
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval_pipeline.errors import InputError, Problem
+
+PRICES_VARIABLE = "EVAL_PIPELINE_PRICES"
+_OWN_TABLE = Path(__file__).with_name("prices.csv")
+_COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output")
+_PER = 1_000_000
+_DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
+"""Snapshots of a model cost what it costs, unless the table says otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """Tokens. As LangChain and the providers count them, `input` holds the cached ones and `output` the reasoning."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: "Used") -> "Used":
+        return Used(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cached=self.cached + other.cached,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
+    @property
+    def total(self) -> int:
+        """All of them, each once."""
+        return self.input + self.output
+
+    @classmethod
+    def of_metadata(cls, usage: Mapping[str, Any]) -> "Used":
+        """From LangChain's `usage_metadata`."""
+        read, written = usage.get("input_token_details") or {}, usage.get("output_token_details") or {}
+        return cls(
+            input=int(usage.get("input_tokens") or 0),
+            output=int(usage.get("output_tokens") or 0),
+            cached=int(read.get("cache_read") or 0),
+            cache_write=int(read.get("cache_creation") or 0),
+            reasoning=int(written.get("reasoning") or 0),
+        )
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Any]) -> "Used":
+        """From a `usage` event of a target."""
+        names = {"input": "input_tokens", "output": "output_tokens", "cached": "cached_tokens"}
+        names |= {"cache_write": "cache_write_tokens", "reasoning": "reasoning_tokens"}
+        return cls(**{name: int(event.get(field) or 0) for name, field in names.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """US dollars per million tokens, for prompts longer than `from_input_tokens`."""
+
+    from_input_tokens: int
+    input: float
+    cached_input: float
+    cache_write: float
+    output: float
+
+    def of(self, used: Used) -> float:
+        """What `used` costs. Reasoning is output, and priced with it."""
+        fresh = max(0, used.input - used.cached - used.cache_write)
+        read = fresh * self.input + used.cached * self.cached_input + used.cache_write * self.cache_write
+        return (read + used.output * self.output) / _PER
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceTable:
+    """Prices by model name; a name that ends in `*` stands for all that begin so, and the longest wins."""
+
+    prices: Mapping[str, Sequence[Price]]
+
+    def cost(self, model: str, used: Used) -> float | None:
+        """US dollars of one call; None if the model's price is not known."""
+        if model not in self._known:
+            self._known[model] = self._tiers(model)
+        tiers = self._known[model]
+        fitting = [price for price in tiers if used.input > price.from_input_tokens or price.from_input_tokens == 0]
+        return fitting[-1].of(used) if fitting else None
+
+    @functools.cached_property
+    def _known(self) -> dict[str, Sequence[Price]]:
+        """By model, what was found: the same few are asked for with every call."""
+        return {}
+
+    def _tiers(self, model: str) -> Sequence[Price]:
+        short = model.rpartition("/")[2]
+        for name in (model, short, _DATE.sub("", short)):
+            if name in self.prices:
+                return self.prices[name]
+        patterns = [name for name in self.prices if name.endswith("*") and short.startswith(name[:-1])]
+        return self.prices[max(patterns, key=len)] if patterns else ()
+
+
+def price_table(*files: Path | None) -> PriceTable:
+    """The package's prices, under those of the file that `EVAL_PIPELINE_PRICES` names, under those of `files`.
+
+    Args:
+        files: CSV with the columns `model`, `input`, `output` and, if they differ, `cached_input`, `cache_write`
+            and `from_input_tokens`; US dollars per million tokens. A model of a later file replaces one of an earlier.
+
+    Raises:
+        InputError: a file is missing or no such table.
+    """
+    named = os.environ.get(PRICES_VARIABLE)
+    given = [Path(named).expanduser() if named else None, *files]
+    return _table(tuple((file, _stamp(file)) for file in given if file is not None))
+
+
+def _stamp(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError as error:
+        fix = f"correct `evaluation.prices` in suite.yaml, or {PRICES_VARIABLE}"
+        raise InputError(Problem(message=f"no prices can be read: {error.strerror}", fix=fix, file=file)) from error
+
+
+@functools.lru_cache(maxsize=8)
+def _table(files: tuple[tuple[Path, int], ...]) -> PriceTable:
+    prices: dict[str, list[Price]] = {}
+    for file in (_OWN_TABLE, *(file for file, _ in files)):
+        prices |= _read(file)
+    return PriceTable(prices=prices)
+
+
+def _read(file: Path) -> dict[str, list[Price]]:
+    found: dict[str, list[Price]] = {}
+    for line, row in _rows(file):
+        found.setdefault(row["model"], []).append(_price(file, line, row))
+    return {name: sorted(tiers, key=lambda price: price.from_input_tokens) for name, tiers in found.items()}
+
+
+def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    reader = csv.DictReader(_uncommented(lines))
+    if missing := {"model", "input", "output"} - set(reader.fieldnames or ()):
+        fix = "begin with a line such as `model,input,cached_input,output`"
+        raise InputError(Problem(message=f"no column {', '.join(sorted(missing))}", fix=fix, file=file))
+    comments = sum(line.lstrip().startswith("#") or not line.strip() for line in lines)
+    for row in reader:
+        yield reader.line_num + comments, row
+
+
+def _uncommented(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def _price(file: Path, line: int, row: Mapping[str, str | None]) -> Price:
+    values: dict[str, float] = {}
+    for name in _COLUMNS:
+        text = (row.get(name) or "").strip()
+        try:
+            values[name] = float(text) if text else math.nan
+        except ValueError:
+            values[name] = -1.0
+        if values[name] < 0 or math.isinf(values[name]):
+            fix = "write US dollars per million tokens, such as 2.50"
+            raise InputError(Problem(message=f"{text!r} is no price", fix=fix, file=file, line=line, field=name))
+    if math.isnan(values["input"]) or math.isnan(values["output"]):
+        raise InputError(Problem(message="a price is missing", fix="give `input` and `output`", file=file, line=line))
+    # What is not said to be cheaper costs what fresh input costs.
+    whole = {name: values["input"] if math.isnan(value) else value for name, value in values.items()}
+    start = values["from_input_tokens"]
+    return Price(
+        from_input_tokens=0 if math.isnan(start) else int(start),
+        input=whole["input"],
+        cached_input=whole["cached_input"],
+        cache_write=whole["cache_write"],
+        output=whole["output"],
+    )

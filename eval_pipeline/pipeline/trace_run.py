@@ -1,0 +1,330 @@
+"""Tracing one run's share of an experiment: set up before the first attempt, flushed after the last."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eval_pipeline.analysis.trend import read_points
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.langsmith.experiments import ExperimentPlan, ExperimentSession, git_metadata
+from eval_pipeline.langsmith.feedback import evaluator_keys, feedback_of
+from eval_pipeline.pipeline.announced import assertion_names, model_names, splits
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results.trace_files import TracedRun, read_traced, write_traced
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset.stored import stored_origin
+from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline.tracing.send.before_runs import shared_project_of, shared_run_url
+from eval_pipeline.tracing.send.counts import Counts
+from eval_pipeline.tracing.send.outbox import Outbox
+from eval_pipeline.tracing.send.queued_item import Parcel
+from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.send.setting_up import set_up
+from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
+from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
+from eval_pipeline.tracing.shape.modes import SharedPart
+from eval_pipeline.tracing.shape.replica import Origin
+from eval_pipeline.tracing.shape.shared_part import shared_part
+from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
+
+FLUSH_SECONDS = 30.0
+"""What a run waits at most for a slow server when all cases are done; the rest is spooled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentTracing:
+    """The tracing of one run of an experiment."""
+
+    tracer: CaseTracer
+    session: ExperimentSession
+    online: bool
+    _sender: SpoolingSender
+    _store: Store
+    _record: ExperimentRecord
+    _run_id: str
+    _settings: LangSmithSettings
+
+    def announce(self) -> None:
+        """Say in the store where the experiment is at its first server, for workers that join it (`join_tracing`)."""
+        write_traced(self._store, self._record.suite, self._traced(Counts()))
+
+    def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
+        """Send what is left, within so many seconds, and say in the store what became of everything."""
+        traced = self._traced(self._sender.close(seconds))
+        write_traced(self._store, self._record.suite, traced)
+        return traced
+
+    def _traced(self, counts: Counts) -> TracedRun:
+        made = self.tracer.counts
+        return TracedRun(
+            run_id=self._run_id,
+            trace_mode=self._settings.trace_mode,
+            session_id=self.session.id,
+            name=self.session.name,
+            dataset_id=self.session.dataset_id,
+            started_at=self.session.started_at,
+            web_url=self.session.urls.web_url,
+            tenant_id=str(self.session.urls.tenant_id),
+            online=self.online,
+            attempts=made.attempts,
+            untraced=made.failed,
+            runs_sent=counts.runs_sent,
+            runs_spooled=counts.runs_spooled,
+            runs_dropped=counts.runs_dropped,
+            runs_sampled_out=counts.runs_sampled_out,
+            feedback_sent=counts.feedback_sent,
+            feedback_spooled=counts.feedback_spooled,
+            feedback_dropped=counts.feedback_dropped,
+        )
+
+
+def begin_tracing(
+    settings: LangSmithSettings,
+    *,
+    suite: SuiteSpec,
+    record: ExperimentRecord,
+    dataset: Sequence[Case],
+    cases: int,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    opened: UnifiedTrace | None = None,
+) -> ExperimentTracing | None:
+    """Dataset and experiment are there, or spooled to be, before any run; None when tracing is off.
+
+    Args:
+        settings: where runs go, and in what form.
+        suite: says which scores and models to expect.
+        record: of the experiment.
+        dataset: all cases of the pinned dataset.
+        cases: how many of them this run evaluates.
+        context: what cases read.
+        store: where counts are written.
+        run_id: Dagster's.
+        opened: the experiment's one trace, if this run has begun it.
+
+    Raises:
+        CredentialsError: a destination refuses its key.
+        InputError: the trace mode is `unified`, and the experiment was not begun so.
+    """
+    if not settings.destinations:
+        return None
+    came_from = stored_origin(store, record.suite, record.dataset_version)
+    redactor = Redactor.of(settings)
+    before = read_traced(store, record.suite, record.experiment) or _traced_last(store, record)
+    plan = replace(
+        _plan(suite, record, dataset, cases, redactor),
+        origin=came_from,
+        dataset_id=before[0].dataset_id if before else None,
+    )
+    made = set_up(settings, plan, dataset, redactor=redactor)
+    assert made is not None
+    found = _tracing(
+        settings,
+        made.session,
+        online=made.online,
+        owed=made.owed,
+        record=record,
+        context=context,
+        store=store,
+        run_id=run_id,
+        dataset_cases=len(dataset),
+    )
+    if opened is not None:
+        found.tracer.sender.send_runs(opened.runs)
+    return found
+
+
+def join_tracing(
+    settings: LangSmithSettings,
+    begun: TracedRun,
+    *,
+    record: ExperimentRecord,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    dataset_cases: int,
+) -> ExperimentTracing:
+    """The tracing of one worker of an experiment that a run has begun and announced: no server is asked about it.
+
+    Args:
+        settings: where runs go, and in what form.
+        begun: what that run said.
+        record: of the experiment.
+        context: what cases read.
+        store: where counts are written.
+        run_id: names the worker's share.
+        dataset_cases: how many cases the dataset has.
+
+    Raises:
+        InputError: the trace mode is `unified`, and the experiment was not begun so.
+    """
+    came_from = stored_origin(store, record.suite, record.dataset_version)
+    session = replace(begun.session, example_ids={} if came_from is None else came_from.examples)
+    return _tracing(
+        settings,
+        session,
+        online=True,
+        owed={},
+        record=record,
+        context=context,
+        store=store,
+        run_id=run_id,
+        dataset_cases=dataset_cases,
+    )
+
+
+def _tracing(
+    settings: LangSmithSettings,
+    session: ExperimentSession,
+    *,
+    online: bool,
+    owed: Mapping[DestinationName, Sequence[Parcel]],
+    record: ExperimentRecord,
+    context: SharedContext | None,
+    store: Store,
+    run_id: str,
+    dataset_cases: int,
+) -> ExperimentTracing:
+    redactor, sender = Redactor.of(settings), SpoolingSender(settings, owed=owed)
+    origin = origin_of(settings, record.suite, online=online)
+    tracer = CaseTracer(
+        experiment=session,
+        sender=sender,
+        shared=_shared(settings, record, context, origin),
+        feedback=_feedback(session, redactor),
+        labels=labels_of(record, run_id),
+        root_labels=_root_labels(context, origin, dataset_cases),
+        redact=redactor.json,
+        outbox=Outbox(),
+    )
+    return ExperimentTracing(
+        tracer=tracer,
+        session=session,
+        online=online,
+        _sender=sender,
+        _store=store,
+        _record=record,
+        _run_id=run_id,
+        _settings=settings,
+    )
+
+
+def unified_trace(
+    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, *, cases: int, run_id: str
+) -> UnifiedTrace | None:
+    """The one trace of an experiment about to begin, whose headers its record pins; None in other trace modes.
+
+    Raises:
+        InputError: the experiment is too large for one trace.
+    """
+    if not settings.destinations or settings.trace_mode != "unified":
+        return None
+    return open_unified(
+        _spans(context),
+        origin_of(settings, record.suite, online=False),
+        session_name=record.experiment,
+        labels=labels_of(record, run_id),
+        cases=cases,
+        attempts=record.repetitions or 1,
+    )
+
+
+def origin_of(settings: LangSmithSettings, suite: str, *, online: bool) -> Origin:
+    """Where the originals of copies are."""
+    return Origin(
+        project=shared_project_of(settings, suite),
+        url=shared_run_url(settings, suite, online=online),
+        llm_as=settings.graft_llm_as,
+        redact=Redactor.of(settings).json,
+    )
+
+
+def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
+    """Metadata of every run."""
+    found = {
+        "suite": record.suite,
+        "experiment": record.experiment,
+        "variant": record.variant,
+        "shared_context_id": record.context_id,
+        "git_sha": git_metadata().get("git_sha"),
+        "dagster_run_id": run_id,
+        "prompt_commit": prompt_labels(record).get("prompt_commit"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def prompt_labels(record: ExperimentRecord) -> dict[str, str | None]:
+    """Metadata of an experiment: `prompt`, `prompt_commit`, `prompt_source`; the judge's as `judge_prompt`, ..."""
+    found: dict[str, str | None] = {}
+    for role, pinned in (record.prompts or {}).items():
+        name = "prompt" if role == "target" else f"{role}_prompt"
+        found |= {name: pinned.used, f"{name}_commit": pinned.commit, f"{name}_source": pinned.source}
+    return found
+
+
+def _traced_last(store: Store, record: ExperimentRecord) -> list[TracedRun]:
+    """What the experiment before this one traced: a new host learns from it what a server that is away has."""
+    points = read_points(store, record.suite, last=1, before=record)
+    return [] if not points else read_traced(store, record.suite, points[0].experiment)
+
+
+def _plan(
+    suite: SuiteSpec, record: ExperimentRecord, dataset: Sequence[Case], cases: int, redactor: Redactor
+) -> ExperimentPlan:
+    return ExperimentPlan(
+        name=record.experiment,
+        suite=record.suite,
+        cases=cases,
+        repetitions=record.repetitions or 1,
+        splits=tuple(map(redactor.text, splits(dataset))),
+        evaluator_keys=tuple(evaluator_keys(map(redactor.text, assertion_names(suite, dataset)))),
+        metadata={
+            "context_id": record.context_id,
+            "dataset_content_version": record.dataset_version,
+            "target_version": record.target_version,
+            "variant": record.variant,
+            **model_names(suite),
+            **prompt_labels(record),
+            **{f"dagster_{name}": value for name, value in record.launched_by.items()},
+        },
+    )
+
+
+def _shared(
+    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, origin: Origin
+) -> SharedPart:
+    return shared_part(
+        settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
+    )
+
+
+def _feedback(session: ExperimentSession, redactor: Redactor) -> Feedback:
+    def feedback(result: CaseResult, trace: TracedAttempt) -> Sequence[Mapping[str, Any]]:
+        return feedback_of(
+            result,
+            run_id=trace.run_id,
+            trace_id=trace.trace_id,
+            session_id=session.id,
+            start_time=trace.start_time,
+            evaluator_run_id=trace.evaluator_run_id,
+            redactor=redactor,
+        )
+
+    return feedback
+
+
+def _root_labels(context: SharedContext | None, origin: Origin, cases: int) -> dict[str, Any]:
+    spans = _spans(context)
+    if spans is None:
+        return {}
+    url = {} if spans.root is None or origin.url is None else {"shared_trace_url": origin.url(spans.root.id)}
+    return {**url, **spans.per_case(cases)}
+
+
+def _spans(context: SharedContext | None) -> SharedSpans | None:
+    return None if context is None or context.trace is None else SharedSpans(context.trace)

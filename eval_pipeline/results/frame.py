@@ -1,0 +1,131 @@
+"""Results as a pandas table, for whoever wants to go on from here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pandas as pd
+
+from eval_pipeline.analysis.case_values import assertions_of
+from eval_pipeline.analysis.deciding import decided_against
+from eval_pipeline.analysis.trend import read_points
+from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.result_log import read_results
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import stored_cases
+
+COLUMNS = (
+    "experiment",
+    "case_id",
+    "attempt",
+    "variant",
+    "split",
+    "tags",
+    "status",
+    "passed",
+    "score",
+    "latency_s",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "started_at",
+    "why",
+    "trace_url",
+    "context_id",
+    "dataset_version",
+    "target_version",
+)
+"""The columns every table has; those of assertions, metadata and transcripts follow."""
+_AS_STORED = ("case_id", "attempt", "variant", "split", "tags", "status", "score", "latency_s", "cost_usd")
+_PINNED = ("started_at", "trace_url", "context_id", "dataset_version", "target_version")
+
+
+def load_results(
+    store: Store | str | Path, suite: str, experiment: str | Sequence[str] | None = None, *, transcripts: bool = False
+) -> pd.DataFrame:
+    """Every attempt of one or several experiments, a row each, sorted by experiment, case and attempt.
+
+    Args:
+        store: where results live: `./data`, `s3://bucket/prefix`, or an opened store.
+        suite: the suite's name.
+        experiment: an experiment's name or several; by default the suite's latest that has been summarized.
+        transcripts: also the conversations, which are most of the bytes.
+
+    Returns:
+        A table with these columns:
+
+        | column | type | meaning |
+        |---|---|---|
+        | `experiment`, `case_id`, `variant`, `split` | text | what the row is of |
+        | `attempt` | int | 1 for the first |
+        | `tags` | list of text | the case's |
+        | `status` | text | `passed`, `failed`, `error` or `skipped` |
+        | `passed` | boolean | missing for `skipped` |
+        | `score` | float | weighted mean of the assertions' scores, in [0, 1] |
+        | `latency_s`, `cost_usd` | float | the target's seconds and dollars |
+        | `input_tokens`, `output_tokens` | int | the target's |
+        | `started_at` | timestamp | UTC |
+        | `why` | text | what decided against the attempt; empty if it passed |
+        | `trace_url` | text | its trace |
+        | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
+        | `score.<assertion>` | float | its mean score in this attempt; missing where it did not score |
+        | `metadata.<key>` | any | the case's |
+        | `turns` | list of dicts | with `transcripts`: input, response, events, latency_s |
+
+    Raises:
+        MissingUpstreamError: there is no such experiment.
+        CorruptDataError: results cannot be read.
+    """
+    opened = store if isinstance(store, Store) else open_store(str(store))
+    names = [experiment] if isinstance(experiment, str) else experiment
+    wanted = [_latest(opened, suite)] if names is None else list(names)
+    rows = [row for name in wanted for row in _rows(opened, suite, name, transcripts=transcripts)]
+    table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
+    later = sorted(name for name in table.columns if name not in COLUMNS)
+    return table[[*COLUMNS, *later]].astype({"passed": "boolean", "score": "float64", "cost_usd": "float64"})
+
+
+def _latest(store: Store, suite: str) -> str:
+    points = read_points(store, suite, last=1)
+    if not points:
+        raise MissingUpstreamError(
+            f"no experiment of {suite!r} has been summarized in {store.root}", fix=f"eval-pipeline run {suite}"
+        )
+    return points[0].experiment
+
+
+def _rows(store: Store, suite: str, experiment: str, *, transcripts: bool) -> list[dict[str, Any]]:
+    record = read_experiment(store, suite, experiment)
+    metadata = {case.id: case.metadata for case in stored_cases(store, suite, record.dataset_version)}
+    columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts else [])]
+    found = read_results(store, suite, experiment, columns=columns).to_pylist()
+    return [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in found]
+
+
+def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bool) -> dict[str, Any]:
+    tokens = row["tokens"] or {}
+    return {
+        "experiment": experiment,
+        **{name: row[name] for name in (*_AS_STORED, *_PINNED)},
+        "passed": None if row["status"] == "skipped" else row["status"] == "passed",
+        "input_tokens": tokens.get("input") or 0,
+        "output_tokens": tokens.get("output") or 0,
+        "why": _why(row),
+        **{f"score.{name}": _mean(items) for name, items in assertions_of(row).items()},
+        **{f"metadata.{key}": value for key, value in metadata.items()},
+        **({"turns": row["turns"]} if transcripts else {}),
+    }
+
+
+def _mean(items: Sequence[Any]) -> float | None:
+    scores = [item["score"] for item in items if item["score"] is not None]
+    return fmean(scores) if scores else None
+
+
+def _why(row: dict[str, Any]) -> str:
+    if row["error"]:
+        return f"{row['error']['name']}: {row['error']['message']}"
+    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))

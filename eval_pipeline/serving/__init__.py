@@ -1,0 +1,1 @@
+"""What our HTTP servers share: who may connect, and the security headers of their answers."""

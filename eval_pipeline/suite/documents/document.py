@@ -1,0 +1,161 @@
+"""The base of every model a user writes, and how its validation errors become Problems."""
+
+import difflib
+import reprlib
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from eval_pipeline.errors import Problem
+from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+
+Location = Callable[[type_path], int | None]
+
+
+class Document(BaseModel):
+    """A part of `suite.yaml` or of a case: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def problems_of(
+    error: ValidationError,
+    *,
+    model: type[BaseModel],
+    data: Any,
+    file: Path | str,
+    case: str | None = None,
+    line: Location | int | None = None,
+) -> list[Problem]:
+    """Every error in `error` as a Problem.
+
+    Args:
+        error: what validating `data` as `model` raised.
+        model: the model, from which names of known fields are suggested.
+        data: the plain data that was validated.
+        file: where the data came from.
+        case: the case's id, if the data is a case.
+        line: the line of the whole document, or a function from a path inside it to a line.
+    """
+    return [_problem(details, model=model, data=data, file=file, case=case, line=line) for details in error.errors()]
+
+
+def _problem(
+    details: ErrorDetails,
+    *,
+    model: type[BaseModel],
+    data: Any,
+    file: Path | str,
+    case: str | None,
+    line: Location | int | None,
+) -> Problem:
+    path = _data_path(details["loc"], data)
+    message, fix = _cause(details, model)
+    return Problem(
+        message=message,
+        fix=fix,
+        file=file,
+        case=case,
+        field=field_path(path) or None,
+        line=line(path) if callable(line) else line,
+    )
+
+
+_UNION_TAGS = frozenset({"bool", "str", "int", "float", "ModelCache"})
+"""What pydantic puts last where a union takes a plain value, or a model in its place; no field of ours is called so."""
+
+
+def _data_path(loc: tuple[int | str, ...], data: Any) -> type_path:
+    """`loc` without the union tags that pydantic puts between the keys of the data."""
+    if len(loc) > 1 and loc[-1] in _UNION_TAGS:
+        loc = loc[:-1]
+    path: list[int | str] = []
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        # A union's tag may be the name of a field as well (`file` in `{file: a.csv}`), but that one holds no more keys.
+        found = _child(data, part)
+        if isinstance(found, dict | list) or last:
+            path.append(part)
+            data = found
+    return tuple(path)
+
+
+def _child(data: Any, part: int | str) -> Any:
+    if isinstance(data, dict):
+        return data.get(part)
+    if isinstance(data, list) and isinstance(part, int) and part < len(data):
+        return data[part]
+    return None
+
+
+def _cause(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "extra_forbidden":
+        name = str(details["loc"][-1])
+        known = sorted(_known_fields(model, details["loc"][:-1]))
+        close = difflib.get_close_matches(name, known, n=1)
+        return (
+            f"unknown field {name!r}",
+            f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(known)}",
+        )
+    if kind == "missing":
+        return f"field {details['loc'][-1]!r} is missing", "add it"
+    if kind == "union_tag_not_found":
+        return f"field {context['discriminator']} is missing", "add it, to say which kind this is"
+    if kind == "union_tag_invalid":
+        close = difflib.get_close_matches(str(context["tag"]), _quoted(context["expected_tags"]), n=1)
+        suggestion = f"did you mean {close[0]!r}?" if close else f"use one of {context['expected_tags']}"
+        return f"unknown kind {context['tag']!r}", suggestion
+    fix = context.get("fix") if isinstance(context.get("fix"), str) else None
+    message = details["msg"].removeprefix("Value error, ").rstrip(".")
+    return message[0].lower() + message[1:], fix or f"the value given is {_short(details['input'])}; correct it"
+
+
+def _known_fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    candidates: list[type[BaseModel]] = [model]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        inside = [found for candidate in candidates for found in _field_models(candidate, part)]
+        tagged = [candidate for candidate in candidates if part in _tags(candidate)]
+        candidates = inside or tagged or candidates
+    return {field.alias or name for candidate in candidates for name, field in candidate.model_fields.items()}
+
+
+def _field_models(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    for field_name, field in model.model_fields.items():
+        if name in (field_name, field.alias):
+            return list(_models_in(field.annotation))
+    return []
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if (
+        isinstance(annotation, type)
+        and not isinstance(annotation, types.GenericAlias)
+        and issubclass(annotation, BaseModel)
+    ):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    """The values of the model's literal `type` or `kind` field, or its `tag`, by which a union chooses it."""
+    found = {str(getattr(model, "tag", ""))}
+    for name in ("type", "kind"):
+        if name in model.model_fields:
+            found |= {str(value) for value in get_args(model.model_fields[name].annotation)}
+    return found
+
+
+def _quoted(text: str) -> list[str]:
+    return [part.strip(" '\"") for part in text.split(",")]
+
+
+def _short(value: Any) -> str:
+    return reprlib.repr(value)

@@ -1,0 +1,1 @@
+"""The models of `suite.yaml`: one module for each of its sections."""

@@ -1,0 +1,98 @@
+"""Where the cases of a run are evaluated, as written under `compute:` in `suite.yaml`; one model per `kind`.
+
+`local`, the default, is the process of the run. All others cut the run's cases into tasks and give them to workers
+(`eval_pipeline.workers`), which write results to the store; kind alone may be written as text.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field
+
+from eval_pipeline.suite.documents.document import Document
+
+
+class LocalCompute(Document):
+    """In the process of the run."""
+
+    kind: Literal["local"] = "local"
+
+
+class FanOut(Document):
+    """What every fan-out has. `evaluation.max_concurrency` is of each worker, all other limits are of the run."""
+
+    cases_per_task: int = Field(default=25, ge=1, le=1_000)
+    """Cases that one worker is given at a time."""
+    max_parallel: int = Field(default=10, ge=1, le=10_000)
+    """Tasks at work at once. Rates and budgets in `evaluation:` are shared out among so many."""
+    tries: int = Field(default=3, ge=1)
+    """How often a task is given to a worker, if it brings nothing further, before the run fails."""
+    poll_s: float = Field(default=5.0, gt=0)
+    """Seconds between looks at what tasks in progress have finished."""
+
+
+class SubprocessCompute(FanOut):
+    """Worker processes on this machine, for agents that keep one core busy."""
+
+    kind: Literal["subprocess"]
+    max_parallel: int = Field(default=2, ge=1, le=256)
+    poll_s: float = Field(default=1.0, gt=0)
+
+
+class LambdaCompute(FanOut):
+    """An AWS Lambda function whose handler is `eval_pipeline.workers.aws_lambda.handler`.
+
+    Region, endpoint and credentials are those of every AWS client (`AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_LAMBDA`, …).
+    """
+
+    kind: Literal["lambda"]
+    function: str = Field(min_length=1)
+    """Its name or ARN."""
+    qualifier: str | None = None
+    """A version or an alias."""
+    timeout_s: float = Field(default=900.0, gt=0, le=900)
+    """The function's own time limit; a worker ends in good order before it."""
+
+
+class EcsCompute(FanOut):
+    """Tasks of Amazon ECS that run the command `eval-pipeline-worker`."""
+
+    kind: Literal["ecs"]
+    cluster: str = Field(min_length=1)
+    task_definition: str = Field(min_length=1)
+    container: str = "worker"
+    """The container of the task definition that is told its task."""
+    launch_type: Literal["FARGATE", "EC2"] = "FARGATE"
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    assign_public_ip: bool = False
+    cases_per_task: int = Field(default=200, ge=1, le=1_000)
+
+
+class StepFunctionsCompute(FanOut):
+    """A state machine made from `eval-pipeline stepfunctions`, whose workers are Lambda functions."""
+
+    kind: Literal["step_functions"]
+    state_machine: str | None = None
+    """Its ARN; not needed for making its definition."""
+    function: str = Field(min_length=1)
+    """The Lambda function of the worker, by name or ARN."""
+    prefetch_function: str | None = None
+    """The function that runs `workers.state_machine.aws_lambda.prefetch`; default: `<function>-prefetch`."""
+    summarise_function: str | None = None
+    """The function that runs `workers.state_machine.aws_lambda.summarise`; default: `<function>-summarise`."""
+    tasks_per_batch: int = Field(default=1, ge=1, le=100)
+    """Tasks that one call of the function is given; above 1 the map has an `ItemBatcher`."""
+    tolerated_failure_percentage: float = Field(default=100.0, ge=0, le=100)
+    """Of workers that break, which the cases of a suite cannot cause; what is missing then is told by the summary."""
+    timeout_s: float = Field(default=900.0, gt=0, le=900)
+
+
+def _named(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+AnyFanOut = SubprocessCompute | LambdaCompute | EcsCompute | StepFunctionsCompute
+Compute = Annotated[
+    Annotated[LocalCompute | AnyFanOut, Discriminator("kind")],
+    BeforeValidator(_named),
+]

@@ -1,0 +1,150 @@
+"""What the shared context of a suite is made of, as written under `context:` in `suite.yaml`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.assertions.fields.assertion import checked_import_path
+from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.spec.case_source import JmesPath
+
+
+class SourceSpec(Document):
+    """What every source of rows has."""
+
+    redact: bool = True
+    """False: its rows are kept as they are, secrets and personal data included, for agents that need the true values.
+    Everything else that is stored or traced stays redacted."""
+
+
+class FileSource(SourceSpec):
+    """A file: CSV, JSON, JSONL or Parquet, told by its ending. An object of objects becomes a table of its values."""
+
+    tag: ClassVar[str] = "file"
+    file: str
+    key: str | None = None
+    """The column rows are looked up by; for a keyed JSON object the one that its keys go to (by default `key`)."""
+    text_columns: tuple[str, ...] = ()
+    """For CSV: columns kept as they are written, such as postal codes, and as `key` always is; others become numbers or
+    dates."""
+    columns: tuple[str, ...] = ()
+    """Columns that must be there; the error for one that is not names the file and the column."""
+
+
+class SqlSource(SourceSpec):
+    """A query in DuckDB's SQL over the tables named before it."""
+
+    tag: ClassVar[str] = "sql"
+    sql: str
+
+
+class DatabaseSource(SourceSpec):
+    """A query to a SQL database by SQLAlchemy URL.
+
+    `version` is a cheap query whose result says whether the data changed. Without one the query itself is run each
+    time to know, and the snapshot reused when its rows are the same.
+    """
+
+    tag: ClassVar[str] = "database"
+    database: str
+    sql: str
+    version: str | None = None
+
+
+class PythonSource(SourceSpec):
+    """A callable, called with `args`, that returns a pyarrow table, a pandas frame or a list of mappings.
+
+    It is called again when its source, `args` or `version` change.
+    """
+
+    tag: ClassVar[str] = "python"
+    python: str
+    args: Mapping[str, Any] = Field(default_factory=dict)
+    version: str | None = None
+
+    @field_validator("python")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return checked_import_path(value)
+
+
+def _source_kind(data: Any) -> str | None:
+    given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
+    return next((tag for tag in ("database", "file", "python", "sql") if tag in given), None)
+
+
+TableSource = Annotated[
+    Annotated[FileSource, Tag("file")]
+    | Annotated[SqlSource, Tag("sql")]
+    | Annotated[DatabaseSource, Tag("database")]
+    | Annotated[PythonSource, Tag("python")],
+    Discriminator(
+        _source_kind,
+        custom_error_type="source_kind",
+        custom_error_message="a source needs one of `file`, `sql`, `database` or `python`",
+        custom_error_context={"fix": "add the one that says where the rows come from"},
+    ),
+]
+
+
+class Retrieval(Document):
+    """How the documents similar to each case are found, for all cases at once."""
+
+    method: Literal["bm25", "embeddings"] = "bm25"
+    model: str | None = None
+    """For `embeddings`: `provider:model`, or an import path to a LangChain `Embeddings`."""
+    k: int = Field(default=4, ge=1)
+    language: str = "english"
+    """For `bm25`: the language of stemming and stop words."""
+    query: JmesPath | None = None
+    """A JMESPath into the case that gives the query; by default everything the user says."""
+
+    @model_validator(mode="after")
+    def _embeddings_need_a_model(self) -> "Retrieval":
+        if self.method == "embeddings" and self.model is None:
+            reason = {"fix": "give `model: provider:name`, or use `method: bm25`"}
+            raise PydanticCustomError("retrieval", "`method: embeddings` needs a model", reason)
+        return self
+
+
+class Documents(Document):
+    """The documents of the context: a source, and which of its columns are what."""
+
+    source: TableSource
+    id: str = "id"
+    text: str | tuple[str, ...] = "text"
+    """One column, or several that are joined by an empty line."""
+    retrieval: Retrieval = Retrieval()
+
+
+class Patterns(Document):
+    """What a chat model finds by reading rows of the context once, instead of once per case."""
+
+    name: str
+    instruction: str
+    """What to look for."""
+    model: str
+    """`provider:model`, or an import path to a LangChain chat model."""
+    sql: str = "SELECT * FROM documents"
+    """The rows it reads."""
+    rows_per_call: int = Field(default=100, ge=1)
+    max_rows: int = Field(default=2_000, ge=1)
+
+
+class ContextSpec(Document):
+    """Everything that is queried once and read by every case."""
+
+    tables: Mapping[str, TableSource] = Field(default_factory=dict)
+    documents: Documents | None = None
+    patterns: tuple[Patterns, ...] = ()
+
+    @field_validator("tables")
+    @classmethod
+    def _names_are_plain(cls, tables: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in tables:
+            if not name.isidentifier() or name in ("documents", "patterns", "similar_documents"):
+                reason = {"name": name, "fix": "use letters, digits and `_`; `documents` and `patterns` are taken"}
+                raise PydanticCustomError("table_name", "'{name}' cannot name a table", reason)
+        return tables

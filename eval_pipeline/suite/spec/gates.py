@@ -1,0 +1,129 @@
+"""Gates: thresholds that an experiment must meet, as they are written in `suite.yaml`.
+
+gates:
+min_pass_rate: 0.9                                              # short: of all cases, blocks what is downstream
+max_error_rate: [0.02, {threshold: 0, slice: tag=smoke}]        # several
+max_regression: {test: any, threshold: 0.05, action: warn}      # fields
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.suite.documents.document import Document
+
+EVERY = "*"
+
+_SLICE = re.compile(r"(split|tag|metadata\.[^=]+)=.+")
+
+
+class Gate(Document):
+    """What every gate has."""
+
+    slice: str | None = None
+    """`split=hard`, `tag=refunds` or `metadata.tier=gold`; with `*` as the value, every slice of the kind must meet it.
+    All cases by default."""
+    action: Literal["block", "warn"] = "block"
+    """Whether an experiment that does not meet it stops what is downstream, and fails the run."""
+
+    @field_validator("slice")
+    @classmethod
+    def _is_slice(cls, value: str | None) -> str | None:
+        if value is not None and not _SLICE.fullmatch(value):
+            reason = {"value": value, "fix": "write `split=hard`, `tag=refunds`, `metadata.tier=gold` or `tag=*`"}
+            raise PydanticCustomError("slice", "'{value}' does not name a slice", reason)
+        return value
+
+
+class RateGate(Gate):
+    """A share of the attempts."""
+
+    threshold: float = Field(ge=0, le=1)
+
+
+class LimitGate(Gate):
+    """Dollars of the whole experiment, or seconds of an attempt."""
+
+    threshold: float = Field(ge=0)
+
+
+class RegressionGate(Gate):
+    """How far a number may fall below the baseline's, on the same cases."""
+
+    test: Literal["significant", "any"] = "significant"
+    """`significant`: a drop fails that would be seen in at most 5 % of experiments, were there none (a one-sided paired
+    permutation test). `any`: every drop fails, chance or not."""
+    threshold: float = Field(default=0.0, ge=0, lt=1)
+    """A drop of up to this much is met whatever the test says: 0.02 is two points of the pass rate."""
+    metric: str | None = None
+    """The name of an assertion, for its mean score; the pass rate by default."""
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> "RegressionGate":
+        if self.metric is not None and self.slice is not None:
+            reason = {"fix": "write two gates, one with `metric` and one with `slice`"}
+            raise PydanticCustomError("gate", "a gate has a metric or a slice, not both", reason)
+        return self
+
+
+def _listed(model: type[Gate], short: str) -> BeforeValidator:
+    """One gate or a list of them, each in its short form or as fields."""
+
+    def listed(value: Any) -> Any:
+        return [_gate(item) for item in (value if isinstance(value, list | tuple) else [value])]
+
+    def _gate(item: Any) -> Any:
+        if isinstance(item, dict | Gate):
+            return item
+        try:
+            return model.model_validate({short: item})
+        except ValidationError as error:
+            # Raised here, so that it is told of the field that was written, not of one inside it.
+            message = error.errors()[0]["msg"].removeprefix("Input should be ")
+            reason = {
+                "value": str(item),
+                "wanted": message,
+                "fix": f"the value given is {item}; correct it, or write a mapping with `{short}`",
+            }
+            raise PydanticCustomError("gate", "{value} should be {wanted}", reason) from error
+
+    return BeforeValidator(listed)
+
+
+_RATES = _listed(RateGate, "threshold")
+_LIMITS = _listed(LimitGate, "threshold")
+
+
+class Gates(Document):
+    """Thresholds an experiment must meet; each becomes an asset check on `experiment_summary`."""
+
+    min_pass_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
+    max_regression: Annotated[tuple[RegressionGate, ...], _listed(RegressionGate, "test")] = ()
+    max_error_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
+    max_skipped: Annotated[tuple[RateGate, ...], _RATES] = ()
+    """The share of the attempts that a spent budget may leave unmade. The other gates look at those that were made."""
+    max_cost_usd: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
+    max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
+
+    def named(self) -> dict[str, tuple[str, Gate]]:
+        """Every gate with its kind (the field it stands in), by a name that is its asset check's."""
+        found: dict[str, tuple[str, Gate]] = {}
+        for kind in type(self).model_fields:
+            for gate in getattr(self, kind):
+                name = base = _check_name(kind, gate)
+                number = 2
+                while name in found:
+                    name, number = f"{base}_{number}", number + 1
+                found[name] = kind, gate
+        return found
+
+
+def _check_name(kind: str, gate: Gate) -> str:
+    parts = [kind]
+    if gate.slice is not None:
+        parts.append(gate.slice.replace(f"={EVERY}", "=each"))
+    if isinstance(gate, RegressionGate) and gate.metric is not None:
+        parts.append(gate.metric)
+    return "__".join(re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in parts)

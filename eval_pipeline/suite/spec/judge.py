@@ -1,0 +1,66 @@
+"""Judges: the chat models that score, as they are written."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.spec.prompt_reference import checked_reference
+
+
+class Corrections(Document):
+    """People's verdicts on answers, shown to the judge as examples to judge by."""
+
+    file: str | None = None
+    """JSONL or Parquet: `input`, `output`, `verdict` (yes or no, a label, or a number), and if wanted `comment`, and
+    `assertion`, the name of the only assertion that the row is an example for."""
+    source: Literal["langsmith"] | None = Field(default=None, alias="from")
+    """Instead of a file: what people corrected in this suite's experiments on LangSmith, as the asset `corrections`, or
+    `eval-pipeline corrections`, pulled it last."""
+    limit: int = Field(default=10, ge=1)
+    """The last rows that fit are shown, in the order of the file."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Corrections":
+        if (self.file is None) == (self.source is None):
+            reason = {"fix": "give `file`, or `from: langsmith`"}
+            raise PydanticCustomError("corrections", "corrections come from one place", reason)
+        return self
+
+
+class Judge(Document):
+    """The chat model that scores by rubric, or a panel of them."""
+
+    model: str | tuple[str, ...]
+    """`provider:model`, or an import path to a LangChain chat model; several are a panel, each with one vote."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """Passed to each model: `temperature`, `base_url`, ..."""
+    combine: Literal["majority", "mean"] = "majority"
+    """What a panel says: what most say (of two labels with equal votes the lower, and a draw is no pass), or the mean
+    of all scores. Numbers are always averaged."""
+    instructions: str | None = None
+    """Said to the judge besides what it is always told."""
+    prompt: str | None = None
+    """Where the instructions are: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without variables.
+    What `instructions` says is used where it cannot be had."""
+    corrections: Corrections | None = None
+
+    @field_validator("prompt")
+    @classmethod
+    def _names_a_prompt(cls, value: str | None) -> str | None:
+        return checked_reference(value)
+
+    @field_validator("model")
+    @classmethod
+    def _is_somebody(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not value or (len(set(value)) < len(value) and not isinstance(value, str)):
+            reason = {"fix": "name one model, or several different ones"}
+            raise PydanticCustomError("judge", "a panel needs members, each once", reason)
+        return value
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The members of the panel; one for a single judge."""
+        return (self.model,) if isinstance(self.model, str) else self.model

@@ -1,0 +1,77 @@
+"""Where a prompt is, as written in `suite.yaml`: `file:prompts/support.txt` or `hub:support[:tag or commit]`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic_core import PydanticCustomError
+
+from eval_pipeline.errors import InputError, Problem
+
+LATEST = "latest"
+_COMMIT = re.compile(r"[0-9a-f]{8,64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptReference:
+    """A place and a name; in the Hub also which commit."""
+
+    place: Literal["file", "hub"]
+    name: str
+    """The file's path, or the prompt's name in the workspace."""
+    version: str | None = None
+    """In the Hub: `latest`, a tag, or a commit's hash of at least eight digits."""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it names one commit for ever."""
+        return self.version is not None and _COMMIT.fullmatch(self.version) is not None
+
+    @property
+    def identifier(self) -> str:
+        """What the LangSmith SDK calls it."""
+        return f"{self.name}:{self.version or LATEST}"
+
+    def at(self, version: str) -> "PromptReference":
+        """The same prompt at another version."""
+        return PromptReference(place=self.place, name=self.name, version=version)
+
+    def __str__(self) -> str:
+        return f"file:{self.name}" if self.place == "file" else f"hub:{self.identifier}"
+
+
+def parse_reference(text: str) -> PromptReference:
+    """What `text` names.
+
+    Raises:
+        InputError: it is neither form. Prompts of other people (`owner/name`) are refused: they may carry code.
+    """
+    place, _, rest = text.partition(":")
+    if place == "file" and rest:
+        return PromptReference(place="file", name=rest)
+    name, _, version = rest.partition(":")
+    if place == "hub" and _NAME.fullmatch(name) and (not version or _TAG.fullmatch(version)):
+        return PromptReference(place="hub", name=name, version=version or LATEST)
+    fix = "write `file:path/in/the/suite.txt` or `hub:name[:tag or commit]`, of a prompt in your own workspace"
+    raise InputError(Problem(message=f"{text!r} names no prompt", fix=fix, field="target.prompt"))
+
+
+def checked_reference(text: str | None, *, place: Literal["file"] | None = None) -> str | None:
+    """`text`, for pydantic validators; `place` is where it must be, if anywhere.
+
+    Raises:
+        PydanticCustomError: it names no prompt, or one somewhere else.
+    """
+    if text is None:
+        return None
+    try:
+        found = parse_reference(text)
+    except InputError as error:
+        reason = {"value": text, "fix": error.problems[0].fix}
+        raise PydanticCustomError("prompt", "'{value}' names no prompt", reason) from error
+    if place is not None and found.place != place:
+        reason = {"value": text, "fix": "write `file:path/in/the/suite.txt`"}
+        raise PydanticCustomError("prompt", "'{value}' is no file", reason)
+    return text

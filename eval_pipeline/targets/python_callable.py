@@ -1,0 +1,128 @@
+"""A Python callable as a target."""
+
+import contextlib
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.evaluation.user_code.own_thread import in_own_thread
+from eval_pipeline.evaluation.user_code.signature import WhenAsked, call_with_known
+from eval_pipeline.prompts.current import current_prompt
+from eval_pipeline.suite.case import Case
+from eval_pipeline.targets.messages import after_last_user, reply_of_messages
+from eval_pipeline.targets.session import LiveSession, Reply, Tell, live_attempts
+from eval_pipeline.telemetry.event import Event
+
+
+class PythonTarget:
+    """`call` is asked once per turn; with `factory`, `call(**options)` makes what is asked, anew for each attempt."""
+
+    def __init__(self, call: Callable[..., Any], *, factory: bool, options: Mapping[str, Any]) -> None:
+        self._call, self._factory, self._options = call, factory, options
+
+    def attempts(self, case: Case, repetitions: int | None) -> int:
+        """One, or as many as asked for."""
+        del case
+        return live_attempts(repetitions)
+
+    def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
+        """A session with the callable."""
+        del attempt
+        call = self._call(**self._options) if self._factory else self._call
+        return PythonSession(call, case=case, thread_id=thread_id)
+
+
+class PythonSession(LiveSession):
+    """The conversation so far, and the callable that answers."""
+
+    def __init__(self, call: Callable[..., Any], *, case: Case, thread_id: str) -> None:
+        self._call, self._case, self._thread_id = call, case, thread_id
+        self._history: list[dict[str, str]] = []
+
+    async def send(self, message: str) -> Reply:
+        """Ask the callable; a sync one runs in a thread."""
+        known: dict[str, Any] = {
+            "message": message,
+            "history": list(self._history),
+            "case": WhenAsked(make=lambda: self._case.model_dump(mode="json")),
+            "thread_id": self._thread_id,
+            "runtime": WhenAsked(make=self._case.runtime.model_dump),
+        }
+        # Only where there is one: what a callable calls `prompt` may as well be the message.
+        if (prompt := current_prompt()) is not None:
+            known["prompt"] = prompt
+        started = time.perf_counter()
+        returned = await call_with_known(self._call, known)
+        if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
+            reply = await _streamed(returned, self.tell, started)
+        else:
+            reply = _reply(returned)
+        self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
+        return reply
+
+    def memory(self) -> list[dict[str, str]]:
+        """What was said; what the callable keeps for itself is not known here."""
+        return list(self._history)
+
+    def restore(self, memory: list[dict[str, str]]) -> None:
+        """The history that the callable is given from now on."""
+        self._history = list(memory)
+
+
+async def _streamed(yielded: Any, tell: Tell, started: float) -> Reply:
+    """The reply of a generator: text is a piece of the answer, `{type: …}` an event, anything else the reply itself."""
+    pieces: list[str] = []
+    events: list[Event] = []
+    whole: Reply | None = None
+    ttft_s: float | None = None
+
+    def take(item: Any) -> None:
+        nonlocal ttft_s, whole
+        if isinstance(item, str):
+            ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
+            pieces.append(item)
+            tell({"type": "token", "content": item})
+        elif isinstance(item, Mapping) and "type" in item:
+            events.append(item)
+            tell(item)
+        else:
+            whole = _reply(item)
+
+    def take_all() -> None:
+        for item in yielded:
+            take(item)
+
+    if inspect.isasyncgen(yielded):
+        async with contextlib.aclosing(yielded):
+            async for item in yielded:
+                take(item)
+    else:
+        await in_own_thread(take_all)
+    found = Reply(response="".join(pieces)) if whole is None else whole
+    return Reply(response=found.response, events=[*events, *found.events], ttft_s=ttft_s)
+
+
+def _reply(returned: Any) -> Reply:
+    if isinstance(returned, str):
+        return Reply(response=returned)
+    if isinstance(returned, Reply):
+        return returned
+    if isinstance(returned, BaseMessage):
+        return reply_of_messages([returned])
+    if isinstance(returned, Mapping) and "response" in returned:
+        said = returned["response"]
+        return Reply(response="" if said is None else str(said), events=list(returned.get("events") or ()))
+    if isinstance(returned, Mapping) and "messages" in returned:
+        returned = returned["messages"]
+    if (
+        isinstance(returned, Sequence)
+        and returned
+        and all(isinstance(item, BaseMessage | Mapping) for item in returned)
+    ):
+        return reply_of_messages(after_last_user(returned))
+    fix = "return text, {'response': …, 'events': […]} or messages"
+    raise InputError(Problem(message=f"the target returned a {type(returned).__name__}", fix=fix, field="target.path"))

@@ -1,0 +1,137 @@
+"""A LangSmith client that keeps runs in memory until their trace is taken, and sends nothing.
+
+LangChain's tracer, LangGraph and `@traceable` post a run when it starts and patch it when it ends; what they send here
+becomes one complete run, so that each costs one ingest event instead of two. `enabled=True` is needed with it: under
+`enabled="local"` LangChain's runs still arrive, those of `@traceable` functions do not.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.tracers.context import tracing_v2_callback_var
+from langsmith import Client, RunTree, tracing_context
+from langsmith.utils import LangSmithError
+from typing_extensions import override
+
+from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
+from eval_pipeline.tracing.shape.jsonable import json_bytes
+
+_UUID_LENGTH = 36
+
+
+@dataclass(kw_only=True, slots=True)
+class CollectedRun:
+    """What was said of one run so far. Inputs and outputs are JSON as of when they were said."""
+
+    id: str
+    parent_ids: list[str]
+    """From the collected trace's root (first) to the parent (last)."""
+    name: str
+    run_type: str
+    start_time: Any
+    inputs: bytes = b"{}"
+    outputs: bytes | None = None
+    end_time: Any = None
+    error: str | None = None
+    tags: list[str] = field(default_factory=list)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    events: list[Any] = field(default_factory=list)
+
+
+def ids_on_the_way(dotted_order: str) -> list[str]:
+    """The ids of the runs from the root to the one whose dotted order it is."""
+    return [part[-_UUID_LENGTH:] for part in dotted_order.split(".")]
+
+
+class CollectingClient(Client):
+    """Collects the runs below the roots it was told of; any other run is counted and forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            api_url="http://127.0.0.1:9",  # the discard port, should anything ever get past `request_with_retries`
+            api_key="collecting",
+            auto_batch_tracing=False,
+            tracing_mode="langsmith",
+            tracing_sampling_rate=1.0,
+            disable_prompt_cache=True,
+        )
+        self._collected: dict[str, dict[str, CollectedRun]] = {}
+        self._lock = threading.Lock()
+        self.strays = 0
+        """Runs that belong to no trace in progress, such as those of a thread that outlived its attempt."""
+
+    @contextlib.contextmanager
+    def collecting(self, root: RunTree) -> Iterator[None]:
+        """Within it, whatever is traced in this task, and tasks and threads it starts, nests below `root`.
+
+        `take` has to be called afterwards, or what was collected stays.
+        """
+        with self._lock:
+            self._collected[str(root.id)] = {}
+        # Otherwise LangChain makes a tracer of its own for each graph and model.
+        token = tracing_v2_callback_var.set(CollectingTracer(client=self, project_name=root.session_name))
+        try:
+            with tracing_context(parent=root, project_name=root.session_name, client=self, enabled=True):
+                yield
+        finally:
+            tracing_v2_callback_var.reset(token)
+
+    def take(self, root: RunTree) -> list[CollectedRun]:
+        """The runs collected below `root`, in the order they began. Ends the collecting."""
+        with self._lock:
+            return list(self._collected.pop(str(root.id), {}).values())
+
+    @property
+    def in_progress(self) -> int:
+        """The traces begun and not taken."""
+        return len(self._collected)
+
+    @override
+    def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
+        """Keep a run that begins, or that is told at once."""
+        self._keep(str(fields.get("id")), {**fields, "name": name, "inputs": inputs, "run_type": run_type})
+
+    @override
+    def update_run(self, run_id: Any, **fields: Any) -> None:
+        """Keep what is said later of a run."""
+        self._keep(str(run_id), fields)
+
+    @override
+    def request_with_retries(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: nothing is sent from here.
+
+        Raises:
+            LangSmithError: always.
+        """
+        raise LangSmithError("this client collects runs and sends nothing; make a langsmith.Client of your own")
+
+    def _keep(self, run_id: str, said: Mapping[str, Any]) -> None:
+        path = ids_on_the_way(str(said.get("dotted_order") or ""))[:-1]
+        # Serialized outside of the lock, and now: the graph goes on to change what it was given.
+        inputs = None if said.get("inputs") is None else json_bytes(said["inputs"])
+        outputs = json_bytes(said["outputs"]) if said.get("outputs") else None
+        with self._lock:
+            root = next((ancestor for ancestor in path if ancestor in self._collected), None)
+            if root is None:
+                self.strays += 1
+                return
+            runs = self._collected[root]
+            run = runs.get(run_id)
+            if run is None:
+                run = runs[run_id] = CollectedRun(
+                    id=run_id,
+                    parent_ids=path[path.index(root) :],
+                    name=str(said.get("name") or "unnamed"),
+                    run_type=str(said.get("run_type") or "chain"),
+                    start_time=said.get("start_time"),
+                )
+            run.inputs = inputs or run.inputs
+            run.outputs = outputs or run.outputs
+            run.end_time = said.get("end_time") or run.end_time
+            run.error = said.get("error") or run.error
+            run.tags = said.get("tags") or run.tags
+            run.extra = said.get("extra") or run.extra
+            run.events = said.get("events") or run.events

@@ -1,0 +1,127 @@
+"""LangChain's tracer, with a short way for chains, which most runs of a graph are.
+
+Its own way builds a validated run for each, and copies all of it when the run begins and when it ends: 0.3 ms of CPU a
+run, a quarter of what a traced case costs. Here a chain's run is a copy of its parent's with other values, and only
+what is collected is handed on. It stays a `LangChainTracer`, because LangChain and LangSmith look for one to find a
+run's parent; models, tools, retrievers and errors take its own way. A test compares what both collect.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from langchain_core.tracers import LangChainTracer
+from langchain_core.tracers.langchain import OVERRIDABLE_LANGSMITH_INHERITABLE_METADATA_KEYS
+from langchain_core.tracers.schemas import Run
+from langsmith.run_helpers import get_tracing_context
+from typing_extensions import override
+
+_UNTRACED, _OUTPUTS_SET, _INPUTS_SET = "__disabled", "__omit_auto_outputs", "inputs_is_truthy"
+"""Words of LangChain and LangSmith in `extra`: not to be sent; outputs, and inputs, that `RunTree.set` was told."""
+
+
+class CollectingTracer(LangChainTracer):
+    """Tells its client of every run below one root."""
+
+    @override
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any],
+        inputs: Any,
+        *,
+        run_id: UUID,
+        tags: list[str] | None = None,
+        parent_run_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+        run_type: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> Run:
+        """A chain begins."""
+        parent = self.run_map.get(str(parent_run_id))
+        if parent is None or name is None:
+            return super().on_chain_start(
+                serialized,
+                inputs,
+                run_id=run_id,
+                tags=tags,
+                parent_run_id=parent_run_id,
+                metadata=metadata,
+                run_type=run_type,
+                name=name,
+                **kwargs,
+            )
+        start = dt.datetime.now(tz=dt.UTC)
+        run = parent.model_copy(
+            update={
+                "id": run_id,
+                "name": name,
+                "run_type": run_type or "chain",
+                "start_time": start,
+                "end_time": None,
+                "parent_run_id": parent.id,
+                "dotted_order": f"{parent.dotted_order}.{start:%Y%m%dT%H%M%S%f}Z{run_id}",
+                # Those of an iterator are not known yet.
+                "inputs": {} if kwargs.get("defers_inputs") else _mapping(inputs, "input"),
+                "outputs": {},
+                "error": None,
+                "serialized": None,
+                "tags": sorted({*(tags or ()), *self.tags}),
+                "extra": {"metadata": self._metadata(metadata or {})},
+                "events": [],
+                "child_runs": [],
+                "attachments": {},
+                "reference_example_id": None,
+            }
+        )
+        self.order_map[run_id] = run.trace_id, run.dotted_order
+        self.run_map[str(run_id)] = run
+        if get_tracing_context()["enabled"] is False:
+            run.extra[_UNTRACED] = True
+        else:
+            self.client.create_run(
+                run.name,
+                run.inputs,
+                cast("Any", run.run_type),
+                id=run_id,
+                start_time=start,
+                dotted_order=run.dotted_order,
+                tags=run.tags,
+                extra=run.extra,
+            )
+        return run
+
+    @override
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> Run:
+        """A chain has ended."""
+        if str(run_id) not in self.run_map:
+            return super().on_chain_end(outputs, run_id=run_id, inputs=inputs, **kwargs)  # raises, in LangChain's words
+        run = self.run_map.pop(str(run_id))
+        run.end_time = dt.datetime.now(tz=dt.UTC)
+        if not run.extra.get(_OUTPUTS_SET):
+            run.outputs = {**(run.outputs or {}), **_mapping(outputs, "output")}
+        if inputs is not None:
+            run.inputs = _mapping(inputs, "input")
+        if not run.extra.get(_UNTRACED):
+            self.client.update_run(
+                run_id,
+                # As they were when it began, unless somebody says otherwise.
+                inputs=run.inputs if inputs is not None or _INPUTS_SET in run.extra else None,
+                outputs=run.outputs,
+                end_time=run.end_time,
+                dotted_order=run.dotted_order,
+                tags=run.tags,
+                extra=run.extra,
+                events=run.events,
+            )
+        return run
+
+    def _metadata(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        given = self.tracing_metadata or {}
+        nearest = {key: given[key] for key in OVERRIDABLE_LANGSMITH_INHERITABLE_METADATA_KEYS & given.keys()}
+        return {**given, **said, **nearest}
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {name: value}

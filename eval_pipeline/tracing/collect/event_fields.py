@@ -1,0 +1,59 @@
+"""What an event says of a run: model, tokens, cost, errors, text."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from eval_pipeline.telemetry.event import Event
+from eval_pipeline.tracing.shape.jsonable import json_bytes
+
+
+def is_answer(result: Event, call: Event) -> bool:
+    """Whether a result is that of a call: by id, or by name where either has none."""
+    known: Collection[Any] = (None, "")
+    if result.get("id") in known or call.get("id") in known:
+        return result.get("name") in (*known, call["name"])
+    return str(result["id"]) == str(call["id"])
+
+
+def error_of(result: Event) -> str | None:
+    """What a tool broke with, if its result says so: `error`, `is_error`, or `status: error`."""
+    error = result.get("error")
+    if error in (None, False, "") and not result.get("is_error") and result.get("status") != "error":
+        return None
+    return as_text(error) if isinstance(error, str) else as_text(result.get("content"))
+
+
+def asked(call: Event) -> dict[str, Any]:
+    """A call as a model's message has it."""
+    return {"id": call.get("id"), "name": call["name"], "args": call["args"]}
+
+
+def model_metadata(event: Event) -> dict[str, Any]:
+    """The model as LangSmith knows it, from `model` or `provider:model`."""
+    name = event.get("model")
+    if not name:
+        return {}
+    provider, colon, model = str(name).partition(":")
+    named = {"ls_provider": provider, "ls_model_name": model} if colon else {"ls_model_name": str(name)}
+    return {"ls_model_type": "chat", **named}
+
+
+def usage_metadata(event: Event) -> dict[str, Any]:
+    """Tokens as LangSmith counts them (`UsageMetadata` of its SDK)."""
+    used = {name: int(event.get(name) or 0) for name in ("input_tokens", "output_tokens")}
+    details = {"cache_read": event.get("cached_tokens"), "cache_creation": event.get("cache_write_tokens")}
+    reasoning = event.get("reasoning_tokens")
+    return {
+        **used,
+        "total_tokens": sum(used.values()),
+        "input_token_details": {name: int(value) for name, value in details.items() if value},
+        "output_token_details": {"reasoning": int(reasoning)} if reasoning else {},
+        **({} if event.get("cost_usd") is None else {"total_cost": float(event["cost_usd"])}),
+    }
+
+
+def as_text(value: Any) -> str:
+    """Text as it is, the only value of a mapping, anything else as JSON."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        (value,) = value.values()
+    return value if isinstance(value, str) else json_bytes(value).decode()

@@ -1,0 +1,86 @@
+"""Turns that agents report outside of evaluations, as traces in LangSmith.
+
+telemetry = LangSmithTelemetry(Client(), project="support").attach()
+…
+telemetry.flush(timeout=5)
+"""
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from langsmith import Client
+
+from eval_pipeline.langsmith.protocol.rules import validate_run_post
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.telemetry.bus import BUS, EventBus
+from eval_pipeline.telemetry.turns import Turn
+from eval_pipeline.tracing.collect.event_runs import runs_of_turn
+from eval_pipeline.tracing.shape.completing import complete
+from eval_pipeline.tracing.shape.jsonable import plain
+from eval_pipeline.tracing.shape.run import Anchor, CompleteRun, complete_run
+
+_REDACTOR = Redactor()
+_REDACTED = ("name", "inputs", "outputs", "error", "extra")
+
+
+class LangSmithTelemetry:
+    """A handler of ended turns: each is one trace in `project`, redacted."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        project: str = "default",
+        metadata: Mapping[str, Any] | None = None,
+        redactor: Redactor = _REDACTOR,
+    ) -> None:
+        """`metadata` is that of every run, such as a version, a session or an environment."""
+        self._client, self._project = client, project
+        self._metadata, self._redactor = dict(metadata or {}), redactor
+
+    def attach(self, bus: EventBus = BUS) -> "LangSmithTelemetry":
+        """Be told of the bus's turns."""
+        bus.subscribe(self)
+        return self
+
+    def detach(self, bus: EventBus = BUS) -> None:
+        """Be told no more."""
+        bus.unsubscribe(self)
+
+    def flush(self, *, timeout: float | None = None, bus: EventBus = BUS) -> bool:
+        """Wait until what was reported is sent. Returns False if `timeout` (seconds) was not enough for the bus."""
+        started = time.monotonic()
+        handled = bus.flush(timeout)
+        left = None if timeout is None else max(0.0, timeout - (time.monotonic() - started))
+        self._client.flush(timeout=left)
+        return handled
+
+    def __call__(self, turn: Turn) -> None:
+        """Hand the turn's runs to the client."""
+        for run in self.runs(turn):
+            shown = {name: self._redactor.value(plain(run[name])) for name in _REDACTED}
+            self._client.create_run(**{**run, **shown})
+
+    def runs(self, turn: Turn) -> list[CompleteRun]:
+        """The trace of a turn: its root, then what is below; nothing if LangSmith would refuse it."""
+        first, *others = runs_of_turn(turn, (), keep=True)
+        ended = turn.ended or dt.datetime.now(tz=dt.UTC)
+        root = complete_run(
+            run_id=first.id,
+            below=None,
+            name=first.name,
+            run_type=first.run_type,
+            start_time=first.start_time,
+            end_time=first.end_time,
+            session_name=self._project,
+            inputs=orjson.loads(first.inputs),
+            outputs=None if first.outputs is None else orjson.loads(first.outputs),
+            error=first.error,
+            metadata={**first.extra["metadata"], **self._metadata},
+        )
+        if validate_run_post(dict(root), now=dt.datetime.now(tz=dt.UTC)):
+            return []
+        return [root, *complete(others, below=Anchor.of(root), end_time=ended, labels=self._metadata).runs]

@@ -1,0 +1,91 @@
+"""The root of a case's trace: what the user says, what was answered, how it was scored, and what broke."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langsmith import RunTree
+
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Redact, capped
+from eval_pipeline.tracing.shape.run import Anchor, complete_run
+
+
+def complete_root(
+    root: RunTree,
+    result: CaseResult,
+    *,
+    planned: Sequence[str],
+    end_time: dt.datetime,
+    metadata: Mapping[str, Any],
+    tags: Sequence[str],
+    redact: Redact,
+) -> dict[str, Any]:
+    """The root as it is sent.
+
+    Args:
+        root: as it was begun; in a unified trace it has a parent.
+        result: what came of the attempt.
+        planned: what the user was to say.
+        end_time: when the attempt ended.
+        metadata: besides what the result says.
+        tags: besides the case's own.
+        redact: what is shown of a field that is too long, before it is cut.
+    """
+    return complete_run(
+        run_id=str(root.id),
+        below=_parent(root),
+        name=root.name,
+        run_type="chain",
+        start_time=root.start_time,
+        end_time=max(end_time, root.start_time),
+        session_name=str(root.session_name),
+        inputs=capped(_inputs(result, planned), LIVE_FIELD_BYTES, redact=redact),
+        outputs=capped(_outputs(result), LIVE_FIELD_BYTES, redact=redact),
+        error=_error(result),
+        tags=[*result.tags, *tags],
+        metadata={
+            **metadata,
+            "split": result.split,
+            "status": result.status,
+            **({"variant": result.variant} if result.variant is not None else {}),
+        },
+    )
+
+
+def _parent(root: RunTree) -> Anchor | None:
+    if root.parent_run_id is None:
+        return None
+    return Anchor(
+        run_id=str(root.parent_run_id),
+        trace_id=str(root.trace_id),
+        dotted_order=root.dotted_order.rpartition(".")[0],
+        start_time=root.start_time,
+        session_name=str(root.session_name),
+    )
+
+
+def _inputs(result: CaseResult, planned: Sequence[str]) -> dict[str, Any]:
+    # A recording says itself what the user said; an attempt that broke early has not said it all.
+    said = [turn.input for turn in result.turns]
+    messages = said if len(said) >= len(planned) else [*planned]
+    return {"input": messages[0] if messages else "", "messages": messages}
+
+
+def _outputs(result: CaseResult) -> dict[str, Any]:
+    answers = [turn.response for turn in result.turns]
+    return {
+        "response": answers[-1] if answers else "",
+        "answers": answers,
+        "score": result.score,
+        "status": result.status,
+        "scores": {found.name: found.score for found in result.assertions},
+    }
+
+
+def _error(result: CaseResult) -> str | None:
+    if result.status != "error":
+        return None
+    errors = [result.error, *(found.error for found in result.assertions)]
+    error = next((found for found in errors if found is not None), None)
+    return "error" if error is None else f"{error.name}: {error.message}\n\n{error.traceback}".rstrip()

@@ -1,0 +1,275 @@
+"""One attempt's trace: a root named after the case, the shared context below it, then what was run.
+
+    <case id>                      inputs: what the user says; outputs: answers, score, status
+    ├── shared_context …           by the trace mode (`modes.py`)
+    └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
+
+Nothing is sent while the attempt runs. When it has ended its runs are complete, so each is sent once, and feedback
+after them; with an outbox, when its result is durable as well.
+"""
+
+import contextlib
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+from uuid import UUID
+
+from langsmith import RunTree, uuid7_from_datetime
+from typing_extensions import override
+
+from eval_pipeline.evaluation.attempt import WORKFLOW_NAME, Attempt
+from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
+from eval_pipeline.langsmith.protocol.rules import parse_dotted_order, validate_run_post
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.telemetry.turns import listening
+from eval_pipeline.tracing.collect.collecting import CollectedRun, CollectingClient
+from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
+from eval_pipeline.tracing.send.outbox import Outbox
+from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.tracing.shape.completing import complete
+from eval_pipeline.tracing.shape.fields import Redact, as_it_is
+from eval_pipeline.tracing.shape.modes import Bare, SharedPart
+from eval_pipeline.tracing.shape.run import Anchor, CompleteRun
+
+_log = logger_of(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedAttempt:
+    """The complete trace of one attempt, ready to be sent."""
+
+    trace_id: str
+    run_id: str
+    """Of the case's root."""
+    start_time: dt.datetime
+    evaluator_run_id: str | None
+    runs: list[CompleteRun]
+    """Parents first."""
+
+
+class TraceSink(Protocol):
+    """The part of a `Sender` that an attempt needs: never raises, never blocks longer than a queue does."""
+
+    def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False) -> None:
+        """Send complete runs, parents first."""
+
+    def send_feedback(self, feedback: Sequence[Mapping[str, Any]]) -> None:
+        """Send feedback."""
+
+
+class Experiment(Protocol):
+    """The experiment's project."""
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+
+    def run_url(self, run_id: str) -> str:
+        """Where a run can be seen."""
+
+    def example_id(self, case_id: str) -> UUID:
+        """The example that a case is."""
+
+
+Feedback = Callable[[CaseResult, TracedAttempt], Sequence[Mapping[str, Any]]]
+
+
+@dataclass(kw_only=True)
+class TraceCounts:
+    """What became of traces here, before anything was sent."""
+
+    attempts: int = 0
+    runs: int = 0
+    repaired: int = 0
+    left_out: int = 0
+    failed: int = 0
+    """Attempts whose trace could not be made; their results have no trace id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseTracer(AttemptTracer):
+    """Traces the attempts of one experiment in this process. Make it after any fork."""
+
+    experiment: Experiment
+    sender: TraceSink
+    shared: SharedPart = field(default_factory=Bare)
+    feedback: Feedback = field(default=lambda _result, _traced: ())
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    """Metadata of every run: `suite`, `experiment`, `shared_context_id`, `git_sha`, `dagster_run_id`; small, because
+    every run has it."""
+    root_labels: Mapping[str, Any] = field(default_factory=dict)
+    """Metadata of the root only, such as `shared_trace_url` and `shared_cost_per_case`."""
+    tags: tuple[str, ...] = ()
+    redact: Redact = as_it_is
+    """Asked only of fields that are cut; all else is redacted by the sender."""
+    client: CollectingClient = field(default_factory=CollectingClient)
+    counts: TraceCounts = field(default_factory=TraceCounts)
+    outbox: Outbox | None = None
+    """Where traces wait for `durable`; without one they are sent when the attempt ends."""
+
+    def durable(self, results: Sequence[CaseResult]) -> None:
+        """Whoever keeps results has these: their traces may be sent. Never raises."""
+        if self.outbox is not None:
+            run_ids = [result.run_id for result in results if result.run_id is not None]
+            self.counts.failed += self.outbox.release(run_ids)
+
+    @override
+    @contextlib.contextmanager
+    def attempt(self, attempt: Attempt) -> Iterator[AttemptTrace]:
+        """Within it, whatever is traced in this task, and tasks and threads it starts, is of this attempt."""
+        # A local name keeps the root alive: the context has but a weak reference to it.
+        root = self._root(attempt)
+        if root is None:
+            yield Untraced()
+            return
+        reported = ReportedTurns()
+        try:
+            with self.client.collecting(root), listening(reported.add):
+                yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
+        finally:
+            # Whatever happened, nothing stays in memory. An attempt without a result has no row, and sends nothing.
+            self.client.take(root)
+
+    def _root(self, attempt: Attempt) -> RunTree | None:
+        try:
+            return self._make_root(attempt)
+        except Exception:  # noqa: BLE001 - as in `finish`
+            self.counts.failed += 1
+            _log.exception("case %s, attempt %d, cannot be traced", attempt.case.id, attempt.number)
+            return None
+
+    def _make_root(self, attempt: Attempt) -> RunTree:
+        case_id = attempt.case.id
+        parent = self.shared.parent(self.client)
+        start = dt.datetime.now(tz=dt.UTC) - self.shared.lead_time(case_id)
+        if parent is None:
+            return RunTree(
+                name=case_id,
+                id=uuid7_from_datetime(start),
+                start_time=start,
+                session_name=self.experiment.name,
+                ls_client=self.client,
+                replicas=[],
+            )
+        # The clock of the host that began the trace may be ahead of this one's.
+        start = max(start, parse_dotted_order(parent.dotted_order)[-1].start_time)
+        return RunTree(
+            name=case_id,
+            id=uuid7_from_datetime(start),
+            start_time=start,
+            trace_id=parent.trace_id,
+            parent_run=parent,
+            session_name=parent.session_name,
+            ls_client=self.client,
+            replicas=[],
+        )
+
+
+class Untraced(AttemptTrace):
+    """An attempt whose trace could not be begun."""
+
+    @override
+    def finish(self, result: CaseResult) -> CaseResult:
+        """There is nothing to add."""
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseTrace(AttemptTrace):
+    """The trace of one attempt in progress."""
+
+    tracer: CaseTracer
+    case_attempt: Attempt
+    root: RunTree
+    reported: ReportedTurns
+
+    @override
+    def finish(self, result: CaseResult) -> CaseResult:
+        """Complete the trace, hand it over, and return the result with its ids; without them if that failed."""
+        tracer, collected = self.tracer, self.tracer.client.take(self.root)
+        try:
+            collected += self.reported.runs(str(self.root.id), collected)
+            traced, grafted = self._complete(result, collected)
+            done = replace(
+                result,
+                trace_id=traced.trace_id,
+                run_id=traced.run_id,
+                trace_url=tracer.experiment.run_url(traced.run_id),
+            )
+            feedback = tracer.feedback(done, traced)
+            send = functools.partial(_send, tracer.sender, traced.runs, grafted, feedback)
+            if tracer.outbox is None:
+                send()
+            else:
+                tracer.outbox.put(traced.run_id, send)
+        except Exception:  # noqa: BLE001 - a trace is about a result, and never worth one
+            tracer.counts.failed += 1
+            _log.exception("the trace of case %s, attempt %d, is lost", result.case_id, result.attempt)
+            return result
+        tracer.counts.attempts += 1
+        tracer.counts.runs += len(traced.runs)
+        return done
+
+    def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
+        tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
+        labels = attempt_labels(tracer.labels, result)
+        root = complete_root(
+            self.root,
+            result,
+            planned=[turn.user for turn in self.case_attempt.case.turns],
+            end_time=end,
+            metadata={**labels, **tracer.root_labels},
+            tags=tracer.tags,
+            redact=tracer.redact,
+        )
+        if root["parent_run_id"] is None:
+            root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+        below = Anchor.of(root)
+        shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
+        valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
+        workflow = _evaluator_run(collected, below.run_id)
+        # The graph's only node is the entrypoint itself, and says what the graph says.
+        node = {run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids[-1:] == [workflow]}
+        live = complete(
+            collected,
+            below=below,
+            end_time=end,
+            labels=labels,
+            tags=tracer.tags,
+            skip=frozenset(node),
+            redact=tracer.redact,
+        )
+        tracer.counts.repaired += live.repaired
+        tracer.counts.left_out += live.left_out + len(shared) - len(valid)
+        evaluator = next((run["id"] for run in live.runs if run["name"] == WORKFLOW_NAME), None)
+        traced = TracedAttempt(
+            trace_id=below.trace_id,
+            run_id=below.run_id,
+            start_time=below.start_time,
+            evaluator_run_id=evaluator,
+            runs=[root, *valid, *live.runs],
+        )
+        return traced, len(valid)
+
+
+def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback: Sequence[Mapping[str, Any]]) -> None:
+    # The root goes before its copies, and the live runs last; whoever reads meanwhile sees a tree.
+    sender.send_runs(runs[:1])
+    if grafted:
+        sender.send_runs(runs[1 : 1 + grafted], graft=True)
+    sender.send_runs(runs[1 + grafted :])
+    if feedback:
+        sender.send_feedback(feedback)
+
+
+def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
+    """Metadata of every run of an attempt. A case is a partition, of a Dagster run."""
+    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
+    return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
+
+
+def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:
+    return next((run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids == [root_id]), None)

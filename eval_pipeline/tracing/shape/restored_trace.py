@@ -1,0 +1,109 @@
+"""Rows of attempts that were not traced while they were made, from their results.
+
+    restored   the process died after the result was durable and before its trace was sent
+    carried    the result is one of an earlier experiment, and its trace is there
+
+The row is as it would have been, with the scores and, restored, the shared part; what the agent did within a turn is
+gone with the process, or in the trace it is carried from.
+"""
+
+import datetime as dt
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from langsmith import RunTree, uuid7_from_datetime
+
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.tracing.shape.case_trace import CaseTracer, TracedAttempt, attempt_labels
+from eval_pipeline.tracing.shape.run import Anchor, uuid7_millisecond
+
+RESTORED, CARRIED_FROM, CARRIED_TRACE = "restored_from_result", "carried_from_experiment", "carried_from_trace"
+"""The metadata that says so."""
+
+
+def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> bool:
+    """Send the row of a finished attempt again, under its ids. Returns whether it had one.
+
+    Args:
+        tracer: of the experiment.
+        result: as it is stored, with the ids of its trace.
+        planned: what the user was to say.
+    """
+    # One of a unified trace is no row.
+    start = uuid7_millisecond(result.run_id or "") if result.run_id == result.trace_id else None
+    if start is None:
+        return False
+    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.carried_from is None)
+    return True
+
+
+def carried(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> CaseResult:
+    """A carried result with a row of its own in this experiment, which is sent when the result is durable.
+
+    Args:
+        tracer: of the experiment.
+        result: with its `carried_from`.
+        planned: what the user was to say.
+    """
+    start = dt.datetime.now(tz=dt.UTC)
+    run_id = str(uuid7_from_datetime(start))
+    done = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
+    send = functools.partial(_send_row, tracer, done, planned, start, _origin(result), shared=False)
+    if tracer.outbox is None:
+        send()
+    else:
+        tracer.outbox.put(run_id, send)
+    return done
+
+
+def _origin(result: CaseResult) -> dict[str, Any]:
+    found = result.carried_from
+    return {} if found is None else {CARRIED_FROM: found.experiment, CARRIED_TRACE: found.trace_url}
+
+
+def _send_row(
+    tracer: CaseTracer,
+    result: CaseResult,
+    planned: Sequence[str],
+    start: dt.datetime,
+    said: Mapping[str, Any],
+    *,
+    shared: bool,
+) -> None:
+    labels = attempt_labels(tracer.labels, result)
+    root = complete_root(
+        RunTree(
+            name=result.case_id,
+            id=UUID(result.run_id),
+            start_time=start,
+            session_name=tracer.experiment.name,
+            ls_client=tracer.client,
+            replicas=[],
+        ),
+        result,
+        planned=planned,
+        end_time=start + dt.timedelta(seconds=result.latency_s),
+        metadata={**labels, **tracer.root_labels, **said},
+        tags=tracer.tags,
+        redact=tracer.redact,
+    )
+    root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+    below = Anchor.of(root)
+    copies = tracer.shared.runs(result.case_id, below, labels, tracer.tags) if shared else []
+    traced = TracedAttempt(
+        trace_id=below.trace_id,
+        run_id=below.run_id,
+        start_time=below.start_time,
+        evaluator_run_id=None,
+        runs=[root, *copies],
+    )
+    tracer.sender.send_runs([root])
+    if copies:
+        tracer.sender.send_runs(copies, graft=True)
+    feedback = tracer.feedback(result, traced)
+    if feedback:
+        tracer.sender.send_feedback(feedback)

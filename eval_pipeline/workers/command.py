@@ -1,0 +1,109 @@
+"""`eval-pipeline-worker [TASK | -]`: the command of a container, and of the worker processes of one machine.
+
+    TASK       a task as JSON, or where it is: a key of the store, a file, or `s3://bucket/key`
+    nothing    the same, from the variable EVAL_PIPELINE_TASK
+    -          tasks from standard input, one a line; answers on standard output, one a line
+
+Answers go to standard output, which is kept free of all else, and to the store. Exit codes are those of
+`eval-pipeline`: 0 also where cases erred or failed, which are rows.
+"""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TextIO
+
+from eval_pipeline.cli.result_stdout import stdout_for_result_only
+from eval_pipeline.errors import EvalPipelineError, InputError, Problem
+from eval_pipeline.redaction.logs import shown
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
+from eval_pipeline.workers.work import STORE_VARIABLE, do_task
+
+TASK_VARIABLE = "EVAL_PIPELINE_TASK"
+STDIN = "-"
+_LOOK_SECONDS = 0.5
+ABANDONED = 4
+"""The exit code of a worker whose caller has gone away; what is finished of its task is in the store."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments, or the environment, say. Returns the exit code."""
+    with stdout_for_result_only() as stdout:
+        try:
+            given = _given(arguments)
+            if given == STDIN:
+                return _serve(stdout)
+            answer = do_task(_task(given))
+        except EvalPipelineError as error:
+            sys.stderr.write(f"error: {shown(str(error))}\n")
+            return error.exit_code
+        _say(stdout, answer)
+        return _exit_code(answer)
+
+
+def program() -> None:
+    """`main`, as the installed program, ended as `eval_pipeline.cli.main.program` is, for its reason."""
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _given(arguments: list[str]) -> str:
+    match arguments:
+        case [given]:
+            return given
+        case [] if os.environ.get(TASK_VARIABLE, "").strip():
+            return os.environ[TASK_VARIABLE].strip()
+    fix = f"give one argument, or set {TASK_VARIABLE}: a task as JSON, its key in the store, a file, or `-`"
+    raise InputError(
+        Problem(message="there is no task to do" if not arguments else "there is more than one task", fix=fix)
+    )
+
+
+def _task(given: str) -> WorkerTask:
+    if given.startswith("{"):
+        return read_task(given)
+    return read_task(_fetched(given), source=given)
+
+
+def _fetched(place: str) -> bytes:
+    if place.startswith("s3://"):
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        found = open_store(f"s3://{bucket}").get(key)
+    elif Path(place).is_file():
+        return Path(place).read_bytes()
+    else:
+        store = os.environ.get(STORE_VARIABLE, "")
+        found = open_store(store).get(place) if store else None
+    if found is None:
+        fix = f"give a task as JSON, a file, s3://bucket/key, or a key of the store that {STORE_VARIABLE} names"
+        raise InputError(Problem(message=f"there is no task at {place!r}", fix=fix))
+    return found
+
+
+def _serve(stdout: TextIO) -> int:
+    """Do tasks until there are no more. A caller that dies in the middle of one is not worked for."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="caller", daemon=True).start()
+    for line in sys.stdin:
+        _say(stdout, do_task(read_task(line)))
+    return 0
+
+
+def _end_with(caller: int) -> None:
+    # The end of the input cannot tell: tasks may have been sent all at once.
+    while os.getppid() == caller:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(ABANDONED)
+
+
+def _say(stdout: TextIO, answer: TaskAnswer) -> None:
+    stdout.write(answer.model_dump_json() + "\n")
+    stdout.flush()
+
+
+def _exit_code(answer: TaskAnswer) -> int:
+    return 0 if answer.failure is None else answer.failure.error(answer.task).exit_code

@@ -1,0 +1,86 @@
+"""The Lambda handlers of a state machine's first and last states: `prefetch` and `summarise`.
+
+Both raise what goes wrong, by the names of `eval_pipeline/errors.py`, which the state machine retries where that can
+help.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.discovery import folder_of_suite
+from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.workers.aws_lambda import use_scratch_folder
+from eval_pipeline.workers.state_machine.prefetch import PrefetchRequest
+from eval_pipeline.workers.state_machine.prefetch import prefetch as do_prefetch
+from eval_pipeline.workers.state_machine.summarise import SummariseRequest
+from eval_pipeline.workers.state_machine.summarise import summarise as do_summarise
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    use_scratch_folder()
+
+_Request = TypeVar("_Request", bound=BaseModel)
+
+
+def prefetch(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
+    """The event is a `PrefetchRequest`; what is in its `input`, the execution's, goes before the rest.
+
+    Raises:
+        EvalPipelineError: the suite cannot be used, or the infrastructure failed.
+    """
+    del context
+    given = {**event, **event.get("input", {})}
+    request = _read(PrefetchRequest, {name: given[name] for name in PrefetchRequest.model_fields if name in given})
+    suite = read_suite(folder_of_suite(request.suite))
+    return do_prefetch(request, suite, _store(request.store), _settings()).model_dump(mode="json")
+
+
+def summarise(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
+    """The event is a `SummariseRequest`.
+
+    Raises:
+        EvalPipelineError: the infrastructure failed.
+    """
+    del context
+    request = _read(SummariseRequest, event)
+    suite = read_suite(folder_of_suite(request.suite))
+    return do_summarise(request, suite, _store(request.store), _settings()).model_dump(mode="json")
+
+
+def _read(model: type[_Request], event: Mapping[str, Any]) -> _Request:
+    try:
+        return model.model_validate(dict(event))
+    except ValidationError as error:
+        raise InputError(
+            [
+                Problem(
+                    message=found["msg"],
+                    fix=f"see `{model.__name__}`",
+                    file="the event",
+                    field=".".join(map(str, found["loc"])) or None,
+                )
+                for found in error.errors(include_input=False, include_url=False)
+            ]
+        ) from error
+
+
+def _store(uri: str | None) -> Store:
+    found = uri or os.environ.get("EVAL_PIPELINE_STORE")
+    if not found:
+        fix = "set EVAL_PIPELINE_STORE to s3://bucket/prefix"
+        raise InputError(Problem(message="it is not said which store", fix=fix, field="store"))
+    return open_store(found)
+
+
+def _settings() -> LangSmithSettings:
+    settings = LangSmithSettings.from_environment()
+    redact_what_is_said(Redactor.of(settings))
+    return settings

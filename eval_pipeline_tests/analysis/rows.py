@@ -1,0 +1,60 @@
+"""Case results for tests of what is computed from them."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from eval_pipeline.results.case_result import (
+    RESULT_SCHEMA,
+    AssertionResult,
+    CaseResult,
+    EvaluationError,
+    Tokens,
+    TurnResult,
+)
+
+START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+
+
+def an_assertion(
+    name: str, *, passed: bool | None = True, score: float | None = None, broken: bool = False
+) -> AssertionResult:
+    """One verdict; by default the score is what `passed` says."""
+    if score is None and passed is not None:
+        score = float(passed)
+    error = EvaluationError(name="E", message="m", traceback="t") if broken else None
+    return AssertionResult(
+        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="said <b>so</b>", error=error
+    )
+
+
+def a_result(
+    case_id: str = "c1", attempt: int = 1, *, status: Any = "passed", second: float = 0, **fields: Any
+) -> CaseResult:
+    """One result, begun `second` seconds after the others."""
+    known: dict[str, Any] = {
+        "suite": "sample",
+        "experiment": "e",
+        "variant": None,
+        "split": "base",
+        "tags": (),
+        "score": None,
+        "assertions": (),
+        "turns": (TurnResult(index=0, input="<i>hi</i>", response="<script>x</script>", events=(), latency_s=0.5),),
+        "latency_s": 0.5,
+        "tokens": Tokens(input=10, output=2, cached=1),
+        "cost_usd": None,
+        "context_id": None,
+        "dataset_version": "d",
+        "target_version": "t",
+        "fingerprint": "f",
+        "started_at": START + dt.timedelta(seconds=second),
+    }
+    return CaseResult(case_id=case_id, attempt=attempt, status=status, **{**known, **fields})
+
+
+def a_table(results: Sequence[CaseResult]) -> pa.Table:
+    """Results as the result log gives them."""
+    return pa.Table.from_pylist([found.to_row() for found in results], schema=RESULT_SCHEMA)

@@ -1,0 +1,67 @@
+"""Whole experiments in a store, for tests of what is made of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.experiment_record import ExperimentRecord, pin_experiment
+from eval_pipeline.results.result_log import ResultLog
+from eval_pipeline.store.layout import cases_key
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline_tests.analysis.rows import a_result
+from eval_pipeline_tests.building import a_case
+
+RECORDED = {"kind": "recorded"}
+
+
+def a_spec(**fields: Any) -> SuiteSpec:
+    """What `suite.yaml` says of the suite `sample`."""
+    return SuiteSpec.model_validate({"name": "sample", "cases": "cases.yaml", "target": RECORDED, **fields})
+
+
+def keep_experiment(
+    store: Store,
+    name: str,
+    results: Sequence[CaseResult],
+    *,
+    day: int = 1,
+    cases: Sequence[Case] | None = None,
+    **fields: Any,
+) -> ExperimentRecord:
+    """An experiment of `results`, begun on a day of January; its dataset holds their cases unless others are given."""
+    found = [a_case(case_id) for case_id in sorted({result.case_id for result in results})] if cases is None else cases
+    known: dict[str, Any] = {
+        "suite": "sample",
+        "experiment": name,
+        "created_at": f"2024-01-{day:02d}T00:00:00+00:00",
+        "dataset_version": "d1",
+        "context_id": None,
+        "target_version": "t1",
+        "repetitions": None,
+        "launched_by": {"run": f"run-{name}"},
+    }
+    record = pin_experiment(store, ExperimentRecord(**{**known, **fields}))
+    store.put_table(cases_key(record.suite, record.dataset_version), Dataset.of(found).to_table())
+    ResultLog(store, suite=record.suite, experiment=name, run_id="r").append(list(results))
+    return record
+
+
+def concluded(store: Store, record: ExperimentRecord, **spec: Any) -> Verdict:
+    """The verdict on an experiment, kept."""
+    found = judge(store, a_spec(**spec), record)
+    write_verdict(store, record, found)
+    return found
+
+
+def results_of(letters: Mapping[str, str], **fields: Any) -> list[CaseResult]:
+    """Results by case: a letter an attempt, `p`assed, `f`ailed, `e`rror or `s`kipped."""
+    status = {"p": "passed", "f": "failed", "e": "error", "s": "skipped"}
+    return [
+        a_result(case_id, number, status=status[letter], **fields)
+        for case_id, attempts in letters.items()
+        for number, letter in enumerate(attempts, 1)
+    ]

@@ -1,0 +1,121 @@
+"""Partitions reported many at once: the same events as Dagster's own way, and that way where Dagster has changed."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from eval_pipeline.dagster_ext import partition_events
+from eval_pipeline.dagster_ext.partition_events import FEW, PartitionEvents
+from eval_pipeline.errors import TransientError
+
+KEYS = [f"k{number:03d}" for number in range(FEW + 10)]
+PARTITIONS = dg.DynamicPartitionsDefinition(name="keys")
+
+
+def _run(instance: dg.DagsterInstance, report: Any) -> dg.DagsterRun:
+    @dg.multi_asset(
+        name="shown", specs=[dg.AssetSpec("shown", partitions_def=PARTITIONS, skippable=True)], can_subset=True
+    )
+    def shown(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        report(context, [_materialization(key) for key in context.partition_keys])
+        yield from ()
+
+    instance.add_dynamic_partitions("keys", KEYS)
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    return dg.materialize([shown], instance=instance, tags=tags, raise_on_error=False).dagster_run
+
+
+def _materialization(key: str) -> dg.AssetMaterialization:
+    url = dg.MetadataValue.url("http://x")
+    metadata: dict[str, Any] = {"score": 0.5, "passed": 1, "url": url, "text": key}
+    return dg.AssetMaterialization("shown", partition=key, metadata=metadata, tags={"dagster/data_version": f"v{key}"})
+
+
+def _at_once(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization], **given: Any) -> None:
+    known: dict[str, Any] = {"step_key": "shown", "expected": len(found), "reported": lambda _: set(), **given}
+    PartitionEvents(context, **known).report(found)
+
+
+def _seen(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[Any]:
+    """What an event says, but for when and in which words."""
+    records = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION, limit=1000
+    ).records
+    assert instance.get_materialized_partitions(dg.AssetKey("shown")) == set(KEYS)
+    entries = sorted((record.event_log_entry for record in records), key=lambda entry: str(entry.asset_materialization))
+    return [
+        (entry.run_id == run.run_id, entry.step_key, entry.job_name, entry.level, entry.asset_materialization)
+        for entry in entries
+    ]
+
+
+def test_events_written_at_once_say_what_dagsters_own_way_says(tmp_path: Path) -> None:
+    """Fails when Dagster changes what an event is, or how it is stored."""
+    seen = []
+    for name, report in (("own", lambda context, found: [context.log_event(one) for one in found]), ("ours", _at_once)):
+        (tmp_path / name).mkdir()
+        with dg.instance_for_test(temp_dir=str(tmp_path / name)) as instance:
+            seen.append(_seen(instance, _run(instance, report)))
+
+    own, ours = seen
+    assert len(ours) == len(KEYS)
+    assert own == ours
+
+
+def test_where_dagster_has_changed_partitions_are_reported_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(*_: object) -> None:
+        raise AttributeError("no such method any more")
+
+    monkeypatch.setattr(partition_events, "store_at_once", changed)
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        assert len(_seen(instance, _run(instance, _at_once))) == len(KEYS)
+
+
+def test_a_database_that_is_away_for_a_moment_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_events, "_WAITS_S", (0.0, 0.0))
+    store, tries = partition_events.store_at_once, []
+
+    def flaky(context: dg.AssetExecutionContext, step: str, found: list[dg.AssetMaterialization]) -> None:
+        tries.append(len(found))
+        if len(tries) == 1:
+            store(context, step, found[:20])
+            raise sqlite3.OperationalError("the server closed the connection")
+        store(context, step, found)
+
+    monkeypatch.setattr(partition_events, "store_at_once", flaky)
+
+    def report(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization]) -> None:
+        def reported(_: object) -> set[str]:
+            return set(context.instance.get_materialized_partitions(dg.AssetKey("shown")))
+
+        _at_once(context, found, reported=reported)
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        assert len(_seen(instance, _run(instance, report))) == len(KEYS)
+    assert tries == [len(KEYS), len(KEYS) - 20]
+
+
+def test_a_database_that_stays_away_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_events, "_WAITS_S", (0.0,))
+
+    def away(*_: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(partition_events, "store_at_once", away)
+
+    def report(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization]) -> None:
+        with pytest.raises(TransientError, match=r"event log cannot be written.*resume the run"):
+            _at_once(context, found)
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        assert _run(instance, report).is_success

@@ -1,0 +1,125 @@
+"""What Dagster is given for each suite."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.errors import InputError
+from eval_pipeline.suite.discovery import SHIPPED, suite_folders
+from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
+from eval_pipeline_tests.small_suite import write_small_suite
+
+TAU = Path(__file__).resolve().parents[2] / "suites" / "tau_airline"
+
+
+def test_every_asset_has_an_owner_a_group_a_description_and_kinds() -> None:
+    definitions = build_definitions(folders=[*suite_folders(), TAU])
+
+    specs = list(definitions.resolve_all_asset_specs())
+    assert len(specs) == 5 * 2
+    for spec in specs:
+        assert spec.owners, spec.key
+        assert spec.group_name in ("support_desk", "tau_airline")
+        assert spec.description, spec.key
+        assert spec.kinds, spec.key
+
+
+def test_the_assets_of_a_suite_are_a_chain(project: DagsterProject) -> None:
+    specs = {spec.key.path[-1]: spec for spec in project.definitions.resolve_all_asset_specs()}
+
+    upstream = {name: {dep.asset_key.path[-1] for dep in spec.deps} for name, spec in specs.items()}
+    assert {
+        "test_cases": set(),
+        "shared_context": {"test_cases"},
+        "case_results": {"test_cases", "shared_context"},
+        "experiment": {"case_results"},
+        "experiment_summary": {"experiment"},
+    } == upstream
+    assert isinstance(specs["case_results"].partitions_def, dg.DynamicPartitionsDefinition)
+    assert specs["case_results"].code_version
+
+
+def test_every_suite_found_is_loadable() -> None:
+    dg.Definitions.validate_loadable(build_definitions(folders=[*suite_folders(), TAU]))
+
+
+def test_suites_named_in_the_environment_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_small_suite(tmp_path / "many" / "shop")
+    monkeypatch.setenv("EVAL_PIPELINE_SUITES", f"{TAU}:{tmp_path / 'many'}")
+
+    assert {TAU, (tmp_path / "many" / "shop").resolve()} == set(suite_folders()) - {
+        folder for folder in suite_folders() if folder.is_relative_to(SHIPPED)
+    }
+
+
+def test_a_broken_suite_takes_no_other_one_down(tmp_path: Path) -> None:
+    sound, broken = write_small_suite(tmp_path / "shop"), write_small_suite(tmp_path / "ruin")
+    (broken / "suite.yaml").write_text("name: ruin\nname: again\n")
+
+    definitions = build_definitions(folders=[broken, sound])
+
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    (name,) = [name for name in specs if name.startswith("broken_ruin_")]
+    assert "key 'name' is given twice" in str(specs[name].description)
+    assert "shop/case_results" in specs
+    broken_asset = definitions.resolve_assets_def(name.split("/"))
+    with pytest.raises(dg.Failure, match="key 'name' is given twice"):
+        dg.materialize([broken_asset])
+
+
+def test_a_tick_of_the_schedule_registers_the_cases_and_asks_for_all_of_them(project: DagsterProject) -> None:
+    schedule = project.definitions.resolve_schedule_def("shop_nightly")
+    moment = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
+
+    with dg.build_schedule_context(instance=project.instance, scheduled_execution_time=moment) as context:
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+
+    assert list(project.instance.get_dynamic_partitions("shop/cases")) == ["gold", "milk", "tea"]
+    assert tuple(request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")) == ("gold", "tea")
+
+
+def test_cron_and_time_zone_come_from_the_suite(project: DagsterProject) -> None:
+    text = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(
+        text + "schedule: {cron: '30 2 * * 1-5', timezone: Europe/Berlin, enabled: true}\n"
+    )
+
+    schedule = project.definitions.resolve_schedule_def("shop_nightly")
+
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 2 * * 1-5", "Europe/Berlin")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def test_a_tick_over_broken_cases_fails_with_the_reason(project: DagsterProject) -> None:
+    (project.folder / "cases.yaml").write_text("- id: 'a,b'\n  input: hi\n")
+    schedule = project.definitions.resolve_schedule_def("shop_nightly")
+
+    with dg.build_schedule_context(instance=project.instance) as context, pytest.raises(Exception) as raised:  # noqa: PT011
+        schedule.evaluate_tick(context)
+
+    assert isinstance(raised.value.__cause__, InputError)
+    assert "cannot be a case id" in str(raised.value.__cause__)
+
+
+def test_a_name_taken_twice_and_an_odd_folder_take_no_other_one_down(tmp_path: Path) -> None:
+    sound, twin, odd = (write_small_suite(tmp_path / name) for name in ("shop", "twin", "süite"))
+    (odd / "suite.yaml").write_text("name: odd\n")
+
+    specs = {spec.key.path[0]: spec for spec in build_definitions(folders=[sound, twin, odd]).resolve_all_asset_specs()}
+
+    broken = sorted(name for name in specs if name.startswith("broken_"))
+    assert [name.rpartition("_")[0] for name in broken] == ["broken_s_ite", "broken_twin"]
+    assert "already that of the suite in" in str(specs[broken[1]].description)
+    assert "shop" in specs
+
+
+def test_the_step_that_evaluates_is_in_the_pool_that_the_suite_names(project: DagsterProject) -> None:
+    key = project.key("case_results")
+    assert project.definitions.resolve_assets_def(key).op.pool is None
+    text = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(text + "evaluation: {pool: openai}\n")
+
+    assert project.definitions.resolve_assets_def(key).op.pool == "openai"

@@ -1,0 +1,95 @@
+"""Runs that LangSmith recorded, as cases: from a project over the SDK, and from a saved export."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langsmith import Client, traceable, tracing_context
+
+from eval_pipeline.errors import InputError
+from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline_tests.building import a_suite, evaluated
+
+CALL = {"name": "look", "args": {"at": "x"}, "id": "1"}
+
+
+def agent_run(run_id: str, messages: list[Any], **fields: Any) -> dict[str, Any]:
+    plain = [message.model_dump(mode="json") for message in messages]
+    return {"id": run_id, "start_time": fields.pop("at", "1"), "inputs": {"messages": plain[:1]}, **fields} | {
+        "outputs": {"messages": plain}
+    }
+
+
+HEARD = [
+    HumanMessage("hi"),
+    AIMessage("", tool_calls=[CALL]),
+    ToolMessage("found", tool_call_id="1", name="look"),
+    AIMessage("hello", usage_metadata={"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}),
+]
+
+
+def write(folder: Path, runs: list[dict[str, Any]], name: str = "runs.jsonl") -> Any:
+    text = "\n".join(map(json.dumps, runs)) if name.endswith("l") else json.dumps({"runs": runs})
+    (folder / name).write_text(text)
+    return load_dataset(a_suite(folder, cases={"langsmith": name})).cases
+
+
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.json"])
+async def test_an_export_is_replayed_with_its_calls_and_tokens(folder: Path, name: str) -> None:
+    child = {"id": "child", "parent_run_id": "r1", "inputs": {}, "outputs": {}}
+    (case,) = write(folder, [agent_run("r1", HEARD), child], name)
+    found = await evaluated(a_suite(folder), case)
+    assert [turn.input for turn in found.turns] == ["hi"]
+    assert found.turns[0].response == "hello"
+    kinds = [event["type"] for event in found.turns[0].events]
+    assert kinds == ["tool_call", "tool_result", "usage"]
+    assert case.recordings[0].data["run_ids"] == ["r1"]
+
+
+def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folder: Path) -> None:
+    def of(thread: str, case_id: str) -> dict[str, Any]:
+        return {"extra": {"metadata": {"thread_id": thread, "case_id": case_id}}}
+
+    more = [*HEARD, HumanMessage("more"), AIMessage("bye")]
+    runs = [
+        agent_run("b", more, at="2", **of("t1", "c")),
+        agent_run("a", HEARD, at="1", **of("t1", "c")),
+        {"id": "x", "start_time": "3", "inputs": {"question": "q"}, "outputs": {"answer": "a"}, **of("t2", "c")},
+    ]
+    (case,) = write(folder, runs)
+    assert [[message["role"] for message in attempt.messages] for attempt in case.recordings] == [
+        ["user", "assistant", "tool", "assistant", "user", "assistant"],
+        ["user", "assistant"],
+    ]
+
+
+def test_a_run_without_a_conversation_is_told(folder: Path) -> None:
+    with pytest.raises(InputError, match="neither messages nor text"):
+        write(folder, [{"id": "r", "start_time": "1", "inputs": {"n": 1}, "outputs": {}}])
+
+
+def test_a_project_is_read_over_the_sdk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RecorderServer() as server:
+        client = Client(api_url=server.url, api_key="any")
+
+        @traceable(client=client, project_name="production")
+        def agent(question: str) -> dict[str, Any]:
+            return {"answer": question.upper()}
+
+        with tracing_context(enabled=True, client=client):
+            agent("hi", langsmith_extra={"metadata": {"thread_id": "thread-1"}})
+        client.flush()
+        client.close()
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
+        monkeypatch.setenv("LANGSMITH_API_KEY", "any")
+        (case,) = load_dataset(a_suite(folder, cases={"langsmith": "production"})).cases
+        with pytest.raises(InputError, match="LangSmith has no project 'nobody'"):
+            load_dataset(a_suite(folder, cases={"langsmith": "nobody"}))
+    assert case.id == "thread-1"
+    assert [(message["role"], message["content"]) for message in case.recordings[0].messages] == [
+        ("user", "hi"),
+        ("assistant", "HI"),
+    ]
