@@ -10,7 +10,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.send.before_runs import sync_datasets
 from eval_pipeline.tracing.send.circuit_breaker import LEFT_ALONE
-from eval_pipeline_tests.tracing.conftest import MakeSettings
+from eval_pipeline_tests.tracing.recorder_fixtures import MakeSettings
 
 
 def _asked(server: RecorderServer) -> int:
