@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import ConfigDict, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.opening import open_store
@@ -95,7 +95,7 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
             InputError: a value cannot be used.
         """
         found = Redactor.of(self.settings())
-        redact_what_is_said(found)
+        set_log_redactor(found)
         return found
 
 

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import STORE_VARIABLE, do_task
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
                 return _serve(stdout)
             answer = do_task(_task(given))
         except EvalPipelineError as error:
-            sys.stderr.write(f"error: {shown(str(error))}\n")
+            sys.stderr.write(f"error: {displayable(str(error))}\n")
             return error.exit_code
         _say(stdout, answer)
         return _exit_code(answer)

@@ -12,7 +12,7 @@ import zstandard
 from eval_pipeline.langsmith.protocol.rules import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.recorder.retime import retime
-from eval_pipeline.redaction.many import redacted_jsons
+from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
 

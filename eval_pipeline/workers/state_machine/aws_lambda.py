@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -82,5 +82,5 @@ def _store(uri: str | None) -> Store:
 
 def _settings() -> LangSmithSettings:
     settings = LangSmithSettings.from_environment()
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     return settings
