@@ -24,7 +24,7 @@ from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
 from eval_pipeline.langsmith.protocol.rules import parse_dotted_order, validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.telemetry.turns import listening
+from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.tracing.collect.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
