@@ -56,7 +56,7 @@ def test_the_variants_of_the_example_each_make_another_target() -> None:
 
 def test_the_tests_that_the_threat_model_names_are_there() -> None:
     tests = Path(__file__).resolve().parent
-    rows = [line for line in (RESULTS.parent / "threat_model.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [line for line in (RESULTS.parent / "security.md").read_text().splitlines() if line.startswith("| ")]
     named = {name for row in rows[1:] for name in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])}
     assert len(named) > 10
     assert [name for name in sorted(named) if not (tests / name).exists()] == []

@@ -38,7 +38,7 @@ from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
-from eval_pipeline.telemetry.turns import turn as reporting
+from eval_pipeline.telemetry.reporting import turn as reporting
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -71,7 +71,7 @@ async def take_turn(index: int, said: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": said}, to=told.sink(), tell=live) as reported:
+        with reporting("target", {"message": said}, to=told.sink(), on_event=live) as reported:
             reply = await (_apart(_sent(runtime, said)) if runtime.durable else _sent(runtime, said))
             reply = told.completed(reply, reported)
             reported.answer({"response": reply.response})
