@@ -34,7 +34,6 @@ from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.results.case_result import CaseResult
@@ -52,6 +51,7 @@ from eval_pipeline.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.targets.opening import open_target, target_version
 from eval_pipeline.targets.python_callable import PythonTarget
 from eval_pipeline.targets.session import Target
+from eval_pipeline.user_code.loop import run_in_loop
 
 CaseLike = Case | Mapping[str, Any] | str
 """A case, the mapping that it is in YAML, or the id of one of the suite's."""

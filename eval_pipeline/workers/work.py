@@ -16,7 +16,6 @@ from typing import Self
 from eval_pipeline.errors import EvalPipelineError, ExperimentConflictError, InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.models.limits.fleet.opening import ledger_from_environment
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.pipeline.evaluator import evaluator_of
@@ -38,6 +37,7 @@ from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.discovery import folder_of_suite
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.workers.task import Failure, TaskAnswer, WorkerTask
 from eval_pipeline.workers.tracing import settings_of, task_tracing
 
