@@ -10,7 +10,7 @@ from typing import Any
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
@@ -69,14 +69,14 @@ def a_tracer(sender: Kept, shared: SharedPart | None = None, **fields: Any) -> C
     return CaseTracer(experiment=AnExperiment(), sender=sender, shared=shared or Bare(), **fields)
 
 
-def traced(evaluator: Evaluator, tracer: CaseTracer) -> Evaluator:
+def traced(evaluator: CaseEvaluator, tracer: CaseTracer) -> CaseEvaluator:
     """`evaluator`, traced."""
     return replace(evaluator, tracer=tracer)
 
 
 def a_traced_evaluator(
     folder: Path, target: Mapping[str, Any], tracer: CaseTracer, *, context: SharedContext | None = None, **fields: Any
-) -> Evaluator:
+) -> CaseEvaluator:
     """Makes and traces attempts at cases against `target`."""
     return traced(an_evaluator(a_suite(folder, target=target, **fields), context=context), tracer)
 
