@@ -27,7 +27,7 @@ from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
