@@ -17,7 +17,7 @@ from eval_pipeline.analysis.report.attempts import failing_rows, pack
 from eval_pipeline.analysis.report.drawing import STYLE
 from eval_pipeline.analysis.report.templating import file_of, seconds, template
 from eval_pipeline.analysis.trend import point_of, read_points
-from eval_pipeline.analysis.verdict import Verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -46,7 +46,7 @@ class Pictures:
 def render_report(
     store: Store,
     record: ExperimentRecord,
-    verdict: Verdict,
+    verdict: ExperimentVerdict,
     *,
     pictures: Pictures,
     experiment_url: str | None = None,
@@ -81,7 +81,7 @@ def render_report(
     )
 
 
-def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
+def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> Pictures:
     """The pictures of an experiment."""
     columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
     rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
