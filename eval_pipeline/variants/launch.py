@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.variants.variant_plan import VariantPlan
 
 
