@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from eval_pipeline.defs.no_pickle_io_manager import RefusingIOManager
-from eval_pipeline.defs.resources import LangSmithResource, QuietProgress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.settings import store_root
 
 
