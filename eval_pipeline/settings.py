@@ -76,16 +76,11 @@ class EnvironmentSettings(BaseSettings):
 
     @classmethod
     @override
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+    def settings_customise_sources(  # type: ignore[override]
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """A constructor takes what it is given; only `from_environment` reads variables."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        del settings_cls, others
         return (init_settings,)
 
     @classmethod
@@ -104,11 +99,8 @@ class EnvironmentSettings(BaseSettings):
         try:
             return cls(**{**by_field, **given})
         except ValidationError as error:
-            problems = [
-                _problem(str(wrong["loc"][0]), wrong["msg"], variables)
-                for wrong in error.errors(include_input=False, include_url=False)
-            ]
-            raise InputError(problems) from error
+            wrong = error.errors(include_input=False, include_url=False)
+            raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error
 
 
 def _problem(place: str, message: str, variables: Mapping[str, tuple[str, ...]]) -> Problem:
