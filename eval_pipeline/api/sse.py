@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.evaluation.events import Event
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -52,11 +52,11 @@ async def _next(events: AsyncGenerator[Event, None]) -> Event | None:
     try:
         return await anext(events, None)
     except EvalPipelineError as error:
-        return {"event": "error", "message": shown(str(error))}
+        return {"event": "error", "message": displayable(str(error))}
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
         # The page shows what went wrong; where is for the server's log.
         _log.exception("evaluating for a request broke")
-        return {"event": "error", "message": shown(f"{type(error).__name__}: {error}")}
+        return {"event": "error", "message": displayable(f"{type(error).__name__}: {error}")}
 
 
 async def _gone(request: Request) -> None:

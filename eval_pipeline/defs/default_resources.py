@@ -9,11 +9,12 @@ from eval_pipeline.defs.no_pickle_io_manager import RefusingIOManager
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.settings import store_root
+from eval_pipeline.store.opening import s3_location
 
 
 def store_resource(root: str) -> StoreResource:
     """The resource for a store at `root`: of the kind that its URI says."""
-    if root.startswith("s3://"):
+    if s3_location(root) is not None:
         # boto3 takes a second to import, which runs on a folder need not pay.
         from eval_pipeline.defs.s3_store_resource import S3StoreResource  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ that does I/O when it is made. See https://docs.dagster.io/guides/build/external
 import dagster as dg
 from pydantic import ConfigDict
 
-from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings
 from eval_pipeline.store.opening import open_store
@@ -82,5 +82,5 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
             InputError: a value cannot be used.
         """
         found = Redactor.of(self.settings())
-        redact_what_is_said(found)
+        set_log_redactor(found)
         return found

@@ -17,9 +17,9 @@ from typing import TextIO
 
 from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE, PipelineSettings
-from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.opening import open_store, s3_location
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import do_task
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
                 return _serve(stdout)
             answer = do_task(_task(given))
         except EvalPipelineError as error:
-            sys.stderr.write(f"error: {shown(str(error))}\n")
+            sys.stderr.write(f"error: {displayable(str(error))}\n")
             return error.exit_code
         _say(stdout, answer)
         return _exit_code(answer)
@@ -71,9 +71,8 @@ def _task(given: str) -> WorkerTask:
 
 
 def _fetched(place: str) -> bytes:
-    if place.startswith("s3://"):
-        bucket, _, key = place.removeprefix("s3://").partition("/")
-        found = open_store(f"s3://{bucket}").get(key)
+    if (location := s3_location(place)) is not None:
+        found = open_store(f"s3://{location.bucket}").get(location.key)
     elif Path(place).is_file():
         return Path(place).read_bytes()
     else:

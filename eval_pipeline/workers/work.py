@@ -22,7 +22,7 @@ from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.prompts.opening import prompts_of
-from eval_pipeline.redaction.logs import logger_of, redact_what_is_said
+from eval_pipeline.redaction.logs import logger_of, set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
@@ -126,7 +126,7 @@ def do_task(task: WorkerTask, *, seconds: float | None = None) -> TaskAnswer:
 
 def _do(task: WorkerTask, done: _Done, *, until: _Until) -> None:
     settings = settings_of(task)
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     store, record, evaluator = _opened(task)
     evaluator = replace(evaluator, redactor=Redactor.of(settings))
     if task.headers:

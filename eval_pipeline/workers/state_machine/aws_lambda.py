@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings, PipelineSettings
 from eval_pipeline.store.opening import open_store
@@ -81,5 +81,5 @@ def _store(uri: str | None) -> Store:
 
 def _settings() -> LangSmithSettings:
     settings = LangSmithSettings.from_environment()
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     return settings
