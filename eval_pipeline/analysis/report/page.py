@@ -6,7 +6,6 @@ Everything an agent said is escaped by the template engine, or reaches the page 
 
 import base64
 import hashlib
-import os
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -22,9 +21,9 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import read_results
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.store.store import Store
 
-UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 LAST = 20
 """Experiments in the trend."""
@@ -110,5 +109,5 @@ def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
 
 def _dagster_url(record: ExperimentRecord) -> str | None:
     run = record.launched_by.get("run")
-    base = os.environ.get(UI_VARIABLE, DEFAULT_UI_URL).rstrip("/")
+    base = (PipelineSettings.from_environment().ui_url or DEFAULT_UI_URL).rstrip("/")
     return f"{base}/runs/{run}" if run and base.startswith(("http://", "https://")) else None
