@@ -68,18 +68,18 @@ def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
     """Every attempt that failed or broke, as it counts, with its transcript; one segment in memory at a time."""
     verdicts = read_results(store, suite, experiment, columns=["status"])
     failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(["failed", "error"])))
-    wanted = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
-    for key in segment_keys(store, suite, experiment) if wanted else ():
+    started_at = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
+    for key in segment_keys(store, suite, experiment) if started_at else ():
         table = store.get_table(key)
         if table is None:
             continue
         # A segment written before a column was thought of does not have it.
         present = table.select([name for name in _COLUMNS if name in table.column_names])
         identities = present.select(_IDENTITY).to_pylist()
-        counts = [wanted.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
+        counts = [started_at.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
         for batch in present.filter(pa.array(counts, pa.bool_())).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
-                if wanted.pop((row["case_id"], row["attempt"]), None) is not None:
+                if started_at.pop((row["case_id"], row["attempt"]), None) is not None:
                     yield row
 
 
@@ -111,7 +111,7 @@ def why(row: Row) -> str:
     """Why an attempt did not pass, in a line."""
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:_WHY]
-    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))[:_WHY]
+    return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))[:_WHY]
 
 
 def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -133,9 +133,9 @@ def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
             for turn in row["turns"] or []
         ],
         "assertions": [
-            {name: found[name] for name in ("name", "turn", "passed", "score", "label")}
-            | {"message": _cut(found["message"]), "error": _broke(found)}
-            for found in row["assertions"] or []
+            {name: assertion[name] for name in ("name", "turn", "passed", "score", "label")}
+            | {"message": _cut(assertion["message"]), "error": _broke(assertion)}
+            for assertion in row["assertions"] or []
         ],
         "documents": documents,
     }
@@ -150,21 +150,21 @@ def _event(event: Row) -> dict[str, Any]:
     }
 
 
-def _broke(found: Row) -> str | None:
-    return f"{found['error']['name']}: {found['error']['message']}" if found["error"] else None
+def _broke(assertion: Row) -> str | None:
+    return f"{assertion['error']['name']}: {assertion['error']['message']}" if assertion["error"] else None
 
 
 def _seen(
     case_id: str, context: SharedContext | None, numbers: dict[str, int], texts: list[dict[str, Any]]
 ) -> list[list[Any]]:
     """Number and score of each document that the context found for a case; new ones are added to `texts`."""
-    found = []
+    numbered = []
     for document in () if context is None else context.similar_documents(case_id):
         if document.id not in numbers:
             numbers[document.id] = len(texts)
             texts.append({"id": document.id, "text": _cut(document.text)})
-        found.append([numbers[document.id], round(document.score, 4)])
-    return found
+        numbered.append([numbers[document.id], round(document.score, 4)])
+    return numbered
 
 
 def _link(url: str | None) -> str | None:

@@ -43,11 +43,11 @@ def spread(values: Sequence[float], shown: Callable[[float], str], *, label: str
     """How seconds or dollars spread, up to the 99th percentile, with the median and the 95th marked."""
     if not values:
         return None
-    found = percentiles(values)
-    top = found["p99"] * 1.02 or 1.0
+    at = percentiles(values)
+    top = at["p99"] * 1.02 or 1.0
     # What is beyond is counted in the last bin, or one attempt that hung would press all others into the first.
     counts, _ = np.histogram(np.clip(values, 0, top), bins=_BINS, range=(0, top))
-    marks = [(found[name] / top, f"{name} {shown(found[name])}") for name in ("p50", "p95")]
+    marks = [(at[name] / top, f"{name} {shown(at[name])}") for name in ("p50", "p95")]
     apart = marks[1][0] - marks[0][0] > 0.35  # noqa: PLR2004 - as wide as the two names
     return bars(
         [int(count) for count in counts], ("0", f"≥ {shown(top)}"), marks=marks if apart else marks[1:], label=label
@@ -59,11 +59,11 @@ def deltas(comparison: Comparison, *, most: int = MOST_DIFFERENCES, width: int =
     parts = [("pass rate", comparison.pass_rate), ("score", comparison.score)]
     rest = [*comparison.metrics.items(), *comparison.slices.items()]
     clearest = sorted(rest, key=lambda pair: (pair[1].p_value, -abs(pair[1].difference)))
-    found = [_interval(name, value) for name, value in [*parts, *clearest][:most] if value is not None]
-    return intervals(found, width=width) if found else None
+    rows = [_interval(name, value) for name, value in [*parts, *clearest][:most] if value is not None]
+    return intervals(rows, width=width) if rows else None
 
 
-def _interval(name: str, found: Difference) -> Interval:
-    low = found.difference if found.low is None else found.low
-    high = found.difference if found.high is None else found.high
-    return Interval(label=name, value=found.difference, low=low, high=high, look=_LOOKS[found.change])
+def _interval(name: str, measured: Difference) -> Interval:
+    low = measured.difference if measured.low is None else measured.low
+    high = measured.difference if measured.high is None else measured.high
+    return Interval(label=name, value=measured.difference, low=low, high=high, look=_LOOKS[measured.change])

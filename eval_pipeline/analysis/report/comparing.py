@@ -27,7 +27,7 @@ def render_comparison(
         baseline=comparisons[0].baseline,
         suite=comparisons[0].suite,
         verdict=verdict,
-        comparisons=[(found, charts.deltas(found), preferences.get(found.experiment)) for found in comparisons],
+        comparisons=[(each, charts.deltas(each), preferences.get(each.experiment)) for each in comparisons],
         style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
         policy=POLICY,
     )

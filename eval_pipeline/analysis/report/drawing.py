@@ -100,11 +100,11 @@ def bars(
     return _svg(columns + axis + lines + texts, width, height, label)
 
 
-def intervals(found: Sequence[Interval], *, width: int = 820) -> Markup:
+def intervals(differences: Sequence[Interval], *, width: int = 820) -> Markup:
     """Differences around zero, one a row, in points."""
     row, left, right, top = 22, 230, width - 62, 6
-    reach = max([0.05, *(abs(end) for one in found for end in (one.low, one.high))])
-    height = top + row * len(found) + 8
+    reach = max([0.05, *(abs(end) for one in differences for end in (one.low, one.high))])
+    height = top + row * len(differences) + 8
 
     def x(value: float) -> float:
         return left + (right - left) * (value + reach) / (2 * reach)
@@ -116,7 +116,7 @@ def intervals(found: Sequence[Interval], *, width: int = 820) -> Markup:
         f'y1="{top + row * index + 11}" y2="{top + row * index + 11}"/>'
         f'<circle class="{one.look}" cx="{x(one.value):.1f}" cy="{top + row * index + 11}" r="5"/>'
         f'<text x="{width}" y="{top + row * index + 15}" text-anchor="end">{100 * one.value:+.1f}</text>'
-        for index, one in enumerate(found)
+        for index, one in enumerate(differences)
     )
     zero = f'<line class="axis" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{top}" y2="{height - 8}"/>'
     return _svg(zero + rows, width, height, "differences in points, with 95 % intervals")

@@ -84,14 +84,14 @@ def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> 
     """The pictures of an experiment."""
     columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
     rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
-    made = attempts_made(rows)
+    attempts = attempts_made(rows)
     own = point_of(record, verdict.summary, passed=verdict.passed)
     points = [*reversed(read_points(store, record.suite, before=record, last=LAST - 1)), own]
-    costs = [cost for row in made if (cost := cost_of(row)) is not None]
+    costs = [cost for row in attempts if (cost := cost_of(row)) is not None]
     return Pictures(
         trend=charts.trend(points),
-        scores=charts.score_spread([row["score"] for row in made if row["score"] is not None]),
-        latency=charts.spread([row["latency_s"] for row in made], seconds, label="seconds of an attempt"),
+        scores=charts.score_spread([row["score"] for row in attempts if row["score"] is not None]),
+        latency=charts.spread([row["latency_s"] for row in attempts], seconds, label="seconds of an attempt"),
         cost=charts.spread(costs, lambda value: f"${value:.2g}", label="dollars of an attempt") if any(costs) else None,
         deltas=None if verdict.comparison is None else charts.deltas(verdict.comparison),
     )

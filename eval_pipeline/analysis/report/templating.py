@@ -30,18 +30,18 @@ def seconds(value: float) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("eval_pipeline.analysis.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters["percent"] = lambda value: f"{value:.1%}"
-    made.filters["points"] = lambda value: f"{100 * value:+.1f}"
-    made.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
-    made.filters["seconds"] = seconds
-    made.filters["p"] = shown_p
-    made.filters["p_is"] = p_is
-    made.filters["count"] = lambda value: f"{value:,}"
-    return made
+    environment.filters["percent"] = lambda value: f"{value:.1%}"
+    environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    environment.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
+    environment.filters["seconds"] = seconds
+    environment.filters["p"] = shown_p
+    environment.filters["p_is"] = p_is
+    environment.filters["count"] = lambda value: f"{value:,}"
+    return environment

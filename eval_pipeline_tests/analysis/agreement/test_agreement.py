@@ -97,7 +97,7 @@ def test_each_judge_of_a_panel_is_compared_as_well() -> None:
 
 def test_a_label_of_one_of_several_attempts_must_say_which() -> None:
     results = [a_case_result("c1", an_assertion("kind", passed=attempt == 1), attempt=attempt) for attempt in (1, 2)]
-    with pytest.raises(InputError, match="say which: give its `attempt`"):
+    with pytest.raises(InputError, match="give its `attempt`"):
         only(results, [a_label("c1", label=True)])
     found = only(results, [a_label("c1", label=True, attempt=1), a_label("c1", label=False, attempt=2)])
     assert (found.pairs, found.cases) == (2, 1)
