@@ -86,4 +86,4 @@ def test_what_waits_is_sent_though_tracing_is_off_by_now(
 
     assert flushed.code == 0
     assert "recorder: 1 runs and 0 scores sent" in flushed.stdout
-    assert "nothing waits" in again.stderr
+    assert "the spool is empty" in again.stderr

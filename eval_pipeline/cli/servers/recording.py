@@ -1,4 +1,4 @@
-"""The recorder of a command: one that already runs, or one in this process for the length of the command."""
+"""The recorder that a command traces to: one that runs already, or one in this process until the command ends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from eval_pipeline.recorder.server import RecorderServer
 
 DATABASE = "recorder.sqlite"
-"""In the Dagster home."""
+"""The recorder's file in DAGSTER_HOME."""
 
-_ANSWERS = frozenset({200, 401, 403})
+_RUNNING_STATUS = frozenset({200, 401, 403})
+"""A recorder that refuses the key is running, too; the run reports that error."""
 
 
 @contextlib.contextmanager
 def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
-    """Where to trace to; within it, the recorder runs if it is what is traced to.
+    """Start the recorder if traces go to it and it does not run; yield the resource that traces there.
 
     Raises:
-        InputError: the environment says something that cannot be used.
+        InputError: a setting in the environment is invalid.
     """
     settings = LangSmithResource().settings()
     missing = missing_recorder(settings)
@@ -44,20 +45,19 @@ def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
 
 
 def missing_recorder(settings: LangSmithSettings) -> Destination | None:
-    """The recorder on this machine that runs go to, if it does not answer; one elsewhere is somebody else's."""
-    found = next((destination for destination in settings.destinations if destination.name == "recorder"), None)
-    if found is None or not is_loopback(urlsplit(found.api_url).hostname or ""):
+    """The destination `recorder`, if it is on this machine and does not answer; one elsewhere is not ours to start."""
+    recorder = next((destination for destination in settings.destinations if destination.name == "recorder"), None)
+    if recorder is None or not is_loopback(urlsplit(recorder.api_url).hostname or ""):
         return None
-    connection = Connection(found, settings)
+    connection = Connection(recorder, settings)
     try:
-        # One that refuses the key is there, and the run says so.
-        return None if connection.request("GET", "/info").status in _ANSWERS else found
+        return None if connection.request("GET", "/info").status in _RUNNING_STATUS else recorder
     finally:
         connection.close()
 
 
 def _started(destination: Destination, settings: LangSmithSettings, database: Path) -> "RecorderServer":
-    from eval_pipeline.recorder.server import RecorderServer  # noqa: PLC0415 - a web server, mostly running elsewhere
+    from eval_pipeline.recorder.server import RecorderServer  # noqa: PLC0415 - FastAPI is slow to import
 
     token = settings.recorder_token
     config = RecorderConfig(token=None if token is None else token.get_secret_value())
@@ -66,10 +66,10 @@ def _started(destination: Destination, settings: LangSmithSettings, database: Pa
     try:
         return server.start()
     except RecorderError as error:
-        taken = RecorderServer(db_path=database, config=config).start()
+        server = RecorderServer(db_path=database, config=config).start()
         click.echo(
-            f"{error}: the recorder is on {taken.url} for as long as this run takes; afterwards "
-            f"`eval-pipeline ui`, or `eval-pipeline recorder --db {database} --port PORT`, shows the same traces",
+            f"{error}: the recorder is on {server.url} until this run ends; then `eval-pipeline ui`, or "
+            f"`eval-pipeline recorder --db {database} --port PORT`, shows the same traces",
             err=True,
         )
-        return taken
+        return server

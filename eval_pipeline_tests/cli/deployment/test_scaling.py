@@ -38,13 +38,13 @@ def test_from_a_thousand_cases_to_ten_million_it_says_what_decides_and_what_help
         "1,000,000",
         "10,000,000",
     ]
-    assert "held up by agent: more attempts at once" in done.stdout
+    assert "bottleneck agent: more attempts at once" in done.stdout
     assert "with 1,000,000 cases Dagster's page" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("colour=red", "there is no 'colour'"), ("workers=many", "workers: Input should be"), ("x", "'x' sets nothing")],
+    [("colour=red", "there is no 'colour'"), ("workers=many", "workers: Input should be"), ("x", "'x' has no value")],
 )
 def test_what_cannot_be_set_is_told(terminal: Terminal, given: str, said: str) -> None:
     done = terminal("scaling", "--set", given)

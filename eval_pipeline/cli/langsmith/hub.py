@@ -1,4 +1,4 @@
-"""The Prompt Hub of the terminal: LangSmith's with a key, else that of the recorder, started if it does not answer."""
+"""The Prompt Hub that commands use: LangSmith's with an API key, else the recorder's, started if it does not answer."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,32 +17,29 @@ from eval_pipeline.suite.varied_target import field_of, varied_suite
 
 @contextlib.contextmanager
 def hub_at_hand() -> Iterator[PromptHub]:
-    """The Hub."""
+    """The Prompt Hub, while the context is open."""
     with _settings() as settings, open_hub(settings) as hub:
         yield hub
 
 
-def prompt_problems_at_hand(suite: Suite) -> list[Problem]:
-    """What is wrong with the prompts that a suite and its variants name.
-
-    That the Hub is away is no problem of the suite's.
-    """
-    found = _problems_of(suite)
+def find_prompt_problems(suite: Suite) -> list[Problem]:
+    """The problems of the prompts that a suite and its variants use; none if the Hub cannot be reached."""
+    problems = _problems_of(suite)
     for variant in suite.spec.variants:
         try:
             varied = varied_suite(suite, variant)
-        except InputError:  # which is told as what it is
+        except InputError:  # `check_suite` reports it
             continue
-        own = [problem for problem in _problems_of(varied) if problem not in found]
-        found += [replace(problem, field=f"{field_of(suite, variant)}: {problem.field}") for problem in own]
-    return found
+        own = [problem for problem in _problems_of(varied) if problem not in problems]
+        problems += [replace(problem, field=f"{field_of(suite, variant)}: {problem.field}") for problem in own]
+    return problems
 
 
 def _problems_of(suite: Suite) -> list[Problem]:
-    named = list(named_prompts(suite))
-    if not named:
+    prompts = list(named_prompts(suite))
+    if not prompts:
         return []
-    if all(each.reference.place == "file" for each in named):
+    if all(prompt.reference.place == "file" for prompt in prompts):
         with open_prompts(LangSmithSettings.from_environment(), suite.folder) as store:
             return prompt_problems(suite, store)
     with _settings() as settings, open_prompts(settings, suite.folder) as store:

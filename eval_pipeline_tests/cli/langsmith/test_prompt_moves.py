@@ -57,7 +57,7 @@ def test_a_winner_is_promoted_when_somebody_says_yes_and_taken_back_again(
 
     would = terminal("prompts", "promote", asked)
     moved = f"hub:support:production from {old[:12]} to {new[:12]}: good is better than current"
-    assert (would.code, would.stdout) == (0, f"would promote {moved}; `--yes` does it\n")
+    assert (would.code, would.stdout) == (0, f"would promote {moved}; run with --yes to do it\n")
     assert production(server) == old
     done = terminal("prompts", "promote", asked, "--yes")
     assert (done.code, done.stdout) == (0, f"promoted {moved}\n")

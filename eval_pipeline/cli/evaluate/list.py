@@ -1,4 +1,4 @@
-"""`eval-pipeline list`: the suites there are."""
+"""`eval-pipeline list`: the available suites."""
 
 import click
 import rich.box
@@ -13,7 +13,10 @@ from eval_pipeline.suite.discovery import suite_folders
 
 @click.command("list")
 def list_suites() -> int:
-    """Show the suites that ship with the package and those in EVAL_PIPELINE_SUITES."""
+    """List the available suites.
+
+    These are the suites that ship with the package and those in the folders of EVAL_PIPELINE_SUITES.
+    """
     table = Table(box=rich.box.SIMPLE_HEAD)
     for column in ("suite", "cases", "target", "context", "folder"):
         table.add_column(column, overflow="fold")
@@ -21,7 +24,7 @@ def list_suites() -> int:
         try:
             suite, cases, problems = check_suite(folder)
         except InfrastructureError as error:
-            # Its cases are on a server; the other suites are there all the same.
+            # A server that holds the cases of this suite does not answer; the other suites are still listed.
             table.add_row(escape(folder.name), "", "", escape(error.message), escape(str(folder)))
             continue
         if suite is None:

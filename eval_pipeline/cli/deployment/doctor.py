@@ -1,4 +1,4 @@
-"""`eval-pipeline doctor`: what of a deployment cannot work, and how to mend it."""
+"""`eval-pipeline doctor`: check a deployment and say how to fix it."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.defs.default_resources import store_resource
 from eval_pipeline.defs.instance_checks.instance import check_instance
 from eval_pipeline.defs.instance_checks.launching import check_pool
@@ -30,12 +30,16 @@ _STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.command()
 @click.argument("suites", nargs=-1)
 @store_option
-@click.option("--call-models", is_flag=True, help="Ask every model for a word, which costs a few tokens.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--call-models", is_flag=True, help="Call every model once, which costs a few tokens.")
+@json_option
 def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: bool) -> int:
-    """Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, and what SUITES call.
+    """Check that a deployment can run evaluations.
 
-    Of each suite that are its pool, its models, the workers of its `compute`, and the tag that promotions move.
+    Checks the installed packages, the store, the clock, the cache, the Dagster instance with its daemon and workers,
+    and LangSmith or the recorder. For each of SUITES, also checks its pool, its models, the workers of its `compute:`
+    and the tag that promotions move.
+
+    Exit codes: 0 no check failed, 3 a check failed.
     """
     found = list(_findings(suites, store, call_models=call_models))
     if as_json:

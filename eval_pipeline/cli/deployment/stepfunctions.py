@@ -1,4 +1,4 @@
-"""`eval-pipeline stepfunctions SUITE`: the definition of a state machine that evaluates a suite."""
+"""`eval-pipeline stepfunctions SUITE`: the definition of the AWS state machine that evaluates a suite."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,13 @@ from eval_pipeline.workers.state_machine.definition import state_machine_definit
 
 @click.command()
 @click.argument("suite")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead of stdout.")
-@click.option("--store", help="The store's URI; by default what the functions have in EVAL_PIPELINE_STORE.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: stdout]")
+@click.option("--store", metavar="URI", help="Store.  [default: EVAL_PIPELINE_STORE of the functions]")
 def stepfunctions(suite: str, out: Path | None, store: str | None) -> None:
-    """Print the state machine of SUITE (a name or a folder): prefetch, distributed map, summarise.
+    """Print the state machine of a suite for AWS.
 
-    The suite says `compute: {kind: step_functions, function: …}`.
+    The output is a definition in the Amazon States Language: prefetch, distributed map, summarise. SUITE has
+    `compute: {kind: step_functions, function: …}` in its suite.yaml.
     """
     definition = state_machine_definition(read_suite(suite_folder(suite)), store=store)
     text = json.dumps(definition, indent=2) + "\n"

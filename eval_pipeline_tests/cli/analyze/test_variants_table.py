@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from eval_pipeline.cli.variants.table import show_variants
+from eval_pipeline.cli.analyze.variants_table import show_variants
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.variants.standings import comparison, standing
 

@@ -36,7 +36,7 @@ def test_it_says_who_won_in_a_table_and_in_a_sentence(
     assert said.startswith("good is better than current: pass rate 90.0% against 50.0% on 40 cases, +40.0 points")
     assert "bad was dropped on the way." in said
     assert "better, wins" in said
-    assert "96 attempts; 24 of 120 were not needed (20% saved in 2 looks)" in said
+    assert "96 attempts; halving saved 24 of 120 (20%) in 2 interim comparisons" in said
     assert "look 1 of 3: 3 variants on 16 of 40 cases" in finished.stderr
     assert "dropped bad: pass rate 0.0% on 16 cases" in finished.stderr
     shown = terminal("variants", "show", skills)
@@ -66,11 +66,11 @@ def test_cases_may_be_chosen_as_for_a_run(terminal: Terminal, skills: Path) -> N
     ("options", "said"),
     [
         (["--variants", "goood"], "there is no variant 'goood' in skills"),
-        (["--case", "c999"], "--case c999: there is none of that name"),
-        (["--retry-errors"], "--retry-errors is of --resume"),
-        (["--resume"], "no comparison of variants was begun of skills"),
+        (["--case", "c999"], "--case c999: no such case"),
+        (["--retry-errors"], "--retry-errors requires --resume"),
+        (["--resume"], "there is no comparison of skills"),
         (["--resume", "skills-x"], "there is no comparison 'skills-x' of skills"),
-        (["--resume", "--halving"], "--halving cannot be given with --resume"),
+        (["--resume", "--halving"], "--halving cannot be used with --resume"),
     ],
 )
 def test_what_cannot_be_done_is_told(terminal: Terminal, skills: Path, options: list[str], said: str) -> None:
@@ -92,7 +92,7 @@ def test_check_finds_the_prompt_of_a_variant_that_is_not_there(terminal: Termina
 
 def test_where_nothing_was_compared_it_says_how(terminal: Terminal, skills: Path) -> None:
     finished = terminal("variants", "show", skills)
-    assert (finished.code, "no variants were compared of skills" in finished.stderr) == (2, True)
+    assert (finished.code, "there is no comparison of skills" in finished.stderr) == (2, True)
     assert "eval-pipeline variants run" in finished.stderr
 
 

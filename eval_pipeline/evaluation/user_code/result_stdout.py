@@ -9,15 +9,15 @@ from typing import TextIO
 
 @contextlib.contextmanager
 def stdout_for_result_only() -> Iterator[TextIO]:
-    """Whatever a target, a library or Dagster prints goes to stderr, but for what is written to the yielded file."""
+    """Send what a target, a library or Dagster prints to stderr; yield a file that writes to stdout."""
     sys.stdout.flush()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as kept:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as result_file:
         os.dup2(2, 1)
         try:
-            # The first is for C code and child processes, the second where somebody put another file in sys.stdout.
+            # dup2 redirects C code and child processes; this, code that has replaced sys.stdout.
             with contextlib.redirect_stdout(sys.stderr):
-                yield kept
-            kept.flush()
+                yield result_file
+            result_file.flush()
         finally:
             sys.stdout.flush()
-            os.dup2(kept.fileno(), 1)
+            os.dup2(result_file.fileno(), 1)

@@ -1,4 +1,4 @@
-"""A comparison of variants in the terminal: the verdict first, then a table, then where to look."""
+"""A comparison of variants in the terminal: the verdict, a table, and links."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,13 +31,13 @@ _NUMBERS = ("score", "points", "p", "cases")
 def show_variants(
     comparison: VariantComparison, store: Store, links: Mapping[str, VariantLinks], console: Console
 ) -> None:
-    """Print a comparison."""
+    """Print a comparison of variants."""
     console.print(f"\n[bold]{escape(comparison.verdict)}[/]", highlight=False)
     console.print(_fitting_table(comparison, console))
     effort = comparison.effort
     saved = (
-        f"; {effort.attempts_of_all - effort.attempts:,} of {effort.attempts_of_all:,} were not needed "
-        f"({effort.saved:.0%} saved in {effort.looks} looks)"
+        f"; halving saved {effort.attempts_of_all - effort.attempts:,} of {effort.attempts_of_all:,} "
+        f"({effort.saved:.0%}) in {effort.looks} interim comparisons"
         if effort.looks
         else ""
     )
@@ -52,12 +52,12 @@ def show_variants(
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """How much room a table takes."""
+    """How to lay out the table on a console of some width."""
 
     whole_changes: bool = False
-    """Whether what a variant changes stands in one line."""
+    """Whether the changes of a variant are kept on one line."""
     below: bool = True
-    """Whether intervals stand below the points."""
+    """Whether intervals are below the points."""
     without: tuple[str, ...] = ()
     """Columns that are left out."""
     folded: bool = False
@@ -68,7 +68,7 @@ _LAYOUTS = (
     _Layout(whole_changes=True, below=False),
     _Layout(below=False),
     _Layout(),
-    # What is left out here is in the page and in `--json`.
+    # The page and `--json` have the columns that are left out here.
     _Layout(without=("p",)),
     _Layout(without=("p", "cases")),
     _Layout(without=("p", "cases", "score")),
@@ -76,7 +76,7 @@ _LAYOUTS = (
 
 
 def _fitting_table(comparison: VariantComparison, console: Console) -> Table:
-    """In the first layout that leaves room for whole names."""
+    """The table in the first layout that does not fold names."""
     at_most = console.options.update(max_width=_ANY_WIDTH)
     tables = (_table(comparison, layout) for layout in _LAYOUTS)
     fitting = (table for table in tables if console.measure(table, options=at_most).minimum <= console.width)
@@ -85,9 +85,9 @@ def _fitting_table(comparison: VariantComparison, console: Console) -> Table:
 
 def _table(comparison: VariantComparison, layout: _Layout) -> Table:
     between = _NEW_LINE if layout.below else " "
-    rows = [_row(found, won=found.name == comparison.winner, between=between) for found in comparison.standings]
-    names = [found.name for found in comparison.standings]
-    changes = [_changes(found) for found in comparison.standings] if layout.whole_changes else []
+    rows = [_row(each, won=each.name == comparison.winner, between=between) for each in comparison.standings]
+    names = [each.name for each in comparison.standings]
+    changes = [_changes(each) for each in comparison.standings] if layout.whole_changes else []
     table = Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("variant", overflow="fold", width=None if layout.folded else max(map(len, names + changes)))
     headings = {"score": shown_metric(comparison.metric), "points": f"points{between}(95 % interval)"}
@@ -96,31 +96,31 @@ def _table(comparison: VariantComparison, layout: _Layout) -> Table:
         heading = headings.get(name, name)
         lines = [line for text in (heading, *(row[name] for row in rows)) for line in text.split(_NEW_LINE)]
         table.add_column(escape(heading), justify="right", no_wrap=True, min_width=max(map(len, lines)))
-    table.add_column("against current")
+    table.add_column("vs. current")
     for row in rows:
         table.add_row(row["variant"], *(row[name] for name in shown), row["outcome"])
     return table
 
 
-def _changes(found: VariantStanding) -> str:
-    prompts = {f"prompt:{name}": f"prompt {name} {commit[:_COMMIT]}" for name, commit in found.prompts.items()}
-    return ", ".join(prompts.get(change, change) for change in found.changes)
+def _changes(standing: VariantStanding) -> str:
+    prompts = {f"prompt:{name}": f"prompt {name} {commit[:_COMMIT]}" for name, commit in standing.prompts.items()}
+    return ", ".join(prompts.get(change, change) for change in standing.changes)
 
 
-def _row(found: VariantStanding, *, won: bool, between: str) -> dict[str, str]:
-    style = _STYLE[found.outcome]
-    interval = "" if found.low is None or found.high is None else f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
-    changes = _changes(found)
-    points = "" if found.delta is None else f"{100 * found.delta:+.1f}"
-    notes = [f"[yellow]{found.errors} errors[/]"] if found.errors else []
-    notes += [] if found.gates_passed or found.outcome == "dropped" else ["[yellow]gates not met[/]"]
-    # `current` is what the others are held against.
-    outcome = "" if found.outcome == "current" else found.outcome
+def _row(standing: VariantStanding, *, won: bool, between: str) -> dict[str, str]:
+    style, low, high = _STYLE[standing.outcome], standing.low, standing.high
+    interval = "" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}"
+    changes = _changes(standing)
+    points = "" if standing.delta is None else f"{100 * standing.delta:+.1f}"
+    notes = [f"[yellow]{standing.errors} errors[/]"] if standing.errors else []
+    notes += [] if standing.gates_passed or standing.outcome == "dropped" else ["[yellow]gates not met[/]"]
+    # `current` is what the other variants are compared with.
+    outcome = "" if standing.outcome == "current" else standing.outcome
     return {
-        "variant": f"[{style}]{escape(found.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
-        "score": "" if found.score is None else f"{found.score:.1%}",
+        "variant": f"[{style}]{escape(standing.name)}[/]{f'{_NEW_LINE}[dim]{escape(changes)}[/]' if changes else ''}",
+        "score": "" if standing.score is None else f"{standing.score:.1%}",
         "points": f"{points}{between}({interval})" if interval else points,
-        "p": "" if found.p_adjusted is None else shown_p(found.p_adjusted),
-        "cases": str(found.cases),
+        "p": "" if standing.p_adjusted is None else shown_p(standing.p_adjusted),
+        "cases": str(standing.cases),
         "outcome": "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
     }
