@@ -103,7 +103,9 @@ def main() -> None:
         error.show()
         code = InputError.exit_code
     except (click.Abort, KeyboardInterrupt) as interrupt:
-        click.echo("; ".join(["interrupted", *getattr(interrupt, "__notes__", ())]), err=True)
+        # Click raises Abort from the KeyboardInterrupt of the command, which may carry notes.
+        notes = getattr(interrupt.__cause__, "__notes__", ())
+        click.echo("; ".join(["interrupted", *notes]), err=True)
         code = 130
     except EvalPipelineError as error:
         show_error(error)

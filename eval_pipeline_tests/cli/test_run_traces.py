@@ -64,7 +64,7 @@ def test_a_port_that_another_program_has_is_said_with_where_to_look_afterwards(
         finished = terminal("run", suite)
         other.shutdown()
 
-    assert "for as long as this run takes" in finished.stderr
+    assert "until this run ends" in finished.stderr
     assert f"--db {tmp_path / 'home' / 'recorder.sqlite'}" in finished.stderr
     assert (tmp_path / "home" / "recorder.sqlite").is_file()
 
