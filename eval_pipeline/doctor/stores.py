@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
 from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.settings import CACHE_VARIABLE, cache_folder
 from eval_pipeline.store.opening import s3_location
 from eval_pipeline.store.store import Store
 

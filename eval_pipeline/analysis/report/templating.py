@@ -5,7 +5,7 @@ from importlib import resources
 
 import jinja2
 
-from eval_pipeline.analysis.statistics.p_value import p_is, shown_p
+from eval_pipeline.analysis.statistics.paired import p_is, shown_p
 from eval_pipeline.pages.templating import environment, stylesheet
 
 _PACKAGE = "eval_pipeline.analysis.report"

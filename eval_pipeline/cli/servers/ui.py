@@ -13,11 +13,11 @@ import yaml
 
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.resources import STORE_VARIABLE, LangSmithResource
+from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
 from eval_pipeline.serving.access import is_loopback
-from eval_pipeline.settings import RECORDER_URL_VARIABLE
+from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 
 _STOP_SECONDS = 10
 
@@ -49,7 +49,7 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, signal.default_int_handler)
     settings = LangSmithResource().settings()
-    environment["EVAL_PIPELINE_SPOOL"] = str(settings.spool_folder.resolve())
+    environment[SPOOL_VARIABLE] = str(settings.spool_folder.resolve())
     with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home / DATABASE) as recorder:
         if recorder is not None:
             environment[RECORDER_URL_VARIABLE] = recorder.url  # runs that the UI launches trace to it, wherever it is
