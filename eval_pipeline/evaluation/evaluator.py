@@ -41,7 +41,7 @@ from eval_pipeline.results.case_result import (
 )
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
+from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite

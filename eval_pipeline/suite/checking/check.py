@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.gate_checks import gate_problems
-from eval_pipeline.suite.dataset.dataset import load_cases
+from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
