@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 
 
 class _Command(NamedTuple):
@@ -111,7 +111,7 @@ def main() -> None:
         show_error(error)
         code = error.exit_code
     except Exception:  # noqa: BLE001 - no traceback may become exit code 1, which means that a gate failed
-        click.echo(shown(traceback.format_exc()), err=True)
+        click.echo(displayable(traceback.format_exc()), err=True)
         click.echo("This is a bug in eval-pipeline or in code that it calls; finished results are kept.", err=True)
         code = EvalPipelineError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
@@ -136,8 +136,8 @@ def show_error(error: EvalPipelineError) -> None:
     """Print an error to stderr, one line for each problem."""
     lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(line)}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {displayable(line)}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(shown(note), err=True)
+        click.echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:
         click.echo(f"{len(lines)} problems; nothing was run.", err=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from eval_pipeline.defs.resources import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.experiment_record import ExperimentRecord, latest_experiment, read_experiment
+from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.store.store import Store
 
 store_option = click.option(

@@ -18,10 +18,10 @@ from urllib3.util import Retry
 
 from eval_pipeline.errors import CredentialsError
 from eval_pipeline.langsmith.urls import WebUrls
+from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.tracing.send.away import AWAY
 from eval_pipeline.tracing.send.circuit_breaker import PATIENCE
 from eval_pipeline.tracing.send.spool import why_not_writable
-from eval_pipeline.tracing.settings import Destination, LangSmithSettings
 
 _REFUSED_KEY = frozenset({401, 403})
 _OK = range(200, 300)

@@ -8,8 +8,7 @@ larger. So the chance that any variant is called better or worse that is neither
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval_pipeline.analysis.statistics.p_value import p_is
-from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
+from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, p_is, paired_difference
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.halving import Drop, Values
 from eval_pipeline.variants.metric import shown_metric
@@ -32,7 +31,7 @@ class Entrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class VariantDecision:
     """What the comparison comes to."""
 
     standings: tuple[VariantStanding, ...]
@@ -40,7 +39,7 @@ class Decision:
     verdict: str
 
 
-def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: str) -> Decision:
+def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: str) -> VariantDecision:
     """Hold every entrant against `current`, which is one of them."""
     current = next(each for each in entrants if each.name == CURRENT)
     others = [each for each in entrants if each.name != CURRENT]
@@ -55,7 +54,7 @@ def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: 
     winner = better[0] if better else None
     values = {each.name: each.values for each in entrants}
     equals = [] if winner is None else _equals(winner, better[1:], values)
-    return Decision(
+    return VariantDecision(
         standings=(_standing(current, None, None, dropped=False), *ranked),
         winner=None if winner is None else winner.name,
         verdict=_verdict(ranked, winner, equals, metric=metric),

@@ -15,20 +15,23 @@ from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.pipeline.progress import Progress, QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.results.experiment_record import experiment_name
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.tracing.send.before_runs import send_context_trace
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
-from eval_pipeline.variants.launch import Launch, NobodyWaits, Waiting
+from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, VariantStanding
@@ -67,7 +70,7 @@ def compare_variants(
     halving: bool = False,
     settings: LangSmithSettings | None = None,
     name: str | None = None,
-    waiting: Waiting | None = None,
+    progress: Progress | None = None,
 ) -> VariantComparison:
     """Evaluate variants of a suite on the same cases and context, one experiment each, and compare them.
 
@@ -81,7 +84,7 @@ def compare_variants(
         halving: whether variants that cannot win are dropped on the way.
         settings: where traces go, by default as the environment says.
         name: of the launch; the same again goes on with what is not finished, by default a new one.
-        waiting: is told how far it is.
+        progress: is called as it goes on.
 
     Raises:
         InputError: the suite, a variant or a prompt is wrong.
@@ -98,7 +101,7 @@ def compare_variants(
         name=experiment_name(found.name, launched),
         suite=found.name,
         launched=launched,
-        created_at=now(),
+        created_at=timestamp(),
         variants=tuple(each.name for each in variants_of(found, variants)[1:]),
         cases=tuple(case.id for case in dataset.cases if cases is None or case.id in set(cases)),
         repetitions=repetitions or found.spec.repetitions,
@@ -114,7 +117,7 @@ def compare_variants(
         settings=known,
         run_id=run_id,
         launched_by={"by": "python"},
-        waiting=waiting or NobodyWaits(),
+        progress=progress or QuietProgress(),
     )
     return compare_as_planned(found, launch)
 

@@ -21,7 +21,6 @@ from eval_pipeline.defs.launching.launch import RunBrokenError, Stopped
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
 from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
-from eval_pipeline.evaluation.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -29,6 +28,7 @@ from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.variants.finished import finished_attempts
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of

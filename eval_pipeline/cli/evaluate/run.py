@@ -23,9 +23,9 @@ from eval_pipeline.defs.default_resources import store_resource
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import Request, RunBrokenError, Stopped, launch
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.evaluation.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
 GATE_FAILED = 1
 

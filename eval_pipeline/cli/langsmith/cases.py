@@ -6,9 +6,9 @@ import click
 
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
 from eval_pipeline.feedback.server import FeedbackServer
-from eval_pipeline.langsmith.datasets import environment_settings
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 
@@ -51,7 +51,7 @@ def import_cases(
     Inputs are redacted. Runs whose input is already a case are left out.
     """
     read = read_suite(suite_folder(suite))
-    settings = environment_settings()
+    settings = LangSmithSettings.from_environment()
     redactor = Redactor.of(settings)
     existing = load_dataset(read).cases
     with FeedbackServer(settings) as server:

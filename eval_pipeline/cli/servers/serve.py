@@ -3,7 +3,7 @@
 import click
 
 from eval_pipeline.api.catalog import Catalog
-from eval_pipeline.api.server import serve as serve_catalog
+from eval_pipeline.api.server import serve as serve_api
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.suite.discovery import suite_folder
 
@@ -13,7 +13,7 @@ DEFAULT_PORT = 8100
 @click.command()
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --token.")
-@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port.")
+@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
 @click.option("--token", envvar="EVAL_PIPELINE_API_TOKEN", help="API key or password that clients must send.")
 @store_option
 def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, store: str) -> int:
@@ -23,9 +23,9 @@ def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, stor
     A web page shows a case live.
     """
     catalog = Catalog([suite_folder(suite) for suite in suites], store=store)
-    serve_catalog(catalog, host=host, port=port, token=token, ready=_print_address)
+    serve_api(catalog, host=host, port=port, token=token, started=_announce)
     return 0
 
 
-def _print_address(url: str) -> None:
+def _announce(url: str) -> None:
     click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.analysis.verdict import Verdict, read_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, read_verdict
 from eval_pipeline.defs.assets.case_results import case_results_op_name
 from eval_pipeline.defs.assets.upstream import (
     CASE_RESULTS,
@@ -26,8 +26,9 @@ from eval_pipeline.defs.launching.cli_runs import being_run
 from eval_pipeline.defs.launching.instance import databases_at
 from eval_pipeline.defs.metadata import CONTEXT_REUSED
 from eval_pipeline.defs.partitions import SUITE_TAG, range_tags, sync_partitions
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.store import Store
@@ -55,7 +56,7 @@ class Outcome:
     """What a launch came to."""
 
     record: ExperimentRecord
-    verdict: Verdict
+    verdict: ExperimentVerdict
     store: Store
     context_reused: bool
     experiment_url: str | None

@@ -9,7 +9,7 @@ import pytest
 
 from eval_pipeline.analysis.report.page import draw, render_report
 from eval_pipeline.analysis.report.templating import seconds
-from eval_pipeline.results.case_result import CarriedFrom, TurnResult
+from eval_pipeline.results.case_result import ReusedFrom, TurnResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
@@ -68,7 +68,7 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
 
 
 def test_what_was_carried_is_said_and_is_in_no_picture_of_costs(store: LocalStore) -> None:
-    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
     assert "1 of them are of earlier experiments" in rendered(store, record)
@@ -103,7 +103,7 @@ def test_a_transcript_is_unpacked_when_it_is_chosen_and_is_never_code(
     tab.said.clear()
     tab.open(f"{file.as_uri()}#case=case-0001")
     tab.wait("document.querySelector('#detail h3')?.textContent === 'case-0001'")
-    said = tab.ask("[...document.querySelectorAll('.said')].map(part => part.textContent)")
+    said = tab.ask("[...document.querySelectorAll('.message')].map(part => part.textContent)")
     assert said == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
     assert tab.ask("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
     assert tab.ask("document.querySelectorAll('#detail img, #detail i').length") == 0

@@ -71,7 +71,8 @@ def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_i
             _until(where.is_file)
             told = where.read_text()
             _until(lambda: _answers(told))
-    assert f"another program uses port {number}: the recorder is on {told}" in log.read_text()
+    assert f"cannot listen on {name}:{number}" in log.read_text()
+    assert f"the recorder is on {told}" in log.read_text()
 
 
 def _until(true: Callable[[], bool]) -> None:
@@ -92,5 +93,5 @@ def _answers(url: str) -> bool:
 def test_beyond_loopback_it_does_not_listen_unasked(terminal: Terminal, host: str) -> None:
     refused = terminal("ui", "--host", host)
     assert refused.code == 2
-    assert "the Dagster UI has no authentication" in refused.stderr
+    assert "the Dagster UI knows no users" in refused.stderr
     assert "--unprotected" in refused.stderr

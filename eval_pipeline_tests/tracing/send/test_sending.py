@@ -14,10 +14,10 @@ from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flushing import flush_spool, spool_folder
 from eval_pipeline.tracing.send.sending import SpoolingSender, is_sampled
 from eval_pipeline.tracing.send.spool import status_of
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 
 MakeSettings = Callable[..., LangSmithSettings]
