@@ -63,9 +63,9 @@ class Evaluation(Document):
     max_concurrency: int = Field(default=8, ge=1)
     """Attempts in flight within one run, and calls in flight to one provider. After a 429 or an overload fewer calls
     are, until the provider answers again."""
-    timeout_s: float = Field(default=300.0, gt=0)
+    timeout_s: float | None = Field(default=None, gt=0)
     """Seconds for one attempt, judges included; beyond them the attempt is an error. Waiting for a provider's limits
-    does not count."""
+    does not count. By default the setting `evaluation_timeout_seconds`, 300."""
     requests_per_minute: float | None = Field(default=None, gt=0)
     """Of target, judges and simulated users together, to one provider's account, from this process; from all processes
     where `EVAL_PIPELINE_LIMITS` names a place that they share."""
