@@ -43,7 +43,7 @@ from eval_pipeline.results.case_result import (
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
+from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Target

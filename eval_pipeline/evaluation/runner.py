@@ -40,7 +40,8 @@ from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.spec.target import LangGraphTarget as LangGraphSpec

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from eval_pipeline.analysis.comparison.comparative import Scores, Written, write_comparative
+from eval_pipeline.analysis.comparison.comparative import ComparativeExperiment, Scores, write_comparative
 from eval_pipeline.analysis.comparison.comparison import compare as compare_experiments
 from eval_pipeline.analysis.comparison.preferences import Preferences, judge_preferences
 from eval_pipeline.analysis.report.comparing import render_comparison
@@ -111,7 +111,7 @@ def _preferences(
 
 def _written(
     store: Store, suite: str, experiment: str, baseline: str, preferences: Preferences | None
-) -> list[Written]:
+) -> list[ComparativeExperiment]:
     scores: Scores | None = None
     if preferences is not None:
         by_pair = {(one.case_id, one.attempt): one.score for one in preferences.preferences}

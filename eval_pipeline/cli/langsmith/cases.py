@@ -8,7 +8,7 @@ from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
 from eval_pipeline.feedback.server import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from eval_pipeline.settings import environment_variable
-from eval_pipeline.suite.spec.sensors import WebhookShape
+from eval_pipeline.suite.spec.automation import WebhookShape
 
 _TIMEOUT_SECONDS = 5.0
 _TRIES = 2

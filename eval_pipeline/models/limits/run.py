@@ -25,7 +25,8 @@ from eval_pipeline.models.limits.own_models import own_calls_through
 from eval_pipeline.models.limits.pace import PacerFactory, Rates, shared_pacer
 from eval_pipeline.models.limits.working_time import not_counting
 from eval_pipeline.settings import LIMITS_VARIABLE, cache_folder
-from eval_pipeline.suite.suite import Evaluation, ModelCache, Suite
+from eval_pipeline.suite.spec.evaluation import Evaluation, ModelCache
+from eval_pipeline.suite.suite import Suite
 
 _log = logging.getLogger(__name__)
 
