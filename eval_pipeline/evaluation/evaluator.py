@@ -13,7 +13,6 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
-from eval_pipeline.assertions.version import AssertionVersions
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer, Listener
@@ -45,6 +44,7 @@ from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
+from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Target
 from eval_pipeline.user_code.exits import ending_only_itself
@@ -170,7 +170,7 @@ class CaseEvaluator:
             self.pins.target_version,
             self.pins.variant,
             self._suite_assertions,
-            self._versions.of(case.every_assertion),
+            self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
         )
 
@@ -178,11 +178,15 @@ class CaseEvaluator:
     def _suite_assertions(self) -> list[Any]:
         assertions = self.suite.spec.assertions
         fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
-        return [fields, self._versions.of(assertions)]
+        return [fields, self._versions_of(assertions)]
 
     @functools.cached_property
-    def _versions(self) -> AssertionVersions:
-        return AssertionVersions(folder=self.suite.folder, judge=self.suite.spec.judge)
+    def _facts(self) -> SuiteFacts:
+        return self.suite.facts()
+
+    def _versions_of(self, assertions: Sequence[Assertion]) -> list[Any]:
+        versions = (assertion.version(self._facts) for assertion in assertions)
+        return [version for version in versions if version is not None]
 
     @functools.cached_property
     def _prices(self) -> PriceTable:
