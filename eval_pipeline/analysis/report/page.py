@@ -1,7 +1,7 @@
-"""The page: choosing what it shows, and putting it together.
+"""Render the report of an experiment.
 
-Everything an agent said is escaped by the template engine, or reaches the page as data that `report.js` writes with
-`textContent`. The page asks nothing of any network.
+Output of agents is escaped by the template engine, or reaches the page as data that `report.js` writes with
+`textContent`. The page makes no network requests.
 """
 
 import base64
@@ -14,7 +14,7 @@ from eval_pipeline.analysis.case_values import attempts_made, cost_of
 from eval_pipeline.analysis.report import charts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
 from eval_pipeline.analysis.report.drawing import STYLE
-from eval_pipeline.analysis.report.templating import file_of, seconds, template
+from eval_pipeline.analysis.report.templating import script, seconds, style, template
 from eval_pipeline.analysis.trend import point_of, read_points
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.shared_context import SharedContext
@@ -26,14 +26,14 @@ from eval_pipeline.store.store import Store
 
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 LAST = 20
-"""Experiments in the trend."""
+"""The most experiments in the trend."""
 MOST_PRINTED = 300
-"""Attempts that paper, and a browser without scripts, can name."""
+"""The most attempts in the list for printing and for browsers without scripts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """What is drawn of an experiment; None where there is nothing to draw."""
+    """The charts of an experiment; None where there is nothing to draw."""
 
     trend: Markup | None
     scores: Markup | None
@@ -50,18 +50,18 @@ def render_report(
     pictures: Pictures,
     experiment_url: str | None = None,
 ) -> str:
-    """The page of an experiment.
+    """The report of an experiment as an HTML page.
 
     Args:
-        store: where its results are.
+        store: where its results are stored.
         record: the experiment.
-        verdict: what it comes to.
-        pictures: what `draw` drew of it.
-        experiment_url: where its traces are.
+        verdict: its summary, comparison and gates.
+        pictures: its charts, from `draw`.
+        experiment_url: the page of its traces.
     """
     packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
-    script = Markup(file_of("report.js"))  # noqa: S704 - our own file
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = Markup(script())  # noqa: S704 - our own file
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     comparison = verdict.comparison
     return template("report.html").render(
         record=record,
@@ -72,8 +72,8 @@ def render_report(
         pictures=pictures,
         packed=packed,
         printed=packed.index[:MOST_PRINTED],
-        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
-        script=script,
+        style=Markup(style() + STYLE),  # noqa: S704 - our own file
+        script=code,
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'",
         experiment_url=experiment_url,
         dagster_url=_dagster_url(record),
@@ -81,7 +81,7 @@ def render_report(
 
 
 def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> Pictures:
-    """The pictures of an experiment."""
+    """Draw the charts of an experiment."""
     columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
     rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
     attempts = attempts_made(rows)
@@ -98,7 +98,7 @@ def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> 
 
 
 def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
-    """The snapshot, or None: a report of what happened does not need one that is gone by now."""
+    """The shared context, or None if it cannot be opened: the report is complete without its documents."""
     if record.context_id is None:
         return None
     try:

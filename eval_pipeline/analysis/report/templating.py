@@ -1,4 +1,4 @@
-"""Templates and how values are written in them."""
+"""The templates of the report, with filters that format numbers."""
 
 import functools
 from importlib import resources
@@ -6,23 +6,31 @@ from importlib import resources
 import jinja2
 
 from eval_pipeline.analysis.statistics.paired import p_is, shown_p
+from eval_pipeline.pages.templating import environment, stylesheet
+
+_PACKAGE = "eval_pipeline.analysis.report"
 
 _SECONDS = 100
 
 
 def template(name: str) -> jinja2.Template:
-    """A page's template; everything it is given is escaped."""
+    """The template of a page; values are escaped."""
     return _environment().get_template(name)
 
 
+def style() -> str:
+    """The style sheet of the report and of comparisons."""
+    return stylesheet(_PACKAGE, "templates/report.css")
+
+
 @functools.cache
-def file_of(name: str) -> str:
-    """A file beside the templates."""
-    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+def script() -> str:
+    """The script of the report."""
+    return (resources.files(_PACKAGE) / "templates" / "report.js").read_text(encoding="utf-8")
 
 
 def seconds(value: float) -> str:
-    """`<1 ms`, `12 ms`, `3.4 s`, `150 s`."""
+    """Seconds as text: `<1 ms`, `12 ms`, `3.4 s`, `150 s`."""
     if value < 1:
         return f"{1000 * value:.0f} ms" if value >= 0.001 else "<1 ms"  # noqa: PLR2004
     return f"{value:.3g} s" if value < _SECONDS else f"{value:.0f} s"
@@ -30,18 +38,12 @@ def seconds(value: float) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eval_pipeline.analysis.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["percent"] = lambda value: f"{value:.1%}"
-    environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
-    environment.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
-    environment.filters["seconds"] = seconds
-    environment.filters["p"] = shown_p
-    environment.filters["p_is"] = p_is
-    environment.filters["count"] = lambda value: f"{value:,}"
-    return environment
+    templates = environment(_PACKAGE)
+    templates.filters["percent"] = lambda value: f"{value:.1%}"
+    templates.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    templates.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
+    templates.filters["seconds"] = seconds
+    templates.filters["p"] = shown_p
+    templates.filters["p_is"] = p_is
+    templates.filters["count"] = lambda value: f"{value:,}"
+    return templates

@@ -64,7 +64,7 @@ def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
 
 
 def clustered_error(totals: Floats, counts: Floats) -> float:
-    """Cluster-robust standard error of `sum(totals) / sum(counts)` of two or more cases, each with a total and a count."""
+    """Cluster-robust standard error of `sum(totals) / sum(counts)` over two or more cases."""
     cases = len(totals)
     residuals = totals - counts * (totals.sum() / counts.sum())
     return float(np.sqrt(cases / (cases - 1) * np.sum(residuals**2)) / counts.sum())
