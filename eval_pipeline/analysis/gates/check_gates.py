@@ -40,14 +40,14 @@ def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
 
 def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
     names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
-    findings = _findings(kind, gate, evidence, names)
-    worst = min(findings, key=lambda result: (result.passed, result.observed is None, -result.excess), default=None)
-    failing = [result for result in findings if not result.passed]
+    results = _slice_results(kind, gate, evidence, names)
+    worst = min(results, key=lambda result: (result.passed, result.observed is None, -result.excess), default=None)
+    failing = [result for result in results if not result.passed]
     if worst is None:
-        message, observed = f"no case of {gate.slice} was attempted", None
+        message, observed = f"no attempt at a case of {gate.slice}", None
     else:
-        shown = failing or ([worst] if len(findings) == 1 else [])
-        message = "; ".join(result.message for result in shown) or f"met in all {len(findings)} of {gate.slice}"
+        shown = failing or ([worst] if len(results) == 1 else [])
+        message = "; ".join(result.message for result in shown) or f"passed in all {len(results)} slices {gate.slice}"
         observed = worst.observed
     return GateResult(
         name=name,
@@ -65,7 +65,7 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
     )
 
 
-def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
+def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
     if isinstance(gate, RegressionGate):
         return check_regression(gate, evidence.comparison, names)
     results = []
@@ -92,7 +92,7 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sli
         high=rate.high,
         n=rate.n,
         excess=gate.threshold - rate.mean,
-        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} is asked for",
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required",
         failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
@@ -110,7 +110,7 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
         n=rate.n,
         excess=rate.mean - gate.threshold,
         message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
-        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} may",
+        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed",
         failing_cases=sorted(case for case, values in errors_by_case.items() if any(values)),
     )
 
@@ -118,10 +118,10 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
 def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     skipped = sum(row["status"] == "skipped" for row in rows)
     rate = skipped / len(rows)
-    left = f"{skipped} of {len(rows)} attempts{_of(name)} were not made ({rate:.1%})"
-    message = f"{left}, at most {gate.threshold:.1%} may be left"
+    left = f"{skipped} of {len(rows)} attempts{_of(name)} were skipped ({rate:.1%})"
+    message = f"{left}, at most {gate.threshold:.1%} allowed"
     if rate > gate.threshold:
-        message += ": go on with --resume, or raise `evaluation.max_tokens` or `max_cost_usd` first"
+        message += ": raise `evaluation.max_tokens` or `max_cost_usd`, or continue with --resume"
     return SliceResult(
         passed=rate <= gate.threshold,
         observed=rate,
@@ -139,14 +139,14 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Sli
         unpriced = sum(map(is_unpriced, rows))
         fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
         what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
-        message = f"nothing is known of the cost{f' {what}' if what else ''}: {fix}"
+        message = f"the cost{f' {what}' if what else ''} is unknown: {fix}"
         return SliceResult(passed=False, n=len(rows), message=message)
     return SliceResult(
         passed=total <= gate.threshold,
         observed=total,
         n=len(rows),
         excess=total - gate.threshold,
-        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} may be spent",
+        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} allowed",
         failing_cases=sorted(costs, key=lambda case: (-costs[case], case))[:_MOST_EXPENSIVE],
     )
 
@@ -164,7 +164,7 @@ def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -
         n=len(rows),
         excess=observed - gate.threshold,
         message=f"95 % of {len(rows)} attempts{_of(name)} took at most {observed:.2f} s (95 % interval {ends} s), "
-        f"{gate.threshold:.2f} s are asked for",
+        f"at most {gate.threshold:.2f} s allowed",
         failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
     )
 
