@@ -20,9 +20,9 @@ from eval_pipeline.doctor.services import check_compute, check_models, check_tra
 from eval_pipeline.doctor.stores import check_bucket_clock, check_cache, check_store
 from eval_pipeline.doctor.versions import check_versions
 from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 _STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
 

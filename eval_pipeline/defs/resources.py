@@ -10,9 +10,9 @@ from pydantic import ConfigDict, ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import redact_what_is_said
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 DEFAULT_STORE = "./data"

@@ -18,6 +18,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.checking.check import require_sound
@@ -25,8 +26,7 @@ from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import Suite, read_suite
-from eval_pipeline.tracing.send.before_runs import send_context_trace
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch

@@ -16,15 +16,15 @@ from eval_pipeline.defs.assets.corrections import build_corrections
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
 from eval_pipeline.feedback.corrections import known_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.building import write_suite
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal

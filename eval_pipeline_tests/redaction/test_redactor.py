@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eval_pipeline.redaction.patterns import _CARD_SIGN, CARD_SIGN
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 
 REDACTOR = Redactor()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
-from eval_pipeline.feedback.server import FeedbackServer
-from eval_pipeline.langsmith.datasets import environment_settings
+from eval_pipeline.langsmith.client import environment_settings
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.dataset.dataset import load_dataset
 from eval_pipeline.suite.discovery import suite_folder

@@ -4,8 +4,8 @@ import click
 
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.feedback.corrections import EXPERIMENTS, pull_corrections
-from eval_pipeline.feedback.server import FeedbackServer
-from eval_pipeline.langsmith.datasets import environment_settings
+from eval_pipeline.langsmith.client import environment_settings
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.discovery import suite_folder

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.tracing.send.flushing import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
+from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
+from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import status_of
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings, Mode
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import click
 
 from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.serving.access import is_loopback
-from eval_pipeline.tracing.settings import Destination, LangSmithSettings
+from eval_pipeline.settings import Destination, LangSmithSettings
 
 if TYPE_CHECKING:
     from eval_pipeline.recorder.server import RecorderServer

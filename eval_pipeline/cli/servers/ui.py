@@ -19,8 +19,7 @@ from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.resources import STORE_VARIABLE, LangSmithResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.serving.access import is_loopback
-from eval_pipeline.settings import RECORDER_URL_VARIABLE
-from eval_pipeline.tracing.settings import Destination
+from eval_pipeline.settings import RECORDER_URL_VARIABLE, Destination
 
 _STOP_SECONDS = 10
 

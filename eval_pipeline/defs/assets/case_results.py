@@ -36,11 +36,11 @@ from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import LAST_PASSED, Suite
 from eval_pipeline.targets.opening import target_version
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.unified import UnifiedTrace
 
 

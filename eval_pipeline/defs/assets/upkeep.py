@@ -27,12 +27,12 @@ from eval_pipeline.defs.partitions import cases_partitions
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.case_health import LastResult, Upkeep, sample, upkeep_of
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import fingerprinted_cases
 from eval_pipeline.suite.documents.collection import collection_paused
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import open_target, target_version
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 

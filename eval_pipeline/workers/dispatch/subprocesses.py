@@ -15,10 +15,10 @@ from typing import Self
 from pydantic import ValidationError
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import SUITES_VARIABLE
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.command import STDIN
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import redact_what_is_said
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import folder_of_suite
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.aws_lambda import use_scratch_folder
 from eval_pipeline.workers.state_machine.prefetch import PrefetchRequest
 from eval_pipeline.workers.state_machine.prefetch import prefetch as do_prefetch

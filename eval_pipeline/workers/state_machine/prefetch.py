@@ -22,6 +22,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.result_log import set_unreadable_aside
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
@@ -31,8 +32,8 @@ from eval_pipeline.suite.dataset.dataset import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.spec.compute import FanOut
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.send.before_runs import send_shared_trace, sync_datasets
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.setup import sync_datasets
+from eval_pipeline.tracing.experiment.shared_context_trace import send_shared_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.tracing.shape.spans import StoredSpans
 from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks

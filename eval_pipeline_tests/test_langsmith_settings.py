@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from eval_pipeline.tracing.settings import LangSmithSettings, web_url_of
+from eval_pipeline.settings import LangSmithSettings, web_url_of
 
 
 def test_without_a_key_traces_go_to_the_recorder() -> None:
