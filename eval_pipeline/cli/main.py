@@ -12,7 +12,7 @@ import traceback
 import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 
 _COMMANDS = {
     "run": "eval_pipeline.cli.evaluate.run:run",
@@ -116,7 +116,7 @@ def main() -> None:
         code = error.exit_code
     except Exception:  # noqa: BLE001 - the last place before the shell
         # Exit 1 means that a gate failed, and an accident must not say that.
-        click.echo(shown(traceback.format_exc()), err=True)
+        click.echo(displayable(traceback.format_exc()), err=True)
         click.echo(
             "this is a defect of eval-pipeline, or of something it calls; nothing that was finished is lost", err=True
         )
@@ -142,8 +142,8 @@ def show_error(error: EvalPipelineError) -> None:
     """Print an error to stderr: a line for each problem."""
     lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(line)}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {displayable(line)}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(shown(note), err=True)
+        click.echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:
         click.echo(f"{len(lines)} problems; nothing was run.", err=True)

@@ -2,7 +2,7 @@
 
 import click
 
-from eval_pipeline.defs.resources import DEFAULT_STORE, STORE_VARIABLE
+from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 
 store_option = click.option(
     "--store",

@@ -21,12 +21,10 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
-from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
-from eval_pipeline.evaluation.user_code.exits import ending_only_itself
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.models.budget import current_budget
+from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.limits.working_time import WorkingTime
-from eval_pipeline.models.opening import model_version
 from eval_pipeline.models.prices import PriceTable, price_table
 from eval_pipeline.models.usage import UsageRecorder, recording_usage
 from eval_pipeline.prompts.current import use_prompt
@@ -44,9 +42,11 @@ from eval_pipeline.results.case_result import (
 )
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
+from eval_pipeline.suite.dataset.stored import Fingerprinted
+from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Target
+from eval_pipeline.user_code.exits import ending_only_itself
 
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""

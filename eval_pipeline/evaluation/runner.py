@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import os
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
@@ -34,15 +33,15 @@ from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.spec.target import LangGraphTarget as LangGraphSpec
@@ -52,6 +51,7 @@ from eval_pipeline.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.targets.opening import open_target, target_version
 from eval_pipeline.targets.python_callable import PythonTarget
 from eval_pipeline.targets.session import Target
+from eval_pipeline.user_code.loop import run_in_loop
 
 CaseLike = Case | Mapping[str, Any] | str
 """A case, the mapping that it is in YAML, or the id of one of the suite's."""
@@ -248,7 +248,7 @@ class EvalRunner:
 
     def _opened_store(self) -> Store:
         given = self._store
-        return given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
+        return given if isinstance(given, Store) else open_store(given or store_root())
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:

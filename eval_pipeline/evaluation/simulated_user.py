@@ -14,13 +14,13 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.listening import callbacks_with
-from eval_pipeline.evaluation.user_code.signature import call_with_known
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
+from eval_pipeline.user_code.callbacks import callbacks_with
+from eval_pipeline.user_code.signature import call_with_known
 
 _SYSTEM = (
     "You play the user who talks to an assistant that is being tested. Stay in your role: never help the assistant, "

@@ -30,7 +30,6 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_r
 from eval_pipeline.evaluation.runs import run_of
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.told import ToldEvents
-from eval_pipeline.evaluation.user_code.exits import ending_only_itself
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
@@ -39,6 +38,7 @@ from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
 from eval_pipeline.telemetry.reporting import turn as reporting
+from eval_pipeline.user_code.exits import ending_only_itself
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -3,10 +3,8 @@
 from typing import Any
 
 from langsmith import Client
-from pydantic import ValidationError
 from urllib3.util import Retry
 
-from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.settings import Destination, LangSmithSettings
 
 NO_RETRIES = Retry(total=0, read=False)
@@ -42,20 +40,3 @@ def make_client(
         tracing_sampling_rate=1.0,
         info=info,
     )
-
-
-def environment_settings() -> LangSmithSettings:
-    """Settings as the environment has them.
-
-    Raises:
-        InputError: a variable cannot be used.
-    """
-    try:
-        return LangSmithSettings.from_environment()
-    except ValidationError as error:
-        fix = "correct the environment (`LANGSMITH_…`)"
-        problems = [
-            Problem(message=each["msg"], fix=fix, file="environment", field=".".join(map(str, each["loc"])))
-            for each in error.errors(include_input=False)
-        ]
-        raise InputError(problems) from error

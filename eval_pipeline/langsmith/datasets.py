@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from requests import RequestException
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.client import environment_settings, make_client
+from eval_pipeline.langsmith.client import make_client
 from eval_pipeline.langsmith.errors import server_error
 from eval_pipeline.settings import LangSmithSettings
 
@@ -75,7 +75,7 @@ class LangSmithDatasets:
         Raises:
             InputError: a variable of the environment cannot be used.
         """
-        settings = settings or environment_settings()
+        settings = settings or LangSmithSettings.from_environment()
         self._server = settings.source.api_url
         self._client = make_client(settings.source, settings)
 

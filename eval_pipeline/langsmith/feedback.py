@@ -14,7 +14,6 @@ from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNot
 from requests import RequestException
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.client import environment_settings
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.errors import server_error
 from eval_pipeline.settings import LangSmithSettings
@@ -35,7 +34,7 @@ class FeedbackServer:
         Raises:
             InputError: a variable of the environment cannot be used.
         """
-        settings = settings or environment_settings()
+        settings = settings or LangSmithSettings.from_environment()
         self.url = settings.source.api_url
         self.connection = Connection(settings.source, settings, insists=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
-from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
 from eval_pipeline.pipeline.trace_end import end_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.settings import LangSmithSettings
@@ -18,7 +18,7 @@ from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
 class Conclusion:
     """What an experiment came to."""
 
-    verdict: Verdict
+    verdict: ExperimentVerdict
     pictures: Pictures
     traced: Sequence[TracedRun]
     """What each run traced, the runs that reached a server first; empty if nothing was traced."""
@@ -35,7 +35,7 @@ def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: 
     Raises:
         MissingUpstreamError: the baseline that the suite names is not there.
     """
-    verdict = judge(store, spec, record)
+    verdict = verdict_of(store, spec, record)
     write_verdict(store, record, verdict)
     traced = read_traced(store, record.suite, record.experiment)
     found = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from eval_pipeline.context.cache import cache_folder
 from eval_pipeline.langsmith.client import make_client
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import PromptHub
@@ -17,7 +16,7 @@ from eval_pipeline.prompts.suite_prompts import (
     named_prompts,
     resolve_prompts,
 )
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, cache_folder
 from eval_pipeline.suite.suite import Suite
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.plan import write_plan
@@ -24,6 +23,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.result_log import ResultLog, read_results, set_unreadable_aside
 from eval_pipeline.suite.case import Case
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.variants.contender import Contender
 from eval_pipeline.variants.halving import Drop, drops, in_hash_order, looks_at
 from eval_pipeline.variants.launch import Launch

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from eval_pipeline.cli.list import list_suites
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.suite.discovery import SUITES_VARIABLE
+from eval_pipeline.settings import SUITES_VARIABLE
 from eval_pipeline_tests.small_suite import SUITE, write_small_suite
 
 

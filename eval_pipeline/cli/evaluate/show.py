@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
-from eval_pipeline.analysis.deciding import decided_against
-from eval_pipeline.analysis.gates.gates import GateResult
+from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.defs.launching.launch import Outcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results

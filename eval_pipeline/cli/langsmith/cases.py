@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
-from eval_pipeline.langsmith.client import environment_settings
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 
@@ -40,7 +40,7 @@ def import_cases(
 ) -> int:
     """Write runs of a project that failed a rule as cases of SUITE, redacted, each thing said once."""
     read = read_suite(suite_folder(suite))
-    settings = environment_settings()
+    settings = LangSmithSettings.from_environment()
     redactor = Redactor.of(settings)
     known = load_dataset(read).cases
     with FeedbackServer(settings) as server:

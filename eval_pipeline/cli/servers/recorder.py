@@ -4,16 +4,15 @@ from pathlib import Path
 
 import click
 
-from eval_pipeline.cli.servers.recording import DATABASE
 from eval_pipeline.defs.launching.instance import home_folder
-from eval_pipeline.recorder.server import serve
+from eval_pipeline.langsmith.local_recorder import DATABASE, serve_recorder
 
 DEFAULT_PORT = 1984
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --token.")
-@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port.")
+@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -25,8 +24,8 @@ def recorder(host: str, port: int, db: Path | None, token: str | None) -> int:
     database = home_folder() / DATABASE if db is None else db
     database.parent.mkdir(parents=True, exist_ok=True)
 
-    def listening() -> None:
-        click.echo(f"recorder on http://{host}:{port} · {database} · LANGSMITH_ENDPOINT=http://{host}:{port}", err=True)
+    def started(url: str) -> None:
+        click.echo(f"recorder on {url} · {database} · LANGSMITH_ENDPOINT={url}", err=True)
 
-    serve(host, port, database, token, listening=listening)
+    serve_recorder(database, host=host, port=port, token=token, started=started)
     return 0

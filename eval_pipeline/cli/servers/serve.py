@@ -3,7 +3,7 @@
 import click
 
 from eval_pipeline.api.catalog import Catalog
-from eval_pipeline.api.server import serve as answer
+from eval_pipeline.api.server import serve as serve_api
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.suite.discovery import suite_folder
 
@@ -13,15 +13,15 @@ DEFAULT_PORT = 8100
 @click.command()
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --token.")
-@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port.")
+@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
 @click.option("--token", envvar="EVAL_PIPELINE_API_TOKEN", help="What clients must give as their key or password.")
 @store_option
 def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, store: str) -> int:
     """Evaluate on request over HTTP, as server-sent events: SUITEs (names or folders), or all there are."""
     catalog = Catalog([suite_folder(suite) for suite in suites], store=store)
-    answer(catalog, host=host, port=port, token=token, ready=_told)
+    serve_api(catalog, host=host, port=port, token=token, started=_announce)
     return 0
 
 
-def _told(url: str) -> None:
+def _announce(url: str) -> None:
     click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)

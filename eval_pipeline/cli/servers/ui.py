@@ -3,23 +3,21 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import yaml
 
-from eval_pipeline.cli.servers.recording import DATABASE, missing_recorder
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.resources import STORE_VARIABLE, LangSmithResource
+from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
 from eval_pipeline.serving.access import is_loopback
-from eval_pipeline.settings import RECORDER_URL_VARIABLE, Destination
+from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 
 _STOP_SECONDS = 10
 
@@ -51,47 +49,16 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, signal.default_int_handler)
     settings = LangSmithResource().settings()
-    environment["EVAL_PIPELINE_SPOOL"] = str(settings.spool_folder.resolve())
-    missing = missing_recorder(settings)
-    recorders = []
-    if missing is not None:
-        url = _recorder_url(missing)
-        environment[RECORDER_URL_VARIABLE] = url  # runs that the UI launches trace to it, wherever it is
-        recorders.append(_recorder(url, home / DATABASE))
-    with _running([*recorders, daemon, server], environment) as processes:
-        click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
-        with contextlib.suppress(KeyboardInterrupt):
+    environment[SPOOL_VARIABLE] = str(settings.spool_folder.resolve())
+    with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home / DATABASE) as recorder:
+        if recorder is not None:
+            environment[RECORDER_URL_VARIABLE] = recorder.url  # runs that the UI launches trace to it, wherever it is
+            if recorder.moved:
+                click.echo(f"{recorder.moved}: the recorder is on {recorder.url}", err=True)
+        with _running([daemon, server], environment) as processes:
+            click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
             return processes[-1].wait()
     return 0
-
-
-def _recorder_url(destination: Destination) -> str:
-    url = urlsplit(destination.api_url)
-    host, port = url.hostname or "127.0.0.1", url.port or 80
-    if is_taken(host, port):
-        free = free_port(host)
-        click.echo(f"port {port} is taken by another program: the recorder is on http://{host}:{free}", err=True)
-        port = free
-    return f"http://{host}:{port}"
-
-
-def _recorder(address: str, database: Path) -> list[str]:
-    url = urlsplit(address)
-    place = ["--host", str(url.hostname), "--port", str(url.port)]
-    return [str(Path(sys.executable).parent / "eval-pipeline"), "recorder", *place, "--db", str(database)]
-
-
-def is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((host, 0))
-        return int(found.getsockname()[1])
 
 
 def _workspace(home: Path) -> Path:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eval_pipeline.analysis.statistics.p_value import shown_p
+from eval_pipeline.analysis.statistics.paired import shown_p
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.variants.links import VariantLinks

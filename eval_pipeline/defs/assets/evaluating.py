@@ -21,7 +21,6 @@ from eval_pipeline.defs.assets.versions import versions_of
 from eval_pipeline.defs.metadata import case_metadata
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.models.limits.run import Throughput, ThroughputReport
 from eval_pipeline.pipeline.fan_in import claim_end, everything_done
 from eval_pipeline.pipeline.make_attempts import make_attempts
@@ -37,6 +36,7 @@ from eval_pipeline.results.result_log import ResultLog, all_keys, results_of, se
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.targets.opening import target_version
 from eval_pipeline.tracing.shape.restored_trace import carried
+from eval_pipeline.user_code.loop import run_in_loop
 
 Planned = Mapping[str, Sequence[Attempt]]
 """By case, the attempts at it."""

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from eval_pipeline.defs.assets.share import Share
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.models.limits.run import ThroughputReport
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.result_log import AttemptKey
 from eval_pipeline.suite.spec.compute import AnyFanOut
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks
 from eval_pipeline.workers.dispatch.running import TaskDispatcher
 from eval_pipeline.workers.dispatch.workers import open_workers

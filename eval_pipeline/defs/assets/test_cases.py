@@ -10,7 +10,8 @@ from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_p
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import dataset_changes, load_dataset
+from eval_pipeline.suite.dataset.dataset import dataset_changes
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.setup import sync_datasets

@@ -20,8 +20,9 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.promotion.commit_variant import with_commit_variant
-from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.dataset.stored import stored_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.comparing import compare_as_planned
@@ -121,7 +122,7 @@ def _plan(
             name=name,
             suite=suite.name,
             launched=launched,
-            created_at=now(),
+            created_at=timestamp(),
             variants=tuple(variant.name for variant in variants_of(suite, config.variants)[1:]),
             cases=_cases(store, suite, version, config),
             repetitions=config.repetitions or suite.spec.repetitions,

@@ -16,7 +16,7 @@ from eval_pipeline.suite.checking.assertion_checks import (
     import_problems,
 )
 from eval_pipeline.suite.checking.gate_checks import gate_problems
-from eval_pipeline.suite.dataset.dataset import load_cases
+from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import is_code_path
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.case_source import CaseSources

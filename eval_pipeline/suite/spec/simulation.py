@@ -87,6 +87,13 @@ class Simulation(Document):
         return self.script is None and not self.rules
 
 
+class SimulatedUserSpec(Document):
+    """The chat model that plays the user in simulations, as written under `simulated_user:` in `suite.yaml`."""
+
+    model: str
+    """`provider:model`, or an import path to a LangChain chat model. A case may name its own."""
+
+
 def _checked_pattern(value: str | None) -> str | None:
     try:
         re.compile(value or "")

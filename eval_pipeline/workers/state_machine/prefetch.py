@@ -28,9 +28,9 @@ from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
-from eval_pipeline.suite.spec.compute import FanOut
+from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.setup import sync_datasets
 from eval_pipeline.tracing.experiment.shared_context_trace import send_shared_trace
@@ -138,7 +138,7 @@ def _portions(
     finished = standing_of(store, record).finished
     planned = [attempt for case in chosen for attempt in evaluator.attempts(case, record.repetitions)]
     compute = evaluator.suite.spec.compute
-    default = compute.cases_per_task if isinstance(compute, FanOut) else _CASES_PER_TASK
+    default = compute.cases_per_task if isinstance(compute, FanOutCompute) else _CASES_PER_TASK
     traced = _traced(tracing, settings, len(dataset))
     common = task_fields(record, settings, store=store.root, tracing=traced)
     return plan_tasks(

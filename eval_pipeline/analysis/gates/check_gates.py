@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from eval_pipeline.analysis.case_values import (
     Row,
@@ -14,40 +14,11 @@ from eval_pipeline.analysis.case_values import (
     verdicts_by_case,
 )
 from eval_pipeline.analysis.comparison.comparison import Comparison
-from eval_pipeline.analysis.gates.finding import Finding
+from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
 from eval_pipeline.analysis.gates.regression import check_regression
 from eval_pipeline.analysis.slices import Members, in_slice, matching
-from eval_pipeline.analysis.statistics.distribution import percentile_interval, percentiles
-from eval_pipeline.analysis.statistics.estimate import estimate
+from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
 from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
-    """What came of one gate."""
-
-    name: str
-    kind: str
-    """The field of `gates:` it stands in."""
-    slice: str | None
-    action: Literal["block", "warn"]
-    passed: bool
-    observed: float | None
-    """None if there was nothing to observe. Of several slices, the worst one's."""
-    low: float | None
-    """95 % interval of what was observed, where it has one."""
-    high: float | None
-    threshold: float
-    n: int
-    """Attempts, or cases for `max_regression`."""
-    message: str
-    failing_cases: Sequence[str]
-    """The cases to look at: empty if the gate is met."""
-
-    @property
-    def blocks(self) -> bool:
-        """Whether it stops what is downstream."""
-        return self.action == "block" and not self.passed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +65,7 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
     )
 
 
-def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[Finding]:
+def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
     if isinstance(gate, RegressionGate):
         return check_regression(gate, evidence.comparison, names)
     found = []
@@ -105,16 +76,16 @@ def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | N
         if rows:
             found.append(_KINDS[kind](gate, rows, name))
         elif name is None:
-            found.append(Finding(passed=False, message="no attempt was made"))
+            found.append(SliceResult(passed=False, message="no attempt was made"))
     return found
 
 
-def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     verdicts = verdicts_by_case(rows)
     rate = estimate(list(verdicts.values()))
     assert rate is not None
     interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
-    return Finding(
+    return SliceResult(
         passed=rate.mean >= gate.threshold,
         observed=rate.mean,
         low=rate.low,
@@ -126,12 +97,12 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Fin
     )
 
 
-def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     broke = values_by_case(rows, lambda row: float(row["status"] == "error"))
     rate = estimate(list(broke.values()))
     assert rate is not None
     errors = sum(row["status"] == "error" for row in rows)
-    return Finding(
+    return SliceResult(
         passed=rate.mean <= gate.threshold,
         observed=rate.mean,
         low=rate.low,
@@ -144,14 +115,14 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Fi
     )
 
 
-def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Finding:
+def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     skipped = sum(row["status"] == "skipped" for row in rows)
     rate = skipped / len(rows)
     left = f"{skipped} of {len(rows)} attempts{_of(name)} were not made ({rate:.1%})"
     message = f"{left}, at most {gate.threshold:.1%} may be left"
     if rate > gate.threshold:
         message += ": go on with --resume, or raise `evaluation.max_tokens` or `max_cost_usd` first"
-    return Finding(
+    return SliceResult(
         passed=rate <= gate.threshold,
         observed=rate,
         n=len(rows),
@@ -161,7 +132,7 @@ def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Findi
     )
 
 
-def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
+def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     costs = {case: sum(values) for case, values in values_by_case(rows, cost_of).items()}
     total = total_cost(rows)
     if total is None:
@@ -169,8 +140,8 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Fin
         fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
         what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
         message = f"nothing is known of the cost{f' {what}' if what else ''}: {fix}"
-        return Finding(passed=False, n=len(rows), message=message)
-    return Finding(
+        return SliceResult(passed=False, n=len(rows), message=message)
+    return SliceResult(
         passed=total <= gate.threshold,
         observed=total,
         n=len(rows),
@@ -180,12 +151,12 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Fin
     )
 
 
-def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Finding:
+def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     seconds = [row["latency_s"] for row in rows]
     observed = percentiles(seconds)["p95"]
     low, high = percentile_interval(seconds, 95)
     ends = " to ".join("?" if end is None else f"{end:.2f}" for end in (low, high))
-    return Finding(
+    return SliceResult(
         passed=observed <= gate.threshold,
         observed=observed,
         low=low,
@@ -205,7 +176,7 @@ def _of(name: str | None) -> str:
 _MOST_EXPENSIVE = 10
 _SKIPPED = "max_skipped"
 """The one gate that looks at attempts which were not made."""
-_KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], Finding]] = {
+_KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], SliceResult]] = {
     "min_pass_rate": _min_pass_rate,
     "max_error_rate": _max_error_rate,
     _SKIPPED: _max_skipped,

@@ -4,13 +4,13 @@ import gc
 
 import pytest
 
-from eval_pipeline.suite.documents.collection import collection_paused
+from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 
 def test_nothing_is_collected_within_and_again_afterwards_also_after_an_error() -> None:
     within = []
 
-    @collection_paused()
+    @gc_paused()
     def breaks() -> None:
         within.append(gc.isenabled())
         raise ValueError("broken")
@@ -24,7 +24,7 @@ def test_nothing_is_collected_within_and_again_afterwards_also_after_an_error() 
 def test_who_has_turned_it_off_finds_it_off() -> None:
     gc.disable()
     try:
-        with collection_paused():
+        with gc_paused():
             pass
         assert not gc.isenabled()
     finally:

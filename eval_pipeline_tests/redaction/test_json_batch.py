@@ -1,4 +1,4 @@
-"""What is looked at quickly is redacted as what is looked at thoroughly."""
+"""The cheap tests find everything that the patterns match."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from eval_pipeline.redaction.many import redacted_jsons
-from eval_pipeline.redaction.patterns import CARD, PATTERNS, SECRET_ENDINGS
+from eval_pipeline.redaction.json_batch import redacted_jsons
+from eval_pipeline.redaction.patterns import CARD, KINDS, SECRET_ENDINGS
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline_tests.redaction.test_redactor import HARMLESS, SECRETS
 
 REDACTOR = Redactor()
 
-API_KEYS = next(found for found in PATTERNS if found[0] == "api_key")
+API_KEYS = next(kind for kind in KINDS if kind.name == "api_key")
 _BEFORE = ["", *'\n\t\r\b\f\x01"\\/-_.a7é=: ', "\\n", "\u2013", "\u2028"]
 _AFTER = [*_BEFORE, ".5", "[redacted:email]"]
 
@@ -30,7 +30,7 @@ def _separated(ending: str, separator: str, *, upper: bool) -> str:
 
 _secrets = st.one_of(
     st.sampled_from(list(SECRETS)),
-    *(st.from_regex(re.compile(pattern.pattern, pattern.flags & re.ASCII)) for name, pattern, _ in PATTERNS[1:]),
+    *(st.from_regex(re.compile(kind.pattern.pattern, kind.pattern.flags & re.ASCII)) for kind in KINDS[1:]),
     st.from_regex(CARD),
 )
 _pieces = st.one_of(_secrets, st.sampled_from(HARMLESS), st.text(max_size=8), st.sampled_from(_BEFORE))
@@ -54,12 +54,12 @@ _values = st.recursive(
 
 
 class Thorough(Redactor):
-    """Without any look at lengths or bytes first: every text goes to the patterns, until nothing more changes."""
+    """Without cheap tests: every text goes to the patterns, until nothing more changes."""
 
     @override
     def text(self, text: str) -> str:
-        while (found := self._once(text)) != text:
-            text = found
+        while (redacted := self._once(text)) != text:
+            text = redacted
         return text
 
 
@@ -82,7 +82,7 @@ def test_a_short_text_is_redacted_as_a_long_one(text: str) -> None:
 
 
 def test_no_kind_of_secret_is_overlooked_wherever_it_stands() -> None:
-    api_keys = [f"{trigger}{'aB3' * 12}" for trigger in API_KEYS[2] if trigger != "xox"]
+    api_keys = [f"{trigger}{'aB3' * 12}" for trigger in API_KEYS.triggers if trigger != "xox"]
     urls = ["https://ann:secret@example.com", "redis://:secret@cache:6379/0"]
     others = [*urls, "basic dXNlcjpwYXNzd29yZDEy", "BEARER\n" + "t0" * 8, "ASIA" + "A1" * 8]
     secrets = [*SECRETS, *api_keys, *others]
@@ -108,11 +108,11 @@ def test_no_key_of_a_secret_is_overlooked() -> None:
 
 def test_those_without_anything_are_returned_as_they_are() -> None:
     many = [orjson.dumps({"latency_s": 0.1860132669999075, "id": "e83694ae-11a4-408b-b716-014267021175"})] * 2
-    assert all(found is data for found, data in zip(redacted_jsons(many, REDACTOR), many, strict=True))
+    assert all(redacted is data for redacted, data in zip(redacted_jsons(many, REDACTOR), many, strict=True))
     assert REDACTOR.json(many[0]) is many[0]
 
 
-@pytest.mark.parametrize("redactor", [Redactor(own=(("a", re.compile("x")),)), Redactor(phone_numbers=True)])
+@pytest.mark.parametrize("redactor", [Redactor(custom=(("a", re.compile("x")),)), Redactor(phone_numbers=True)])
 def test_own_patterns_and_telephone_numbers_are_found_in_each(redactor: Redactor) -> None:
     many = [json.dumps(text).encode() for text in ("x", "+49 170 1234567", "nothing")]
     assert redacted_jsons(many, redactor) == [redactor.json(data) for data in many]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.analysis.statistics.chances import flakiness, pass_at_k, pass_hat_k
+from eval_pipeline.analysis.statistics.pass_at_k import flakiness, pass_at_k, pass_hat_k
 
 
 @st.composite

@@ -5,9 +5,8 @@ from pathlib import Path
 import yaml
 
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline.suite.dataset.dataset import load_dataset
-from eval_pipeline.suite.dataset.fingerprinted import PlainCase
-from eval_pipeline.suite.dataset.stored import fingerprinted_cases, store_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
+from eval_pipeline.suite.dataset.stored import PlainCase, fingerprinted_cases, store_dataset
 from eval_pipeline.suite.suite import read_suite
 
 CASES = [

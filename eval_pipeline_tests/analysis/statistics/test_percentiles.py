@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from eval_pipeline.analysis.statistics.distribution import percentile_interval, percentiles
+from eval_pipeline.analysis.statistics.estimate import percentile_interval, percentiles
 
 
 def test_percentiles_lie_between_the_nearest_values() -> None:

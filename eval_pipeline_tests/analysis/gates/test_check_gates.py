@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.analysis.gates.gates import Evidence, GateResult, check_gates
+from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
+from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
 from eval_pipeline.store.local import LocalStore

@@ -1,4 +1,4 @@
-"""Building many objects that stay, without the garbage collector looking through them again and again.
+"""Pause the garbage collector while many objects are built that stay.
 
 Measured: parsing a case takes 14 µs instead of 33 when there are 30,000.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def collection_paused() -> Iterator[None]:
-    """No collection of reference cycles within; for work that makes next to none."""
+def gc_paused() -> Iterator[None]:
+    """Collect no reference cycles within; for work that makes next to none."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
