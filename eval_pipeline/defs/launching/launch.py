@@ -68,11 +68,12 @@ class Outcome:
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped a run; what it had finished is in the result log."""
+    """A run was interrupted; its finished results are in the result log."""
 
     def __init__(self, experiment: str) -> None:
         super().__init__()
         self.experiment = experiment
+        self.add_note("finished results are kept")
 
 
 class RunBrokenError(EvalPipelineError):

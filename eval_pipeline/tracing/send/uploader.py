@@ -78,7 +78,8 @@ class Uploader:
             elif item.kind == "feedback":
                 alone.append(item)
         limit = self.connection.max_frame_bytes if in_frames else 0
-        for frame in frames(in_frames, most=self._batch_size, max_bytes=limit):
+        most = min(self._batch_size, self.connection.max_frame_items) if in_frames else self._batch_size
+        for frame in frames(in_frames, most=most, max_bytes=limit):
             self._upload_frame(frame, result)
         for item in alone:
             self._upload_feedback(item, result)

@@ -313,7 +313,7 @@ def test_the_terminal_shows_and_sends_what_waits(
     assert "recorder: 0 files" in runner.invoke(traces_command, ["status"]).output
     server.faults.add(Fault(status=503, times=None))
     fill(settings, 1)
-    assert "3 kept for the next time" in runner.invoke(traces_command, ["flush"]).output
+    assert "3 kept for the next attempt" in runner.invoke(traces_command, ["flush"]).output
 
 
 def test_two_processes_share_a_spool_folder(server: RecorderServer, tmp_path: Path) -> None:
