@@ -6,7 +6,7 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -39,6 +39,7 @@ from eval_pipeline.results.case_result import (
     Tokens,
     TurnResult,
 )
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
@@ -79,6 +80,12 @@ class CaseEvaluator:
     """What the target is prompted with; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
     redactor: Redactor = _REDACTOR
     """What is taken out of every result: nothing downstream has to."""
+    default_timeout_s: float = 300.0
+    """Seconds for one attempt of a suite that gives none."""
+
+    def configured(self, settings: LangSmithSettings) -> Self:
+        """This evaluator with the redaction and the time limit of `settings`."""
+        return replace(self, redactor=Redactor.of(settings), default_timeout_s=settings.evaluation_timeout_seconds)
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
         """The attempts at `case` that are to be made."""
@@ -104,7 +111,8 @@ class CaseEvaluator:
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
-        limit = WorkingTime(self.suite.spec.evaluation.timeout_s)
+        seconds = self.suite.spec.evaluation.timeout_s
+        limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         recorder = UsageRecorder(self._prices, current_budget())
@@ -123,7 +131,8 @@ class CaseEvaluator:
                 error = EvaluationError.of(raised)
                 # The target may raise a TimeoutError of its own, which is another thing.
                 if limit.expired():
-                    message = f"no end after {self.suite.spec.evaluation.timeout_s:g} s (evaluation.timeout_s)"
+                    source = "evaluation_timeout_seconds" if seconds is None else "evaluation.timeout_s"
+                    message = f"no end after {limit.seconds:g} s ({source})"
                     error = EvaluationError(name="TimeoutError", message=message, traceback="")
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
