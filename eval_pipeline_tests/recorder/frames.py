@@ -78,6 +78,27 @@ def a_client(server: RecorderServer, errors: list[Exception] | None = None) -> C
     )
 
 
+def an_experiment(server: RecorderServer, age: timedelta) -> list[str]:
+    """A dataset, an experiment with two traces of two runs, feedback; returns the runs' ids."""
+    client = a_client(server)
+    dataset = client.create_dataset("cases")
+    example = client.create_example(dataset_id=dataset.id, inputs={"n": 1}, reference_outputs={"m": 2}, split="smoke")
+    project = client.create_project("experiment", reference_dataset_id=dataset.id, metadata={"git": "abc"})
+    ids = []
+    for number in range(2):
+        start = datetime.now(UTC) - age + timedelta(minutes=number)
+        event = {"name": "new_token", "time": start.isoformat()}
+        root = a_run(start=start, session_name="experiment", reference_example_id=str(example.id), events=[event])
+        child = a_run(root, start=start, session_name="experiment", attachments={})
+        assert post_runs(server, root, child).status_code == 202
+        client.create_feedback(
+            run_id=root["id"], session_id=project.id, start_time=start, key="correct", score=number, comment="so"
+        )
+        ids += [root["id"], child["id"]]
+    client.close()
+    return ids
+
+
 async def with_client(server: RecorderServer, check: Callable[[Client], Awaitable[None]]) -> None:
     """Call `check` with a client whose v2 resources it uses: the SDK closes their connections when they are collected,
     and only inside of a running loop.
