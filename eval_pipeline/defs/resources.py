@@ -7,7 +7,6 @@ that does I/O when it is made. See https://docs.dagster.io/guides/build/external
 import dagster as dg
 from pydantic import ConfigDict
 
-from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings
 from eval_pipeline.store.opening import open_store
@@ -76,11 +75,9 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
         return LangSmithSettings.from_environment(**{name: value for name, value in given.items() if value is not None})
 
     def redactor(self) -> Redactor:
-        """What is taken out of whatever is stored and said; from now on also of what this process logs.
+        """What removes secrets and personal data from all that is stored, traced and shown.
 
         Raises:
             InputError: a value cannot be used.
         """
-        found = Redactor.of(self.settings())
-        set_log_redactor(found)
-        return found
+        return Redactor.of(self.settings())

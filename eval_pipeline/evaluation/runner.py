@@ -223,7 +223,8 @@ class EvalRunner:
     def _made(self) -> CaseEvaluator:
         context = self._given_context or self._built_context()
         own = self._target is None
-        prompts = prompts_of(self.suite, LangSmithSettings.from_environment()) if own else NO_PROMPTS
+        settings = LangSmithSettings.from_environment()
+        prompts = prompts_of(self.suite, settings) if own else NO_PROMPTS
         suite = prompts.applied(self.suite)
         target = open_target(suite, prompts) if own else _target(self._target)
         pins = Pins(
@@ -234,9 +235,10 @@ class EvalRunner:
         )
         store = self._opened_store()
         suite = with_pulled_corrections(suite, store, corrections_now(suite, store))
-        return CaseEvaluator(
+        evaluator = CaseEvaluator(
             suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts
         )
+        return evaluator.configured(settings)
 
     def _built_context(self) -> SharedContext | None:
         spec = self.suite.spec.context

@@ -5,6 +5,7 @@ the process id has changed.
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,6 +147,11 @@ class Connection:
     def max_frame_bytes(self) -> int:
         """How large a frame may be, before compression."""
         return int((self.info.get("batch_ingest_config") or {}).get("size_limit_bytes") or _FALLBACK_LIMIT)
+
+    @property
+    def max_frame_items(self) -> int:
+        """The most runs and feedback of one frame."""
+        return int((self.info.get("batch_ingest_config") or {}).get("size_limit") or sys.maxsize)
 
     @property
     def feedback_in_frames(self) -> bool:

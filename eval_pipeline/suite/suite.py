@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
+from eval_pipeline.suite.spec.assertion import AnyAssertion, SuiteFacts
 from eval_pipeline.suite.spec.automation import Promotion, Schedule, Sensors
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.compute import Compute, LocalCompute
@@ -42,7 +42,7 @@ class SuiteSpec(Document):
     judge: Judge | None = None
     """Who scores by rubric, unless an assertion names its own model."""
     simulated_user: SimulatedUserSpec | None = None
-    assertions: tuple[Assertion, ...] = ()
+    assertions: tuple[AnyAssertion, ...] = ()
     """Asked of every case, on the whole conversation, besides the case's own."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
     """Attempts at each case: by default one, or for a recorded target all that were recorded."""
@@ -106,6 +106,12 @@ class Suite:
     def name(self) -> str:
         """The suite's name, which is also its asset group and key prefix."""
         return self.spec.name
+
+    def facts(self) -> SuiteFacts:
+        """What an assertion may look at in the suite. It remembers what it imported and what source it read."""
+        return SuiteFacts(
+            folder=self.folder, judge=self.spec.judge, target=self.spec.target, tables=[*self.spec.context.tables]
+        )
 
     def path(self, text: str) -> Path:
         """The file that `text` in `suite.yaml` means: absolute, or in the suite's folder, or in the working folder.

@@ -21,7 +21,9 @@ def settings_of(task: WorkerTask) -> LangSmithSettings:
         InputError: the worker's environment says something that cannot be used.
     """
     traced = {"mode": "off"} if task.tracing is None else task.tracing.settings()
-    return LangSmithSettings.from_environment(**traced, **task.redaction.model_dump())
+    return LangSmithSettings.from_environment(
+        **traced, **task.redaction.model_dump(), evaluation_timeout_seconds=task.evaluation_timeout_seconds
+    )
 
 
 def task_tracing(

@@ -128,7 +128,7 @@ def _do(task: WorkerTask, done: _Done, *, until: _Until) -> None:
     settings = settings_of(task)
     set_log_redactor(Redactor.of(settings))
     store, record, evaluator = _opened(task)
-    evaluator = replace(evaluator, redactor=Redactor.of(settings))
+    evaluator = evaluator.configured(settings)
     if task.headers:
         record = record.model_copy(update={"trace_headers": dict(task.headers)})
     log = TaskLog(store, suite=task.suite, experiment=task.experiment, task=task.task)

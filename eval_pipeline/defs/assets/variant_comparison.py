@@ -20,6 +20,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.promotion.commit_variant import with_commit_variant
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
@@ -84,7 +85,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)
             plan = _plan(context, varied, opened, config)

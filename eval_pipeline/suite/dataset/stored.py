@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pydantic import ValidationError
 
-from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
 from eval_pipeline.store.store import Store
@@ -20,6 +19,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.dataset import Dataset, cases_of_table
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite

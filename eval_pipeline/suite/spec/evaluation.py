@@ -24,9 +24,9 @@ class Evaluation(Document):
     max_concurrency: int = Field(default=8, ge=1)
     """The most attempts in flight within one run, and calls in flight to one provider. After a 429 or an overload fewer
     calls are in flight until the provider answers again."""
-    timeout_s: float = Field(default=300.0, gt=0)
-    """Seconds for one attempt, judges included; after them the attempt is an error. Waiting for a provider's limits is
-    not counted."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds for one attempt, judges included; beyond them the attempt is an error. Waiting for a provider's limits
+    does not count. By default the setting `evaluation_timeout_seconds`, 300."""
     requests_per_minute: float | None = Field(default=None, gt=0)
     """The most requests of target, judges and simulated users together to one provider's account, from this process; or
     from all processes that share `EVAL_PIPELINE_LIMITS`."""
