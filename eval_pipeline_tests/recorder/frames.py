@@ -67,13 +67,13 @@ def post_runs(server: RecorderServer, *runs: dict[str, Any], kind: str = "post")
 
 
 def a_client(server: RecorderServer, errors: list[Exception] | None = None) -> Client:
-    """The real SDK's client, talking to `server`; what its sending thread meets is added to `errors`."""
-    met = [] if errors is None else errors
+    """The real SDK's client, talking to `server`; errors of its sending thread are added to `errors`."""
+    collected = [] if errors is None else errors
     return Client(
         api_url=server.url,
         api_key="test",
         web_url=server.url,
-        tracing_error_callback=met.append,
+        tracing_error_callback=collected.append,
         disable_prompt_cache=True,
     )
 
