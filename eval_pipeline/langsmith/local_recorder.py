@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.serving.access import is_loopback
 from eval_pipeline.settings import Destination, LangSmithSettings
 
@@ -86,12 +86,9 @@ def _missing(settings: LangSmithSettings) -> Destination | None:
     recorder = next((destination for destination in settings.destinations if destination.name == "recorder"), None)
     if recorder is None or not is_loopback(urlsplit(recorder.api_url).hostname or ""):
         return None
-    connection = Connection(recorder, settings)
-    try:
+    with Connection(recorder, settings) as connection:
         # One that refuses the key is running; the run reports the refusal.
         return None if connection.request("GET", "/info").status in _ANSWERS else recorder
-    finally:
-        connection.close()
 
 
 def _start(
