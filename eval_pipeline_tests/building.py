@@ -11,7 +11,8 @@ from eval_pipeline.assertions.scoring import score
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, TurnResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
@@ -100,12 +101,12 @@ async def result_of(assertion: Mapping[str, Any], scope: Scope) -> AssertionResu
     return only
 
 
-def an_evaluator(suite: Suite, *, context: SharedContext | None = None, target: Any = None) -> Evaluator:
+def an_evaluator(suite: Suite, *, context: SharedContext | None = None, target: Any = None) -> CaseEvaluator:
     """What makes attempts at cases of `suite`."""
     pins = Pins(
         experiment="sample-1", dataset_version="d", context_id=context.id if context else None, target_version="t"
     )
-    return Evaluator(suite=suite, target=target or open_target(suite), context=context, pins=pins)
+    return CaseEvaluator(suite=suite, target=target or open_target(suite), context=context, pins=pins)
 
 
 async def evaluated(

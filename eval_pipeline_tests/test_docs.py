@@ -56,7 +56,46 @@ def test_the_variants_of_the_example_each_make_another_target() -> None:
 
 def test_the_tests_that_the_threat_model_names_are_there() -> None:
     tests = Path(__file__).resolve().parent
-    rows = [line for line in (RESULTS.parent / "threat_model.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [line for line in (RESULTS.parent / "security.md").read_text().splitlines() if line.startswith("| ")]
     named = {name for row in rows[1:] for name in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])}
     assert len(named) > 10
     assert [name for name in sorted(named) if not (tests / name).exists()] == []
+
+
+def test_every_path_that_the_architecture_names_exists() -> None:
+    root = RESULTS.parent.parent
+    text = (root / "ARCHITECTURE.md").read_text()
+    table = text[text.index("## To change") :]
+    paths = re.findall(r"`((?:eval_pipeline|eval_pipeline_tests|bench|deploy|docs)[\w/.]*)`", table)
+
+    assert len(paths) > 60
+    assert [path for path in paths if not (root / path).exists()] == []
+    assert text.count("\n") <= 150
+
+
+def test_every_package_stands_in_the_architecture() -> None:
+    root = RESULTS.parent.parent
+    packages = {path.parent.name for path in (root / "eval_pipeline").glob("*/__init__.py")} - {"suites"}
+
+    text = (root / "ARCHITECTURE.md").read_text()
+    rows = text[text.index("| package |") : text.index("## Invariants")]
+    named = {
+        name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
+    }
+    assert named == packages
+
+
+def test_every_private_part_of_a_dependency_stands_in_contributing() -> None:
+    root = RESULTS.parent.parent
+    private = re.compile(r"(?:from|import) ((?:dagster|langchain|langgraph|langsmith)[\w.]*\._[\w.]*)")
+    text = (root / "CONTRIBUTING.md").read_text()
+    used = [
+        (path.relative_to(root / "eval_pipeline").as_posix(), module)
+        for path in (root / "eval_pipeline").rglob("*.py")
+        for module in private.findall(path.read_text())
+    ]
+
+    assert used
+    assert [
+        (path, module) for path, module in used if f"`{path}`" not in text or not path.startswith("dagster_ext")
+    ] == []

@@ -1,4 +1,4 @@
-"""What README.md tells a newcomer to write and to run does what it says."""
+"""What README.md and the guides show a newcomer works as shown, and what they link to exists."""
 
 import re
 import runpy
@@ -13,7 +13,13 @@ from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+RUNNING = (ROOT / "docs" / "running.md").read_text()
+SUITES = (ROOT / "docs" / "suites.md").read_text()
+DOCUMENTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
+    (ROOT / "docs").rglob("*.md")
+)
 
 
 def test_the_suite_of_five_minutes_passes(
@@ -22,7 +28,7 @@ def test_the_suite_of_five_minutes_passes(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     (tmp_path / "my_suite").mkdir()
-    for name, text in re.findall(r"```(?:yaml|python)\n# my_suite/(\S+)\n(.*?)```", README, re.DOTALL):
+    for name, text in re.findall(r"```(?:yaml|python)\n# my_suite/(\S+)\n(.*?)```", README + RUNNING, re.DOTALL):
         (tmp_path / "my_suite" / name).write_text(text)
     (table,) = re.findall(r"```csv\n(.*?)```", README, re.DOTALL)
     (tmp_path / "my_suite" / "prices.csv").write_text(table)
@@ -43,7 +49,7 @@ def test_the_suite_of_five_minutes_passes(
 
 
 def test_the_sources_of_cases_that_it_shows_are_sources() -> None:
-    shown = re.findall(r"```yaml\n(cases:\n.*?)```", README, re.DOTALL)
+    shown = re.findall(r"```yaml\n(cases:\n.*?)```", SUITES, re.DOTALL)
 
     found = [TypeAdapter(CaseSources).validate_python(yaml.safe_load(text)["cases"]) for text in shown]
 
@@ -51,22 +57,25 @@ def test_the_sources_of_cases_that_it_shows_are_sources() -> None:
 
 
 def test_the_prompts_that_it_shows_are_prompts_of_a_suite() -> None:
-    (shown,) = re.findall(r"## Prompts.*?```yaml\n(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"## Prompts.*?```yaml\n(.*?)```", SUITES, re.DOTALL)
     spec = SuiteSpec.model_validate({"name": "shown", "cases": "cases.yaml", **yaml.safe_load(shown)})
     found = [str(named.reference) for named in named_prompts(Suite(spec=spec, folder=Path()))]
     assert found == ["hub:support:production", "hub:how-we-judge:latest"]
 
 
-def test_every_file_it_links_to_is_there() -> None:
-    root = Path(__file__).resolve().parent.parent
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
+    links = re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text())
 
-    assert len(links) > 5
-    assert [link for link in links if not (root / link).exists()] == []
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_readme_can_be_read_in_three_minutes() -> None:
+    assert len(README.split()) <= 700
 
 
 def test_every_make_target_it_names_exists() -> None:
-    makefile = (Path(__file__).resolve().parent.parent / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
 
     assert set(re.findall(r"`?make ([a-z]+)", README)) - {"itself"} <= targets

@@ -1,4 +1,4 @@
-"""The table of assertions in README.md: every example passes or fails as it says, and no assertion is missing."""
+"""The table of docs/assertions.md: every example passes or fails as it says, and no assertion is missing."""
 
 import asyncio
 import re
@@ -21,7 +21,8 @@ from eval_pipeline.telemetry.event import Event
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
 from eval_pipeline_tests.openai_server import openai_server
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text() + (ROOT / "docs" / "assertions.md").read_text()
 _ROW = re.compile(r"^\| `(\{type: .*?\})` \| `(.*?)` \| `(.*?)` \|$", re.MULTILINE)
 ROWS = [(row[1], row[2], row[3]) for row in _ROW.finditer(README)]
 JUDGE = "eval_pipeline.suites.support_desk.offline_model:OfflineChatModel"

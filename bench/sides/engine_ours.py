@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.sides.stopwatch import Stopwatch
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline.targets.python_callable import PythonTarget
@@ -27,11 +27,11 @@ def answering(delay_s: float) -> Callable[[str], Awaitable[str]]:
     return answer
 
 
-def evaluator_of(target: Callable[[str], Awaitable[str]]) -> Evaluator:
+def evaluator_of(target: Callable[[str], Awaitable[str]]) -> CaseEvaluator:
     """An evaluator of a suite that was never written down."""
     data = {"name": "bench", "cases": "cases.yaml", "target": {"kind": "python", "path": "bench:answer"}}
     pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
-    return Evaluator(
+    return CaseEvaluator(
         suite=Suite(spec=SuiteSpec.model_validate(data), folder=Path()),
         target=PythonTarget(target, factory=False, options={}),
         context=None,
@@ -39,7 +39,7 @@ def evaluator_of(target: Callable[[str], Awaitable[str]]) -> Evaluator:
     )
 
 
-async def run(cases: list[Case], evaluator: Evaluator, concurrency: int) -> int:
+async def run(cases: list[Case], evaluator: CaseEvaluator, concurrency: int) -> int:
     """Evaluate every case; how many passed."""
     attempts = (attempt for case in cases for attempt in evaluator.attempts(case, None))
     passed = 0

@@ -13,10 +13,10 @@ from typing import Any
 
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
@@ -38,12 +38,12 @@ def main() -> None:
     suite = Suite(spec=SuiteSpec.model_validate(written), folder=Path())
     target = LangGraphTarget(build_agent(given["delay_s"]), suite.spec.target)  # type: ignore[arg-type]
     pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
-    evaluator = Evaluator(suite=suite, target=target, context=None, pins=pins)
+    evaluator = CaseEvaluator(suite=suite, target=target, context=None, pins=pins)
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
         log = ResultLog(store, suite="bench", experiment="bench-1", run_id="run")
-        with watch.running(), Recorder(log, attempts={case.id: 1 for case in cases}, report=_nobody) as recorder:
+        with watch.running(), ResultRecorder(log, attempts={case.id: 1 for case in cases}, report=_nobody) as recorder:
             attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
             throughput = Throughput.of(suite)
             asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, told=_nobody))

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
@@ -65,7 +65,7 @@ def shared_spans(cases: list[Case]) -> SharedSpans:
     return SharedSpans(table_of_spans([*shared, *searches]))
 
 
-def begin(evaluator: Evaluator, cases: list[Case], url: str, folder: Path) -> ExperimentTracing:
+def begin(evaluator: CaseEvaluator, cases: list[Case], url: str, folder: Path) -> ExperimentTracing:
     """Dataset and experiment at the recorder, and what traces attempts there."""
     settings = LangSmithSettings(mode="recorder", recorder_url=url, spool_folder=folder / "spool")
     pins = evaluator.pins
@@ -93,7 +93,7 @@ def begin(evaluator: Evaluator, cases: list[Case], url: str, folder: Path) -> Ex
     return tracing
 
 
-async def run(evaluator: Evaluator, cases: list[Case], concurrency: int) -> int:
+async def run(evaluator: CaseEvaluator, cases: list[Case], concurrency: int) -> int:
     """Evaluate every case; how many passed."""
     attempts = (attempt for case in cases for attempt in evaluator.attempts(case, None))
     passed = 0
@@ -113,7 +113,7 @@ def main() -> None:
     made = suite()
     pins = Pins(experiment=f"{made.name}-1", dataset_version="d", context_id=None, target_version="t")
     target = LangGraphTarget(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
-    evaluator = Evaluator(suite=made, target=target, context=None, pins=pins)
+    evaluator = CaseEvaluator(suite=made, target=target, context=None, pins=pins)
     watch, sent = Stopwatch(), 0
     with tempfile.TemporaryDirectory() as folder:
         tracing = begin(evaluator, cases, given["url"], Path(folder)) if given["url"] else None

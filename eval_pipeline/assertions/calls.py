@@ -5,28 +5,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 
 
-def contains_function_call(assertion: spec.ContainsFunctionCall, scope: Scope) -> Verdict:
+def contains_function_call(assertion: spec.ContainsFunctionCall, scope: Scope) -> CheckResult:
     """The tool was called, with at least the given arguments."""
     calls = [call for call in scope.calls if call["name"] == assertion.value]
     if not calls:
-        return Verdict(passed=False, message=f"{assertion.value} was not called; {_called(scope)}")
+        return CheckResult(passed=False, message=f"{assertion.value} was not called; {_called(scope)}")
     if assertion.args is None or any(_includes(call["args"], assertion.args) for call in calls):
-        return Verdict(passed=True, message=f"{assertion.value} was called")
+        return CheckResult(passed=True, message=f"{assertion.value} was called")
     seen = "; ".join(str(call["args"]) for call in calls[:3])
-    return Verdict(passed=False, message=f"{assertion.value} was called with {seen}, not with {dict(assertion.args)}")
+    return CheckResult(
+        passed=False, message=f"{assertion.value} was called with {seen}, not with {dict(assertion.args)}"
+    )
 
 
-def no_function_call(assertion: spec.NoFunctionCall, scope: Scope) -> Verdict:
+def no_function_call(assertion: spec.NoFunctionCall, scope: Scope) -> CheckResult:
     """None of the tools was called."""
     forbidden = (assertion.value,) if isinstance(assertion.value, str) else assertion.value
     found = [call["name"] for call in scope.calls if forbidden is None or call["name"] in forbidden]
-    return Verdict(passed=not found, message=f"called: {', '.join(found)}" if found else "not called")
+    return CheckResult(passed=not found, message=f"called: {', '.join(found)}" if found else "not called")
 
 
-def function_call_order(assertion: spec.FunctionCallOrder, scope: Scope) -> Verdict:
+def function_call_order(assertion: spec.FunctionCallOrder, scope: Scope) -> CheckResult:
     """The calls made compare with those expected as `mode` says."""
     made, expected = [call["name"] for call in scope.calls], list(assertion.value)
     beyond, lacking = Counter(made) - Counter(expected), Counter(expected) - Counter(made)
@@ -36,15 +38,15 @@ def function_call_order(assertion: spec.FunctionCallOrder, scope: Scope) -> Verd
         "subset": not beyond,
         "superset": not lacking,
     }[assertion.mode]
-    return Verdict(
+    return CheckResult(
         passed=passed, message=f"{assertion.mode}: expected {', '.join(expected) or 'none'}; {_called(scope)}"
     )
 
 
-def handoff_to(assertion: spec.HandoffTo, scope: Scope) -> Verdict:
+def handoff_to(assertion: spec.HandoffTo, scope: Scope) -> CheckResult:
     """Some handoff was to the agent."""
     agents = [str(event.get("to")) for event in scope.events if event["type"] == "handoff"]
-    return Verdict(passed=assertion.value in agents, message=f"handed to: {', '.join(agents) or 'nobody'}")
+    return CheckResult(passed=assertion.value in agents, message=f"handed to: {', '.join(agents) or 'nobody'}")
 
 
 def _includes(made: Any, expected: Any) -> bool:

@@ -16,15 +16,15 @@ from eval_pipeline.assertions.fields import assertion as spec
 from eval_pipeline.assertions.fields.code import import_of
 from eval_pipeline.assertions.fields.evaluator_form import refused_form
 from eval_pipeline.assertions.json_text import parse_json
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.signature import call_with_known, required_names
 from eval_pipeline.suite.import_path import resolve
+from eval_pipeline.user_code.signature import call_with_known, required_names
 
 _MADE = 256
 
 
-async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[Verdict]:
+async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[CheckResult]:
     """What the evaluator returns, one verdict per result.
 
     Raises:

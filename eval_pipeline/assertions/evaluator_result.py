@@ -8,11 +8,11 @@ from langsmith.evaluation import EvaluationResult
 
 from eval_pipeline.assertions.fields import assertion as spec
 from eval_pipeline.assertions.python_call import plain
-from eval_pipeline.assertions.scope import Verdict
+from eval_pipeline.assertions.scope import CheckResult
 from eval_pipeline.errors import InputError, Problem
 
 
-def verdicts_of(returned: Any, assertion: spec.Evaluator) -> list[Verdict]:
+def verdicts_of(returned: Any, assertion: spec.Evaluator) -> list[CheckResult]:
     """A verdict per result: of a bool, a number, text, a mapping, an `EvaluationResult`, or several in a list.
 
     Raises:
@@ -32,7 +32,7 @@ def _items(returned: Any) -> Sequence[Any]:
     return returned if isinstance(returned, list) else [returned]
 
 
-def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
+def _verdict(returned: Any, assertion: spec.Evaluator) -> CheckResult:
     if isinstance(returned, EvaluationResult):
         returned = returned.model_dump()
     returned = plain(returned)
@@ -45,7 +45,7 @@ def _verdict(returned: Any, assertion: spec.Evaluator) -> Verdict:
         raise InputError(Problem(message=f"{assertion.path!r} returned {returned!r}", fix=fix))
     score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
     name = returned.get("key") or returned.get("name")
-    return Verdict(
+    return CheckResult(
         name=None if name is None else str(name),
         passed=score if isinstance(score, bool) else None,
         score=None if score is None else _scaled(score, assertion),

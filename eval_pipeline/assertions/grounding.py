@@ -6,20 +6,20 @@ from typing import Any
 
 import regex
 
+from eval_pipeline.assertions.exchanges import exchanges
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.exchanges import exchanges
 
 _SHOWN = 5
 _SEARCH_S = 5.0
 """Some patterns would never end on some texts."""
 
 
-def grounded_in_context(assertion: spec.GroundedInContext, scope: Scope) -> Verdict:
+def grounded_in_context(assertion: spec.GroundedInContext, scope: Scope) -> CheckResult:
     """No tool result and no mention differs from the snapshot. Nothing to compare is passed, and said so."""
     if scope.context is None:
-        return Verdict(passed=False, message="the suite has no shared context to be grounded in")
+        return CheckResult(passed=False, message="the suite has no shared context to be grounded in")
     compared, differences = 0, []
     for rule in assertion.results:
         for place, row, result in _results(rule, assertion.until, scope):
@@ -31,12 +31,12 @@ def grounded_in_context(assertion: spec.GroundedInContext, scope: Scope) -> Verd
             if not _stands_in_context(found, mention, scope):
                 differences.append(f"{found!r} does not stand in {mention.table or 'the similar documents'}")
     if not differences:
-        return Verdict(
+        return CheckResult(
             passed=True, message=f"{compared} compared, all as in the context" if compared else "nothing to compare"
         )
     shown = "; ".join(differences[:_SHOWN])
     more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    return Verdict(passed=False, message=f"{compared} compared: {shown}{more}")
+    return CheckResult(passed=False, message=f"{compared} compared: {shown}{more}")
 
 
 def _results(

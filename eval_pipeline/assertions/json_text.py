@@ -8,43 +8,43 @@ import jsonpath
 import jsonschema
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 
 _FENCE = "```"
 
 
-def is_json(assertion: spec.IsJson, scope: Scope) -> Verdict:  # noqa: ARG001 - as every assertion
+def is_json(assertion: spec.IsJson, scope: Scope) -> CheckResult:  # noqa: ARG001 - as every assertion
     """The answer is JSON."""
     try:
         parse_json(scope.response)
     except ValueError as error:
-        return Verdict(passed=False, message=f"not JSON: {error}")
-    return Verdict(passed=True, message="is JSON")
+        return CheckResult(passed=False, message=f"not JSON: {error}")
+    return CheckResult(passed=True, message="is JSON")
 
 
-def json_schema(assertion: spec.JsonSchema, scope: Scope) -> Verdict:
+def json_schema(assertion: spec.JsonSchema, scope: Scope) -> CheckResult:
     """The answer is JSON that the schema accepts."""
     try:
         found = parse_json(scope.response)
     except ValueError as error:
-        return Verdict(passed=False, message=f"not JSON: {error}")
+        return CheckResult(passed=False, message=f"not JSON: {error}")
     validator = jsonschema.validators.validator_for(assertion.definition)(assertion.definition)
     mistake = jsonschema.exceptions.best_match(validator.iter_errors(found))
     if mistake is None:
-        return Verdict(passed=True, message="the schema accepts it")
-    return Verdict(passed=False, message=f"{mistake.json_path}: {mistake.message}")
+        return CheckResult(passed=True, message="the schema accepts it")
+    return CheckResult(passed=False, message=f"{mistake.json_path}: {mistake.message}")
 
 
-def json_path(assertion: spec.JsonPath, scope: Scope) -> Verdict:
+def json_path(assertion: spec.JsonPath, scope: Scope) -> CheckResult:
     """The path selects the value, or anything."""
     try:
         found = parse_json(scope.response)
     except ValueError as error:
-        return Verdict(passed=False, message=f"not JSON: {error}")
+        return CheckResult(passed=False, message=f"not JSON: {error}")
     selected = jsonpath.findall(assertion.path, found) if isinstance(found, dict | list) else []
     passed = bool(selected) if assertion.value is None else any(_same(item, assertion.value) for item in selected)
     shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
-    return Verdict(passed=passed, message=f"{assertion.path} selects {shown}")
+    return CheckResult(passed=passed, message=f"{assertion.path} selects {shown}")
 
 
 def _same(found: Any, value: Any) -> bool:

@@ -6,13 +6,13 @@ from eval_pipeline.assertions.judges.corrections import examples_for
 from eval_pipeline.assertions.judges.panel import ask_model, verdict_of_panel
 from eval_pipeline.assertions.judges.preference import prefer
 from eval_pipeline.assertions.judges.prompt import as_text, rubric_prompt
-from eval_pipeline.assertions.judges.questions import YES_OR_NO, Decision, Question, a_number, one_of_labels
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.judges.questions import YES_OR_NO, JudgeDecision, Question, a_number, one_of_labels
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.spec.judge import Judge
 
 
-async def by_rubric(assertion: spec.LlmRubric | spec.LlmScore, scope: Scope) -> Verdict:
+async def by_rubric(assertion: spec.LlmRubric | spec.LlmScore, scope: Scope) -> CheckResult:
     """What the judge decides by the rubric.
 
     Raises:
@@ -28,13 +28,13 @@ async def by_rubric(assertion: spec.LlmRubric | spec.LlmScore, scope: Scope) -> 
         examples=examples_for(judge, assertion.name or assertion.type, folder=scope.folder),
     )
 
-    async def ask(name: str) -> tuple[Decision, str]:
+    async def ask(name: str) -> tuple[JudgeDecision, str]:
         return await ask_model(name, messages, question, judge=judge, folder=scope.folder)
 
     return await verdict_of_panel(judge, ask)
 
 
-async def llm_preference(assertion: spec.LlmPreference, scope: Scope) -> Verdict:
+async def llm_preference(assertion: spec.LlmPreference, scope: Scope) -> CheckResult:
     """Whether the judge prefers the last answer to the one in the case's reference.
 
     Raises:

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 
 
-def max_latency(assertion: spec.MaxLatency, scope: Scope) -> Verdict:
+def max_latency(assertion: spec.MaxLatency, scope: Scope) -> CheckResult:
     """The turn, or all turns together, took at most so many seconds."""
     turns = scope.turns[-1:] if scope.turn is not None else scope.turns
     took = sum(turn.latency_s for turn in turns)
-    return Verdict(passed=took <= assertion.value, message=f"{took:.3f} s of at most {assertion.value:g} s")
+    return CheckResult(passed=took <= assertion.value, message=f"{took:.3f} s of at most {assertion.value:g} s")
 
 
-def max_tokens(assertion: spec.MaxTokens, scope: Scope) -> Verdict:
+def max_tokens(assertion: spec.MaxTokens, scope: Scope) -> CheckResult:
     """The calls reported used at most so many tokens.
 
     Raises:
@@ -24,10 +24,10 @@ def max_tokens(assertion: spec.MaxTokens, scope: Scope) -> Verdict:
     used = sum(
         (event.get("input_tokens") or 0) + (event.get("output_tokens") or 0) for event in _usage(scope, "max_tokens")
     )
-    return Verdict(passed=used <= assertion.value, message=f"{used} of at most {assertion.value} tokens")
+    return CheckResult(passed=used <= assertion.value, message=f"{used} of at most {assertion.value} tokens")
 
 
-def max_cost(assertion: spec.MaxCost, scope: Scope) -> Verdict:
+def max_cost(assertion: spec.MaxCost, scope: Scope) -> CheckResult:
     """The calls reported cost at most so many dollars.
 
     Raises:
@@ -39,13 +39,13 @@ def max_cost(assertion: spec.MaxCost, scope: Scope) -> Verdict:
         message = f"the cost of {', '.join(sorted(unknown))} is unknown"
         raise InputError(Problem(message=message, fix="give its price, or leave `max_cost` out"))
     cost = sum(event["cost_usd"] for event in usage)
-    return Verdict(passed=cost <= assertion.value, message=f"${cost:.6f} of at most ${assertion.value:g}")
+    return CheckResult(passed=cost <= assertion.value, message=f"${cost:.6f} of at most ${assertion.value:g}")
 
 
-def max_turns(assertion: spec.MaxTurns, scope: Scope) -> Verdict:
+def max_turns(assertion: spec.MaxTurns, scope: Scope) -> CheckResult:
     """The user spoke at most so many times."""
     turns = len(scope.turns)
-    return Verdict(passed=turns <= assertion.value, message=f"{turns} of at most {assertion.value} turns")
+    return CheckResult(passed=turns <= assertion.value, message=f"{turns} of at most {assertion.value} turns")
 
 
 def _usage(scope: Scope, kind: str) -> Sequence[Mapping[str, Any]]:

@@ -4,7 +4,7 @@ import decimal
 import re
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 
 _NUMBER = re.compile(
     r"(?<![\w.])(?<!\d,)[-+\u2212]?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -12,16 +12,16 @@ _NUMBER = re.compile(
 _SHOWN = 10
 
 
-def numeric(assertion: spec.Numeric, scope: Scope) -> Verdict:
+def numeric(assertion: spec.Numeric, scope: Scope) -> CheckResult:
     """The number meant is within the tolerance. Decimal, so that 4.4 is within 0.1 of 4.3."""
     found = numbers_in(scope.response)
     if not found:
-        return Verdict(passed=False, message="there is no number in the answer")
+        return CheckResult(passed=False, message="there is no number in the answer")
     meant = {"last": found[-1:], "first": found[:1], "any": found}[assertion.take]
     tolerance = max(assertion.abs, assertion.rel * abs(assertion.value))
     passed = any(abs(number - assertion.value) <= tolerance for number in meant)
     shown = ", ".join(map(str, meant[:_SHOWN]))
-    return Verdict(passed=passed, message=f"expected {assertion.value} within {tolerance:f}, found {shown}")
+    return CheckResult(passed=passed, message=f"expected {assertion.value} within {tolerance:f}, found {shown}")
 
 
 def numbers_in(text: str) -> list[decimal.Decimal]:

@@ -15,13 +15,13 @@ from dataclasses import asdict
 from typing import Any
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.signature import call_with_known
 from eval_pipeline.suite.import_path import resolve
+from eval_pipeline.user_code.signature import call_with_known
 
 
-async def python_call(assertion: spec.Python, scope: Scope) -> Verdict:
+async def python_call(assertion: spec.Python, scope: Scope) -> CheckResult:
     """Whatever the callable says.
 
     Raises:
@@ -41,7 +41,7 @@ async def python_call(assertion: spec.Python, scope: Scope) -> Verdict:
     return verdict_of(await call_with_known(resolve(assertion.path, folder=scope.folder), known), path=assertion.path)
 
 
-def verdict_of(returned: Any, *, path: str) -> Verdict:
+def verdict_of(returned: Any, *, path: str) -> CheckResult:
     """What a callable returned, as a verdict.
 
     Raises:
@@ -49,13 +49,13 @@ def verdict_of(returned: Any, *, path: str) -> Verdict:
     """
     returned = plain(returned)
     if isinstance(returned, bool):
-        return Verdict(passed=returned, message="passed" if returned else "failed")
+        return CheckResult(passed=returned, message="passed" if returned else "failed")
     if isinstance(returned, int | float):
-        return Verdict(passed=None, score=_score(returned, path), message=f"score {returned:g}")
+        return CheckResult(passed=None, score=_score(returned, path), message=f"score {returned:g}")
     if isinstance(returned, Mapping) and set(returned) <= {"passed", "score", "message", "label"} and returned:
         score = None if returned.get("score") is None else _score(returned["score"], path)
         passed, label = plain(returned.get("passed")), plain(returned.get("label"))
-        return Verdict(
+        return CheckResult(
             passed=None if passed is None else bool(passed),
             score=score,
             message=str(returned.get("message", "")),

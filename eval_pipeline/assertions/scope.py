@@ -49,7 +49,7 @@ class Scope:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class CheckResult:
     """What an assertion says."""
 
     passed: bool | None

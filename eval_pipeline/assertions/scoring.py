@@ -19,12 +19,12 @@ from eval_pipeline.assertions import (
     text,
 )
 from eval_pipeline.assertions.fields.assertion import Assertion
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.evaluation.metering import metered
-from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
-from eval_pipeline.evaluation.user_code.exits import ending_only_itself
+from eval_pipeline.models.calls.failures import require_accepted_key
+from eval_pipeline.models.metering import metered
 from eval_pipeline.results.case_result import AssertionResult, EvaluationError
+from eval_pipeline.user_code.exits import ending_only_itself
 
 ASSERTIONS: Mapping[str, Callable[[Any, Scope], Any]] = {
     "contains": text.contains,
@@ -85,7 +85,7 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     return results
 
 
-def _result(assertion: Assertion, scope: Scope, verdict: Verdict) -> AssertionResult:
+def _result(assertion: Assertion, scope: Scope, verdict: CheckResult) -> AssertionResult:
     passed, value = verdict.passed, verdict.score
     if value is None and passed is not None:
         value = 1.0 if passed else 0.0

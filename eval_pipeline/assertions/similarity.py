@@ -10,7 +10,7 @@ import regex
 from langchain_core.embeddings import Embeddings
 
 from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.opening import embeddings_model
 
@@ -18,7 +18,7 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
 """A word; scripts written without spaces count by the character."""
 
 
-async def similarity(assertion: spec.Similarity, scope: Scope) -> Verdict:
+async def similarity(assertion: spec.Similarity, scope: Scope) -> CheckResult:
     """The nearest of the values, by words or by embeddings.
 
     Raises:
@@ -36,7 +36,7 @@ async def similarity(assertion: spec.Similarity, scope: Scope) -> Verdict:
             raise InputError(Problem(message=message, fix="see to the model, or name another"))
         scores = [max(0.0, found) for found in cosines]
     best = max(range(len(values)), key=scores.__getitem__)
-    return Verdict(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
+    return CheckResult(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
 
 
 def word_f1(said: str, expected: str) -> float:

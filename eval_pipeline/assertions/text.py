@@ -4,53 +4,53 @@ import regex as regular
 
 from eval_pipeline.assertions.fields import assertion as spec
 from eval_pipeline.assertions.json_text import parse_json, short
-from eval_pipeline.assertions.scope import Scope, Verdict
+from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 
 
-def contains(assertion: spec.Contains, scope: Scope) -> Verdict:
+def contains(assertion: spec.Contains, scope: Scope) -> CheckResult:
     """Every value stands in the text."""
     return _all_there(assertion.value, scope, ignore_case=assertion.ignore_case)
 
 
-def icontains(assertion: spec.IContains, scope: Scope) -> Verdict:
+def icontains(assertion: spec.IContains, scope: Scope) -> CheckResult:
     """Every value stands in the text, in whatever case."""
     return _all_there(assertion.value, scope, ignore_case=True)
 
 
-def not_contains(assertion: spec.NotContains, scope: Scope) -> Verdict:
+def not_contains(assertion: spec.NotContains, scope: Scope) -> CheckResult:
     """No value stands in the text."""
     found = [
         value for value in _values(assertion.value) if _within(value, scope.text, ignore_case=assertion.ignore_case)
     ]
-    return Verdict(passed=not found, message=f"found: {', '.join(map(repr, found))}" if found else "none found")
+    return CheckResult(passed=not found, message=f"found: {', '.join(map(repr, found))}" if found else "none found")
 
 
-def equals(assertion: spec.Equals, scope: Scope) -> Verdict:
+def equals(assertion: spec.Equals, scope: Scope) -> CheckResult:
     """The answer is the value."""
     answer = scope.response.strip()
     if isinstance(assertion.value, str):
         expected = assertion.value.strip()
         same = answer.casefold() == expected.casefold() if assertion.ignore_case else answer == expected
-        return Verdict(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
+        return CheckResult(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
     try:
         found = parse_json(answer)
     except ValueError:
-        return Verdict(passed=False, message=f"expected {assertion.value!r}, got no JSON: {short(answer)}")
-    return Verdict(passed=found == assertion.value, message=f"expected {assertion.value!r}, got {found!r}")
+        return CheckResult(passed=False, message=f"expected {assertion.value!r}, got no JSON: {short(answer)}")
+    return CheckResult(passed=found == assertion.value, message=f"expected {assertion.value!r}, got {found!r}")
 
 
-def starts_with(assertion: spec.StartsWith, scope: Scope) -> Verdict:
+def starts_with(assertion: spec.StartsWith, scope: Scope) -> CheckResult:
     """The answer begins with one of the values."""
     answer = scope.response.lstrip()
     said = answer.casefold() if assertion.ignore_case else answer
     for value in _values(assertion.value):
         if said.startswith(value.casefold() if assertion.ignore_case else value):
-            return Verdict(passed=True, message=f"begins with {value!r}")
-    return Verdict(passed=False, message=f"begins otherwise: {short(answer)}")
+            return CheckResult(passed=True, message=f"begins with {value!r}")
+    return CheckResult(passed=False, message=f"begins otherwise: {short(answer)}")
 
 
-def regex(assertion: spec.Regex, scope: Scope) -> Verdict:
+def regex(assertion: spec.Regex, scope: Scope) -> CheckResult:
     """The pattern matches somewhere.
 
     Raises:
@@ -63,12 +63,12 @@ def regex(assertion: spec.Regex, scope: Scope) -> Verdict:
         message = f"the pattern found no end within {assertion.timeout_s:g} s on {len(scope.text)} characters"
         fix = "write it without nested repetition, such as `(a+)+`, or give it more `timeout_s`"
         raise InputError(Problem(message=message, fix=fix)) from error
-    return Verdict(
+    return CheckResult(
         passed=match is not None, message=f"matched {match[0]!r}" if match else f"no match in {short(scope.text)}"
     )
 
 
-def one_of(assertion: spec.OneOf, scope: Scope) -> Verdict:
+def one_of(assertion: spec.OneOf, scope: Scope) -> CheckResult:
     """The answer is one of the labels."""
     answer = scope.response.strip()
     # A label may end in a full stop itself.
@@ -76,13 +76,15 @@ def one_of(assertion: spec.OneOf, scope: Scope) -> Verdict:
     folded = {text.casefold() for text in said} if assertion.ignore_case else said
     for label in assertion.value:
         if (label.casefold() if assertion.ignore_case else label) in folded:
-            return Verdict(passed=True, message=f"is {label!r}", label=label)
-    return Verdict(passed=False, message=f"none of {', '.join(assertion.value)}: {short(answer)}")
+            return CheckResult(passed=True, message=f"is {label!r}", label=label)
+    return CheckResult(passed=False, message=f"none of {', '.join(assertion.value)}: {short(answer)}")
 
 
-def _all_there(values: str | tuple[str, ...], scope: Scope, *, ignore_case: bool) -> Verdict:
+def _all_there(values: str | tuple[str, ...], scope: Scope, *, ignore_case: bool) -> CheckResult:
     missing = [value for value in _values(values) if not _within(value, scope.text, ignore_case=ignore_case)]
-    return Verdict(passed=not missing, message=f"missing: {', '.join(map(repr, missing))}" if missing else "all there")
+    return CheckResult(
+        passed=not missing, message=f"missing: {', '.join(map(repr, missing))}" if missing else "all there"
+    )
 
 
 def _values(value: str | tuple[str, ...]) -> tuple[str, ...]:

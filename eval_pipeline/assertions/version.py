@@ -11,10 +11,9 @@ from eval_pipeline.assertions.fields.judged import Judged
 from eval_pipeline.assertions.judged import judge_of, question_of
 from eval_pipeline.assertions.judges.corrections import examples_for
 from eval_pipeline.assertions.judges.prompt import COMPARING, SYSTEM
-from eval_pipeline.assertions.judges.questions import Preference
+from eval_pipeline.assertions.judges.questions import PreferenceForm
 from eval_pipeline.errors import InputError
-from eval_pipeline.models.opening import model_version
-from eval_pipeline.suite.import_path import source_digest
+from eval_pipeline.suite.import_path import model_version, source_digest
 from eval_pipeline.suite.spec.judge import Judge
 
 
@@ -46,7 +45,7 @@ class AssertionVersions:
             examples = examples_for(judge, assertion.name or assertion.type, folder=self._folder)
         except InputError as error:
             return str(error)  # the attempt will say so
-        form = Preference if isinstance(assertion, spec.LlmPreference) else question_of(assertion).form
+        form = PreferenceForm if isinstance(assertion, spec.LlmPreference) else question_of(assertion).form
         return {
             "models": [self._model(name) for name in judge.models],
             "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt"}),

@@ -12,10 +12,10 @@ import jmespath
 from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.models.opening import model_version
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from eval_pipeline.defs.no_pickle_io_manager import RefusingIOManager
-from eval_pipeline.defs.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource, QuietProgress, StoreResource
+from eval_pipeline.defs.resources import DEFAULT_STORE, STORE_VARIABLE, LangSmithResource, StoreResource
+from eval_pipeline.pipeline.progress import QuietProgress
 
 
 def store_resource(root: str) -> StoreResource:

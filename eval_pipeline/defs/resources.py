@@ -1,10 +1,8 @@
-"""What assets are given: the store, and somebody to tell about progress.
+"""The resources of assets: the store, and where traces go.
 
 Add a resource here when assets need something that differs between a laptop, a test and a deployment. Keep out anything
 that does I/O when it is made. See https://docs.dagster.io/guides/build/external-resources.
 """
-
-from typing import Protocol
 
 import dagster as dg
 from pydantic import ConfigDict, ValidationError
@@ -12,7 +10,6 @@ from pydantic import ConfigDict, ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import redact_what_is_said
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.settings import LangSmithSettings
@@ -97,29 +94,3 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
         found = Redactor.of(self.settings())
         redact_what_is_said(found)
         return found
-
-
-class Progress(Protocol):
-    """Somebody who waits for a run to end."""
-
-    def step(self, message: str) -> None:
-        """A piece of the work before the cases is done."""
-
-    def begin(self, attempts: int) -> None:
-        """So many attempts are about to be made."""
-
-    def result(self, result: CaseResult) -> None:
-        """One attempt was made."""
-
-
-class QuietProgress:
-    """Nobody waits: runs from the UI and from schedules are followed by their events."""
-
-    def step(self, message: str) -> None:
-        """Say nothing."""
-
-    def begin(self, attempts: int) -> None:
-        """Say nothing."""
-
-    def result(self, result: CaseResult) -> None:
-        """Say nothing."""

@@ -1,289 +1,35 @@
-"""One attempt at one case, from the case to its result, whatever happens."""
+"""An attempt at a case, and the protocols of what follows it: a listener of its events, and a tracer."""
 
-import contextlib
-import datetime as dt
-import functools
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.pregel import Pregel
-from langsmith.utils import tracing_is_enabled
-
-from eval_pipeline.assertions.version import AssertionVersions
-from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
-from eval_pipeline.evaluation.checkpoints import attempt_thread
-from eval_pipeline.evaluation.redacting import redacted_result
-from eval_pipeline.evaluation.simulated_user import open_user
-from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
-from eval_pipeline.evaluation.user_code.exits import ending_only_itself
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
-from eval_pipeline.models.budget import current_budget
-from eval_pipeline.models.limits.working_time import WorkingTime
-from eval_pipeline.models.opening import model_version
-from eval_pipeline.models.prices import PriceTable, price_table
-from eval_pipeline.models.usage import UsageRecorder, recording_usage
-from eval_pipeline.prompts.current import use_prompt
-from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
-from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA_VERSION,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    SimulationResult,
-    Tokens,
-    TurnResult,
-    Usage,
-)
-from eval_pipeline.store.content_hash import digest
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
-from eval_pipeline.suite.suite import Suite
-from eval_pipeline.targets.session import Target
 
 Listener = Callable[[Mapping[str, Any]], None]
-
-
-_REDACTOR = Redactor()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pins:
-    """What every attempt of one experiment has in common."""
-
-    experiment: str
-    dataset_version: str
-    context_id: str | None
-    target_version: str
-    variant: str | None = None
+"""Is called with every event of an attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One attempt to be made."""
+    """One run of one case."""
 
     case: Case
     number: int
     """1 for the first."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Evaluator:
-    """Makes attempts: a suite, its target, the shared context, and the pins of the experiment."""
+class AttemptTrace(Protocol):
+    """The trace of one attempt in progress."""
 
-    suite: Suite
-    target: Target
-    context: SharedContext | None
-    pins: Pins
-    tracer: AttemptTracer | None = None
-    checkpoints: BaseCheckpointSaver[str] | None = None
-    """Where attempts are kept while they are made, so that a killed one goes on where it was; see `checkpoints.py`."""
-    prompts: SuitePrompts = NO_PROMPTS
-    """What the target is prompted with; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
-    redactor: Redactor = _REDACTOR
-    """What is taken out of every result: nothing downstream has to."""
-
-    def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
-        """The attempts at `case` that are to be made."""
-        return [Attempt(case=case, number=number + 1) for number in range(self.target.attempts(case, repetitions))]
-
-    async def evaluate(self, attempt: Attempt, *, listener: Listener | None = None) -> CaseResult:
-        """Make one attempt. Whatever the target or an assertion raises is in the result.
-
-        Args:
-            attempt: the case and the attempt's number.
-            listener: is told every event, as it happens, redacted.
-
-        Raises:
-            InfrastructureError: the world around us failed, which no row should say.
-        """
-        if listener is not None:
-            listener = _redacting(listener, self.redactor)
-        if self.tracer is None:
-            return redacted_result(await self._evaluate(attempt, listener), self.redactor)
-        with self.tracer.attempt(attempt) as trace:
-            return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
-
-    async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
-        started_at = dt.datetime.now(tz=dt.UTC)
-        case, error, runtime = attempt.case, None, None
-        limit = WorkingTime(self.suite.spec.evaluation.timeout_s)
-        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
-        prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
-        recorder = UsageRecorder(self._prices, current_budget())
-        with context, prompt, recording_usage(recorder):
-            try:
-                with ending_only_itself("the target"):
-                    runtime = self._runtime(attempt)
-                async with limit:
-                    await self._run(runtime, attempt, listener)
-                if limit.expired():
-                    raise TimeoutError  # noqa: TRY301 - what went on was told to end, and took no notice
-            except InfrastructureError:
-                raise
-            except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
-                require_accepted_key(raised)
-                error = EvaluationError.of(raised)
-                # The target may raise a TimeoutError of its own, which is another thing.
-                if limit.expired():
-                    message = f"no end after {self.suite.spec.evaluation.timeout_s:g} s (evaluation.timeout_s)"
-                    error = EvaluationError(name="TimeoutError", message=message, traceback="")
-        if error is not None and listener is not None:
-            listener({"event": "error", "test_name": case.id, "message": error.message})
-        turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
-        simulation = runtime.simulation() if runtime else None
-        events = [event for turn in turns for event in turn.events]
-        usage = recorder.usage(events)
-        if simulation is not None:
-            # A resumed attempt saw only some of the calls: a part of the cost is not the cost.
-            whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
-            simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
-        return self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
-        )
-
-    async def forget(self, attempt: Attempt) -> None:
-        """Remove the checkpoints of an attempt whose result is kept."""
-        if self.checkpoints is not None:
-            await self.checkpoints.adelete_thread(self._thread(attempt))
-
-    def fingerprint(self, case: Fingerprinted) -> str:
-        """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
-        return digest(
-            RESULT_SCHEMA_VERSION,
-            case.content_hash(),
-            # Its own part of it: the snapshot's id changes with every case.
-            None if self.context is None else self.context.version_for(case.id),
-            self.pins.target_version,
-            self.pins.variant,
-            self._suite_assertions,
-            self._versions.of(case.every_assertion),
-            *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
-        )
-
-    @functools.cached_property
-    def _suite_assertions(self) -> list[Any]:
-        assertions = self.suite.spec.assertions
-        fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
-        return [fields, self._versions.of(assertions)]
-
-    @functools.cached_property
-    def _versions(self) -> AssertionVersions:
-        return AssertionVersions(folder=self.suite.folder, judge=self.suite.spec.judge)
-
-    @functools.cached_property
-    def _prices(self) -> PriceTable:
-        file = self.suite.spec.evaluation.prices
-        return price_table(None if file is None else self.suite.path(file))
-
-    def _user_version(self, own: str | None) -> str | None:
-        name = own or self._user_model
-        return None if name is None else model_version(name, folder=self.suite.folder)
-
-    @property
-    def _user_model(self) -> str | None:
-        return None if self.suite.spec.simulated_user is None else self.suite.spec.simulated_user.model
-
-    def _thread(self, attempt: Attempt) -> str:
-        return attempt_thread(
-            suite=self.suite.name,
-            experiment=self.pins.experiment,
-            case_id=attempt.case.id,
-            attempt=attempt.number,
-            fingerprint=self.fingerprint(attempt.case),
-        )
-
-    def _runtime(self, attempt: Attempt) -> AttemptRuntime:
-        case = attempt.case
-        # A resumed attempt must find the thread that it talked in.
-        thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
-        session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
-        simulation = case.simulation if session.script is None else None
-        user = None
-        if simulation is not None:
-            user = open_user(case, simulation, folder=self.suite.folder, default_model=self._user_model)
-        return AttemptRuntime(
-            case=case,
-            session=session,
-            user=user,
-            observed=self.checkpoints is not None or bool(tracing_is_enabled()),
-            durable=self.checkpoints is not None,
-            assertions=self.suite.spec.assertions,
-            context=self.context,
-            folder=self.suite.folder,
-            judge=self.suite.spec.judge,
-        )
-
-    async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
-        graph, config = _workflow, RunnableConfig(run_name=WORKFLOW_NAME)
-        inputs: dict[str, Any] | None = {"case_id": attempt.case.id, "attempt": attempt.number}
-        if self.checkpoints is not None:
-            graph = graph.copy({"checkpointer": self.checkpoints})
-            config["configurable"] = {"thread_id": self._thread(attempt)}
-            state = await graph.aget_state(config)
-            if state.created_at is not None:
-                inputs = None  # LangGraph's word for going on
-                if not state.next:
-                    runtime.read_back(state.values)
-                    return
-        if listener is None:
-            await graph.ainvoke(inputs, config, context=runtime)
-            return
-        async for event in graph.astream(inputs, config, context=runtime, stream_mode="custom"):
-            listener(event)
-
-    def _result(
-        self,
-        attempt: Attempt,
-        started_at: dt.datetime,
-        *,
-        turns: Sequence[TurnResult],
-        results: Sequence[AssertionResult],
-        simulation: SimulationResult | None,
-        usage: Usage,
-        error: EvaluationError | None,
-    ) -> CaseResult:
-        case = attempt.case
-        return CaseResult(
-            suite=self.suite.name,
-            experiment=self.pins.experiment,
-            case_id=case.id,
-            attempt=attempt.number,
-            variant=self.pins.variant,
-            split=case.split,
-            tags=case.tags,
-            status=status_of(results, error),
-            score=overall_score(results),
-            assertions=tuple(results),
-            turns=tuple(turns),
-            started_at=started_at,
-            latency_s=sum(turn.latency_s for turn in turns),
-            tokens=Tokens(input=usage.target.input, output=usage.target.output, cached=usage.target.cached),
-            cost_usd=usage.target.cost_usd,
-            usage=usage,
-            context_id=self.pins.context_id,
-            dataset_version=self.pins.dataset_version,
-            target_version=self.pins.target_version,
-            fingerprint=self.fingerprint(case),
-            error=error,
-            simulation=simulation,
-        )
+    def finish(self, result: CaseResult) -> CaseResult:
+        """End the trace with the attempt's result. Returns the result with the ids of the trace; never raises."""
 
 
-def _redacting(listener: Listener, redactor: Redactor) -> Listener:
-    return lambda event: listener(redactor.value(event))
+class AttemptTracer(Protocol):
+    """Traces attempts."""
 
-
-WORKFLOW_NAME = "evaluate_case"
-"""What traces call the evaluator's graph."""
-
-# `entrypoint` returns a graph whose type says nothing of the runtime context, and which is eager: even where nobody
-# listens it runs in a task, beside one that waits for what to stream. Who streams gets both all the same.
-_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case.copy({"stream_eager": False}))
+    def attempt(self, attempt: Attempt) -> AbstractContextManager[AttemptTrace]:
+        """Within it, every traced run belongs to the trace of `attempt`."""

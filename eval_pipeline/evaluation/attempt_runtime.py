@@ -9,7 +9,7 @@ from typing import Any
 from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.simulated_user import Move, SimulatedUser
+from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.results.case_result import (
     AssertionResult,
     Ended,
@@ -29,7 +29,7 @@ class Playing:
     """How the simulation goes."""
 
     turns: int = 0
-    moves: list[Move] = field(default_factory=list)
+    moves: list[UserMove] = field(default_factory=list)
     ended: Ended | None = None
     reason: str = ""
 
@@ -49,7 +49,7 @@ class AttemptRuntime:
     context: SharedContext | None
     folder: Path
     judge: Judge | None
-    user: SimulatedUser | None = None
+    user: UserSimulator | None = None
     """Who plays the user after the written turns."""
     observed: bool = True
     """Whether anybody sees the steps, a trace or a checkpoint; where nobody does, they are plain calls."""
@@ -93,7 +93,7 @@ class AttemptRuntime:
         self.results.extend(assertion_result_of(result) for result in data["results"])
         playing = data["playing"]
         self.playing.turns = playing["turns"]
-        self.playing.moves.extend(Move(**move) for move in playing["moves"])
+        self.playing.moves.extend(UserMove(**move) for move in playing["moves"])
         self.playing.ended, self.playing.reason = playing["ended"], playing["reason"]
 
     def simulation(self) -> SimulationResult | None:

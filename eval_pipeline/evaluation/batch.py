@@ -5,10 +5,10 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, TypeVar
 
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.evaluation.garbage import what_stays_set_aside
 from eval_pipeline.models.limits.run import Throughput
-from eval_pipeline.models.limits.skipping import skipped
 from eval_pipeline.results.case_result import CaseResult
 
 UNKEPT = 50
@@ -21,7 +21,7 @@ Keep = Callable[[CaseResult], asyncio.Future[None]]
 
 
 async def evaluate_all(
-    evaluator: Evaluator,
+    evaluator: CaseEvaluator,
     attempts: Iterable[Attempt],
     *,
     max_concurrency: int,
@@ -80,7 +80,7 @@ async def evaluate_all(
                     run.breaker.saw(result)
             if spent is not None:
                 for attempt in waiting:
-                    yield skipped(evaluator, attempt, spent)
+                    yield evaluator.skipped(attempt, spent)
     finally:
         for task in in_flight:
             task.cancel()
@@ -103,6 +103,6 @@ async def _those_in(queue: asyncio.Queue[asyncio.Future[Any]]) -> list[asyncio.F
     return found
 
 
-async def _evaluate(evaluator: Evaluator, attempt: Attempt, run: Throughput) -> CaseResult:
+async def _evaluate(evaluator: CaseEvaluator, attempt: Attempt, run: Throughput) -> CaseResult:
     with run.attempt(attempt.number):
         return await evaluator.evaluate(attempt)

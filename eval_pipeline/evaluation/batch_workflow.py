@@ -15,8 +15,9 @@ from langgraph.func import entrypoint
 from langgraph.pregel import Pregel
 from langgraph.runtime import Runtime
 
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.case_result import CaseResult
 
 
@@ -24,7 +25,7 @@ from eval_pipeline.results.case_result import CaseResult
 class BatchRuntime:
     """LangGraph's runtime context of one batch."""
 
-    evaluator: Evaluator
+    evaluator: CaseEvaluator
     attempts: Iterable[Attempt]
     max_concurrency: int
     keep: Callable[[CaseResult], None] = lambda _: None

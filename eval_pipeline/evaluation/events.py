@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
-from eval_pipeline.evaluation.user_code.loop import awaited_in_loop, finish_in_loop, run_in_loop
+from eval_pipeline.user_code.loop import awaited_in_loop, finish_in_loop, run_in_loop
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]

@@ -29,12 +29,11 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator, Pins
+from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
-from eval_pipeline.evaluation.tracer import AttemptTracer
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.results.case_result import CaseResult
@@ -52,6 +51,7 @@ from eval_pipeline.targets.langgraph_graph import LangGraphTarget
 from eval_pipeline.targets.opening import open_target, target_version
 from eval_pipeline.targets.python_callable import PythonTarget
 from eval_pipeline.targets.session import Target
+from eval_pipeline.user_code.loop import run_in_loop
 
 CaseLike = Case | Mapping[str, Any] | str
 """A case, the mapping that it is in YAML, or the id of one of the suite's."""
@@ -108,7 +108,7 @@ class EvalRunner:
         unique = "" if checkpoints is not None else f"-{uuid.uuid4().hex[:8]}"
         self.experiment = experiment or f"{self.suite.name}-runner{unique}"
         self._opening = threading.Lock()
-        self._opened: Evaluator | None = None
+        self._opened: CaseEvaluator | None = None
 
     @functools.cached_property
     def dataset(self) -> Dataset:
@@ -179,7 +179,7 @@ class EvalRunner:
             return await evaluator.evaluate(Attempt(case=self._case(case, runtime), number=1), listener=listener)
 
     def _batch(
-        self, evaluator: Evaluator, cases: Iterable[CaseLike] | None, runtime: RuntimeChoice, **given: Any
+        self, evaluator: CaseEvaluator, cases: Iterable[CaseLike] | None, runtime: RuntimeChoice, **given: Any
     ) -> Any:
         found = [self._case(case, runtime) for case in (self.dataset.cases if cases is None else cases)]
         attempts = [made for case in found for made in evaluator.attempts(case, self.suite.spec.repetitions)]
@@ -206,7 +206,7 @@ class EvalRunner:
         return found.model_copy(update={"runtime": found.runtime.model_copy(update=chosen)}) if chosen else found
 
     @contextlib.asynccontextmanager
-    async def _evaluator(self) -> AsyncIterator[Evaluator]:
+    async def _evaluator(self) -> AsyncIterator[CaseEvaluator]:
         if self._opened is None:
             # Sources of a context may take minutes, and other work of the loop goes on meanwhile.
             self._opened = await asyncio.to_thread(self._open)
@@ -216,11 +216,11 @@ class EvalRunner:
         async with open_checkpoints(self._checkpoints) as checkpoints:
             yield dataclasses.replace(self._opened, checkpoints=checkpoints)
 
-    def _open(self) -> Evaluator:
+    def _open(self) -> CaseEvaluator:
         with self._opening:
             return self._opened or self._made()
 
-    def _made(self) -> Evaluator:
+    def _made(self) -> CaseEvaluator:
         context = self._given_context or self._built_context()
         own = self._target is None
         prompts = prompts_of(self.suite, LangSmithSettings.from_environment()) if own else NO_PROMPTS
@@ -234,7 +234,9 @@ class EvalRunner:
         )
         store = self._opened_store()
         suite = with_pulled_corrections(suite, store, corrections_now(suite, store))
-        return Evaluator(suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts)
+        return CaseEvaluator(
+            suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts
+        )
 
     def _built_context(self) -> SharedContext | None:
         spec = self.suite.spec.context

@@ -14,13 +14,13 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.listening import callbacks_with
-from eval_pipeline.evaluation.user_code.signature import call_with_known
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
+from eval_pipeline.user_code.callbacks import callbacks_with
+from eval_pipeline.user_code.signature import call_with_known
 
 _SYSTEM = (
     "You play the user who talks to an assistant that is being tested. Stay in your role: never help the assistant, "
@@ -56,7 +56,7 @@ class PersonaMove(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
+class UserMove:
     """What the user does next: say something, or end the conversation."""
 
     say: str = ""
@@ -68,18 +68,18 @@ class Move:
     """`{model, input_tokens, output_tokens, cached_tokens}` for each model called."""
 
 
-class SimulatedUser(Protocol):
+class UserSimulator(Protocol):
     """Plays the user in one attempt."""
 
     @property
     def model_name(self) -> str | None:
         """The chat model that plays, if one does."""
 
-    async def next(self, turns: Sequence[TurnResult]) -> Move:
+    async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """What the user does after `turns`."""
 
 
-def open_user(case: Case, simulation: Simulation, *, folder: Path, default_model: str | None) -> SimulatedUser:
+def open_user(case: Case, simulation: Simulation, *, folder: Path, default_model: str | None) -> UserSimulator:
     """Who plays the user of `case`, anew for each attempt.
 
     Raises:
@@ -106,7 +106,7 @@ class RuleUser:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
 
-    async def next(self, turns: Sequence[TurnResult]) -> Move:
+    async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """Goes through the conversation from its beginning, so that a resumed attempt needs no memory of it."""
         used: Counter[int] = Counter()
         answer = ""
@@ -118,8 +118,8 @@ class RuleUser:
             answer = turn.response
         found = self._rule(answer, used)
         if found is None:
-            return Move(ended="script_ended", reason="no rule applies")
-        return Move(say=self._rules[found].say)
+            return UserMove(ended="script_ended", reason="no rule applies")
+        return UserMove(say=self._rules[found].say)
 
     def _rule(self, answer: str, used: Counter[int]) -> int | None:
         for index, rule in enumerate(self._rules):
@@ -136,7 +136,7 @@ class ScriptUser:
     def __init__(self, call: Callable[..., Any], *, case: Case, simulation: Simulation) -> None:
         self._call, self._case, self._simulation = call, case, simulation
 
-    async def next(self, turns: Sequence[TurnResult]) -> Move:
+    async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """What the callable says."""
         known = {
             "message": turns[-1].response if turns else "",
@@ -148,16 +148,16 @@ class ScriptUser:
         }
         said = await call_with_known(self._call, known)
         if said is None:
-            return Move(ended="script_ended", reason="the script has nothing more to say")
+            return UserMove(ended="script_ended", reason="the script has nothing more to say")
         if isinstance(said, str):
-            return Move(say=said)
+            return UserMove(say=said)
         if isinstance(said, Mapping) and {*said} <= {"say", "goal_reached", "reason"}:
             reason = str(said.get("reason") or "the script says so")
             if said.get("goal_reached"):
-                return Move(ended="goal_reached", reason=reason)
+                return UserMove(ended="goal_reached", reason=reason)
             if said.get("say") is not None:
-                return Move(say=str(said["say"]))
-            return Move(ended="script_ended", reason=reason)
+                return UserMove(say=str(said["say"]))
+            return UserMove(ended="script_ended", reason=reason)
         message = f"the script {self._simulation.script!r} returned {said!r}"
         fix = "return text, None, or {say, goal_reached, reason}"
         raise InputError(Problem(message=message, fix=fix, case=self._case.id, field="simulation.script"))
@@ -175,7 +175,7 @@ class PersonaUser:
         """The model that plays."""
         return self._name
 
-    async def next(self, turns: Sequence[TurnResult]) -> Move:
+    async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """What the model decides, in a structure."""
         counted = UsageMetadataCallbackHandler()
         config = RunnableConfig(callbacks=callbacks_with(counted), run_name="simulated_user")
@@ -187,8 +187,8 @@ class PersonaUser:
         usage = [_usage(model, used) for model, used in counted.usage_metadata.items()]
         if found.goal_reached or not found.message.strip():
             ended: Ended = "goal_reached" if found.goal_reached else "script_ended"
-            return Move(ended=ended, reason=found.reasoning, calls=1, usage=usage)
-        return Move(say=found.message.strip(), calls=1, usage=usage)
+            return UserMove(ended=ended, reason=found.reasoning, calls=1, usage=usage)
+        return UserMove(say=found.message.strip(), calls=1, usage=usage)
 
     def _messages(self, turns: Sequence[TurnResult]) -> list[tuple[str, str]]:
         """The conversation as the user sees it: what the assistant said comes from the other side."""

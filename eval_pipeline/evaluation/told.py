@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event
-from eval_pipeline.telemetry.turns import Sink, TimedEvent, Turn, listener
+from eval_pipeline.telemetry.reporting import Sink, listener
+from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 
 
 @dataclass(kw_only=True)
@@ -24,7 +25,7 @@ class ToldEvents:
             self.events.append(event)
             self._times.append(dt.datetime.now(tz=dt.UTC))
 
-    def completed(self, reply: Reply, turn: Turn) -> Reply:
+    def completed(self, reply: Reply, turn: ReportedTurn) -> Reply:
         """The reply with what the agent reported by itself, in the order of things told."""
         emitted = {id(event) for event in _emitted(turn)}
         if emitted:
@@ -46,18 +47,18 @@ class ToldEvents:
         if listening is None:
             return _nobody
 
-        def hand_over(turn: Turn) -> None:
+        def hand_over(turn: ReportedTurn) -> None:
             turn.events = self._timed(turn)
             listening(turn)
 
         return hand_over
 
-    def _timed(self, turn: Turn) -> list[TimedEvent | Turn]:
+    def _timed(self, turn: ReportedTurn) -> list[TimedEvent | ReportedTurn]:
         """Every event of the turn with the time it was told, and the turns inside of it at theirs."""
-        inner = [item for item in turn.events if isinstance(item, Turn)]
+        inner = [item for item in turn.events if isinstance(item, ReportedTurn)]
         of_inner = {id(event) for nested in inner for event in _emitted(nested)}
         told = list(zip(self.events, self._times, strict=True))
-        found: list[TimedEvent | Turn] = []
+        found: list[TimedEvent | ReportedTurn] = []
         for event in self.events if self._all is None else self._all:
             place = next((index for index, (known, _) in enumerate(told) if known == event), None)
             at = None if place is None else told.pop(place)[1]
@@ -69,13 +70,13 @@ class ToldEvents:
         return [*found, *inner]
 
 
-def _emitted(turn: Turn) -> Iterator[Event]:
+def _emitted(turn: ReportedTurn) -> Iterator[Event]:
     for item in turn.events:
-        if isinstance(item, Turn):
+        if isinstance(item, ReportedTurn):
             yield from _emitted(item)
         else:
             yield item.event
 
 
-def _nobody(_turn: Turn) -> None:
+def _nobody(_turn: ReportedTurn) -> None:
     """Nobody listens."""

@@ -28,9 +28,8 @@ from eval_pipeline.assertions.scoring import calls_out, score
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.runs import run_of
-from eval_pipeline.evaluation.simulated_user import Move, matches
+from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.told import ToldEvents
-from eval_pipeline.evaluation.user_code.exits import ending_only_itself
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
@@ -38,7 +37,8 @@ from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
-from eval_pipeline.telemetry.turns import turn as reporting
+from eval_pipeline.telemetry.reporting import turn as reporting
+from eval_pipeline.user_code.exits import ending_only_itself
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -71,7 +71,7 @@ async def take_turn(index: int, said: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": said}, to=told.sink(), tell=live) as reported:
+        with reporting("target", {"message": said}, to=told.sink(), on_event=live) as reported:
             reply = await (_apart(_sent(runtime, said)) if runtime.durable else _sent(runtime, said))
             reply = told.completed(reply, reported)
             reported.answer({"response": reply.response})
@@ -146,13 +146,13 @@ async def assess(turn: int | None) -> dict[str, Any]:
 
 
 async def simulate_user(index: int) -> dict[str, Any]:
-    """What the simulated user does before turn `index`: the fields of its `Move`."""
+    """What the simulated user does before turn `index`: the fields of its `UserMove`."""
     runtime = get_runtime(AttemptRuntime).context
     simulation, user = runtime.case.simulation, runtime.user
     assert simulation is not None
     assert user is not None
     if index == 0 and simulation.opening is not None:
-        return asdict(Move(say=simulation.opening))
+        return asdict(UserMove(say=simulation.opening))
     with in_role("user"), ending_only_itself("the simulated user"):
         return asdict(await user.next(runtime.turns))
 
@@ -226,7 +226,7 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
     """Let the simulated user talk until something ends the conversation."""
     playing = attempt.playing
     for index in range(start, simulation.max_turns):
-        move = Move(**await _move(index))
+        move = UserMove(**await _move(index))
         playing.moves.append(move)
         if move.ended is not None:
             playing.end(move.ended, move.reason)

@@ -12,7 +12,7 @@ from eval_pipeline.errors import CredentialsError, InputError, PermanentError, P
 from eval_pipeline.models.calls.governor import CalledModel
 from eval_pipeline.models.calls.managed import managed
 from eval_pipeline.store.content_hash import digest
-from eval_pipeline.suite.import_path import is_code_path, resolve, source_digest
+from eval_pipeline.suite.import_path import is_code_path, model_version, resolve
 
 PLACE_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
 """Where providers' chat models say at which address they are called."""
@@ -77,11 +77,6 @@ def embeddings_model(name: str, *, folder: Path) -> Embeddings:
         made = init_embeddings(name)
     assert isinstance(made, Embeddings)
     return made
-
-
-def model_version(name: str, *, folder: Path) -> str:
-    """What identifies a model in a hash: its name, and for an import path a digest of its source as well."""
-    return f"{name}@{source_digest(name, folder=folder)}" if is_code_path(name) else name
 
 
 class _ProviderErrors:

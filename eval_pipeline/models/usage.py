@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from eval_pipeline.models.budget import Budget
 from eval_pipeline.models.prices import PriceTable, Used
-from eval_pipeline.results.case_result import RoleUsage, Usage
+from eval_pipeline.results.case_result import AttemptUsage, RoleUsage
 
 Role = Literal["target", "judge", "user"]
 """Whose calls they are; `user` is a simulated one."""
@@ -84,10 +84,10 @@ class UsageRecorder(BaseCallbackHandler):
             model = str(message.response_metadata.get("model_name") or named)
             self._count(role, message, model)
 
-    def usage(self, events: Iterable[Mapping[str, Any]]) -> Usage:
+    def usage(self, events: Iterable[Mapping[str, Any]]) -> AttemptUsage:
         """Of every role, with what the target's `events` report besides the calls that were seen."""
         self.count_reported("target", events)
-        return Usage(**{role: _frozen(found) for role, found in self.roles.items()})
+        return AttemptUsage(**{role: _frozen(found) for role, found in self.roles.items()})
 
     def count_reported(self, role: Role, events: Iterable[Mapping[str, Any]]) -> None:
         """Count `usage` events that a target reports of itself, but not those of calls that were counted already.

@@ -2,7 +2,7 @@
 
 from eval_pipeline.assertions.judges.pulled_corrections import with_pulled_corrections
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.store import Store
@@ -10,7 +10,7 @@ from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import open_target
 
 
-def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: SuitePrompts) -> Evaluator:
+def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: SuitePrompts) -> CaseEvaluator:
     """What makes the attempts of an experiment, with the prompts that it pins.
 
     Raises:
@@ -25,7 +25,7 @@ def evaluator_of(suite: Suite, store: Store, record: ExperimentRecord, prompts: 
         variant=record.variant,
     )
     applied = prompts.applied(with_pulled_corrections(suite, store, record.corrections))
-    return Evaluator(
+    return CaseEvaluator(
         suite=applied,
         target=open_target(applied, prompts),
         context=context_of(suite, store, record),

@@ -4,19 +4,20 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.run import Throughput
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.case_result import CaseResult
 
 
 async def make_attempts(
-    evaluator: Evaluator,
+    evaluator: CaseEvaluator,
     attempts: Iterable[Attempt],
     *,
-    recorder: Recorder,
+    recorder: ResultRecorder,
     throughput: Throughput,
     told: Callable[[CaseResult], None],
 ) -> None:
@@ -56,7 +57,7 @@ async def make_attempts(
 
 
 @contextlib.asynccontextmanager
-async def _checkpointed(evaluator: Evaluator) -> AsyncIterator[Evaluator]:
+async def _checkpointed(evaluator: CaseEvaluator) -> AsyncIterator[CaseEvaluator]:
     """`evaluator`, which keeps attempts while it makes them if the suite says so."""
     file = checkpoint_file(evaluator.suite)
     if file is None:

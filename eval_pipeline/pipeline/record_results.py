@@ -76,7 +76,7 @@ class _ShortTurns:
 _turns = _ShortTurns()
 
 
-class Recorder:
+class ResultRecorder:
     """Takes results as they come; a case is reported when all its attempts are durable.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.results.case_result import CarriedFrom, CaseResult
+from eval_pipeline.results.case_result import CaseResult, ReusedFrom
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiments_newest_first
 from eval_pipeline.results.result_log import AttemptKey, read_results, results_of
 from eval_pipeline.store.store import Store
@@ -61,7 +61,7 @@ def unchanged_results(
 
 
 def _carried(result: CaseResult, record: ExperimentRecord) -> CaseResult:
-    origin = CarriedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
+    origin = ReusedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
     return replace(
         result,
         experiment=record.experiment,

@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from eval_pipeline.langsmith.protocol.rules import TimeError
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
+from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.faults import FaultLayer
 from eval_pipeline.recorder.guard import CONTENT_SECURITY_POLICY, JournalLayer, refusal_response
 from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
@@ -43,7 +43,7 @@ def create_app(recorder: Recorder) -> FastAPI:
     app.include_router(runs_v2.router, prefix="/api/v2")
     for pages in (dataset_pages, case_pages, trace_pages, queue_pages):
         app.include_router(pages.router)
-    app.add_exception_handler(Refusal, _answer_refusal)
+    app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
     # The last one added is the outermost.
     if recorder.config.journal_bytes:
@@ -60,7 +60,7 @@ def create_app(recorder: Recorder) -> FastAPI:
 
 
 def _answer_refusal(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
+    if not isinstance(error, ErrorResponse):
         raise error
     body: dict[str, Any] = error.body
     return refusal_response(error.status, body)

@@ -61,7 +61,7 @@ class Recorder:
         """Check a frame against the published rules and store it, or refuse all of it.
 
         Raises:
-            Refusal: with the published status and text.
+            ErrorResponse: with the published status and text.
         """
         frames.check(frame, now=self.now(), window=self.config.start_time_window)
         self.store(frame)
@@ -70,7 +70,7 @@ class Recorder:
         """Store a frame whose contents are known to be right.
 
         Raises:
-            Refusal: 409 where all of it is there already, and the rules that need stored state.
+            ErrorResponse: 409 where all of it is there already, and the rules that need stored state.
         """
         self._ingest.apply(frame)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 
 Predicate = Callable[[dict[str, Any]], bool]
 
@@ -47,7 +47,7 @@ def compile_filter(text: str) -> Predicate:
     """The predicate that a filter expression means.
 
     Raises:
-        Refusal: 400 for text that cannot be parsed, or an unknown function or field.
+        ErrorResponse: 400 for text that cannot be parsed, or an unknown function or field.
     """
     tokens = _tokenize(text)
     expression = _parse(tokens)
@@ -56,8 +56,8 @@ def compile_filter(text: str) -> Predicate:
     return _compile(expression)
 
 
-def _invalid(reason: str) -> Refusal:
-    return Refusal(400, {"detail": f"Invalid filter: {reason}"})
+def _invalid(reason: str) -> ErrorResponse:
+    return ErrorResponse(400, {"detail": f"Invalid filter: {reason}"})
 
 
 def _tokenize(text: str) -> list[tuple[str, str]]:

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import orjson
 
-from eval_pipeline.langsmith.protocol.rules import parse_time
+from eval_pipeline.langsmith.protocol.time_window import delta_for, retime
+from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS
-from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.recorder.store.journal import JournalEntry
 from eval_pipeline.recorder.target import Target
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, unprocessable
 from eval_pipeline.langsmith.protocol.rules import Violation, validate_feedback, validate_run_patch, validate_run_post
 from eval_pipeline.langsmith.protocol.wire import Part, parse_json
-from eval_pipeline.recorder.errors import Refusal, unprocessable
 
 PAYLOAD_FIELDS = ("inputs", "outputs", "extra", "events", "serialized")
 """Large fields: they travel as parts of their own and are stored as the bytes they came as."""
@@ -50,7 +50,7 @@ def read_parts(parts: Iterable[Part]) -> Frame:
     They are named `post.<id>[.field]`, `patch.<id>[.field]`, `feedback.<id>` and `attachment.<id>.<name>`.
 
     Raises:
-        Refusal: 422 for a part that cannot be placed or parsed.
+        ErrorResponse: 422 for a part that cannot be placed or parsed.
     """
     frame = Frame()
     operations: dict[tuple[str, str], RunOp] = {}
@@ -108,7 +108,7 @@ def read_batch(body: object) -> Frame:
     """Read the body of `POST /runs/batch`: `{"post": [run…], "patch": [run…]}`.
 
     Raises:
-        Refusal: 422 when it has another shape.
+        ErrorResponse: 422 when it has another shape.
     """
     if not isinstance(body, dict):
         raise unprocessable("body is not a JSON object")
@@ -125,10 +125,10 @@ def check(frame: Frame, *, now: datetime, window: timedelta | None) -> None:
     """Apply the published rules to every operation; the first violation refuses the whole request, as on SaaS.
 
     Raises:
-        Refusal: with status and text of that violation.
+        ErrorResponse: with status and text of that violation.
     """
     for violation in _violations(frame, now, window):
-        raise Refusal(violation.status, dict(violation.body))
+        raise ErrorResponse(violation.status, dict(violation.body))
 
 
 def _violations(frame: Frame, now: datetime, window: timedelta | None) -> Iterable[Violation]:

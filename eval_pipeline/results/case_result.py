@@ -130,7 +130,7 @@ class RoleUsage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
+class AttemptUsage:
     """What an attempt used, by whose calls they were."""
 
     target: RoleUsage = RoleUsage()
@@ -160,7 +160,7 @@ class SimulationResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CarriedFrom:
+class ReusedFrom:
     """Where a result was made, if not in the experiment it stands in."""
 
     experiment: str
@@ -199,11 +199,11 @@ class CaseResult:
     error: EvaluationError | None = None
     simulation: SimulationResult | None = None
     """Set if somebody played the user."""
-    usage: Usage = Usage()
+    usage: AttemptUsage = AttemptUsage()
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
-    carried_from: CarriedFrom | None = None
+    carried_from: ReusedFrom | None = None
     """Set if nothing the result depends on had changed since, so that the attempt was not made again."""
 
     @property

@@ -7,14 +7,14 @@ from typing import Any
 
 from eval_pipeline.results.case_result import (
     AssertionResult,
-    CarriedFrom,
+    AttemptUsage,
     CaseResult,
     EvaluationError,
+    ReusedFrom,
     RoleUsage,
     SimulationResult,
     Tokens,
     TurnResult,
-    Usage,
 )
 
 _NAMES = frozenset(field.name for field in fields(CaseResult))
@@ -31,7 +31,7 @@ def result_of_row(row: Mapping[str, Any]) -> CaseResult:
             "turns": tuple(_turn(found) for found in row["turns"] or ()),
             "tokens": _tokens(row["tokens"]),
             "error": _error(row["error"]),
-            "carried_from": None if row.get("carried_from") is None else CarriedFrom(**row["carried_from"]),
+            "carried_from": None if row.get("carried_from") is None else ReusedFrom(**row["carried_from"]),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
         }
@@ -59,8 +59,8 @@ def _simulation(found: Mapping[str, Any] | None) -> SimulationResult | None:
     return None if found is None else SimulationResult(**{**found, "tokens": _tokens(found["tokens"])})
 
 
-def _usage(found: Mapping[str, Any] | None) -> Usage:
-    return Usage(**{role: RoleUsage(**used) for role, used in (found or {}).items() if used is not None})
+def _usage(found: Mapping[str, Any] | None) -> AttemptUsage:
+    return AttemptUsage(**{role: RoleUsage(**used) for role, used in (found or {}).items() if used is not None})
 
 
 def _tokens(found: Mapping[str, Any] | None) -> Tokens:

@@ -74,6 +74,11 @@ def source_digest(path: str, *, folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
+def model_version(name: str, *, folder: Path) -> str:
+    """What identifies a model in a hash: its name; for an import path, a digest of its source as well."""
+    return f"{name}@{source_digest(name, folder=folder)}" if is_code_path(name) else name
+
+
 def _suite_module(folder: Path, file_name: str) -> types.ModuleType:
     file = (folder / file_name).resolve()
     if not file.is_file():

@@ -12,7 +12,6 @@ from langgraph.pregel import Pregel
 from langgraph.types import Command
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.listening import callbacks_with
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
@@ -22,6 +21,7 @@ from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.messages import after_last_user, as_langchain
 from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
 from eval_pipeline.targets.trajectory import Trajectory
+from eval_pipeline.user_code.callbacks import callbacks_with
 
 
 class LangGraphTarget:

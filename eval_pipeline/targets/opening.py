@@ -6,11 +6,11 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.models.opening import chat_model, model_version
+from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.store.content_hash import digest
-from eval_pipeline.suite.import_path import resolve, source_digest
+from eval_pipeline.suite.import_path import model_version, resolve, source_digest
 from eval_pipeline.suite.spec import target as spec
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.chat import ChatTarget

@@ -9,13 +9,13 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.own_thread import in_own_thread
-from eval_pipeline.evaluation.user_code.signature import WhenAsked, call_with_known
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.targets.messages import after_last_user, reply_of_messages
 from eval_pipeline.targets.session import LiveSession, Reply, Tell, live_attempts
 from eval_pipeline.telemetry.event import Event
+from eval_pipeline.user_code.own_thread import in_own_thread
+from eval_pipeline.user_code.signature import WhenAsked, call_with_known
 
 
 class PythonTarget:

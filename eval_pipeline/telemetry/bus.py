@@ -1,7 +1,6 @@
-"""The way from turns that ended to handlers, off the path of whoever reports them.
+"""Deliver ended turns to handlers in a thread of the bus, so that agents never wait for a handler.
 
-A bounded queue and one thread. Publishing never waits: where handlers are slower than agents the oldest turns give
-way, and are counted.
+The queue is bounded: where handlers are slower than agents, the oldest turns are dropped and counted.
 """
 
 import os
@@ -10,36 +9,33 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from eval_pipeline.redaction.logs import logger_of
-
-if TYPE_CHECKING:
-    from eval_pipeline.telemetry.turns import Turn
+from eval_pipeline.telemetry.turns import ReportedTurn
 
 _log = logger_of(__name__)
 
-Handler = Callable[["Turn"], None]
+Handler = Callable[[ReportedTurn], None]
 
 
 @dataclass(kw_only=True)
 class BusCounts:
-    """What became of turns."""
+    """How many turns a bus published, handled and dropped."""
 
     published: int = 0
     handled: int = 0
     dropped: int = 0
-    """Given way to newer ones, before any handler saw them."""
+    """Turns that newer ones displaced before a handler received them."""
     failed: int = 0
-    """Times a handler raised."""
+    """Exceptions that handlers raised."""
 
 
 class EventBus:
-    """Tells handlers of ended turns, in order, in a thread of its own, which begins with the first turn."""
+    """Calls each handler with each ended turn, in order. Its thread starts with the first turn."""
 
     def __init__(self, *, capacity: int = 10_000) -> None:
         """`capacity` is in turns."""
-        self._queue: deque[Turn] = deque(maxlen=capacity)
+        self._queue: deque[ReportedTurn] = deque(maxlen=capacity)
         self._handlers: list[Handler] = []
         self._changed = threading.Condition()
         self._busy = False
@@ -47,19 +43,19 @@ class EventBus:
         self.counts = BusCounts()
 
     def subscribe(self, handler: Handler) -> None:
-        """Tell `handler` of every turn from now on."""
+        """Call `handler` with every turn from now on."""
         with self._changed:
             if handler not in self._handlers:
                 self._handlers.append(handler)
 
     def unsubscribe(self, handler: Handler) -> None:
-        """Tell `handler` no more; of what waits neither. `flush` first where that matters."""
+        """Stop calling `handler`, also for turns still in the queue; call `flush` first to have them handled."""
         with self._changed:
             if handler in self._handlers:
                 self._handlers.remove(handler)
 
-    def publish(self, turn: "Turn") -> None:
-        """Queue an ended turn, if anybody listens. Never waits for a handler."""
+    def publish(self, turn: ReportedTurn) -> None:
+        """Queue an ended turn if there are handlers. Never waits for one."""
         with self._changed:
             if not self._handlers:
                 return
@@ -69,11 +65,11 @@ class EventBus:
                 if self.counts.dropped == 1:
                     _log.warning("turns are reported faster than they are handled: the oldest are dropped")
             self._queue.append(turn)
-            self._begin()
+            self._start_thread()
             self._changed.notify_all()
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all that was published is handled. Returns False if `timeout` (seconds) was not enough."""
+        """Wait until every published turn is handled. Returns False after `timeout` seconds."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             while self._queue or self._busy:
@@ -83,7 +79,7 @@ class EventBus:
                 self._changed.wait(left)
             return True
 
-    def _begin(self) -> None:
+    def _start_thread(self) -> None:
         # A forked process has the object and not the thread.
         if self._pid != os.getpid():
             self._pid, self._busy = os.getpid(), False
@@ -101,11 +97,11 @@ class EventBus:
             for handler in handlers:
                 try:
                     handler(turn)
-                except Exception:  # noqa: BLE001 - one handler's trouble is nobody else's
+                except Exception:  # noqa: BLE001 - one handler's error must not keep the turn from the others
                     self.counts.failed += 1
-                    _log.exception("a handler of telemetry failed")
+                    _log.exception("a telemetry handler failed")
             self.counts.handled += 1
 
 
 BUS = EventBus()
-"""Where turns go that nobody else takes."""
+"""Receives the turns that have neither an outer turn nor a sink."""

@@ -1,4 +1,4 @@
-"""An event: one thing that happened while a target answered."""
+"""An event: one thing that happens while a target answers, such as a tool call."""
 
 import math
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from eval_pipeline.telemetry.plain import text_of
 Event = Mapping[str, Any]
 """`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id, error}`,
 `handoff{from, to}`, `usage{input_tokens, output_tokens, cached_tokens, cost_usd, model, messages}`, `message{content}`,
-`interrupt{content, answer}`, `error{content}`; and told live only, never kept, `token{content}`: a piece of the answer
-as it is written. `usage` and `tool_result` may have `latency_s`, the seconds that the call took."""
+`interrupt{content, answer}`, `error{content}`; and `token{content}`, a piece of the answer, which is streamed and never
+stored. `usage` and `tool_result` may have `latency_s`, the seconds that the call took."""
 
 _NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
 _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")
@@ -21,18 +21,18 @@ _LONGEST_SHOWN = 300
 
 
 def unreadable(event: Any) -> str | None:
-    """Why no assertion, sum or trace could read the event; None if they can."""
+    """Why assertions, sums and traces cannot read the event; None if they can."""
     if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
         return f"the event {_shown(event)} has no `type`"
-    lacking = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
-    if event["type"] == "tool_call" and not lacking:
+    missing = [name for name in _NEEDED.get(event["type"], ()) if name not in event]
+    if event["type"] == "tool_call" and not missing:
         kinds = {"name": str, "args": Mapping}
-        lacking = [name for name, kind in kinds.items() if not isinstance(event[name], kind)]
+        missing = [name for name, kind in kinds.items() if not isinstance(event[name], kind)]
     unusable = [] if isinstance(event.get("id"), str | int | None) else ["id"]
     unusable += [name for name in _COUNTS if not _is_amount(event.get(name), whole=True)]
     unusable += [name for name in _AMOUNTS if not _is_amount(event.get(name))]
-    if lacking or unusable:
-        return f"the {event['type']} event {_shown(event)} lacks a usable {', '.join(lacking + unusable)}"
+    if missing or unusable:
+        return f"the {event['type']} event {_shown(event)} lacks a usable {', '.join(missing + unusable)}"
     return None
 
 

@@ -1,19 +1,20 @@
-"""What targets and agents put into events as plain data, and what they raise as text."""
+"""Turn the values that targets put into events into plain data, and the exceptions they raise into text."""
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 _DEEPEST = 60
-"""Levels of nesting that are kept: what walks through values gives up some hundred further down."""
+"""Levels of nesting that are kept; code that walks deeper values meets Python's recursion limit."""
 _INT64 = 2**63
 
 
 def plain(value: Any) -> Any:
     """`value` itself if it is plain data, else a copy that is: mappings with text as keys, lists, text, numbers.
 
-    What is none of these, numbers that JSON has not (infinities, more than 64 bits) and what is nested too deeply, such
-    as a cycle, become text.
+    Other objects, numbers that JSON cannot hold (infinities, more than 64 bits) and values that are nested too deeply,
+    such as a cycle, become text.
     """
     return _plain(value, 0)
 
@@ -22,7 +23,7 @@ def text_of(value: Any) -> str:
     """`str(value)`; the name of its type where that raises."""
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 - whatever it is that cannot be said, it is said so
+    except Exception as error:  # noqa: BLE001 - an object's __str__ may raise anything
         return f"<{type(value).__name__}, whose text cannot be had: {type(error).__name__}>"
 
 
@@ -39,15 +40,12 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def _mapping(value: Mapping[Any, Any], depth: int) -> Any:
-    made = {key if isinstance(key, str) else text_of(key): _plain(item, depth + 1) for key, item in value.items()}
-    same = isinstance(value, dict) and len(made) == len(value)
-    return value if same and all(made.get(key, made) is item for key, item in value.items()) else made
+    copy = {key if isinstance(key, str) else text_of(key): _plain(item, depth + 1) for key, item in value.items()}
+    unchanged = isinstance(value, dict) and len(copy) == len(value)
+    unchanged = unchanged and all(copy.get(key, copy) is item for key, item in value.items())
+    return value if unchanged else copy
 
 
 def _items(value: list[Any] | tuple[Any, ...], depth: int) -> Any:
-    made = [_plain(item, depth + 1) for item in value]
-    return value if all(map(_is, made, value)) else made
-
-
-def _is(first: Any, second: Any) -> bool:
-    return first is second
+    copy = [_plain(item, depth + 1) for item in value]
+    return value if all(map(operator.is_, copy, value)) else copy

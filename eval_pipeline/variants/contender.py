@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import Material, begin_or_join
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
@@ -24,7 +25,7 @@ class Contender:
 
     variant: Variant
     record: ExperimentRecord
-    evaluator: Evaluator
+    evaluator: CaseEvaluator
     begun: UnifiedTrace | None
     """The experiment's one trace, if this run is the one that begins it."""
     prompts: SuitePrompts

@@ -32,7 +32,7 @@ class Entrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class VariantDecision:
     """What the comparison comes to."""
 
     standings: tuple[VariantStanding, ...]
@@ -40,7 +40,7 @@ class Decision:
     verdict: str
 
 
-def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: str) -> Decision:
+def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: str) -> VariantDecision:
     """Hold every entrant against `current`, which is one of them."""
     current = next(each for each in entrants if each.name == CURRENT)
     others = [each for each in entrants if each.name != CURRENT]
@@ -55,7 +55,7 @@ def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: 
     winner = better[0] if better else None
     values = {each.name: each.values for each in entrants}
     equals = [] if winner is None else _equals(winner, better[1:], values)
-    return Decision(
+    return VariantDecision(
         standings=(_standing(current, None, None, dropped=False), *ranked),
         winner=None if winner is None else winner.name,
         verdict=_verdict(ranked, winner, equals, metric=metric),

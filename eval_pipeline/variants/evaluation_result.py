@@ -15,6 +15,7 @@ from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.pipeline.progress import Progress, QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import experiment_name, now
 from eval_pipeline.store.opening import open_store
@@ -28,7 +29,7 @@ from eval_pipeline.tracing.send.before_runs import send_context_trace
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
-from eval_pipeline.variants.launch import Launch, NobodyWaits, Waiting
+from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, VariantStanding
@@ -67,7 +68,7 @@ def compare_variants(
     halving: bool = False,
     settings: LangSmithSettings | None = None,
     name: str | None = None,
-    waiting: Waiting | None = None,
+    progress: Progress | None = None,
 ) -> VariantComparison:
     """Evaluate variants of a suite on the same cases and context, one experiment each, and compare them.
 
@@ -81,7 +82,7 @@ def compare_variants(
         halving: whether variants that cannot win are dropped on the way.
         settings: where traces go, by default as the environment says.
         name: of the launch; the same again goes on with what is not finished, by default a new one.
-        waiting: is told how far it is.
+        progress: is called as it goes on.
 
     Raises:
         InputError: the suite, a variant or a prompt is wrong.
@@ -114,7 +115,7 @@ def compare_variants(
         settings=known,
         run_id=run_id,
         launched_by={"by": "python"},
-        waiting=waiting or NobodyWaits(),
+        progress=progress or QuietProgress(),
     )
     return compare_as_planned(found, launch)
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eval_pipeline.errors import PermanentError
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.plan import write_plan
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.restore_rows import restore_rows
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.redaction.logs import logger_of
@@ -23,6 +23,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.result_log import ResultLog, read_results, set_unreadable_aside
 from eval_pipeline.suite.case import Case
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.variants.contender import Contender
 from eval_pipeline.variants.halving import Drop, drops, in_hash_order, looks_at
 from eval_pipeline.variants.launch import Launch
@@ -72,7 +73,7 @@ def evaluate_contenders(contenders: Sequence[Contender], dataset: Sequence[Case]
         for number, size in enumerate([*looks, len(cases)], start=1):
             names = "1 variant" if len(left) == 1 else f"{len(left)} variants"
             if looks:
-                launch.waiting.step(f"look {number} of {len(looks) + 1}: {names} on {size} of {len(cases)} cases")
+                launch.progress.step(f"look {number} of {len(looks) + 1}: {names} on {size} of {len(cases)} cases")
             _evaluate(list(left.values()), cases[:size], throughput, launch)
             if number > len(looks):
                 break
@@ -80,7 +81,7 @@ def evaluate_contenders(contenders: Sequence[Contender], dataset: Sequence[Case]
             for drop in found:
                 left.pop(drop.variant)
                 dropped[drop.variant] = drop
-                launch.waiting.step(_told(drop, launch.plan.metric, size))
+                launch.progress.step(_told(drop, launch.plan.metric, size))
             if len(left) == 1:
                 break
         made = sum(len(seat.finished) for seat in seats)
@@ -97,8 +98,8 @@ class _Seat:
     """A contender, with what takes its results and what was finished of it."""
 
     contender: Contender
-    evaluator: Evaluator
-    recorder: Recorder
+    evaluator: CaseEvaluator
+    recorder: ResultRecorder
     finished: set[_Key]
 
     def left_of(self, cases: Sequence[Case]) -> list[Attempt]:
@@ -127,7 +128,7 @@ def _seated(contender: Contender, cases: Sequence[Case], dataset: Sequence[Case]
     try:
         if tracing is not None and standing.finished:
             restore_rows(launch.settings, tracing, record=record, store=store, standing=standing, dataset=dataset)
-        recorder = Recorder(
+        recorder = ResultRecorder(
             ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=launch.run_id),
             attempts={case.id: len(contender.attempts(case)) for case in cases},
             report=lambda _cases: None,
@@ -146,7 +147,7 @@ def _seated(contender: Contender, cases: Sequence[Case], dataset: Sequence[Case]
             tracing.finish()
 
 
-def _traced(evaluator: Evaluator, tracing: ExperimentTracing | None) -> Evaluator:
+def _traced(evaluator: CaseEvaluator, tracing: ExperimentTracing | None) -> CaseEvaluator:
     return evaluator if tracing is None else replace(evaluator, tracer=tracing.tracer)
 
 
@@ -157,7 +158,7 @@ def _evaluate(seats: Sequence[_Seat], cases: Sequence[Case], throughput: Through
         PermanentError: the budget ended before every attempt was made.
     """
     left = [(seat, found) for seat in seats if (found := seat.left_of(cases))]
-    launch.waiting.begin(sum(len(found) for _, found in left))
+    launch.progress.begin(sum(len(found) for _, found in left))
     skipped = 0
 
     def told(seat: _Seat, result: CaseResult) -> None:
@@ -166,7 +167,7 @@ def _evaluate(seats: Sequence[_Seat], cases: Sequence[Case], throughput: Through
             skipped += 1
         else:
             seat.finished.add((result.case_id, result.attempt))
-        launch.waiting.result(result)
+        launch.progress.result(result)
 
     async def make(seat: _Seat, attempts: Sequence[Attempt]) -> None:
         await make_attempts(
@@ -196,7 +197,7 @@ def _evaluate(seats: Sequence[_Seat], cases: Sequence[Case], throughput: Through
         )
 
 
-def _with_share(evaluator: Evaluator, variants: int) -> Evaluator:
+def _with_share(evaluator: CaseEvaluator, variants: int) -> CaseEvaluator:
     """An evaluator with its share of the attempts in flight, at least one."""
     spec = evaluator.suite.spec
     share = max(1, spec.evaluation.max_concurrency // variants)

@@ -5,7 +5,7 @@ then, the worker sets them up itself, as a run would.
 """
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.trace_files import read_traced_run
@@ -33,7 +33,7 @@ def task_tracing(
     task: WorkerTask,
     settings: LangSmithSettings,
     *,
-    evaluator: Evaluator,
+    evaluator: CaseEvaluator,
     record: ExperimentRecord,
     store: Store,
     label: str,

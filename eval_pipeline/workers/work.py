@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from eval_pipeline.errors import EvalPipelineError, ExperimentConflictError, InputError, Problem
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.fleet.opening import ledger_from_environment
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.pipeline.make_attempts import make_attempts
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.redaction.logs import logger_of, redact_what_is_said
@@ -37,6 +37,7 @@ from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.discovery import folder_of_suite
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.workers.task import Failure, TaskAnswer, WorkerTask
 from eval_pipeline.workers.tracing import settings_of, task_tracing
 
@@ -150,7 +151,7 @@ def _do(task: WorkerTask, done: _Done, *, until: _Until) -> None:
             done.traced = tracing.finish(**({} if seconds is None else {"seconds": max(1.0, seconds / 2)}))
 
 
-def _planned(task: WorkerTask, store: Store, record: ExperimentRecord, evaluator: Evaluator) -> list[Attempt]:
+def _planned(task: WorkerTask, store: Store, record: ExperimentRecord, evaluator: CaseEvaluator) -> list[Attempt]:
     cases = written_cases(store, evaluator.suite, record.dataset_version, set(task.case_ids))
     if unknown := set(task.case_ids) - {case.id for case in cases}:
         message = f"case {min(unknown)!r} of task {task.task} is not in dataset {record.dataset_version}"
@@ -161,7 +162,7 @@ def _planned(task: WorkerTask, store: Store, record: ExperimentRecord, evaluator
 
 def _make(
     task: WorkerTask,
-    evaluator: Evaluator,
+    evaluator: CaseEvaluator,
     left: Sequence[Attempt],
     *,
     log: TaskLog,
@@ -170,7 +171,7 @@ def _make(
     until: _Until,
 ) -> None:
     throughput = done.throughput = _throughput(task, evaluator)
-    recorder = Recorder(
+    recorder = ResultRecorder(
         log,
         attempts=Counter(attempt.case.id for attempt in left),
         report=lambda _cases: None,
@@ -202,7 +203,7 @@ def _in_time(attempts: Iterable[Attempt], until: _Until) -> Iterator[Attempt]:
         yield attempt
 
 
-def _throughput(task: WorkerTask, evaluator: Evaluator) -> Throughput:
+def _throughput(task: WorkerTask, evaluator: CaseEvaluator) -> Throughput:
     evaluation, ledger = evaluator.suite.spec.evaluation, ledger_from_environment()
     limits = {} if task.limits is None else task.limits.model_dump()
     if ledger is not None:
@@ -220,7 +221,7 @@ def _throughput(task: WorkerTask, evaluator: Evaluator) -> Throughput:
 
 
 _RATES = frozenset({"requests_per_minute", "tokens_per_minute"})
-_Opened = tuple[Store, ExperimentRecord, Evaluator]
+_Opened = tuple[Store, ExperimentRecord, CaseEvaluator]
 _warm: dict[tuple[str | None, str, str], _Opened] = {}
 """The experiment that this process worked for last: the next task is most likely of the same."""
 

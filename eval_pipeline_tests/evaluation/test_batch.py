@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import UNKEPT, evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.case import Case
 from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
@@ -60,7 +61,7 @@ class _Talk(LiveSession):
         return Reply(response=message)
 
 
-def set_up(gauge: Gauge) -> Evaluator:
+def set_up(gauge: Gauge) -> CaseEvaluator:
     return an_evaluator(a_suite(Path()), target=gauge)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 
@@ -76,7 +77,9 @@ async def resumed(folder: Path, kind: str, name: str, *, events: Any = None, **c
     suite = a_suite(folder, target={"kind": kind, "path": f"own.py:{name}"})
     async with open_checkpoints(folder / "kept" / "checkpoints.sqlite") as checkpoints:
         made = an_evaluator(suite)
-        evaluator = Evaluator(suite=suite, target=made.target, context=None, pins=made.pins, checkpoints=checkpoints)
+        evaluator = CaseEvaluator(
+            suite=suite, target=made.target, context=None, pins=made.pins, checkpoints=checkpoints
+        )
         attempt = Attempt(case=a_case(**{"turns": TURNS, **case}), number=1)
         return await evaluator.evaluate(attempt, listener=None if events is None else events.append)
 
@@ -161,7 +164,9 @@ async def test_many_attempts_share_a_file(code: Path) -> None:
     suite = a_suite(code, target={"kind": "python", "path": "own.py:answer"})
     made = an_evaluator(suite)
     async with open_checkpoints(code / "checkpoints.sqlite") as checkpoints:
-        evaluator = Evaluator(suite=suite, target=made.target, context=None, pins=made.pins, checkpoints=checkpoints)
+        evaluator = CaseEvaluator(
+            suite=suite, target=made.target, context=None, pins=made.pins, checkpoints=checkpoints
+        )
         cases = [a_case(f"c{n}", input=str(n)) for n in range(8)]
         results = await asyncio.gather(*[evaluator.evaluate(Attempt(case=case, number=1)) for case in cases])
     assert [found.turns[0].input for found in results] == [str(n) for n in range(8)]

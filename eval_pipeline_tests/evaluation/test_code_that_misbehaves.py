@@ -16,10 +16,10 @@ from eval_pipeline.api.sse import _data
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.events import iterate
 from eval_pipeline.evaluation.runner import EvalRunner
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.plain import plain
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
 from eval_pipeline_tests.evaluation import misbehaving
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError
-from eval_pipeline.models.opening import chat_model, embeddings_model, model_version
+from eval_pipeline.models.opening import chat_model, embeddings_model
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline_tests.fakes import WordEmbeddings
 
@@ -63,13 +63,6 @@ def test_a_key_that_is_not_set_is_told(folder: Path) -> None:
 def test_a_package_that_is_not_installed_is_told(folder: Path) -> None:
     with pytest.raises(PermanentError, match="install the provider's package"):
         chat_model("fireworks:any", folder=folder)
-
-
-def test_the_version_of_a_model_is_its_name_and_for_code_its_source(code: Path) -> None:
-    assert model_version("openai:gpt-4o", folder=code) == "openai:gpt-4o"
-    before = model_version("own.py:ready", folder=code)
-    (code / "own.py").write_text(CODE + "\n")
-    assert model_version("own.py:ready", folder=code) != before
 
 
 values = st.recursive(

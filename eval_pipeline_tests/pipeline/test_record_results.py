@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.pipeline.record_results import SWITCH_SECONDS, Recorder
+from eval_pipeline.pipeline.record_results import SWITCH_SECONDS, ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result
@@ -27,12 +27,12 @@ def test_a_case_is_reported_when_all_its_attempts_are_durable(tmp_path: Path) ->
         assert isinstance(results, list)
         reported.extend((found[0].case_id, len(found), read_results(store, "s", "e").num_rows) for found in results)
 
-    async def add_all(recorder: Recorder) -> None:
+    async def add_all(recorder: ResultRecorder) -> None:
         for attempt in (2, 1):
             for case_id in ("a", "b"):
                 await recorder.add(a_result(case_id, attempt=attempt))
 
-    with Recorder(_log(store), attempts={"a": 2, "b": 3}, report=report) as recorder:
+    with ResultRecorder(_log(store), attempts={"a": 2, "b": 3}, report=report) as recorder:
         asyncio.run(add_all(recorder))
 
     assert reported == [("a", 2, 4)]
@@ -49,14 +49,14 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
                 raise TimeoutError("the loop waited for the writer")
             return super().append(results)
 
-    async def add_all(recorder: Recorder) -> None:
+    async def add_all(recorder: ResultRecorder) -> None:
         for number in range(600):
             await recorder.add(a_result(f"c{number}"))
         all_taken.set()
 
     log = SlowLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
     reported: list[object] = []
-    with Recorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.extend) as recorder:
+    with ResultRecorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.extend) as recorder:
         asyncio.run(add_all(recorder))
 
     assert len(reported) == 600
@@ -65,22 +65,22 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
 def test_who_waits_for_a_result_is_told_when_it_is_durable(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
-    async def keep_one(recorder: Recorder) -> list[str]:
+    async def keep_one(recorder: ResultRecorder) -> list[str]:
         await recorder.keep(a_result("a"))
         found: list[str] = read_results(store, "s", "e").column("case_id").to_pylist()
         return found
 
-    with Recorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
+    with ResultRecorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
         assert asyncio.run(keep_one(recorder)) == ["a"]
 
 
 def test_who_does_not_wait_any_more_is_no_harm(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
-    async def keep_and_leave(recorder: Recorder) -> None:
+    async def keep_and_leave(recorder: ResultRecorder) -> None:
         recorder.keep(a_result("a"))
 
-    with Recorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
+    with ResultRecorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
         asyncio.run(keep_and_leave(recorder))
 
     assert read_results(store, "s", "e").num_rows == 1
@@ -94,7 +94,7 @@ def test_what_goes_wrong_while_writing_is_raised_where_results_come_from(tmp_pat
 
     log = FullLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
 
-    recorder = Recorder(log, attempts={"a": 1}, report=lambda _: None)
+    recorder = ResultRecorder(log, attempts={"a": 1}, report=lambda _: None)
     with pytest.raises(TransientError, match="the disk is full"), recorder:
         asyncio.run(recorder.add(a_result("a")))
 
@@ -102,11 +102,11 @@ def test_what_goes_wrong_while_writing_is_raised_where_results_come_from(tmp_pat
 def test_an_error_of_the_evaluation_keeps_what_was_finished(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
-    async def add_one(recorder: Recorder) -> None:
+    async def add_one(recorder: ResultRecorder) -> None:
         await recorder.add(a_result("a"))
         raise TransientError("the model is down", fix="wait")
 
-    recorder = Recorder(_log(store), attempts={"a": 1}, report=lambda _: None)
+    recorder = ResultRecorder(_log(store), attempts={"a": 1}, report=lambda _: None)
     with pytest.raises(TransientError, match="the model is down"), recorder:
         asyncio.run(add_one(recorder))
 
@@ -115,17 +115,17 @@ def test_an_error_of_the_evaluation_keeps_what_was_finished(tmp_path: Path) -> N
 
 def test_other_threads_get_their_turn_sooner_while_results_are_recorded(tmp_path: Path) -> None:
     before = sys.getswitchinterval()
-    with Recorder(_log(LocalStore(tmp_path)), attempts={}, report=lambda _: None):
+    with ResultRecorder(_log(LocalStore(tmp_path)), attempts={}, report=lambda _: None):
         assert sys.getswitchinterval() <= SWITCH_SECONDS + 1e-9
     assert sys.getswitchinterval() == before
 
 
 def test_two_that_record_at_once_leave_the_turns_as_they_were_whichever_ends_first(tmp_path: Path) -> None:
     before = sys.getswitchinterval()
-    first = Recorder(_log(LocalStore(tmp_path / "a")), attempts={}, report=lambda _: None)
+    first = ResultRecorder(_log(LocalStore(tmp_path / "a")), attempts={}, report=lambda _: None)
     with contextlib.ExitStack() as ends_last:
         with first:
-            second = Recorder(_log(LocalStore(tmp_path / "b")), attempts={}, report=lambda _: None)
+            second = ResultRecorder(_log(LocalStore(tmp_path / "b")), attempts={}, report=lambda _: None)
             ends_last.enter_context(second)
         assert sys.getswitchinterval() <= SWITCH_SECONDS + 1e-9
     assert sys.getswitchinterval() == before

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.filters import compile_filter
 
 RUN: dict[str, Any] = {
@@ -62,13 +62,13 @@ def test_a_filter_matches_what_it_says(text: str, *, matches: bool) -> None:
     "text", ["", "eq", "eq(name)", 'eq(name, "a"', "name", 'grow(name, "a")', 'eq(name, "a") extra', "eq(name, ;)"]
 )
 def test_what_cannot_be_understood_is_refused(text: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         compile_filter(text)(RUN)
     assert refusal.value.status == 400
 
 
 def test_an_unknown_field_is_refused() -> None:
-    with pytest.raises(Refusal, match="unknown field 'colour'"):
+    with pytest.raises(ErrorResponse, match="unknown field 'colour'"):
         compile_filter('eq(colour, "red")')(RUN)
 
 
@@ -79,5 +79,5 @@ def test_any_text_can_be_asked_for(name: str) -> None:
 
 @given(st.text(alphabet="eqand(),\"' nme01[]", max_size=40))
 def test_no_text_breaks_the_parser(text: str) -> None:
-    with suppress(Refusal):
+    with suppress(ErrorResponse):
         assert callable(compile_filter(text))

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.langsmith.protocol.rules import parse_time, validate_run_post
+from eval_pipeline.langsmith.protocol.rules import validate_run_post
+from eval_pipeline.langsmith.protocol.time_window import delta_for, retime
+from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.forward import forward, replay
-from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.recorder.target import Target, TargetError
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs, stored_ids

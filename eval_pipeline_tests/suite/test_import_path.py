@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.import_path import is_code_path, is_import_path, resolve, source_digest
+from eval_pipeline.suite.import_path import is_code_path, is_import_path, model_version, resolve, source_digest
 
 
 @pytest.mark.parametrize("text", ["a:b", "a.b:c.d", "own.py:x", "sub/own.py:x", "my-dir/own.py:Some.attribute"])
@@ -104,3 +104,11 @@ def test_the_source_beside_a_package_that_fails_is_unknown_and_no_error(
     (folder / "failing_package" / "__init__.py").write_text(code)
     monkeypatch.syspath_prepend(str(folder))
     assert source_digest("failing_package.agent:x", folder=folder) == "unknown"
+
+
+def test_the_version_of_a_model_is_its_name_and_for_code_its_source(folder: Path) -> None:
+    (folder / "own.py").write_text("ready = 1\n")
+    assert model_version("openai:gpt-4o", folder=folder) == "openai:gpt-4o"
+    before = model_version("own.py:ready", folder=folder)
+    (folder / "own.py").write_text("ready = 2\n")
+    assert model_version("own.py:ready", folder=folder) != before

@@ -10,8 +10,8 @@ from typing import Any
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.evaluation.attempt import Evaluator
-from eval_pipeline.langsmith.protocol.rules import advise_run, validate_run_post
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
@@ -21,6 +21,7 @@ from eval_pipeline.tracing.shape.modes import Bare, SharedPart
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline_tests.building import a_suite, an_evaluator
+from eval_pipeline_tests.langsmith.run_id_advice import run_id_advice
 
 AGENTS = "eval_pipeline_tests.tracing.agents"
 AGENT = {"kind": "langgraph", "path": f"{AGENTS}:build_agent"}
@@ -68,14 +69,14 @@ def a_tracer(sender: Kept, shared: SharedPart | None = None, **fields: Any) -> C
     return CaseTracer(experiment=AnExperiment(), sender=sender, shared=shared or Bare(), **fields)
 
 
-def traced(evaluator: Evaluator, tracer: CaseTracer) -> Evaluator:
+def traced(evaluator: CaseEvaluator, tracer: CaseTracer) -> CaseEvaluator:
     """`evaluator`, traced."""
     return replace(evaluator, tracer=tracer)
 
 
 def a_traced_evaluator(
     folder: Path, target: Mapping[str, Any], tracer: CaseTracer, *, context: SharedContext | None = None, **fields: Any
-) -> Evaluator:
+) -> CaseEvaluator:
     """Makes and traces attempts at cases against `target`."""
     return traced(an_evaluator(a_suite(folder, target=target, **fields), context=context), tracer)
 
@@ -108,8 +109,8 @@ def a_recorded_context(
 def rules_broken(runs: Sequence[CompleteRun]) -> list[str]:
     """What LangSmith would refuse of `runs`, today or later."""
     now = dt.datetime.now(tz=dt.UTC)
-    found = [violation.message for run in runs for violation in validate_run_post(dict(run), now=now)]
-    return found + [advice for run in runs for advice in advise_run(dict(run))]
+    violations = [violation.message for run in runs for violation in validate_run_post(dict(run), now=now)]
+    return violations + [advice for run in runs for advice in run_id_advice(dict(run))]
 
 
 def tree(runs: Sequence[CompleteRun]) -> list[str]:

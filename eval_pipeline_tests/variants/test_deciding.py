@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.variants.deciding import Decision, Entrant, decide
+from eval_pipeline.variants.deciding import Entrant, VariantDecision, decide
 from eval_pipeline.variants.halving import Drop
 
 CASES = 40
@@ -24,7 +24,7 @@ def entrant(name: str, passed: int, **given: Any) -> Entrant:
     return Entrant(name=name, **{**known, **given})
 
 
-def decided(dropped: Mapping[str, Drop] | None = None, /, **passed: int) -> Decision:
+def decided(dropped: Mapping[str, Drop] | None = None, /, **passed: int) -> VariantDecision:
     return decide([entrant(name, count) for name, count in passed.items()], dropped or {}, metric="pass_rate")
 
 

@@ -13,19 +13,19 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
 from eval_pipeline.assertions.judges.prompt import Messages
-from eval_pipeline.assertions.judges.questions import Decision, Question
-from eval_pipeline.assertions.scope import Verdict
+from eval_pipeline.assertions.judges.questions import JudgeDecision, Question
+from eval_pipeline.assertions.scope import CheckResult
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
-from eval_pipeline.evaluation.user_code.credentials import require_accepted_key
+from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.results.case_result import Vote
 from eval_pipeline.suite.spec.judge import Judge
 
-Ask = Callable[[str], Awaitable[tuple[Decision, str]]]
+Ask = Callable[[str], Awaitable[tuple[JudgeDecision, str]]]
 """From a model's name to what it decides and why."""
 
 
-async def verdict_of_panel(judge: Judge, ask: Ask) -> Verdict:
+async def verdict_of_panel(judge: Judge, ask: Ask) -> CheckResult:
     """What the members of the panel say together; all are asked at once.
 
     Raises:
@@ -52,7 +52,7 @@ async def ask_model(
     return question.read(filled), str(getattr(filled, "reasoning", ""))
 
 
-def combined(votes: Sequence[Vote], *, how: str) -> Verdict:
+def combined(votes: Sequence[Vote], *, how: str) -> CheckResult:
     """One verdict of the votes: see `Judge.combine`.
 
     Raises:
@@ -67,12 +67,12 @@ def combined(votes: Sequence[Vote], *, how: str) -> Verdict:
     message = _message(said, len(votes))
     if all(vote["passed"] is not None for vote in said):
         passed = 2 * sum(vote["passed"] is True for vote in said) > len(said)
-        return Verdict(passed=passed, score=mean if how == "mean" else None, message=message, votes=votes)
+        return CheckResult(passed=passed, score=mean if how == "mean" else None, message=message, votes=votes)
     if how == "majority" and all(vote["label"] is not None for vote in said):
         chosen = _most_frequent(said)
-        return Verdict(passed=None, score=chosen["score"], label=chosen["label"], message=message, votes=votes)
+        return CheckResult(passed=None, score=chosen["score"], label=chosen["label"], message=message, votes=votes)
     label = said[0]["label"] if len(said) == 1 else None
-    return Verdict(passed=None, score=mean, label=label, message=message, votes=votes)
+    return CheckResult(passed=None, score=mean, label=label, message=message, votes=votes)
 
 
 def _most_frequent(said: Sequence[Vote]) -> Vote:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from eval_pipeline.assertions.judges.panel import ask_model, verdict_of_panel
 from eval_pipeline.assertions.judges.prompt import comparing_prompt
-from eval_pipeline.assertions.judges.questions import Decision, Preference, Question
-from eval_pipeline.assertions.scope import Verdict
+from eval_pipeline.assertions.judges.questions import JudgeDecision, PreferenceForm, Question
+from eval_pipeline.assertions.scope import CheckResult
 from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.suite.spec.judge import Judge
 
@@ -16,7 +16,7 @@ SCORES = {"better": 1.0, "tie": 0.5, "worse": 0.0}
 
 async def prefer(
     answer: str, over: str, *, rubric: str, turns: Sequence[TurnResult], judge: Judge, folder: Path
-) -> Verdict:
+) -> CheckResult:
     """Whether `answer` is better than `over`, worse, or neither: the label, and its score in `SCORES`.
 
     A judge that changes its mind when the two change places says `tie` (Zheng et al. 2023, section 3.4).
@@ -34,7 +34,7 @@ async def prefer(
         InfrastructureError: the world around us failed.
     """
 
-    async def ask(name: str) -> tuple[Decision, str]:
+    async def ask(name: str) -> tuple[JudgeDecision, str]:
         orders = [(answer, over, _FIRST), (over, answer, _SECOND)]
         prompts = [
             (comparing_prompt(rubric, turns, first=first, second=second, judge=judge), question)
@@ -44,13 +44,13 @@ async def prefer(
         (first, why_first), (second, why_second) = await asyncio.gather(*asked)
         label = first.label if first.label == second.label else "tie"
         reasoning = f"shown first: {first.label}. {why_first}\nshown second: {second.label}. {why_second}"
-        return Decision(label=label, score=SCORES[label]), reasoning
+        return JudgeDecision(label=label, score=SCORES[label]), reasoning
 
     return await verdict_of_panel(judge, ask)
 
 
 def _reading(meaning: dict[str, str]) -> Question:
-    return Question(form=Preference, read=lambda filled: Decision(label=meaning[filled.better]))
+    return Question(form=PreferenceForm, read=lambda filled: JudgeDecision(label=meaning[filled.better]))
 
 
 _FIRST = _reading({"A": "better", "B": "worse", "tie": "tie"})

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from eval_pipeline.errors import InputError, Problem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class JudgeDecision:
     """What a judge decided."""
 
     passed: bool | None = None
@@ -29,7 +29,7 @@ class Question:
 
     form: type[BaseModel]
     """Has `reasoning` first."""
-    read: Callable[[Any], Decision]
+    read: Callable[[Any], JudgeDecision]
 
 
 class RubricVerdict(BaseModel):
@@ -39,8 +39,10 @@ class RubricVerdict(BaseModel):
     passed: bool = Field(description="Whether the answer meets the rubric")
 
 
-class Preference(BaseModel):
+class PreferenceForm(BaseModel):
     """Your preference."""
+
+    model_config = ConfigDict(title="Preference")  # the name that models see, and a part of fingerprints
 
     reasoning: str = Field(description="Why, in a few sentences, before the decision")
     better: Literal["A", "B", "tie"] = Field(description="Which answer is better by the rubric, or a tie")
@@ -48,7 +50,7 @@ class Preference(BaseModel):
 
 YES_OR_NO = Question(
     form=RubricVerdict,
-    read=lambda filled: Decision(passed=filled.passed, score=float(filled.passed)),
+    read=lambda filled: JudgeDecision(passed=filled.passed, score=float(filled.passed)),
 )
 
 
@@ -63,7 +65,7 @@ def one_of_labels(scores: tuple[tuple[str, float], ...]) -> Question:
         reasoning=(str, Field(description="Why, in a few sentences, before the decision")),
         label=(labels, Field(description="The label that fits the answer by the rubric")),
     )
-    return Question(form=form, read=lambda filled: Decision(label=filled.label, score=by_label[filled.label]))
+    return Question(form=form, read=lambda filled: JudgeDecision(label=filled.label, score=by_label[filled.label]))
 
 
 @functools.lru_cache(maxsize=256)
@@ -79,10 +81,10 @@ def a_number(worst: float, best: float) -> Question:
         ),
     )
 
-    def read(filled: Any) -> Decision:
+    def read(filled: Any) -> JudgeDecision:
         if not worst <= filled.score <= best:
             message = f"the judge gave {filled.score:g}, outside {worst:g} to {best:g}"
             raise InputError(Problem(message=message, fix="say the range in the rubric, or use another model"))
-        return Decision(score=(filled.score - worst) / (best - worst))
+        return JudgeDecision(score=(filled.score - worst) / (best - worst))
 
     return Question(form=form, read=read)

@@ -17,13 +17,13 @@ from eval_pipeline.cli.servers.recording import recorder_at_hand
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.results.naming import suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.user_code.loop import run_in_loop
 
 
 @click.command()

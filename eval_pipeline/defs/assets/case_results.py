@@ -28,9 +28,10 @@ from eval_pipeline.defs.assets.upstream import (
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import experiment_metadata, throughput_metadata
 from eval_pipeline.defs.partitions import cases_partitions
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.evaluator import evaluator_of
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor

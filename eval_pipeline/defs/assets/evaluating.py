@@ -19,14 +19,14 @@ from eval_pipeline.defs.assets.tracing import case_trace_metadata
 from eval_pipeline.defs.assets.upstream import SHARE_TAG
 from eval_pipeline.defs.assets.versions import versions_of
 from eval_pipeline.defs.metadata import case_metadata
-from eval_pipeline.defs.resources import Progress
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.run import Throughput, ThroughputReport
 from eval_pipeline.pipeline.fan_in import claim_end, everything_done
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.plan import write_plan
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.progress import Progress
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.restore_rows import restore_rows
 from eval_pipeline.pipeline.reuse import find_unchanged, unchanged_results
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
@@ -36,6 +36,7 @@ from eval_pipeline.results.result_log import ResultLog, all_keys, results_of, se
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.targets.opening import target_version
 from eval_pipeline.tracing.shape.restored_trace import carried
+from eval_pipeline.user_code.loop import run_in_loop
 
 Planned = Mapping[str, Sequence[Attempt]]
 """By case, the attempts at it."""
@@ -88,7 +89,7 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
         expected=len(unreported),
         reported=lambda cases: _reported(share, cases, run_id=share.context.run.run_id),
     )
-    recorder = Recorder(
+    recorder = ResultRecorder(
         ResultLog(
             share.store, suite=share.record.suite, experiment=share.record.experiment, run_id=share.context.run.run_id
         ),
@@ -119,14 +120,18 @@ def evaluate_share(share: Share, *, progress: Progress, tracing: ExperimentTraci
     return called
 
 
-async def _record(results: Iterable[CaseResult], recorder: Recorder, progress: Progress) -> None:
+async def _record(results: Iterable[CaseResult], recorder: ResultRecorder, progress: Progress) -> None:
     for result in results:
         await recorder.add(result)
         progress.result(result)
 
 
 def _make_here(
-    evaluator: Evaluator, attempts: Sequence[Attempt], recorder: Recorder, *, told: Callable[[CaseResult], None]
+    evaluator: CaseEvaluator,
+    attempts: Sequence[Attempt],
+    recorder: ResultRecorder,
+    *,
+    told: Callable[[CaseResult], None],
 ) -> ThroughputReport:
     throughput = Throughput.of(evaluator.suite, experiment=evaluator.pins.experiment)
     with contextlib.closing(throughput):

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from eval_pipeline.defs.assets.share import Share
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.evaluation.user_code.loop import run_in_loop
 from eval_pipeline.models.limits.run import ThroughputReport
-from eval_pipeline.models.limits.skipping import skipped
-from eval_pipeline.pipeline.record_results import Recorder
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.result_log import AttemptKey
 from eval_pipeline.suite.spec.compute import AnyFanOut
+from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks
-from eval_pipeline.workers.dispatch.running import FanOut
+from eval_pipeline.workers.dispatch.running import TaskDispatcher
 from eval_pipeline.workers.dispatch.workers import open_workers
 from eval_pipeline.workers.task import TaskTracing, task_fields
 
@@ -52,7 +51,7 @@ def fan_out_share(
     share: Share,
     compute: AnyFanOut,
     portions: Sequence[Portion],
-    recorder: Recorder,
+    recorder: ResultRecorder,
     *,
     told: Callable[[CaseResult], None],
     known: set[str],
@@ -77,7 +76,7 @@ def fan_out_share(
     evaluator, log = share.evaluator, share.context.log
     workers = open_workers(compute, evaluator.suite, share.store, share.settings)
     evaluation = evaluator.suite.spec.evaluation
-    fan_out = FanOut(
+    fan_out = TaskDispatcher(
         workers,
         store=share.store,
         record=share.record,
@@ -92,7 +91,7 @@ def fan_out_share(
             await recorder.add(result, in_log=True)
             told(result)
         for attempt in fan_out.not_begun:
-            result = skipped(evaluator, attempt, fan_out.spent or "")
+            result = evaluator.skipped(attempt, fan_out.spent or "")
             await recorder.add(result)
             told(result)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
-from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
@@ -26,7 +26,7 @@ class Share:
     """Of the step that makes it."""
     record: ExperimentRecord
     store: Store
-    evaluator: Evaluator
+    evaluator: CaseEvaluator
     cases: Sequence[Case]
     """Those of this run, sorted by id."""
     settings: LangSmithSettings

@@ -9,7 +9,8 @@ from eval_pipeline.defs.assets.tracing import SHARED_TRACE_URL, check_once, url_
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.send.before_runs import send_context_trace

@@ -7,7 +7,8 @@ from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_key, find_lates
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.suite.checking.check import require_sound
 from eval_pipeline.suite.dataset.dataset import dataset_changes, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes

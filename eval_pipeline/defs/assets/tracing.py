@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.defs.resources import Progress
 from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.langsmith.experiments import ExperimentSession
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.trace_end import Rows
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.trace_files import TracedRun

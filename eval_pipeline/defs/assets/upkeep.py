@@ -24,7 +24,7 @@ from eval_pipeline.defs.assets.upstream import (
 from eval_pipeline.defs.assets.versions import result_of_version
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.defs.partitions import cases_partitions
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.case_health import LastResult, Upkeep, sample, upkeep_of
 from eval_pipeline.store.store import Store
@@ -56,7 +56,7 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     corrected = with_pulled_corrections(suite, store, corrections_now(suite, store))
     applied, now = prompts.applied(corrected), target_version(suite, prompts)
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
-    evaluator = Evaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
+    evaluator = CaseEvaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
     with collection_paused():
         present = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)

@@ -16,8 +16,9 @@ from eval_pipeline.defs.assets.upstream import (
 )
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.promotion.commit_variant import with_commit_variant
 from eval_pipeline.results.experiment_record import experiment_name, now
 from eval_pipeline.store.store import Store
@@ -94,7 +95,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 run_id=run.run_id,
                 launched_by={"run": run.run_id, "job": run.job_name},
                 retry_errors=config.retry_errors,
-                waiting=progress,
+                progress=progress,
             )
             found = compare_as_planned(varied, launch)
             links = links_of(opened, found)

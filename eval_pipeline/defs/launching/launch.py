@@ -26,8 +26,9 @@ from eval_pipeline.defs.launching.cli_runs import being_run
 from eval_pipeline.defs.launching.instance import databases_at
 from eval_pipeline.defs.metadata import CONTEXT_REUSED
 from eval_pipeline.defs.partitions import SUITE_TAG, range_tags, sync_partitions
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name, read_experiment
 from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.store import Store

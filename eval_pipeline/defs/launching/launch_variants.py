@@ -16,8 +16,9 @@ from eval_pipeline.defs.launching.cli_runs import being_run
 from eval_pipeline.defs.launching.instance import databases_at
 from eval_pipeline.defs.launching.launch import RunBrokenError, Stopped, cause_of
 from eval_pipeline.defs.partitions import SUITE_TAG
-from eval_pipeline.defs.resources import LangSmithResource, Progress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.variant_comparison import VariantComparison, read_comparison

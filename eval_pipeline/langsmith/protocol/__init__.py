@@ -1,1 +1,4 @@
-"""The LangSmith wire protocol as client and recorder share it: encoding, published rules, usage."""
+"""LangSmith's wire protocol, which our client and the recorder share: encodings, published rules, times and usage.
+
+Nothing here imports the client or the recorder, and nothing here opens a connection.
+"""

@@ -1,7 +1,7 @@
-"""Tokens and cost that a run states about itself.
+"""Read token usage and cost from a run's fields.
 
-Where usage may stand: docs "log LLM calls" and the SDK: `extra.metadata.usage_metadata`, `outputs.usage_metadata`,
-or `outputs.generations[][].message.kwargs.usage_metadata`, the first that is there.
+LangSmith reads the first that is present (docs "log LLM calls", and the SDK): `extra.metadata.usage_metadata`,
+`outputs.usage_metadata`, or `outputs.generations[][].message.kwargs.usage_metadata`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Tokens in counts, cost in USD. `None` is "not stated", which differs from a stated 0."""
+class RunUsage:
+    """Token counts and cost in USD of one run. `None` means the run does not state the number; 0 is a stated zero."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -23,15 +23,15 @@ class Usage:
     """`prompt_token_details`, `completion_token_details`, `prompt_cost_details`, `completion_cost_details`."""
 
 
-def usage_of(extra: object, outputs: object) -> Usage | None:
-    """Usage stated by a run with these `extra` and `outputs` (parsed JSON), or `None`."""
+def usage_of(extra: object, outputs: object) -> RunUsage | None:
+    """The usage of a run with these `extra` and `outputs` (parsed JSON); `None` if it states none."""
     stated = _usage_metadata(_get(extra, "metadata")) or _usage_metadata(outputs)
     if stated is not None:
         return _from_metadata(stated)
     parts = [_from_metadata(part) for part in _generations(outputs)]
     if not parts:
         return None
-    return Usage(
+    return RunUsage(
         prompt_tokens=_sum(part.prompt_tokens for part in parts),
         completion_tokens=_sum(part.completion_tokens for part in parts),
         total_tokens=_sum(part.total_tokens for part in parts),
@@ -55,7 +55,7 @@ def _generations(outputs: object) -> Iterator[Mapping[str, Any]]:
                 yield stated
 
 
-def _from_metadata(stated: Mapping[str, Any]) -> Usage:
+def _from_metadata(stated: Mapping[str, Any]) -> RunUsage:
     prompt, completion = _count(stated.get("input_tokens")), _count(stated.get("output_tokens"))
     total = _count(stated.get("total_tokens"))
     prompt_cost, completion_cost = _money(stated.get("input_cost")), _money(stated.get("output_cost"))
@@ -66,7 +66,7 @@ def _from_metadata(stated: Mapping[str, Any]) -> Usage:
         "prompt_cost_details": stated.get("input_cost_details"),
         "completion_cost_details": stated.get("output_cost_details"),
     }
-    return Usage(
+    return RunUsage(
         prompt_tokens=prompt,
         completion_tokens=completion,
         total_tokens=_sum((prompt, completion)) if total is None else total,
@@ -90,10 +90,10 @@ def _money(value: object) -> float | None:
 
 
 def _sum(values: Any) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if numbers else None
 
 
 def _add(values: Any) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(sum(known)) if known else None
+    numbers = [value for value in values if value is not None]
+    return float(sum(numbers)) if numbers else None

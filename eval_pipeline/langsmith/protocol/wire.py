@@ -1,4 +1,4 @@
-"""Bytes of a request: decompression, multipart and JSON, each with its limit."""
+"""Encode and decode request bodies: compression, multipart and JSON, each with its limit."""
 
 import json
 import zlib
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from eval_pipeline.recorder.errors import Refusal, too_large, unprocessable
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, too_large, unprocessable
 
 _INT64 = range(-(2**63), 2**64)
 # Every digit becomes "0", so that one substring search finds a long number; a regular expression takes far longer.
@@ -32,8 +32,8 @@ def decompress(raw: bytes, encoding: str | None, *, limit: int) -> bytes:
     """Undo a `Content-Encoding` of zstd, gzip, deflate or none.
 
     Raises:
-        Refusal: 413 where the result passes `limit` bytes (checked while inflating, so a bomb costs `limit` of memory
-            at most), 415 for an unknown encoding, 422 for broken data.
+        ErrorResponse: 413 if the result is larger than `limit` bytes (checked while inflating, so a bomb takes at most
+            `limit` of memory), 415 for an unknown encoding, 422 for broken data.
     """
     match (encoding or "identity").strip().lower():
         case "" | "identity":
@@ -45,7 +45,7 @@ def decompress(raw: bytes, encoding: str | None, *, limit: int) -> bytes:
         case "deflate":
             data = _inflate_zlib(raw, limit, 15)
         case other:
-            raise Refusal(415, {"error": f"Unsupported media type: Content-Encoding {other}"})
+            raise ErrorResponse(415, {"error": f"Unsupported media type: Content-Encoding {other}"})
     if len(data) > limit:
         raise too_large(f"more than {limit} bytes after decompression")
     return data
@@ -71,7 +71,7 @@ def parse_multipart(body: bytes, content_type: str) -> list[Part]:
     """Split a `multipart/form-data` body (RFC 7578) into its parts, in order.
 
     Raises:
-        Refusal: 422 with the published text (langsmith-sdk#1756) for a body that ends early or is no multipart.
+        ErrorResponse: 422 with the published text (langsmith-sdk#1756) for a body that ends early or is no multipart.
     """
     boundary = _parameter(content_type, "boundary")
     if not content_type.lower().startswith("multipart/form-data") or not boundary:
@@ -129,7 +129,7 @@ def _parameter(header: str, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _truncated() -> Refusal:
+def _truncated() -> ErrorResponse:
     return unprocessable("error reading multipart data: multipart: NextPart: EOF")
 
 
@@ -137,11 +137,11 @@ def parse_json(data: bytes) -> Any:
     """Parse JSON as LangSmith does.
 
     Raises:
-        Refusal: 422 for malformed JSON, and 422 `int too big to convert` for integers beyond 64 bits
-            (langsmith-sdk#637); the parser itself would round them to floats without a word.
+        ErrorResponse: 422 for malformed JSON, and 422 `int too big to convert` for integers beyond 64 bits
+            (langsmith-sdk#637); orjson would silently round them to floats.
     """
     if _LONG_NUMBER in data.translate(_DIGITS_TO_ZERO):
-        # What is malformed is said by the other parser, below.
+        # The parser below reports malformed JSON.
         with suppress(json.JSONDecodeError, UnicodeDecodeError):
             json.loads(data, parse_int=_int64)
     try:
@@ -153,5 +153,5 @@ def parse_json(data: bytes) -> Any:
 def _int64(text: str) -> int:
     # Bounded by digits first: int() of a very long text is refused by Python itself, with another error.
     if len(text) > len(str(_INT64.start)) or int(text) not in _INT64:
-        raise Refusal(422, {"detail": "int too big to convert"})
+        raise ErrorResponse(422, {"detail": "int too big to convert"})
     return int(text)

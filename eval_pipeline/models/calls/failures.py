@@ -139,6 +139,28 @@ def fatal_model_errors(model: str) -> Iterator[None]:
         raise fatal from error
 
 
+def require_accepted_key(error: Exception) -> None:
+    """Raise if `error` says that the provider of a chat model refuses the key, or has no such model.
+
+    Every further call would fail in the same way, so this is no result of a case. The providers' SDKs (openai,
+    anthropic and those made after them) put the HTTP status on the exception itself. An agent's own HTTP calls fail
+    with errors that have it on a response, and those are the agent's failures.
+
+    Raises:
+        CredentialsError: the provider answered 401 or 403, or the quota is spent.
+        PermanentError: the provider answered 404 for a model.
+    """
+    kind = kind_of(error)
+    own = getattr(error, "status_code", None)
+    if own is None or own != http_status(error) or kind not in (FailureKind.REFUSED, FailureKind.UNKNOWN_MODEL):
+        return
+    body = getattr(error, "body", None)
+    named = body.get("param") if isinstance(body, dict) else None
+    fatal = fatal_error(error, kind=kind, model=str(named or "of that name"))
+    assert fatal is not None
+    raise fatal from error
+
+
 def _kind_of_status(status: int, text: str) -> FailureKind:
     if status in (401, 403) or any(word in text for word in _QUOTA):
         return FailureKind.REFUSED

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.pages.rendering import pages_of, render
 from eval_pipeline.recorder.routes.requests import RecorderDep
 from eval_pipeline.recorder.store.experiments import CaseOrder
@@ -49,14 +49,14 @@ def case_table(
     Of many scores it shows a column for those that say most; for `every` one with it.
 
     Raises:
-        Refusal: 404 for an unknown session, 400 for an unknown order.
+        ErrorResponse: 404 for an unknown session, 400 for an unknown order.
     """
     session = recorder.sessions.get(session_id)
     statistics = recorder.statistics.of_session(session_id)
     key = sort.removeprefix(_SCORE) if sort.startswith(_SCORE) else None
     order: CaseOrder | None = "score" if key is not None else _ORDERS.get(sort)
     if order is None:
-        raise Refusal(400, {"detail": f"unknown order {sort!r}"})
+        raise ErrorResponse(400, {"detail": f"unknown order {sort!r}"})
     pager = pages_of(statistics["run_count"], _PAGE, page)
     rows = recorder.experiments.cases(
         session_id,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from eval_pipeline.recorder.errors import not_found
+from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.recorder.pages.rendering import pages_of, render
 from eval_pipeline.recorder.routes.requests import RecorderDep
 

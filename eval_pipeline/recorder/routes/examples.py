@@ -5,10 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from eval_pipeline.langsmith.protocol.rules import is_uuid
+from eval_pipeline.langsmith.protocol.dotted_order import is_uuid
+from eval_pipeline.langsmith.protocol.error_responses import not_found, unprocessable
 from eval_pipeline.langsmith.protocol.wire import Part, parse_json, parse_multipart
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import not_found, unprocessable
 from eval_pipeline.recorder.frame import AttachmentOp, Frame
 from eval_pipeline.recorder.routes.requests import (
     BodyBytes,
@@ -137,7 +137,7 @@ def read_examples(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Attachm
     """Read the parts `<id>`, `<id>.inputs`, `<id>.outputs`, `<id>.attachment.<name>`, `<id>.attachments_operations`.
 
     Raises:
-        Refusal: 422 for a part that cannot be placed.
+        ErrorResponse: 422 for a part that cannot be placed.
     """
     examples: dict[str, dict[str, Any]] = {}
     files: list[AttachmentOp] = []

@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 
-from eval_pipeline.langsmith.protocol.rules import Segment, format_segment, parse_time
+from eval_pipeline.langsmith.protocol.dotted_order import DottedOrderStep, format_step
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, unprocessable
+from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal, unprocessable
 from eval_pipeline.recorder.frame import Frame, run_operation
 from eval_pipeline.recorder.routes.requests import JsonObject, RecorderDep, base_url, example_answer, run_answer
 
@@ -24,7 +25,7 @@ def examples_with_runs(
     """Examples with the root runs that some experiments made of them; `preview` leaves the payloads out."""
     limit = body.get("limit") or _MAX_PAGE
     if limit > _MAX_PAGE:
-        raise Refusal(400, {"detail": f"Limit exceeds maximum allowed value of {_MAX_PAGE}"})
+        raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {_MAX_PAGE}"})
     sessions = [str(session) for session in body.get("session_ids") or []]
     found = recorder.experiments.examples_with_runs(
         str(dataset_id), sessions, limit=limit, offset=body.get("offset") or 0
@@ -105,7 +106,7 @@ def _upload_row(row: dict[str, Any], dataset_id: str, session_id: str, recorder:
     run = {
         "id": run_id,
         "trace_id": run_id,
-        "dotted_order": format_segment(Segment(start_time=parse_time(row["start_time"]), run_id=run_id)),
+        "dotted_order": format_step(DottedOrderStep(start_time=parse_time(row["start_time"]), run_id=run_id)),
         "name": row.get("run_name") or "row",
         "run_type": "chain",
         "session_id": session_id,

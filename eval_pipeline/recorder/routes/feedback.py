@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 
-from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.frame import Frame
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
 
@@ -17,7 +17,7 @@ def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Score a run, or with a `session_id` alone a whole experiment."""
     if not body.get("run_id"):
         if not body.get("session_id"):
-            raise Refusal(422, {"detail": "run_id or session_id is required"})
+            raise ErrorResponse(422, {"detail": "run_id or session_id is required"})
         recorder.sessions.get(str(body["session_id"]))
     body = {**body, "id": str(body.get("id") or uuid4())}
     recorder.receive(Frame(feedback=[body]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from eval_pipeline.recorder.errors import Refusal, not_found
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep
 
 router = APIRouter()
@@ -56,7 +56,7 @@ def list_tags(owner: str, repo: str, recorder: RecorderDep) -> list[dict[str, An
 def create_tag(owner: str, repo: str, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
     """Tag a commit."""
     if not body.get("tag_name") or not body.get("commit_id"):
-        raise Refusal(422, {"detail": "tag_name and commit_id are required"})
+        raise ErrorResponse(422, {"detail": "tag_name and commit_id are required"})
     return recorder.hub.tag(repo, str(body["tag_name"]), str(body["commit_id"]))
 
 
@@ -64,7 +64,7 @@ def create_tag(owner: str, repo: str, body: JsonObject, recorder: RecorderDep) -
 def move_tag(owner: str, repo: str, tag: str, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
     """Move a tag to another commit."""
     if not body.get("commit_id"):
-        raise Refusal(422, {"detail": "commit_id is required"})
+        raise ErrorResponse(422, {"detail": "commit_id is required"})
     if tag not in {found["tag_name"] for found in recorder.hub.tags(repo)}:
         raise not_found(f"Tag {tag!r}")
     return recorder.hub.tag(repo, tag, str(body["commit_id"]))

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found, unprocessable
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import Refusal, not_found, unprocessable
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.routes.requests import JsonObject, RecorderDep
 
@@ -59,5 +59,5 @@ def plan_fault(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
         try:
             recorder.faults.add(Fault(**body))
         except TypeError as error:
-            raise Refusal(422, {"detail": str(error)}) from error
+            raise ErrorResponse(422, {"detail": str(error)}) from error
     return {}

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from eval_pipeline.langsmith.protocol.rules import Segment, format_segment, parse_time
+from eval_pipeline.langsmith.protocol.dotted_order import DottedOrderStep, format_step
+from eval_pipeline.langsmith.protocol.error_responses import not_found
+from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import parse_multipart
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import not_found
 from eval_pipeline.recorder.frame import Frame, read_batch, read_parts, run_operation
 from eval_pipeline.recorder.routes.requests import JsonObject, JsonValue, RecorderDep, read_body
 
@@ -65,7 +66,7 @@ def _placed(run: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     start, parent_id = run.get("start_time"), run.get("parent_run_id")
     if start is None or run.get("id") is None:
         return run
-    own = format_segment(Segment(start_time=parse_time(start), run_id=str(run["id"])))
+    own = format_step(DottedOrderStep(start_time=parse_time(start), run_id=str(run["id"])))
     if not parent_id:
         return {**run, "trace_id": run["id"], "dotted_order": own}
     parent = recorder.runs.get(str(parent_id))

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from eval_pipeline.langsmith.protocol.rules import is_uuid
+from eval_pipeline.langsmith.protocol.dotted_order import is_uuid
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal, not_found
 from eval_pipeline.recorder.routes.requests import (
     JsonObject,
     JsonValue,
@@ -41,7 +41,7 @@ def list_queues(
 def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Create a queue."""
     if not isinstance(body.get("name"), str):
-        raise Refusal(422, {"detail": "name is required"})
+        raise ErrorResponse(422, {"detail": "name is required"})
     return recorder.queues.create(body)
 
 
@@ -148,7 +148,7 @@ def queues_of_run(run_id: UUID, recorder: RecorderDep) -> list[dict[str, Any]]:
 
 def _listed(body: Any) -> list[Any]:
     if not isinstance(body, list):
-        raise Refusal(422, {"detail": "body: Input should be a valid list"})
+        raise ErrorResponse(422, {"detail": "body: Input should be a valid list"})
     return body
 
 
@@ -156,9 +156,9 @@ def _added(recorder: Recorder, queue_id: UUID, runs: list[Any], *, needed: tuple
     for index, run in enumerate(runs):
         lacking = [name for name in needed if not isinstance(run, dict) or not run.get(name)]
         if lacking:
-            raise Refusal(422, {"detail": f"body.{index}.{lacking[0]}: Field required"})
+            raise ErrorResponse(422, {"detail": f"body.{index}.{lacking[0]}: Field required"})
         if not is_uuid(str(run["run_id"])):
-            raise Refusal(422, {"detail": f"body.{index}.run_id: Input should be a valid UUID"})
+            raise ErrorResponse(422, {"detail": f"body.{index}.run_id: Input should be a valid UUID"})
     return recorder.queues.add(str(queue_id), runs)
 
 

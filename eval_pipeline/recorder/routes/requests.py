@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from eval_pipeline.langsmith.protocol.error_responses import too_large, unprocessable
 from eval_pipeline.langsmith.protocol.wire import decompress, parse_json
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import too_large, unprocessable
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.statistics import money
 
@@ -29,7 +29,7 @@ async def read_body(request: Request) -> bytes:
     """The body, decompressed.
 
     Raises:
-        Refusal: 413 beyond the limits, checked while it arrives.
+        ErrorResponse: 413 beyond the limits, checked while it arrives.
     """
     config = get_recorder(request).config
     chunks, size = list[bytes](), 0
@@ -50,7 +50,7 @@ def json_value(data: BodyBytes) -> Any:
     """The body as any JSON value.
 
     Raises:
-        Refusal: 422.
+        ErrorResponse: 422.
     """
     return parse_json(data)
 
@@ -59,7 +59,7 @@ def json_object(data: BodyBytes) -> dict[str, Any]:
     """The body as a JSON object.
 
     Raises:
-        Refusal: 422.
+        ErrorResponse: 422.
     """
     value = parse_json(data)
     if not isinstance(value, dict):

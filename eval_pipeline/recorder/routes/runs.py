@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.filters import compile_filter
 from eval_pipeline.recorder.routes.requests import MAX_PAGE, JsonObject, RecorderDep, base_url, run_answer
 from eval_pipeline.recorder.store.codec import to_us
@@ -25,7 +25,7 @@ def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str
     """Runs that meet every condition, newest first, at most 100 a page."""
     limit = body.get("limit") or MAX_PAGE
     if limit > MAX_PAGE:
-        raise Refusal(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
+        raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
     runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
     select = set(body.get("select") or ()) | _ALWAYS
     base = base_url(request)
@@ -95,7 +95,7 @@ def predicates(
     """The predicates of the filter parameters: on the run, on its root, on any run of its trace, free text.
 
     Raises:
-        Refusal: 400 for a filter that cannot be read.
+        ErrorResponse: 400 for a filter that cannot be read.
     """
     found: list[Predicate] = []
     if run_filter:

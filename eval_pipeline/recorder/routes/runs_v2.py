@@ -6,8 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import Refusal
 from eval_pipeline.recorder.routes.requests import (
     JsonObject,
     RecorderDep,
@@ -30,7 +30,7 @@ _AGGREGATES = frozenset({"TOTAL_TOKENS", "TOTAL_COST", "FIRST_TOKEN_TIME"})
 def query_runs(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Runs of some projects or of a dataset's experiments; the last 24 hours unless said otherwise."""
     if not body.get("project_ids") and not body.get("reference_dataset_id"):
-        raise Refusal(400, {"detail": "project_ids or reference_dataset_id is required"})
+        raise ErrorResponse(400, {"detail": "project_ids or reference_dataset_id is required"})
     query = _query(body, recorder, maximum=1000, default=100)
     selects = body.get("selects")
     if not query.predicates and {*(selects or ())} <= {"ID"}:
@@ -99,7 +99,7 @@ def query_traces(body: JsonObject, request: Request, recorder: RecorderDep) -> d
 def experiment_runs(dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Examples with the runs that experiments made of them."""
     if not body.get("experiment_ids"):
-        raise Refusal(400, {"detail": "experiment_ids is required"})
+        raise ErrorResponse(400, {"detail": "experiment_ids is required"})
     size, offset = _page_size(body, maximum=100, default=20), _offset(body.get("cursor"))
     examples = recorder.experiments.examples_with_runs(
         str(dataset_id),
@@ -122,13 +122,13 @@ def experiment_runs(dataset_id: UUID, body: JsonObject, request: Request, record
 def _offset(cursor: str | None) -> int:
     if cursor is None or cursor.isdigit():
         return int(cursor or 0)
-    raise Refusal(400, {"detail": "invalid cursor"})
+    raise ErrorResponse(400, {"detail": "invalid cursor"})
 
 
 def _page_size(body: dict[str, Any], *, maximum: int, default: int) -> int:
     size = body.get("page_size") or default
     if not 1 <= size <= maximum:
-        raise Refusal(400, {"detail": f"page_size must be between 1 and {maximum}"})
+        raise ErrorResponse(400, {"detail": f"page_size must be between 1 and {maximum}"})
     return int(size)
 
 
@@ -163,11 +163,11 @@ def run_answer_v2(run: dict[str, Any], selects: list[str] | None, base: str) -> 
     """A run with the selected fields (upper-case names of `RunSelectField`); only its id where none are selected.
 
     Raises:
-        Refusal: 400 for an unknown field.
+        ErrorResponse: 400 for an unknown field.
     """
     names = {"id", *(name.lower() for name in selects or ())}
     if unknown := sorted(names - _FIELDS.keys()):
-        raise Refusal(400, {"detail": f"unknown selects {unknown}"})
+        raise ErrorResponse(400, {"detail": f"unknown selects {unknown}"})
     return {name: _FIELDS[name](run, base) for name in names}
 
 

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.langsmith.protocol.wire import parse_json
 from eval_pipeline.recorder.core import Recorder
-from eval_pipeline.recorder.errors import not_found
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
 
 router = APIRouter()

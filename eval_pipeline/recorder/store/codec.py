@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import zstandard
 
-from eval_pipeline.langsmith.protocol.rules import parse_time
+from eval_pipeline.langsmith.protocol.times import parse_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.sessions import SessionStore
@@ -27,7 +27,7 @@ class ComparisonStore:
         """Create one from the body of `POST /datasets/comparative`.
 
         Raises:
-            Refusal: 404 for an unknown experiment, 422 for one of another dataset, 409 for an id that exists.
+            ErrorResponse: 404 for an unknown experiment, 422 for one of another dataset, 409 for an id that exists.
         """
         dataset_id = str(body.get("reference_dataset_id") or "")
         for experiment_id in body.get("experiment_ids") or []:
@@ -59,7 +59,7 @@ class ComparisonStore:
         """Delete one.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             if connection.execute("DELETE FROM comparisons WHERE id = ?", (identity,)).rowcount == 0:

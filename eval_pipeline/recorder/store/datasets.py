@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.langsmith.protocol.rules import TimeError
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
+from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database
@@ -40,7 +40,7 @@ class DatasetStore:
         """Create a dataset from the body of `POST /datasets`.
 
         Raises:
-            Refusal: 409 for a name or id that exists, 422 without a name.
+            ErrorResponse: 409 for a name or id that exists, 422 without a name.
         """
         name = body.get("name")
         if not isinstance(name, str) or not name:
@@ -61,7 +61,7 @@ class DatasetStore:
         """One dataset.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row(f"{_COUNTS} WHERE id = ?", (identity.lower(),))
         if row is None:
@@ -91,7 +91,7 @@ class DatasetStore:
         """Apply the body of `PATCH /datasets/{id}`.
 
         Raises:
-            Refusal: 404, or 409 for a name that is taken.
+            ErrorResponse: 404, or 409 for a name that is taken.
         """
         dataset = self.get(identity)
         with self._database.transaction() as connection:
@@ -110,7 +110,7 @@ class DatasetStore:
         """Delete a dataset, its examples and versions; experiments over it stay.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         self.get(identity)
         with self._database.transaction() as connection:
@@ -138,7 +138,7 @@ class DatasetStore:
         """The version in force at `as_of` (a time, a tag, or `latest`), as its time in microseconds.
 
         Raises:
-            Refusal: 404 for an unknown dataset or tag, or a time before its first version.
+            ErrorResponse: 404 for an unknown dataset or tag, or a time before its first version.
         """
         self.get(identity)
         moment: int | None = FOREVER
@@ -163,7 +163,7 @@ class DatasetStore:
         """The version in force at `as_of`: `{"tags", "as_of"}`.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         return self._shape_version(self.resolve(identity, as_of), self._tags(identity))
 
@@ -171,7 +171,7 @@ class DatasetStore:
         """Versions, newest first, each with its tags; the newest has `latest` too.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         tags = self._tags(identity)
         rows = self._database.rows(
@@ -194,7 +194,7 @@ class DatasetStore:
         """Put a tag on an exact version; a tag that exists moves.
 
         Raises:
-            Refusal: 404 where no version has exactly this time.
+            ErrorResponse: 404 where no version has exactly this time.
         """
         version = self.resolve(identity, as_of)
         if from_us(version) != from_us(to_us(as_of)):

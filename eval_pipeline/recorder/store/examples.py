@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database
@@ -30,7 +30,7 @@ class ExampleStore:
         Returns `{"count", "example_ids", "as_of"}`.
 
         Raises:
-            Refusal: 404 for the dataset, 409 for an id that exists (also in another dataset), 422 without inputs.
+            ErrorResponse: 404 for the dataset, 409 for an id that exists (also in another dataset), 422 without inputs.
         """
         self._datasets.get(dataset_id)
         with self._database.transaction():
@@ -57,7 +57,7 @@ class ExampleStore:
         """Change examples in one new version; a field that is absent or `None` stays.
 
         Raises:
-            Refusal: 404 for an example that is not there (in this dataset, where one is given).
+            ErrorResponse: 404 for an example that is not there (in this dataset, where one is given).
         """
         with self._database.transaction() as connection:
             rows = [self._require(str(change["id"]), dataset_id) for change in changes]
@@ -76,7 +76,7 @@ class ExampleStore:
         """Delete examples in one new version; `hard` removes their history too. Returns how many.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             rows = [self._require(identity, None) for identity in ids]
@@ -94,7 +94,7 @@ class ExampleStore:
         """One example as of a version.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         rows = self._database.rows("SELECT * FROM examples WHERE id = ? ORDER BY valid_from", (identity.lower(),))
         if not rows:
@@ -124,7 +124,7 @@ class ExampleStore:
         """Examples as of a version that meet every given condition, in the order they were created.
 
         Raises:
-            Refusal: 404 for dataset or version; 400 where neither dataset nor ids are given.
+            ErrorResponse: 404 for dataset or version; 400 where neither dataset nor ids are given.
         """
         if dataset_id is None and not ids:
             raise unprocessable("one of dataset or id is required")
@@ -149,7 +149,7 @@ class ExampleStore:
         """How many examples a version has.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         version = self._datasets.resolve(dataset_id, as_of)
         row = self._database.row(
@@ -162,7 +162,7 @@ class ExampleStore:
         """Ids added, removed and modified between two versions.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         before, after = (self._state(dataset_id, version) for version in (from_version, to_version))
         return {
@@ -183,7 +183,7 @@ class ExampleStore:
         """Names of the splits a version has.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         examples = self.find(dataset_id=dataset_id, as_of=as_of, limit=-1)
         return sorted({split for example in examples for split in _splits_of(example)})
@@ -192,7 +192,7 @@ class ExampleStore:
         """Add examples to a split, or take them out of it.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         changes = []
         for identity in ids:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.recorder.errors import not_found
+from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database, placeholders
@@ -53,7 +53,7 @@ class FeedbackStore:
         """One feedback.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row("SELECT * FROM feedback WHERE id = ?", (identity.lower(),))
         if row is None:
@@ -64,7 +64,7 @@ class FeedbackStore:
         """Apply the body of `PATCH /feedback/{id}`.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction():
             before = self.get(identity)
@@ -75,7 +75,7 @@ class FeedbackStore:
         """Delete one feedback.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             self.get(identity)

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, pack, unpack
 from eval_pipeline.recorder.store.database import Database
 
@@ -29,7 +29,7 @@ class HubStore:
         """Create a repository from the body of `POST /repos`.
 
         Raises:
-            Refusal: 409 for a handle that exists, 422 without one.
+            ErrorResponse: 409 for a handle that exists, 422 without one.
         """
         handle = body.get("repo_handle")
         if not isinstance(handle, str) or not handle:
@@ -48,7 +48,7 @@ class HubStore:
         """One repository (schema `RepoWithLookups`).
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         return self._repo(self._require(handle))
 
@@ -63,7 +63,7 @@ class HubStore:
         """Apply the body of `PATCH /repos/{owner}/{repo}`.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._require(handle)
         with self._database.transaction() as connection:
@@ -77,7 +77,7 @@ class HubStore:
         """Delete a repository with its commits.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         repo_id = self._require(handle)["id"]
         with self._database.transaction() as connection:
@@ -92,8 +92,8 @@ class HubStore:
         """Add a commit; its hash is over the manifest and its parent.
 
         Raises:
-            Refusal: 404 for the repository, 409 where the manifest is the newest one's ("Nothing to commit") or the
-                parent is not the newest commit.
+            ErrorResponse: 404 for the repository, 409 where the manifest is the newest one's ("Nothing to commit") or
+                the parent is not the newest commit.
         """
         repo = self._require(handle)
         manifest = orjson.dumps(body.get("manifest"), option=orjson.OPT_SORT_KEYS)
@@ -119,7 +119,7 @@ class HubStore:
         """The commit that `latest`, a tag, or a hash of at least 8 characters names, with its manifest.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._find_commit(self._require(handle)["id"], reference)
         return {**self._summary(row), "manifest": unpack(row["manifest"]), "examples": []}
@@ -128,7 +128,7 @@ class HubStore:
         """`{"commits", "total"}`, newest first.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         rows = self._database.rows(
             "SELECT * FROM commits WHERE repo_id = ? ORDER BY number DESC", (self._require(handle)["id"],)
@@ -139,7 +139,7 @@ class HubStore:
         """Put a tag on a commit; a tag that exists moves.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         repo = self._require(handle)
         row = self._database.row("SELECT * FROM commits WHERE repo_id = ? AND id = ?", (repo["id"], commit_id))
@@ -158,7 +158,7 @@ class HubStore:
         """The tags of a repository by name (schema `RepoTag`).
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         rows = self._database.rows(
             "SELECT commit_tags.*, hash FROM commit_tags JOIN commits ON commits.id = commit_id "

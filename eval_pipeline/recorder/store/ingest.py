@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from eval_pipeline.langsmith.protocol.usage import Usage, usage_of
-from eval_pipeline.recorder.errors import Refusal
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
+from eval_pipeline.langsmith.protocol.usage import RunUsage, usage_of
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS, Frame, RunOp
 from eval_pipeline.recorder.store.codec import dump, pack, preview, to_us
 from eval_pipeline.recorder.store.database import Database, placeholders
@@ -93,12 +93,12 @@ class Ingest:
         for success. (Whether LangSmith answers a mixed frame with 202 or 409 is not published; both mean "stored".)
 
         Raises:
-            Refusal: 409, 404 for an unknown session id, 422 beyond the runs-per-trace limit.
+            ErrorResponse: 409, 404 for an unknown session id, 422 beyond the runs-per-trace limit.
         """
         with self._database.transaction() as connection:
             fresh = self._fresh(frame.runs)
             if frame.runs and not fresh and not frame.feedback and not frame.attachments:
-                raise Refusal(409, ALREADY_RECEIVED)
+                raise ErrorResponse(409, ALREADY_RECEIVED)
             self._check_trace_sizes([op for op in fresh if op.kind == "post"])
             sessions: dict[str, str] = {}
             for operation in fresh:
@@ -131,7 +131,7 @@ class Ingest:
             row = self._database.row("SELECT count(*) AS stored FROM runs WHERE trace_id = ?", (trace_id,))
             if row is not None and row["stored"] + count > self._max_runs_per_trace:
                 message = f"trace {trace_id} exceeds the maximum of {self._max_runs_per_trace} runs per trace"
-                raise Refusal(422, {"error": f"Unprocessable entity: {message}"})
+                raise ErrorResponse(422, {"error": f"Unprocessable entity: {message}"})
 
     def _store(self, connection: sqlite3.Connection, operation: RunOp, sessions: dict[str, str]) -> None:
         columns = _run_columns(operation.run_id, operation.kind, operation.values)
@@ -154,7 +154,7 @@ class Ingest:
 def _run_columns(run_id: str, kind: str, run: dict[str, Any]) -> dict[str, Any]:
     extra, outputs, tags = run.get("extra"), run.get("outputs"), run.get("tags")
     metadata = extra.get("metadata") if isinstance(extra, dict) else None
-    usage = usage_of(extra, outputs) or Usage()
+    usage = usage_of(extra, outputs) or RunUsage()
     parent, example, error = run.get("parent_run_id"), run.get("reference_example_id"), run.get("error")
     replayed = (isinstance(metadata, dict) and metadata.get("replayed") is True) or "replayed" in (tags or ())
     return {

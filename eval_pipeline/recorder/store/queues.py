@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import conflict, not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database
@@ -41,7 +41,7 @@ class QueueStore:
         """Create one from the body of `POST /annotation-queues`.
 
         Raises:
-            Refusal: 409 for an id that exists.
+            ErrorResponse: 409 for an id that exists.
         """
         identity = str(body.get("id") or uuid.uuid4()).lower()
         now = microseconds(self._now())
@@ -60,7 +60,7 @@ class QueueStore:
         """One queue.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row("SELECT * FROM annotation_queues WHERE id = ?", (identity.lower(),))
         if row is None:
@@ -90,7 +90,7 @@ class QueueStore:
         """Apply the body of `PATCH /annotation-queues/{id}`.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             before = self.get(identity)
@@ -105,7 +105,7 @@ class QueueStore:
         """Delete a queue; its runs stay where they are.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             found = self.get(identity)["id"]
@@ -116,7 +116,7 @@ class QueueStore:
         """Put runs (`run_id`, `source_proposed_example_id`) into a queue; one that is in it stays as it is.
 
         Raises:
-            Refusal: 404 for an unknown queue or run, and then none is put in.
+            ErrorResponse: 404 for an unknown queue or run, and then none is put in.
         """
         with self._database.transaction() as connection:
             queue = self.get(identity)["id"]
@@ -142,7 +142,7 @@ class QueueStore:
         """What is in a queue, in the order it was put in.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         condition = {
             None: "1",
@@ -171,7 +171,7 @@ class QueueStore:
         """Apply the body of `PATCH /annotation-queues/{id}/runs/{queue_run_id}`.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             entry = self._entry(entry_id, queue=self.get(identity)["id"])
@@ -189,7 +189,7 @@ class QueueStore:
         """What a reviewer says of an entry: `completed`, or None where it is to be looked at again.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             entry = self._entry(entry_id)
@@ -202,7 +202,7 @@ class QueueStore:
         """Take a run out of a queue, by the id of the entry or, as the SDK does, of the run.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             entry = self._entry(entry_id, queue=self.get(identity)["id"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import Refusal, not_found
 from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database, placeholders
@@ -59,7 +59,7 @@ class RunStore:
         """One run with its payload, feedback statistics and the usage of its subtree.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row(f"{_SELECT} WHERE runs.id = ?", (run_id.lower(),))
         if row is None:
@@ -127,7 +127,7 @@ class RunStore:
         """Media type and bytes of a file.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row(
             "SELECT content_type, data FROM attachments WHERE owner_id = ? AND name = ?", (owner_id, name)
@@ -219,7 +219,7 @@ def _position(cursor: str) -> tuple[int, str]:
         start, _, identity = base64.urlsafe_b64decode(cursor).decode().partition(":")
         return int(start), identity
     except (ValueError, binascii.Error) as error:
-        raise Refusal(400, {"detail": "invalid cursor"}) from error
+        raise ErrorResponse(400, {"detail": "invalid cursor"}) from error
 
 
 def shape(row: sqlite3.Row) -> dict[str, Any]:

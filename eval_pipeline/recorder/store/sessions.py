@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.errors import conflict, not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.conditions import Conditions
 from eval_pipeline.recorder.store.database import Database
@@ -34,7 +34,7 @@ class SessionStore:
         """Create a session from the body of `POST /sessions`; with `upsert`, the one of this name is updated.
 
         Raises:
-            Refusal: 409 where the name or id exists and `upsert` is off.
+            ErrorResponse: 409 where the name or id exists and `upsert` is off.
         """
         name = str(body.get("name") or f"project-{uuid.uuid4().hex[:8]}")
         with self._database.transaction() as connection:
@@ -69,7 +69,7 @@ class SessionStore:
         """One session.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         row = self._database.row("SELECT * FROM sessions WHERE id = ?", (identity.lower(),))
         if row is None:
@@ -80,7 +80,7 @@ class SessionStore:
         """Apply the body of `PATCH /sessions/{id}`; `extra` key by key, so that new `metadata` replaces all the old.
 
         Raises:
-            Refusal: 404, or 409 where the new name is taken.
+            ErrorResponse: 404, or 409 where the new name is taken.
         """
         with self._database.transaction() as connection:
             session = self.get(identity)
@@ -104,7 +104,7 @@ class SessionStore:
         """Delete a session with its runs and feedback.
 
         Raises:
-            Refusal: 404.
+            ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
             self.get(identity)

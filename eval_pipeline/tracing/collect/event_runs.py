@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eval_pipeline.telemetry.event import Event
-from eval_pipeline.telemetry.turns import TimedEvent, Turn
+from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 from eval_pipeline.tracing.collect.collecting import CollectedRun
 from eval_pipeline.tracing.collect.event_fields import (
     as_text,
@@ -59,7 +59,7 @@ _NOTHING_TRACED = AlreadyTraced()
 
 
 def runs_of_turn(
-    turn: Turn, parent_ids: Sequence[str], traced: AlreadyTraced = _NOTHING_TRACED, *, keep: bool = False
+    turn: ReportedTurn, parent_ids: Sequence[str], traced: AlreadyTraced = _NOTHING_TRACED, *, keep: bool = False
 ) -> list[CollectedRun]:
     """The runs that an ended turn comes to, parents first; none if it has nothing to say that is not traced.
 
@@ -108,7 +108,7 @@ class _Call:
     result: Event | None = None
     end: dt.datetime | None = None
     error: str | None = None
-    inner: list[Turn] = field(default_factory=list)
+    inner: list[ReportedTurn] = field(default_factory=list)
 
     @property
     def waits(self) -> bool:
@@ -134,7 +134,7 @@ class _Agent:
 class _Reading:
     """One turn, read event by event."""
 
-    def __init__(self, turn: Turn, path: Sequence[str], traced: AlreadyTraced) -> None:
+    def __init__(self, turn: ReportedTurn, path: Sequence[str], traced: AlreadyTraced) -> None:
         self._turn, self._traced = turn, traced
         self._now = self._idle_since = turn.started
         self._ended = turn.ended or turn.started
@@ -151,8 +151,8 @@ class _Reading:
 
     # -- event by event
 
-    def take(self, item: TimedEvent | Turn) -> None:
-        if isinstance(item, Turn):
+    def take(self, item: TimedEvent | ReportedTurn) -> None:
+        if isinstance(item, ReportedTurn):
             self._turn_inside(item)
             return
         event, untimed = item.event, item.at is None
@@ -239,7 +239,7 @@ class _Reading:
         elif self._agent.run.error is None:
             self._agent.run.error = message
 
-    def _turn_inside(self, inner: Turn) -> None:
+    def _turn_inside(self, inner: ReportedTurn) -> None:
         """An agent that was asked: by the tool that has not answered yet, else by the agent itself."""
         waiting = [call for call in self._calls if call.waits and call.start <= inner.started]
         if waiting:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from langsmith.run_helpers import get_current_run_tree
 
-from eval_pipeline.telemetry.turns import Turn
+from eval_pipeline.telemetry.turns import ReportedTurn
 from eval_pipeline.tracing.collect.collecting import CollectedRun, ids_on_the_way
 from eval_pipeline.tracing.collect.event_runs import AlreadyTraced, runs_of_turn
 
@@ -14,9 +14,9 @@ from eval_pipeline.tracing.collect.event_runs import AlreadyTraced, runs_of_turn
 class ReportedTurns:
     """The ended turns of an attempt."""
 
-    _turns: list[tuple[list[str], Turn]] = field(default_factory=list)
+    _turns: list[tuple[list[str], ReportedTurn]] = field(default_factory=list)
 
-    def add(self, turn: Turn) -> None:
+    def add(self, turn: ReportedTurn) -> None:
         """A turn ended here, in the run that is traced here."""
         around = get_current_run_tree()
         if around is not None:

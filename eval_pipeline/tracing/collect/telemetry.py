@@ -16,7 +16,7 @@ from langsmith import Client
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.telemetry.bus import BUS, EventBus
-from eval_pipeline.telemetry.turns import Turn
+from eval_pipeline.telemetry.turns import ReportedTurn
 from eval_pipeline.tracing.collect.event_runs import runs_of_turn
 from eval_pipeline.tracing.shape.completing import complete
 from eval_pipeline.tracing.shape.jsonable import plain
@@ -58,13 +58,13 @@ class LangSmithTelemetry:
         self._client.flush(timeout=left)
         return handled
 
-    def __call__(self, turn: Turn) -> None:
+    def __call__(self, turn: ReportedTurn) -> None:
         """Hand the turn's runs to the client."""
         for run in self.runs(turn):
             shown = {name: self._redactor.value(plain(run[name])) for name in _REDACTED}
             self._client.create_run(**{**run, **shown})
 
-    def runs(self, turn: Turn) -> list[CompleteRun]:
+    def runs(self, turn: ReportedTurn) -> list[CompleteRun]:
         """The trace of a turn: its root, then what is below; nothing if LangSmith would refuse it."""
         first, *others = runs_of_turn(turn, (), keep=True)
         ended = turn.ended or dt.datetime.now(tz=dt.UTC)

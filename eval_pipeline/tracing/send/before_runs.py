@@ -11,9 +11,9 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.langsmith.dataset_sync import sync_dataset
+from eval_pipeline.langsmith.protocol.time_window import delta_for, retime
 from eval_pipeline.langsmith.server_memory import ServerMemory
 from eval_pipeline.langsmith.urls import WebUrls
-from eval_pipeline.recorder.retime import delta_for, retime
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case

@@ -16,9 +16,9 @@ from filelock import FileLock, Timeout
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.recorder.retime import delta_for
+from eval_pipeline.langsmith.protocol.time_window import delta_for
 from eval_pipeline.tracing.send.queued_item import Parcel
-from eval_pipeline.tracing.send.spool import Segment, claim_segments, status_of, write_whole
+from eval_pipeline.tracing.send.spool import SpoolSegment, claim_segments, status_of, write_whole
 from eval_pipeline.tracing.send.uploader import Courier
 from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 
@@ -124,7 +124,9 @@ def flush_folder(
     return report
 
 
-def _flush_segment(segment: Segment, courier: Courier, deltas: dict[str, dt.timedelta], report: FlushReport) -> None:
+def _flush_segment(
+    segment: SpoolSegment, courier: Courier, deltas: dict[str, dt.timedelta], report: FlushReport
+) -> None:
     before = list(segment.parcels())
     moved = [_moved(parcel, deltas.get(parcel.trace_id or "", _STILL)) for parcel in before]
     delivery = courier.deliver(moved)
@@ -158,7 +160,7 @@ def _moved(parcel: Parcel, delta: dt.timedelta) -> Parcel:
         return parcel
 
 
-def _deltas(segments: Iterable[Segment], now: dt.datetime) -> dict[str, dt.timedelta]:
+def _deltas(segments: Iterable[SpoolSegment], now: dt.datetime) -> dict[str, dt.timedelta]:
     """By how much each trace has to be moved."""
     spans: dict[str, tuple[dt.datetime, dt.datetime]] = {}
     for segment in segments:

@@ -128,7 +128,7 @@ class Spool:
             )
 
 
-class Segment:
+class SpoolSegment:
     """One segment, claimed for sending; nobody else has it."""
 
     def __init__(self, path: Path) -> None:
@@ -152,7 +152,7 @@ class Segment:
         _sync_folder(self.path.parent)
 
 
-def claim_segments(folder: Path, *, owner: str | None = None) -> list[Segment]:
+def claim_segments(folder: Path, *, owner: str | None = None) -> list[SpoolSegment]:
     """Every segment that is ready, oldest first; to be called under the folder's flush lock.
 
     Args:
@@ -164,7 +164,7 @@ def claim_segments(folder: Path, *, owner: str | None = None) -> list[Segment]:
     for path in folder.glob(f"*{OPEN}"):
         _seal_if_dead(path)
     found = sorted(folder.glob(f"*{SEALED}"), key=lambda path: (not path.stem.endswith(SETUP), path.name))
-    return [Segment(path) for path in found if owner is None or owner in path.name]
+    return [SpoolSegment(path) for path in found if owner is None or owner in path.name]
 
 
 def status_of(folder: Path) -> SpoolStatus:

@@ -19,12 +19,13 @@ from uuid import UUID
 from langsmith import RunTree, uuid7_from_datetime
 from typing_extensions import override
 
-from eval_pipeline.evaluation.attempt import WORKFLOW_NAME, Attempt
-from eval_pipeline.evaluation.tracer import AttemptTrace, AttemptTracer
-from eval_pipeline.langsmith.protocol.rules import parse_dotted_order, validate_run_post
+from eval_pipeline.evaluation.attempt import Attempt, AttemptTrace, AttemptTracer
+from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
+from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
+from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.telemetry.turns import listening
+from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.tracing.collect.collecting import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox

@@ -13,7 +13,7 @@ from langsmith import Client, RunTree
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.protocol.rules import DottedOrderError, parse_dotted_order
+from eval_pipeline.langsmith.protocol.dotted_order import DottedOrderError, parse_dotted_order
 from eval_pipeline.tracing.shape.graft import graft
 from eval_pipeline.tracing.shape.modes import Bare
 from eval_pipeline.tracing.shape.replica import Origin, replica_of

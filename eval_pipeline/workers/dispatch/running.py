@@ -33,7 +33,7 @@ _LONGEST_WAIT_S = 60.0
 
 
 @dataclass(kw_only=True)
-class Used:
+class WorkerUsage:
     """What the workers of a run used and sent, by their answers: of a worker that died without one it is not known."""
 
     tokens: int = 0
@@ -72,7 +72,7 @@ class _InFlight:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class FanOut:
+class TaskDispatcher:
     """One run's tasks, and those who do them."""
 
     def __init__(
@@ -97,7 +97,7 @@ class FanOut:
             known: segments of the result log that were there before it was asked what is left.
             warn: is told what went wrong and is tried again.
         """
-        self.used = Used()
+        self.used = WorkerUsage()
         self.not_begun: list[Attempt] = []
         """Those for which nothing was left of the budget."""
         self._workers, self._store, self._record, self._compute = workers, store, record, compute

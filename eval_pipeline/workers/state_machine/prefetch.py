@@ -13,7 +13,7 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.attempt import Evaluator
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import Material, OpenExperiment, begin_or_join
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.pipeline.plan import write_plan
@@ -127,7 +127,7 @@ def _portions(
     request: PrefetchRequest,
     store: Store,
     record: ExperimentRecord,
-    evaluator: Evaluator,
+    evaluator: CaseEvaluator,
     dataset: Sequence[Case],
     chosen: Sequence[Case],
     settings: LangSmithSettings,

@@ -8,7 +8,7 @@ import pytest
 
 from eval_pipeline.analysis.gates.gates import Evidence, GateResult, check_gates
 from eval_pipeline.analysis.slices import slices_of
-from eval_pipeline.results.case_result import CarriedFrom, CaseResult, RoleUsage, Usage
+from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.spec.gates import Gates
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
@@ -74,20 +74,20 @@ def test_cost_is_added_up_and_names_what_was_most_expensive() -> None:
 
 
 def test_judges_cost_too() -> None:
-    usage = Usage(target=RoleUsage(cost_usd=0.02), judge=RoleUsage(cost_usd=0.03))
+    usage = AttemptUsage(target=RoleUsage(cost_usd=0.02), judge=RoleUsage(cost_usd=0.03))
     assert gate_of([a_result("a", cost_usd=0.02, usage=usage)], max_cost_usd=1).observed == pytest.approx(0.05)
 
 
 def test_a_part_of_the_cost_is_not_the_cost() -> None:
-    known = Usage(target=RoleUsage(calls=1, cost_usd=0.02))
-    unpriced = Usage(target=RoleUsage(calls=1, cost_usd=0.02), judge=RoleUsage(calls=1))
+    known = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02))
+    unpriced = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02), judge=RoleUsage(calls=1))
     found = gate_of([a_result("a", usage=known), a_result("b", usage=unpriced)], max_cost_usd=1)
     assert (found.passed, found.observed) == (False, None)
     assert "nothing is known of the cost of 1 of 2 attempts" in found.message
 
 
 def test_results_that_were_all_carried_over_cost_nothing() -> None:
-    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     found = gate_of([a_result("a", carried_from=origin), a_result("b", carried_from=origin)], max_cost_usd=1)
     assert (found.passed, found.observed) == (True, 0.0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from eval_pipeline.analysis.report.page import draw, render_report
 from eval_pipeline.analysis.report.templating import seconds
-from eval_pipeline.results.case_result import CarriedFrom, TurnResult
+from eval_pipeline.results.case_result import ReusedFrom, TurnResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
@@ -68,7 +68,7 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
 
 
 def test_what_was_carried_is_said_and_is_in_no_picture_of_costs(store: LocalStore) -> None:
-    origin = CarriedFrom(experiment="before", run_id=None, trace_url=None)
+    origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
     assert "1 of them are of earlier experiments" in rendered(store, record)

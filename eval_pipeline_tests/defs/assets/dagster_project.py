@@ -11,7 +11,8 @@ from eval_pipeline.defs.assets.case_results import case_results_op_name
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, cases_partitions
-from eval_pipeline.defs.resources import LangSmithResource, Progress, QuietProgress, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.progress import Progress, QuietProgress
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.defs.resources import LangSmithResource, QuietProgress
+from eval_pipeline.defs.resources import LangSmithResource
+from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.tracing.send.before_runs import send_shared_trace
 from eval_pipeline.tracing.send.flushing import flush_spool

@@ -9,34 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.langsmith.protocol.rules import (
+from eval_pipeline.langsmith.protocol.dotted_order import (
     DottedOrderError,
-    Segment,
-    TimeError,
-    advise_run,
-    format_segment,
+    DottedOrderStep,
+    format_step,
     parse_dotted_order,
-    parse_time,
-    validate_feedback,
-    validate_run_patch,
-    validate_run_post,
 )
+from eval_pipeline.langsmith.protocol.rules import validate_feedback, validate_run_patch, validate_run_post
+from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
+from eval_pipeline_tests.langsmith.run_id_advice import run_id_advice
 from eval_pipeline_tests.recorder.frames import a_run
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis takes the zone apart
-segments = st.builds(Segment, start_time=moments, run_id=st.uuids().map(str))
+steps = st.builds(DottedOrderStep, start_time=moments, run_id=st.uuids().map(str))
 
 
-@given(st.lists(segments, min_size=1, max_size=6))
-def test_a_dotted_order_is_read_as_it_was_written(path: list[Segment]) -> None:
-    assert parse_dotted_order(".".join(map(format_segment, path))) == tuple(path)
+@given(st.lists(steps, min_size=1, max_size=6))
+def test_a_dotted_order_is_read_as_it_was_written(path: list[DottedOrderStep]) -> None:
+    assert parse_dotted_order(".".join(map(format_step, path))) == tuple(path)
 
 
 @given(st.text(max_size=80))
 def test_no_text_makes_the_parser_fail_other_than_with_its_own_error(text: str) -> None:
     with suppress(DottedOrderError):
-        assert ".".join(map(format_segment, parse_dotted_order(text))).lower() == text.lower()
+        assert ".".join(map(format_step, parse_dotted_order(text))).lower() == text.lower()
 
 
 @given(moments, st.lists(st.integers(min_value=0, max_value=10**9), max_size=5))
@@ -46,7 +43,7 @@ def test_a_chain_of_runs_that_start_one_after_the_other_breaks_no_rule(start: da
         start += timedelta(microseconds=step)
         run = a_run(run, start=start)
     assert validate_run_post(run, now=start) == []
-    assert advise_run(run) == []
+    assert run_id_advice(run) == []
 
 
 @given(moments, st.integers(min_value=1, max_value=10**12))
@@ -115,8 +112,10 @@ def test_a_patch_needs_no_more_than_its_id() -> None:
 
 def test_advice_names_an_id_whose_time_is_not_the_start() -> None:
     run = a_run(start=NOW)
-    assert "differs from start_time" in advise_run({**run, "start_time": (NOW + timedelta(seconds=1)).isoformat()})[0]
-    assert "not a UUIDv7" in advise_run({**run, "id": str(uuid4())})[0]
+    assert (
+        "differs from start_time" in run_id_advice({**run, "start_time": (NOW + timedelta(seconds=1)).isoformat()})[0]
+    )
+    assert "not a UUIDv7" in run_id_advice({**run, "id": str(uuid4())})[0]
 
 
 @pytest.mark.parametrize("key", ["", None, "k" * 181])

@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.wire import Part, decompress, encode_multipart, parse_json, parse_multipart
-from eval_pipeline.recorder.errors import Refusal
 
 BOUNDARY = "b" * 24
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -33,7 +33,7 @@ def test_parts_are_read_as_they_were_written(written: list[Part]) -> None:
 def test_a_body_that_ends_early_is_refused_wherever_it_is_cut(written: list[Part], data: st.DataObject) -> None:
     body = encode_multipart(written, BOUNDARY)
     cut = data.draw(st.integers(min_value=0, max_value=len(body) - len("--\r\n") - 1))
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         parse_multipart(body[:cut], CONTENT_TYPE)
     assert refusal.value.body == {
         "error": "Unprocessable entity: error reading multipart data: multipart: NextPart: EOF"
@@ -43,7 +43,7 @@ def test_a_body_that_ends_early_is_refused_wherever_it_is_cut(written: list[Part
 
 def test_a_part_whose_length_is_wrong_is_refused() -> None:
     body = encode_multipart([Part(name="a", content_type="text/plain", data=b"12345")], BOUNDARY)
-    with pytest.raises(Refusal):
+    with pytest.raises(ErrorResponse):
         parse_multipart(body.replace(b"Content-Length: 5", b"Content-Length: 6"), CONTENT_TYPE)
 
 
@@ -57,7 +57,7 @@ def test_a_length_may_stand_in_the_media_type_and_a_name_may_be_unquoted() -> No
 
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", ""])
 def test_what_is_no_multipart_is_refused(content_type: str) -> None:
-    with pytest.raises(Refusal, match="isn't multipart/form-data"):
+    with pytest.raises(ErrorResponse, match="isn't multipart/form-data"):
         parse_multipart(b"{}", content_type)
 
 
@@ -82,14 +82,14 @@ def test_what_was_compressed_comes_back(data: bytes, encoding: str | None) -> No
 @pytest.mark.parametrize("encoding", COMPRESSORS)
 def test_a_bomb_stops_at_the_limit(encoding: str) -> None:
     bomb = COMPRESSORS[encoding](bytes(50_000_000))
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         decompress(bomb, encoding, limit=100_000)
     assert refusal.value.status == 413
 
 
 @pytest.mark.parametrize(("encoding", "status"), [("zstd", 422), ("gzip", 422), ("br", 415)])
 def test_broken_or_unknown_compression_is_refused(encoding: str, status: int) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         decompress(b"not compressed", encoding, limit=1000)
     assert refusal.value.status == status
 
@@ -101,7 +101,7 @@ def test_an_integer_of_64_bits_is_kept_exactly(number: int) -> None:
 
 @pytest.mark.parametrize("digits", [str(2**64), str(-(2**63) - 1), "1" + "0" * 5000], ids=len)
 def test_a_longer_integer_is_refused_with_the_published_text(digits: str) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         parse_json(f'{{"n": [{digits}]}}'.encode())
     assert (refusal.value.status, refusal.value.body) == (422, {"detail": "int too big to convert"})
 
@@ -113,6 +113,6 @@ def test_many_digits_in_text_or_in_a_fraction_are_no_integer() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"a": nan}', b"\xff"])
 def test_malformed_json_is_refused(data: bytes) -> None:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(ErrorResponse) as refusal:
         parse_json(data)
     assert refusal.value.status == 422

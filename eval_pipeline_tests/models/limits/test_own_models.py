@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits import own_models
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.results.case_result import CaseResult
@@ -44,12 +45,14 @@ def target(request: pytest.FixtureRequest) -> Any:
 
 def evaluator(
     folder: Path, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, target: Any, **evaluation: Any
-) -> Evaluator:
+) -> CaseEvaluator:
     monkeypatch.setenv(WHERE, server.url)
     return an_evaluator(a_suite(folder, target=target, evaluation=evaluation, assertions=[HELLO]))
 
 
-async def run(made: Evaluator, count: int, *, width: int = 4, throughput: Throughput | None = None) -> list[CaseResult]:
+async def run(
+    made: CaseEvaluator, count: int, *, width: int = 4, throughput: Throughput | None = None
+) -> list[CaseResult]:
     attempts = [Attempt(case=a_case(f"c{n}"), number=1) for n in range(count)]
     return [result async for result in evaluate_all(made, attempts, max_concurrency=width, throughput=throughput)]
 

@@ -9,11 +9,11 @@ import pytest
 import tenacity
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, TransientError
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import SKIPPED, CaseEvaluator
 from eval_pipeline.models.calls import retrying
 from eval_pipeline.models.limits.run import Throughput
-from eval_pipeline.models.limits.skipping import SKIPPED
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
@@ -32,7 +32,7 @@ async def _quick(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     await asyncio.sleep(0.01)  # in which connections that were cut are closed
 
 
-def evaluator(folder: Path, server: OpenAIServer, *, url: str | None = None, **evaluation: Any) -> Evaluator:
+def evaluator(folder: Path, server: OpenAIServer, *, url: str | None = None, **evaluation: Any) -> CaseEvaluator:
     (folder / "prices.csv").write_text(PRICES)
     target = {"kind": "chat", "model": "openai:gpt-test", "options": {"base_url": url or server.url}}
     return an_evaluator(
@@ -41,7 +41,7 @@ def evaluator(folder: Path, server: OpenAIServer, *, url: str | None = None, **e
 
 
 async def run(
-    made: Evaluator, count: int, *, width: int = 4, throughput: Throughput | None = None, repetitions: int = 1
+    made: CaseEvaluator, count: int, *, width: int = 4, throughput: Throughput | None = None, repetitions: int = 1
 ) -> list[CaseResult]:
     attempts = [Attempt(case=a_case(f"c{n}"), number=k + 1) for n in range(count) for k in range(repetitions)]
     found = evaluate_all(made, attempts, max_concurrency=width, throughput=throughput)

@@ -14,8 +14,8 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.cache import CACHE_VARIABLE
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
@@ -56,7 +56,7 @@ def results() -> dict[str, CaseResult]:
     """The result of every case, by its id."""
     suite, cases = suite_and_cases()
     pins = Pins(experiment="test", dataset_version="test", context_id=snapshot().id, target_version="test")
-    evaluator = Evaluator(suite=suite, target=open_target(suite), context=snapshot(), pins=pins)
+    evaluator = CaseEvaluator(suite=suite, target=open_target(suite), context=snapshot(), pins=pins)
 
     async def run() -> list[CaseResult]:
         attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]

@@ -2,8 +2,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from eval_pipeline.suites.support_desk.generate_data import DATA, generate
 from eval_pipeline_tests.suites.support_desk.evaluated import snapshot
+from eval_pipeline_tests.suites.support_desk.generation.data_files import DATA, generate
 
 
 def test_the_committed_files_are_what_the_seed_gives() -> None:

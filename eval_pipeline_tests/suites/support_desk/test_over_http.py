@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import tenacity
 
-from eval_pipeline.evaluation.attempt import Evaluator, Pins
 from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.models.calls import retrying
 from eval_pipeline.models.limits.run import Throughput
 from eval_pipeline.results.case_result import CaseResult
@@ -43,7 +43,7 @@ def evaluated(
     evaluation = suite.spec.evaluation.model_copy(update=limits)
     throughput = Throughput(evaluation, folder=suite.folder, max_concurrency=WIDTH)
     pins = Pins(experiment="test", dataset_version="test", context_id=snapshot().id, target_version="test")
-    evaluator = Evaluator(suite=suite, target=open_target(suite), context=snapshot(), pins=pins)
+    evaluator = CaseEvaluator(suite=suite, target=open_target(suite), context=snapshot(), pins=pins)
 
     async def run() -> list[CaseResult]:
         attempts = [attempt for case in cases[:100] for attempt in evaluator.attempts(case, repetitions)]

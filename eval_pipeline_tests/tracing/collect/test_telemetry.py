@@ -34,7 +34,7 @@ def client(server: RecorderServer) -> Iterator[Client]:
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> EventBus:
     made = EventBus()
-    monkeypatch.setattr("eval_pipeline.telemetry.turns.BUS", made)
+    monkeypatch.setattr("eval_pipeline.telemetry.reporting.BUS", made)
     return made
 
 

@@ -14,7 +14,8 @@ import pytest
 from langsmith import Client
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.evaluation.attempt import Attempt, Evaluator
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
@@ -83,7 +84,7 @@ class Built:
         assert self.context.trace is not None
         self.spans = SharedSpans(self.context.trace)
 
-    def evaluator(self, sender: Kept, shared: SharedPart) -> Evaluator:
+    def evaluator(self, sender: Kept, shared: SharedPart) -> CaseEvaluator:
         tracer = a_tracer(sender, shared, labels={"shared_context_id": self.context.id})
         return traced(an_evaluator(self.suite, context=self.context), tracer)
 
@@ -96,7 +97,7 @@ def built(folder: Path, tmp_path: Path) -> Built:
     return Built(folder, tmp_path / "store")
 
 
-async def evaluated(evaluator: Evaluator) -> list[CaseResult]:
+async def evaluated(evaluator: CaseEvaluator) -> list[CaseResult]:
     return [await evaluator.evaluate(Attempt(case=case, number=1)) for case in CASES]
 
 

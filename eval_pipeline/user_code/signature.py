@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.user_code.own_thread import in_own_thread
+from eval_pipeline.user_code.own_thread import in_own_thread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Moving recorded runs in time, so that LangSmith's 24 h window takes them.
+"""Move runs in time, so that LangSmith's 24 h window accepts them.
 
 The official migration tool (langchain-ai/langsmith-data-migration-tool#98, #152) shifts the same fields: start, end,
 dotted order, events.
@@ -7,28 +7,24 @@ dotted order, events.
 from datetime import datetime, timedelta
 from typing import Any
 
-from eval_pipeline.langsmith.protocol.rules import (
-    DEFAULT_WINDOW,
-    Segment,
-    TimeError,
-    format_segment,
-    parse_dotted_order,
-    parse_time,
-)
+from eval_pipeline.langsmith.protocol.dotted_order import DottedOrderStep, format_step, parse_dotted_order
+from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
 
+DEFAULT_WINDOW = timedelta(hours=24)
+"""LangSmith refuses a run whose start time lies further than this from now."""
 _MARGIN = timedelta(minutes=10)
 """Between the newest run and now, and between the oldest and the window's end: sending takes time."""
 
 
 def fits(oldest: datetime, now: datetime) -> bool:
-    """Whether runs since `oldest` are taken as they are."""
+    """Whether LangSmith accepts runs since `oldest` as they are."""
     return now - oldest <= DEFAULT_WINDOW - _MARGIN
 
 
 def delta_for(oldest: datetime, newest: datetime, now: datetime) -> timedelta | None:
-    """One delta that puts everything between `oldest` and `newest` into the window.
+    """The delta that moves everything between `oldest` and `newest` into the window.
 
-    Zero where nothing needs to move, `None` where no single delta can: they lie further apart than the window is wide.
+    Zero if nothing needs to move; `None` if no single delta can, as they lie further apart than the window is wide.
     """
     if fits(oldest, now):
         return timedelta(0)
@@ -37,7 +33,7 @@ def delta_for(oldest: datetime, newest: datetime, now: datetime) -> timedelta | 
 
 
 def retime(run: dict[str, Any], delta: timedelta) -> dict[str, Any]:
-    """A copy of a run (v1 fields) moved by `delta`, ids kept; metadata says when it was recorded."""
+    """A copy of a run (v1 fields) moved by `delta`, with its ids; its metadata keeps the recorded start time."""
     if not delta:
         return run
     metadata = {**((run.get("extra") or {}).get("metadata") or {}), "recorded_start_time": run["start_time"]}
@@ -46,8 +42,8 @@ def retime(run: dict[str, Any], delta: timedelta) -> dict[str, Any]:
         "start_time": _shifted(run["start_time"], delta),
         "end_time": _shifted(run.get("end_time"), delta),
         "dotted_order": ".".join(
-            format_segment(Segment(start_time=segment.start_time + delta, run_id=segment.run_id))
-            for segment in parse_dotted_order(run["dotted_order"])
+            format_step(DottedOrderStep(start_time=step.start_time + delta, run_id=step.run_id))
+            for step in parse_dotted_order(run["dotted_order"])
         ),
         "events": [_shifted_event(event, delta) for event in run.get("events") or []],
         "extra": {**(run.get("extra") or {}), "metadata": metadata},

@@ -1,6 +1,6 @@
-"""Writes the suite's data: `python -m eval_pipeline.suites.support_desk.generate_data [FOLDER]`.
+"""Generate support_desk's data: `python -m eval_pipeline_tests.suites.support_desk.generation.data_files [FOLDER]`.
 
-The same seed gives the same bytes (a test holds that the files in `data/` are these).
+The same seed gives the same bytes.
 """
 
 import csv
@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval_pipeline.suites.support_desk.generation.articles import article_rows
-from eval_pipeline.suites.support_desk.generation.catalog import POLICIES, PRODUCTS, rows
-from eval_pipeline.suites.support_desk.generation.sales import customer_rows, order_rows, shipment_rows
-from eval_pipeline.suites.support_desk.generation.tickets import ticket_rows
+from eval_pipeline.suites import support_desk
+from eval_pipeline_tests.suites.support_desk.generation.articles import article_rows
+from eval_pipeline_tests.suites.support_desk.generation.catalog import POLICIES, PRODUCTS, rows
+from eval_pipeline_tests.suites.support_desk.generation.sales import customer_rows, order_rows, shipment_rows
+from eval_pipeline_tests.suites.support_desk.generation.tickets import ticket_rows
 
 SEED = 20260615
-DATA = Path(__file__).parent / "data"
+DATA = Path(support_desk.__file__).parent / "data"
 
 Row = Mapping[str, Any]
 
@@ -28,9 +29,9 @@ def generate(seed: int = SEED) -> dict[str, str]:
 
     Each part draws from a generator of its own, so that a change to one leaves the others as they are.
     """
-    customers = customer_rows(random.Random(f"{seed} customers"))  # noqa: S311 (nothing here is secret)
-    orders = order_rows(random.Random(f"{seed} orders"), customers)  # noqa: S311
-    shipments = shipment_rows(random.Random(f"{seed} shipments"), orders, customers)  # noqa: S311
+    customers = customer_rows(random.Random(f"{seed} customers"))
+    orders = order_rows(random.Random(f"{seed} orders"), customers)
+    shipments = shipment_rows(random.Random(f"{seed} shipments"), orders, customers)
     return {
         "customers.csv": _csv(customers),
         "orders.json": json.dumps({order["order_id"]: _without(order, "order_id") for order in orders}, indent=1)
@@ -38,8 +39,8 @@ def generate(seed: int = SEED) -> dict[str, str]:
         "shipments.csv": _csv(shipments),
         "products.csv": _csv(rows(PRODUCTS)),
         "policies.csv": _csv(rows(POLICIES)),
-        "articles.jsonl": _jsonl(article_rows(random.Random(f"{seed} articles"))),  # noqa: S311
-        "past_tickets.jsonl": _jsonl(ticket_rows(random.Random(f"{seed} tickets"))),  # noqa: S311
+        "articles.jsonl": _jsonl(article_rows(random.Random(f"{seed} articles"))),
+        "past_tickets.jsonl": _jsonl(ticket_rows(random.Random(f"{seed} tickets"))),
     }
 
 

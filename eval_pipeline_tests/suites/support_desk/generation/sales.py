@@ -5,8 +5,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from eval_pipeline.suites.support_desk.generation.catalog import PRODUCTS, REGIONS, Region
 from eval_pipeline.suites.support_desk.refund_rules import TODAY
+from eval_pipeline_tests.suites.support_desk.generation.catalog import PRODUCTS, REGIONS, Region
 
 _FIRST = (
     "Amelie", "Bruno", "Clara", "Dario", "Elif", "Felix", "Greta", "Hugo", "Ines", "Jonas", "Katja", "Leon", "Mira",

@@ -4,8 +4,8 @@ import datetime as dt
 import random
 from typing import Any
 
-from eval_pipeline.suites.support_desk.generation.catalog import PRODUCTS
 from eval_pipeline.suites.support_desk.refund_rules import TODAY
+from eval_pipeline_tests.suites.support_desk.generation.catalog import PRODUCTS
 
 Row = dict[str, Any]
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from eval_pipeline.suites.support_desk.generation.article import Article
-from eval_pipeline.suites.support_desk.generation.catalog import PRODUCTS, Product
-from eval_pipeline.suites.support_desk.generation.policy_articles import policy_articles
-from eval_pipeline.suites.support_desk.generation.troubleshooting import GUIDES
+from eval_pipeline_tests.suites.support_desk.generation.catalog import PRODUCTS, Product
+from eval_pipeline_tests.suites.support_desk.generation.policy_articles import Article, policy_articles
+from eval_pipeline_tests.suites.support_desk.generation.troubleshooting import GUIDES
 
 _SUPERSEDED = ("P-101", "P-202", "P-302", "P-402", "P-501", "P-701")
 """Products whose guides were rewritten: the first version is still in the help centre, archived."""

@@ -179,11 +179,6 @@ REGIONS = tuple(
 )
 
 
-def policy_of(category: str) -> Policy:
-    """The policy of `category`."""
-    return next(policy for policy in POLICIES if policy.category == category)
-
-
 def rows(records: tuple[Product, ...] | tuple[Policy, ...]) -> list[dict[str, Any]]:
     """`records` as rows of a table, without the column that only generation needs."""
     return [{key: value for key, value in asdict(record).items() if key != "kind"} for record in records]

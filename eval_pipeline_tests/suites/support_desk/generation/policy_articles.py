@@ -1,13 +1,27 @@
 """Articles about the shop's rules: returns, warranty, shipping, orders, accounts."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from eval_pipeline.suites.support_desk.generation.article import Article
-from eval_pipeline.suites.support_desk.generation.catalog import POLICIES, REGIONS, Policy, Region
-from eval_pipeline.suites.support_desk.generation.general_articles import GENERAL
+from eval_pipeline_tests.suites.support_desk.generation.catalog import POLICIES, REGIONS, Policy, Region
+from eval_pipeline_tests.suites.support_desk.generation.general_articles import GENERAL
 
 _OLD_REFUND_DAYS = {"audio": 14, "kitchen": 30, "wearables": 30, "furniture": 14, "outdoor": 60, "office": 14}
 _OLD_WARRANTY_MONTHS = {"furniture": 24, "outdoor": 24, "wearables": 24}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Article:
+    """One article, without its id: `article_rows` numbers them."""
+
+    title: str
+    body: str
+    category: str
+    kind: str
+    product: str | None = None
+    region: str | None = None
+    status: str = "current"
+    updated: str = "2026-03-01"
 
 
 def policy_articles() -> Iterator[Article]:

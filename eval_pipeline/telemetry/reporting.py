@@ -1,0 +1,95 @@
+"""Report the turn in progress: `turn` begins and ends it, `emit` adds events to it.
+
+Reporting costs the agent a copy of the event and an append to a list. It sends nothing, waits for nothing and raises
+nothing.
+"""
+
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.telemetry.bus import BUS
+from eval_pipeline.telemetry.event import Event
+from eval_pipeline.telemetry.turns import ReportedTurn
+
+_log = logger_of(__name__)
+
+Sink = Callable[[ReportedTurn], None]
+_current: contextvars.ContextVar[ReportedTurn | None] = contextvars.ContextVar("telemetry_turn", default=None)
+_listener: contextvars.ContextVar[Sink | None] = contextvars.ContextVar("telemetry_listener", default=None)
+
+
+def emit(event: Event) -> bool:
+    """Add an event to the turn in progress in this task, in the task that started it, or in a sync target's thread.
+
+    A thread you start sees the turn if it runs in a copy of the context, as `asyncio.to_thread` does; otherwise pass it
+    the object that `turn` yields and call its `emit`. Never blocks and never raises. Outside of a turn it does nothing.
+
+    Returns:
+        Whether the event was added.
+    """
+    current = _current.get()
+    return False if current is None else current.emit(event)
+
+
+@contextlib.contextmanager
+def turn(
+    name: str, inputs: Any = None, *, to: Sink | None = None, on_event: Callable[[Event], None] | None = None
+) -> Iterator[ReportedTurn]:
+    """Report a turn of the agent `name`: as an event of the turn around it or, where there is none, to `BUS`.
+
+    Args:
+        name: The agent's name.
+        inputs: What the agent is asked.
+        to: Receives the ended turn instead, nested or not.
+        on_event: Called with each event as it is emitted; by default the outer turn's.
+
+    Raises:
+        Exception: What the body raises; the turn keeps it as its error.
+    """
+    outer = _current.get()
+    on_event = outer.on_event if on_event is None and outer is not None else on_event
+    inputs = inputs if isinstance(inputs, Mapping) else {"input": inputs}
+    current = ReportedTurn(name=name, inputs=inputs, on_event=on_event)
+    token = _current.set(current)
+    try:
+        yield current
+    except BaseException as error:
+        current.end(error)
+        raise
+    finally:
+        # A generator may be closed in another context than it was begun in.
+        with contextlib.suppress(ValueError):
+            _current.reset(token)
+        if current.ended is None:
+            current.end()
+        _hand_over(current, outer, to)
+
+
+def _hand_over(ended: ReportedTurn, outer: ReportedTurn | None, to: Sink | None) -> None:
+    try:
+        if to is not None:
+            to(ended)
+        elif outer is None:
+            BUS.publish(ended)
+        else:
+            outer.add_turn(ended)
+    except Exception:  # noqa: BLE001 - as in `ReportedTurn.emit`
+        _log.exception("the turn %r is not reported", ended.name)
+
+
+@contextlib.contextmanager
+def listening(sink: Sink) -> Iterator[None]:
+    """Make `sink` the listener of this task and of the tasks it starts."""
+    token = _listener.set(sink)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def listener() -> Sink | None:
+    """The function that receives the turns of the evaluation in progress; None where nothing traces it."""
+    return _listener.get()
