@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eval_pipeline_tests.ports import free_port
 
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
@@ -15,9 +14,7 @@ def _started(port: int) -> "subprocess.Popen[str]":
     return subprocess.Popen([PROGRAM, "recorder", "--port", str(port)], stderr=subprocess.PIPE, text=True)
 
 
-def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path) -> None:
-    port = free_port()
-
+def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path, port: int) -> None:
     process = _started(port)
     assert process.stderr is not None
     said = process.stderr.readline()
