@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline_tests.child_processes import adopt_orphans, end_on_sigterm, end_descendants
+from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
 from eval_pipeline_tests.dagster_homes import read_migrations_once
 from eval_pipeline_tests.ports import reserved_port
 

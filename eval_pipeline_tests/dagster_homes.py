@@ -8,9 +8,8 @@ import contextlib
 import functools
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 from alembic.config import Config

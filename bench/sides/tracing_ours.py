@@ -18,11 +18,11 @@ from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.modes import Grafted
 from eval_pipeline.tracing.shape.replica import Origin
 from eval_pipeline.tracing.shape.shared_spans import SharedSpans

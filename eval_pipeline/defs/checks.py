@@ -1,15 +1,15 @@
 """The asset checks of a suite: gates, whether traces are complete, whether partitions are up to date.
 
 Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
-(`eval_pipeline.analysis.gates.gates`). See https://docs.dagster.io/guides/test/asset-checks.
+(`eval_pipeline.analysis.gates.check_gates`). See https://docs.dagster.io/guides/test/asset-checks.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from eval_pipeline.analysis.gates.gates import GateResult
-from eval_pipeline.analysis.verdict import judge
+from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.analysis.verdict import verdict_of
 from eval_pipeline.defs.assets.tracing import rows_metadata
 from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
@@ -55,7 +55,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
             opened = store.open()
             experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
             # Not what the summary found: the thresholds may be others by now.
-            verdict = judge(opened, suite.spec, read_experiment(opened, suite.name, experiment))
+            verdict = verdict_of(opened, suite.spec, read_experiment(opened, suite.name, experiment))
         for gate in verdict.gates:
             if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
                 yield _check_result(key, gate)

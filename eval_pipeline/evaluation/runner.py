@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-import os
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
@@ -37,11 +36,12 @@ from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.spec.target import LangGraphTarget as LangGraphSpec
@@ -223,7 +223,8 @@ class EvalRunner:
     def _made(self) -> CaseEvaluator:
         context = self._given_context or self._built_context()
         own = self._target is None
-        prompts = prompts_of(self.suite, LangSmithSettings.from_environment()) if own else NO_PROMPTS
+        settings = LangSmithSettings.from_environment()
+        prompts = prompts_of(self.suite, settings) if own else NO_PROMPTS
         suite = prompts.applied(self.suite)
         target = open_target(suite, prompts) if own else _target(self._target)
         pins = Pins(
@@ -234,9 +235,10 @@ class EvalRunner:
         )
         store = self._opened_store()
         suite = with_pulled_corrections(suite, store, corrections_now(suite, store))
-        return CaseEvaluator(
+        evaluator = CaseEvaluator(
             suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts
         )
+        return evaluator.configured(settings)
 
     def _built_context(self) -> SharedContext | None:
         spec = self.suite.spec.context
@@ -248,7 +250,7 @@ class EvalRunner:
 
     def _opened_store(self) -> Store:
         given = self._store
-        return given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
+        return given if isinstance(given, Store) else open_store(given or store_root())
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:

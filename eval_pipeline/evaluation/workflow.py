@@ -23,8 +23,7 @@ from langgraph.func import entrypoint, task
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import StreamWriter
 
-from eval_pipeline.assertions.fields.assertion import Assertion
-from eval_pipeline.assertions.scoring import calls_out, score
+from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.runs import run_of
@@ -33,6 +32,7 @@ from eval_pipeline.evaluation.told import ToldEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
@@ -215,7 +215,7 @@ async def _say(attempt: AttemptRuntime, index: int, text: str) -> None:
 async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
     before = len(attempt.results)
     # Rules that compare values take microseconds, and their scores are feedback: a run would say nothing more.
-    returned = await (_assessment(turn) if any(map(calls_out, attempt.asked(turn))) else assess(turn))
+    returned = await (_assessment(turn) if any(map(may_call_out, attempt.asked(turn))) else assess(turn))
     if attempt.durable and len(attempt.results) == before:
         for data in returned["results"]:
             attempt.results.append(assertion_result_of(data))

@@ -4,7 +4,6 @@ Pulled again, the experiments that are asked about are read anew, what was known
 is the same file. LangSmith cannot be asked what was corrected since some time, so an experiment is read whole.
 """
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 
 CORRECTIONS_SCHEMA = pa.schema(
     [
@@ -71,7 +71,7 @@ def pull_corrections(
     key = latest_corrections(store, suite)
     if rows != known:
         # By the time of the pull: one that was taken back leaves nothing newer than there was.
-        pulled_at = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+        pulled_at = timestamp("microseconds")
         key = corrections_key(suite, pulled_at.partition("+")[0], version)
         store.put_table(key, pa.Table.from_pylist(rows, schema=CORRECTIONS_SCHEMA))
     ids = {row["feedback_id"] for row in known}

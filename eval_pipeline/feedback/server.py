@@ -15,8 +15,8 @@ from requests import RequestException
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.datasets import environment_settings, server_error
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.langsmith.datasets import server_error
+from eval_pipeline.settings import LangSmithSettings
 
 _PAGE = 100
 """The most ids that one request may name."""
@@ -34,7 +34,7 @@ class FeedbackServer:
         Raises:
             InputError: the environment says something that cannot be used.
         """
-        found = settings or environment_settings()
+        found = settings or LangSmithSettings.from_environment()
         self.url = found.source.api_url
         self.connection = Connection(found.source, found, insists=True)
 

@@ -5,6 +5,7 @@ the process id has changed.
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +19,10 @@ from urllib3.util import Retry
 
 from eval_pipeline.errors import CredentialsError
 from eval_pipeline.langsmith.urls import WebUrls
+from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.tracing.send.away import AWAY
 from eval_pipeline.tracing.send.circuit_breaker import PATIENCE
 from eval_pipeline.tracing.send.spool import why_not_writable
-from eval_pipeline.tracing.settings import Destination, LangSmithSettings
 
 _REFUSED_KEY = frozenset({401, 403})
 _OK = range(200, 300)
@@ -146,6 +147,11 @@ class Connection:
     def max_frame_bytes(self) -> int:
         """How large a frame may be, before compression."""
         return int((self.info.get("batch_ingest_config") or {}).get("size_limit_bytes") or _FALLBACK_LIMIT)
+
+    @property
+    def max_frame_items(self) -> int:
+        """The most runs and feedback of one frame."""
+        return int((self.info.get("batch_ingest_config") or {}).get("size_limit") or sys.maxsize)
 
     @property
     def feedback_in_frames(self) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from langsmith import Client
 from langsmith.schemas import Example
 from langsmith.utils import LangSmithError, LangSmithNotFoundError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from requests import RequestException, Response
 from urllib3.util import Retry
 
@@ -56,7 +56,7 @@ class LangSmithDatasets:
         Raises:
             InputError: the environment says something that cannot be used.
         """
-        found = settings or environment_settings()
+        found = settings or LangSmithSettings.from_environment()
         source = found.source
         self._server = source.api_url
         self._client = Client(
@@ -115,23 +115,6 @@ class LangSmithDatasets:
             yield
         except (LangSmithError, RequestException) as error:
             raise server_error(error, f"the dataset {name!r} cannot be read from {self._server}") from error
-
-
-def environment_settings() -> LangSmithSettings:
-    """Settings as the environment has them.
-
-    Raises:
-        InputError: it says something that cannot be used.
-    """
-    try:
-        return LangSmithSettings.from_environment()
-    except ValidationError as error:
-        fix = "mend the environment (`LANGSMITH_…`)"
-        problems = [
-            Problem(message=found["msg"], fix=fix, file="environment", field=".".join(map(str, found["loc"])))
-            for found in error.errors(include_input=False)
-        ]
-        raise InputError(problems) from error
 
 
 def no_examples(source: LangSmithDataset) -> Problem:

@@ -11,6 +11,7 @@ from eval_pipeline.langsmith.ids import feedback_id
 from eval_pipeline.langsmith.protocol.rules import MAX_FEEDBACK_KEY_LENGTH
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult
+from eval_pipeline.store.timestamps import timestamp
 
 PASSED, SCORE = "passed", "score"
 """The keys of an attempt's whole verdict; an assertion of that name steps aside."""
@@ -121,7 +122,7 @@ def _feedback(
         metadata["attempt"] = attempt
     if evaluator_run_id is not None:
         metadata["__run"] = {"run_id": evaluator_run_id}
-    now = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+    now = timestamp("microseconds")
     score, comment, value = content.get("score"), content.get("comment"), content.get("value")
     fields = {
         "id": str(feedback_id(owner, key)),

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.langsmith.dataset_sync import VerifiedDataset
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
 from eval_pipeline.tracing.send.flushing import spool_folder
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 _log = logger_of(__name__)
 

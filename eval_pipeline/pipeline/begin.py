@@ -8,11 +8,12 @@ from eval_pipeline.pipeline.evaluator import context_of
 from eval_pipeline.pipeline.trace_run import unified_trace
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
-from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, now, pin_experiment
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, pin_experiment
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import target_version
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.unified import UnifiedTrace
 
 
@@ -73,7 +74,7 @@ def begin_or_join(
     wanted = ExperimentRecord(
         suite=suite.name,
         experiment=name,
-        created_at=now(),
+        created_at=timestamp(),
         dataset_version=pins.dataset_version,
         context_id=pins.context_id,
         target_version=target_version(suite, prompts),

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
-from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
 from eval_pipeline.pipeline.trace_end import end_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.trace_files import TracedRun, read_traced
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import SuiteSpec
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
     """What an experiment came to."""
 
-    verdict: Verdict
+    verdict: ExperimentVerdict
     pictures: Pictures
     traced: Sequence[TracedRun]
     """What each run traced, the runs that reached a server first; empty if nothing was traced."""
@@ -35,7 +35,7 @@ def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: 
     Raises:
         MissingUpstreamError: the baseline that the suite names is not there.
     """
-    verdict = judge(store, spec, record)
+    verdict = verdict_of(store, spec, record)
     write_verdict(store, record, verdict)
     traced = read_traced(store, record.suite, record.experiment)
     found = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)

@@ -8,10 +8,10 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.progress import Standing
 from eval_pipeline.results.result_log import read_all_rows, read_results, results_of
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.send.reconciling import row_ids
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.restored_trace import send_restored
 
 _log = logger_of(__name__)

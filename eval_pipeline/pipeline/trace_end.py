@@ -11,11 +11,11 @@ from eval_pipeline.langsmith.feedback import summary_feedback
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flushing import spool_folder
 from eval_pipeline.tracing.send.reconciling import rows_present
 from eval_pipeline.tracing.send.sending import SpoolingSender
 from eval_pipeline.tracing.send.spool import keep_requests
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 _log = logger_of(__name__)
 

@@ -13,6 +13,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.trace_files import TracedRun, read_traced, write_traced
+from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import stored_origin
@@ -23,7 +24,6 @@ from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.send.queued_item import Parcel
 from eval_pipeline.tracing.send.sending import SpoolingSender
 from eval_pipeline.tracing.send.setting_up import set_up
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
 from eval_pipeline.tracing.shape.modes import SharedPart
 from eval_pipeline.tracing.shape.replica import Origin

@@ -7,7 +7,6 @@ from pathlib import Path
 from langsmith import Client
 from urllib3.util import Retry
 
-from eval_pipeline.context.cache import cache_folder
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.resolving import HubPromptStore
@@ -19,7 +18,7 @@ from eval_pipeline.prompts.suite_prompts import (
     named_prompts,
     resolve_prompts,
 )
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, cache_folder
 from eval_pipeline.suite.suite import Suite
 
 _RETRIES = Retry(total=2, backoff_factor=0.2, status_forcelist=[429, 502, 503, 504], raise_on_status=False)

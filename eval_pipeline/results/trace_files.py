@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.langsmith.urls import WebUrls
+from eval_pipeline.settings import TraceMode
 from eval_pipeline.store.layout import tracing_prefix
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import TraceMode
 
 
 class TracedRun(BaseModel):

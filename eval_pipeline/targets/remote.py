@@ -5,7 +5,6 @@ node; a `Command(goto=…)` between plain nodes cannot be told from an edge ther
 """
 
 import dataclasses
-import os
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from langgraph.types import Command, Interrupt
 from langgraph_sdk import get_client
 
 from eval_pipeline.errors import CredentialsError, InputError, Problem
+from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import RemoteTarget as RemoteSpec
@@ -37,7 +37,7 @@ class RemoteTarget:
         Raises:
             CredentialsError: the variable that should hold the key is not set.
         """
-        key = None if spec.api_key_variable is None else os.environ.get(spec.api_key_variable)
+        key = None if spec.api_key_variable is None else environment_variable(spec.api_key_variable)
         if spec.api_key_variable is not None and not key:
             message = f"{spec.api_key_variable} is not set, which holds the key for {spec.url}"
             raise CredentialsError(message, fix="set it in the environment, or leave `target.api_key_variable` out")

@@ -9,7 +9,6 @@ from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import Material, begin_or_join
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
-from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.variant import CURRENT
@@ -81,7 +80,7 @@ def _opened(variant: Variant, launch: Launch) -> Contender:
     return Contender(
         variant=variant,
         record=found.record,
-        evaluator=replace(evaluator, redactor=Redactor.of(settings)),
+        evaluator=evaluator.configured(settings),
         begun=found.begun,
         prompts=found.prompts,
     )

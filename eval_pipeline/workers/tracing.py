@@ -4,14 +4,13 @@ Dataset and experiment are at the servers already, and who began them says so in
 then, the worker sets them up itself, as a run would.
 """
 
-from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.trace_files import read_traced_run
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.task import WorkerTask
 
 
@@ -22,11 +21,9 @@ def settings_of(task: WorkerTask) -> LangSmithSettings:
         InputError: the worker's environment says something that cannot be used.
     """
     traced = {"mode": "off"} if task.tracing is None else task.tracing.settings()
-    try:
-        return LangSmithSettings.from_environment(**traced, **task.redaction.model_dump())
-    except ValueError as error:
-        fix = "mend LANGSMITH_… and EVAL_PIPELINE_… in the worker's environment"
-        raise InputError(Problem(message=str(error), fix=fix)) from error
+    return LangSmithSettings.from_environment(
+        **traced, **task.redaction.model_dump(), evaluation_timeout_seconds=task.evaluation_timeout_seconds
+    )
 
 
 def task_tracing(

@@ -6,7 +6,6 @@ time one has each attempt (`eval_pipeline.results.task_log`).
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +22,14 @@ from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.prompts.opening import prompts_of
-from eval_pipeline.redaction.logs import logger_of, redact_what_is_said
+from eval_pipeline.redaction.logs import logger_of, set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.task_log import TaskLog, task_part
 from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.settings import STORE_VARIABLE, PipelineSettings
 from eval_pipeline.store.layout import answer_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -43,7 +43,6 @@ from eval_pipeline.workers.tracing import settings_of, task_tracing
 
 _log = logger_of(__name__)
 
-STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 _LAST_SECONDS = 10.0
 _LAST_SHARE = 0.1
 """Before a worker's own end attempts in flight are given up, so that what is finished can be sent."""
@@ -127,9 +126,9 @@ def do_task(task: WorkerTask, *, seconds: float | None = None) -> TaskAnswer:
 
 def _do(task: WorkerTask, done: _Done, *, until: _Until) -> None:
     settings = settings_of(task)
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     store, record, evaluator = _opened(task)
-    evaluator = replace(evaluator, redactor=Redactor.of(settings))
+    evaluator = evaluator.configured(settings)
     if task.headers:
         record = record.model_copy(update={"trace_headers": dict(task.headers)})
     log = TaskLog(store, suite=task.suite, experiment=task.experiment, task=task.task)
@@ -234,7 +233,7 @@ def _opened(task: WorkerTask) -> _Opened:
         ExperimentConflictError: the suite is another one here.
         MissingUpstreamError: there is no such experiment, or its context is gone.
     """
-    key = (task.store or os.environ.get(STORE_VARIABLE), task.suite, task.experiment)
+    key = (task.store or PipelineSettings.from_environment().store, task.suite, task.experiment)
     found = _warm.get(key)
     if found is None:
         found = _open(task)
@@ -265,7 +264,7 @@ def _open(task: WorkerTask) -> _Opened:
 
 
 def _store(task: WorkerTask) -> Store:
-    uri = task.store or os.environ.get(STORE_VARIABLE)
+    uri = task.store or PipelineSettings.from_environment().store
     if not uri:
         fix = f"name it in the task, or set {STORE_VARIABLE} to s3://bucket/prefix"
         raise InputError(Problem(message=f"task {task.task} does not say which store", fix=fix, field="store"))

@@ -18,13 +18,13 @@ from eval_pipeline.langsmith.experiments import (
 from eval_pipeline.langsmith.feedback import summary_feedback
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
 from eval_pipeline.tracing.send.before_runs import sync_datasets
 from eval_pipeline.tracing.send.flushing import flush_spool
 from eval_pipeline.tracing.send.reconciling import reconcile
 from eval_pipeline.tracing.send.sending import SpoolingSender
 from eval_pipeline.tracing.send.setting_up import set_up
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.datasets import REDACTOR, CountingConnection, a_case, a_plan, examples, sync
 from eval_pipeline_tests.tracing.sample_runs import a_trace, recorded_feedback
 

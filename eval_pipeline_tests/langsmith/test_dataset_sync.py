@@ -14,10 +14,10 @@ from eval_pipeline.langsmith.experiments import (
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.send.reconciling import reconcile
 from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.datasets import REDACTOR, CountingConnection, a_case, a_plan, examples, sync
 from eval_pipeline_tests.tracing.sample_runs import a_trace
 

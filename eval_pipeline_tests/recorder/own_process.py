@@ -1,60 +1,58 @@
-"""A recorder in a process of its own, which can be killed and comes back on its port and its file."""
+"""A recorder in a process of its own, which a test can kill and restart on the same port and database."""
 
-import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import httpx
-
-from eval_pipeline_tests.ports import reserved_port
-from eval_pipeline_tests.waiting import wait_for
-
-_SERVE = (
-    "import sys; from eval_pipeline.recorder.server import serve; serve(port=int(sys.argv[1]), db_path=sys.argv[2])"
-)
+_SERVE = """
+import sys
+from eval_pipeline.recorder.server import serve
+serve(port=int(sys.argv[1]), db_path=sys.argv[2], started=lambda url: print(url, flush=True))
+"""
 
 
 class RecorderProcess:
-    """A recorder at a port that is reserved for it."""
+    """A recorder that runs within `with`. Its first start takes a free port."""
 
-    def __init__(self, database: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-c", _SERVE, str(port), str(database)]
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, database: Path) -> None:
+        self.url = ""
+        self._database = database
+        self._process: subprocess.Popen[str] | None = None
+        self._answers = False
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it; by default returns once it answers."""
-        self._process = subprocess.Popen(self._command)
+        """Start it; by default return once it answers."""
+        port = self.url.rpartition(":")[2] or "0"
+        command = [sys.executable, "-c", _SERVE, port, str(self._database)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._answers = False
         if wait:
             self.wait()
 
     def wait(self) -> None:
         """Return once it answers."""
-        wait_for(self._answers, patience_s=60, otherwise=lambda: f"nothing answers at {self.url}")
+        if self._answers:
+            return
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        assert self.url, "the recorder ended before it answered"
+        self._answers = True
 
     def kill(self) -> None:
-        """End it as a lack of memory would: with no chance to say anything."""
+        """End it with SIGKILL, as the kernel does when memory runs out."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
-    def _answers(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(f"{self.url}/info")
-            return True
-        return False
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
-
-@contextlib.contextmanager
-def recorder_process(database: Path) -> Iterator[RecorderProcess]:
-    """A recorder that answers, killed at the end."""
-    with reserved_port() as port:
-        recorder = RecorderProcess(database, port)
-        try:
-            recorder.start()
-            yield recorder
-        finally:
-            recorder.kill()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()

@@ -1,4 +1,4 @@
-"""What was acknowledged is still there: after a stop, and after the process was killed."""
+"""Acknowledged data survives a restart and a killed process."""
 
 import sqlite3
 from pathlib import Path
@@ -7,12 +7,13 @@ import httpx
 import pytest
 from langsmith import Client
 
+from eval_pipeline.errors import PermanentError
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.recorder.store.journal import JournalEntry
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs, stored_ids
-from eval_pipeline_tests.recorder.own_process import recorder_process
+from eval_pipeline_tests.recorder.own_process import RecorderProcess
 from eval_pipeline_tests.waiting import wait_for
 
 
@@ -41,21 +42,21 @@ def test_everything_survives_a_restart_on_the_same_file(tmp_path: Path) -> None:
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     database = tmp_path / "recorder.sqlite"
-    with recorder_process(database) as recorder:
+    with RecorderProcess(database) as process:
         runs = [a_run() for _ in range(20)]
         for run in runs:
-            assert httpx.post(f"{recorder.url}/runs/batch", json={"post": [run]}).status_code == 202
-        recorder.kill()
+            assert httpx.post(f"{process.url}/runs/batch", json={"post": [run]}).status_code == 202
+        process.kill()
     with RecorderServer(db_path=database) as server:
         assert stored_ids(server) == {run["id"] for run in runs}
 
 
-def test_a_taken_port_is_said_to_be_taken() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with RecorderServer() as server:
         port = int(server.url.rpartition(":")[2])
-        with pytest.raises(RecorderError, match="cannot listen on"):
+        with pytest.raises(PermanentError, match="cannot listen on"):
             RecorderServer(port=port).start()
-        with pytest.raises(RecorderError, match="runs already"):
+        with pytest.raises(RecorderError, match="already running"):
             server.start()
 
 

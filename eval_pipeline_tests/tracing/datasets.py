@@ -8,8 +8,8 @@ from eval_pipeline.langsmith.dataset_sync import SyncedDataset, sync_dataset
 from eval_pipeline.langsmith.experiments import ExperimentPlan
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 REDACTOR = Redactor()
 

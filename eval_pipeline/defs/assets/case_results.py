@@ -7,7 +7,6 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Literal
 
 import dagster as dg
@@ -34,13 +33,13 @@ from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
-from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import LAST_PASSED, Suite
 from eval_pipeline.targets.opening import target_version
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.unified import UnifiedTrace
 
 
@@ -106,7 +105,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         ended = True
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             evaluates = key in context.selected_asset_keys
             wanted = _wanted(context, config) if evaluates else set()
@@ -157,7 +156,7 @@ def _share(
         step_key=case_results_op_name(suite.name),
         record=record,
         store=store,
-        evaluator=replace(evaluator_of(suite, store, record, prompts), redactor=Redactor.of(settings)),
+        evaluator=evaluator_of(suite, store, record, prompts).configured(settings),
         cases=written_cases(store, suite, record.dataset_version, wanted),
         settings=settings,
         retry_errors=config.retry_errors,

@@ -4,9 +4,9 @@ from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, Conte
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.pipeline.begin import Material, OpenExperiment, begin_or_join
 from eval_pipeline.results.experiment_record import experiment_name
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 
 def pinned_experiment(

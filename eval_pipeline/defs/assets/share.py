@@ -9,10 +9,10 @@ import dagster as dg
 
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import written_cases
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,10 @@ from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.progress import Progress
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import dataset_changes, load_dataset
+from eval_pipeline.suite.dataset.dataset import dataset_changes
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.send.before_runs import sync_datasets
@@ -35,6 +37,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
+            set_log_redactor(redactor)
             dataset = load_dataset(suite, redactor=redactor)
             require_sound(suite, dataset.cases)
             check_once(context, settings, progress)

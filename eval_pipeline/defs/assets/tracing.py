@@ -11,7 +11,7 @@ from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.trace_end import Rows
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.trace_files import TracedRun
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.variants.links import VariantLinks
 
 EXPERIMENT_URL = "langsmith/experiment_url"

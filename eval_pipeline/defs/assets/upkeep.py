@@ -27,12 +27,12 @@ from eval_pipeline.defs.partitions import cases_partitions
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.case_health import LastResult, Upkeep, sample, upkeep_of
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import fingerprinted_cases
-from eval_pipeline.suite.documents.collection import collection_paused
+from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import open_target, target_version
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
@@ -57,7 +57,7 @@ def read_upkeep(context: Context, suite: Suite, store: Store, settings: LangSmit
     applied, now = prompts.applied(corrected), target_version(suite, prompts)
     pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
     evaluator = CaseEvaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
-    with collection_paused():
+    with gc_paused():
         present = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(present)
     found = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}

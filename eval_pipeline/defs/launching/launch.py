@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.analysis.verdict import Verdict, read_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, read_verdict
 from eval_pipeline.defs.assets.case_results import case_results_op_name
 from eval_pipeline.defs.assets.upstream import (
     CASE_RESULTS,
@@ -56,7 +56,7 @@ class Outcome:
     """What a launch came to."""
 
     record: ExperimentRecord
-    verdict: Verdict
+    verdict: ExperimentVerdict
     store: Store
     context_reused: bool
     experiment_url: str | None
@@ -68,11 +68,12 @@ class Outcome:
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped a run; what it had finished is in the result log."""
+    """A run was interrupted; its finished results are in the result log."""
 
     def __init__(self, experiment: str) -> None:
         super().__init__()
         self.experiment = experiment
+        self.add_note("finished results are kept")
 
 
 class RunBrokenError(EvalPipelineError):

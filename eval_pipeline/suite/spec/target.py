@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.assertions.fields.assertion import checked_import_path
 from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.import_path import checked_import_path
 from eval_pipeline.suite.spec.prompt_reference import checked_reference
 
 

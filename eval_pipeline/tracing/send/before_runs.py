@@ -16,11 +16,11 @@ from eval_pipeline.langsmith.server_memory import ServerMemory
 from eval_pipeline.langsmith.urls import WebUrls
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
 from eval_pipeline.tracing.send.counts import Counts
 from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline.tracing.shape.shared_trace import MOST_RUNS, shared_project, shared_trace_runs
 from eval_pipeline.tracing.shape.spans import Span, StoredSpans

@@ -10,12 +10,12 @@ from typing import Any
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.counts import Counts
 from eval_pipeline.tracing.send.flushing import flush_folder, spool_folder
 from eval_pipeline.tracing.send.queued_item import Kind, Parcel, feedback_parcel, run_parcel, run_parcels
 from eval_pipeline.tracing.send.spool import SETUP, Spool, has_requests, keep_requests
 from eval_pipeline.tracing.send.uploader import Courier, Delivery
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 _log = logger_of(__name__)
 

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.langsmith.protocol.time_window import delta_for
+from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.send.queued_item import Parcel
 from eval_pipeline.tracing.send.spool import SpoolSegment, claim_segments, status_of, write_whole
 from eval_pipeline.tracing.send.uploader import Courier
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 
 REFUSED_FOLDER = "refused"
 _MOST_TRIES = 5

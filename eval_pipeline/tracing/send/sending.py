@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.send.counts import Counts
 from eval_pipeline.tracing.send.destination_queue import Lane, Pending
 from eval_pipeline.tracing.send.queued_item import Parcel
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.shape.run import CompleteRun
 
 _CLOSE_TIMEOUT_S = 5.0

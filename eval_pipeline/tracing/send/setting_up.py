@@ -19,11 +19,11 @@ from eval_pipeline.langsmith.server_memory import ServerMemory
 from eval_pipeline.langsmith.urls import WebUrls
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.send.flushing import spool_folder
 from eval_pipeline.tracing.send.queued_item import Parcel, request_parcel
 from eval_pipeline.tracing.send.spool import keep_requests
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 
 _log = logger_of(__name__)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.store.local import sync_folder
 from eval_pipeline.tracing.send.queued_item import Parcel, read_line
 
 _log = logger_of(__name__)
@@ -75,7 +76,7 @@ class Spool:
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
             self._path.rename(self._path.with_suffix(SEALED))
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         self.abandon()
 
     def abandon(self) -> None:
@@ -106,7 +107,7 @@ class Spool:
             self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._path = path
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         return self._descriptor
 
     def _say_broken(self, error: OSError, lost: int) -> None:
@@ -149,7 +150,7 @@ class SpoolSegment:
             self.path.unlink(missing_ok=True)
         else:
             write_whole(self.path, parcels)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
 
 
 def claim_segments(folder: Path, *, owner: str | None = None) -> list[SpoolSegment]:
@@ -183,7 +184,7 @@ def keep_requests(folder: Path, requests: Sequence[Parcel]) -> bool:
     path = folder / f"{time.time_ns():020d}-{os.getpid()}-{uuid4().hex[:8]}{SETUP}{SEALED}"
     try:
         write_whole(path, requests)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError:
         return False
     return True
@@ -240,11 +241,3 @@ def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -72,7 +72,8 @@ class Courier:
         in_frames = [parcel for parcel in parcels if self._fits_a_frame(parcel)]
         alone = [parcel for parcel in parcels if parcel.kind == "feedback" and not self._fits_a_frame(parcel)]
         limit = self.connection.max_frame_bytes if in_frames else 0
-        for frame in frames(in_frames, most=self._batch_size, max_bytes=limit):
+        most = min(self._batch_size, self.connection.max_frame_items) if in_frames else self._batch_size
+        for frame in frames(in_frames, most=most, max_bytes=limit):
             self._bring(frame, delivery)
         for parcel in alone:
             self._bring_feedback(parcel, delivery)

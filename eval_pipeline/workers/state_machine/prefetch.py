@@ -22,17 +22,17 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.result_log import set_unreadable_aside
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
-from eval_pipeline.suite.spec.compute import FanOut
+from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.send.before_runs import send_shared_trace, sync_datasets
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.tracing.shape.spans import StoredSpans
 from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks
@@ -137,7 +137,7 @@ def _portions(
     finished = standing_of(store, record).finished
     planned = [attempt for case in chosen for attempt in evaluator.attempts(case, record.repetitions)]
     compute = evaluator.suite.spec.compute
-    default = compute.cases_per_task if isinstance(compute, FanOut) else _CASES_PER_TASK
+    default = compute.cases_per_task if isinstance(compute, FanOutCompute) else _CASES_PER_TASK
     traced = _traced(tracing, settings, len(dataset))
     common = task_fields(record, settings, store=store.root, tracing=traced)
     return plan_tasks(

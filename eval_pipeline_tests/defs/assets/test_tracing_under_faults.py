@@ -23,7 +23,7 @@ from eval_pipeline.tracing.send.flushing import flush_spool
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.many_cases import ActsAt, case_ids, write_many_cases
 from eval_pipeline_tests.defs.assets.seen import checks_of, experiments_at, metadata_of, rows_at
-from eval_pipeline_tests.recorder.own_process import recorder_process
+from eval_pipeline_tests.recorder.own_process import RecorderProcess
 
 CASES = case_ids(int(os.environ.get("EVAL_PIPELINE_TEST_CASES", "60")))
 FEW = case_ids(12)
@@ -78,7 +78,7 @@ def test_a_recorder_that_is_killed_half_way_and_restarted_has_every_row_once(
     record_property: Callable[[str, object], None],
     killed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    with recorder_process(tmp_path / "recorder.sqlite") as recorder:
+    with RecorderProcess(tmp_path / "recorder.sqlite") as recorder:
 
         def kill_and_restart() -> None:
             recorder.kill()

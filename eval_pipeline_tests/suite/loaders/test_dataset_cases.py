@@ -21,14 +21,15 @@ from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.case import CASE_ID, Case
-from eval_pipeline.suite.dataset.dataset import Dataset, case_files, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, example_fields
+from eval_pipeline.suite.dataset.load import case_files, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.loaders.dataset_cases import case_data
 from eval_pipeline.suite.spec.case_source import LangSmithDataset
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.building import a_case, a_suite, write_suite
 
 CONTAINS = {"type": "contains", "value": "42"}

@@ -14,10 +14,10 @@ from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flushing import flush_spool, spool_folder
 from eval_pipeline.tracing.send.sending import SpoolingSender, is_sampled
 from eval_pipeline.tracing.send.spool import status_of
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 
 MakeSettings = Callable[..., LangSmithSettings]
@@ -257,6 +257,33 @@ def test_without_async_upload_everything_is_there_on_return(
     sender.send_runs(a_trace())
     assert len(recorded_ids(server)) == 3
     sender.close()
+
+
+@pytest.mark.parametrize(("announced", "batch", "requests"), [(4, 500, 3), (500, 6, 2), (None, 500, 1)])
+def test_a_request_holds_as_many_runs_as_the_server_and_the_settings_allow(
+    announced: int | None, batch: int, requests: int, tmp_path: Path
+) -> None:
+    with RecorderServer(config=RecorderConfig(size_limit=announced)) as server:
+        settings = LangSmithSettings(
+            recorder_url=server.url, spool_folder=tmp_path, upload_batch_size=batch, upload_interval_seconds=60
+        )
+        sender = SpoolingSender(settings)
+        sender.send_runs([run for _ in range(4) for run in a_trace()])
+        counts = sender.close()
+        assert (counts.runs_sent, counts.requests) == (12, requests)
+
+
+def test_runs_wait_for_others_no_longer_than_the_interval(server: RecorderServer, make_settings: MakeSettings) -> None:
+    patient, prompt = (SpoolingSender(make_settings(upload_interval_seconds=seconds)) for seconds in (60, 0.05))
+    patient.send_runs(a_trace())
+    prompt.send_runs(a_trace())
+    deadline = time.monotonic() + 10
+    while len(recorded_ids(server)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (prompt.counts.runs_sent, patient.counts.runs_sent) == (3, 0)
+    patient.close()
+    prompt.close()
+    assert len(recorded_ids(server)) == 6
 
 
 def test_what_cannot_be_serialized_costs_itself_and_nothing_else(

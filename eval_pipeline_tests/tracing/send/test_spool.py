@@ -21,12 +21,12 @@ from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flushing import flush_folder, flush_spool, spool_folder
 from eval_pipeline.tracing.send.queued_item import Parcel, read_line, run_parcel
 from eval_pipeline.tracing.send.sending import SpoolingSender
 from eval_pipeline.tracing.send.spool import Spool, claim_segments, status_of
 from eval_pipeline.tracing.send.uploader import Courier, Delivery
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 
 MakeSettings = Callable[..., LangSmithSettings]
@@ -186,7 +186,7 @@ def test_spool_files_are_the_owners_alone(make_settings: MakeSettings) -> None:
 FORKING = textwrap.dedent("""
     import os, sys, warnings
     from eval_pipeline.tracing.send.sending import SpoolingSender
-    from eval_pipeline.tracing.settings import LangSmithSettings
+    from eval_pipeline.settings import LangSmithSettings
     from eval_pipeline_tests.tracing.sample_runs import a_trace
 
     warnings.simplefilter("error")
@@ -313,7 +313,7 @@ def test_the_terminal_shows_and_sends_what_waits(
     assert "recorder: 0 files" in runner.invoke(traces_command, ["status"]).output
     server.faults.add(Fault(status=503, times=None))
     fill(settings, 1)
-    assert "3 kept for the next time" in runner.invoke(traces_command, ["flush"]).output
+    assert "3 kept for the next attempt" in runner.invoke(traces_command, ["flush"]).output
 
 
 def test_two_processes_share_a_spool_folder(server: RecorderServer, tmp_path: Path) -> None:
