@@ -16,7 +16,6 @@ from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.suite.promoted_prompt import has_promotions, promoted_prompt, wants_promotions
 from eval_pipeline.suite.spec.compute import LocalCompute
-from eval_pipeline.suite.spec.target import ChatTarget
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.workers.dispatch.workers import open_workers
 
@@ -105,6 +104,6 @@ def check_promotions(suite: Suite, store: StoreResource, settings: LangSmithSett
 
 def _models(suite: Suite) -> list[tuple[str, str]]:
     spec = suite.spec
-    targets = [("target", spec.target.model)] if isinstance(spec.target, ChatTarget) else []
+    targets = [("target", name) for name in spec.target.models]
     judges = () if spec.judge is None else spec.judge.model
     return targets + [("judge", name) for name in ((judges,) if isinstance(judges, str) else judges)]

@@ -9,7 +9,7 @@ import pytest
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.tracing.sample_runs import a_trace
 

@@ -16,7 +16,7 @@ from eval_pipeline.defs.assets.corrections import build_corrections
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
 from eval_pipeline.feedback.corrections import known_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.pipeline.evaluator import evaluator_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.recorder.config import RecorderConfig

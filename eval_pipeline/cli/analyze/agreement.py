@@ -16,8 +16,8 @@ from eval_pipeline.analysis.statistics.agreement import Measure
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, json_option, store_option
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.feedback.corrections import verdicts_on
-from eval_pipeline.feedback.server import FeedbackServer
 from eval_pipeline.feedback.verdicts import latest_of_each
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store

@@ -3,8 +3,8 @@
 import click
 
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, store_option
-from eval_pipeline.feedback.annotating import annotate as annotate_failing
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.feedback.annotation import annotate as annotate_failing
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.dataset.load import load_dataset

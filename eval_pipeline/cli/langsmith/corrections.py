@@ -4,7 +4,7 @@ import click
 
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.feedback.corrections import EXPERIMENTS, pull_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store

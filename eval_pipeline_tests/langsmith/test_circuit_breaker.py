@@ -4,12 +4,12 @@ import time
 
 import pytest
 
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.circuit_breaker import OPEN_PER_TIMEOUT
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.send.before_runs import sync_datasets
-from eval_pipeline.tracing.send.circuit_breaker import LEFT_ALONE
+from eval_pipeline.tracing.experiment.setup import sync_datasets
 from eval_pipeline_tests.tracing.recorder_fixtures import MakeSettings
 
 
@@ -21,13 +21,13 @@ def test_after_one_waited_for_nothing_no_other_does(server: RecorderServer, make
     settings = make_settings(request_timeout_seconds=1.5)
     server.faults.add(Fault(delay_s=6, times=1, path="/sessions"))
 
-    assert not Connection(settings.destinations[0], settings).check()
-    assert not Connection(settings.destinations[0], settings).check()
+    assert not Connection(settings.destinations[0], settings).check().ok
+    assert not Connection(settings.destinations[0], settings).check().ok
     answer = Connection(settings.destinations[0], settings).request("GET", "/info")
 
     assert (answer.status, answer.timed_out, _asked(server)) == (None, True, 1)
-    time.sleep(1.5 * LEFT_ALONE)
-    assert Connection(settings.destinations[0], settings).check()
+    time.sleep(1.5 * OPEN_PER_TIMEOUT)
+    assert Connection(settings.destinations[0], settings).check().ok
 
 
 def test_somebody_who_insists_is_answered_and_that_ends_it_for_all(
@@ -36,10 +36,10 @@ def test_somebody_who_insists_is_answered_and_that_ends_it_for_all(
     settings = make_settings(request_timeout_seconds=1.5)
     server.faults.add(Fault(delay_s=6, times=1, path="/sessions"))
     connection = Connection(settings.destinations[0], settings)
-    assert not connection.check()
+    assert not connection.check().ok
 
     assert Connection(settings.destinations[0], settings, insists=True).request("GET", "/no-such-thing").status == 404
-    assert connection.check()
+    assert connection.check().ok
 
 
 def test_a_server_that_refuses_is_asked_again_at_once(server: RecorderServer, make_settings: MakeSettings) -> None:
@@ -47,8 +47,8 @@ def test_a_server_that_refuses_is_asked_again_at_once(server: RecorderServer, ma
     server.faults.add(Fault(refuse=True, times=1))
     connection = Connection(settings.destinations[0], settings)
 
-    assert not connection.check()
-    assert connection.check()
+    assert not connection.check().ok
+    assert connection.check().ok
 
 
 def test_a_server_that_hangs_over_the_examples_is_away(

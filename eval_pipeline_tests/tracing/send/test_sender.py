@@ -10,13 +10,13 @@ import pytest
 from pydantic import SecretStr
 
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.tracing.send.flushing import flush_spool, spool_folder
-from eval_pipeline.tracing.send.sending import SpoolingSender, is_sampled
+from eval_pipeline.tracing.experiment.setup import check_destinations
+from eval_pipeline.tracing.send.flush import flush_spool, spool_folder
+from eval_pipeline.tracing.send.sender import SpoolingSender, is_sampled
 from eval_pipeline.tracing.send.spool import status_of
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 
@@ -86,7 +86,7 @@ def test_no_fault_loses_doubles_or_delays_anything(
     assert time.monotonic() - began < 0.5
     sender.flush(1.0)
     counts = sender.close(0.2)
-    assert counts.nothing_lost
+    assert counts.lost == 0
     assert counts.runs_sent + counts.runs_spooled == 12
     server.faults.clear()
     flush_spool(make_settings())
@@ -108,6 +108,19 @@ def test_a_server_that_comes_back_gets_what_was_spooled_at_the_next_flush(
     assert (counts.runs_sent, counts.runs_spooled) == (3, 0)
     assert len(recorded_ids(server)) == 3
     sender.close()
+
+
+def test_feedback_arrives_from_a_server_that_answers_only_the_second_question_about_itself(
+    server: RecorderServer, make_settings: MakeSettings
+) -> None:
+    sender = SpoolingSender(make_settings())
+    server.faults.add(Fault(status=503, path="/info", times=1))
+    trace = a_trace()
+    sender.send_runs(trace)
+    sender.send_feedback([a_score(trace[0])])
+    counts = sender.close(5)
+    assert (counts.feedback_enqueued, counts.feedback_sent) == (1, 1)
+    assert len(recorded_feedback(server)) == 1
 
 
 def test_one_bad_run_costs_no_other_run_its_place(server: RecorderServer, make_settings: MakeSettings) -> None:
@@ -168,7 +181,7 @@ def test_beyond_the_spools_limit_the_oldest_is_kept_and_the_rest_counted(
     counts = sender.close(1)
     assert counts.runs_spooled + counts.runs_dropped == 30
     assert counts.runs_dropped > 0
-    assert not counts.nothing_lost
+    assert counts.lost > 0
     assert status_of(spool_folder(settings, "recorder")).bytes <= 5_000
     assert sum("is full" in record.message for record in caplog.records) == 1
     server.faults.clear()

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.feedback.server import FeedbackServer, queue_id
+from eval_pipeline.langsmith.feedback import FeedbackServer, queue_id
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 _FAILING = ("failed", "error")
 

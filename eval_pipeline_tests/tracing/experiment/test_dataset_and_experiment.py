@@ -15,17 +15,23 @@ from eval_pipeline.langsmith.experiments import (
     close_experiment,
     open_experiment,
 )
-from eval_pipeline.langsmith.feedback import summary_feedback
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
-from eval_pipeline.tracing.send.before_runs import sync_datasets
-from eval_pipeline.tracing.send.flushing import flush_spool
-from eval_pipeline.tracing.send.reconciling import reconcile
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.send.setting_up import set_up
-from eval_pipeline_tests.tracing.datasets import REDACTOR, CountingConnection, a_case, a_plan, examples, sync
+from eval_pipeline.tracing.experiment.feedback import summary_feedback
+from eval_pipeline.tracing.experiment.setup import set_up, sync_datasets
+from eval_pipeline.tracing.send.flush import flush_spool
+from eval_pipeline.tracing.send.sender import SpoolingSender
+from eval_pipeline_tests.tracing.datasets import (
+    REDACTOR,
+    CountingConnection,
+    a_case,
+    a_plan,
+    examples,
+    status_of_rows,
+    sync,
+)
 from eval_pipeline_tests.tracing.sample_runs import a_trace, recorded_feedback
 
 MakeSettings = Callable[..., LangSmithSettings]
@@ -75,11 +81,11 @@ def test_with_tracing_to_both_a_row_names_the_examples_that_the_cases_came_from(
     version = DatasetVersion(
         server=server.url, dataset_id=UUID(source["id"]), name="questions", as_of=versions[0]["as_of"]
     )
-    plan = a_plan(origin=DatasetOrigin(version=version, examples=examples))
+    origin = DatasetOrigin(version=version, examples=examples)
     with RecorderServer() as other:
         settings = make_settings(mode="both", api_url=server.url, api_key=SecretStr("key"), recorder_url=other.url)
 
-        found = set_up(settings, plan, [a_case(1), a_case(2)], redactor=REDACTOR)
+        found = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR, origin=origin)
 
         assert found is not None
         assert {name: found.session.example_id(name) for name in examples} == examples
@@ -135,11 +141,11 @@ def test_rows_are_counted_over_many_pages(
         sender.send_runs(a_trace(children=0, session_name="desk-1"))
     counts = sender.close(10)
     connection.seen.clear()
-    found = reconcile(connection, session, expected=1_051, counts=counts)
-    assert (found.present, found.sent, found.complete) == (1_050, 1_050, False)
+    status = status_of_rows(connection, session, expected=1_051, counts=counts)
+    assert (status.rows_present, status.delivery.runs_sent, status.complete) == (1_050, 1_050, False)
     assert connection.seen == ["POST /api/v2/runs/query"] * 2
     server.faults.add(Fault(status=404, path="/api/v2/"))
-    assert reconcile(connection, session, expected=1_050, counts=counts).complete
+    assert status_of_rows(connection, session, expected=1_050, counts=counts).complete
 
 
 def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.dataset_sync import SyncedDataset, sync_dataset
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.datasets import SyncedDataset
 from eval_pipeline.langsmith.experiments import (
     open_experiment,
 )
@@ -16,9 +16,17 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.send.reconciling import reconcile
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline_tests.tracing.datasets import REDACTOR, CountingConnection, a_case, a_plan, examples, sync
+from eval_pipeline.tracing.experiment.dataset_sync import sync_dataset
+from eval_pipeline.tracing.send.sender import SpoolingSender
+from eval_pipeline_tests.tracing.datasets import (
+    REDACTOR,
+    CountingConnection,
+    a_case,
+    a_plan,
+    examples,
+    status_of_rows,
+    sync,
+)
 from eval_pipeline_tests.tracing.sample_runs import a_trace
 
 MakeSettings = Callable[..., LangSmithSettings]
@@ -123,7 +131,7 @@ def test_every_kind_of_server_is_kept_in_sync(profile: InfoProfile, tmp_path: Pa
         sender = SpoolingSender(settings)
         sender.send_runs([run for _ in range(3) for run in a_trace(session_name="desk-1")])
         counts = sender.close()
-        assert reconcile(connection, session, expected=3, counts=counts).complete
+        assert status_of_rows(connection, session, expected=3, counts=counts).complete
         connection.close()
 
 
