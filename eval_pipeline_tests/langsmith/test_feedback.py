@@ -8,7 +8,8 @@ import pytest
 
 from eval_pipeline.langsmith.feedback import evaluator_keys, feedback_of, keys_of
 from eval_pipeline.langsmith.protocol.rules import validate_feedback
-from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, Tokens
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError
+from eval_pipeline.results.usage import TokenUsage
 
 START = dt.datetime(2026, 11, 21, 4, 0, tzinfo=dt.UTC)
 RUN, EVALUATOR, SESSION = (f"0000000{n}-0000-4000-8000-000000000000" for n in range(3))
@@ -34,7 +35,7 @@ def a_result(*assertions: AssertionResult, **fields: Any) -> CaseResult:
         turns=(),
         started_at=START,
         latency_s=0.1,
-        tokens=Tokens(),
+        tokens=TokenUsage(),
         cost_usd=None,
         context_id=None,
         dataset_version="v",
