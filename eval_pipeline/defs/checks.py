@@ -10,17 +10,17 @@ import dagster as dg
 
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.verdict import verdict_of
-from eval_pipeline.defs.assets.tracing import rows_metadata
+from eval_pipeline.defs.assets.tracing import trace_status_metadata
 from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.restore_rows import rows_expected
-from eval_pipeline.pipeline.trace_end import count_rows
+from eval_pipeline.pipeline.trace_end import trace_status
 from eval_pipeline.results.experiment_record import read_experiment
-from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 TRACES_COMPLETE = "traces_complete"
 
@@ -84,16 +84,17 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             if not traced:
                 return
             attempts = rows_expected(opened, suite.name, experiment)
-            rows = count_rows(langsmith.settings(), traced, attempts=attempts)
-        there = "an unknown number" if rows.present is None else str(rows.present)
-        lost = f"; {rows.dropped} are lost: `--resume` sends the rows that are missing" if rows.dropped else ""
+            status = trace_status(langsmith.settings(), traced, attempts=attempts)
+        present = "an unknown number" if status.rows_present is None else str(status.rows_present)
+        dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
+        lost = f"; {dropped} are lost: `--resume` sends the rows that are missing" if dropped else ""
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=TRACES_COMPLETE,
-            passed=rows.complete,
+            passed=status.complete,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk{lost}",
-            metadata=rows_metadata(rows),
+            description=f"{present} of {status.rows_expected} rows are there; {spooled} runs wait on disk{lost}",
+            metadata=trace_status_metadata(status),
         )
 
     return traces

@@ -45,7 +45,7 @@ from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.targets.session import Target
+from eval_pipeline.targets.session import SessionFactory
 from eval_pipeline.user_code.exits import ending_only_itself
 
 SKIPPED = "Skipped"
@@ -69,7 +69,7 @@ class CaseEvaluator:
     """Makes attempts: a suite, its target, the shared context, and the pins of the experiment."""
 
     suite: Suite
-    target: Target
+    target: SessionFactory
     context: SharedContext | None
     pins: Pins
     tracer: AttemptTracer | None = None

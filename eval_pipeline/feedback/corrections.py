@@ -11,18 +11,18 @@ from typing import Any
 import pyarrow as pa
 
 from eval_pipeline.assertions.judges.pulled_corrections import latest_corrections
-from eval_pipeline.feedback.server import FeedbackServer
 from eval_pipeline.feedback.verdicts import HumanVerdict, latest_of_each, verdicts
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.results.stored_result import result_of_row
-from eval_pipeline.results.trace_files import read_traced
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 CORRECTIONS_SCHEMA = pa.schema(
     [

@@ -1,4 +1,4 @@
-"""Run the recorder on this machine: for the length of a block where none answers, or as the process.
+"""Run the recorder on this machine, for the length of a block or as the process, and forward what it recorded.
 
 No other module but tests imports `eval_pipeline.recorder`, which brings a web server with it; this one imports it when
 it starts one.
@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.serving.access import is_loopback
 from eval_pipeline.settings import Destination, LangSmithSettings
 
 if TYPE_CHECKING:
+    from eval_pipeline.recorder.forward import ForwardReport
     from eval_pipeline.recorder.server import RecorderServer
 
 DATABASE = "recorder.sqlite"
@@ -63,17 +64,31 @@ def serve_recorder(database: Path, *, host: str, port: int, token: str | None, s
     serve(host, port, database, token, started=started)
 
 
+def forward_recording(database: Path, settings: LangSmithSettings) -> "ForwardReport":
+    """Forward the recording in `database` to the LangSmith server of `settings`.
+
+    Raises:
+        RecorderError: The server does not answer, or refuses a dataset or project.
+    """
+    from eval_pipeline.recorder.core import Recorder  # noqa: PLC0415 - as above
+    from eval_pipeline.recorder.endpoint import Endpoint  # noqa: PLC0415 - as above
+    from eval_pipeline.recorder.forward import forward  # noqa: PLC0415 - as above
+
+    headers = {"x-api-key": settings.api_key.get_secret_value() if settings.api_key else ""}
+    if settings.workspace_id:
+        headers["x-tenant-id"] = settings.workspace_id
+    with contextlib.closing(Recorder(database)) as recorder, Endpoint(settings.api_url, headers) as endpoint:
+        return forward(recorder, endpoint)
+
+
 def _missing(settings: LangSmithSettings) -> Destination | None:
     """The recorder destination on this machine that does not answer; one on another machine is not ours to start."""
     recorder = next((destination for destination in settings.destinations if destination.name == "recorder"), None)
     if recorder is None or not is_loopback(urlsplit(recorder.api_url).hostname or ""):
         return None
-    connection = Connection(recorder, settings)
-    try:
+    with Connection(recorder, settings) as connection:
         # One that refuses the key is running; the run reports the refusal.
         return None if connection.request("GET", "/info").status in _ANSWERS else recorder
-    finally:
-        connection.close()
 
 
 def _start(

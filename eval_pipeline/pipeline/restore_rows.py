@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.pipeline.trace_run import ExperimentTracing
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -11,7 +11,7 @@ from eval_pipeline.results.result_log import read_all_rows, read_results, result
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.send.reconciling import row_ids
+from eval_pipeline.tracing.experiment.rows import row_ids
 from eval_pipeline.tracing.shape.restored_trace import send_restored
 
 _log = logger_of(__name__)

@@ -1,44 +1,25 @@
 """The end of an experiment's traces: its end time, the scores of the whole, and whether every row is there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.errors import TransientError
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.experiments import close_experiment, end_request
-from eval_pipeline.langsmith.feedback import summary_feedback
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.experiments import close_experiment
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.trace_files import TracedRun
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.tracing.send.flushing import spool_folder
-from eval_pipeline.tracing.send.reconciling import rows_present
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.experiment.feedback import summary_feedback
+from eval_pipeline.tracing.experiment.rows import row_ids
+from eval_pipeline.tracing.experiment.setup import end_request
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, TraceStatus
+from eval_pipeline.tracing.send.flush import spool_folder
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import keep_requests
 
 _log = logger_of(__name__)
 
 _FLUSH_SECONDS = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """Whether every row of an experiment is where it should be."""
-
-    expected: int
-    present: int | None
-    """None: the server could not say."""
-    sent: int
-    """Runs, not rows, like the next two."""
-    spooled: int
-    dropped: int
-    untraced: int
-
-    @property
-    def complete(self) -> bool:
-        """Whether every row is there, and none twice."""
-        return self.present == self.expected and not self.dropped
 
 
 def end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summary: Summary) -> None:
@@ -64,21 +45,10 @@ def end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summar
             connection.close()
 
 
-def count_rows(settings: LangSmithSettings, traced: Sequence[TracedRun], *, attempts: int) -> Rows:
-    """Hold the rows at the first destination against the attempts that were made."""
+def trace_status(settings: LangSmithSettings, traced: Sequence[TracedRun], *, attempts: int) -> TraceStatus:
+    """Compare the rows at the first destination with the attempts that were made."""
     present = None
     if settings.destinations:
-        connection = Connection(settings.destinations[0], settings)
-        try:
-            present = rows_present(connection, traced[0].session)
-        finally:
-            connection.close()
-    return Rows(
-        # Cases of a unified trace are no roots, and so no rows: its one root is.
-        expected=1 if traced[0].trace_mode == "unified" else attempts,
-        present=present,
-        sent=sum(found.runs_sent for found in traced),
-        spooled=sum(found.runs_spooled for found in traced),
-        dropped=sum(found.runs_dropped for found in traced),
-        untraced=sum(found.untraced for found in traced),
-    )
+        with Connection(settings.destinations[0], settings) as connection:
+            present = row_ids(connection, traced[0].session)
+    return TraceStatus.of(traced, attempts=attempts, rows_present=None if present is None else len(present))

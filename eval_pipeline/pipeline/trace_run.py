@@ -7,23 +7,23 @@ from typing import Any
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.langsmith.experiments import ExperimentPlan, ExperimentSession, git_metadata
-from eval_pipeline.langsmith.feedback import evaluator_keys, feedback_of
 from eval_pipeline.pipeline.announced import assertion_names, model_names, splits
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.trace_files import TracedRun, read_traced, write_traced
 from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import stored_origin
 from eval_pipeline.suite.suite import SuiteSpec
-from eval_pipeline.tracing.send.before_runs import shared_project_of, shared_run_url
-from eval_pipeline.tracing.send.counts import Counts
+from eval_pipeline.tracing.experiment.feedback import evaluator_keys, feedback_of
+from eval_pipeline.tracing.experiment.setup import set_up
+from eval_pipeline.tracing.experiment.shared_context_trace import shared_project_of, shared_run_url
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced, write_traced
+from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.outbox import Outbox
-from eval_pipeline.tracing.send.queued_item import Parcel
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.send.setting_up import set_up
+from eval_pipeline.tracing.send.queued_item import QueuedItem
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
 from eval_pipeline.tracing.shape.modes import SharedPart
 from eval_pipeline.tracing.shape.replica import Origin
@@ -50,7 +50,7 @@ class ExperimentTracing:
 
     def announce(self) -> None:
         """Say in the store where the experiment is at its first server, for workers that join it (`join_tracing`)."""
-        write_traced(self._store, self._record.suite, self._traced(Counts()))
+        write_traced(self._store, self._record.suite, self._traced(DeliveryCounts()))
 
     def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
         """Send what is left, within so many seconds, and say in the store what became of everything."""
@@ -58,27 +58,15 @@ class ExperimentTracing:
         write_traced(self._store, self._record.suite, traced)
         return traced
 
-    def _traced(self, counts: Counts) -> TracedRun:
-        made = self.tracer.counts
-        return TracedRun(
+    def _traced(self, delivery: DeliveryCounts) -> TracedRun:
+        return TracedRun.of(
+            self.session,
+            delivery,
             run_id=self._run_id,
             trace_mode=self._settings.trace_mode,
-            session_id=self.session.id,
-            name=self.session.name,
-            dataset_id=self.session.dataset_id,
-            started_at=self.session.started_at,
-            web_url=self.session.urls.web_url,
-            tenant_id=str(self.session.urls.tenant_id),
             online=self.online,
-            attempts=made.attempts,
-            untraced=made.failed,
-            runs_sent=counts.runs_sent,
-            runs_spooled=counts.runs_spooled,
-            runs_dropped=counts.runs_dropped,
-            runs_sampled_out=counts.runs_sampled_out,
-            feedback_sent=counts.feedback_sent,
-            feedback_spooled=counts.feedback_spooled,
-            feedback_dropped=counts.feedback_dropped,
+            attempts=self.tracer.counts.attempts,
+            untraced=self.tracer.counts.failed,
         )
 
 
@@ -118,10 +106,9 @@ def begin_tracing(
     before = read_traced(store, record.suite, record.experiment) or _traced_last(store, record)
     plan = replace(
         _plan(suite, record, dataset, cases, redactor),
-        origin=came_from,
         dataset_id=before[0].dataset_id if before else None,
     )
-    made = set_up(settings, plan, dataset, redactor=redactor)
+    made = set_up(settings, plan, dataset, redactor=redactor, origin=came_from)
     assert made is not None
     found = _tracing(
         settings,
@@ -183,7 +170,7 @@ def _tracing(
     session: ExperimentSession,
     *,
     online: bool,
-    owed: Mapping[DestinationName, Sequence[Parcel]],
+    owed: Mapping[DestinationName, Sequence[QueuedItem]],
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,

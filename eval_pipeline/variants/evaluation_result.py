@@ -28,7 +28,7 @@ from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import Suite, read_suite
-from eval_pipeline.tracing.send.before_runs import send_context_trace
+from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch

@@ -15,11 +15,11 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE, PipelineSettings
 from eval_pipeline.store.opening import open_store, s3_location
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import do_task
 

@@ -7,10 +7,10 @@ then, the worker sets them up itself, as a run would.
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.trace_files import read_traced_run
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases
+from eval_pipeline.tracing.experiment.trace_status import read_traced_run
 from eval_pipeline.workers.task import WorkerTask
 
 

@@ -28,7 +28,6 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.task_log import TaskLog, task_part
-from eval_pipeline.results.trace_files import TracedRun
 from eval_pipeline.settings import STORE_VARIABLE, PipelineSettings
 from eval_pipeline.store.layout import answer_key
 from eval_pipeline.store.opening import open_store
@@ -37,6 +36,7 @@ from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.discovery import folder_of_suite
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.tracing.experiment.trace_status import TracedRun
 from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.workers.task import Failure, TaskAnswer, WorkerTask
 from eval_pipeline.workers.tracing import settings_of, task_tracing

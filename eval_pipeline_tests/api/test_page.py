@@ -39,7 +39,7 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
 
 @needs_chromium
 def test_all_cases_fill_a_table_as_they_complete(url: str, suite: Path, tmp_path: Path) -> None:
-    cases = (suite / "cases.yaml").read_text().split("- id: away")[0]
+    cases = (suite / "cases.yaml").read_text().split("- id: blocks")[0]
     (suite / "cases.yaml").write_text(cases)
     with chromium(tmp_path) as page:
         page.open(url)

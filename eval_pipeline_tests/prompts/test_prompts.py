@@ -179,7 +179,7 @@ def test_a_refused_key_is_told_where_there_is_nothing_to_go_on_with(
     server: RecorderServer, store: HubPromptStore
 ) -> None:
     server.faults.add(Fault(status=401))
-    with pytest.raises(CredentialsError, match="refused the key"):
+    with pytest.raises(CredentialsError, match="refuses the API key"):
         store.resolve(parse_reference("hub:support"))
 
 

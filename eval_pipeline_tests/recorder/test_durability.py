@@ -78,8 +78,8 @@ def test_the_journal_keeps_the_newest_frames_within_its_size() -> None:
 
         def entries_to_the_last() -> list[JournalEntry]:
             # A frame is kept after its answer has gone out.
-            found = list(server.recorder.journal.entries())
-            return found if runs[-1]["id"].encode() in found[-1].body else []
+            entries = list(server.recorder.journal.entries())
+            return entries if runs[-1]["id"].encode() in entries[-1].body else []
 
         entries = wait_for(entries_to_the_last, patience_s=60, otherwise=lambda: "the last frame was not kept")
         assert 0 < sum(len(entry.body) for entry in entries) <= 3000

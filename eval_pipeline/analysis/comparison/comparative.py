@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.errors import MissingUpstreamError
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.trace_files import TracedRun, read_traced
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
 
 KEY = "preferred"
 _TIE = 0.5

@@ -1,4 +1,4 @@
-"""The recorder of a command: one that already runs, or one in this process for the length of the command."""
+"""The recorder that a command traces to: one that runs already, or one in this process until the command ends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
 
 @contextlib.contextmanager
 def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
-    """Where to trace to; within it, the recorder runs if it is what is traced to.
+    """Start the recorder if traces go to it and it does not run; yield the resource that traces there.
 
     Raises:
-        InputError: the environment says something that cannot be used.
+        InputError: a setting in the environment is invalid.
     """
     database = home / DATABASE
     with local_recorder(LangSmithResource().settings(), database) as recorder:
         if recorder is not None and recorder.moved:
             click.echo(
-                f"{recorder.moved}: the recorder is on {recorder.url} for as long as this run takes; afterwards "
+                f"{recorder.moved}: the recorder is on {recorder.url} until this run ends; then "
                 f"`eval-pipeline ui`, or `eval-pipeline recorder --db {database} --port PORT`, shows the same traces",
                 err=True,
             )

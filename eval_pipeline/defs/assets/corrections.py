@@ -6,7 +6,7 @@ from eval_pipeline.defs.assets.upstream import asset_key
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.feedback.corrections import pull_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.suite import Suite
 

@@ -14,7 +14,7 @@ from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.send.before_runs import send_context_trace
+from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 
 

@@ -15,7 +15,7 @@ from eval_pipeline.suite.dataset.dataset import dataset_changes
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.send.before_runs import sync_datasets
+from eval_pipeline.tracing.experiment.setup import sync_datasets
 
 
 def build_test_cases(suite: Suite) -> dg.AssetsDefinition:

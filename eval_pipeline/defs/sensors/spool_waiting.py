@@ -10,7 +10,7 @@ import dagster as dg
 
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.settings import DestinationName, LangSmithSettings
-from eval_pipeline.tracing.send.flushing import FlushReport, flush_spool, spool_folder
+from eval_pipeline.tracing.send.flush import FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import SpoolStatus, status_of
 
 TRACES_WAITING = "traces_waiting"

@@ -1,4 +1,4 @@
-"""What the rows of a query must meet: all of it."""
+"""WHERE clauses that are composed of optional conditions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,43 +7,43 @@ from eval_pipeline.recorder.store.database import placeholders
 
 
 class Conditions:
-    """A WHERE clause that grows. Columns and clauses are written in this package; only values come from outside."""
+    """A WHERE clause whose conditions all apply. Callers write columns and clauses; only values come from requests."""
 
     def __init__(self) -> None:
         self._clauses: list[str] = []
         self.arguments: list[Any] = []
-        """One for every `?` of `sql`, in order."""
+        """The values of the `?` in `sql`, in order."""
 
     @property
     def sql(self) -> str:
-        """What follows WHERE; true of every row as long as there is no condition."""
+        """The text after WHERE; without conditions it matches every row."""
         return " AND ".join(self._clauses) or "1"
 
     def holds(self, clause: str, *values: Any) -> None:
-        """`clause` holds, with `values` for its question marks."""
+        """Require `clause`, with `values` for its question marks."""
         self._clauses.append(clause)
         self.arguments.extend(values)
 
     def given(self, clause: str, value: Any) -> None:
-        """`clause` holds with `value`, unless that is None."""
+        """Require `clause` with `value`, unless that is None."""
         if value is not None:
             self.holds(clause, value)
 
     def one_of(self, column: str, values: Sequence[Any]) -> None:
-        """`column` is one of `values`, unless there are none."""
+        """Require that `column` is one of `values`, unless there are none."""
         if values:
             self.holds(f"{column} IN ({placeholders(values)})", *values)
 
     def id_of(self, column: str, identities: Iterable[Any]) -> None:
-        """As `one_of`, of ids, which are kept in lower case."""
+        """As `one_of`, for ids, which are stored in lower case."""
         self.one_of(column, [str(identity).lower() for identity in identities])
 
     def present(self, column: str, *, there: bool | None) -> None:
-        """`column` has a value, or has none, unless `there` is None."""
+        """Require that `column` has a value (True) or none (False), unless `there` is None."""
         if there is not None:
             self.holds(f"{column} IS {'NOT NULL' if there else 'NULL'}")
 
     def named(self, *, name: str | None, name_contains: str | None) -> None:
-        """The column `name` is the one, and has the other in it, whatever its case."""
+        """Require that the column `name` equals the one and contains the other, ignoring case."""
         self.given("name = ?", name)
         self.given("instr(lower(name), lower(?)) > 0", name_contains)

@@ -11,10 +11,10 @@ from eval_pipeline.recorder.store.schema import SCHEMA
 
 
 class Database:
-    """One connection shared by all threads of the server.
+    """One connection that all threads of the server share.
 
-    SQLite writes one transaction at a time anyhow, and a lock held for the microseconds of a statement is cheaper
-    and simpler than a pool. `path` may be `:memory:`.
+    SQLite writes one transaction at a time, and a lock for the microseconds of a statement costs less than a pool.
+    `path` may be `:memory:`.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -37,7 +37,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; nested use joins the outer transaction."""
+        """Commit all changes of the block or none; a nested block joins the outer transaction."""
         with self._lock:
             if self._connection.in_transaction:
                 yield self._connection
@@ -69,7 +69,7 @@ class Database:
                 connection.execute(f"DELETE FROM {table['name']}")  # noqa: S608 - names of our own tables
 
     def close(self) -> None:
-        """Close the file; WAL is folded back into it."""
+        """Close the file, which folds the write-ahead log back into it."""
         with self._lock:
             self._connection.close()
 

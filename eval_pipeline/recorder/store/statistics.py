@@ -1,4 +1,4 @@
-"""Numbers over many runs: of a session, of its traces, of the feedback on them."""
+"""Statistics of sessions, of traces and of feedback."""
 
 import math
 import sqlite3
@@ -121,7 +121,7 @@ def _summary(entries: list[tuple[float | None, dict[str, Any]]]) -> dict[str, An
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float | None:
-    """The value at `fraction` of an ascending sequence, linearly interpolated; `None` for an empty one."""
+    """The value at `fraction` of an ascending sequence, linearly interpolated; None for an empty one."""
     if not ordered:
         return None
     place = (len(ordered) - 1) * fraction
@@ -130,5 +130,5 @@ def percentile(ordered: Sequence[float], fraction: float) -> float | None:
 
 
 def money(value: float | None) -> str | None:
-    """USD as decimal text, the way the API carries cost; sums of floats are cut at a trillionth."""
+    """USD as decimal text, as the API sends cost; sums of floats are rounded to a trillionth."""
     return None if value is None else f"{value:.12f}".rstrip("0").rstrip(".") or "0"

@@ -15,7 +15,7 @@ from eval_pipeline.suite.dataset.origin import DatasetOrigin
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
-from eval_pipeline.suite.loaders.dataset_cases import load_dataset_cases
+from eval_pipeline.suite.loaders.dataset_cases import dataset_version, load_dataset_cases
 from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
 from eval_pipeline.suite.loaders.langsmith_cases import load_langsmith_cases
 from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
@@ -69,7 +69,7 @@ def dataset_versions(suite: Suite) -> list[DatasetVersion]:
     if not sources:
         return []
     with LangSmithDatasets() as datasets:
-        return [datasets.version(source) for source in sources]
+        return [dataset_version(datasets, source) for source in sources]
 
 
 def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:

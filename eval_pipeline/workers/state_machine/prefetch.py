@@ -32,7 +32,8 @@ from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.send.before_runs import send_shared_trace, sync_datasets
+from eval_pipeline.tracing.experiment.setup import sync_datasets
+from eval_pipeline.tracing.experiment.shared_context_trace import send_shared_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.tracing.shape.spans import StoredSpans
 from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks
