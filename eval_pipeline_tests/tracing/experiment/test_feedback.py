@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from eval_pipeline.langsmith.protocol.rules import validate_feedback
-<<<<<<< HEAD:eval_pipeline_tests/langsmith/test_feedback.py
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError
 from eval_pipeline.results.usage import TokenUsage
-=======
-from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, Tokens
 from eval_pipeline.tracing.experiment.feedback import evaluator_keys, feedback_of, keys_of
->>>>>>> main:eval_pipeline_tests/tracing/experiment/test_feedback.py
 
 START = dt.datetime(2026, 11, 21, 4, 0, tzinfo=dt.UTC)
 RUN, EVALUATOR, SESSION = (f"0000000{n}-0000-4000-8000-000000000000" for n in range(3))
