@@ -21,7 +21,6 @@ from eval_pipeline.doctor import celery_workers
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
 from eval_pipeline_tests.doctor.findings import found_by
-from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server, moto_server
@@ -54,8 +53,8 @@ def _celery(broker: str, **config: str) -> dict[str, object]:
     return {"module": module, "class": "WatchedCeleryRunLauncher", "config": config}
 
 
-def test_a_broker_that_is_away(terminal: Terminal) -> None:
-    _configure(run_launcher=_celery(f"redis://:hunter2@127.0.0.1:{free_port()}/0"), **MONITORED)
+def test_a_broker_that_is_away(terminal: Terminal, port: int) -> None:
+    _configure(run_launcher=_celery(f"redis://:hunter2@127.0.0.1:{port}/0"), **MONITORED)
     found = found_by(terminal)
     assert "start the broker" in found["broker"]["fix"]
     assert "hunter2" not in str(found)
