@@ -22,7 +22,7 @@ from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
-from eval_pipeline.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.targets.langgraph import LangGraphSessionFactory
 from eval_pipeline.tracing.shape.modes import Grafted
 from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.spans import Span, table_of_spans
@@ -111,7 +111,7 @@ def main() -> None:
     ]
     made = suite()
     pins = Pins(experiment=f"{made.name}-1", dataset_version="d", context_id=None, target_version="t")
-    target = LangGraphTarget(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
+    target = LangGraphSessionFactory(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
     evaluator = CaseEvaluator(suite=made, target=target, context=None, pins=pins)
     watch, sent = Stopwatch(), 0
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ class MaxLatency(Assertion):
 
     @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
-        if suite.target.kind == "recorded":
+        if not suite.target.live:
             fix = "use a live target, or leave `max_latency` out"
             yield Problem(message="a recorded conversation takes no time", fix=fix, field="type")
 

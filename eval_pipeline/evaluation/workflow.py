@@ -63,7 +63,7 @@ async def take_turn(index: int, said: str) -> Any:
         # LangGraph's writer looks at where it is called, which is in a graph of the target's.
         here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
 
-    silent, runtime.session.tell = runtime.session.tell, live
+    silent, runtime.session.on_event = runtime.session.on_event, live
     started, waited = time.perf_counter(), waited_s()
 
     def took() -> float:
@@ -85,7 +85,7 @@ async def take_turn(index: int, said: str) -> Any:
         raise
     finally:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
-        runtime.session.tell = silent
+        runtime.session.on_event = silent
     _keep(runtime, index, said, reply, took())
     untold = list(reply.events)
     for event in told.events:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.spec.target import ChatTarget
 from eval_pipeline.suite.suite import SuiteSpec
 
 
@@ -18,7 +17,7 @@ def assertion_names(spec: SuiteSpec, cases: Iterable[Case]) -> list[str]:
 
 def model_names(spec: SuiteSpec) -> dict[str, str]:
     """`model`, the target's, and `judge_model`, where the suite says so."""
-    target = spec.target.model if isinstance(spec.target, ChatTarget) else spec.target.options.get("model")
+    target = next(iter(spec.target.models), spec.target.options.get("model"))
     named = {"model": target, "judge_model": None if spec.judge is None else spec.judge.model}
     return {name: model for name, model in named.items() if isinstance(model, str)}
 

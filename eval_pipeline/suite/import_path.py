@@ -1,6 +1,6 @@
-"""Named import paths: the only code a suite may run.
+"""What texts in `suite.yaml` name: files, and import paths, the only code a suite may run.
 
-Two forms: `package.module:attribute`, importable as usual, and `file.py:attribute`, a file of the suite's folder,
+An import path is `package.module:attribute`, importable as usual, or `file.py:attribute`, a file of the suite's folder,
 which may import its neighbours with `from . import …`.
 """
 
@@ -71,6 +71,15 @@ def resolve(path: str, *, folder: Path) -> Any:
             raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
         found = getattr(found, name)
     return found
+
+
+def suite_file(text: str, *, folder: Path) -> Path:
+    """The file that `text` names: absolute, or in the suite's `folder`, or in the working folder.
+
+    The working folder comes second so that a path from an environment variable means what it does in a shell.
+    """
+    inside = folder / Path(text).expanduser()
+    return inside if inside.exists() or not Path(text).exists() else Path(text).resolve()
 
 
 def source_digest(path: str, *, folder: Path) -> str:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
+from eval_pipeline.suite.import_path import suite_file
 from eval_pipeline.suite.spec.assertion import AnyAssertion, SuiteFacts
 from eval_pipeline.suite.spec.automation import Promotion, Schedule, Sensors
 from eval_pipeline.suite.spec.case_source import CaseSources
@@ -19,7 +20,7 @@ from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.suite.spec.gates import Gates, RateGate
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.simulation import SimulatedUserSpec
-from eval_pipeline.suite.spec.target import TargetSpec
+from eval_pipeline.suite.spec.target import AnyTarget
 from eval_pipeline.suite.spec.variant import VariantSpec, require_distinct
 
 SUITE_FILE = "suite.yaml"
@@ -38,7 +39,7 @@ class SuiteSpec(Document):
     owners: tuple[str, ...] = ("team:evaluation",)
     cases: CaseSources
     context: ContextSpec = ContextSpec()
-    target: TargetSpec
+    target: AnyTarget
     judge: Judge | None = None
     """Who scores by rubric, unless an assertion names its own model."""
     simulated_user: SimulatedUserSpec | None = None
@@ -118,8 +119,7 @@ class Suite:
 
         The working folder comes second so that a path from an environment variable means what it does in a shell.
         """
-        inside = self.folder / Path(text).expanduser()
-        return inside if inside.exists() or not Path(text).exists() else Path(text).resolve()
+        return suite_file(text, folder=self.folder)
 
 
 def read_suite(folder: Path) -> Suite:

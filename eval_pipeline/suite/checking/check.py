@@ -15,8 +15,6 @@ from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
-from eval_pipeline.suite.spec.prompt_reference import parse_reference
-from eval_pipeline.suite.spec.target import ChatTarget, LangGraphTarget, PromptedTarget, PythonTarget, RecordedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
 
@@ -59,7 +57,7 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
         sources = TypeAdapter(CaseSources).validate_python(data.get("cases"))
     except ValidationError:
         return []
-    stand_in = SuiteSpec(name="stand_in", cases=sources, target=RecordedTarget(kind="recorded"))
+    stand_in = SuiteSpec.model_validate({"name": "stand_in", "cases": sources, "target": {"kind": "recorded"}})
     try:
         return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
     except InfrastructureError:
@@ -67,20 +65,13 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
         return []
 
 
-def _target_problems(suite: Suite) -> Iterator[Problem]:
-    target = suite.spec.target
-    if isinstance(target, PythonTarget | LangGraphTarget):
-        yield from _unimportable(suite, target.path, "target.path")
-    if isinstance(target, ChatTarget) and target.system_file and not suite.path(target.system_file).is_file():
-        yield _missing_file(suite, target.system_file, "target.system_file")
-    # Not `target.prompt`: whether that is there, its file or the Hub's, `eval_pipeline.prompts` finds out.
-    if isinstance(target, PromptedTarget) and target.fallback is not None:
-        name = parse_reference(target.fallback).name
-        if not (suite.folder / name).is_file():
-            yield _missing_file(suite, name, "target.fallback")
+def _target_problems(suite: Suite) -> list[Problem]:
+    file = suite.folder / SUITE_FILE
+    return [_placed(problem, file, "target") for problem in suite.spec.target.problems(suite.folder)]
 
 
 def _variant_problems(suite: Suite) -> Iterator[Problem]:
+    own = _target_problems(suite)
     for variant in suite.spec.variants:
         try:
             varied = varied_suite(suite, variant)
@@ -88,16 +79,9 @@ def _variant_problems(suite: Suite) -> Iterator[Problem]:
             yield from error.problems
             continue
         place = field_of(suite, variant)
-        for problem in [*_target_problems(varied), *_target_model_problems(varied)]:
-            # What is wrong with the suite's own target is said once.
-            if problem not in [*_target_problems(suite), *_target_model_problems(suite)]:
+        for problem in _target_problems(varied):
+            if problem not in own:  # which is reported once, of the suite's own target
                 yield replace(problem, field=f"{place}: {problem.field}")
-
-
-def _target_model_problems(suite: Suite) -> Iterator[Problem]:
-    target = suite.spec.target
-    if isinstance(target, ChatTarget) and is_code_path(target.model):
-        yield from _unimportable(suite, target.model, "target.model")
 
 
 def _suite_problems(suite: Suite) -> Iterator[Problem]:
@@ -132,7 +116,6 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     }
     if suite.spec.simulated_user is not None:
         models["simulated_user.model"] = suite.spec.simulated_user.model
-    yield from _target_model_problems(suite)
     documents = suite.spec.context.documents
     if documents is not None and documents.retrieval.model is not None:
         models["context.documents.retrieval.model"] = documents.retrieval.model
@@ -146,14 +129,13 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
 
 
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
-    recorded = isinstance(suite.spec.target, RecordedTarget)
-    facts = suite.facts()
+    target, facts = suite.spec.target, suite.facts()
     reported: set[tuple[str, Problem]] = set()
     for case in cases:
-        if recorded and not case.recordings:
-            message = "the target is `recorded` and the case has no recordings"
+        if not target.live and not case.recordings:
+            message = f"the target is `{target.kind}` and the case has no recordings"
             yield _in_case(suite, case, message, "record it, or use another target", "recordings")
-        if not recorded and not case.turns and case.simulation is None:
+        if target.live and not case.turns and case.simulation is None:
             message = "the case has no turns, which a live target needs"
             yield _in_case(suite, case, message, "give `turns` or `input`", "turns")
         yield from _simulation_problems(suite, case)
@@ -182,9 +164,9 @@ def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:
     simulation = case.simulation
     if simulation is None:
         return
-    if isinstance(suite.spec.target, RecordedTarget):
-        fix = "use another target, or leave it out"
-        yield _in_case(suite, case, "a `recorded` target does not talk to a simulated user", fix, "simulation.goal")
+    if not suite.spec.target.live:
+        message = f"a `{suite.spec.target.kind}` target does not talk to a simulated user"
+        yield _in_case(suite, case, message, "use another target, or leave it out", "simulation.goal")
     if simulation.by_model and simulation.model is None and suite.spec.simulated_user is None:
         fix = "give `model` here, or `simulated_user: {model: …}` in suite.yaml"
         yield _in_case(suite, case, "no chat model plays the user", fix, "simulation.model")

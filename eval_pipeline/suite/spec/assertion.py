@@ -13,7 +13,7 @@ from eval_pipeline.suite.documents.document import Document, DocumentClass
 from eval_pipeline.suite.import_path import import_problems, is_code_path, source_digest
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.registry import Registry
-from eval_pipeline.suite.spec.target import TargetSpec
+from eval_pipeline.suite.spec.target import Target
 
 
 class AssertionExample(NamedTuple):
@@ -32,7 +32,7 @@ class SuiteFacts:
 
     folder: Path
     judge: Judge | None
-    target: TargetSpec
+    target: Target
     tables: Collection[str]
     """Of the shared context."""
     _digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)

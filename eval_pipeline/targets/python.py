@@ -1,33 +1,56 @@
-"""A Python callable as a target."""
+"""The target that is a Python callable: `python`."""
 
 import contextlib
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
+from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.import_path import resolve
+from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.messages import after_last_user, reply_of_messages
-from eval_pipeline.targets.session import LiveSession, Reply, Tell, live_attempts
+from eval_pipeline.targets.session import EventHandler, LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.user_code.own_thread import in_own_thread
 from eval_pipeline.user_code.signature import WhenAsked, call_with_known
 
 
-class PythonTarget:
-    """`call` is asked once per turn; with `factory`, `call(**options)` makes what is asked, anew for each attempt."""
+class PythonTarget(CodeTarget):
+    """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
-    def __init__(self, call: Callable[..., Any], *, factory: bool, options: Mapping[str, Any]) -> None:
-        self._call, self._factory, self._options = call, factory, options
+    It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature names,
+    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages. A generator,
+    sync or async, streams: it yields pieces of the answer and events, and at its end may yield one of those.
+    """
 
-    def attempts(self, case: Case, repetitions: int | None) -> int:
-        """One, or as many as asked for."""
-        del case
-        return live_attempts(repetitions)
+    kind: Literal["python"]
+    factory: bool = False
+
+    @property
+    @override
+    def takes_options(self) -> bool:
+        return self.factory
+
+    @override
+    def open(self, folder: Path) -> "PythonSessionFactory":
+        call = resolve(self.path, folder=folder)
+        return PythonSessionFactory(call, factory=self.factory, options=self.options)
+
+
+class PythonSessionFactory(LiveSessionFactory):
+    """Sessions with one callable; with `factory`, with what `call(**options)` returns for each attempt."""
+
+    def __init__(
+        self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self._call, self._factory, self._options = call, factory, options or {}
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
@@ -44,8 +67,8 @@ class PythonSession(LiveSession):
         self._history: list[dict[str, str]] = []
 
     async def send(self, message: str) -> Reply:
-        """Ask the callable; a sync one runs in a thread."""
-        known: dict[str, Any] = {
+        """Call the callable; a sync one runs in a thread of its own."""
+        values: dict[str, Any] = {
             "message": message,
             "history": list(self._history),
             "case": WhenAsked(make=lambda: self._case.model_dump(mode="json")),
@@ -54,26 +77,26 @@ class PythonSession(LiveSession):
         }
         # Only where there is one: what a callable calls `prompt` may as well be the message.
         if (prompt := current_prompt()) is not None:
-            known["prompt"] = prompt
+            values["prompt"] = prompt
         started = time.perf_counter()
-        returned = await call_with_known(self._call, known)
+        returned = await call_with_known(self._call, values)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
-            reply = await _streamed(returned, self.tell, started)
+            reply = await _streamed(returned, self.on_event, started)
         else:
             reply = _reply(returned)
         self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
         return reply
 
     def memory(self) -> list[dict[str, str]]:
-        """What was said; what the callable keeps for itself is not known here."""
+        """The messages so far; what the callable keeps for itself is not among them."""
         return list(self._history)
 
     def restore(self, memory: list[dict[str, str]]) -> None:
-        """The history that the callable is given from now on."""
+        """Give the callable that history from now on."""
         self._history = list(memory)
 
 
-async def _streamed(yielded: Any, tell: Tell, started: float) -> Reply:
+async def _streamed(generator: Any, on_event: EventHandler, started: float) -> Reply:
     """The reply of a generator: text is a piece of the answer, `{type: …}` an event, anything else the reply itself."""
     pieces: list[str] = []
     events: list[Event] = []
@@ -85,25 +108,25 @@ async def _streamed(yielded: Any, tell: Tell, started: float) -> Reply:
         if isinstance(item, str):
             ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
             pieces.append(item)
-            tell({"type": "token", "content": item})
+            on_event({"type": "token", "content": item})
         elif isinstance(item, Mapping) and "type" in item:
             events.append(item)
-            tell(item)
+            on_event(item)
         else:
             whole = _reply(item)
 
     def take_all() -> None:
-        for item in yielded:
+        for item in generator:
             take(item)
 
-    if inspect.isasyncgen(yielded):
-        async with contextlib.aclosing(yielded):
-            async for item in yielded:
+    if inspect.isasyncgen(generator):
+        async with contextlib.aclosing(generator):
+            async for item in generator:
                 take(item)
     else:
         await in_own_thread(take_all)
-    found = Reply(response="".join(pieces)) if whole is None else whole
-    return Reply(response=found.response, events=[*events, *found.events], ttft_s=ttft_s)
+    reply = Reply(response="".join(pieces)) if whole is None else whole
+    return Reply(response=reply.response, events=[*events, *reply.events], ttft_s=ttft_s)
 
 
 def _reply(returned: Any) -> Reply:
@@ -114,8 +137,8 @@ def _reply(returned: Any) -> Reply:
     if isinstance(returned, BaseMessage):
         return reply_of_messages([returned])
     if isinstance(returned, Mapping) and "response" in returned:
-        said = returned["response"]
-        return Reply(response="" if said is None else str(said), events=list(returned.get("events") or ()))
+        response = returned["response"]
+        return Reply(response="" if response is None else str(response), events=list(returned.get("events") or ()))
     if isinstance(returned, Mapping) and "messages" in returned:
         returned = returned["messages"]
     if (
