@@ -25,10 +25,8 @@ from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.send.queued_item import QueuedItem
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
-from eval_pipeline.tracing.shape.modes import SharedPart
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_part import shared_part
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.modes import SharedContextView, shared_context_view
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
 
 FLUSH_SECONDS = 30.0
@@ -284,8 +282,8 @@ def _plan(
 
 def _shared(
     settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, origin: Origin
-) -> SharedPart:
-    return shared_part(
+) -> SharedContextView:
+    return shared_context_view(
         settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
     )
 

@@ -35,7 +35,7 @@ from eval_pipeline.results.progress import Standing, standing_of
 from eval_pipeline.results.result_log import ResultLog, all_keys, results_of, set_unreadable_aside
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.targets.opening import target_version
-from eval_pipeline.tracing.shape.restored_trace import carried
+from eval_pipeline.tracing.shape.restored_trace import with_row
 from eval_pipeline.user_code.loop import run_in_loop
 
 Planned = Mapping[str, Sequence[Attempt]]
@@ -183,7 +183,7 @@ def _carried(
     said = {attempt.case.id: [turn.user for turn in attempt.case.turns] for attempt in left}
     # Cases of a unified trace are no rows.
     if tracing is not None and share.record.trace_headers is None:
-        results = (carried(tracing.tracer, result, said[result.case_id]) for result in results)
+        results = (with_row(tracing.tracer, result, said[result.case_id]) for result in results)
     return [attempt for attempt in left if _key(attempt) not in known], results
 
 
