@@ -10,8 +10,12 @@ import dagster as dg
 
 from eval_pipeline.analysis.gates.gates import GateResult
 from eval_pipeline.analysis.verdict import judge
+from eval_pipeline.defs.assets.partition_health import (
+    PARTITIONS_UP_TO_DATE,
+    read_partition_health,
+    up_to_date_check,
+)
 from eval_pipeline.defs.assets.tracing import rows_metadata
-from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
@@ -19,7 +23,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.restore_rows import rows_expected
 from eval_pipeline.pipeline.trace_end import count_rows
 from eval_pipeline.results.experiment_record import read_experiment
-from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.suite.suite import Suite
 
 TRACES_COMPLETE = "traces_complete"
@@ -117,8 +121,8 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
-        yield said_of(upkeep, suite, dg.AssetCheckResult)
+            health = read_partition_health(context, suite, store.open(), langsmith.settings())
+        yield up_to_date_check(health, suite, dg.AssetCheckResult)
 
     return up_to_date
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.feedback.server import FeedbackServer, queue_id
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.store import Store
 
 _FAILING = ("failed", "error")

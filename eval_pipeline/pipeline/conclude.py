@@ -7,7 +7,7 @@ from eval_pipeline.analysis.report.page import Pictures, draw, render_report
 from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
 from eval_pipeline.pipeline.trace_end import end_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.trace_files import TracedRun, read_traced
+from eval_pipeline.results.traced_run import TracedRun, read_traced
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import SuiteSpec

@@ -10,7 +10,7 @@ from eval_pipeline.langsmith.experiments import close_experiment, end_request
 from eval_pipeline.langsmith.feedback import summary_feedback
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.results.traced_run import TracedRun
 from eval_pipeline.tracing.send.flushing import spool_folder
 from eval_pipeline.tracing.send.reconciling import rows_present
 from eval_pipeline.tracing.send.sending import SpoolingSender

@@ -12,7 +12,7 @@ from eval_pipeline.pipeline.announced import assertion_names, model_names, split
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.trace_files import TracedRun, read_traced, write_traced
+from eval_pipeline.results.traced_run import TracedRun, read_traced, write_traced
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import stored_origin

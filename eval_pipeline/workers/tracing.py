@@ -8,7 +8,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.trace_files import read_traced_run
+from eval_pipeline.results.traced_run import read_traced_run
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.tracing.settings import LangSmithSettings

@@ -29,7 +29,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
 from eval_pipeline.results.progress import standing_of
 from eval_pipeline.results.task_log import TaskLog, task_part
-from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.results.traced_run import TracedRun
 from eval_pipeline.store.layout import answer_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store

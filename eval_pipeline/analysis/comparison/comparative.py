@@ -8,7 +8,7 @@ from typing import Any
 from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.langsmith.client import Connection
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.trace_files import TracedRun, read_traced
+from eval_pipeline.results.traced_run import TracedRun, read_traced
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.settings import LangSmithSettings
 

@@ -10,7 +10,7 @@ from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.trace_end import Rows
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.results.trace_files import TracedRun
+from eval_pipeline.results.traced_run import TracedRun
 from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.variants.links import VariantLinks
 

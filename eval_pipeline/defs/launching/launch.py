@@ -30,7 +30,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name, read_experiment
-from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
 

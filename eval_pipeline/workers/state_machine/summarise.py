@@ -10,7 +10,7 @@ from eval_pipeline.pipeline.trace_run import join_tracing
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
 from eval_pipeline.results.progress import Standing, standing_of
-from eval_pipeline.results.trace_files import read_traced
+from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases

@@ -1,7 +1,4 @@
-"""Where the traces of an experiment are, and what became of them: a file a run, beside the run's results.
-
-The summary, the check and the terminal read it, in whatever process.
-"""
+"""Where the traces of an experiment are, and what became of them: one file a run, beside the run's results."""
 
 import datetime as dt
 from uuid import UUID
@@ -10,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.langsmith.urls import WebUrls
+from eval_pipeline.settings import TraceMode
 from eval_pipeline.store.layout import tracing_prefix
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import TraceMode
 
 
 class TracedRun(BaseModel):
@@ -29,7 +26,7 @@ class TracedRun(BaseModel):
     web_url: str
     tenant_id: str
     online: bool
-    """Whether every destination knew of the experiment when it began."""
+    """Whether every destination knew the experiment when the run began."""
     attempts: int = 0
     untraced: int = 0
     """Attempts whose trace could not be made."""
@@ -59,12 +56,12 @@ class TracedRun(BaseModel):
 
 
 def write_traced(store: Store, suite: str, traced: TracedRun) -> None:
-    """Say what a run traced; what it said before is forgotten."""
+    """Write what a run traced, in place of what it wrote before."""
     store.put(f"{tracing_prefix(suite, traced.name)}{traced.run_id}.json", traced.model_dump_json(indent=2).encode())
 
 
 def read_traced_run(store: Store, suite: str, experiment: str, run_id: str) -> TracedRun | None:
-    """What one run said; None if it said nothing yet."""
+    """What one run traced; None if it has written nothing."""
     data = store.get(f"{tracing_prefix(suite, experiment)}{run_id}.json")
     return None if data is None else TracedRun.model_validate_json(data)
 
@@ -72,5 +69,5 @@ def read_traced_run(store: Store, suite: str, experiment: str, run_id: str) -> T
 def read_traced(store: Store, suite: str, experiment: str) -> list[TracedRun]:
     """What each run traced of an experiment, the runs that reached a server first; empty if nothing was traced."""
     stored = [store.get(key) for key in store.list(tracing_prefix(suite, experiment))]
-    found = [TracedRun.model_validate_json(data) for data in stored if data is not None]
-    return sorted(found, key=lambda traced: (not traced.online, traced.run_id))
+    runs = [TracedRun.model_validate_json(data) for data in stored if data is not None]
+    return sorted(runs, key=lambda run: (not run.online, run.run_id))
