@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from eval_pipeline.context.shared_context import SharedContext, get_shared_context
     from eval_pipeline.defs.build import build_definitions
     from eval_pipeline.errors import EvalPipelineError
-    from eval_pipeline.evaluation.runner import EvalRunner
     from eval_pipeline.models.opening import chat_model
+    from eval_pipeline.pipeline.runner import EvalRunner
     from eval_pipeline.prompts.current import current_prompt, prompt_text
     from eval_pipeline.telemetry import emit, turn
     from eval_pipeline.tracing.collect.telemetry import LangSmithTelemetry
@@ -42,7 +42,7 @@ __all__ = [
 
 _MODULES = {
     "EvalPipelineError": "errors",
-    "EvalRunner": "evaluation.runner",
+    "EvalRunner": "pipeline.runner",
     "EvaluationResult": "variants.evaluation_result",
     "LangSmithTelemetry": "tracing.collect.telemetry",
     "SharedContext": "context.shared_context",

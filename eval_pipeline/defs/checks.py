@@ -20,9 +20,9 @@ from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, E
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.pipeline.restore_rows import rows_expected
-from eval_pipeline.pipeline.trace_end import count_rows
+from eval_pipeline.pipeline.trace_rows import count_rows
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.suite.suite import Suite
 
@@ -87,7 +87,7 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             traced = read_traced(opened, suite.name, experiment)
             if not traced:
                 return
-            attempts = rows_expected(opened, suite.name, experiment)
+            attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
             rows = count_rows(langsmith.settings(), traced, attempts=attempts)
         there = "an unknown number" if rows.present is None else str(rows.present)
         lost = f"; {rows.dropped} are lost: `--resume` sends the rows that are missing" if rows.dropped else ""

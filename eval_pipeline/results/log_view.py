@@ -122,9 +122,7 @@ class ResultLogView:
     def reusable(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
         """Those of the attempts that passed or failed here with the same fingerprint."""
         rows = zip(_keys(self._latest), *_columns(self._latest, "status", "fingerprint"), strict=True)
-        return {
-            key for key, status, fingerprint in rows if status in _DECIDED and fingerprints.get(key) == fingerprint
-        }
+        return {key for key, status, fingerprint in rows if status in _DECIDED and fingerprints.get(key) == fingerprint}
 
     @property
     def traced_rows(self) -> int:

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.redaction.logs import shown
 from eval_pipeline.store.opening import open_store
+from eval_pipeline.user_code.stdout import stdout_for_result_only
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import STORE_VARIABLE, do_task
 

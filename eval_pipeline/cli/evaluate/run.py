@@ -11,7 +11,6 @@ from eval_pipeline.cli.evaluate.progress import TerminalProgress
 from eval_pipeline.cli.evaluate.resuming import LATEST, refuse_choice, resume_request
 from eval_pipeline.cli.evaluate.selection import Selection
 from eval_pipeline.cli.evaluate.show import outcome_json, show_lost_traces, show_outcome, show_stopped, way_to_go_on
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.cli.servers.recording import recorder_at_hand
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.defs.default_resources import store_resource
@@ -20,6 +19,7 @@ from eval_pipeline.defs.launching.launch import Request, RunBrokenError, Stopped
 from eval_pipeline.errors import InputError, PermanentError, Problem
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.user_code.stdout import stdout_for_result_only
 
 GATE_FAILED = 1
 

@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.errors import PermanentError
-from eval_pipeline.evaluation.runner import EvalRunner, RuntimeChoice
+from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.user_code.stdout import stdout_for_result_only
 
 FAILED = 1
 _LONGEST = 2_000

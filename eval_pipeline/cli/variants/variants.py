@@ -11,7 +11,6 @@ from rich.console import Console
 
 from eval_pipeline.cli.evaluate.resuming import LATEST, refuse_choice
 from eval_pipeline.cli.evaluate.selection import Selection
-from eval_pipeline.cli.result_stdout import stdout_for_result_only
 from eval_pipeline.cli.servers.recording import recorder_at_hand
 from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.cli.variants.progress import VariantsProgress
@@ -28,11 +27,11 @@ from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
-from eval_pipeline.variants.finished import finished_attempts
+from eval_pipeline.user_code.stdout import stdout_for_result_only
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison, latest_comparison
-from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, latest_plan
+from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, finished_attempts, latest_plan
 
 
 @click.group()

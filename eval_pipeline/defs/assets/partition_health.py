@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
-from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, with_pulled_corrections
+from eval_pipeline.assertions.judges.pulled_corrections import corrections_now
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.dagster_ext.newest_versions import newest_versions
 from eval_pipeline.defs.assets.upstream import (
@@ -25,14 +25,15 @@ from eval_pipeline.defs.assets.upstream import (
 from eval_pipeline.defs.assets.versions import LastResult, result_of_version
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.defs.partitions import cases_partitions
-from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
+from eval_pipeline.evaluation.evaluator import Pins
+from eval_pipeline.pipeline.begin import open_evaluator
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import fingerprinted_cases
 from eval_pipeline.suite.documents.collection import collection_paused
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.targets.opening import open_target, target_version
+from eval_pipeline.targets.opening import target_version
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
@@ -117,9 +118,7 @@ def _list_of(
     return "up_to_date" if last.fingerprint == fingerprint else "stale"
 
 
-def read_partition_health(
-    context: Context, suite: Suite, store: Store, settings: LangSmithSettings
-) -> PartitionHealth:
+def read_partition_health(context: Context, suite: Suite, store: Store, settings: LangSmithSettings) -> PartitionHealth:
     """The health of the partitions of the latest dataset, from Dagster and the store.
 
     Raises:
@@ -131,10 +130,16 @@ def read_partition_health(
     context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     prompts = prompts_of(suite, settings)
-    corrected = with_pulled_corrections(suite, store, corrections_now(suite, store))
-    applied, now = prompts.applied(corrected), target_version(suite, prompts)
-    pins = Pins(experiment="", dataset_version=version, context_id=context_id, target_version=now)
-    evaluator = CaseEvaluator(suite=applied, target=open_target(applied, prompts), context=shared, pins=pins)
+    target = target_version(suite, prompts)
+    evaluator = open_evaluator(
+        suite,
+        store,
+        pins=Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target),
+        prompts=prompts,
+        corrections=corrections_now(suite, store),
+        context=shared,
+        settings=settings,
+    )
     with collection_paused():
         fingerprints = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(fingerprints)

@@ -8,10 +8,10 @@ import dagster as dg
 from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.pipeline.progress import Progress
-from eval_pipeline.pipeline.trace_end import Rows
+from eval_pipeline.pipeline.trace_rows import RowCounts
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.traced_run import TracedRun
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.variants.links import VariantLinks
 
 EXPERIMENT_URL = "langsmith/experiment_url"
@@ -98,7 +98,7 @@ def variant_links_metadata(links: Mapping[str, VariantLinks]) -> Metadata:
     return found
 
 
-def rows_metadata(rows: Rows) -> Metadata:
+def rows_metadata(rows: RowCounts) -> Metadata:
     """Of the check `traces_complete`."""
     found: Metadata = {
         "rows_expected": rows.expected,

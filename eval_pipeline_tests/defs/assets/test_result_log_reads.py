@@ -18,9 +18,9 @@ _OLDER, _RESUMED = "00000000older", "0000000resumed"
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, ...]]:
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
     """By object or folder, how often it was read or listed."""
-    counts: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     get_table, list_keys = LocalStore.get_table, LocalStore.list
 
     def counted_table(store: LocalStore, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
@@ -63,7 +63,7 @@ def _traced(project: DagsterProject, server: RecorderServer, spool: Path) -> Dag
 
 
 def test_a_resumed_run_lists_its_result_log_once_and_reads_what_each_segment_holds_once(
-    project: DagsterProject, tmp_path: Path, reads: Counter[tuple[str, ...]]
+    project: DagsterProject, tmp_path: Path, reads: Counter[tuple[str, str]]
 ) -> None:
     """The run restores rows that its server lacks, reports a case that was half made, and reuses an older result."""
     back = _write_agent(project)
@@ -88,5 +88,12 @@ def test_a_resumed_run_lists_its_result_log_once_and_reads_what_each_segment_hol
         )
 
     assert resumed.success
-    for what in sorted(reads): print(reads[what], *what)
-    assert False
+    # What is finished, the rows that the server lacks, and the results of cases that were not reported.
+    assert _counts(reads, _RESUMED) == {"list": 1, "read": 3}
+    # What is reusable, and the results that are.
+    assert _counts(reads, _OLDER) == {"list": 1, "read": 2}
+
+
+def _counts(reads: Counter[tuple[str, str]], launch: str) -> dict[str, int]:
+    """How often the only segment of an experiment's log was read, and the log was listed."""
+    return {what: count for (what, key), count in reads.items() if f"/shop-{launch[:12]}/results/" in key}
