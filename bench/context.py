@@ -20,9 +20,9 @@ import yaml
 from bench.measuring import Side, median
 from bench.report import Comparison, Goal, options, show
 from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.cache import CACHE_VARIABLE
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.settings import CACHE_VARIABLE
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.suite import Suite, read_suite
 

@@ -7,7 +7,7 @@ from html import escape
 
 from bench.measuring import REPOSITORY
 from bench.scaling_points import read_points
-from eval_pipeline.cli.scaling import SIZES, lines_of_warnings, row
+from eval_pipeline.cli.deployment.scaling import SIZES, lines_of_warnings, row
 from eval_pipeline.scaling.assuming import Assumed
 
 DOC = REPOSITORY / "docs" / "scaling.md"
@@ -53,7 +53,7 @@ def _setups() -> str:
     for name, given in SETUPS.items():
         expected = [Assumed.of(given).expected(cases) for cases in SIZES]
         rows = (f"| {' | '.join(row(found))} |" for found in expected)
-        head = "| cases | takes | held up by | costs | of it models | traces after |\n|--:|--:|---|--:|--:|--:|"
+        head = "| cases | duration | bottleneck | cost | models | traces sent after |\n|--:|--:|---|--:|--:|--:|"
         warnings = "".join(f"\n- {line}" for line in lines_of_warnings(expected))
         parts.append(f"**{name}**\n\n{head}\n" + "\n".join(rows) + (f"\n{warnings}" if warnings else "") + "\n")
     return "\n".join(parts)

@@ -1,12 +1,41 @@
-"""LangSmith and the recorder: where they are, and how runs go there: in what form, how fast, what is kept meanwhile."""
+"""Every environment variable that the package reads: `PipelineSettings`, and for tracing `LangSmithSettings`.
 
+A constructor takes what it is given and defaults; `from_environment` reads variables too. `python -m
+eval_pipeline.settings` prints the reference of all of them.
+"""
+
+import json
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+import platformdirs
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+from typing_extensions import override
+
+from eval_pipeline.errors import InputError, Problem
 
 Mode = Literal["recorder", "langsmith", "both", "off"]
 TraceMode = Literal["grafted", "unified", "linked"]
@@ -14,11 +43,139 @@ GraftTiming = Literal["instant", "backdated"]
 GraftLlmAs = Literal["chain", "llm"]
 DestinationName = Literal["langsmith", "recorder"]
 
-DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
+STORE_VARIABLE = "EVAL_PIPELINE_STORE"
+SUITES_VARIABLE = "EVAL_PIPELINE_SUITES"
+CACHE_VARIABLE = "EVAL_PIPELINE_CACHE"
+LIMITS_VARIABLE = "EVAL_PIPELINE_LIMITS"
+PRICES_VARIABLE = "EVAL_PIPELINE_PRICES"
+TASK_VARIABLE = "EVAL_PIPELINE_TASK"
 RECORDER_URL_VARIABLE = "EVAL_PIPELINE_RECORDER_URL"
+SPOOL_VARIABLE = "EVAL_PIPELINE_SPOOL"
+
+DEFAULT_STORE = "./data"
+DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
 DEFAULT_SPOOL_FOLDER = Path("data/trace_spool")
 _MIB = 1024 * 1024
 _TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, without variables that are empty or blank."""
+
+    def __init__(self, settings: type[BaseSettings]) -> None:
+        super().__init__(settings)
+        self.env_vars = {name: value.strip() for name, value in os.environ.items() if value.strip()}
+
+
+class EnvironmentSettings(BaseSettings):
+    """Settings whose fields name the variables that they are read from, the first one that is set."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, case_sensitive=True, validate_by_name=True, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    @override
+    def settings_customise_sources(  # type: ignore[override]
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """A constructor takes what it is given; only `from_environment` reads variables."""
+        del settings_cls, others
+        return (init_settings,)
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> Self:
+        """Settings from `given`, else from the environment, else defaults.
+
+        Raises:
+            InputError: a value cannot be used; names the field and its variables.
+        """
+        try:
+            read = _Environment(cls)()
+        except SettingsError as error:
+            raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
+        variables = {name: variables_of(field) for name, field in cls.model_fields.items()}
+        by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}
+        try:
+            return cls(**{**by_field, **given})
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_url=False)
+            raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error
+
+
+def _problem(place: str, message: str, variables: Mapping[str, tuple[str, ...]]) -> Problem:
+    # The place is a field or the first of its variables, by how the value was given.
+    field = next((name for name, names in variables.items() if place in (name, *names)), place)
+    names = " or ".join(variables.get(field, ()))
+    return Problem(message=message, fix=f"correct `{field}`{names and ', or the variable '}{names}", field=field)
+
+
+def _is_true(value: object) -> object:
+    """`true`, `True` and `1` all mean yes, which the SDK reads more narrowly; any other text means no."""
+    return value.lower() in _TRUE if isinstance(value, str) else value
+
+
+def _variable(*names: str, default: Any = None, **options: Any) -> Any:
+    """A field that is read from the first of these variables that is set."""
+    if "default_factory" not in options:
+        options["default"] = default
+    return Field(validation_alias=AliasChoices(*names), **options)
+
+
+def _langsmith(*names: str) -> Iterator[str]:
+    """`LANGSMITH_…`, else the older `LANGCHAIN_…`."""
+    return (f"{prefix}_{name}" for name in names for prefix in ("LANGSMITH", "LANGCHAIN"))
+
+
+class PipelineSettings(EnvironmentSettings):
+    """The settings of the package as a whole."""
+
+    store: str | None = _variable(STORE_VARIABLE)
+    """Where datasets, snapshots and results are stored: a folder, or `s3://bucket/prefix` (credentials and endpoint as
+    for every AWS client, such as `AWS_ENDPOINT_URL_S3`). By default `./data`; workers have no default."""
+    suites: Annotated[tuple[Path, ...], NoDecode] = _variable(SUITES_VARIABLE, default=())
+    """Folders of further suites, or folders that hold such folders, separated as in `PATH`."""
+    cache: Path | None = _variable(CACHE_VARIABLE)
+    """The folder of warm copies of snapshots, of prompts and of cached model calls on this host. By default the user's
+    cache folder."""
+    limits: SecretStr | None = _variable(LIMITS_VARIABLE)
+    """A server through which processes share a provider's limits, so that `requests_per_minute`, `tokens_per_minute`,
+    `fleet_concurrency`, a 429's Retry-After and `budget_of: experiment` hold for all of them together: `redis://…`
+    (with `eval_pipeline[redis]`) or `postgresql://…` (`eval_pipeline[postgres]`). While it cannot be reached each
+    process keeps to its part. By default each process keeps its own limits."""
+    prices: Path | None = _variable(PRICES_VARIABLE)
+    """A CSV file of model prices, which come before those of `genai-prices`."""
+    webhook: SecretStr | None = _variable("EVAL_PIPELINE_WEBHOOK")
+    """The URL that a suite's sensors post to, unless suite.yaml names another variable (`webhook_variable`)."""
+    ui_url: str | None = _variable("EVAL_PIPELINE_UI_URL")
+    """The address of the Dagster UI, for links to runs. By default `http://127.0.0.1:3000` in reports, and no links in
+    messages."""
+    api_token: SecretStr | None = _variable("EVAL_PIPELINE_API_TOKEN")
+    """The key or password that `eval-pipeline serve` asks its clients for."""
+    task: str | None = _variable(TASK_VARIABLE)
+    """What `eval-pipeline-worker` evaluates when it gets no argument: a task as JSON, its key in the store, a file, or
+    `s3://bucket/key`."""
+    dagster_home: Path | None = _variable("DAGSTER_HOME")
+    """The folder of the Dagster instance. By default `./.dagster_home`."""
+    dagster_event_batch_size: int | None = _variable("DAGSTER_EVENT_BATCH_SIZE", ge=0)
+    """How many events Dagster writes at once. `eval-pipeline` sets 1000 for the runs that it launches."""
+    aws_lambda_runtime_api: str | None = _variable("AWS_LAMBDA_RUNTIME_API")
+    """Set by AWS Lambda. Handlers then keep their cache and their spool in the temporary folder."""
+
+    @field_validator("suites", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+def store_root() -> str:
+    """The store: `EVAL_PIPELINE_STORE`, or `./data`."""
+    return PipelineSettings.from_environment().store or DEFAULT_STORE
+
+
+def cache_folder() -> Path:
+    """The folder of this host's caches: `EVAL_PIPELINE_CACHE`, or the user's cache folder."""
+    return PipelineSettings.from_environment().cache or platformdirs.user_cache_path("eval_pipeline", appauthor=False)
 
 
 class Destination(BaseModel):
@@ -32,51 +189,83 @@ class Destination(BaseModel):
     api_key: SecretStr
 
 
-class LangSmithSettings(BaseModel):
-    """Everything about tracing that can be set. Frozen, and without secrets in its `repr`."""
+class LangSmithSettings(EnvironmentSettings):
+    """The settings of tracing, of the Prompt Hub and of redaction. Frozen, and without secrets in its `repr`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    api_key: SecretStr | None = _variable(*_langsmith("API_KEY"))
+    """The key of LangSmith's API."""
+    mode: Mode = _variable(
+        "EVAL_PIPELINE_TRACING",
+        "LANGSMITH_MODE",
+        "LANGCHAIN_MODE",
+        default_factory=lambda given: "langsmith" if given.get("api_key") else "recorder",
+    )
+    """Where traces go: `langsmith`, the local `recorder`, `both`, or `off`. By default `langsmith` with an API key,
+    else `recorder`."""
+    api_url: str = _variable(*_langsmith("ENDPOINT"), default="https://api.smith.langchain.com")
+    """The address of LangSmith's API."""
+    web_url: str | None = _variable("EVAL_PIPELINE_WEB_URL")
+    """The address of LangSmith's pages. By default it follows from `api_url`."""
+    project: str | None = _variable(*_langsmith("PROJECT"))
+    """The project of the shared context's own trace; each experiment has a project of its own."""
+    workspace_id: str | None = _variable(*_langsmith("WORKSPACE_ID"))
+    """The workspace, for a key of an organization."""
+    recorder_url: str = _variable(RECORDER_URL_VARIABLE, default=DEFAULT_RECORDER_URL)
+    """The address of the recorder."""
+    recorder_token: SecretStr | None = _variable("EVAL_PIPELINE_RECORDER_TOKEN")
+    """The key that the recorder asks its clients for."""
 
-    mode: Mode = "recorder"
-    api_key: SecretStr | None = None
-    api_url: str = "https://api.smith.langchain.com"
-    web_url: str | None = None
-    """Where people look; by default worked out from `api_url`."""
-    project: str | None = None
-    """Where the shared context's own trace goes; experiments have projects of their own."""
-    workspace_id: str | None = None
-    recorder_url: str = DEFAULT_RECORDER_URL
-    recorder_token: SecretStr | None = None
+    tracing_enabled: Annotated[bool, BeforeValidator(_is_true)] = _variable(
+        *_langsmith("TRACING_V2", "TRACING"), default=True
+    )
+    """Whether attempts are traced."""
+    trace_sample_rate: float = _variable(*_langsmith("TRACING_SAMPLING_RATE"), default=1.0, ge=0, le=1)
+    """The share of traces that is sent, from 0 to 1."""
+    async_upload: bool = _variable("EVAL_PIPELINE_ASYNC_UPLOAD", default=True)
+    """Whether a thread sends runs while attempts go on. Without it each attempt waits until its runs are sent, or
+    spooled."""
+    upload_batch_size: int = _variable("EVAL_PIPELINE_UPLOAD_BATCH_SIZE", default=500, ge=1)
+    """The most runs, or feedback, of one request. A server that takes fewer (`size_limit` of its `/info`) gets
+    fewer."""
+    upload_interval_seconds: float = _variable("EVAL_PIPELINE_UPLOAD_INTERVAL_SECONDS", default=1.0, gt=0)
+    """The longest that a run waits for others to be sent with."""
+    max_queue_size: int = _variable(*_langsmith("TRACING_QUEUE_MAX_SIZE"), default=10_000, ge=1)
+    """The most runs and feedback in memory that wait to be sent; more go to the spool."""
 
-    tracing_enabled: bool = True
-    trace_sample_rate: float = Field(default=1.0, ge=0, le=1)
-    async_upload: bool = True
-    """False: whoever hands runs over waits until they were sent or spooled."""
-    upload_batch_size: int = Field(default=500, ge=1)
-    """Runs, or feedback, of one request at most. The SDK waits for 100, and sends whatever is there then; a request of
-    500 costs both sides little more than one of 100."""
-    upload_interval_seconds: float = Field(default=1.0, gt=0)
-    max_queue_size: int = Field(default=10_000, ge=1)
-    """Runs and feedback that wait; what comes beyond goes to the spool."""
+    hub_enabled: bool = _variable("EVAL_PIPELINE_HUB_ENABLED", default=True)
+    """Whether prompts are fetched from the Prompt Hub. Without it only cached prompts and fallback files are used."""
+    cache_ttl_seconds: float = _variable("EVAL_PIPELINE_CACHE_TTL_SECONDS", default=300.0, ge=0)
+    """How long a cached prompt of a tag is used before the Prompt Hub is asked again."""
+    cache_versioned_indefinitely: bool = _variable("EVAL_PIPELINE_CACHE_VERSIONED_INDEFINITELY", default=True)
+    """Whether a cached prompt of a commit is used indefinitely; else it expires as one of a tag does."""
+    evaluation_timeout_seconds: float = _variable("EVAL_PIPELINE_EVALUATION_TIMEOUT_SECONDS", default=300.0, gt=0)
+    """The longest that one attempt may take, judges included, unless suite.yaml says so (`evaluation.timeout_s`)."""
 
-    hub_enabled: bool = True
-    cache_ttl_seconds: float = Field(default=300.0, ge=0)
-    cache_versioned_indefinitely: bool = True
-    evaluation_timeout_seconds: float = Field(default=300.0, gt=0)
+    trace_mode: TraceMode = _variable("EVAL_PIPELINE_TRACE_MODE", default="grafted")
+    """What a case's trace holds of the shared context's: copies of its runs (`grafted`), the same trace (`unified`), or
+    a link (`linked`)."""
+    graft_timing: GraftTiming = _variable("EVAL_PIPELINE_GRAFT_TIMING", default="instant")
+    """`instant`: copies take no time, so that a trace's latency is the attempt's. `backdated`: copies take the time of
+    the originals, and the trace starts as much earlier."""
+    graft_llm_as: GraftLlmAs = _variable("EVAL_PIPELINE_GRAFT_LLM_AS", default="chain")
+    """The run type of copied model calls. `chain` never costs tokens; `llm` shows messages better, and states that it
+    used none."""
 
-    trace_mode: TraceMode = "grafted"
-    graft_timing: GraftTiming = "instant"
-    graft_llm_as: GraftLlmAs = "chain"
+    spool_folder: Path = _variable(SPOOL_VARIABLE, default=DEFAULT_SPOOL_FOLDER)
+    """The folder of traces that could not be sent."""
+    spool_max_bytes: int = _variable("EVAL_PIPELINE_SPOOL_MAX_BYTES", default=1024 * _MIB, ge=0)
+    """The most bytes in the spool; beyond them traces are dropped, and counted."""
+    connect_timeout_seconds: float = _variable("EVAL_PIPELINE_CONNECT_TIMEOUT_SECONDS", default=3.0, gt=0)
+    """The longest that a connection to a server may take."""
+    request_timeout_seconds: float = _variable("EVAL_PIPELINE_REQUEST_TIMEOUT_SECONDS", default=10.0, gt=0)
+    """The longest that a server may take to answer."""
 
-    spool_folder: Path = DEFAULT_SPOOL_FOLDER
-    spool_max_bytes: int = Field(default=1024 * _MIB, ge=0)
-    connect_timeout_seconds: float = Field(default=3.0, gt=0)
-    request_timeout_seconds: float = Field(default=10.0, gt=0)
-
-    redaction_enabled: bool = True
-    redact_phone_numbers: bool = False
-    redaction_patterns: Mapping[str, str] = Field(default_factory=dict)
-    """Your own: name to regular expression; what matches becomes `[redacted:<name>]`."""
+    redaction_enabled: bool = _variable("EVAL_PIPELINE_REDACTION", default=True)
+    """Whether secrets and personal data are removed from what is stored, traced, logged and shown."""
+    redact_phone_numbers: bool = _variable("EVAL_PIPELINE_REDACT_PHONE_NUMBERS", default=False)
+    """Whether telephone numbers are removed too."""
+    redaction_patterns: Mapping[str, str] = _variable("EVAL_PIPELINE_REDACTION_PATTERNS", default_factory=dict)
+    """Your own patterns, as JSON: a name and a regular expression each; a match becomes `[redacted:<name>]`."""
 
     @field_validator("redaction_patterns")
     @classmethod
@@ -101,15 +290,15 @@ class LangSmithSettings(BaseModel):
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
-        """The servers that runs go to, the one whose URLs are shown first."""
+        """The servers that runs are sent to; links lead to the first."""
         if self.mode == "off" or not self.tracing_enabled:
             return ()
         both = (self._langsmith, self._recorder)
-        return both if self.mode == "both" else tuple(found for found in both if found.name == self.mode)
+        return both if self.mode == "both" else tuple(server for server in both if server.name == self.mode)
 
     @property
     def source(self) -> Destination:
-        """The server that datasets are read from, whether or not runs are traced."""
+        """The server that datasets and prompts are read from, whether or not attempts are traced."""
         langsmith = self.mode in ("langsmith", "both") or (self.mode == "off" and self.api_key is not None)
         return self._langsmith if langsmith else self._recorder
 
@@ -121,66 +310,89 @@ class LangSmithSettings(BaseModel):
 
     @property
     def _recorder(self) -> Destination:
-        # The SDK will not speak without a key; a recorder on loopback takes any.
+        # The SDK requires a key; a recorder on loopback accepts any.
         key = self.recorder_token or SecretStr("recorder")
         return Destination(name="recorder", api_url=self.recorder_url, web_url=self.recorder_url, api_key=key)
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "LangSmithSettings":
-        """Settings from `LANGSMITH_*`, else the older `LANGCHAIN_*`, else defaults; `given` wins over both.
-
-        Without `mode`, LangSmith is used when there is a key and the recorder when there is none. `true`, `True` and
-        `1` all mean yes, which the SDK itself reads more narrowly.
-        """
-        source = os.environ if environment is None else environment
-        found = {name: value for name, keys in _VARIABLES.items() if (value := _first(source, keys)) is not None}
-        if (tracing := _first(source, _TRACING)) is not None:
-            found["tracing_enabled"] = str(tracing.lower() in _TRUE)
-        merged: dict[str, Any] = {**found, **given}
-        merged.setdefault("mode", "langsmith" if merged.get("api_key") else "recorder")
-        return cls.model_validate(merged)
-
     def to_environment(self) -> dict[str, str]:
-        """What makes another process of this machine find the same servers, and spool to the same folder."""
-        found = {
-            "EVAL_PIPELINE_TRACING": self.mode,
-            "LANGSMITH_API_KEY": self.api_key.get_secret_value() if self.api_key else "",
-            "LANGSMITH_ENDPOINT": self.api_url,
-            "LANGSMITH_PROJECT": self.project or "",
-            "LANGSMITH_WORKSPACE_ID": self.workspace_id or "",
-            RECORDER_URL_VARIABLE: self.recorder_url,
-            "EVAL_PIPELINE_RECORDER_TOKEN": self.recorder_token.get_secret_value() if self.recorder_token else "",
-            "EVAL_PIPELINE_SPOOL": str(self.spool_folder.resolve()),
+        """Variables that give another process on this machine these settings, with the spool in the same folder.
+
+        Whether it traces is left out: each task of a worker says so itself.
+        """
+        values: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        values |= {"spool_folder": self.spool_folder.resolve(), "tracing_enabled": None}
+        return {
+            variables_of(type(self).model_fields[name])[0]: _text(value)
+            for name, value in values.items()
+            if value not in (None, {})
         }
-        return {name: value for name, value in found.items() if value}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Mapping):
+        return json.dumps(dict(value))
+    return str(value)
 
 
 def web_url_of(api_url: str) -> str:
-    """Where people look at what was sent to `api_url`: `api.` and `/api[/v1]` are not in it."""
+    """The address of the pages that belong to `api_url`: without `api.` and `/api[/v1]`."""
     without_path = re.sub(r"(/api)?(/v1)?/?$", "", api_url)
     return re.sub(r"^(https?://(?:[a-z0-9-]+\.)??)api\.", r"\1", without_path)
 
 
-def _both(name: str) -> tuple[str, str]:
-    return f"LANGSMITH_{name}", f"LANGCHAIN_{name}"
+def environment_variable(name: str) -> str | None:
+    """A variable whose name the user chose, in suite.yaml or in dagster.yaml; None where it is empty or not set."""
+    return os.environ.get(name, "").strip() or None
 
 
-_VARIABLES = {
-    "mode": ("EVAL_PIPELINE_TRACING", *_both("MODE")),
-    "api_key": _both("API_KEY"),
-    "api_url": _both("ENDPOINT"),
-    "project": _both("PROJECT"),
-    "workspace_id": _both("WORKSPACE_ID"),
-    "trace_sample_rate": _both("TRACING_SAMPLING_RATE"),
-    "max_queue_size": _both("TRACING_QUEUE_MAX_SIZE"),
-    "recorder_url": (RECORDER_URL_VARIABLE,),
-    "recorder_token": ("EVAL_PIPELINE_RECORDER_TOKEN",),
-    "trace_mode": ("EVAL_PIPELINE_TRACE_MODE",),
-    "spool_folder": ("EVAL_PIPELINE_SPOOL",),
-    "redaction_enabled": ("EVAL_PIPELINE_REDACTION",),
-}
-_TRACING = ("LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2", "LANGSMITH_TRACING", "LANGCHAIN_TRACING")
+def variables_of(field: FieldInfo) -> tuple[str, ...]:
+    """The variables that a field is read from, in the order in which they are looked at."""
+    choices = field.validation_alias
+    assert isinstance(choices, AliasChoices)
+    return tuple(str(choice) for choice in choices.choices)
 
 
-def _first(source: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((source[name].strip() for name in names if source.get(name, "").strip()), None)
+_TYPES = {str: "text", SecretStr: "secret", Path: "path", int: "integer", float: "number", bool: "boolean"}
+
+
+def reference() -> str:
+    """The Markdown tables of all settings: variable, field of the resource `langsmith`, type, default, meaning."""
+    return "\n\n".join(
+        f"### {title}\n\n" + "\n".join(_rows(settings, resource=settings is LangSmithSettings))
+        for title, settings in (
+            ("The package", PipelineSettings),
+            ("Tracing, prompts and redaction", LangSmithSettings),
+        )
+    )
+
+
+def _rows(settings: type[EnvironmentSettings], *, resource: bool) -> Iterator[str]:
+    header = ["variable", *(["field of the resource"] if resource else []), "type", "default", "meaning"]
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * len(header)}"
+    for name, field in settings.model_fields.items():
+        variables = " or ".join(f"`{variable}`" for variable in variables_of(field))
+        cells = [variables, *([f"`{name}`"] if resource else []), _type_of(field), _default_of(field)]
+        yield f"| {' | '.join(cells)} | {' '.join((field.description or '').split())} |"
+
+
+def _type_of(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    if get_origin(field.annotation) is tuple:
+        return "paths"
+    kind: Any = next(iter(get_args(field.annotation)), field.annotation)
+    return "JSON" if get_origin(field.annotation) is Mapping else _TYPES.get(kind, "text")
+
+
+def _default_of(field: FieldInfo) -> str:
+    default = field.default
+    if default in (None, (), PydanticUndefined):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference() + "\n")

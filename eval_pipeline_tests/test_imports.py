@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from eval_pipeline.cli.main import _COMMANDS, _SAID
+from eval_pipeline.cli.main import _COMMANDS
 
 _SHOW_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 HEAVY = {"bm25s", "duckdb", "fastapi", "pandas", "scipy.stats", "statsmodels", "uvicorn"}
@@ -32,10 +32,10 @@ def test_help_imports_no_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_help_says_of_each_command_what_it_says_itself(command: str) -> None:
-    module, attribute = _COMMANDS[command].split(":")
-    found = getattr(importlib.import_module(module), attribute)
-    assert isinstance(found, click.Command)
-    assert _SAID[command] == found.get_short_help_str(200)
+    module, function = _COMMANDS[command].module.split(":")
+    imported = getattr(importlib.import_module(f"eval_pipeline.cli.{module}"), function)
+    assert isinstance(imported, click.Command)
+    assert _COMMANDS[command].summary == imported.get_short_help_str(200)
 
 
 def test_an_estimate_imports_neither_pandas_nor_statsmodels(tmp_path: Path) -> None:

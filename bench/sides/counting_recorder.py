@@ -4,20 +4,18 @@ Prints its port when it listens. `GET /bench/counts` answers with the counts so 
 database's file.
 """
 
-import asyncio
 import json
-import socket
 import sys
 from collections import Counter
 from typing import Any
 
-import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 from eval_pipeline.recorder.app import create_app
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.frame import Frame
+from eval_pipeline.serving.server import AppServer, listen
 
 
 class CountingRecorder(Recorder):
@@ -64,14 +62,8 @@ class Counting:
 def main() -> None:
     """Serve until killed."""
     recorder = CountingRecorder(sys.argv[1])
-    # Nagle's algorithm is switched off by asyncio only for sockets that name TCP.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(1024)
-    app = Counting(create_app(recorder), recorder.counts)
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False))
-    print(listener.getsockname()[1], flush=True)
-    asyncio.run(server.serve(sockets=[listener]))
+    server = AppServer(Counting(create_app(recorder), recorder.counts), listen("127.0.0.1", 0))
+    server.run(lambda: print(server.port, flush=True))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
-from eval_pipeline.targets.python_callable import PythonTarget
+from eval_pipeline.targets.python import PythonSessionFactory
 
 
 def answering(delay_s: float) -> Callable[[str], Awaitable[str]]:
@@ -33,7 +33,7 @@ def evaluator_of(target: Callable[[str], Awaitable[str]]) -> CaseEvaluator:
     pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
     return CaseEvaluator(
         suite=Suite(spec=SuiteSpec.model_validate(data), folder=Path()),
-        target=PythonTarget(target, factory=False, options={}),
+        target=PythonSessionFactory(target),
         context=None,
         pins=pins,
     )

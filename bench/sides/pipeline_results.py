@@ -21,7 +21,7 @@ from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
-from eval_pipeline.targets.langgraph_graph import LangGraphTarget
+from eval_pipeline.targets.langgraph import LangGraphSessionFactory
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         "evaluation": {"max_concurrency": given["concurrency"]},
     }
     suite = Suite(spec=SuiteSpec.model_validate(written), folder=Path())
-    target = LangGraphTarget(build_agent(given["delay_s"]), suite.spec.target)  # type: ignore[arg-type]
+    target = LangGraphSessionFactory(build_agent(given["delay_s"]), suite.spec.target)  # type: ignore[arg-type]
     pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
     evaluator = CaseEvaluator(suite=suite, target=target, context=None, pins=pins)
     watch = Stopwatch()

@@ -18,11 +18,11 @@ from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
-from eval_pipeline.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.targets.langgraph import LangGraphSessionFactory
 from eval_pipeline.tracing.shape.modes import Grafted
 from eval_pipeline.tracing.shape.replica import Origin
 from eval_pipeline.tracing.shape.shared_spans import SharedSpans
@@ -112,7 +112,7 @@ def main() -> None:
     ]
     made = suite()
     pins = Pins(experiment=f"{made.name}-1", dataset_version="d", context_id=None, target_version="t")
-    target = LangGraphTarget(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
+    target = LangGraphSessionFactory(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
     evaluator = CaseEvaluator(suite=made, target=target, context=None, pins=pins)
     watch, sent = Stopwatch(), 0
     with tempfile.TemporaryDirectory() as folder:

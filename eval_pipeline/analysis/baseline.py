@@ -4,10 +4,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
-from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, now, read_experiment
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, read_experiment
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import baseline_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import LAST_PASSED
 
 _COVERED = 0.9
@@ -31,7 +32,7 @@ def set_baseline(store: Store, suite: str, experiment: str) -> Baseline:
     Raises:
         MissingUpstreamError: there is no such experiment.
     """
-    found = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=now())
+    found = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=timestamp())
     store.put(baseline_key(suite), found.model_dump_json(indent=2).encode())
     return found
 

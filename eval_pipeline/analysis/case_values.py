@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
+_COUNTS = ("calls", "cached_calls", "input", "output", "cached", "cache_write", "reasoning")
+
 Row = Mapping[str, Any]
 ByCase = dict[str, list[float]]
 """A value per attempt, by case id."""
@@ -77,4 +79,32 @@ def assertions_of(row: Row) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for item in row["assertions"] or []:
         found[item["name"]].append(item)
+    return found
+
+
+def decided_against(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The assertions of weight that failed or broke, of a row with the column `assertions`."""
+    return [
+        found
+        for found in row["assertions"] or []
+        if found["weight"] > 0 and (found["passed"] is False or found["error"])
+    ]
+
+
+def usage_by_role(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each role that called a model: `calls`, tokens, and `cost_usd`.
+
+    `cost_usd` is None where the cost of any attempt is not known: a part of it is not the sum.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for role, used in (row.get("usage") or {}).items():
+            if used is None or not (used["calls"] or used["cached_calls"]):
+                continue
+            total = found.setdefault(role, {**dict.fromkeys(_COUNTS, 0), "cost_usd": 0.0})
+            for name in _COUNTS:
+                total[name] += used[name] or 0
+            if used["calls"]:
+                unknown = used["cost_usd"] is None or total["cost_usd"] is None
+                total["cost_usd"] = None if unknown else total["cost_usd"] + used["cost_usd"]
     return found

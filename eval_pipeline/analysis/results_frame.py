@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from eval_pipeline.analysis.case_values import assertions_of
-from eval_pipeline.analysis.deciding import decided_against
+from eval_pipeline.analysis.case_values import assertions_of, decided_against
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.results.experiment_record import read_experiment

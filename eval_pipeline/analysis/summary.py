@@ -14,18 +14,14 @@ from eval_pipeline.analysis.case_values import (
     attempts_made,
     scores_by_assertion,
     total_cost,
+    usage_by_role,
     values_by_case,
     verdicts_by_case,
 )
 from eval_pipeline.analysis.slices import slices_of
-from eval_pipeline.analysis.statistics.chances import flakiness, pass_at_k, pass_hat_k
-from eval_pipeline.analysis.statistics.distribution import percentiles
-from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
-from eval_pipeline.analysis.usage import usage_by_role
-from eval_pipeline.results.experiment_record import find_experiment
-from eval_pipeline.results.result_log import read_results
-from eval_pipeline.store.store import Store
-from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
+from eval_pipeline.analysis.statistics.estimate import Estimate, estimate, percentiles
+from eval_pipeline.analysis.statistics.pass_at_k import flakiness, pass_at_k, pass_hat_k
+from eval_pipeline.suite.dataset.stored import CaseFacts
 
 SUMMARY_COLUMNS = [
     "case_id",
@@ -102,15 +98,6 @@ class Summary(Slice):
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
         return asdict(self)
-
-
-def summarize(store: Store, suite: str, experiment: str) -> Summary:
-    """The summary of an experiment from its result log, and its dataset for the slices by metadata."""
-    rows = read_results(store, suite, experiment, columns=SUMMARY_COLUMNS)
-    record = find_experiment(store, suite, experiment)
-    wanted = set(rows.column("case_id").to_pylist())
-    cases = [] if record is None else stored_cases(store, suite, record.dataset_version, wanted)
-    return summary_of(rows, suite=suite, experiment=experiment, cases=cases)
 
 
 def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[CaseFacts] = ()) -> Summary:

@@ -11,7 +11,7 @@ from eval_pipeline.store.layout import trend_key, trend_prefix
 from eval_pipeline.store.store import Store
 
 
-class Point(BaseModel):
+class TrendPoint(BaseModel):
     """One experiment in a trend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,10 +36,10 @@ class Point(BaseModel):
     cost_usd: float | None
 
 
-def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> Point:
+def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> TrendPoint:
     """The point of an experiment."""
     rate = summary.pass_rate
-    return Point(
+    return TrendPoint(
         **record.model_dump(
             include={"experiment", "created_at", "dataset_version", "context_id", "target_version", "variant"}
         ),
@@ -57,7 +57,7 @@ def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> Poi
     )
 
 
-def write_point(store: Store, suite: str, point: Point) -> None:
+def write_point(store: Store, suite: str, point: TrendPoint) -> None:
     """Keep the point; of several summaries of an experiment the last counts."""
     store.put(trend_key(suite, point.created_at, point.experiment), point.model_dump_json().encode())
 
@@ -70,7 +70,7 @@ def read_points(
     before: ExperimentRecord | None = None,
     since: str | None = None,
     passed: bool | None = None,
-) -> list[Point]:
+) -> list[TrendPoint]:
     """The last points, the newest first.
 
     Args:
@@ -88,7 +88,7 @@ def read_points(
         keys = [key for key in keys if key != own and _moment(key) <= _moment(own)]
     if since is not None:
         keys = [key for key in keys if _moment(key) >= _moment(trend_key(suite, since, ""))]
-    found: list[Point] = []
+    found: list[TrendPoint] = []
     for key in sorted(keys, reverse=True):
         if len(found) == last:
             break
@@ -102,10 +102,10 @@ def _moment(key: str) -> str:
     return key.rpartition("/")[2].partition("_")[0]
 
 
-def _read(store: Store, key: str) -> Point | None:
+def _read(store: Store, key: str) -> TrendPoint | None:
     data = store.get(key)
     try:
-        return None if data is None else Point.model_validate_json(data)
+        return None if data is None else TrendPoint.model_validate_json(data)
     except ValidationError as error:
         raise CorruptDataError(
             f"{store.uri(key)} cannot be read as a point of a trend",

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
-from eval_pipeline.analysis.gates.gates import Evidence, GateResult, check_gates
+from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
+from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.analysis.summary import SUMMARY_COLUMNS, Summary, summary_of
 from eval_pipeline.analysis.trend import point_of, write_point
@@ -22,7 +23,7 @@ from eval_pipeline.suite.suite import SuiteSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ExperimentVerdict:
     """What an experiment comes to."""
 
     summary: Summary
@@ -40,7 +41,7 @@ class Verdict:
         return {**self.summary.to_json(), "comparison": asdict(self)["comparison"], "gates": asdict(self)["gates"]}
 
 
-def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
+def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> ExperimentVerdict:
     """The verdict on an experiment, from its rows and the suite's gates as they are now.
 
     Raises:
@@ -55,14 +56,14 @@ def judge(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Verdict:
         now = Side.of(record, rows, cases)
         comparison = compare_sides(now=now, then=Side.read(store, record.suite, baseline))
     evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison)
-    return Verdict(
+    return ExperimentVerdict(
         summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
         comparison=comparison,
         gates=check_gates(spec.gates_to_meet, evidence),
     )
 
 
-def write_verdict(store: Store, record: ExperimentRecord, verdict: Verdict) -> None:
+def write_verdict(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> None:
     """Keep it as `summary.json`, and as a point of the suite's trend, in which variants of it have no place."""
     data = orjson.dumps(verdict.to_json(), option=orjson.OPT_INDENT_2)
     store.put(summary_key(record.suite, record.experiment), data)
@@ -70,7 +71,7 @@ def write_verdict(store: Store, record: ExperimentRecord, verdict: Verdict) -> N
         write_point(store, record.suite, point_of(record, verdict.summary, passed=verdict.passed))
 
 
-def read_verdict(store: Store, suite: str, experiment: str) -> Verdict:
+def read_verdict(store: Store, suite: str, experiment: str) -> ExperimentVerdict:
     """What was kept.
 
     Raises:
@@ -92,4 +93,4 @@ def read_verdict(store: Store, suite: str, experiment: str) -> Verdict:
         ) from error
 
 
-_VERDICT = TypeAdapter(Verdict)
+_VERDICT = TypeAdapter(ExperimentVerdict)

@@ -1,1 +1,1 @@
-"""The HTTP face: cases and batches evaluated on request, told as server-sent events, and a page that shows it."""
+"""The HTTP API of `eval-pipeline serve`: evaluate a case or a suite as a stream of events, and a page to do so."""

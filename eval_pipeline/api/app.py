@@ -1,5 +1,6 @@
 """The ASGI application: `POST /api/eval/stream`, `POST /api/batch/stream`, `GET /api/suites`, and the page."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
 from eval_pipeline.evaluation.events import Event, from_process_loop
+from eval_pipeline.pages.templating import stylesheet
 from eval_pipeline.serving.access import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
@@ -28,19 +30,19 @@ class _Body(BaseModel):
     suite: str
     runtime: RuntimeOptions = RuntimeOptions()
 
-    def chosen(self) -> dict[str, Any]:
-        """The runtime options that were given.
+    def runtime_options(self) -> dict[str, Any]:
+        """The runtime options of the request.
 
         Raises:
-            InputError: they name code.
+            InputError: They name code.
         """
-        given = self.runtime.model_dump(exclude_defaults=True)
-        refuse_code(given)
-        return given
+        options = self.runtime.model_dump(exclude_defaults=True)
+        refuse_code(options)
+        return options
 
 
 class CaseBody(_Body):
-    """One case: an id of the suite's, as `case` or `case_id`, or a case that names no code."""
+    """Request to evaluate one case: the id of a case of the suite, or a whole case that names no code."""
 
     case: str | dict[str, Any] | None = None
     case_id: str | None = None
@@ -53,7 +55,7 @@ class CaseBody(_Body):
 
 
 class BatchBody(_Body):
-    """Several cases, by default all of the suite's."""
+    """Request to evaluate several cases, by default all cases of the suite."""
 
     cases: list[str | dict[str, Any]] | None = Field(default=None, min_length=1)
     max_concurrency: int | None = Field(default=None, ge=1, le=1_000)
@@ -69,29 +71,29 @@ def create_app(
     async def suites() -> list[dict[str, Any]]:
         return await run_in_threadpool(catalog.suites)
 
-    @app.post("/api/eval/stream", dependencies=[Depends(_of_our_own)])
+    @app.post("/api/eval/stream", dependencies=[Depends(_require_json)])
     async def eval_stream(body: CaseBody, request: Request) -> StreamingResponse:
         def begin() -> AsyncGenerator[Event, None]:
             case = case_of_request(body.case if body.case is not None else body.case_id or "")
-            return catalog.runner(body.suite).astream(case, **body.chosen())
+            return catalog.runner(body.suite).astream(case, **body.runtime_options())
 
         return _streamed(begin, request, heartbeat_s)
 
-    @app.post("/api/batch/stream", dependencies=[Depends(_of_our_own)])
+    @app.post("/api/batch/stream", dependencies=[Depends(_require_json)])
     async def batch_stream(body: BatchBody, request: Request) -> StreamingResponse:
         def begin() -> AsyncGenerator[Event, None]:
             cases = None if body.cases is None else [case_of_request(case) for case in body.cases]
             runner = catalog.runner(body.suite, max_concurrency=body.max_concurrency)
-            return runner.astream_batch(cases, **body.chosen())
+            return runner.astream_batch(cases, **body.runtime_options())
 
         return _streamed(begin, request, heartbeat_s)
 
-    for path, name, kind in (
-        ("/", "page.html", "text/html"),
-        ("/page.js", "page.js", "text/javascript"),
-        ("/page.css", "page.css", "text/css"),
+    for path, content, media_type in (
+        ("/", (_PAGE / "page.html").read_text(encoding="utf-8"), "text/html"),
+        ("/page.js", (_PAGE / "page.js").read_text(encoding="utf-8"), "text/javascript"),
+        ("/page.css", stylesheet("eval_pipeline.api", "page/page.css"), "text/css"),
     ):
-        app.add_api_route(path, _file(name, kind), methods=["GET"])
+        app.add_api_route(path, _static(content, media_type), methods=["GET"])
     app.add_middleware(
         GuardLayer,
         loopback=loopback,
@@ -106,13 +108,10 @@ def _streamed(
     begin: Callable[[], AsyncGenerator[Event, None]], request: Request, heartbeat_s: float
 ) -> StreamingResponse:
     async def events() -> AsyncGenerator[Event, None]:
-        # Reading a suite runs code of its own, and may take a while.
-        begun = from_process_loop(await run_in_threadpool(begin))
-        try:
+        # Reading a suite runs the suite's own code, and may take a while.
+        async with contextlib.aclosing(from_process_loop(await run_in_threadpool(begin))) as begun:
             async for event in begun:
                 yield event
-        finally:
-            await begun.aclose()
 
     return StreamingResponse(
         server_sent(events(), request, heartbeat_s=heartbeat_s),
@@ -121,14 +120,14 @@ def _streamed(
     )
 
 
-def _of_our_own(request: Request) -> None:
-    """Refuse what a form of another origin could send: it costs money, and needs no answer to do harm."""
+def _require_json(request: Request) -> None:
+    """Refuse content types that forms of other origins can send: an evaluation costs money even if no page reads it."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send application/json")
 
 
-def _file(name: str, kind: str) -> Callable[[], Response]:
-    def file() -> Response:
-        return Response((_PAGE / name).read_bytes(), media_type=kind, headers={"cache-control": "no-cache"})
+def _static(content: str, media_type: str) -> Callable[[], Response]:
+    def static() -> Response:
+        return Response(content, media_type=media_type, headers={"cache-control": "no-cache"})
 
-    return file
+    return static

@@ -1,6 +1,6 @@
-"""The suites a server offers, and the runner of a request.
+"""The suites a server offers, and the runner that evaluates a request.
 
-Suites are read anew for each request, so that what is edited is what runs.
+Each request reads its suite again, so that edits apply without a restart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from eval_pipeline.suite.suite import read_suite
 
 
 class Catalog:
-    """Suites by name: those of `folders`, by default all that are found."""
+    """Suites by name: those in `folders`, by default all discovered suites."""
 
     def __init__(self, folders: Sequence[Path] = (), *, store: str | None = None) -> None:
         self._folders, self._store = folders, store
@@ -29,32 +29,32 @@ class Catalog:
         """`{name, description, target, problems, cases}` of each; cases as `{id, description, split, tags, turns}`."""
         return [_described(folder) for folder in self._folders or suite_folders()]
 
-    def runner(self, suite: str, **given: Any) -> EvalRunner:
-        """What evaluates cases of the suite of that name.
+    def runner(self, suite: str, **options: Any) -> EvalRunner:
+        """The runner of the suite of that name.
 
         Raises:
-            InputError: there is no such suite, or it is wrong.
+            InputError: There is no such suite, or it is invalid.
         """
         if not self._folders:
-            # By name only: a folder of the server's is nothing a request may choose.
-            if suite not in {found["name"] for found in self.suites()}:
+            # By name only: a request must not select folders of the server.
+            if suite not in {offered["name"] for offered in self.suites()}:
                 raise _no_suite(suite)
-            return EvalRunner(suite_folder(suite), store=self._store, **given)
+            return EvalRunner(suite_folder(suite), store=self._store, **options)
         for folder in self._folders:
             if read_suite(folder).name == suite:
-                return EvalRunner(folder, store=self._store, **given)
+                return EvalRunner(folder, store=self._store, **options)
         raise _no_suite(suite)
 
 
 def _no_suite(name: str) -> InputError:
-    return InputError(Problem(message=f"no suite {name!r}", fix="ask for one that GET /api/suites names"))
+    return InputError(Problem(message=f"no suite {name!r}", fix="use a name that GET /api/suites lists"))
 
 
 def _described(folder: Path) -> dict[str, Any]:
     try:
         suite, cases, problems = check_suite(folder)
     except InfrastructureError as error:
-        # Its cases are on a server; the other suites are there all the same.
+        # Its cases are on a server that does not answer; the other suites are listed all the same.
         suite, cases, problems = read_suite(folder), [], [Problem(message=error.message, fix=error.fix, file=folder)]
     return {
         "name": folder.name if suite is None else suite.name,
@@ -74,30 +74,30 @@ def _described(folder: Path) -> dict[str, Any]:
     }
 
 
-def case_of_request(given: Mapping[str, Any] | str) -> Case | str:
-    """A case that came over the network: an id, or a case that names no code.
+def case_of_request(case: Mapping[str, Any] | str) -> Case | str:
+    """Validate a case from the network: an id, or a whole case that names no code.
 
     Raises:
-        InputError: it is wrong, or it names an import path, which only a suite's own files may.
+        InputError: It is invalid, or it has an import path, which only a suite's own files may have.
     """
-    if isinstance(given, str):
-        return given
+    if isinstance(case, str):
+        return case
     try:
-        case = Case.model_validate(dict(given))
+        validated = Case.model_validate(dict(case))
     except ValidationError as error:
-        name = str(given.get("id"))
-        raise InputError(problems_of(error, model=Case, data=dict(given), file="the request", case=name)) from error
-    for field, text in _code(case.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
+        name = str(case.get("id"))
+        raise InputError(problems_of(error, model=Case, data=dict(case), file="the request", case=name)) from error
+    for field, text in _code(validated.model_dump(mode="json", by_alias=True, exclude_defaults=True)):
         message = f"a case of a request may not name code, and {text!r} does"
-        raise InputError(Problem(message=message, fix="put the case into the suite", case=case.id, field=field))
-    return case
+        raise InputError(Problem(message=message, fix="put the case into the suite", case=validated.id, field=field))
+    return validated
 
 
 def refuse_code(runtime: Mapping[str, Any]) -> None:
-    """Raise if a request's runtime options name an import path as the model.
+    """Refuse runtime options of a request that name an import path as the model.
 
     Raises:
-        InputError: they do.
+        InputError: The model is an import path.
     """
     model = runtime.get("model")
     if isinstance(model, str) and is_code_path(model):
@@ -106,7 +106,7 @@ def refuse_code(runtime: Mapping[str, Any]) -> None:
 
 
 def _code(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Import paths that would be resolved: whatever stands under `path` or `script`, and code paths anywhere."""
+    """Field and text of each import path in a case: values of `path` and `script`, and code paths anywhere."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             place = f"{field}.{key}" if field else str(key)

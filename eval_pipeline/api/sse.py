@@ -1,7 +1,7 @@
-"""Events on the wire as server-sent events.
+"""Encode events as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-The format is that of https://html.spec.whatwg.org/multipage/server-sent-events.html. Each event is one `data:` line
-of JSON. A comment comes when nothing happened for a while, so that nobody on the way takes the connection for dead.
+Each event is one `data:` line of JSON. A comment is sent while there are no events, so that proxies keep the
+connection open.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.evaluation.events import Event
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -24,13 +24,15 @@ _log = logging.getLogger(__name__)
 async def server_sent(
     events: AsyncGenerator[Event, None], request: Request, *, heartbeat_s: float = HEARTBEAT_SECONDS
 ) -> AsyncIterator[bytes]:
-    """`events` on the wire; what their work raises is an `error` event. A client that goes away cancels the work."""
-    gone = asyncio.create_task(_gone(request))
+    """Encode `events`; an exception becomes an `error` event. A client that disconnects cancels the evaluation."""
+    disconnected = asyncio.create_task(_disconnected(request))
     following = asyncio.create_task(_next(events))
     try:
         while True:
-            done, _ = await asyncio.wait({gone, following}, timeout=heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
-            if gone in done:
+            done, _ = await asyncio.wait(
+                {disconnected, following}, timeout=heartbeat_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if disconnected in done:
                 return
             if not done:
                 yield b": heartbeat\n\n"
@@ -41,10 +43,10 @@ async def server_sent(
             yield _data(event)
             following = asyncio.create_task(_next(events))
     finally:
-        for task in (gone, following):
+        for task in (disconnected, following):
             task.cancel()
-        # Also where the server cancels this itself: waiting ends then, and the tasks end by themselves.
-        await asyncio.wait({gone, following})
+        # Where the server cancels this task as well, the wait ends early and the two tasks end by themselves.
+        await asyncio.wait({disconnected, following})
         await events.aclose()
 
 
@@ -52,14 +54,14 @@ async def _next(events: AsyncGenerator[Event, None]) -> Event | None:
     try:
         return await anext(events, None)
     except EvalPipelineError as error:
-        return {"event": "error", "message": shown(str(error))}
-    except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-        # The page shows what went wrong; where is for the server's log.
-        _log.exception("evaluating for a request broke")
-        return {"event": "error", "message": shown(f"{type(error).__name__}: {error}")}
+        return {"event": "error", "message": displayable(str(error))}
+    except Exception as error:  # noqa: BLE001 - the client sees any error
+        # The client gets the message, the server's log the traceback.
+        _log.exception("the evaluation of a request failed")
+        return {"event": "error", "message": displayable(f"{type(error).__name__}: {error}")}
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

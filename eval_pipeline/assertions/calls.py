@@ -1,63 +1,136 @@
-"""Assertions on the tools that were called and the agents that took over."""
+"""Assertions on the tools that were called and the agents that took over.
+
+`contains_function_call`, `no_function_call`, `function_call_order` and `handoff_to`.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from eval_pipeline.assertions.fields import assertion as spec
+from typing_extensions import override
+
 from eval_pipeline.assertions.scope import CheckResult, Scope
+from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
 
-def contains_function_call(assertion: spec.ContainsFunctionCall, scope: Scope) -> CheckResult:
-    """The tool was called, with at least the given arguments."""
-    calls = [call for call in scope.calls if call["name"] == assertion.value]
-    if not calls:
-        return CheckResult(passed=False, message=f"{assertion.value} was not called; {_called(scope)}")
-    if assertion.args is None or any(_includes(call["args"], assertion.args) for call in calls):
-        return CheckResult(passed=True, message=f"{assertion.value} was called")
-    seen = "; ".join(str(call["args"]) for call in calls[:3])
-    return CheckResult(
-        passed=False, message=f"{assertion.value} was called with {seen}, not with {dict(assertion.args)}"
+class ContainsFunctionCall(Assertion):
+    """The tool `value` was called, with at least these arguments."""
+
+    type: Literal["contains_function_call"]
+    value: str
+    args: Mapping[str, Any] | None = None
+
+    examples = (
+        AssertionExample(
+            "{type: contains_function_call, value: find, args: {sku: T-1}}",
+            "{calls: [{find: {sku: T-1, limit: 5}}]}",
+            "{calls: [{find: {sku: T-2}}]}",
+        ),
     )
 
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        calls = [call for call in scope.calls if call["name"] == self.value]
+        if not calls:
+            return CheckResult(passed=False, message=f"{self.value} was not called; {_called(scope)}")
+        if self.args is None or any(_includes(call["args"], self.args) for call in calls):
+            return CheckResult(passed=True, message=f"{self.value} was called")
+        seen = "; ".join(str(call["args"]) for call in calls[:3])
+        return CheckResult(passed=False, message=f"{self.value} was called with {seen}, not with {dict(self.args)}")
 
-def no_function_call(assertion: spec.NoFunctionCall, scope: Scope) -> CheckResult:
-    """None of the tools was called."""
-    forbidden = (assertion.value,) if isinstance(assertion.value, str) else assertion.value
-    found = [call["name"] for call in scope.calls if forbidden is None or call["name"] in forbidden]
-    return CheckResult(passed=not found, message=f"called: {', '.join(found)}" if found else "not called")
 
+class NoFunctionCall(Assertion):
+    """None of these tools was called; without `value`, no tool at all."""
 
-def function_call_order(assertion: spec.FunctionCallOrder, scope: Scope) -> CheckResult:
-    """The calls made compare with those expected as `mode` says."""
-    made, expected = [call["name"] for call in scope.calls], list(assertion.value)
-    beyond, lacking = Counter(made) - Counter(expected), Counter(expected) - Counter(made)
-    passed = {
-        "strict": made == expected,
-        "unordered": not beyond and not lacking,
-        "subset": not beyond,
-        "superset": not lacking,
-    }[assertion.mode]
-    return CheckResult(
-        passed=passed, message=f"{assertion.mode}: expected {', '.join(expected) or 'none'}; {_called(scope)}"
+    type: Literal["no_function_call"]
+    value: str | tuple[str, ...] | None = None
+
+    examples = (
+        AssertionExample(
+            "{type: no_function_call, value: [refund, cancel]}", "{calls: [find]}", "{calls: [find, refund]}"
+        ),
     )
 
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        forbidden = (self.value,) if isinstance(self.value, str) else self.value
+        called = [call["name"] for call in scope.calls if forbidden is None or call["name"] in forbidden]
+        return CheckResult(passed=not called, message=f"called: {', '.join(called)}" if called else "not called")
 
-def handoff_to(assertion: spec.HandoffTo, scope: Scope) -> CheckResult:
-    """Some handoff was to the agent."""
-    agents = [str(event.get("to")) for event in scope.events if event["type"] == "handoff"]
-    return CheckResult(passed=assertion.value in agents, message=f"handed to: {', '.join(agents) or 'nobody'}")
+
+class FunctionCallOrder(Assertion):
+    """How the calls compare with `value`, as in agentevals' trajectory match.
+
+    `strict`: these calls in this order and no others. `unordered`: these calls and no others, in any order.
+    `subset`: no call beyond these. `superset`: these calls at least, in any order.
+    """
+
+    type: Literal["function_call_order"]
+    value: tuple[str, ...]
+    mode: Literal["strict", "unordered", "subset", "superset"] = "strict"
+
+    examples = (
+        AssertionExample(
+            "{type: function_call_order, value: [find, refund], mode: strict}",
+            "{calls: [find, refund]}",
+            "{calls: [refund, find]}",
+        ),
+        AssertionExample(
+            "{type: function_call_order, value: [find, refund], mode: unordered}",
+            "{calls: [refund, find]}",
+            "{calls: [find]}",
+        ),
+        AssertionExample(
+            "{type: function_call_order, value: [find, refund], mode: subset}",
+            "{calls: [find]}",
+            "{calls: [find, cancel]}",
+        ),
+        AssertionExample(
+            "{type: function_call_order, value: [find, refund], mode: superset}",
+            "{calls: [refund, find, find]}",
+            "{calls: [find]}",
+        ),
+    )
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        calls, expected = [call["name"] for call in scope.calls], list(self.value)
+        beyond, lacking = Counter(calls) - Counter(expected), Counter(expected) - Counter(calls)
+        passed = {
+            "strict": calls == expected,
+            "unordered": not beyond and not lacking,
+            "subset": not beyond,
+            "superset": not lacking,
+        }[self.mode]
+        message = f"{self.mode}: expected {', '.join(expected) or 'none'}; {_called(scope)}"
+        return CheckResult(passed=passed, message=message)
 
 
-def _includes(made: Any, expected: Any) -> bool:
-    """Whether `made` has at least what `expected` has; lists must be equal in length."""
+class HandoffTo(Assertion):
+    """The conversation was handed to the agent `value`."""
+
+    type: Literal["handoff_to"]
+    value: str
+
+    examples = (
+        AssertionExample("{type: handoff_to, value: billing}", "{handoffs: [triage, billing]}", "{handoffs: [triage]}"),
+    )
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        agents = [str(event.get("to")) for event in scope.events if event["type"] == "handoff"]
+        return CheckResult(passed=self.value in agents, message=f"handed to: {', '.join(agents) or 'no agent'}")
+
+
+def _includes(args: Any, expected: Any) -> bool:
+    """Whether `args` has at least what `expected` has; lists must be equal in length."""
     if isinstance(expected, Mapping):
-        return isinstance(made, Mapping) and all(
-            key in made and _includes(made[key], value) for key, value in expected.items()
+        return isinstance(args, Mapping) and all(
+            key in args and _includes(args[key], value) for key, value in expected.items()
         )
     if isinstance(expected, list | tuple):
-        return isinstance(made, list | tuple) and len(made) == len(expected) and all(map(_includes, made, expected))
-    return bool(made == expected)
+        return isinstance(args, list | tuple) and len(args) == len(expected) and all(map(_includes, args, expected))
+    return bool(args == expected)
 
 
 def _called(scope: Scope) -> str:

@@ -1,101 +1,189 @@
-"""Evaluators written for LangSmith, openevals or agentevals, unchanged."""
+"""The assertion that is an evaluator written for LangSmith, openevals or agentevals: `evaluator`."""
 
 import functools
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jmespath
 from langsmith.evaluation import RunEvaluator
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
 from eval_pipeline.assertions.evaluated_run import EvaluatedRun
-from eval_pipeline.assertions.evaluator_result import verdicts_of
-from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.fields.code import import_of
-from eval_pipeline.assertions.fields.evaluator_form import refused_form
+from eval_pipeline.assertions.evaluator_result import results_of
 from eval_pipeline.assertions.json_text import parse_json
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.import_path import resolve
+from eval_pipeline.suite.import_path import checked_import_path, resolve
+from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_with_known, required_names
 
-_MADE = 256
+_FACTORY_CACHE = 256
+"""Evaluators of factories that are kept, by factory and arguments."""
 
 
-async def evaluator(assertion: spec.Evaluator, scope: Scope) -> list[CheckResult]:
-    """What the evaluator returns, one verdict per result.
+class Evaluator(Assertion):
+    """An evaluator written for LangSmith, openevals or agentevals, unchanged.
 
-    Raises:
-        InputError: it cannot score one case, asks for what is not known, or returned what LangSmith would not accept.
+    It is called with those of `inputs, outputs, reference_outputs, run, example, attachments` that its signature names,
+    or with run and example by position. `inputs` is `{input, messages}`: the user's first message, and all of them;
+    `outputs` is `{response, output, messages}`: the last answer, twice, and the conversation as OpenAI-style messages;
+    `reference_outputs` is the case's reference.
     """
-    found = _found(assertion, scope.folder)
-    seen = EvaluatedRun(scope)
-    if isinstance(found, RunEvaluator):
-        returned = await found.aevaluate_run(seen.run(), seen.example())
-    else:
-        returned = await call_with_known(found, _known(found, assertion, scope, seen))
-    return verdicts_of(returned, assertion)
+
+    type: Literal["evaluator"]
+    path: str
+    """The evaluator; or, with `factory`, what makes one; or a class of `RunEvaluator`."""
+    factory: bool = False
+    """`path` is called with `args`, and returns the evaluator: openevals' `create_llm_as_judge` and its like."""
+    args: Mapping[str, Any] = Field(default_factory=dict)
+    """By name, for the factory or for the evaluator itself. `{import: "package.module:NAME"}` is the object so named,
+    such as a prompt of `openevals.prompts`."""
+    give: Mapping[str, str] = Field(default_factory=dict)
+    """Other things to call it with: from the parameter's name to a JMESPath expression over `{inputs, outputs,
+    reference_outputs, metadata, recording, json}`, where `json` is the last answer, read as JSON. For evaluators that
+    expect text: `{outputs: outputs.response, reference_outputs: reference_outputs.answer}`."""
+    returns: str | None = None
+    """A JMESPath expression from what it returns to a result, for judges with a schema of their own:
+    `{score: are_equal, comment: justification}`."""
+    scale: tuple[float, float] = (0.0, 1.0)
+    """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
+
+    examples = (AssertionExample('{type: evaluator, path: "checks.py:exact"}', "the reference", "another answer"),)
+
+    @field_validator("args")
+    @classmethod
+    def _imports_are_paths(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for path in _import_paths(value):
+            checked_import_path(path)
+        return value
+
+    @field_validator("give", "returns")
+    @classmethod
+    def _are_expressions(cls, value: Any) -> Any:
+        for text in value.values() if isinstance(value, Mapping) else [value]:
+            try:
+                jmespath.compile(text)
+            except jmespath.exceptions.JMESPathError as error:
+                reason = {"text": text, "reason": str(error).splitlines()[0], "fix": "see jmespath.org"}
+                raise PydanticCustomError("jmespath", "'{text}' is not JMESPath: {reason}", reason) from error
+        return value
+
+    @field_validator("scale")
+    @classmethod
+    def _has_width(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] == value[1]:
+            raise PydanticCustomError("scale", "a scale needs two different ends", {"fix": "write [worst, best]"})
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return checked_import_path(value)
+
+    @override
+    async def check(self, scope: Scope) -> list[CheckResult]:
+        evaluator = self._evaluator(scope.folder)
+        attempt = EvaluatedRun(scope)
+        if isinstance(evaluator, RunEvaluator):
+            returned = await evaluator.aevaluate_run(attempt.run(), attempt.example())
+        else:
+            returned = await call_with_known(evaluator, self._arguments(evaluator, scope, attempt))
+        return results_of(returned, path=self.path, returns=self.returns, scale=self.scale)
+
+    @override
+    def version(self, suite: SuiteFacts) -> Any:
+        return suite.source_digest(self.path)
+
+    @override
+    def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
+        path_problems = suite.import_problems(self.path, field="path")
+        yield from path_problems
+        for path in _import_paths(self.args):
+            yield from suite.import_problems(path, field="args")
+        if not self.factory and not path_problems:
+            problem = _form_problem(resolve(self.path, folder=suite.folder), path=self.path)
+            if problem is not None:
+                yield replace(problem, field="path")
+
+    def _evaluator(self, folder: Path) -> Any:
+        """The evaluator itself. What a factory returns is kept for equal arguments."""
+        named = resolve(self.path, folder=folder)
+        if self.factory or (inspect.isclass(named) and issubclass(named, RunEvaluator)):
+            named = _constructed(named, json.dumps(dict(self.args), sort_keys=True, default=str), folder)
+        if (problem := _form_problem(named, path=self.path)) is not None:
+            raise InputError(problem)
+        return named
+
+    def _arguments(self, evaluator: Any, scope: Scope, attempt: EvaluatedRun) -> dict[str, Any]:
+        """What the evaluator is called with, by name."""
+        parameters = inspect.signature(evaluator).parameters
+        required = required_names(evaluator)
+        own = {} if self.factory else _with_imports(dict(self.args), scope.folder)
+        own |= {name: _selected(text, name, scope, attempt) for name, text in self.give.items()}
+        offered = {
+            "outputs": lambda: attempt.outputs,
+            "inputs": lambda: attempt.inputs,
+            "reference_outputs": lambda: attempt.reference,
+            "run": attempt.run,
+            "example": attempt.example,
+            "attachments": dict,
+        }
+        if len(required) == 2 and not {*required} & {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
+            return dict(zip(required, (attempt.run(), attempt.example()), strict=True))
+        if len(required) == 1 and required[0] not in offered and required[0] not in own:
+            return {"outputs": attempt.outputs, **own}  # whose first value goes to that one
+        # What only `**kwargs` could take is not passed, as LangSmith does not; no reference is as good as an empty one.
+        named = [name for name in offered if name in parameters and name not in own]
+        if not attempt.reference and "reference_outputs" in named and "reference_outputs" not in required:
+            named.remove("reference_outputs")
+        return {name: offered[name]() for name in named} | own
 
 
-def _found(assertion: spec.Evaluator, folder: Path) -> Any:
-    """The evaluator itself. One that had to be made is made once for equal arguments."""
-    found = resolve(assertion.path, folder=folder)
-    if assertion.factory or (inspect.isclass(found) and issubclass(found, RunEvaluator)):
-        found = _made(found, json.dumps(dict(assertion.args), sort_keys=True, default=str), folder)
-    refused = refused_form(found)
-    if refused is not None:
-        message, fix = refused
-        raise InputError(Problem(message=f"{assertion.path!r} cannot be an assertion: {message}", fix=fix))
-    return found
+@functools.lru_cache(maxsize=_FACTORY_CACHE)
+def _constructed(factory: Any, args: str, folder: Path) -> Any:
+    return factory(**_with_imports(json.loads(args), folder))
 
 
-@functools.lru_cache(maxsize=_MADE)
-def _made(factory: Any, args: str, folder: Path) -> Any:
-    return factory(**_imported(json.loads(args), folder))
-
-
-def _imported(value: Any, folder: Path) -> Any:
+def _with_imports(value: Any, folder: Path) -> Any:
     """`value` with every `{import: …}` in it replaced by what it names."""
-    path = import_of(value)
+    path = _import_of(value)
     if path is not None:
         return resolve(path, folder=folder)
     if isinstance(value, Mapping):
-        return {key: _imported(item, folder) for key, item in value.items()}
-    return [_imported(item, folder) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _with_imports(item, folder) for key, item in value.items()}
+    return [_with_imports(item, folder) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _known(found: Any, assertion: spec.Evaluator, scope: Scope, seen: EvaluatedRun) -> dict[str, Any]:
-    """What the evaluator is called with, by name."""
-    parameters = inspect.signature(found).parameters
-    required = required_names(found)
-    own = {} if assertion.factory else _imported(dict(assertion.args), scope.folder)
-    own |= {name: _given(text, name, scope, seen) for name, text in assertion.give.items()}
-    offered = {
-        "outputs": lambda: seen.outputs,
-        "inputs": lambda: seen.inputs,
-        "reference_outputs": lambda: seen.reference,
-        "run": seen.run,
-        "example": seen.example,
-        "attachments": dict,
-    }
-    if len(required) == 2 and not {*required} & {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
-        return dict(zip(required, (seen.run(), seen.example()), strict=True))
-    if len(required) == 1 and required[0] not in offered and required[0] not in own:
-        return {"outputs": seen.outputs, **own}  # whose first value goes to that one
-    # What only `**kwargs` could take is not passed, as LangSmith does not; no reference is as good as an empty one.
-    named = [name for name in offered if name in parameters and name not in own]
-    if not seen.reference and "reference_outputs" in named and "reference_outputs" not in required:
-        named.remove("reference_outputs")
-    return {name: offered[name]() for name in named} | own
+def _import_paths(args: Any) -> Iterator[str]:
+    """The import paths in arguments, at any depth."""
+    path = _import_of(args)
+    if path is not None:
+        yield path
+    elif isinstance(args, Mapping):
+        for item in args.values():
+            yield from _import_paths(item)
+    elif isinstance(args, list | tuple):
+        for item in args:
+            yield from _import_paths(item)
 
 
-def _given(text: str, name: str, scope: Scope, seen: EvaluatedRun) -> Any:
+def _import_of(value: Any) -> str | None:
+    """The import path that an argument `{import: …}` names, or None if it is another value."""
+    return value["import"] if isinstance(value, Mapping) and set(value) == {"import"} else None
+
+
+def _selected(text: str, name: str, scope: Scope, attempt: EvaluatedRun) -> Any:
+    """What the expression of `give` selects for the parameter `name`."""
     source: dict[str, Any] = {
-        "inputs": seen.inputs,
-        "outputs": seen.outputs,
-        "reference_outputs": seen.reference,
+        "inputs": attempt.inputs,
+        "outputs": attempt.outputs,
+        "reference_outputs": attempt.reference,
         "metadata": dict(scope.case.metadata),
         "recording": dict(scope.recording),
     }
@@ -109,3 +197,20 @@ def _given(text: str, name: str, scope: Scope, seen: EvaluatedRun) -> Any:
         fix = "correct the expression, or give the case what it asks for"
         raise InputError(Problem(message=f"there is nothing at {text!r}", fix=fix, field=f"give.{name}"))
     return value
+
+
+def _form_problem(evaluator: Any, *, path: str) -> Problem | None:
+    """Why `evaluator` cannot score one case; None if nothing speaks against it."""
+    try:
+        names = set(inspect.signature(evaluator).parameters)
+    except (TypeError, ValueError):
+        names = set()
+    if hasattr(evaluator, "compare_runs") or {"runs", "example"} <= names:
+        reason = "it compares the runs of several experiments"
+        fix = "assert `llm_preference`, which compares two answers"
+    elif names & {"runs", "examples"}:
+        reason = "it is a summary evaluator: it scores a whole experiment"
+        fix = "name an evaluator that scores one case"
+    else:
+        return None
+    return Problem(message=f"{path!r} cannot be an assertion: {reason}", fix=fix)

@@ -1,4 +1,4 @@
-"""What evaluators written for LangSmith return, as verdicts."""
+"""What evaluators written for LangSmith return, as results of an assertion."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,33 +6,34 @@ from typing import Any
 import jmespath
 from langsmith.evaluation import EvaluationResult
 
-from eval_pipeline.assertions.fields import assertion as spec
-from eval_pipeline.assertions.python_call import plain
+from eval_pipeline.assertions.python import plain
 from eval_pipeline.assertions.scope import CheckResult
 from eval_pipeline.errors import InputError, Problem
 
 
-def verdicts_of(returned: Any, assertion: spec.Evaluator) -> list[CheckResult]:
-    """A verdict per result: of a bool, a number, text, a mapping, an `EvaluationResult`, or several in a list.
+def results_of(returned: Any, *, path: str, returns: str | None, scale: tuple[float, float]) -> list[CheckResult]:
+    """A result for each of: a bool, a number, text, a mapping, an `EvaluationResult`, or several of them in a list.
+
+    Args:
+        returned: what the evaluator returned.
+        path: the evaluator's import path, for messages.
+        returns: a JMESPath expression from what it returned to a result.
+        scale: its worst and best score.
 
     Raises:
         InputError: it is none of them, there is none, or a score lies outside `scale`.
     """
-    if assertion.returns is not None:
-        returned = jmespath.search(assertion.returns, returned)
-    items = _items(returned)
-    if not items:
-        raise InputError(Problem(message=f"{assertion.path!r} returned no result", fix="return at least one"))
-    return [_verdict(item, assertion) for item in items]
-
-
-def _items(returned: Any) -> Sequence[Any]:
+    if returns is not None:
+        returned = jmespath.search(returns, returned)
     if isinstance(returned, Mapping) and set(returned) == {"results"}:
         returned = returned["results"]
-    return returned if isinstance(returned, list) else [returned]
+    items: Sequence[Any] = returned if isinstance(returned, list) else [returned]
+    if not items:
+        raise InputError(Problem(message=f"{path!r} returned no result", fix="return at least one"))
+    return [_result(item, path, scale) for item in items]
 
 
-def _verdict(returned: Any, assertion: spec.Evaluator) -> CheckResult:
+def _result(returned: Any, path: str, scale: tuple[float, float]) -> CheckResult:
     if isinstance(returned, EvaluationResult):
         returned = returned.model_dump()
     returned = plain(returned)
@@ -41,25 +42,25 @@ def _verdict(returned: Any, assertion: spec.Evaluator) -> CheckResult:
     elif isinstance(returned, str):
         returned = {"value": returned}
     if not isinstance(returned, Mapping) or not ({"score", "value"} & returned.keys()):
-        fix = "return a bool, a number, text, or {key, score or value, comment}, or say by `returns` where these are"
-        raise InputError(Problem(message=f"{assertion.path!r} returned {returned!r}", fix=fix))
+        fix = "return a bool, a number, text, or {key, score or value, comment}; or select these with `returns`"
+        raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
     score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
     name = returned.get("key") or returned.get("name")
     return CheckResult(
         name=None if name is None else str(name),
         passed=score if isinstance(score, bool) else None,
-        score=None if score is None else _scaled(score, assertion),
+        score=None if score is None else _scaled(score, path, scale),
         label=None if value is None else str(value),
         message=str(comment or ""),
     )
 
 
-def _scaled(score: Any, assertion: spec.Evaluator) -> float:
+def _scaled(score: Any, path: str, scale: tuple[float, float]) -> float:
     if isinstance(score, bool):
         return float(score)
-    worst, best = assertion.scale
+    worst, best = scale
     scaled = (float(score) - worst) / (best - worst)
     if not 0 <= scaled <= 1:
-        message = f"{assertion.path!r} gave the score {score:g}, outside {worst:g} to {best:g}"
+        message = f"{path!r} gave the score {score:g}, outside {worst:g} to {best:g}"
         raise InputError(Problem(message=message, fix="give its range as `scale: [worst, best]`"))
     return scaled

@@ -1,55 +1,116 @@
-"""Assertions on JSON in answers."""
+"""Assertions on JSON in answers: `is_json`, `json_schema`, `json_path`."""
 
 import json
 import textwrap
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import jsonpath
 import jsonschema
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
-from eval_pipeline.assertions.fields import assertion as spec
 from eval_pipeline.assertions.scope import CheckResult, Scope
+from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
 _FENCE = "```"
 
 
-def is_json(assertion: spec.IsJson, scope: Scope) -> CheckResult:  # noqa: ARG001 - as every assertion
-    """The answer is JSON."""
-    try:
-        parse_json(scope.response)
-    except ValueError as error:
-        return CheckResult(passed=False, message=f"not JSON: {error}")
-    return CheckResult(passed=True, message="is JSON")
+class IsJson(Assertion):
+    """The text is JSON, bare or in a code fence."""
+
+    type: Literal["is_json"]
+
+    examples = (AssertionExample("{type: is_json}", """'{"a": 1}'""", "'{a: 1}'"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        try:
+            parse_json(scope.response)
+        except ValueError as error:
+            return CheckResult(passed=False, message=f"not JSON: {error}")
+        return CheckResult(passed=True, message="is JSON")
 
 
-def json_schema(assertion: spec.JsonSchema, scope: Scope) -> CheckResult:
-    """The answer is JSON that the schema accepts."""
-    try:
-        found = parse_json(scope.response)
-    except ValueError as error:
-        return CheckResult(passed=False, message=f"not JSON: {error}")
-    validator = jsonschema.validators.validator_for(assertion.definition)(assertion.definition)
-    mistake = jsonschema.exceptions.best_match(validator.iter_errors(found))
-    if mistake is None:
-        return CheckResult(passed=True, message="the schema accepts it")
-    return CheckResult(passed=False, message=f"{mistake.json_path}: {mistake.message}")
+class JsonSchema(Assertion):
+    """The text is JSON (bare or in a code fence) that the JSON Schema accepts."""
+
+    type: Literal["json_schema"]
+    definition: Mapping[str, Any] = Field(alias="schema")
+
+    examples = (
+        AssertionExample(
+            "{type: json_schema, schema: {required: [price]}}", """'{"price": 4.2}'""", """'{"cost": 4.2}'"""
+        ),
+    )
+
+    @field_validator("definition")
+    @classmethod
+    def _is_schema(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            jsonschema.validators.validator_for(value).check_schema(dict(value))
+        except jsonschema.SchemaError as error:
+            reason = {"reason": error.message, "fix": "correct the schema"}
+            raise PydanticCustomError("json_schema", "not a JSON Schema: {reason}", reason) from error
+        return value
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        try:
+            data = parse_json(scope.response)
+        except ValueError as error:
+            return CheckResult(passed=False, message=f"not JSON: {error}")
+        validator = jsonschema.validators.validator_for(self.definition)(self.definition)
+        mistake = jsonschema.exceptions.best_match(validator.iter_errors(data))
+        if mistake is None:
+            return CheckResult(passed=True, message="the schema accepts it")
+        return CheckResult(passed=False, message=f"{mistake.json_path}: {mistake.message}")
 
 
-def json_path(assertion: spec.JsonPath, scope: Scope) -> CheckResult:
-    """The path selects the value, or anything."""
-    try:
-        found = parse_json(scope.response)
-    except ValueError as error:
-        return CheckResult(passed=False, message=f"not JSON: {error}")
-    selected = jsonpath.findall(assertion.path, found) if isinstance(found, dict | list) else []
-    passed = bool(selected) if assertion.value is None else any(_same(item, assertion.value) for item in selected)
-    shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
-    return CheckResult(passed=passed, message=f"{assertion.path} selects {shown}")
+class JsonPath(Assertion):
+    """The text is JSON in which `path` (JSONPath, RFC 9535) selects `value`; without a value, selects anything."""
 
+    type: Literal["json_path"]
+    path: str
+    value: Any = None
 
-def _same(found: Any, value: Any) -> bool:
-    """Equal as JSON is: true is not 1."""
-    return isinstance(found, bool) == isinstance(value, bool) and bool(found == value)
+    examples = (
+        AssertionExample(
+            '{type: json_path, path: "$.items[*].sku", value: T-1}',
+            """'{"items": [{"sku": "T-1"}]}'""",
+            """'{"items": []}'""",
+        ),
+    )
+
+    @field_validator("value")
+    @classmethod
+    def _is_something(cls, value: Any) -> Any:
+        if value is None:
+            reason = {"fix": "leave `value` out to select anything, or assert null by `json_schema`"}
+            raise PydanticCustomError("json_path", "null cannot be told from no value", reason)
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _is_json_path(cls, value: str) -> str:
+        try:
+            jsonpath.compile(value)
+        except jsonpath.JSONPathError as error:
+            reason = {"reason": str(error).splitlines()[0], "fix": "write a path such as `$.items[0].price`"}
+            raise PydanticCustomError("json_path", "not a JSONPath: {reason}", reason) from error
+        return value
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        try:
+            data = parse_json(scope.response)
+        except ValueError as error:
+            return CheckResult(passed=False, message=f"not JSON: {error}")
+        selected = jsonpath.findall(self.path, data) if isinstance(data, dict | list) else []
+        passed = bool(selected) if self.value is None else any(_same(item, self.value) for item in selected)
+        shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
+        return CheckResult(passed=passed, message=f"{self.path} selects {shown}")
 
 
 def parse_json(text: str) -> Any:
@@ -64,8 +125,18 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def short(text: str) -> str:
+    """`text` as a message shows it."""
+    return repr(textwrap.shorten(text, 120, placeholder=" ..."))
+
+
+def _same(item: Any, value: Any) -> bool:
+    """Equal as JSON is: true is not 1."""
+    return isinstance(item, bool) == isinstance(value, bool) and bool(item == value)
+
+
 def _unfenced(text: str) -> str:
-    # No regular expression: on an answer that is a fence and thousands of line breaks it would look for hours.
+    # No regular expression: on an answer that is a fence and thousands of line breaks it would search for hours.
     first, newline, rest = text.strip().partition("\n")
     body, fence, after = rest.rpartition(_FENCE)
     opened = first.rstrip() in (_FENCE, f"{_FENCE}json")
@@ -75,8 +146,3 @@ def _unfenced(text: str) -> str:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON's")
-
-
-def short(text: str) -> str:
-    """`text` as a message shows it."""
-    return repr(textwrap.shorten(text, 120, placeholder=" ..."))

@@ -1,7 +1,7 @@
-"""What an assertion sees, and what it says."""
+"""What `check` of an assertion gets, a `Scope`, and what it returns, a `CheckResult`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from eval_pipeline.suite.spec.judge import Judge
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """The conversation up to where the assertion stands, and everything around it."""
+    """The conversation up to where the assertion stands, its case, and its suite's context and judge."""
 
     case: Case
     turns: Sequence[TurnResult]
@@ -22,6 +22,7 @@ class Scope:
     """The turn the assertion stands on, or None for the conversation."""
     context: SharedContext | None
     recording: Mapping[str, Any]
+    """What was recorded of the attempt besides its messages; empty for a live target."""
     folder: Path
     """The suite's folder."""
     judge: Judge | None
@@ -33,7 +34,7 @@ class Scope:
 
     @property
     def text(self) -> str:
-        """What is searched: the answer of the turn, or all answers of the conversation."""
+        """The text to search: the answer of the turn, or all answers of the conversation."""
         return self.response if self.turn is not None else "\n".join(turn.response for turn in self.turns)
 
     @property
@@ -50,14 +51,15 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What an assertion says."""
+    """Whether an assertion passed, its score, or both."""
 
     passed: bool | None
     """None if it only scores."""
     message: str
-    score: float | None = field(default=None)
+    score: float | None = None
     """In [0, 1]; by default 1 for passed and 0 for failed."""
     label: str | None = None
     votes: Sequence[Vote] = ()
+    """Of a panel of judges."""
     name: str | None = None
-    """For callables that report several metrics: which one this is."""
+    """The metric, for evaluators that report several."""

@@ -1,90 +1,177 @@
-"""Assertions on the text of answers."""
+"""Assertions on the text of answers: `contains`, `not_contains`, `equals`, `starts_with`, `regex`, `one_of`.
 
-import regex as regular
+On a turn the text is the answer of that turn. On the conversation it is all answers for `contains`, `icontains`,
+`not_contains` and `regex`, and the last answer for the others.
+"""
 
-from eval_pipeline.assertions.fields import assertion as spec
+from typing import Any, Literal
+
+import regex
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
+
 from eval_pipeline.assertions.json_text import parse_json, short
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
 
-def contains(assertion: spec.Contains, scope: Scope) -> CheckResult:
-    """Every value stands in the text."""
-    return _all_there(assertion.value, scope, ignore_case=assertion.ignore_case)
+class Contains(Assertion):
+    """The text holds every one of `value`."""
+
+    type: Literal["contains"]
+    value: str | tuple[str, ...]
+    ignore_case: bool = False
+
+    examples = (
+        AssertionExample('{type: contains, value: [tea, "4.20"]}', "A cup of tea costs 4.20", "Tea costs 4.20"),
+    )
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        return _all_within(self.value, scope.text, ignore_case=self.ignore_case)
 
 
-def icontains(assertion: spec.IContains, scope: Scope) -> CheckResult:
-    """Every value stands in the text, in whatever case."""
-    return _all_there(assertion.value, scope, ignore_case=True)
+class IContains(Assertion):
+    """The text holds every one of `value`, in upper or lower case."""
+
+    type: Literal["icontains"]
+    value: str | tuple[str, ...]
+
+    examples = (AssertionExample("{type: icontains, value: tea}", "Tea costs 4.20", "Gold is not sold"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        return _all_within(self.value, scope.text, ignore_case=True)
 
 
-def not_contains(assertion: spec.NotContains, scope: Scope) -> CheckResult:
-    """No value stands in the text."""
-    found = [
-        value for value in _values(assertion.value) if _within(value, scope.text, ignore_case=assertion.ignore_case)
-    ]
-    return CheckResult(passed=not found, message=f"found: {', '.join(map(repr, found))}" if found else "none found")
+class NotContains(Assertion):
+    """The text holds none of `value`."""
+
+    type: Literal["not_contains"]
+    value: str | tuple[str, ...]
+    ignore_case: bool = False
+
+    examples = (AssertionExample("{type: not_contains, value: [sorry, cannot]}", "Tea costs 4.20", "I cannot say"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        present = [value for value in _values(self.value) if _within(value, scope.text, ignore_case=self.ignore_case)]
+        shown = ", ".join(map(repr, present))
+        return CheckResult(passed=not present, message=f"found: {shown}" if present else "none found")
 
 
-def equals(assertion: spec.Equals, scope: Scope) -> CheckResult:
-    """The answer is the value."""
-    answer = scope.response.strip()
-    if isinstance(assertion.value, str):
-        expected = assertion.value.strip()
-        same = answer.casefold() == expected.casefold() if assertion.ignore_case else answer == expected
-        return CheckResult(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
-    try:
-        found = parse_json(answer)
-    except ValueError:
-        return CheckResult(passed=False, message=f"expected {assertion.value!r}, got no JSON: {short(answer)}")
-    return CheckResult(passed=found == assertion.value, message=f"expected {assertion.value!r}, got {found!r}")
+class Equals(Assertion):
+    """The text, stripped, is `value`; with a value that is not text, the text is JSON for it."""
+
+    type: Literal["equals"]
+    value: Any
+    ignore_case: bool = False
+
+    examples = (AssertionExample('{type: equals, value: "yes"}', "yes", "yes, it is"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        answer = scope.response.strip()
+        if isinstance(self.value, str):
+            expected = self.value.strip()
+            same = answer.casefold() == expected.casefold() if self.ignore_case else answer == expected
+            return CheckResult(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
+        try:
+            data = parse_json(answer)
+        except ValueError:
+            return CheckResult(passed=False, message=f"expected {self.value!r}, got no JSON: {short(answer)}")
+        return CheckResult(passed=data == self.value, message=f"expected {self.value!r}, got {data!r}")
 
 
-def starts_with(assertion: spec.StartsWith, scope: Scope) -> CheckResult:
-    """The answer begins with one of the values."""
-    answer = scope.response.lstrip()
-    said = answer.casefold() if assertion.ignore_case else answer
-    for value in _values(assertion.value):
-        if said.startswith(value.casefold() if assertion.ignore_case else value):
-            return CheckResult(passed=True, message=f"begins with {value!r}")
-    return CheckResult(passed=False, message=f"begins otherwise: {short(answer)}")
+class StartsWith(Assertion):
+    """The text, without white space before it, begins with `value`, or with one of them."""
+
+    type: Literal["starts_with"]
+    value: str | tuple[str, ...]
+    ignore_case: bool = False
+
+    examples = (AssertionExample('{type: starts_with, value: "Dear "}', "Dear customer, ...", "Hi"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        answer = scope.response.lstrip()
+        text = answer.casefold() if self.ignore_case else answer
+        for value in _values(self.value):
+            if text.startswith(value.casefold() if self.ignore_case else value):
+                return CheckResult(passed=True, message=f"begins with {value!r}")
+        return CheckResult(passed=False, message=f"begins otherwise: {short(answer)}")
 
 
-def regex(assertion: spec.Regex, scope: Scope) -> CheckResult:
-    """The pattern matches somewhere.
+class Regex(Assertion):
+    """`value` matches somewhere in the text (Python's `re.search`, with the `regex` package's additions)."""
+
+    type: Literal["regex"]
+    value: str
+    ignore_case: bool = False
+    timeout_s: float = Field(default=1.0, gt=0)
+    """Seconds of searching, beyond which the assertion is an error: some patterns never end on some texts."""
+
+    examples = (AssertionExample(r"{type: regex, value: '\d+\.\d\d\b'}", "Tea costs 4.20", "Tea costs 4.2"),)
+
+    @field_validator("value")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        return checked_pattern(value)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        flags = regex.IGNORECASE if self.ignore_case else 0
+        try:
+            match = regex.search(self.value, scope.text, flags, timeout=self.timeout_s)
+        except TimeoutError as error:
+            message = f"the search took longer than {self.timeout_s:g} s on {len(scope.text)} characters"
+            fix = "write the pattern without nested repetition, such as `(a+)+`, or raise `timeout_s`"
+            raise InputError(Problem(message=message, fix=fix)) from error
+        shown = f"matched {match[0]!r}" if match else f"no match in {short(scope.text)}"
+        return CheckResult(passed=match is not None, message=shown)
+
+
+class OneOf(Assertion):
+    """The text, stripped, is one of these labels; case decides only if `ignore_case` is off."""
+
+    type: Literal["one_of"]
+    value: tuple[str, ...] = Field(min_length=1)
+    ignore_case: bool = True
+
+    examples = (AssertionExample("{type: one_of, value: [refund, exchange]}", "Refund.", "a refund or an exchange"),)
+
+    @override
+    def check(self, scope: Scope) -> CheckResult:
+        answer = scope.response.strip()
+        # A label may end in a full stop itself.
+        forms = {answer, answer.strip(".\"'`")}
+        forms = {form.casefold() for form in forms} if self.ignore_case else forms
+        for label in self.value:
+            if (label.casefold() if self.ignore_case else label) in forms:
+                return CheckResult(passed=True, message=f"is {label!r}", label=label)
+        return CheckResult(passed=False, message=f"none of {', '.join(self.value)}: {short(answer)}")
+
+
+def checked_pattern(value: str) -> str:
+    """`value`, for validators of pydantic models.
 
     Raises:
-        InputError: searching took longer than `timeout_s`.
+        PydanticCustomError: it is not a regular expression.
     """
-    flags = regular.IGNORECASE if assertion.ignore_case else 0
     try:
-        match = regular.search(assertion.value, scope.text, flags, timeout=assertion.timeout_s)
-    except TimeoutError as error:
-        message = f"the pattern found no end within {assertion.timeout_s:g} s on {len(scope.text)} characters"
-        fix = "write it without nested repetition, such as `(a+)+`, or give it more `timeout_s`"
-        raise InputError(Problem(message=message, fix=fix)) from error
-    return CheckResult(
-        passed=match is not None, message=f"matched {match[0]!r}" if match else f"no match in {short(scope.text)}"
-    )
+        regex.compile(value)
+    except regex.error as error:
+        reason = {"reason": str(error), "fix": "correct the pattern (Python's `re` syntax, as `regex` extends it)"}
+        raise PydanticCustomError("regex", "not a regular expression: {reason}", reason) from error
+    return value
 
 
-def one_of(assertion: spec.OneOf, scope: Scope) -> CheckResult:
-    """The answer is one of the labels."""
-    answer = scope.response.strip()
-    # A label may end in a full stop itself.
-    said = {answer, answer.strip(".\"'`")}
-    folded = {text.casefold() for text in said} if assertion.ignore_case else said
-    for label in assertion.value:
-        if (label.casefold() if assertion.ignore_case else label) in folded:
-            return CheckResult(passed=True, message=f"is {label!r}", label=label)
-    return CheckResult(passed=False, message=f"none of {', '.join(assertion.value)}: {short(answer)}")
-
-
-def _all_there(values: str | tuple[str, ...], scope: Scope, *, ignore_case: bool) -> CheckResult:
-    missing = [value for value in _values(values) if not _within(value, scope.text, ignore_case=ignore_case)]
-    return CheckResult(
-        passed=not missing, message=f"missing: {', '.join(map(repr, missing))}" if missing else "all there"
-    )
+def _all_within(value: str | tuple[str, ...], text: str, *, ignore_case: bool) -> CheckResult:
+    missing = [value for value in _values(value) if not _within(value, text, ignore_case=ignore_case)]
+    shown = f"missing: {', '.join(map(repr, missing))}" if missing else "all there"
+    return CheckResult(passed=not missing, message=shown)
 
 
 def _values(value: str | tuple[str, ...]) -> tuple[str, ...]:

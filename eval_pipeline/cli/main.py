@@ -1,6 +1,6 @@
-"""`eval-pipeline`: the terminal's front door, and its exit codes.
+"""The entry point of `eval-pipeline`: its commands and its exit codes.
 
-0 passed    1 a gate failed    2 bad input    3 infrastructure
+0 success, all gates passed    1 a gate failed or is undecided    2 invalid input    3 infrastructure failure
 """
 
 import gc
@@ -8,87 +8,78 @@ import importlib
 import os
 import sys
 import traceback
+from typing import NamedTuple
 
 import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
+
+
+class _Command(NamedTuple):
+    module: str
+    """`section.module:function` in `eval_pipeline.cli`."""
+    summary: str
+    """The first sentence of the command's docstring: `--help` shows it without importing the command."""
+
 
 _COMMANDS = {
-    "run": "eval_pipeline.cli.evaluate.run:run",
-    "check": "eval_pipeline.cli.check:check",
-    "watch": "eval_pipeline.cli.evaluate.watch:watch",
-    "serve": "eval_pipeline.cli.servers.serve:serve",
-    "list": "eval_pipeline.cli.list:list_suites",
-    "agreement": "eval_pipeline.cli.analyze.agreement:agreement",
-    "annotate": "eval_pipeline.cli.langsmith.annotate:annotate",
-    "corrections": "eval_pipeline.cli.langsmith.corrections:corrections",
-    "cases": "eval_pipeline.cli.langsmith.cases:cases",
-    "ui": "eval_pipeline.cli.servers.ui:ui",
-    "recorder": "eval_pipeline.cli.servers.recorder:recorder",
-    "traces": "eval_pipeline.cli.langsmith.traces:traces",
-    "compare": "eval_pipeline.cli.analyze.compare:compare",
-    "variants": "eval_pipeline.cli.variants.variants:variants",
-    "prompts": "eval_pipeline.cli.prompts.prompts:prompts",
-    "baseline": "eval_pipeline.cli.analyze.baseline:baseline",
-    "stepfunctions": "eval_pipeline.cli.stepfunctions:stepfunctions",
-    "scaling": "eval_pipeline.cli.scaling:scaling",
-    "doctor": "eval_pipeline.cli.doctor:doctor",
+    "run": _Command("evaluate.run:run", "Evaluate a suite."),
+    "watch": _Command("evaluate.watch:watch", "Evaluate one case and show it live."),
+    "check": _Command("evaluate.check:check", "Validate a suite and report every problem."),
+    "list": _Command("evaluate.list:list_suites", "List the available suites."),
+    "compare": _Command("analyze.compare:compare", "Compare experiments with a baseline."),
+    "variants": _Command("analyze.variants:variants", "Compare variants of a suite: prompts, models, parameters."),
+    "baseline": _Command("analyze.baseline:baseline", "Set or show the baseline of new experiments."),
+    "agreement": _Command("analyze.agreement:agreement", "Measure how well scores agree with human labels."),
+    "prompts": _Command("langsmith.prompts:prompts", "Manage prompts in the Prompt Hub, and promote variants."),
+    "annotate": _Command("langsmith.annotate:annotate", "Add failed attempts to an annotation queue."),
+    "corrections": _Command("langsmith.corrections:corrections", "Download human corrections as examples for judges."),
+    "cases": _Command("langsmith.cases:cases", "Create cases from traced runs."),
+    "traces": _Command("langsmith.traces:traces", "Show or send traces that wait on disk."),
+    "ui": _Command("servers.ui:ui", "Start the Dagster UI and daemon."),
+    "serve": _Command("servers.serve:serve", "Serve evaluations over HTTP, with live events."),
+    "recorder": _Command("servers.recorder:recorder", "Start the recorder, a local LangSmith-compatible server."),
+    "doctor": _Command("deployment.doctor:doctor", "Check that a deployment can run evaluations."),
+    "scaling": _Command("deployment.scaling:scaling", "Estimate duration, cost and bottleneck of a run."),
+    "stepfunctions": _Command("deployment.stepfunctions:stepfunctions", "Print the state machine of a suite for AWS."),
 }
-
-_SAID = {
-    "run": "Evaluate SUITE (a name or a folder).",
-    "check": "Say everything that is wrong with SUITE (a name or a folder).",
-    "watch": "Evaluate CASE of SUITE (a name or a folder) and show it live.",
-    "serve": "Evaluate on request over HTTP, as server-sent events: SUITEs (names or folders), or all there are.",
-    "list": "Show the suites that ship with the package and those in EVAL_PIPELINE_SUITES.",
-    "agreement": (
-        "Compare the results of SUITE with what people said: LABELS is CSV, JSONL or Parquet, or else LangSmith is "
-        "asked."
-    ),
-    "annotate": "Put the cases of SUITE that did not pass into an annotation queue, each run once.",
-    "corrections": "Pull what people corrected in SUITE's experiments, for `judge.corrections: {from: langsmith}`.",
-    "cases": "The cases of a suite.",
-    "ui": "Open the Dagster UI, with the daemon that runs schedules, sensors and backfills.",
-    "recorder": "Record traces, datasets and feedback as LangSmith would, and show them.",
-    "traces": "Traces that wait on disk because LangSmith, or the recorder, could not take them.",
-    "compare": "Hold experiments B, C, … against A: differences on the cases both have, with intervals and p-values.",
-    "variants": "Compare other prompts, models and parameters (`variants:` in suite.yaml) with the suite as it stands.",
-    "prompts": "Prompts of LangSmith's Hub; without a key, of the recorder's.",
-    "baseline": "What new experiments are compared with: the last that passed, unless one is set here.",
-    "stepfunctions": "Print the state machine of SUITE (a name or a folder): prefetch, distributed map, summarise.",
-    "scaling": "Foretell duration, cost and bottleneck of a run, with the limits and the compute of SUITE.",
-    "doctor": (
-        "Try what runs need: store, cache, Dagster, its workers, traces, clock, packages, and what SUITES call."
-    ),
+_SECTIONS = {
+    "evaluate": "Evaluate",
+    "analyze": "Analyze",
+    "langsmith": "LangSmith",
+    "servers": "Servers",
+    "deployment": "Deployment",
 }
-"""The first sentence of each command, so that `--help` imports none of them; a test holds them against each other."""
 
 
 class _Commands(click.Group):
-    """Imports a command only when it is asked for: Dagster takes seconds, `--help` should not."""
+    """Imports a command when it is called: importing Dagster takes seconds, which `--help` does not need."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command does."""
+        """Write the summary of each command, by section."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _SAID[name]) for name in _COMMANDS])
+        width = max(map(len, _COMMANDS))
+        for folder, title in _SECTIONS.items():
+            commands = {name: each for name, each in _COMMANDS.items() if each.module.startswith(f"{folder}.")}
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), each.summary) for name, each in commands.items()])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order a newcomer meets them."""
+        """The names of the commands, in the order of `--help`."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
+        """Import the command of that name; None if there is none."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        module, attribute = _COMMANDS[cmd_name].split(":")
-        # What imports make stays: to look through it for garbage again and again takes a sixth of their time.
+        module, function = _COMMANDS[cmd_name].module.split(":")
+        # Imports allocate objects that live as long as the process: collecting in between takes a sixth of their time.
         gc.disable()
         try:
-            command = getattr(importlib.import_module(module), attribute)
+            command = getattr(importlib.import_module(f"{__package__}.{module}"), function)
         finally:
             gc.enable()
             gc.freeze()
@@ -98,52 +89,55 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Evaluate LangChain / LangGraph agents: query the shared context once, evaluate every case against it."""
+    """Evaluate LangChain and LangGraph agents at scale, with Dagster and LangSmith.
+
+    A SUITE is the name of a suite or the folder that holds its suite.yaml.
+    """
 
 
 def main() -> None:
-    """Run the terminal's command and exit with its code."""
+    """Run the command line and exit with its code."""
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = InputError.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; what was finished is kept", err=True)
+    except (click.Abort, KeyboardInterrupt) as interrupt:
+        # Click raises Abort from the KeyboardInterrupt of the command, which may carry notes.
+        notes = getattr(interrupt.__cause__, "__notes__", ())
+        click.echo("; ".join(["interrupted", *notes]), err=True)
         code = 130
     except EvalPipelineError as error:
         show_error(error)
         code = error.exit_code
-    except Exception:  # noqa: BLE001 - the last place before the shell
-        # Exit 1 means that a gate failed, and an accident must not say that.
-        click.echo(shown(traceback.format_exc()), err=True)
-        click.echo(
-            "this is a defect of eval-pipeline, or of something it calls; nothing that was finished is lost", err=True
-        )
+    except Exception:  # noqa: BLE001 - no traceback may become exit code 1, which means that a gate failed
+        click.echo(displayable(traceback.format_exc()), err=True)
+        click.echo("This is a bug in eval-pipeline or in code that it calls; finished results are kept.", err=True)
         code = EvalPipelineError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def program() -> None:
-    """`main`, as the installed program: ends the process without tearing the interpreter down.
+    """Run `main` and end the process without finalizing the interpreter, as the installed script does.
 
-    Everything is written and closed by then. Tearing down aborted about one process in thirty under load (`terminate
-    called without an active exception`, exit 134), from native threads of a dependency that Python cannot wait for.
+    All files are written and closed by then. Finalizing aborted about one process in thirty under load (`terminate
+    called without an active exception`, exit code 134), because of native threads of a dependency that Python cannot
+    join.
     """
     try:
         main()
-    except SystemExit as stopped:
+    except SystemExit as exit_:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(stopped.code if isinstance(stopped.code, int) else 0)
+        os._exit(exit_.code if isinstance(exit_.code, int) else 0)
 
 
 def show_error(error: EvalPipelineError) -> None:
-    """Print an error to stderr: a line for each problem."""
+    """Print an error to stderr, one line for each problem."""
     lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {shown(line)}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {displayable(line)}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(shown(note), err=True)
+        click.echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:
         click.echo(f"{len(lines)} problems; nothing was run.", err=True)

@@ -4,7 +4,6 @@ Queries run on the true values. What is kept is redacted before, and so is what 
 is worked out from it can bring back what was taken out. A source that says `redact: false` is kept as it is.
 """
 
-import datetime as dt
 import hashlib
 import json
 import time
@@ -29,6 +28,7 @@ from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.spec.context import Documents
 
 DOCUMENTS_SCHEMA = pa.schema(
@@ -107,7 +107,7 @@ def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecor
     manifest = Manifest(
         context_id=plan.context_id,
         suite=plan.suite.name,
-        created_at=dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds"),
+        created_at=timestamp(),
         plan=plan.redactor.value(plan.content),
         parts=files,
         build_s=round(time.perf_counter() - started, 3),

@@ -14,20 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
-import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eval_pipeline.context.manifest import Manifest, read_part, require_manifest
 from eval_pipeline.errors import PermanentError
+from eval_pipeline.settings import CACHE_VARIABLE, cache_folder
 from eval_pipeline.store.store import Store
-
-CACHE_VARIABLE = "EVAL_PIPELINE_CACHE"
-
-
-def cache_folder() -> Path:
-    """Where warm copies are kept: `EVAL_PIPELINE_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("eval_pipeline", appauthor=False))
 
 
 def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path]:

@@ -6,16 +6,16 @@ files as they are. Files stay the same, so that leaving the entry out goes back 
 partitions: 5 s instead of 100.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from typing_extensions import override
+
+from eval_pipeline.settings import PipelineSettings
 
 _AT_ONCE = frozenset(
     {
@@ -38,7 +38,9 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     @override
     def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "BatchingSqliteEventLogStorage":
         # The default is where Dagster's own is.
-        base = config_value.get("base_dir") or str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs")
+        home = PipelineSettings.from_environment().dagster_home
+        assert home is not None
+        base = config_value.get("base_dir") or str(home / "history" / "runs")
         return cls(base_dir=base, inst_data=inst_data)
 
     @override

@@ -32,7 +32,7 @@ from eval_pipeline.defs.sensors.prompt_regressed import build_prompt_regressed
 from eval_pipeline.defs.sensors.run_failed import build_run_failed
 from eval_pipeline.defs.sensors.spool_waiting import build_traces_waiting
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.promoted_prompt import has_promotions
 from eval_pipeline.suite.suite import Suite, read_suite
@@ -119,7 +119,7 @@ def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
         group_name=group,
         kinds={"yaml"},
         owners=["team:evaluation"],
-        description=f"The suite in `{folder}` cannot be read:\n\n```\n{shown(str(error))}\n```",
+        description=f"The suite in `{folder}` cannot be read:\n\n```\n{displayable(str(error))}\n```",
     )
     def broken() -> None:
         with errors_as_failures():

@@ -1,30 +1,30 @@
 """The asset checks of a suite: gates, whether traces are complete, whether partitions are up to date.
 
 Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
-(`eval_pipeline.analysis.gates.gates`). See https://docs.dagster.io/guides/test/asset-checks.
+(`eval_pipeline.analysis.gates.check_gates`). See https://docs.dagster.io/guides/test/asset-checks.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from eval_pipeline.analysis.gates.gates import GateResult
-from eval_pipeline.analysis.verdict import judge
+from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.analysis.verdict import verdict_of
 from eval_pipeline.defs.assets.partition_health import (
     PARTITIONS_UP_TO_DATE,
     read_partition_health,
     up_to_date_check,
 )
-from eval_pipeline.defs.assets.tracing import rows_metadata
+from eval_pipeline.defs.assets.tracing import trace_status_metadata
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.pipeline.trace_rows import count_rows
+from eval_pipeline.pipeline.trace_rows import trace_status
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.results.log_view import ResultLogView
-from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 TRACES_COMPLETE = "traces_complete"
 
@@ -59,7 +59,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
             opened = store.open()
             experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
             # Not what the summary found: the thresholds may be others by now.
-            verdict = judge(opened, suite.spec, read_experiment(opened, suite.name, experiment))
+            verdict = verdict_of(opened, suite.spec, read_experiment(opened, suite.name, experiment))
         for gate in verdict.gates:
             if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
                 yield _check_result(key, gate)
@@ -88,16 +88,17 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             if not traced:
                 return
             attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
-            rows = count_rows(langsmith.settings(), traced, attempts=attempts)
-        there = "an unknown number" if rows.present is None else str(rows.present)
-        lost = f"; {rows.dropped} are lost: `--resume` sends the rows that are missing" if rows.dropped else ""
+            status = trace_status(langsmith.settings(), traced, attempts=attempts)
+        present = "an unknown number" if status.rows_present is None else str(status.rows_present)
+        dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
+        lost = f"; {dropped} are lost: `--resume` sends the rows that are missing" if dropped else ""
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=TRACES_COMPLETE,
-            passed=rows.complete,
+            passed=status.complete,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{there} of {rows.expected} rows are there; {rows.spooled} runs wait on disk{lost}",
-            metadata=rows_metadata(rows),
+            description=f"{present} of {status.rows_expected} rows are there; {spooled} runs wait on disk{lost}",
+            metadata=trace_status_metadata(status),
         )
 
     return traces

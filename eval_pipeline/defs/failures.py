@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from eval_pipeline.errors import EvalPipelineError, InputError
-from eval_pipeline.redaction.logs import shown
+from eval_pipeline.redaction.logs import displayable
 
 
 class RedactedError(Exception):
@@ -30,7 +30,7 @@ def errors_as_failures() -> Iterator[None]:
         }
         if isinstance(error, InputError):
             metadata["problems"] = len(error.problems)
-        description = shown(str(error))
+        description = displayable(str(error))
         raise dg.Failure(description=description, metadata=metadata, allow_retries=error.retryable) from _sayable(error)
     except Exception as error:
         sayable = _sayable(error)
@@ -42,5 +42,5 @@ def errors_as_failures() -> Iterator[None]:
 def _sayable(error: Exception) -> Exception:
     """The error itself, or one that says what may be said of it."""
     whole = "".join(traceback.format_exception(error))
-    said = shown(whole)
-    return error if said == whole else RedactedError(f"{type(error).__name__}: {shown(str(error))}\n\n{said}")
+    said = displayable(whole)
+    return error if said == whole else RedactedError(f"{type(error).__name__}: {displayable(str(error))}\n\n{said}")

@@ -11,10 +11,10 @@ from typing import Any
 import dagster as dg
 
 from eval_pipeline.analysis.comparison.comparison import Comparison
-from eval_pipeline.analysis.gates.gates import GateResult
+from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.report.drawing import standalone
 from eval_pipeline.analysis.report.page import Pictures
-from eval_pipeline.analysis.verdict import Verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
 from eval_pipeline.models.limits.run import ThroughputReport
@@ -165,7 +165,7 @@ def throughput_metadata(report: ThroughputReport) -> Metadata:
     return found
 
 
-def summary_metadata(verdict: Verdict, store: Store, pictures: Pictures) -> Metadata:
+def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Pictures) -> Metadata:
     """Of `experiment_summary`."""
     summary, comparison = verdict.summary, verdict.comparison
     metrics = [

@@ -5,17 +5,12 @@ that does I/O when it is made. See https://docs.dagster.io/guides/build/external
 """
 
 import dagster as dg
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
-from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import redact_what_is_said
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import LangSmithSettings
-
-STORE_VARIABLE = "EVAL_PIPELINE_STORE"
-DEFAULT_STORE = "./data"
 
 
 class StoreResource(dg.ConfigurableResource[Store]):
@@ -54,9 +49,14 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
     """`grafted`, `unified` or `linked`."""
     graft_timing: str | None = None
     graft_llm_as: str | None = None
+    async_upload: bool | None = None
     upload_batch_size: int | None = None
     upload_interval_seconds: float | None = None
     max_queue_size: int | None = None
+    hub_enabled: bool | None = None
+    cache_ttl_seconds: float | None = None
+    cache_versioned_indefinitely: bool | None = None
+    evaluation_timeout_seconds: float | None = None
     spool_folder: str | None = None
     spool_max_bytes: int | None = None
     connect_timeout_seconds: float | None = None
@@ -71,26 +71,13 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
         Raises:
             InputError: a value cannot be used.
         """
-        names = type(self).model_fields
-        given = {name: getattr(self, name) for name in names if name in LangSmithSettings.model_fields}
-        try:
-            return LangSmithSettings.from_environment(
-                **{name: value for name, value in given.items() if value is not None}
-            )
-        except ValidationError as error:
-            problems = [
-                Problem(message=found["msg"], fix="mend the resource `langsmith` or the environment", field=str(place))
-                for found in error.errors(include_input=False)
-                for place in [".".join(map(str, found["loc"]))]
-            ]
-            raise InputError(problems) from error
+        given = {name: getattr(self, name) for name in LangSmithSettings.model_fields}
+        return LangSmithSettings.from_environment(**{name: value for name, value in given.items() if value is not None})
 
     def redactor(self) -> Redactor:
-        """What is taken out of whatever is stored and said; from now on also of what this process logs.
+        """What removes secrets and personal data from all that is stored, traced and shown.
 
         Raises:
             InputError: a value cannot be used.
         """
-        found = Redactor.of(self.settings())
-        redact_what_is_said(found)
-        return found
+        return Redactor.of(self.settings())

@@ -11,7 +11,7 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import SUITE_TAG, in_registry_order, range_tags, sync_partitions
 from eval_pipeline.pipeline.shares import shares_of
 from eval_pipeline.store.content_hash import digest
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite
 
 

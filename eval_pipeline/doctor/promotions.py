@@ -10,9 +10,9 @@ from eval_pipeline.doctor.finding import Finding, failed, ok
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.promotion.moving import shown
 from eval_pipeline.prompts.opening import open_hub
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.promoted_prompt import has_promotions, promoted_prompt, wants_promotions
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 
 
 def check_promotions(suite: Suite, store: StoreResource, settings: LangSmithSettings) -> Iterator[Finding]:

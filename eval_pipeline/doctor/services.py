@@ -10,10 +10,9 @@ from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.models.opening import chat_model
+from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.suite.spec.compute import LocalCompute
-from eval_pipeline.suite.spec.target import ChatTarget
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import Destination, LangSmithSettings
 from eval_pipeline.workers.dispatch.workers import open_workers
 
 TIMEOUT_SECONDS = 10.0
@@ -82,6 +81,6 @@ def check_compute(suite: Suite, store: StoreResource, settings: LangSmithSetting
 
 def _models(suite: Suite) -> list[tuple[str, str]]:
     spec = suite.spec
-    found = [("target", spec.target.model)] if isinstance(spec.target, ChatTarget) else []
+    found = [("target", name) for name in spec.target.models]
     judges = () if spec.judge is None else spec.judge.model
     return found + [("judge", name) for name in ((judges,) if isinstance(judges, str) else judges)]

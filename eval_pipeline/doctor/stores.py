@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
 from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
+from eval_pipeline.settings import CACHE_VARIABLE, cache_folder
+from eval_pipeline.store.opening import s3_location
 from eval_pipeline.store.store import Store
 
 PROBE = "doctor/probe"
@@ -36,11 +37,11 @@ def check_store(store: Store) -> Iterator[Finding]:
 
 def check_bucket_clock(resource: StoreResource) -> Iterator[Finding]:
     """Compare the clock with that of the store's server, if it has one; whatever else it says is `check_store`'s."""
-    bucket, client = resource.root.removeprefix("s3://").partition("/")[0], getattr(resource, "get_client", None)
-    if client is None:
+    location, client = s3_location(resource.root), getattr(resource, "get_client", None)
+    if location is None or client is None:
         return
     try:
-        answer = client().head_bucket(Bucket=bucket)
+        answer = client().head_bucket(Bucket=location.bucket)
     except Exception as error:  # noqa: BLE001 - a server refuses in an answer, which has its time
         answer = getattr(error, "response", {})
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
@@ -20,6 +19,7 @@ from eval_pipeline.results.case_result import (
     storable,
 )
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.targets.session import Session
 

@@ -22,8 +22,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from typing_extensions import override
 
-from eval_pipeline.context.cache import cache_folder
 from eval_pipeline.errors import TransientError
+from eval_pipeline.settings import cache_folder
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.suite import Suite
 

@@ -6,14 +6,13 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
-from eval_pipeline.assertions.version import AssertionVersions
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer, Listener
@@ -40,12 +39,14 @@ from eval_pipeline.results.case_result import (
     Tokens,
     TurnResult,
 )
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted
+from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
+from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.targets.session import Target
+from eval_pipeline.targets.session import SessionFactory
 from eval_pipeline.user_code.exits import ending_only_itself
 
 SKIPPED = "Skipped"
@@ -69,7 +70,7 @@ class CaseEvaluator:
     """Makes attempts: a suite, its target, the shared context, and the pins of the experiment."""
 
     suite: Suite
-    target: Target
+    target: SessionFactory
     context: SharedContext | None
     pins: Pins
     tracer: AttemptTracer | None = None
@@ -79,6 +80,12 @@ class CaseEvaluator:
     """What the target is prompted with; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
     redactor: Redactor = _REDACTOR
     """What is taken out of every result: nothing downstream has to."""
+    default_timeout_s: float = 300.0
+    """Seconds for one attempt of a suite that gives none."""
+
+    def configured(self, settings: LangSmithSettings) -> Self:
+        """This evaluator with the redaction and the time limit of `settings`."""
+        return replace(self, redactor=Redactor.of(settings), default_timeout_s=settings.evaluation_timeout_seconds)
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
         """The attempts at `case` that are to be made."""
@@ -104,7 +111,8 @@ class CaseEvaluator:
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
-        limit = WorkingTime(self.suite.spec.evaluation.timeout_s)
+        seconds = self.suite.spec.evaluation.timeout_s
+        limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         recorder = UsageRecorder(self._prices, current_budget())
@@ -123,7 +131,8 @@ class CaseEvaluator:
                 error = EvaluationError.of(raised)
                 # The target may raise a TimeoutError of its own, which is another thing.
                 if limit.expired():
-                    message = f"no end after {self.suite.spec.evaluation.timeout_s:g} s (evaluation.timeout_s)"
+                    source = "evaluation_timeout_seconds" if seconds is None else "evaluation.timeout_s"
+                    message = f"no end after {limit.seconds:g} s ({source})"
                     error = EvaluationError(name="TimeoutError", message=message, traceback="")
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
@@ -161,7 +170,7 @@ class CaseEvaluator:
             self.pins.target_version,
             self.pins.variant,
             self._suite_assertions,
-            self._versions.of(case.every_assertion),
+            self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
         )
 
@@ -169,11 +178,15 @@ class CaseEvaluator:
     def _suite_assertions(self) -> list[Any]:
         assertions = self.suite.spec.assertions
         fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
-        return [fields, self._versions.of(assertions)]
+        return [fields, self._versions_of(assertions)]
 
     @functools.cached_property
-    def _versions(self) -> AssertionVersions:
-        return AssertionVersions(folder=self.suite.folder, judge=self.suite.spec.judge)
+    def _facts(self) -> SuiteFacts:
+        return self.suite.facts()
+
+    def _versions_of(self, assertions: Sequence[Assertion]) -> list[Any]:
+        versions = (assertion.version(self._facts) for assertion in assertions)
+        return [version for version in versions if version is not None]
 
     @functools.cached_property
     def _prices(self) -> PriceTable:

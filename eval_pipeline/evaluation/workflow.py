@@ -23,8 +23,7 @@ from langgraph.func import entrypoint, task
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import StreamWriter
 
-from eval_pipeline.assertions.fields.assertion import Assertion
-from eval_pipeline.assertions.scoring import calls_out, score
+from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.runs import run_of
@@ -33,6 +32,7 @@ from eval_pipeline.evaluation.told import ToldEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
@@ -63,7 +63,7 @@ async def take_turn(index: int, said: str) -> Any:
         # LangGraph's writer looks at where it is called, which is in a graph of the target's.
         here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
 
-    silent, runtime.session.tell = runtime.session.tell, live
+    silent, runtime.session.on_event = runtime.session.on_event, live
     started, waited = time.perf_counter(), waited_s()
 
     def took() -> float:
@@ -85,7 +85,7 @@ async def take_turn(index: int, said: str) -> Any:
         raise
     finally:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
-        runtime.session.tell = silent
+        runtime.session.on_event = silent
     _keep(runtime, index, said, reply, took())
     untold = list(reply.events)
     for event in told.events:
@@ -215,7 +215,7 @@ async def _say(attempt: AttemptRuntime, index: int, text: str) -> None:
 async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
     before = len(attempt.results)
     # Rules that compare values take microseconds, and their scores are feedback: a run would say nothing more.
-    returned = await (_assessment(turn) if any(map(calls_out, attempt.asked(turn))) else assess(turn))
+    returned = await (_assessment(turn) if any(map(may_call_out, attempt.asked(turn))) else assess(turn))
     if attempt.durable and len(attempt.results) == before:
         for data in returned["results"]:
             attempt.results.append(assertion_result_of(data))

@@ -4,7 +4,6 @@ Pulled again, the experiments that are asked about are read anew, what was known
 is the same file. LangSmith cannot be asked what was corrected since some time, so an experiment is read whole.
 """
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +11,18 @@ from typing import Any
 import pyarrow as pa
 
 from eval_pipeline.assertions.judges.pulled_corrections import latest_corrections
-from eval_pipeline.feedback.server import FeedbackServer
 from eval_pipeline.feedback.verdicts import HumanVerdict, latest_of_each, verdicts
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.results.stored_result import result_of_row
-from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 CORRECTIONS_SCHEMA = pa.schema(
     [
@@ -71,7 +71,7 @@ def pull_corrections(
     key = latest_corrections(store, suite)
     if rows != known:
         # By the time of the pull: one that was taken back leaves nothing newer than there was.
-        pulled_at = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
+        pulled_at = timestamp("microseconds")
         key = corrections_key(suite, pulled_at.partition("+")[0], version)
         store.put_table(key, pa.Table.from_pylist(rows, schema=CORRECTIONS_SCHEMA))
     ids = {row["feedback_id"] for row in known}

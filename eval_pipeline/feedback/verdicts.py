@@ -10,8 +10,8 @@ from typing import Any
 from langsmith.schemas import Feedback
 
 from eval_pipeline.analysis.agreement.human_labels import HumanLabel
-from eval_pipeline.langsmith.feedback import keys_of
 from eval_pipeline.results.case_result import AssertionResult, CaseResult
+from eval_pipeline.tracing.experiment.feedback import keys_of
 
 _CORRECTED = ("score", "value", "label", "verdict")
 _COMMENTS = ("comment", "explanation")

@@ -1,4 +1,4 @@
-"""The project of an experiment: made before any run, closed after the last."""
+"""Create, find and close the project of an experiment."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -8,19 +8,16 @@ from uuid import UUID
 
 from langsmith.env import get_git_info
 
-from eval_pipeline.errors import TransientError
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.dataset_sync import SyncedDataset
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.datasets import SyncedDataset
 from eval_pipeline.langsmith.ids import example_id, session_id
 from eval_pipeline.langsmith.urls import WebUrls
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
-from eval_pipeline.tracing.send.queued_item import Parcel, request_parcel
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentPlan:
-    """What is known of an experiment when it begins."""
+    """What an experiment's project states when the experiment begins."""
 
     name: str
     suite: str
@@ -28,14 +25,12 @@ class ExperimentPlan:
     repetitions: int
     splits: tuple[str, ...]
     evaluator_keys: tuple[str, ...] = ()
-    """The keys of the feedback each row will have; `feedback.evaluator_keys`."""
+    """The keys of the feedback that each row will have."""
     metadata: Mapping[str, Any]
     """`context_id`, `dataset_content_version`, `target_version`, `model`, prompt commits, Dagster's ids."""
     description: str | None = None
-    origin: DatasetOrigin | None = None
-    """The dataset on LangSmith that the cases came from: rows refer to its examples."""
     dataset_id: UUID | None = None
-    """What earlier runs, of the experiment if there are any, took for the dataset's id: results hold URLs with it."""
+    """The dataset's id in earlier runs, of this experiment if there are any: their results hold URLs with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +43,7 @@ class ExperimentSession:
     started_at: dt.datetime
     urls: WebUrls
     example_ids: Mapping[str, UUID] = field(default_factory=dict)
-    """By case id, of those that came from a dataset; of others they are worked out."""
+    """By case id, of examples that cases were read from; other ids follow from the dataset's."""
 
     @property
     def url(self) -> str:
@@ -74,7 +69,7 @@ class ExperimentSession:
         return self.urls.comparison(self.dataset_id, [self.id, *others])
 
     def example_id(self, case_id: str) -> UUID:
-        """The example that a case is."""
+        """The id of a case's example."""
         return self.example_ids.get(case_id) or example_id(self.dataset_id, case_id)
 
 
@@ -105,24 +100,24 @@ def session_body(plan: ExperimentPlan, dataset: SyncedDataset, redactor: Redacto
 def open_experiment(
     connection: Connection, plan: ExperimentPlan, dataset: SyncedDataset, *, redactor: Redactor
 ) -> ExperimentSession:
-    """The experiment's project, made unless it is there: every run of a backfill gets the same one.
+    """Find the experiment's project, or create it: every run of a backfill gets the same one.
 
     Raises:
-        TransientError: the server is away, or fails.
+        TransientError: the server is unreachable, or fails.
     """
-    found = _named(connection, plan.name)
-    if found is None or found.get("reference_dataset_id") != str(dataset.dataset_id):
-        # Upsert: whoever else does this in the same moment gets the same project.
+    session = _named(connection, plan.name)
+    if session is None or session.get("reference_dataset_id") != str(dataset.dataset_id):
+        # Upsert: another process that does this at the same moment gets the same project.
         body = session_body(plan, dataset, redactor)
-        answer = connection.json("POST", "/sessions", body, upsert="true")
-        if not answer.ok:
-            raise _away(connection, f"the project {plan.name!r} cannot be made: {answer.text}")
-        found = answer.json()
+        response = connection.json("POST", "/sessions", body, upsert="true")
+        if not response.ok:
+            raise connection.unavailable(f"the project {plan.name!r} cannot be created: {response.text}")
+        session = response.json()
     return ExperimentSession(
-        id=UUID(str(found["id"])),
+        id=UUID(str(session["id"])),
         name=plan.name,
         dataset_id=dataset.dataset_id,
-        started_at=_moment(found.get("start_time")),
+        started_at=_moment(session.get("start_time")),
         urls=connection.urls,
         example_ids=dataset.example_ids,
     )
@@ -131,45 +126,40 @@ def open_experiment(
 def close_experiment(
     connection: Connection, session: ExperimentSession, *, metadata: Mapping[str, Any], redactor: Redactor
 ) -> None:
-    """Give the experiment its end, and metadata besides what it has. Scores of the whole are feedback, sent as such.
+    """Set the experiment's end time, and add to its metadata.
 
     Raises:
-        TransientError: the server is away, or fails.
+        TransientError: the server is unreachable, or fails.
     """
-    answer = connection.json("GET", f"/sessions/{session.id}")
-    if not answer.ok:
-        raise _away(connection, f"the project {session.name!r} cannot be read: {answer.text}")
-    # Metadata is replaced as a whole.
-    before = (answer.json().get("extra") or {}).get("metadata") or {}
+    response = connection.json("GET", f"/sessions/{session.id}")
+    if not response.ok:
+        raise connection.unavailable(f"the project {session.name!r} cannot be read: {response.text}")
+    # The server replaces metadata as a whole.
+    present = (response.json().get("extra") or {}).get("metadata") or {}
     body = {
         "end_time": dt.datetime.now(tz=dt.UTC).isoformat(),
-        "extra": {"metadata": {**before, **redactor.value(dict(metadata))}},
+        "extra": {"metadata": {**present, **redactor.value(dict(metadata))}},
     }
-    answer = connection.json("PATCH", f"/sessions/{session.id}", body)
-    if not answer.ok:
-        raise _away(connection, f"the project {session.name!r} cannot be closed: {answer.text}")
-
-
-def end_request(session: ExperimentSession) -> Parcel:
-    """For a server that is away: the end alone, for what metadata it will have then is not known."""
-    return request_parcel("PATCH", f"/sessions/{session.id}", {"end_time": dt.datetime.now(tz=dt.UTC).isoformat()})
+    response = connection.json("PATCH", f"/sessions/{session.id}", body)
+    if not response.ok:
+        raise connection.unavailable(f"the project {session.name!r} cannot be closed: {response.text}")
 
 
 def git_metadata() -> dict[str, Any]:
-    """Commit, branch and whether there are changes, where this runs in a work tree. Nobody's name or address."""
-    found = get_git_info()
-    if not found.get("commit"):
+    """Commit, branch and whether there are changes, if this runs in a work tree. No person's name or address."""
+    git = get_git_info()
+    if not git.get("commit"):
         return {}
-    named = {"commit": found["commit"], "branch": found["branch"], "dirty": found["dirty"]}
-    return {"git": named, "git_sha": found["commit"]}
+    shown = {"commit": git["commit"], "branch": git["branch"], "dirty": git["dirty"]}
+    return {"git": shown, "git_sha": git["commit"]}
 
 
 def _named(connection: Connection, name: str) -> dict[str, Any] | None:
-    answer = connection.json("GET", "/sessions", name=name, limit=1)
-    if not answer.ok:
-        raise _away(connection, f"the project {name!r} cannot be looked up: {answer.text}")
-    found = answer.json()
-    return found[0] if found else None
+    response = connection.json("GET", "/sessions", name=name, limit=1)
+    if not response.ok:
+        raise connection.unavailable(f"the project {name!r} cannot be looked up: {response.text}")
+    sessions = response.json()
+    return sessions[0] if sessions else None
 
 
 def _moment(text: Any) -> dt.datetime:
@@ -177,8 +167,3 @@ def _moment(text: Any) -> dt.datetime:
         return dt.datetime.now(tz=dt.UTC)
     moment = dt.datetime.fromisoformat(str(text))
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _away(connection: Connection, what: str) -> TransientError:
-    where = connection.destination.api_url
-    return TransientError(f"{where}: {what}", fix="try again; the evaluation itself does not need it")

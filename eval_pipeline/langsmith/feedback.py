@@ -1,145 +1,117 @@
-"""The scores of an attempt as LangSmith's feedback."""
+"""Read feedback and runs from LangSmith or the recorder, and fill annotation queues."""
 
-import datetime as dt
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import contextlib
+import itertools
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
 from uuid import UUID
 
-from eval_pipeline.langsmith.ids import feedback_id
-from eval_pipeline.langsmith.protocol.rules import MAX_FEEDBACK_KEY_LENGTH
-from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import AssertionResult, CaseResult
+from langsmith.schemas import Feedback, Run
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from requests import RequestException
 
-PASSED, SCORE = "passed", "score"
-"""The keys of an attempt's whole verdict; an assertion of that name steps aside."""
-_MAX_COMMENT = 4_000
-_REDACTOR = Redactor()
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.errors import server_error
+from eval_pipeline.settings import LangSmithSettings
+
+_PAGE = 100
+"""The most ids that one request may name."""
 
 
-def feedback_of(
-    result: CaseResult,
-    *,
-    run_id: str,
-    trace_id: str,
-    session_id: UUID | str,
-    start_time: dt.datetime,
-    evaluator_run_id: str | None,
-    redactor: Redactor = _REDACTOR,
-) -> list[dict[str, Any]]:
-    """The feedback on one attempt's root run: one for each assertion, `passed`, and `score`.
+class FeedbackServer:
+    """One workspace. Close it, or use it in a `with`.
 
-    Args:
-        result: the attempt.
-        run_id: its root run, which is what is scored.
-        trace_id: of that run.
-        session_id: the experiment's project.
-        start_time: of that run; servers find it by this.
-        evaluator_run_id: the run that scored, in the same trace.
-        redactor: asked before a long comment is cut: half a secret is one still, and looks like none.
+    Every method raises CredentialsError where the key is refused, and TransientError where the server is unreachable.
     """
-    place = {
-        "run_id": run_id,
-        "trace_id": trace_id,
-        "session_id": str(session_id),
-        "start_time": start_time.astimezone(dt.UTC).isoformat(timespec="microseconds"),
-    }
-    scored: list[tuple[str, dict[str, Any]]] = [
-        (key, _of_assertion(found)) for key, found in zip(keys_of(result.assertions), result.assertions, strict=True)
-    ]
-    if result.status != "skipped":
-        comment = None if result.error is None else f"{result.error.name}: {result.error.message}"
-        verdict = {"score": float(result.status == "passed"), "value": result.status, "comment": comment}
-        scored.append((PASSED, verdict))
-    if result.score is not None:
-        scored.append((SCORE, {"score": result.score}))
-    return [
-        _feedback(
-            place,
-            key,
-            content | {"comment": redactor.text(content.get("comment") or "") or None},
-            evaluator_run_id=evaluator_run_id,
-            owner=run_id,
-            attempt=result.attempt,
-        )
-        for key, content in scored
-    ]
+
+    def __init__(self, settings: LangSmithSettings | None = None) -> None:
+        """`settings`: by default those of the environment.
+
+        Raises:
+            InputError: a variable of the environment cannot be used.
+        """
+        settings = settings or LangSmithSettings.from_environment()
+        self.url = settings.source.api_url
+        self.connection = Connection(settings.source, settings, insists=True)
+
+    def __enter__(self) -> Self:
+        """Use it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the sockets."""
+        self.connection.close()
+
+    def feedback(self, session_id: UUID) -> list[Feedback]:
+        """All feedback on the runs of an experiment."""
+        with self._errors_of(f"feedback cannot be read from {self.url}"):
+            return list(self.connection.client.list_feedback(session=[str(session_id)], level="run"))
+
+    def runs(self, session_id: UUID, run_ids: Sequence[str]) -> list[Run]:
+        """Those of the runs that the server has."""
+        runs: list[Run] = []
+        with self._errors_of(f"runs cannot be read from {self.url}"):
+            for start in range(0, len(run_ids), _PAGE):
+                page = list(run_ids[start : start + _PAGE])
+                runs += self.connection.client.list_runs(project_id=session_id, run_ids=page, limit=len(page))
+        return runs
+
+    def failed_runs(self, project: str, *, where: str | None, error: bool | None, limit: int) -> list[Run]:
+        """The newest root runs of a project that meet the conditions.
+
+        Raises:
+            InputError: there is no such project.
+        """
+        with self._errors_of(f"the project {project!r} cannot be read from {self.url}"):
+            try:
+                runs = self.connection.client.list_runs(project_name=project, is_root=True, filter=where, error=error)
+                return list(itertools.islice(runs, limit))
+            except LangSmithNotFoundError as missing:
+                problem = Problem(message=f"there is no project {project!r} at {self.url}", fix="correct its name")
+                raise InputError(problem) from missing
+
+    def queue(self, name: str, *, identity: UUID, description: str) -> UUID:
+        """The id of the annotation queue of that name, which is created if there is none."""
+        client = self.connection.client
+        with self._errors_of(f"the annotation queue {name!r} cannot be created at {self.url}"):
+            queue = next(client.list_annotation_queues(name=name, limit=1), None)
+            if queue is not None:
+                return queue.id
+            with contextlib.suppress(LangSmithConflictError):  # another process created it meanwhile
+                client.create_annotation_queue(name=name, queue_id=identity, description=description)
+            return identity
+
+    def queued(self, queue: UUID) -> set[str]:
+        """The ids of the runs in a queue, reviewed or not."""
+        with self._errors_of(f"the annotation queue cannot be read from {self.url}"):
+            return {str(run.id) for run in self.connection.client.list_runs_from_annotation_queue(queue)}
+
+    def enqueue(self, queue: UUID, runs: Sequence[Run]) -> None:
+        """Put runs into a queue."""
+        keys: list[Any] = [
+            {"run_id": run.id, "session_id": run.session_id, "start_time": run.start_time} for run in runs
+        ]
+        with self._errors_of(f"runs cannot be put into the annotation queue at {self.url}"):
+            for start in range(0, len(keys), _PAGE):
+                self.connection.client.add_runs_to_annotation_queue(queue, runs=keys[start : start + _PAGE])
+
+    @contextlib.contextmanager
+    def _errors_of(self, what: str) -> Iterator[None]:
+        try:
+            with warnings.catch_warnings():
+                # Its successor reads neither whole runs in one request nor those of a server without the v2 API.
+                warnings.filterwarnings("ignore", message=r"list_runs\(\) is deprecated")
+                yield
+        except (LangSmithError, RequestException) as error:
+            raise server_error(error, what) from error
 
 
-def summary_feedback(session_id: UUID | str, scores: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The feedback on an experiment as a whole: `pass_rate` and the mean of each metric."""
-    place = {"session_id": str(session_id)}
-    return [
-        _feedback(place, _cut(key), {"score": score}, evaluator_run_id=None, owner=str(session_id), attempt=None)
-        for key, score in scores.items()
-    ]
-
-
-def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
-    """The key of each assertion: its name, with the turn where the name stands at several turns, and never twice."""
-    names = Counter(found.name for found in assertions)
-    seen: Counter[str] = Counter({PASSED: 1, SCORE: 1})
-    keys = []
-    for found in assertions:
-        key = found.name
-        if names[key] > 1 and found.turn is not None:
-            key = f"{key} · turn {found.turn + 1}"
-        key = _cut(key)
-        seen[key] += 1
-        keys.append(key if seen[key] == 1 else f"{key} · {seen[key]}")
-    return keys
-
-
-def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
-    """The keys an experiment announces, for its progress bar."""
-    return list(dict.fromkeys([*map(_cut, assertion_names), PASSED, SCORE]))
-
-
-def _of_assertion(found: AssertionResult) -> dict[str, Any]:
-    error = None if found.error is None else f"{found.error.name}: {found.error.message}"
-    score = found.score
-    if score is None and found.passed is not None:
-        score = float(found.passed)
-    content: dict[str, Any] = {"score": score, "value": found.label, "comment": error or found.message or None}
-    content["source"] = {"assertion": found.type, "weight": found.weight, "turn": found.turn, "passed": found.passed}
-    content["error"] = found.error is not None or None
-    return content
-
-
-def _feedback(
-    place: Mapping[str, str],
-    key: str,
-    content: Mapping[str, Any],
-    *,
-    evaluator_run_id: str | None,
-    owner: str,
-    attempt: int | None,
-) -> dict[str, Any]:
-    metadata = {name: value for name, value in (content.get("source") or {}).items() if value is not None}
-    if attempt is not None:
-        metadata["attempt"] = attempt
-    if evaluator_run_id is not None:
-        metadata["__run"] = {"run_id": evaluator_run_id}
-    now = dt.datetime.now(tz=dt.UTC).isoformat(timespec="microseconds")
-    score, comment, value = content.get("score"), content.get("comment"), content.get("value")
-    fields = {
-        "id": str(feedback_id(owner, key)),
-        **place,
-        "key": key,
-        "score": None if score is None else round(float(score), 4),
-        # A text makes the feedback categorical, by itself: a configuration of the key is the workspace's to give.
-        "value": value if value is None or isinstance(value, str) else json.dumps(value, default=str),
-        "comment": comment if comment is None or len(comment) <= _MAX_COMMENT else comment[: _MAX_COMMENT - 1] + "…",
-        "feedback_source": {"type": "model", "metadata": metadata},
-        "error": content.get("error"),
-        "created_at": now,
-        "modified_at": now,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _cut(key: str) -> str:
-    """Within LangSmith's limit, with room for what tells two of one name apart."""
-    most = MAX_FEEDBACK_KEY_LENGTH - 12
-    return key if len(key) <= most else key[: most - 1] + "…"
+def queue_id(suite: str, name: str) -> UUID:
+    """The id that a suite's queue is created with, so that two processes that create it at once create one."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"eval_pipeline/annotation_queue/{suite}/{name}")

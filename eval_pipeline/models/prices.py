@@ -3,7 +3,6 @@
 import csv
 import functools
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.settings import PRICES_VARIABLE, PipelineSettings
 
-PRICES_VARIABLE = "EVAL_PIPELINE_PRICES"
 _OWN_TABLE = Path(__file__).with_name("prices.csv")
 _COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output")
 _PER = 1_000_000
@@ -119,8 +118,8 @@ def price_table(*files: Path | None) -> PriceTable:
     Raises:
         InputError: a file is missing or no such table.
     """
-    named = os.environ.get(PRICES_VARIABLE)
-    given = [Path(named).expanduser() if named else None, *files]
+    named = PipelineSettings.from_environment().prices
+    given = [named and named.expanduser(), *files]
     return _table(tuple((file, _stamp(file)) for file in given if file is not None))
 
 

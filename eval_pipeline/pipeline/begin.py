@@ -10,13 +10,13 @@ from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.pipeline.trace_run import unified_trace
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
-from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, now, pin_experiment
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, pin_experiment
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import open_target, target_version
-from eval_pipeline.targets.session import Target
+from eval_pipeline.targets.session import SessionFactory
 from eval_pipeline.tracing.shape.unified import UnifiedTrace
 
 
@@ -38,7 +38,7 @@ class OpenExperiment:
     suite: Suite
     """As it is here."""
     settings: LangSmithSettings
-    """Where traces go, and what is redacted."""
+    """Where traces go, what is redacted, and how long an attempt may take."""
     record: ExperimentRecord
     prompts: SuitePrompts
     """Those that the record pins."""
@@ -88,7 +88,7 @@ def open_evaluator(
     corrections: str | None,
     context: SharedContext | None,
     settings: LangSmithSettings,
-    target: Target | None = None,
+    target: SessionFactory | None = None,
 ) -> CaseEvaluator:
     """An evaluator of a suite's cases.
 
@@ -99,7 +99,7 @@ def open_evaluator(
         prompts: of the target and the judge.
         corrections: the key of the pulled corrections that the judge is shown; None for none.
         context: that cases read.
-        settings: what is redacted.
+        settings: what is redacted, and how long an attempt may take.
         target: instead of the suite's.
 
     Raises:
@@ -107,14 +107,14 @@ def open_evaluator(
         InputError: the suite's target cannot be opened.
     """
     applied = prompts.applied(with_pulled_corrections(suite, store, corrections))
-    return CaseEvaluator(
+    evaluator = CaseEvaluator(
         suite=applied,
         target=open_target(applied, prompts) if target is None else target,
         context=context,
         pins=pins,
         prompts=prompts,
-        redactor=Redactor.of(settings),
     )
+    return evaluator.configured(settings)
 
 
 def begin_or_join(
@@ -153,7 +153,7 @@ def begin_or_join(
     record = ExperimentRecord(
         suite=suite.name,
         experiment=name,
-        created_at=now(),
+        created_at=timestamp(),
         dataset_version=pins.dataset_version,
         context_id=pins.context_id,
         target_version=target_version(suite, prompts),

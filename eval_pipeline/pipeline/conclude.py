@@ -5,21 +5,22 @@ from dataclasses import dataclass
 
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
 from eval_pipeline.analysis.summary import Summary
-from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
 from eval_pipeline.errors import TransientError
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.experiments import close_experiment, end_request
-from eval_pipeline.langsmith.feedback import summary_feedback
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.experiments import close_experiment
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.traced_run import TracedRun, read_traced
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import SuiteSpec
-from eval_pipeline.tracing.send.flushing import spool_folder
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.experiment.feedback import summary_feedback
+from eval_pipeline.tracing.experiment.setup import end_request
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
+from eval_pipeline.tracing.send.flush import spool_folder
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import keep_requests
 
 _log = logger_of(__name__)
@@ -32,7 +33,7 @@ _FLUSH_SECONDS = 10.0
 class Conclusion:
     """The outcome of an experiment."""
 
-    verdict: Verdict
+    verdict: ExperimentVerdict
     pictures: Pictures
     traced: Sequence[TracedRun]
     """What each run traced, the runs that reached a server first; empty if nothing was traced."""
@@ -49,7 +50,7 @@ def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: 
     Raises:
         MissingUpstreamError: the baseline that the suite names is not there.
     """
-    verdict = judge(store, spec, record)
+    verdict = verdict_of(store, spec, record)
     write_verdict(store, record, verdict)
     traced = read_traced(store, record.suite, record.experiment)
     conclusion = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)
@@ -72,11 +73,9 @@ def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summa
     sender.close(_FLUSH_SECONDS)
     metadata = {"attempts": summary.attempts, **{f"{name}_attempts": n for name, n in summary.status_counts.items()}}
     for destination in settings.destinations:
-        connection = Connection(destination, settings)
-        try:
-            close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
-        except TransientError:
-            if not keep_requests(spool_folder(settings, destination.name), [end_request(session)]):
-                _log.error("%s does not know that %s has ended", destination.api_url, session.name)
-        finally:
-            connection.close()
+        with Connection(destination, settings) as connection:
+            try:
+                close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
+            except TransientError:
+                if not keep_requests(spool_folder(settings, destination.name), [end_request(session)]):
+                    _log.error("%s does not know that %s has ended", destination.api_url, session.name)

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from eval_pipeline.langsmith.experiments import ExperimentPlan, git_metadata
-from eval_pipeline.langsmith.feedback import evaluator_keys
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.spec.target import ChatTarget
 from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline.tracing.experiment.feedback import evaluator_keys
 
 
 def experiment_plan(
@@ -69,7 +68,7 @@ def _assertion_names(spec: SuiteSpec, cases: Iterable[Case]) -> list[str]:
 
 def _model_names(spec: SuiteSpec) -> dict[str, str]:
     """`model`, the target's, and `judge_model`, where the suite names them."""
-    target = spec.target.model if isinstance(spec.target, ChatTarget) else spec.target.options.get("model")
+    target = next(iter(spec.target.models), spec.target.options.get("model"))
     names = {"model": target, "judge_model": None if spec.judge is None else spec.judge.model}
     return {name: model for name, model in names.items() if isinstance(model, str)}
 

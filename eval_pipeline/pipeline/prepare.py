@@ -11,10 +11,12 @@ from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.send.before_runs import send_context_trace, sync_datasets
+from eval_pipeline.tracing.experiment.setup import sync_datasets
+from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 
 Report = Callable[[str], None]

@@ -25,9 +25,9 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import AttemptKey, ResultLog
-from eval_pipeline.results.traced_run import TracedRun
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import written_cases
+from eval_pipeline.tracing.experiment.trace_status import TracedRun
 from eval_pipeline.tracing.shape.restored_trace import carried
 
 _log = logger_of(__name__)

@@ -13,15 +13,12 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import inspect
-import os
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, cast
 
-from langgraph.pregel import Pregel
 from pydantic import ValidationError
 
 from eval_pipeline.assertions.judges.pulled_corrections import corrections_now
@@ -38,20 +35,17 @@ from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.documents.document import problems_of
-from eval_pipeline.suite.spec.target import LangGraphTarget as LangGraphSpec
-from eval_pipeline.suite.spec.target import RecordedTarget
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
-from eval_pipeline.targets.langgraph_graph import LangGraphTarget
-from eval_pipeline.targets.opening import target_version
-from eval_pipeline.targets.python_callable import PythonTarget
-from eval_pipeline.targets.session import Target
+from eval_pipeline.targets.opening import open_given_target, target_version
+from eval_pipeline.targets.recorded import RecordedTarget
 from eval_pipeline.user_code.loop import run_in_loop
 
 CaseLike = Case | Mapping[str, Any] | str
@@ -88,7 +82,7 @@ class EvalRunner:
 
         Args:
             suite: a suite, its folder or its name; without one, `target` is evaluated.
-            target: instead of the suite's: a callable, a compiled graph, or a `Target`.
+            target: instead of the suite's: a callable, a compiled graph, or a `SessionFactory`.
             store: where shared contexts are kept; by default what `EVAL_PIPELINE_STORE` says, or `./data`.
             context: instead of the one that the suite describes.
             max_concurrency: attempts in flight in a batch; by default the suite's.
@@ -240,7 +234,7 @@ class EvalRunner:
             corrections=corrections_now(self.suite, store),
             context=context,
             settings=self._settings,
-            target=None if given is None else _target(given),
+            target=None if given is None else open_given_target(given),
         )
         return dataclasses.replace(evaluator, tracer=self._tracer)
 
@@ -257,7 +251,7 @@ class EvalRunner:
 
     def _opened_store(self) -> Store:
         given = self._store
-        return given if isinstance(given, Store) else open_store(given or os.environ.get("EVAL_PIPELINE_STORE", "data"))
+        return given if isinstance(given, Store) else open_store(given or store_root())
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:
@@ -267,14 +261,3 @@ def _suite(given: Suite | Path | str | None) -> Suite:
         return read_suite(suite_folder(str(given)))
     spec = SuiteSpec(name="in_python", cases="none.yaml", target=RecordedTarget(kind="recorded"))  # type: ignore[arg-type]
     return Suite(spec=spec, folder=Path.cwd())
-
-
-def _target(given: Any) -> Target:
-    if isinstance(given, Pregel):
-        return LangGraphTarget(given, LangGraphSpec(kind="langgraph", path="in_python:graph"))
-    if hasattr(given, "open") and hasattr(given, "attempts"):
-        return cast("Target", given)
-    if callable(given) and not inspect.isclass(given):
-        return PythonTarget(given, factory=False, options={})
-    fix = "give a callable, a compiled graph, or an object with `attempts` and `open`"
-    raise InputError(Problem(message=f"a {type(given).__name__} cannot be evaluated", fix=fix, field="target"))

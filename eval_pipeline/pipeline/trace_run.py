@@ -7,23 +7,23 @@ from typing import Any
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.langsmith.feedback import feedback_of
 from eval_pipeline.pipeline.experiment_metadata import experiment_plan, run_labels
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.traced_run import TracedRun, read_traced, write_traced
 from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import stored_origin
 from eval_pipeline.suite.suite import SuiteSpec
-from eval_pipeline.tracing.send.before_runs import shared_project_of, shared_run_url
-from eval_pipeline.tracing.send.counts import Counts
+from eval_pipeline.tracing.experiment.feedback import feedback_of
+from eval_pipeline.tracing.experiment.setup import set_up
+from eval_pipeline.tracing.experiment.shared_context_trace import shared_project_of, shared_run_url
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced, write_traced
+from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.outbox import Outbox
-from eval_pipeline.tracing.send.queued_item import Parcel
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.send.setting_up import set_up
+from eval_pipeline.tracing.send.queued_item import QueuedItem
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
 from eval_pipeline.tracing.shape.replica import Origin
 from eval_pipeline.tracing.shape.shared_part import shared_part
@@ -50,7 +50,7 @@ class ExperimentTracing:
 
     def announce(self) -> None:
         """Write to the store where the experiment is at its first server, for workers that join it."""
-        write_traced(self._store, self._record.suite, self._traced(Counts()))
+        write_traced(self._store, self._record.suite, self._traced(DeliveryCounts()))
 
     def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
         """Send what is left, within so many seconds, and write to the store what became of everything."""
@@ -58,27 +58,15 @@ class ExperimentTracing:
         write_traced(self._store, self._record.suite, traced)
         return traced
 
-    def _traced(self, counts: Counts) -> TracedRun:
-        traces = self.tracer.counts
-        return TracedRun(
+    def _traced(self, delivery: DeliveryCounts) -> TracedRun:
+        return TracedRun.of(
+            self.session,
+            delivery,
             run_id=self._run_id,
             trace_mode=self._settings.trace_mode,
-            session_id=self.session.id,
-            name=self.session.name,
-            dataset_id=self.session.dataset_id,
-            started_at=self.session.started_at,
-            web_url=self.session.urls.web_url,
-            tenant_id=str(self.session.urls.tenant_id),
             online=self.online,
-            attempts=traces.attempts,
-            untraced=traces.failed,
-            runs_sent=counts.runs_sent,
-            runs_spooled=counts.runs_spooled,
-            runs_dropped=counts.runs_dropped,
-            runs_sampled_out=counts.runs_sampled_out,
-            feedback_sent=counts.feedback_sent,
-            feedback_spooled=counts.feedback_spooled,
-            feedback_dropped=counts.feedback_dropped,
+            attempts=self.tracer.counts.attempts,
+            untraced=self.tracer.counts.failed,
         )
 
 
@@ -114,13 +102,13 @@ def begin_tracing(
     if not settings.destinations:
         return None
     redactor = Redactor.of(settings)
+    origin = stored_origin(store, record.suite, record.dataset_version)
     earlier = read_traced(store, record.suite, record.experiment) or _last_traced(store, record)
     plan = replace(
         experiment_plan(suite, record, dataset, cases, redactor),
-        origin=stored_origin(store, record.suite, record.dataset_version),
         dataset_id=earlier[0].dataset_id if earlier else None,
     )
-    ready = set_up(settings, plan, dataset, redactor=redactor)
+    ready = set_up(settings, plan, dataset, redactor=redactor, origin=origin)
     assert ready is not None
     tracing = _tracing(
         settings,
@@ -202,7 +190,7 @@ def _tracing(
     session: ExperimentSession,
     *,
     online: bool,
-    owed: Mapping[DestinationName, Sequence[Parcel]],
+    owed: Mapping[DestinationName, Sequence[QueuedItem]],
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,

@@ -5,7 +5,6 @@ tag at once, one has the number, and the others know that somebody was before th
 beside it afterwards. Suites that share a prompt and its tag share the record.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.layout import move_end_key, move_key, moves_prefix
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
 Kind = Literal["promotion", "rollback"]
@@ -107,7 +107,7 @@ def read_moves(store: Store, place: PromptReference) -> list[RecordedMove]:
 
 def begin_move(store: Store, wanted: WantedMove, *, number: int) -> Move | None:
     """Write that a move begins; None where somebody else began one of that number."""
-    move = Move(**wanted.model_dump(), number=number, begun_at=this_moment())
+    move = Move(**wanted.model_dump(), number=number, begun_at=timestamp())
     key = move_key(move.prompt, move.tag, number)
     return move if store.put_if_absent(key, move.model_dump_json(indent=2).encode()) else None
 
@@ -115,7 +115,7 @@ def begin_move(store: Store, wanted: WantedMove, *, number: int) -> Move | None:
 def end_move(store: Store, move: Move, *, made: bool, said: str) -> Ending:
     """Write what became of a move, unless somebody did. Returns what is written there."""
     key = move_end_key(move.prompt, move.tag, move.number)
-    ending = Ending(made=made, said=said, ended_at=this_moment())
+    ending = Ending(made=made, said=said, ended_at=timestamp())
     if store.put_if_absent(key, ending.model_dump_json(indent=2).encode()):
         return ending
     found = _read(store, key, Ending)
@@ -153,11 +153,6 @@ def rolled_back(moves: Moves) -> dict[str, Move]:
         if move.kind == "rollback" and move.before is not None:
             found[move.before] = move
     return found
-
-
-def this_moment() -> str:
-    """This moment, UTC, ISO 8601 to the second, as `created_at` of experiments is."""
-    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")
 
 
 def _tag(place: PromptReference) -> str:

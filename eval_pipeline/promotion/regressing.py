@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.regression import check_regression
 from eval_pipeline.analysis.statistics.paired import LEVEL
-from eval_pipeline.analysis.trend import Point, read_points
+from eval_pipeline.analysis.trend import TrendPoint, read_points
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.promotion.moves import Move, this_moment
+from eval_pipeline.promotion.moves import Move
 from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment
 from eval_pipeline.store.layout import move_look_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.dataset.stored import stored_hashes
 from eval_pipeline.suite.spec.gates import RegressionGate
 
@@ -55,7 +56,7 @@ def judged(comparison: Comparison, *, nights: int) -> Look | None:
         reference=comparison.baseline,
         regressed=found.difference < 0 and found.p_drop < LEVEL / nights,
         said=finding.message,
-        looked_at=this_moment(),
+        looked_at=timestamp(),
     )
 
 
@@ -111,7 +112,7 @@ def _reference(store: Store, move: Move) -> Side | None:
     return Side.read(store, move.suite, move.reference) if there else None
 
 
-def _whole_runs(store: Store, move: Move, points: Iterable[Point], *, commit: str | None) -> Iterator[Side]:
+def _whole_runs(store: Store, move: Move, points: Iterable[TrendPoint], *, commit: str | None) -> Iterator[Side]:
     for point in points:
         record = None if point.variant is not None else find_experiment(store, move.suite, point.experiment)
         if record is None or not _used(record, move, commit):

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from langsmith import Client
-from langsmith.utils import LangSmithAuthError, LangSmithConflictError, LangSmithError, LangSmithNotFoundError
+from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNotFoundError
 from requests.exceptions import RequestException
 
 from eval_pipeline.errors import CredentialsError, InputError, PermanentError, Problem, TransientError
-from eval_pipeline.langsmith.datasets import server_error
+from eval_pipeline.langsmith.errors import server_error
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_manifest
 from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
@@ -148,13 +148,9 @@ def _errors_of(reference: PromptReference) -> Iterator[None]:
         fix = "correct its name, tag or commit, or push it first (`eval-pipeline prompts push`)"
         message = f"there is no prompt {reference}"
         raise InputError(Problem(message=message, fix=fix, field="target.prompt")) from error
-    except LangSmithAuthError as error:
-        raise CredentialsError(
-            f"the Prompt Hub refused the key for {reference}", fix="set LANGSMITH_API_KEY"
-        ) from error
     except (LangSmithError, RequestException) as error:
-        # The SDK has no error of its own for 403, which is a key that may not do this.
-        if isinstance(found := server_error(error, f"{reference} cannot be had"), CredentialsError):
-            raise found from error
+        if isinstance(refused := server_error(error, f"{reference} cannot be had"), CredentialsError):
+            raise refused from error
+        # Whatever else went wrong, prompts are taken from the cache or a file meanwhile.
         reason = str(error).splitlines()[0][:300]
         raise TransientError(f"{reference} cannot be had: {reason}", fix="try again when LangSmith is there") from error

@@ -4,10 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from langsmith import Client
-from urllib3.util import Retry
-
-from eval_pipeline.context.cache import cache_folder
+from eval_pipeline.langsmith.client import make_client
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.resolving import HubPromptStore
@@ -18,27 +15,16 @@ from eval_pipeline.prompts.suite_prompts import (
     resolve_prompts,
 )
 from eval_pipeline.results.experiment_record import PinnedPrompt, PromptRole
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings, cache_folder
 from eval_pipeline.suite.suite import Suite
-
-_RETRIES = Retry(total=2, backoff_factor=0.2, status_forcelist=[429, 502, 503, 504], raise_on_status=False)
 
 
 @contextlib.contextmanager
 def open_hub(settings: LangSmithSettings) -> Iterator[PromptHub]:
     """The Hub that `settings` lead to; nothing is asked of it yet."""
-    source = settings.source
-    client = Client(
-        api_url=source.api_url,
-        api_key=source.api_key.get_secret_value() or None,
-        web_url=source.web_url,
-        workspace_id=settings.workspace_id if source.name == "langsmith" else None,
-        timeout_ms=(int(settings.connect_timeout_seconds * 1000), int(settings.request_timeout_seconds * 1000)),
-        retry_config=_RETRIES,
-        auto_batch_tracing=False,
-    )
+    client = make_client(settings.source, settings)
     try:
-        yield PromptHub(client, cache=PromptCache(cache_folder(), server=source.api_url))
+        yield PromptHub(client, cache=PromptCache(cache_folder(), server=settings.source.api_url))
     finally:
         client.close(timeout=0)
 

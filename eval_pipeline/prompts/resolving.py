@@ -129,5 +129,8 @@ class HubPromptStore:
 
     def _require_hub(self) -> PromptHub:
         if self._hub is None:
-            raise TransientError("the Prompt Hub is switched off", fix="switch tracing on, or use `file:` prompts")
+            raise TransientError(
+                "the Prompt Hub is switched off",
+                fix="set `hub_enabled` (EVAL_PIPELINE_HUB_ENABLED), or use `file:` prompts",
+            )
         return self._hub

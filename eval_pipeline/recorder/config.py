@@ -38,6 +38,8 @@ class RecorderConfig:
     """As sent, compressed or not."""
     max_decoded_bytes: int = 256 * MIB
     """After decompression: what a decompression bomb meets."""
+    size_limit: int | None = 500
+    """The most runs and feedback that clients are asked to send at once; LangSmith asks for 100. `None`: not said."""
     token: str | None = None
     """Demanded as `x-api-key`, bearer or HTTP Basic password. `None`: any key will do (loopback only)."""
     loopback: bool = True
@@ -55,7 +57,7 @@ class RecorderConfig:
             "version": "0.16.20",
             "batch_ingest_config": {
                 "use_multipart_endpoint": True,
-                "size_limit": 100,
+                "size_limit": self.size_limit,
                 "size_limit_bytes": 20 * MIB,
                 "scale_up_qsize_trigger": 1000,
                 "scale_up_nthreads_limit": 16,

@@ -1,4 +1,4 @@
-"""Faults on order: what a test switches on to see its client suffer."""
+"""Simulated faults: delays, error statuses and broken connections that tests switch on."""
 
 import asyncio
 import re
@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One misbehaviour, for the next `times` requests that match.
+    """One simulated fault, for the next `times` requests that match.
 
-    `delay_s` comes first, then what else is asked for: `status` answers without looking at the request; `drop` breaks
-    the connection: `"request"` before it is handled, `"reply"` after it was handled and before a byte of the answer,
-    `"half"` half-way through the answer (after the last two the client cannot know that it was stored); `refuse`
-    breaks the connection before a byte is read.
+    `delay_s` comes first. `status` answers without handling the request. `drop` breaks the connection: `"request"`
+    before the request is handled, `"reply"` after it was handled and before a byte of the answer, `"half"` half-way
+    through the answer; after the last two the client cannot know that the request was stored. `refuse` breaks the
+    connection before a byte is read.
     """
 
     delay_s: float = 0.0
@@ -28,23 +29,23 @@ class Fault:
     refuse: bool = False
     method: str | None = None
     path: str | None = None
-    """A regular expression searched for in the path; not looked at by `refuse`, which acts before there is a path."""
+    """A regular expression searched for in the path; `refuse` ignores it, as it acts before there is a path."""
     times: int | None = 1
-    """`None`: until cleared."""
+    """`None`: until `FaultPlan.clear`."""
 
 
 class FaultPlan:
-    """The faults that are switched on; safe to change from any thread."""
+    """The faults that are switched on. Any thread may change it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._planned: list[tuple[Fault, int | None]] = []
         self._connections: dict[Any, asyncio.Transport] = {}
         self.fired: list[tuple[str, Fault]] = []
-        """`"METHOD /path"` and fault, of each time one struck."""
+        """`"METHOD /path"` and the fault, of each request that met one."""
 
     def add(self, fault: Fault) -> None:
-        """Switch a fault on; earlier ones come first."""
+        """Switch a fault on. Where several match a request, the earliest applies."""
         with self._lock:
             self._planned.append((fault, fault.times))
 
@@ -54,7 +55,7 @@ class FaultPlan:
             self._planned.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this request, counted down."""
+        """The fault that applies to this request, counting it down."""
         return self._take(
             f"{method} {path}",
             lambda fault: (
@@ -65,19 +66,19 @@ class FaultPlan:
         )
 
     def take_refusal(self) -> bool:
-        """Whether these bytes are to be refused, counted down."""
+        """Whether to break this connection before reading, counting the fault down."""
         return self._take("(connection)", lambda fault: fault.refuse) is not None
 
     def opened(self, transport: asyncio.Transport) -> None:
-        """The server tells of a new connection: ASGI has no way to break one."""
+        """Register a new connection. ASGI has no way to break one."""
         self._connections[transport.get_extra_info("peername")] = transport
 
     def closed(self, transport: asyncio.Transport) -> None:
-        """The server tells of the end of a connection."""
+        """Unregister a closed connection."""
         self._connections.pop(transport.get_extra_info("peername"), None)
 
     def abort(self, client: tuple[str, int]) -> None:
-        """Break the connection that this client (host, port) has."""
+        """Break the connection of this client (host, port)."""
         transport = self._connections.get(client)
         if transport is not None:
             transport.abort()
@@ -97,14 +98,14 @@ class FaultPlan:
 
 
 class FaultLayer:
-    """The outermost ASGI layer: carries out the plan."""
+    """ASGI middleware, the outermost, that applies a fault plan."""
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self._app = app
         self._plan = plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection event as ASGI has it, with the fault that is due."""
+        """Answer a request with the fault that applies to it, or pass it on."""
         fault = self._plan.take(scope["method"], scope["path"]) if scope["type"] == "http" else None
         if fault is None:
             await self._app(scope, receive, send)
@@ -153,3 +154,24 @@ async def _swallow(app: ASGIApp, scope: Scope, receive: Receive) -> int:
 
     await app(scope, receive, keep)
     return status
+
+
+def faulty_protocol(plan: FaultPlan) -> type[asyncio.Protocol]:
+    """The HTTP protocol of uvicorn, whose connections break when the plan says so."""
+
+    class FaultyProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses its base on import
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            plan.opened(transport)
+
+        def data_received(self, data: bytes) -> None:
+            if plan.take_refusal():
+                self.transport.abort()
+            else:
+                super().data_received(data)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            plan.closed(self.transport)
+            super().connection_lost(error)
+
+    return FaultyProtocol

@@ -1,7 +1,4 @@
-"""Taking personal data and secrets out of Arrow tables.
-
-Only cells that show a sign of something are looked at in Python; RE2 finds them in whole columns at once.
-"""
+"""Redact Arrow tables. RE2 searches whole columns for signs; only cells with one are redacted in Python."""
 
 from collections.abc import Callable, Container
 from typing import Any
@@ -9,17 +6,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.redaction.patterns import PHONE_SIGNS, SIGNS, names_secret
+from eval_pipeline.redaction.patterns import PHONE_SIGNS, TEXT_SIGNS, names_secret
 from eval_pipeline.redaction.redactor import Redactor, without_texts
 
 
 def redacted_table(table: pa.Table, redactor: Redactor, *, keep: Container[str] = ()) -> pa.Table:
-    """`table` with its text redacted, also inside of lists, structs, dictionaries and bytes; the schema stays.
+    """`table` with its text redacted, also in lists, structs, dictionaries and bytes; the schema stays.
 
     Args:
-        table: any.
-        redactor: what is taken out.
-        keep: names of columns that are left as they are.
+        table: any table.
+        redactor: decides what is redacted.
+        keep: names of columns that stay as they are.
     """
     if not redactor.enabled:
         return table
@@ -40,19 +37,16 @@ def changed_columns(before: pa.Table, after: pa.Table) -> list[str]:
 def _redacted(array: pa.Array, redactor: Redactor, *, name: str = "") -> pa.Array:
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
-        found = _redacted(array.storage, redactor, name=name)
-        return pa.ExtensionArray.from_storage(kind, found)
+        return pa.ExtensionArray.from_storage(kind, _redacted(array.storage, redactor, name=name))
     if pa.types.is_dictionary(kind):
-        found = _redacted(array.dictionary, redactor, name=name)
-        return pa.DictionaryArray.from_arrays(array.indices, found, ordered=kind.ordered)
+        values = _redacted(array.dictionary, redactor, name=name)
+        return pa.DictionaryArray.from_arrays(array.indices, values, ordered=kind.ordered)
     if names_secret(name):
         return _each(array, without_texts)
-    if _is_string(kind):
-        return _strings(array, redactor)
-    return _others(array, redactor)
+    return _strings(array, redactor) if _is_string(kind) else _not_strings(array, redactor)
 
 
-def _others(array: pa.Array, redactor: Redactor) -> pa.Array:
+def _not_strings(array: pa.Array, redactor: Redactor) -> pa.Array:
     kind = array.type
     if _is_binary(kind):
         return _each(array, lambda cell: _bytes(cell, redactor))
@@ -65,26 +59,22 @@ def _strings(array: pa.Array, redactor: Redactor) -> pa.Array:
     signs = _signs(array, redactor)
     if not signs.true_count:
         return array
-    seen: dict[str, str] = {}
-    found = []
-    for text in array.filter(signs).to_pylist():
-        if text not in seen:
-            seen[text] = redactor.cell(text)
-        found.append(seen[text])
-    return pc.replace_with_mask(array, signs, pa.array(found, type=array.type))
+    texts = array.filter(signs).to_pylist()
+    redacted = {text: redactor.cell(text) for text in set(texts)}
+    return pc.replace_with_mask(array, signs, pa.array([redacted[text] for text in texts], type=array.type))
 
 
 def _signs(array: pa.Array, redactor: Redactor) -> pa.BooleanArray:
-    """Which texts may hold something; null where there is no text."""
-    if redactor.own:
-        # Python's regular expressions are not RE2's.
+    """Which texts have signs; null where there is no text."""
+    if redactor.custom:
+        # The user's expressions are Python's, not RE2's.
         return pc.is_valid(array)
-    signs = f"{SIGNS}|{PHONE_SIGNS}" if redactor.phone_numbers else SIGNS
+    signs = f"{TEXT_SIGNS}|{PHONE_SIGNS}" if redactor.phone_numbers else TEXT_SIGNS
     return pc.fill_null(pc.match_substring_regex(array, signs), fill_value=False)
 
 
 def _leaves(array: pa.Array) -> list[pa.Array]:
-    """The arrays of text that a nested one is made of."""
+    """The arrays of text within a nested one."""
     kind = array.type
     if _is_string(kind):
         return [array]
@@ -122,7 +112,7 @@ def _has_text(kind: pa.DataType) -> bool:
 
 
 def _names_secrets(kind: pa.DataType) -> bool:
-    """Whether a key of a struct in it says that a secret stands under it; keys of maps are data, and may."""
+    """Whether a field of a struct in it names a secret, or a key of a map may."""
     if pa.types.is_map(kind):
         return True
     if pa.types.is_struct(kind):

@@ -1,4 +1,4 @@
-"""Taking personal data and secrets out of what this process says: logs, tracebacks, messages in the terminal."""
+"""Redact the log records of this process, tracebacks included, and its messages."""
 
 import logging
 
@@ -12,13 +12,13 @@ class _Redacting(logging.Filter):
         if record.exc_info and record.exc_text is None:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
-            record.exc_text = shown(record.exc_text)
-            # Handlers of others format the exception anew, or send it elsewhere.
+            record.exc_text = displayable(record.exc_text)
+            # Other handlers would format the exception again, or send it elsewhere.
             record.exc_info = None
         message = record.getMessage()
-        said = shown(message)
-        if said != message:
-            record.msg, record.args = said, ()
+        redacted = displayable(message)
+        if redacted != message:
+            record.msg, record.args = redacted, ()
         return True
 
 
@@ -27,17 +27,17 @@ _redactors = [Redactor()]
 
 
 def logger_of(module: str) -> logging.Logger:
-    """The logger of a module, by its `__name__`."""
+    """The logger of a module, named by its `__name__`, whose records are redacted."""
     logger = logging.getLogger(module)
     logger.addFilter(_FILTER)
     return logger
 
 
-def shown(text: str) -> str:
-    """`text`, as it may be said to people."""
+def displayable(text: str) -> str:
+    """`text`, redacted as log records are."""
     return _redactors[-1].text(text)
 
 
-def redact_what_is_said(redactor: Redactor) -> None:
-    """Take out what `redactor` takes out, from now on, in this process; before, what it does by default."""
+def set_log_redactor(redactor: Redactor) -> None:
+    """Use `redactor` for the log records and messages of this process, instead of the default one."""
     _redactors[:] = [redactor]

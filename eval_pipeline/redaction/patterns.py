@@ -1,57 +1,88 @@
-"""What is taken out: patterns of secrets and of personal data, and names that say that a secret stands under them.
+"""The kinds of secrets and personal data, and the cheap tests for text that may hold one, derived from the same table.
 
-A change that takes out more, or less, counts `VERSION` up: what is stored is named after it.
+A change of what is redacted raises `VERSION`, which is part of the names of stored snapshots.
 """
 
 import re
+from dataclasses import dataclass
 
 VERSION = 2
 DONE = re.compile(r"(\[redacted:[a-z0-9_]+\])")
-SECRET = "[redacted:secret]"  # noqa: S105 - what stands in a secret's place
-PATTERNS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
-    (
-        "private_key",
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-        ("PRIVATE KEY-----",),
+SECRET = "[redacted:secret]"  # noqa: S105 - what replaces a secret
+
+_TOKEN = "[A-Za-z0-9._~+/=-]"  # noqa: S105 - the characters that keys and tokens are made of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of secret or of personal data."""
+
+    name: str
+    """A match is replaced by `[redacted:<name>]`."""
+    pattern: re.Pattern[str]
+    triggers: tuple[str, ...]
+    """Texts of which every match contains one."""
+    token: str = ""
+    """For kinds whose matches have a run of token characters, `_SHORTEST_TOKEN` or more with the trigger: what follows
+    the trigger in JSON without escapes, at least; for RE2."""
+    like_words: bool = False
+    """Whether ordinary words match too: "Basic responsibilities", "sk-learn-text-classifier"."""
+
+    @property
+    def sign(self) -> str:
+        """An expression for RE2 that matches every text with a trigger."""
+        return f"(?:{'|'.join(map(re.escape, self.triggers))})"
+
+
+_API_KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
+    # How keys of a provider start, and what follows: at least ten characters of `_TOKEN`.
+    (("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"), r"[A-Za-z0-9_-]{16,}"),
+    (("lsv2_",), r"[A-Za-z0-9_]{16,}"),
+    (("ls__",), r"[A-Za-z0-9]{16,}"),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[A-Za-z0-9]{20,}"),
+    (("github_pat_",), r"\w{20,}"),
+    (("glpat-",), r"[\w-]{16,}"),
+    (("hf_",), r"[A-Za-z0-9]{20,}"),
+    (("xox",), r"[abposr]-[A-Za-z0-9-]{10,}"),
+    (("AKIA", "ASIA"), r"[0-9A-Z]{16}\b"),
+    (("AIza",), r"[\w-]{30,}"),
+)
+KINDS = (
+    Kind(
+        name="private_key",
+        pattern=re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        triggers=("PRIVATE KEY-----",),
     ),
-    ("jwt", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII), ("eyJ",)),
-    ("bearer", re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+[A-Za-z0-9._~+/-]{16,}=*"), ("earer", "EARER", "asic ")),
-    (
-        "api_key",
-        re.compile(
-            r"\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}|\blsv2_[A-Za-z0-9_]{16,}|\bls__[A-Za-z0-9]{16,}"
-            r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bhf_[A-Za-z0-9]{20,}"
-            r"|\bxox[abposr]-[A-Za-z0-9-]{10,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}",
-            re.ASCII,
-        ),
-        (
-            "sk-",
-            "sk_",
-            "pk-",
-            "pk_",
-            "rk-",
-            "rk_",
-            "lsv2_",
-            "ls__",
-            "ghp_",
-            "gho_",
-            "ghu_",
-            "ghs_",
-            "ghr_",
-            "github_pat_",
-            "glpat-",
-            "hf_",
-            "xox",
-            "AKIA",
-            "ASIA",
-            "AIza",
-        ),
+    Kind(
+        name="jwt",
+        pattern=re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII),
+        triggers=("eyJ",),
+        token=f"{_TOKEN}{{12}}",
     ),
-    ("url_password", re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+@"), ("://",)),
-    (
-        "email",
-        re.compile(r"[\w.%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24}(?![A-Za-z])"),
-        ("@",),
+    Kind(
+        name="bearer",
+        pattern=re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+[A-Za-z0-9._~+/-]{16,}=*"),
+        triggers=("earer", "EARER", "asic "),
+        # White space may be escaped, and a quotation mark ends the text.
+        token=f'[^"]*{_TOKEN}{{16}}',
+        like_words=True,
+    ),
+    Kind(
+        name="api_key",
+        pattern=re.compile("|".join(rf"\b(?:{'|'.join(starts)}){rest}" for starts, rest in _API_KEYS), re.ASCII),
+        triggers=tuple(start for starts, _ in _API_KEYS for start in starts),
+        token=f"{_TOKEN}{{10}}",
+        like_words=True,
+    ),
+    Kind(
+        name="url_password",
+        pattern=re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+@"),
+        triggers=("://",),
+    ),
+    Kind(
+        name="email",
+        pattern=re.compile(r"[\w.%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24}(?![A-Za-z])"),
+        triggers=("@",),
     ),
 )
 CARD = re.compile(
@@ -59,35 +90,11 @@ CARD = re.compile(
     r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
     r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w-])(?!\.[0-9])"
 )
-"""In one piece or in the groups that cards have: any others would make cards of tables of numbers."""
+"""The number of a payment card, in one piece or in the groups printed on cards. Any other groups would match tables of
+numbers."""
 PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
-SHORTEST = 13
-"""Characters: a card's digits. Whatever else is taken out is longer, or has an `@`."""
-CARD_SIGN = (
-    r"(?:^|[^0-9A-Za-z_.-]|\\[bfnrt])"
-    r"(?:[2-6][0-9]{12}|[2-6][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4})"
-)
-"""For bytes of JSON, for RE2 too: what any card has, after what may stand before it, the letter of an escape included.
-
-Without what stands before it, every fraction with many digits and many a UUID would be one.
-"""
-_CARD_SIGN = re.compile(
-    # The same, beginning with a digit, which Python looks for five times as fast as for what may stand before one.
-    rb"[2-6](?:(?<![0-9A-Za-z_.-].)|(?<=\\[bfnrt].))"
-    rb"(?:[0-9]{12}|[0-9]{3}[ -](?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|(?<=3...[ -])[0-9]{6}[ -][0-9]{4}))"
-)
-_LONG_NUMBER = b"0" * 13
-_DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else code for code in range(256))  # noqa: PLR2004 - ASCII
-_LONG_TOKEN = b"w" * 15
-"""The shortest key or token of any pattern has no fewer characters of this kind in a row."""
-_TOKEN_CHARACTERS = bytes(
-    ord("w") if code < 128 and (chr(code).isalnum() or chr(code) in "-_.~+/=") else ord(" ")  # noqa: PLR2004 - ASCII
-    for code in range(256)
-)
-_LIKE_WORDS = frozenset({"bearer", "api_key"})
-"""Patterns that words match as well: "Basic responsibilities", "sk-learn-text-classifier"."""
-_WORD = re.compile(r"[A-Za-z]?[a-z]{0,18}|[A-Z]{0,12}|[A-Za-z0-9]{0,4}")
-_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+SHORTEST_MATCH = 13
+"""Characters: the digits of a card. Matches of all other kinds are longer, or contain an `@`."""
 SECRET_ENDINGS = (
     "password",
     "passwd",
@@ -102,57 +109,82 @@ SECRET_ENDINGS = (
     "credential",
     "credentials",
 )
-_SECRET_BYTES = tuple(f'{ending}":'.encode() for ending in SECRET_ENDINGS)
-_KEY_SEPARATORS = str.maketrans("", "", "-_ .")
-_TRIGGERS = tuple(trigger.encode() for _, _, triggers in PATTERNS for trigger in triggers)
-SIGNS = "|".join(
+"""How a key ends under which a secret stands, in lower case and without separators."""
+
+# Signs: tests that find every text with a match, and a few others, at a fraction of the time.
+
+_AFTER_FIRST_DIGIT = "(?:[0-9]{12}|[0-9]{3}[ -](?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{6}[ -][0-9]{4}))"
+_CARD_DIGITS = f"[2-6]{_AFTER_FIRST_DIGIT}"
+_JSON_CARD = rf"(?:^|[^0-9A-Za-z_.-]|\\[bfnrt]){_CARD_DIGITS}"
+"""What may precede a card in JSON is asked for, the letter of an escape included: without it every fraction with many
+digits and many a UUID would be a card."""
+_JSON_CARD_BYTES = re.compile(rf"[2-6](?:(?<![0-9A-Za-z_.-].)|(?<=\\[bfnrt].)){_AFTER_FIRST_DIGIT}".encode())
+"""As `_JSON_CARD`; Python finds an expression that starts with a digit five times as fast."""
+_KEY_SEPARATORS = "-_ ."
+_SECRET_KEYS = "|".join(f"[{_KEY_SEPARATORS}]*".join(ending) for ending in SECRET_ENDINGS)
+_SIGNED_KINDS = [kind for kind in KINDS if kind.name != "url_password"]
+"""A password in a URL is followed by an `@`, which is the sign of an e-mail address."""
+TEXT_SIGNS = "|".join([*(kind.sign for kind in _SIGNED_KINDS), _CARD_DIGITS, r"^[{\[]"])
+"""For RE2: matches every text in which something is redacted, and JSON, whose keys may name secrets."""
+PHONE_SIGNS = r"\p{Nd}{2,4}[ .-]\p{Nd}{3,4}"
+"""For RE2: matches every text with a telephone number."""
+JSON_SIGNS = "|".join(
     [
-        *(re.escape(trigger) for _, _, triggers in PATTERNS for trigger in triggers if trigger != "://"),
-        r"://[^/]*@",
-        r"[2-6][0-9]{12}|[2-6][0-9]{3}[ -][0-9]{4}[ -]|3[0-9]{3}[ -][0-9]{6}",
-        r"^[{\[]",
+        *(kind.sign + kind.token for kind in _SIGNED_KINDS),
+        r"\\[u/]",
+        _JSON_CARD,
+        rf'(?i:{_SECRET_KEYS})[{_KEY_SEPARATORS}]*"\s*:',
     ]
 )
-"""For RE2: what any text that a pattern matches has; and JSON, whose keys tell of secrets too."""
-PHONE_SIGNS = r"\p{Nd}{2,4}[ .-]\p{Nd}{3,4}"
-"""The same for telephone numbers."""
+"""For RE2: matches every JSON document in which something is redacted."""
 
-
-def names_secret(key: str) -> bool:
-    """Whether what stands under `key` is a secret, whatever it looks like."""
-    return key[-1:].isalpha() and key.translate(_KEY_SEPARATORS).lower().endswith(SECRET_ENDINGS)
-
-
-def secret_in(text: str) -> str | None:
-    """What kind of secret stands in `text`; None if none does, and where only words look like one (`sk-learn-models`).
-
-    Who is refused for words can do nothing about it; what is only taken out of a text may well be words. Personal data
-    are not meant.
-    """
-    kinds = ((name, pattern) for name, pattern, _ in PATTERNS if name != "email")
-    return next(
-        (name for name, pattern in kinds if any(_is_drawn(name, found[0]) for found in pattern.finditer(text))), None
-    )
-
-
-def _is_drawn(name: str, found: str) -> bool:
-    return name not in _LIKE_WORDS or not all(_WORD.fullmatch(piece) for piece in _BETWEEN_WORDS.split(found))
+_SHORTEST_TOKEN = 15
+_TOKEN_RUN = b"w" * _SHORTEST_TOKEN
+_TOKENS_AS_W = bytes(ord("w") if re.match(_TOKEN, chr(code)) else ord(" ") for code in range(256))
+_DIGIT_RUN = b"0" * 13
+_DIGITS_AS_0 = bytes(ord("0") if re.match("[0-9]", chr(code)) else code for code in range(256))
+_TRIGGERS_OF_TOKENS = tuple(trigger.encode() for kind in KINDS if kind.token for trigger in kind.triggers)
+_SECRET_KEY_BYTES = tuple(f'{ending}":'.encode() for ending in SECRET_ENDINGS)
+_WITHOUT_SEPARATORS = str.maketrans("", "", _KEY_SEPARATORS)
+_WORD = re.compile(r"[A-Za-z]?[a-z]{0,18}|[A-Z]{0,12}|[A-Za-z0-9]{0,4}")
+_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
 
 
 def has_signs(data: bytes) -> bool:
-    """Whether JSON bytes may hold something: some passes in C over them, most of which end the matter."""
+    """Whether something may have to be redacted in a JSON document; most are decided by a few passes in C."""
     if b"@" in data or b"PRIVATE KEY" in data or b"\\u" in data:
         return True
-    if _LONG_TOKEN in data.translate(_TOKEN_CHARACTERS) and any(trigger in data for trigger in _TRIGGERS):
+    if _TOKEN_RUN in data.translate(_TOKENS_AS_W) and any(trigger in data for trigger in _TRIGGERS_OF_TOKENS):
         return True
-    if _LONG_NUMBER in data.translate(_DIGITS, b" -") and _CARD_SIGN.search(data):
+    if _DIGIT_RUN in data.translate(_DIGITS_AS_0, b" -") and _JSON_CARD_BYTES.search(data):
         return True
-    keys = data.translate(None, b"-_ .").lower()
-    return any(ending in keys for ending in _SECRET_BYTES)
+    keys = data.translate(None, _KEY_SEPARATORS.encode()).lower()
+    return any(ending in keys for ending in _SECRET_KEY_BYTES)
+
+
+def names_secret(key: str) -> bool:
+    """Whether `key` names a secret, so that its value is redacted whatever it looks like."""
+    return key[-1:].isalpha() and key.translate(_WITHOUT_SEPARATORS).lower().endswith(SECRET_ENDINGS)
+
+
+def secret_in(text: str) -> str | None:
+    """The kind of the secret in `text`; None without one, and where only words match (`sk-learn-models`).
+
+    It decides what is refused, which is worse than redacting too much: hence the exception for words. E-mail addresses
+    are not secrets.
+    """
+    for kind in KINDS:
+        if kind.name != "email" and any(_is_random(kind, match[0]) for match in kind.pattern.finditer(text)):
+            return kind.name
+    return None
+
+
+def _is_random(kind: Kind, match: str) -> bool:
+    return not kind.like_words or not all(_WORD.fullmatch(piece) for piece in _BETWEEN_WORDS.split(match))
 
 
 def card_replaced(match: re.Match[str]) -> str:
-    """What stands in the place of a number that has the form of a card's: itself, unless its check digit is right."""
+    """The replacement of a match of `CARD`; a number with a wrong check digit (Luhn) is not a card, and stays."""
     digits = [int(character) for character in match.group() if character.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - Luhn
     return match.group() if (sum(digits[-1::-2]) + sum(doubled)) % 10 else "[redacted:card]"

@@ -1,6 +1,6 @@
-"""Taking personal data and secrets out of text, JSON values and JSON bytes.
+"""Redact secrets and personal data in text, JSON values and JSON bytes.
 
-A value is searched only when a cheap look at its bytes says that there may be something: most have nothing.
+A document is parsed and searched only if a cheap test of its bytes finds signs of something: most have none.
 """
 
 import json
@@ -14,10 +14,10 @@ import orjson
 from eval_pipeline.redaction.patterns import (
     CARD,
     DONE,
-    PATTERNS,
+    KINDS,
     PHONE,
     SECRET,
-    SHORTEST,
+    SHORTEST_MATCH,
     VERSION,
     card_replaced,
     has_signs,
@@ -27,94 +27,95 @@ from eval_pipeline.store.content_hash import digest
 
 
 class RedactionSettings(Protocol):
-    """The settings that say what is taken out."""
+    """The settings of redaction."""
 
     @property
     def redaction_enabled(self) -> bool:
-        """False: nothing is."""
+        """Whether anything is redacted."""
 
     @property
     def redact_phone_numbers(self) -> bool:
-        """Whether telephone numbers are too, which much looks like that is none."""
+        """Whether telephone numbers are redacted. Many other numbers look like one."""
 
     @property
     def redaction_patterns(self) -> Mapping[str, str]:
-        """Besides: name to regular expression."""
+        """The user's own patterns: a name and a regular expression each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Redactor:
-    """What is taken out, and how."""
+    """Replaces secrets and personal data by `[redacted:<kind>]`."""
 
     enabled: bool = True
     phone_numbers: bool = False
-    own: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    custom: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """The user's own patterns, by name."""
 
     @classmethod
     def of(cls, settings: RedactionSettings) -> "Redactor":
-        """The redactor that the settings ask for."""
-        own = tuple((name, re.compile(pattern)) for name, pattern in settings.redaction_patterns.items())
-        return cls(enabled=settings.redaction_enabled, phone_numbers=settings.redact_phone_numbers, own=own)
+        """The redactor with these settings."""
+        custom = tuple((name, re.compile(pattern)) for name, pattern in settings.redaction_patterns.items())
+        return cls(enabled=settings.redaction_enabled, phone_numbers=settings.redact_phone_numbers, custom=custom)
 
     @property
     def identity(self) -> str:
-        """A hash of what is taken out; what is stored redacted differs where it differs."""
-        patterns = [(name, pattern.pattern) for name, pattern in self.own]
+        """A hash of everything that decides what is redacted; part of the names of what is stored redacted."""
+        patterns = [(name, pattern.pattern) for name, pattern in self.custom]
         return digest(VERSION, self.enabled, self.phone_numbers, patterns)
 
     def text(self, text: str) -> str:
-        """`text` without what has to be taken out. What was taken out already stays as it is."""
+        """`text`, redacted. Replacements that it contains already stay as they are."""
         if not self.enabled or not text:
             return text
-        if len(text) < SHORTEST and "@" not in text and not self.own and not self.phone_numbers:
+        if len(text) < SHORTEST_MATCH and "@" not in text and not self.custom and not self.phone_numbers:
             return text
-        while (found := self._once(text)) != text:
-            # What is taken out can be what kept its neighbour from being seen.
-            text = found
+        while (redacted := self._once(text)) != text:
+            # A match may have kept its neighbour from matching.
+            text = redacted
         return text
 
     def value(self, value: Any) -> Any:
-        """A JSON value with every text in it redacted, and whatever stands under a key that says it is secret.
+        """A JSON value with every text in it redacted, and every text under a key that names a secret.
 
-        Numbers and structure stay, and so do keys, unless one holds something itself.
+        Numbers and structure stay. Keys are redacted as texts are.
         """
         if not self.enabled:
             return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            # A token with a log probability is a piece of text, not a key to anything.
+            # A `token` beside a log probability is a piece of generated text, not a secret.
             harmless = "logprob" in value
-            found: dict[Any, Any] = {}
+            redacted: dict[Any, Any] = {}
             for key, item in value.items():
-                found[self._key(key, found)] = self._under(key, item, harmless=harmless)
-            return found
-        if isinstance(value, orjson.Fragment):  # JSON already, and nothing in it may pass unseen
+                redacted[self._key(key, redacted)] = self._under(key, item, harmless=harmless)
+            return redacted
+        if isinstance(value, orjson.Fragment):  # a serialized part
             return self.value(orjson.loads(orjson.dumps(value)))
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return tuple(map(self.value, value)) if isinstance(value, tuple) else value
 
     def leaves(self, value: Any) -> bool:
-        """Whether a value would stay as it is, by a cheap look at it as JSON. Not to be sure of it is no as well."""
+        """Whether nothing in a value would be redacted, by a cheap test of it as JSON; False if that is uncertain."""
         try:
             data = orjson.dumps(value, default=_text_of, option=orjson.OPT_NON_STR_KEYS)
             return self.json(data) is data
-        except (TypeError, ValueError):  # half a surrogate pair
+        except (TypeError, ValueError):  # such as a lone surrogate
             return False
 
     def json(self, data: bytes) -> bytes:
-        """JSON as bytes, redacted; parsed only if there may be something in it.
+        """A JSON document, redacted; the same object if nothing had to be. It is parsed only if it has signs.
 
         Raises:
-            ValueError: it is not JSON.
+            ValueError: it has signs, and is not JSON.
         """
-        if not self.enabled or not (self.own or self.phone_numbers or has_signs(data)):
+        if not self.enabled or not (self.custom or self.phone_numbers or has_signs(data)):
             return data
         try:
             before = orjson.loads(data)
         except orjson.JSONDecodeError:
-            # Such as whole numbers of more than 64 bits, which Python writes.
+            # Such as integers of more than 64 bits, which Python writes.
             before = json.loads(data)
         after = self.value(before)
         if after == before:
@@ -125,7 +126,7 @@ class Redactor:
             return json.dumps(after, ensure_ascii=False).encode()
 
     def cell(self, text: str) -> str:
-        """`text`, which may be JSON, whose keys tell of secrets too."""
+        """`text`, redacted; as a JSON document if it is one, whose keys may name secrets."""
         if text[:1] in '{["':
             try:
                 return self.json(text.encode()).decode()
@@ -134,13 +135,13 @@ class Redactor:
         return self.text(text)
 
     def _key(self, key: Any, taken: Mapping[Any, Any]) -> Any:
-        shown = wanted = self.text(key) if isinstance(key, str) else key
+        unique = redacted = self.text(key) if isinstance(key, str) else key
         count = 1
-        while shown in taken:
-            # Two that are told apart by what was taken out still are two.
+        while unique in taken:
+            # Keys that differed only in what was redacted stay separate.
             count += 1
-            shown = f"{wanted} ({count})"
-        return shown
+            unique = f"{redacted} ({count})"
+        return unique
 
     def _under(self, key: Any, value: Any, *, harmless: bool) -> Any:
         if not harmless and isinstance(key, str) and names_secret(key):
@@ -153,16 +154,16 @@ class Redactor:
         return "".join(part if DONE.fullmatch(part) else self._piece(part) for part in DONE.split(text))
 
     def _piece(self, text: str) -> str:
-        for name, pattern, triggers in PATTERNS:
-            if any(trigger in text for trigger in triggers):
-                text = pattern.sub(f"[redacted:{name}]", text)
-        for name, pattern in self.own:
+        for kind in KINDS:
+            if any(trigger in text for trigger in kind.triggers):
+                text = kind.pattern.sub(f"[redacted:{kind.name}]", text)
+        for name, pattern in self.custom:
             text = self._outside(pattern, f"[redacted:{name}]", text)
         text = self._outside(CARD, card_replaced, text)
         return self._outside(PHONE, "[redacted:phone]", text) if self.phone_numbers else text
 
     def _outside(self, pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
-        """Substitute, but not inside of what was taken out before."""
+        """Substitute, but not within replacements."""
         if pattern.search(text) is None:
             return text
         parts = DONE.split(text)
@@ -170,13 +171,13 @@ class Redactor:
 
 
 def _text_of(value: Any) -> str:
-    if isinstance(value, Mapping):  # whose text shows keys otherwise than JSON does
+    if isinstance(value, Mapping):  # whose `str` writes keys in another form than JSON
         raise TypeError(type(value).__name__)
     return str(value)
 
 
 def without_texts(value: Any) -> Any:
-    """What is left of a value that is secret as a whole: its structure and its numbers."""
+    """A value that is secret as a whole, without its texts: structure and numbers stay."""
     if isinstance(value, str):
         return SECRET if value else value
     if isinstance(value, Mapping):

@@ -1,6 +1,5 @@
 """The record of an experiment: written once, it pins what every run that joins the experiment evaluates."""
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Literal
 
@@ -144,8 +143,3 @@ def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]
     names = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
     records = [record for name in names if (record := find_experiment(store, suite, name)) is not None]
     return sorted(records, key=lambda record: (record.created_at, record.experiment), reverse=True)
-
-
-def now() -> str:
-    """This moment, UTC, to the second, for `created_at`."""
-    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="seconds")

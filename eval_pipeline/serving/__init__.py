@@ -1,1 +1,1 @@
-"""What our HTTP servers share: who may connect, and the security headers of their answers."""
+"""What our HTTP servers, the recorder and `eval-pipeline serve`, share: binding and running, and access checks."""

@@ -1,11 +1,8 @@
-"""Who may speak to a server of ours, and the headers its answers carry.
+"""Access to our HTTP servers: a bind address is loopback or needs a token, and each request is checked.
 
-A server is bound to loopback, or it demands a token.
-
-Why a Host check on loopback: a web page of another origin can make its own name resolve to 127.0.0.1 (DNS rebinding)
-and would then read everything; its requests still carry its own name. Why an Origin check, with a token as well: a page
-of another origin may send forms anywhere, and a browser adds the password that it remembers; what it sends names its
-origin.
+A web page of another origin can let its own name resolve to 127.0.0.1 (DNS rebinding) and would then read every answer;
+its requests still carry its own name as their Host header, which is refused. It can also send forms to any address, to
+which a browser adds a remembered password; such requests carry its Origin header, which is refused as well.
 """
 
 import base64
@@ -18,6 +15,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eval_pipeline.errors import InputError, Problem
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -37,19 +36,30 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def require_token(host: str, token: str | None) -> None:
+    """Refuse to serve other machines without a token.
+
+    Raises:
+        InputError: `host` is not loopback and there is no token.
+    """
+    if not is_loopback(host) and not token:
+        message = f"{host} is reachable from outside this machine: a token is required"
+        raise InputError(Problem(message=message, fix="give --token, or listen on 127.0.0.1", field="--host"))
+
+
 class GuardLayer:
-    """Refuses foreign Host headers (loopback), other origins' writes and missing tokens; adds the security headers."""
+    """ASGI middleware that refuses foreign Host and Origin headers and wrong tokens, and adds the security headers."""
 
     def __init__(
         self, app: ASGIApp, *, loopback: bool, token: str | None, realm: str, content_security_policy: str
     ) -> None:
-        """`token` None: any key will do, which is for servers bound to loopback only."""
+        """`loopback` checks the Host header; `token` None accepts any key, for servers on loopback only."""
         self._app = app
         self._loopback, self._token, self._realm = loopback, token, realm
         self._headers = {"content-security-policy": content_security_policy, **_SECURITY_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, or refuse it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -92,12 +102,12 @@ def host_name(host: str) -> str:
 
 
 def _keys(headers: Headers) -> list[bytes]:
-    """The credentials a request offers: `x-api-key`, bearer token, Basic password."""
-    found = [headers.get("x-api-key", "").encode()]
+    """The keys a request offers: `x-api-key`, bearer token, Basic password."""
+    keys = [headers.get("x-api-key", "").encode()]
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        found.append(value.strip().encode())
+        keys.append(value.strip().encode())
     elif scheme.lower() == "basic":
         with contextlib.suppress(binascii.Error):
-            found.append(base64.b64decode(value).partition(b":")[2])
-    return found
+            keys.append(base64.b64decode(value).partition(b":")[2])
+    return keys

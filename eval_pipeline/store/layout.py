@@ -26,8 +26,10 @@ Everything is content-addressed or append-only; `latest` is never a key.
     promotions/<prompt>/<tag>/<number>.json                a move of a tag, before it is made; written if absent
     promotions/<prompt>/<tag>/<number>.end.json            what became of it; written if absent
     promotions/<prompt>/<tag>/<number>.looks/<experiment>.json     what an experiment says of it; written if absent
-    baselines/<suite>.json                                 what new experiments are compared with, if somebody set it
+    baselines/<suite>.json                                 what new experiments are compared with, if one was set
 """
+
+from eval_pipeline.store.timestamps import sortable
 
 
 def cases_key(suite: str, dataset_version: str) -> str:
@@ -112,8 +114,7 @@ def trend_prefix(suite: str) -> str:
 
 def trend_key(suite: str, created_at: str, experiment: str) -> str:
     """One experiment in the trend of its suite."""
-    moment = "".join(letter for letter in created_at if letter.isdigit())
-    return f"{trend_prefix(suite)}{moment}_{experiment}.json"
+    return f"{trend_prefix(suite)}{sortable(created_at)}_{experiment}.json"
 
 
 def baseline_key(suite: str) -> str:
@@ -128,8 +129,7 @@ def corrections_prefix(suite: str) -> str:
 
 def corrections_key(suite: str, pulled_at: str, digest: str) -> str:
     """What was known of a suite's corrections at a time."""
-    moment = "".join(letter for letter in pulled_at if letter.isdigit())
-    return f"{corrections_prefix(suite)}{moment}_{digest}.parquet"
+    return f"{corrections_prefix(suite)}{sortable(pulled_at)}_{digest}.parquet"
 
 
 def variants_prefix(suite: str) -> str:

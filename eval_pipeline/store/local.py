@@ -95,7 +95,7 @@ class LocalStore(Store):
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary, final
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
         except OSError as error:
             raise self._unreachable(key, error) from error
         finally:
@@ -110,8 +110,8 @@ class LocalStore(Store):
         )
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power cut, not only the bytes under it."""
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut; syncing a file keeps its bytes only."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.assertions.fields.assertion import Assertion
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
@@ -26,7 +26,7 @@ class Turn(Document):
     """One thing the user says, and what must hold of the answer to it."""
 
     user: str = Field(validation_alias=AliasChoices("user", "user_input"))
-    assertions: tuple[Assertion, ...] = ()
+    assertions: tuple[AnyAssertion, ...] = ()
 
 
 class RuntimeOptions(Document):
@@ -59,7 +59,7 @@ class Case(Document):
     split: str = "base"
     tags: tuple[str, ...] = ()
     turns: tuple[Turn, ...] = ()
-    assertions: tuple[Assertion, ...] = ()
+    assertions: tuple[AnyAssertion, ...] = ()
     """What must hold of the whole conversation."""
     reference: Mapping[str, Any] = Field(
         default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs")

@@ -1,21 +1,19 @@
 """Finding suites: those that ship with the package, and the folders named in `EVAL_PIPELINE_SUITES`."""
 
 import difflib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.settings import SUITES_VARIABLE, PipelineSettings
 from eval_pipeline.suite.suite import SUITE_FILE, read_suite_document
 
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
-SUITES_VARIABLE = "EVAL_PIPELINE_SUITES"
-"""Folders of suites, or folders that hold such folders, separated as in PATH."""
 
 
 def suite_folders() -> list[Path]:
     """The folder of every suite to be found, shipped ones first, in order of name."""
-    roots = [SHIPPED, *(Path(part) for part in os.environ.get(SUITES_VARIABLE, "").split(os.pathsep) if part)]
+    roots = [SHIPPED, *PipelineSettings.from_environment().suites]
     found: dict[Path, None] = {}
     for root in roots:
         found.update(dict.fromkeys(_suites_at(root)))

@@ -1,6 +1,6 @@
-"""Named import paths: the only code a suite may run.
+"""What texts in `suite.yaml` name: files, and import paths, the only code a suite may run.
 
-Two forms: `package.module:attribute`, importable as usual, and `file.py:attribute`, a file of the suite's folder,
+An import path is `package.module:attribute`, importable as usual, or `file.py:attribute`, a file of the suite's folder,
 which may import its neighbours with `from . import …`.
 """
 
@@ -13,13 +13,15 @@ import types
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from eval_pipeline.errors import InputError, Problem
 
 IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*")
 
 
 def is_import_path(text: str) -> bool:
-    """Whether `text` has one of the two forms. `openai:gpt-4o` has the first, so a model name needs `is_model_path`."""
+    """Whether `text` has one of the two forms. `openai:gpt-4o` has the first; `is_code_path` is for names of models."""
     return IMPORT_PATH.fullmatch(text) is not None
 
 
@@ -27,6 +29,27 @@ def is_code_path(text: str) -> bool:
     """Whether a model's name is an import path, dotted or of a `.py` file, rather than `provider:model`."""
     module, _, _ = text.partition(":")
     return is_import_path(text) and ("." in module)
+
+
+def checked_import_path(value: str) -> str:
+    """`value`, for validators of pydantic models.
+
+    Raises:
+        PydanticCustomError: it does not have the form of an import path.
+    """
+    if not is_import_path(value):
+        reason = {"value": value, "fix": "write `package.module:attribute` or `file.py:attribute`"}
+        raise PydanticCustomError("import_path", "'{value}' is not an import path", reason)
+    return value
+
+
+def import_problems(path: str, *, folder: Path, field: str) -> list[Problem]:
+    """Why `resolve` fails for the import path in `field`; empty if it does not."""
+    try:
+        resolve(path, folder=folder)
+    except InputError as error:
+        return [Problem(message=problem.message, fix=problem.fix, field=field) for problem in error.problems]
+    return []
 
 
 def resolve(path: str, *, folder: Path) -> Any:
@@ -48,6 +71,15 @@ def resolve(path: str, *, folder: Path) -> Any:
             raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
         found = getattr(found, name)
     return found
+
+
+def suite_file(text: str, *, folder: Path) -> Path:
+    """The file that `text` names: absolute, or in the suite's `folder`, or in the working folder.
+
+    The working folder comes second so that a path from an environment variable means what it does in a shell.
+    """
+    inside = folder / Path(text).expanduser()
+    return inside if inside.exists() or not Path(text).exists() else Path(text).resolve()
 
 
 def source_digest(path: str, *, folder: Path) -> str:

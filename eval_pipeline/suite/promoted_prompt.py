@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference, parse_reference
-from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 
@@ -17,8 +16,7 @@ def promoted_prompt(suite: Suite) -> PromptReference:
     Raises:
         InputError: the target has no prompt of the Hub at a tag.
     """
-    target = suite.spec.target
-    written = target.prompt if isinstance(target, PromptedTarget) else None
+    written = suite.spec.target.prompt_reference
     found = None if written is None else parse_reference(written)
     if found is None or found.place != "hub" or found.version in (None, LATEST) or found.pinned:
         what = "no prompt" if written is None else repr(written)

@@ -8,16 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.document import problems_of
-from eval_pipeline.suite.spec.target import (
-    BaseTarget,
-    ChatTarget,
-    LangGraphTarget,
-    PromptedTarget,
-    PythonTarget,
-    RecordedTarget,
-    RemoteTarget,
-    TargetSpec,
-)
+from eval_pipeline.suite.spec.target import TARGETS, AnyTarget, PromptedTarget, Target
 from eval_pipeline.suite.spec.variant import VariantSpec
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
@@ -66,51 +57,45 @@ def changes_of(suite: Suite, varied: Suite) -> tuple[str, ...]:
 def _fields(suite: Suite, variant: VariantSpec) -> dict[str, Any]:
     """The target of a variant as plain data."""
     own = dict(variant.target)
-    found = own if "kind" in own else {**_plain(suite.spec.target), **own}
+    fields = own if "kind" in own else {**_plain(suite.spec.target), **own}
     if "kind" not in own:
         for name in _MERGED:
-            there = getattr(suite.spec.target, name, {})
             if isinstance(own.get(name), Mapping):
-                found[name] = {**there, **own[name]}
+                fields[name] = {**getattr(suite.spec.target, name, {}), **own[name]}
     if variant.prompt is not None:
-        found["prompt"] = variant.prompt
+        fields["prompt"] = variant.prompt
     if variant.params:
-        found["options"] = {**(found.get("options") or {}), **variant.params}
+        fields["options"] = {**(fields.get("options") or {}), **variant.params}
     if variant.model is not None:
-        if found.get("kind") == "chat":
-            found["model"] = variant.model
+        if "model" in TARGETS.class_of(fields).model_fields:
+            fields["model"] = variant.model
         else:
-            found["options"] = {**(found.get("options") or {}), "model": variant.model}
-    return found
+            fields["options"] = {**(fields.get("options") or {}), "model": variant.model}
+    return fields
 
 
 def _problems(suite: Suite, variant: VariantSpec) -> Iterator[Problem]:
-    """What can be said of a variant before there is a target."""
+    """What is wrong with a variant of the suite's own kind of target, before there is a target."""
     if "kind" in variant.target:
         return
     target, kind = suite.spec.target, suite.spec.target.kind
+    options = {**target.options, **variant.params} if target.takes_options else {}
     if variant.prompt is not None and not isinstance(target, PromptedTarget):
         fix = "vary something else: the prompt of such a target is its own"
         yield _problem(suite, variant, f"a `{kind}` target takes no prompt", fix, "prompt")
-    if isinstance(target, ChatTarget):
-        return
-    takes_options = isinstance(target, LangGraphTarget) or (isinstance(target, PythonTarget) and target.factory)
-    if variant.model is not None and not (takes_options and "model" in {**target.options, **variant.params}):
+    if variant.model is not None and "model" not in {*type(target).model_fields, *options}:
         fix = "give the target's factory `options: {model: …}`, or vary `target`"
         yield _problem(suite, variant, f"the `{kind}` target is not made with a `model`", fix, "model")
-    if variant.params and not takes_options:
+    if variant.params and not target.takes_options:
         fix = "vary `target`"
         yield _problem(suite, variant, f"the `{kind}` target is made without options", fix, "params")
 
 
 def _invalid(suite: Suite, variant: VariantSpec, error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:
-    file, kind = suite.folder / SUITE_FILE, str(data.get("kind"))
-    found = problems_of(error, model=_KINDS.get(kind, BaseTarget), data=data, file=file)
+    problems = problems_of(error, model=TARGETS.class_of(data), data=data, file=suite.folder / SUITE_FILE)
     place = f"{field_of(suite, variant)}.target"
-    # Pydantic puts the kind where a problem is of the whole target.
     return [
-        replace(problem, field=place if problem.field in (None, kind) else f"{place}.{problem.field}")
-        for problem in found
+        replace(problem, field=place if problem.field is None else f"{place}.{problem.field}") for problem in problems
     ]
 
 
@@ -132,11 +117,4 @@ def _plain(target: BaseModel) -> dict[str, Any]:
     return target.model_dump(exclude_unset=True)
 
 
-_TARGET: TypeAdapter[TargetSpec] = TypeAdapter(TargetSpec)
-_KINDS: Mapping[str, type[BaseTarget]] = {
-    "chat": ChatTarget,
-    "langgraph": LangGraphTarget,
-    "python": PythonTarget,
-    "recorded": RecordedTarget,
-    "remote": RemoteTarget,
-}
+_TARGET: TypeAdapter[Target] = TypeAdapter(AnyTarget)

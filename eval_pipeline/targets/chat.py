@@ -1,10 +1,12 @@
-"""A chat model with a system prompt as a target."""
+"""The target that is a chat model with a system prompt: `chat`."""
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
@@ -17,69 +19,126 @@ from langchain_core.messages import (
     messages_from_dict,
     messages_to_dict,
 )
+from typing_extensions import override
 
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.import_path import import_problems, is_code_path, model_version, suite_file
 from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.targets.messages import reply_of_messages
-from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 
 
-class ChatTarget:
+class ChatTarget(PromptedTarget):
+    """A chat model by `provider:model`, with a system prompt given here, in a file of the suite, or as `prompt`.
+
+    With `prompt`, the text of `system` or `system_file` is used where the prompt cannot be fetched.
+    """
+
+    kind: Literal["chat"]
+    model: str
+    system: str | None = None
+    system_file: str | None = None
+    stream: bool = False
+    """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
+
+    @property
+    @override
+    def takes_options(self) -> bool:
+        return True
+
+    @property
+    @override
+    def models(self) -> Sequence[str]:
+        return (self.model,)
+
+    @override
+    def open(self, folder: Path) -> "ChatSessionFactory":
+        return ChatSessionFactory(self, folder=folder)
+
+    @override
+    def problems(self, folder: Path) -> Iterable[Problem]:
+        if self.system_file and not (file := suite_file(self.system_file, folder=folder)).is_file():
+            yield Problem(message=f"no file at {file}", fix="create it, or correct the path", field="system_file")
+        yield from super().problems(folder)
+        if is_code_path(self.model):
+            yield from import_problems(self.model, folder=folder, field="model")
+
+    @override
+    def version_parts(self, folder: Path) -> Sequence[Any]:
+        parts: list[Any] = [model_version(self.model, folder=folder)]
+        # Definitions are built from the version; `problems` and `open` report a file that is missing.
+        with contextlib.suppress(InputError):
+            parts.append(self.system_prompt(folder))
+        return parts
+
+    def system_prompt(self, folder: Path) -> str | None:
+        """The text of `system`, or of `system_file` in the suite's `folder`.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        if self.system_file is None:
+            return self.system
+        file = suite_file(self.system_file, folder=folder)
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            fix = "make it a readable UTF-8 file, or correct the path"
+            raise InputError(Problem(message=f"cannot be read: {error}", fix=fix, file=file)) from error
+
+
+class ChatSessionFactory(LiveSessionFactory):
     """One model for all attempts, but for cases whose `runtime` names another model or temperature."""
 
-    def __init__(
-        self,
-        model: BaseChatModel,
-        *,
-        system: str | None,
-        stream: bool = False,
-        other: Callable[[str | None, float | None], BaseChatModel] | None = None,
-    ) -> None:
-        """`other` makes the model that a case wants, from its `runtime.model` and `runtime.temperature`."""
-        self._model, self._system, self._stream = model, system, stream
-        self._other = None if other is None else functools.lru_cache(maxsize=32)(other)
+    def __init__(self, target: ChatTarget, *, folder: Path) -> None:
+        def model(name: str | None, temperature: float | None) -> BaseChatModel:
+            chosen = {} if temperature is None else {"temperature": temperature}
+            return chat_model(name or target.model, folder=folder, **{**target.options, **chosen})
 
-    def attempts(self, case: Case, repetitions: int | None) -> int:
-        """One, or as many as asked for."""
-        del case
-        return live_attempts(repetitions)
+        self._system, self._stream = target.system_prompt(folder), target.stream
+        self._model = functools.lru_cache(maxsize=32)(model)
+        self._model(None, None)  # what is wrong with it is raised now
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "ChatSession":
         """A conversation that starts with the prompt, or else with the system prompt."""
         del attempt, thread_id
-        runtime, model = case.runtime, self._model
-        if self._other is not None and (runtime.model is not None or runtime.temperature is not None):
-            model = self._other(runtime.model, runtime.temperature)
+        model = self._model(case.runtime.model, case.runtime.temperature)
         prompt = current_prompt()
-        begins: list[BaseMessage] = [SystemMessage(self._system)] if self._system else []
-        return ChatSession(model, begins=begins if prompt is None else prompt.messages(), stream=self._stream)
+        start: list[BaseMessage] = [SystemMessage(self._system)] if self._system else []
+        return ChatSession(model, start=start if prompt is None else prompt.messages(), stream=self._stream)
 
 
 class ChatSession(LiveSession):
     """The messages so far."""
 
-    def __init__(self, model: BaseChatModel, *, begins: Sequence[BaseMessage] = (), stream: bool = False) -> None:
+    def __init__(self, model: BaseChatModel, *, start: Sequence[BaseMessage] = (), stream: bool = False) -> None:
         self._model, self._stream = model, stream
-        self._messages: list[BaseMessage] = [*begins]
+        self._messages: list[BaseMessage] = [*start]
 
     async def send(self, message: str) -> Reply:
-        """Ask the model."""
-        asked = [*self._messages, HumanMessage(message)]
-        answer, ttft_s = await self._streamed(asked) if self._stream else (await self._model.ainvoke(asked), None)
-        self._messages = [*asked, answer]
+        """Call the model."""
+        messages = [*self._messages, HumanMessage(message)]
+        answer, ttft_s = await (self._streamed(messages) if self._stream else self._invoked(messages))
+        self._messages = [*messages, answer]
         return replace(reply_of_messages([answer]), ttft_s=ttft_s)
 
-    async def _streamed(self, asked: list[BaseMessage]) -> tuple[BaseMessage, float | None]:
+    async def _invoked(self, messages: list[BaseMessage]) -> tuple[BaseMessage, None]:
+        return await self._model.ainvoke(messages), None
+
+    async def _streamed(self, messages: list[BaseMessage]) -> tuple[BaseMessage, float | None]:
         started, ttft_s = time.perf_counter(), None
         whole: BaseMessageChunk | None = None
         # OpenAI's client, at another base URL than OpenAI's, leaves usage out unless it is asked for.
         extra: dict[str, Any] = {"stream_usage": True} if hasattr(self._model, "stream_usage") else {}
-        async for chunk in self._model.astream(asked, **extra):
+        async for chunk in self._model.astream(messages, **extra):
             text = content_text(chunk.content)
             if text:
                 ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
-                self.tell({"type": "token", "content": text})
+                self.on_event({"type": "token", "content": text})
             whole = chunk if whole is None else whole + chunk
         return (AIMessage("") if whole is None else message_chunk_to_message(whole)), ttft_s
 

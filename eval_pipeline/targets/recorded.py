@@ -1,15 +1,31 @@
-"""Recorded conversations as a target: what was said is replayed, nothing is run."""
+"""The target that is recorded conversations: `recorded`. They are replayed, and nothing is run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from typing_extensions import override
 
 from eval_pipeline.suite.case import Case, Recording
 from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.messages import openai_reply
-from eval_pipeline.targets.session import Reply, Tell
+from eval_pipeline.targets.session import EventHandler, Reply
 
 
-class RecordedTarget:
+class RecordedTarget(Target):
+    """Conversations recorded elsewhere (the cases' `recordings`): evaluated without running anything."""
+
+    kind: Literal["recorded"]
+
+    live: ClassVar[bool] = False
+
+    @override
+    def open(self, folder: Path) -> "RecordedSessionFactory":
+        return RecordedSessionFactory()
+
+
+class RecordedSessionFactory:
     """Each recording of a case is one attempt."""
 
     def attempts(self, case: Case, repetitions: int | None) -> int:
@@ -23,26 +39,26 @@ class RecordedTarget:
 
 
 class RecordedSession:
-    """A recording, cut where the user speaks; what the agent said before that is a turn without input."""
+    """A recording, cut where the user speaks; what the agent wrote before that is a turn without input."""
 
     def __init__(self, recording: Recording) -> None:
         self._turns = _turns(recording.messages)
         self._data = recording.data
         self._next = 0
-        self.tell: Tell = lambda _: None
+        self.on_event: EventHandler = lambda _: None
 
     @property
     def script(self) -> Sequence[str]:
-        """What the user said."""
-        return [said for said, _ in self._turns]
+        """The user's messages."""
+        return [message for message, _ in self._turns]
 
     @property
     def recording(self) -> Mapping[str, Any]:
-        """What else was recorded."""
+        """What was recorded besides the messages."""
         return self._data
 
     async def send(self, message: str) -> Reply:
-        """The recorded answer to the next thing the user said."""
+        """The recorded answer to the user's next message."""
         del message
         reply = self._turns[self._next][1]
         self._next += 1
@@ -68,4 +84,4 @@ def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, Reply]]:
             if not turns:
                 turns.append(("", []))
             turns[-1][1].append(message)
-    return [(said, openai_reply(answer)) for said, answer in turns]
+    return [(text, openai_reply(answer)) for text, answer in turns]

@@ -1,107 +1,136 @@
-"""A graph deployed behind the LangGraph server API as a target, through LangGraph's `RemoteGraph`.
+"""The target that is a graph behind the LangGraph server API: `remote`, through LangGraph's `RemoteGraph`.
 
-The server keeps each attempt's thread. Its stream tells what sub-graphs do and which of them begins after which
-node; a `Command(goto=…)` between plain nodes cannot be told from an edge there.
+The server keeps each attempt's thread. Its stream shows the events of sub-graphs, and which of them begins after which
+node; a `Command(goto=…)` between plain nodes looks like an edge there.
 """
 
 import dataclasses
-import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, messages_from_dict
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Command, Interrupt
 from langgraph_sdk import get_client
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
 from eval_pipeline.errors import CredentialsError, InputError, Problem
+from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.message_text import content_text
-from eval_pipeline.suite.spec.target import RemoteTarget as RemoteSpec
-from eval_pipeline.targets.first_tokens import FirstTokens
+from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.langgraph_graph import known_of
+from eval_pipeline.targets.langgraph import configurable_of, output_text
 from eval_pipeline.targets.messages import after_last_user
-from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
-from eval_pipeline.targets.trajectory import Trajectory
+from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
+from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
 
 
-class RemoteTarget:
+class RemoteTarget(Target):
+    """A graph deployed behind the LangGraph server API (`langgraph dev`, LangSmith deployments).
+
+    It gets and gives what a `langgraph` target does, on a thread of its own for each attempt; the case's `runtime`
+    options are in `configurable`.
+    """
+
+    kind: Literal["remote"]
+    url: str
+    graph: str
+    """The graph's name, or the id of an assistant."""
+    api_key_variable: str | None = None
+    """The environment variable that holds the server's key."""
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    input_key: str | None = None
+    output_key: str | None = None
+    recursion_limit: int = Field(default=50, ge=1)
+    stream: bool = False
+    """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", value):
+            reason = {"value": value, "fix": "write `https://…`, or `http://127.0.0.1:2024` for `langgraph dev`"}
+            raise PydanticCustomError("url", "'{value}' is not the URL of a server", reason)
+        return value
+
+    @override
+    def open(self, folder: Path) -> "RemoteSessionFactory":
+        return RemoteSessionFactory(self)
+
+
+class RemoteSessionFactory(LiveSessionFactory):
     """One deployment for all attempts; each attempt has a thread on its server."""
 
-    def __init__(self, spec: RemoteSpec) -> None:
+    def __init__(self, target: RemoteTarget) -> None:
         """Nothing is asked of the server yet.
 
         Raises:
             CredentialsError: the variable that should hold the key is not set.
         """
-        key = None if spec.api_key_variable is None else os.environ.get(spec.api_key_variable)
-        if spec.api_key_variable is not None and not key:
-            message = f"{spec.api_key_variable} is not set, which holds the key for {spec.url}"
+        key = None if target.api_key_variable is None else environment_variable(target.api_key_variable)
+        if target.api_key_variable is not None and not key:
+            message = f"{target.api_key_variable} is not set, which holds the key for {target.url}"
             raise CredentialsError(message, fix="set it in the environment, or leave `target.api_key_variable` out")
-        # Nobody tells a target that it is no longer needed, so no connection may wait for more to be asked.
-        headers = {**spec.headers, "Connection": "close"}
-        client = get_client(url=spec.url, api_key=key, headers=headers)
-        self._graph, self._spec = RemoteGraph(spec.graph, client=client), spec
-
-    def attempts(self, case: Case, repetitions: int | None) -> int:
-        """One, or as many as asked for."""
-        del case
-        return live_attempts(repetitions)
+        # A target is never closed, so no connection may stay open for the next request.
+        headers = {**target.headers, "Connection": "close"}
+        client = get_client(url=target.url, api_key=key, headers=headers)
+        self._graph, self._target = RemoteGraph(target.graph, client=client), target
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "RemoteSession":
         """A session on a thread of its own."""
         del attempt
-        return RemoteSession(self._graph, self._spec, case=case, thread_id=thread_id)
+        return RemoteSession(self._graph, self._target, case=case, thread_id=thread_id)
 
 
 class RemoteSession(LiveSession):
     """A thread of the server's."""
 
-    def __init__(self, graph: RemoteGraph, spec: RemoteSpec, *, case: Case, thread_id: str) -> None:
-        self._graph, self._spec, self._answers = graph, spec, InterruptAnswers(case)
+    def __init__(self, graph: RemoteGraph, target: RemoteTarget, *, case: Case, thread_id: str) -> None:
+        self._graph, self._target, self._answers = graph, target, InterruptAnswers(case)
         self._config: RunnableConfig = {
-            "configurable": known_of(case, thread_id),
-            "recursion_limit": spec.recursion_limit,
+            "configurable": configurable_of(case, thread_id),
+            "recursion_limit": target.recursion_limit,
         }
-        self._known: list[str] = []
+        self._earlier: list[str] = []
+        """The ids of the messages of earlier turns."""
 
     async def send(self, message: str) -> Reply:
         """Run the deployed graph, once and then once for each question to a human."""
-        seen, tokens = Trajectory(self.tell, known=self._known), FirstTokens()
-        if self._spec.input_key is not None:
-            output = await self._answered({self._spec.input_key: message}, seen, tokens)
-            found = seen.reply([])
-            return Reply(response=self._output_text(output), events=found.events, ttft_s=tokens.first(()))
-        said = {"type": "human", "content": message, "id": str(uuid.uuid4())}
-        state = await self._answered({"messages": [said]}, seen, tokens)
+        trajectory, tokens = Trajectory(self.on_event, earlier=self._earlier), FirstTokens()
+        if self._target.input_key is not None:
+            output = await self._answered({self._target.input_key: message}, trajectory, tokens)
+            text, events = output_text(output, self._target.output_key), trajectory.reply([]).events
+            return Reply(response=text, events=events, ttft_s=tokens.first(()))
+        sent = {"type": "human", "content": message, "id": str(uuid.uuid4())}
+        state = await self._answered({"messages": [sent]}, trajectory, tokens)
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or deploy a graph with a `messages` state"
             raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
-        messages = [message_of(item) for item in state["messages"]]
-        ids = [found.id for found in messages]
-        answer = messages[ids.index(said["id"]) + 1 :] if said["id"] in ids else after_last_user(messages)
-        self._known = [found for found in ids if found is not None]
-        return dataclasses.replace(seen.reply(answer), ttft_s=tokens.first(answer))
+        messages = [_message_of(item) for item in state["messages"]]
+        ids = [item.id for item in messages]
+        answer = messages[ids.index(sent["id"]) + 1 :] if sent["id"] in ids else after_last_user(messages)
+        self._earlier = [message_id for message_id in ids if message_id is not None]
+        return dataclasses.replace(trajectory.reply(answer), ttft_s=tokens.first(answer))
 
-    async def _answered(self, given: Any, seen: Trajectory, tokens: FirstTokens) -> Any:
+    async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
         while True:
-            output, asked = await self._run(given, seen, tokens)
-            if not asked:
+            output, interrupts = await self._run(given, trajectory, tokens)
+            if not interrupts:
                 return output
-            answers = {}
-            for found in asked:
-                answers[found.id] = self._answers.answer(found.value)
-                seen.interrupted(found.value, answers[found.id])
-            given = Command(resume=answers)
+            given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
 
-    async def _run(self, given: Any, seen: Trajectory, tokens: FirstTokens) -> tuple[Any, list[Interrupt]]:
+    async def _run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> tuple[Any, list[Interrupt]]:
         """The last state, and what a human is asked."""
         output: Any = None
-        asked: list[Interrupt] = []
-        modes = ["values", "updates", "messages"] if self._spec.stream else ["values", "updates"]
+        interrupts: list[Interrupt] = []
+        modes = ["values", "updates", "messages"] if self._target.stream else ["values", "updates"]
         streamed: AsyncIterator[Any] = self._graph.astream(
             given,
             self._config,
@@ -115,48 +144,40 @@ class RemoteSession(LiveSession):
                 elif mode == "values" and not path:
                     output = {name: value for name, value in data.items() if name != "__interrupt__"}
                 elif mode == "updates" and not path and "__interrupt__" in data:
-                    asked = [Interrupt(**item) for item in data["__interrupt__"]]
+                    interrupts = [Interrupt(**item) for item in data["__interrupt__"]]
                 elif mode == "updates":
                     for node, update in data.items():
                         if node != "__interrupt__":
-                            seen.updated(path, node, _messages(update))
+                            trajectory.updated(path, node, _messages(update))
         except RemoteException as error:
-            raise RemoteGraphError(f"the graph {self._spec.graph!r} at {self._spec.url} failed: {error}") from error
-        return output, asked
+            message = f"the graph {self._target.graph!r} at {self._target.url} failed: {error}"
+            raise RemoteGraphError(message) from error
+        return output, interrupts
 
     def _token(self, data: Any, tokens: FirstTokens) -> None:
-        chunk = message_of(data)
+        chunk = _message_of(data)
         if tokens.see(chunk):
-            self.tell({"type": "token", "content": content_text(chunk.content)})
-
-    def _output_text(self, output: Any) -> str:
-        key = self._spec.output_key
-        if key is None:
-            return content_text(output)
-        if not isinstance(output, Mapping) or key not in output:
-            fix = "correct `output_key`"
-            raise InputError(Problem(message=f"the graph's output has no {key!r}", fix=fix, field="target.output_key"))
-        return content_text(output[key])
+            self.on_event({"type": "token", "content": content_text(chunk.content)})
 
     def memory(self) -> dict[str, Any]:
         """What the server does not keep: which messages are from before, and how many questions were answered."""
-        return {"known": self._known, "asked": self._answers.asked}
+        return {"known": self._earlier, "asked": self._answers.asked}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on, on the server's thread."""
-        self._known, self._answers.asked = list(memory["known"]), memory["asked"]
+        self._earlier, self._answers.asked = list(memory["known"]), memory["asked"]
 
 
 class RemoteGraphError(RuntimeError):
     """The deployed graph failed; an error of its case."""
 
 
-def message_of(data: Mapping[str, Any]) -> BaseMessage:
+def _message_of(data: Mapping[str, Any]) -> BaseMessage:
     """A message as the server writes it."""
     return messages_from_dict([{"type": data["type"], "data": dict(data)}])[0]
 
 
 def _messages(update: Any) -> list[BaseMessage]:
-    found = update.get("messages") if isinstance(update, Mapping) else None
-    items = found if isinstance(found, list) else [found]
-    return [message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]
+    messages = update.get("messages") if isinstance(update, Mapping) else None
+    items = messages if isinstance(messages, list) else [messages]
+    return [_message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]

@@ -1,4 +1,4 @@
-"""What every target offers: sessions, and in a session replies."""
+"""What every target offers: a factory of sessions, and in a session replies."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain
 
-Tell = Callable[[Event], None]
-"""Is told an event as it happens."""
+EventHandler = Callable[[Event], None]
+"""Is called with an event as it happens."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """The answer to one thing the user said, and what happened until it was given."""
+    """The answer to one message of the user, and the events that led to it."""
 
     response: str
     events: Sequence[Event] = field(default_factory=tuple)
@@ -23,7 +23,7 @@ class Reply:
     """Seconds until the first token; None if the target does not stream."""
 
     def __post_init__(self) -> None:
-        """Make events plain data, and refuse what nobody could read, while it is still known who made it.
+        """Make the events plain data, and refuse what no reader of events understands.
 
         Raises:
             InputError: the answer is no text; an event has no type, or lacks what its type needs.
@@ -43,52 +43,61 @@ class Session(Protocol):
 
     @property
     def script(self) -> Sequence[str] | None:
-        """What the user says, where the session knows better than the case does (a recording); else None."""
+        """The user's messages, where the session has them (a recording); None where the case has them."""
 
     @property
     def recording(self) -> Mapping[str, Any]:
-        """What else was recorded of the attempt; empty for a live target."""
+        """What was recorded of the attempt besides its messages; empty for a live target."""
 
-    tell: Tell
-    """Set by whoever listens. A session that knows of events before its reply tells them; the reply has them all."""
+    on_event: EventHandler
+    """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
 
     async def send(self, message: str) -> Reply:
-        """Say `message`, and wait for the answer."""
+        """Send a message of the user's, and wait for the answer."""
 
     def memory(self) -> Any:
-        """What the session remembers after a turn, JSON-like, for an attempt that is resumed in another process."""
+        """What the session remembers after a turn, as JSON, for an attempt that is resumed in another process."""
 
     def restore(self, memory: Any) -> None:
         """Go on from what another session of the attempt remembered."""
 
 
-class Target(Protocol):
-    """The system under test, ready to be talked to."""
+class SessionFactory(Protocol):
+    """The opened target of a suite; shared by all attempts of a run."""
 
     def attempts(self, case: Case, repetitions: int | None) -> int:
-        """How many attempts at `case` there are to make."""
+        """The number of attempts to make at `case`."""
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> Session:
         """A new session for one attempt (1 for the first)."""
 
 
-def _silent(event: Event) -> None:
-    """Nobody listens."""
+class LiveSessionFactory:
+    """What factories of sessions with a running target have in common."""
+
+    def attempts(self, case: Case, repetitions: int | None) -> int:
+        """One, or as many as `repetitions`."""
+        del case
+        return repetitions or 1
+
+
+def _ignored(event: Event) -> None:
+    """The handler of events where nothing listens."""
 
 
 class LiveSession:
-    """What sessions with a running target have in common: the case says what the user says."""
+    """What sessions with a running target have in common: the case has the user's messages."""
 
-    tell: Tell = staticmethod(_silent)
+    on_event: EventHandler = staticmethod(_ignored)
 
     @property
     def script(self) -> None:
-        """Nothing but what the case says."""
+        """None: the case has the user's messages."""
         return
 
     @property
     def recording(self) -> Mapping[str, Any]:
-        """Nothing was recorded."""
+        """Nothing."""
         return {}
 
     def memory(self) -> Any:
@@ -96,9 +105,4 @@ class LiveSession:
         return None
 
     def restore(self, memory: Any) -> None:
-        """Nothing to be done."""
-
-
-def live_attempts(repetitions: int | None) -> int:
-    """Attempts at a case of a running target: one, unless more are asked for."""
-    return repetitions or 1
+        """Do nothing."""

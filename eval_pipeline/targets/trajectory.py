@@ -1,4 +1,4 @@
-"""What happens inside a LangGraph graph while it answers: what sub-graphs call and get, handoffs between agents.
+"""What happens inside a LangGraph graph while it answers: calls and results of sub-graphs, handoffs between agents.
 
 The final state often keeps only a sub-agent's last word. LangChain's callbacks see every node, model and tool of
 every sub-graph, in order.
@@ -7,6 +7,7 @@ A handoff is a `Command(goto=…)` that a node or a tool returned, or the beginn
 another node.
 """
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,10 @@ from langgraph.graph import END
 from langgraph.types import Command, Send
 from typing_extensions import override
 
+from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.targets.interrupts import question_text
 from eval_pipeline.targets.messages import events_of_message
-from eval_pipeline.targets.session import Reply, Tell
+from eval_pipeline.targets.session import EventHandler, Reply
 from eval_pipeline.telemetry.event import Event
 
 _Path = tuple[str, ...]
@@ -44,22 +46,22 @@ class Trajectory(BaseCallbackHandler):
 
     run_inline = True  # in the order of events, rather than in the threads of an executor
 
-    def __init__(self, tell: Tell, *, known: Collection[str] = ()) -> None:
-        """`known` are the ids of messages from before this turn."""
-        self._tell, self._known = tell, set(known)
+    def __init__(self, on_event: EventHandler, *, earlier: Collection[str] = ()) -> None:
+        """`earlier` are the ids of messages from before this turn."""
+        self._on_event, self._earlier = on_event, set(earlier)
         self._seen: list[_Seen] = []
         self._parents: dict[UUID, UUID | None] = {}
         self._nodes: dict[UUID, _Path] = {}
         self._tools: set[UUID] = set()
         self._by_tool: set[UUID] = set()
-        """Nodes whose commands were those of a tool, and told."""
+        """Nodes whose commands were those of a tool, and were reported with it."""
         self._order: dict[_Path, list[str]] = {}
         self._entered: set[str] = set()
         self._going_to: str | None = None
         self._calls: dict[str, Event] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
-    # -- what LangChain tells
+    # -- callbacks of LangChain
 
     @override
     def on_chain_start(
@@ -110,7 +112,7 @@ class Trajectory(BaseCallbackHandler):
     ) -> None:
         self._parents[run_id] = parent_run_id
         self._tools.add(run_id)
-        self._tell_call(str(kwargs.get("tool_call_id")))
+        self._report_call(str(kwargs.get("tool_call_id")))
 
     @override
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -127,7 +129,7 @@ class Trajectory(BaseCallbackHandler):
             if generations and isinstance(generations[0], ChatGeneration):
                 self._see(generations[0].message, in_state=False)
 
-    # -- what a server tells, when a node has ended
+    # -- updates of a server's stream, when a node has ended
 
     def updated(self, around: _Path, node: str, messages: Sequence[BaseMessage]) -> None:
         """The node below the sub-graphs `around` ended, and returned `messages`."""
@@ -137,7 +139,7 @@ class Trajectory(BaseCallbackHandler):
         for message in messages:
             self._see(message, in_state=True)
 
-    # -- what it means
+    # -- messages, calls and handoffs read from them
 
     def _in_tool(self, run_id: UUID | None) -> bool:
         """A graph that a tool runs is the tool's own business, not an agent that took over."""
@@ -183,10 +185,10 @@ class Trajectory(BaseCallbackHandler):
 
     def _happened(self, event: Event) -> None:
         self._seen.append(_Seen(event=event))
-        self._tell(event)
+        self._on_event(event)
 
     def _see(self, message: BaseMessage, *, in_state: bool) -> None:
-        if message.id is not None and message.id in self._known:
+        if message.id is not None and message.id in self._earlier:
             return
         self._seen.append(_Seen(message=message, in_state=in_state))
         if isinstance(message, AIMessage):
@@ -194,18 +196,18 @@ class Trajectory(BaseCallbackHandler):
                 if event["type"] == "tool_call":
                     self._calls.setdefault(str(event["id"]), event)
         elif isinstance(message, ToolMessage):
-            self._tell_call(message.tool_call_id)
-            if ("result", message.tool_call_id) not in self._told:
-                self._told.add(("result", message.tool_call_id))
-                self._tell(events_of_message(message)[1][0])
+            self._report_call(message.tool_call_id)
+            if ("result", message.tool_call_id) not in self._reported:
+                self._reported.add(("result", message.tool_call_id))
+                self._on_event(events_of_message(message)[1][0])
 
-    def _tell_call(self, call_id: str) -> None:
-        """A call is told when its tool begins, because a model's structured answer looks like a call as well."""
-        if call_id in self._calls and ("call", call_id) not in self._told:
-            self._told.add(("call", call_id))
-            self._tell(self._calls[call_id])
+    def _report_call(self, call_id: str) -> None:
+        """A call is reported when its tool begins, because a model's structured answer looks like a call as well."""
+        if call_id in self._calls and ("call", call_id) not in self._reported:
+            self._reported.add(("call", call_id))
+            self._on_event(self._calls[call_id])
 
-    # -- what came of it
+    # -- the reply
 
     def reply(self, messages: Sequence[BaseMessage]) -> Reply:
         """The reply that `messages`, the answer in the final state, make up with all else that was seen."""
@@ -223,9 +225,9 @@ class Trajectory(BaseCallbackHandler):
             if place >= done:
                 events += self._hidden(done, place, besides=answer, calls=calls)
                 done = place + 1
-            text, found = events_of_message(message)
+            text, of_message = events_of_message(message)
             texts += [text] if text else []
-            events += found
+            events += of_message
         events += self._hidden(done, len(self._seen), besides=answer, calls=calls)
         return Reply(response="\n".join(texts), events=events)
 
@@ -242,13 +244,34 @@ class Trajectory(BaseCallbackHandler):
             if text and seen.in_state:
                 yield {"type": "message", "content": text}
             for event in events:
-                answered = ("call", str(event.get("id"))) in self._told and event.get("id") not in calls
-                if event["type"] != "tool_call" or answered:
+                reported = ("call", str(event.get("id"))) in self._reported and event.get("id") not in calls
+                if event["type"] != "tool_call" or reported:
                     yield event
 
 
+class FirstTokens:
+    """When each message of a streamed answer began, in seconds from when this was created."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._first: dict[str | None, float] = {}
+
+    def see(self, chunk: Any) -> bool:
+        """Note a chunk of the stream; whether it is text of a model's."""
+        if not isinstance(chunk, AIMessage) or not content_text(chunk.content):
+            return False
+        self._first.setdefault(chunk.id, time.perf_counter() - self._started)
+        return True
+
+    def first(self, answer: Sequence[BaseMessage]) -> float | None:
+        """When the answer began; where none of its messages was streamed, when the first message did."""
+        ids = {message.id for message in answer}
+        of_answer = [seconds for message_id, seconds in self._first.items() if message_id in ids]
+        return min(of_answer or self._first.values(), default=None)
+
+
 def _key(message: BaseMessage) -> Any:
-    """What tells messages apart: reducers give ids, and results answer one call each."""
+    """What identifies a message: reducers give ids, and results answer one call each."""
     return ("tool", message.tool_call_id) if isinstance(message, ToolMessage) else message.id
 
 
@@ -268,5 +291,5 @@ def _messages(output: Any) -> list[BaseMessage]:
         output = output.update
     if isinstance(output, Mapping):
         output = output.get("messages")
-    found = output if isinstance(output, list | tuple) else [output]
-    return [message for message in found if isinstance(message, BaseMessage)]
+    items = output if isinstance(output, list | tuple) else [output]
+    return [message for message in items if isinstance(message, BaseMessage)]

@@ -4,6 +4,7 @@ from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.pipeline.conclude import Conclusion, conclude
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import variants_page_key
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.contender import Contender, open_contenders
@@ -15,7 +16,6 @@ from eval_pipeline.variants.variant_comparison import (
     Effort,
     VariantComparison,
     find_comparison,
-    this_moment,
     write_comparison,
 )
 
@@ -46,7 +46,7 @@ def compare_as_planned(suite: Suite, launch: Launch) -> VariantComparison:
             suite=plan.suite,
             dataset_version=plan.dataset_version,
             context_id=plan.context_id,
-            made_at=this_moment(),
+            made_at=timestamp("milliseconds"),
             metric=plan.metric,
             standings=decision.standings,
             winner=decision.winner,

@@ -14,10 +14,11 @@ from pathlib import Path
 from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.pipeline.prepare import prepare
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
-from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.variants.comparing import compare_as_planned
@@ -91,7 +92,7 @@ def compare_variants(
         name=experiment_name(opened_suite.name, launched),
         suite=opened_suite.name,
         launched=launched,
-        created_at=now(),
+        created_at=timestamp(),
         variants=tuple(names[1:]),
         cases=tuple(case.id for case in dataset.cases if cases is None or case.id in set(cases)),
         repetitions=repetitions or opened_suite.spec.repetitions,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.variants.variant_plan import VariantPlan
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.variant import CURRENT
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 from eval_pipeline.variants.variant_comparison import VariantComparison
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
 from eval_pipeline.suite.spec.prompt_reference import parse_reference
-from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 from eval_pipeline.suite.varied_target import changes_of, varied_suite
@@ -61,14 +60,11 @@ def prompt_names(prompts: SuitePrompts) -> dict[str, str]:
 
 def _changes(suite: Suite, varied: Suite) -> tuple[str, ...]:
     return tuple(
-        f"prompt:{_name(reference)}" if change == "prompt" and (reference := _reference(varied)) else change
+        f"prompt:{_name(reference)}"
+        if change == "prompt" and (reference := varied.spec.target.prompt_reference)
+        else change
         for change in changes_of(suite, varied)
     )
-
-
-def _reference(suite: Suite) -> str | None:
-    target = suite.spec.target
-    return target.prompt if isinstance(target, PromptedTarget) else None
 
 
 def _name(reference: str) -> str:

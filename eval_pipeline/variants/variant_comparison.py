@@ -4,7 +4,6 @@ It is written once, when everything is evaluated. What acts upon it (a promotion
 what it says now.
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Literal
 
@@ -151,11 +150,6 @@ def latest_comparison(store: Store, suite: str) -> VariantComparison | None:
     read = (_read(store, key) for key in keys)
     found = [comparison for comparison in read if comparison is not None]
     return max(found, key=lambda each: (each.made_at, each.name), default=None)
-
-
-def this_moment() -> str:
-    """This moment, UTC, for `made_at`."""
-    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _read(store: Store, key: str) -> VariantComparison | None:

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from eval_pipeline.context.cache import CACHE_VARIABLE
 from eval_pipeline.errors import InputError
+from eval_pipeline.settings import CACHE_VARIABLE, SPOOL_VARIABLE, PipelineSettings
 from eval_pipeline.workers.task import Failure, TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import do_task
 
@@ -32,10 +32,10 @@ def use_scratch_folder() -> None:
     """Keep warm copies, and traces that wait, where Lambda lets anything be written."""
     scratch = Path(tempfile.gettempdir()) / "eval_pipeline"
     os.environ.setdefault(CACHE_VARIABLE, str(scratch))
-    os.environ.setdefault("EVAL_PIPELINE_SPOOL", str(scratch / "trace_spool"))
+    os.environ.setdefault(SPOOL_VARIABLE, str(scratch / "trace_spool"))
 
 
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+if PipelineSettings.from_environment().aws_lambda_runtime_api:
     use_scratch_folder()
 
 

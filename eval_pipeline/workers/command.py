@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TextIO
 
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
-from eval_pipeline.redaction.logs import shown
-from eval_pipeline.store.opening import open_store
-from eval_pipeline.user_code.stdout import stdout_for_result_only
+from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE, PipelineSettings
+from eval_pipeline.store.opening import open_store, s3_location
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
-from eval_pipeline.workers.work import STORE_VARIABLE, do_task
+from eval_pipeline.workers.work import do_task
 
-TASK_VARIABLE = "EVAL_PIPELINE_TASK"
 STDIN = "-"
 _LOOK_SECONDS = 0.5
 ABANDONED = 4
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
                 return _serve(stdout)
             answer = do_task(_task(given))
         except EvalPipelineError as error:
-            sys.stderr.write(f"error: {shown(str(error))}\n")
+            sys.stderr.write(f"error: {displayable(str(error))}\n")
             return error.exit_code
         _say(stdout, answer)
         return _exit_code(answer)
@@ -56,8 +56,8 @@ def _given(arguments: list[str]) -> str:
     match arguments:
         case [given]:
             return given
-        case [] if os.environ.get(TASK_VARIABLE, "").strip():
-            return os.environ[TASK_VARIABLE].strip()
+        case [] if task := PipelineSettings.from_environment().task:
+            return task
     fix = f"give one argument, or set {TASK_VARIABLE}: a task as JSON, its key in the store, a file, or `-`"
     raise InputError(
         Problem(message="there is no task to do" if not arguments else "there is more than one task", fix=fix)
@@ -71,13 +71,12 @@ def _task(given: str) -> WorkerTask:
 
 
 def _fetched(place: str) -> bytes:
-    if place.startswith("s3://"):
-        bucket, _, key = place.removeprefix("s3://").partition("/")
-        found = open_store(f"s3://{bucket}").get(key)
+    if (location := s3_location(place)) is not None:
+        found = open_store(f"s3://{location.bucket}").get(location.key)
     elif Path(place).is_file():
         return Path(place).read_bytes()
     else:
-        store = os.environ.get(STORE_VARIABLE, "")
+        store = PipelineSettings.from_environment().store
         found = open_store(store).get(place) if store else None
     if found is None:
         fix = f"give a task as JSON, a file, s3://bucket/key, or a key of the store that {STORE_VARIABLE} names"

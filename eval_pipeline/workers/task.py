@@ -65,6 +65,7 @@ def task_fields(
         "headers": record.trace_headers or {},
         "tracing": tracing,
         "redaction": TaskRedaction(**redaction),
+        "evaluation_timeout_seconds": settings.evaluation_timeout_seconds,
     }
 
 
@@ -102,6 +103,8 @@ class WorkerTask(BaseModel):
     tracing: TaskTracing | None = None
     """None: attempts are not traced."""
     redaction: TaskRedaction = TaskRedaction()
+    evaluation_timeout_seconds: float = Field(default=300.0, gt=0)
+    """Seconds for one attempt, where the suite gives none: those of the run that asks."""
     limits: TaskLimits | None = None
     """None: what the suite says is this worker's alone."""
     raise_errors: Literal["never", "transient", "all"] = "never"

@@ -5,26 +5,23 @@ a server could not be reached then, the worker sets them up itself, as a run wou
 """
 
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.run import ChosenCases
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
-from eval_pipeline.results.traced_run import read_traced_run
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.trace_status import read_traced_run
 from eval_pipeline.workers.task import WorkerTask
 
 
 def settings_of(task: WorkerTask) -> LangSmithSettings:
-    """Where traces of a task go, and what is redacted.
+    """Where traces of a task go, what is redacted, and how long an attempt may take.
 
     Raises:
         InputError: a variable of the worker's environment cannot be used.
     """
     traced = {"mode": "off"} if task.tracing is None else task.tracing.settings()
-    try:
-        return LangSmithSettings.from_environment(**traced, **task.redaction.model_dump())
-    except ValueError as error:
-        fix = "mend LANGSMITH_… and EVAL_PIPELINE_… in the worker's environment"
-        raise InputError(Problem(message=str(error), fix=fix)) from error
+    return LangSmithSettings.from_environment(
+        **traced, **task.redaction.model_dump(), evaluation_timeout_seconds=task.evaluation_timeout_seconds
+    )
 
 
 def task_tracing(

@@ -6,7 +6,6 @@ time one has each attempt (`eval_pipeline.results.task_log`).
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,13 +21,13 @@ from eval_pipeline.pipeline.begin import OpenExperiment, join_experiment
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, key_of
 from eval_pipeline.pipeline.trace_run import FLUSH_SECONDS
-from eval_pipeline.redaction.logs import logger_of, redact_what_is_said
+from eval_pipeline.redaction.logs import logger_of, set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.task_log import TaskLog, task_part
-from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.settings import STORE_VARIABLE, LangSmithSettings, PipelineSettings
 from eval_pipeline.store.layout import answer_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -42,7 +41,6 @@ from eval_pipeline.workers.tracing import settings_of, task_tracing
 
 _log = logger_of(__name__)
 
-STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 _LAST_SECONDS = 10.0
 _LAST_SHARE = 0.1
 """Before a worker's own end attempts in flight are cancelled, so that what is finished can be sent."""
@@ -131,7 +129,7 @@ def do_task(task: WorkerTask, *, seconds: float | None = None) -> TaskAnswer:
 
 def _do(task: WorkerTask, progress: _TaskProgress, *, deadline: _Deadline) -> None:
     settings = settings_of(task)
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     experiment, evaluator = _opened(task, settings)
     store, cases = experiment.store, _cases(task, experiment)
     log = ResultLogView.open(
@@ -234,7 +232,7 @@ def _opened(task: WorkerTask, settings: LangSmithSettings) -> tuple[OpenExperime
         ExperimentConflictError: the suite is another one here.
         MissingUpstreamError: there is no such experiment, or its context is gone.
     """
-    key = (task.store or os.environ.get(STORE_VARIABLE), task.suite, task.experiment)
+    key = (task.store or PipelineSettings.from_environment().store, task.suite, task.experiment)
     if key not in _warm:
         opened = _open(task, settings)
         _warm.clear()
@@ -251,7 +249,7 @@ def _opened(task: WorkerTask, settings: LangSmithSettings) -> tuple[OpenExperime
     # Of a warm worker, another task may be traced and redacted in another way.
     return (
         replace(experiment, record=record, settings=settings),
-        replace(evaluator, redactor=Redactor.of(settings)),
+        evaluator.configured(settings),
     )
 
 
@@ -269,7 +267,7 @@ def _open(task: WorkerTask, settings: LangSmithSettings) -> tuple[OpenExperiment
 
 
 def _store(task: WorkerTask) -> Store:
-    uri = task.store or os.environ.get(STORE_VARIABLE)
+    uri = task.store or PipelineSettings.from_environment().store
     if not uri:
         fix = f"name it in the task, or set {STORE_VARIABLE} to s3://bucket/prefix"
         raise InputError(Problem(message=f"task {task.task} does not say which store", fix=fix, field="store"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.analysis.verdict import Verdict, judge, write_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord, pin_experiment
 from eval_pipeline.results.result_log import ResultLog
@@ -50,9 +50,9 @@ def keep_experiment(
     return record
 
 
-def concluded(store: Store, record: ExperimentRecord, **spec: Any) -> Verdict:
+def concluded(store: Store, record: ExperimentRecord, **spec: Any) -> ExperimentVerdict:
     """The verdict on an experiment, kept."""
-    found = judge(store, a_spec(**spec), record)
+    found = verdict_of(store, a_spec(**spec), record)
     write_verdict(store, record, found)
     return found
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.analysis.summary import OVERALL, Summary, summarize, summary_of
+from eval_pipeline.analysis.summary import OVERALL, Summary, summary_of
 from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
-from eval_pipeline.results.result_log import ResultLog
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
+from eval_pipeline_tests.analysis.stored import concluded, keep_experiment
 from eval_pipeline_tests.building import a_case
 
 
@@ -151,6 +151,6 @@ def test_carried_results_are_counted_and_their_calls_were_not_made() -> None:
 
 def test_a_summary_is_made_from_the_result_log(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    ResultLog(store, suite="sample", experiment="e", run_id="r").append([a_result("a"), a_result("b", status="failed")])
-    assert summarize(store, "sample", "e") == summary_for(a_result("a"), a_result("b", status="failed"))
-    assert summarize(store, "sample", "other").attempts == 0
+    results = [a_result("a"), a_result("b", status="failed")]
+    assert concluded(store, keep_experiment(store, "e", results)).summary == summary_for(*results)
+    assert concluded(store, keep_experiment(store, "other", [])).summary.attempts == 0

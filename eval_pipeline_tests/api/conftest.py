@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.api.catalog import Catalog
-from eval_pipeline.api.server import serving
+from eval_pipeline.api.server import serve_in_thread
 from eval_pipeline_tests.building import write_suite
 
 HOSTILE = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>'
@@ -62,5 +62,5 @@ def suite(folder: Path) -> Path:
 
 @pytest.fixture
 def url(suite: Path) -> Iterator[str]:
-    with serving(Catalog([suite]), heartbeat_s=0.2) as running:
+    with serve_in_thread(Catalog([suite]), heartbeat_s=0.2) as running:
         yield running

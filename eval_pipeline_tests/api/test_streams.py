@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from eval_pipeline.api.catalog import Catalog
-from eval_pipeline.api.server import serving
+from eval_pipeline.api.server import serve_in_thread
 from eval_pipeline.errors import InputError, PermanentError
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -199,9 +199,9 @@ def test_the_suites_and_their_cases_are_listed(url: str) -> None:
 
 
 def test_beyond_loopback_a_token_is_required(suite: Path) -> None:
-    with pytest.raises(InputError, match="give --token"), serving(Catalog([suite]), host="0.0.0.0"):
+    with pytest.raises(InputError, match="give --token"), serve_in_thread(Catalog([suite]), host="0.0.0.0"):
         pass
-    with serving(Catalog([suite]), token="secret") as url:
+    with serve_in_thread(Catalog([suite]), token="secret") as url:
         assert httpx.get(f"{url}/api/suites").status_code == 401
         assert httpx.get(f"{url}/", auth=("any", "secret")).status_code == 200
         assert httpx.get(f"{url}/api/suites", headers={"authorization": "Bearer secret"}).status_code == 200
@@ -209,5 +209,5 @@ def test_beyond_loopback_a_token_is_required(suite: Path) -> None:
 
 def test_a_port_that_is_taken_is_a_clear_error(url: str, suite: Path) -> None:
     port = int(url.rpartition(":")[2])
-    with pytest.raises(PermanentError, match="cannot listen on"), serving(Catalog([suite]), port=port):
+    with pytest.raises(PermanentError, match="cannot listen on"), serve_in_thread(Catalog([suite]), port=port):
         pass

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.assertions.calls import function_call_order
-from eval_pipeline.assertions.fields.assertion import FunctionCallOrder
+from eval_pipeline.assertions.calls import FunctionCallOrder
 from eval_pipeline_tests.building import a_call, a_result, a_scope, a_turn, result_of
 
 SCOPE = a_scope(
@@ -72,7 +71,7 @@ def test_the_order_modes_are_those_of_multisets(made: list[str], expected: list[
 
     def passes(mode: Any) -> bool | None:
         assertion = FunctionCallOrder(type="function_call_order", value=tuple(expected), mode=mode)
-        return function_call_order(assertion, scope).passed
+        return assertion.check(scope).passed
 
     assert passes("strict") == (made == expected)
     assert passes("unordered") == (sorted(made) == sorted(expected))

@@ -142,7 +142,7 @@ async def test_values_may_be_picked_from_what_is_known(suite_code: Path) -> None
 async def test_a_result_of_another_shape_is_read_by_an_expression(suite_code: Path) -> None:
     found = await of(suite_code, "own_schema", returns="{score: are_equal, comment: justification}")
     assert (found.passed, found.message) == (True, "the same")
-    assert "say by `returns` where these are" in (await of(suite_code, "own_schema")).message
+    assert "select these with `returns`" in (await of(suite_code, "own_schema")).message
 
 
 async def test_a_result_that_is_none_breaks(suite_code: Path) -> None:

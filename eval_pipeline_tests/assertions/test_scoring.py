@@ -2,17 +2,16 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.assertions.fields.assertion import Assertion
-from eval_pipeline.assertions.scoring import ASSERTIONS
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.workflow import overall_score, status_of
 from eval_pipeline.results.case_result import AssertionResult
+from eval_pipeline.suite.spec.assertion import ASSERTIONS, Assertion
 from eval_pipeline_tests.building import a_call, a_case, a_result, a_scope, a_turn, result_of, results_of
 
 CODE = """
@@ -65,10 +64,10 @@ def suite_code(folder: Path) -> Path:
     return folder
 
 
-def test_every_type_that_can_be_written_can_be_carried_out() -> None:
-    union = get_args(Assertion)[0]
-    written = {get_args(model.model_fields["type"].annotation)[0] for model in get_args(union)}
-    assert set(ASSERTIONS) == written
+@pytest.mark.parametrize("kind", ASSERTIONS.classes())
+def test_every_type_that_can_be_written_can_be_checked(kind: type[Assertion]) -> None:
+    assert kind.check is not Assertion.check
+    assert kind.examples
 
 
 async def _one(folder: Path, attribute: str, kind: str = "python", **fields: Any) -> AssertionResult:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eval_pipeline.assertions.json_text import parse_json
-from eval_pipeline.assertions.numbers import numbers_in
+from eval_pipeline.assertions.numeric import numbers_in
 from eval_pipeline_tests.building import a_case, a_scope, a_turn, result_of
 
 OBJECT = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
@@ -137,7 +137,7 @@ async def test_a_pattern_that_would_never_end_breaks_and_does_not_hang() -> None
     scope = a_scope(a_turn("a" * 40 + "!"))
     found = await result_of({"type": "regex", "value": r"^(a|aa|a*)+$(?<!b)", "timeout_s": 0.05}, scope)
     assert (found.passed, found.score) == (None, None)
-    assert "found no end within 0.05 s on 41 characters" in found.message
+    assert "the search took longer than 0.05 s on 41 characters" in found.message
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.context import measure
-from eval_pipeline.context.cache import CACHE_VARIABLE
+from eval_pipeline.settings import CACHE_VARIABLE
 
 
 def test_two_workers_at_once_download_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

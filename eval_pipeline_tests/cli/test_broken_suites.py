@@ -131,7 +131,7 @@ def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:
 def test_check_of_a_sound_suite_says_so(terminal: Terminal, suite: Path) -> None:
     finished = terminal("check", suite)
 
-    assert (finished.code, finished.stdout) == (0, "shop: 3 cases (2 base, 1 hard), nothing wrong\n")
+    assert (finished.code, finished.stdout) == (0, "shop: 3 cases (2 base, 1 hard), no problems\n")
 
 
 def test_a_suite_that_is_not_there_is_suggested(terminal: Terminal) -> None:

@@ -41,7 +41,7 @@ def test_a_run_whose_store_fills_up_keeps_what_it_finished_and_goes_on(
     with half_way(suite, store_disk.fill):
         broken = terminal("run", suite)
     assert NO_ROOM in error_of(broken)
-    assert f"6 attempts are finished and kept; then go on with: eval-pipeline run {suite} --resume" in broken.stderr
+    assert f"6 attempts are finished and kept. Resume with: eval-pipeline run {suite} --resume" in broken.stderr
 
     store_disk.empty()
     is_whole(terminal("run", suite, "--resume", "--json"), suite, store_disk.folder)

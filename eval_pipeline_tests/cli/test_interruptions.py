@@ -39,7 +39,7 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
 
     experiment = next((store / "experiments" / "shop").iterdir()).name
     assert process.returncode == 130, stderr
-    assert "what was finished is kept" in stderr
+    assert "finished results are kept" in stderr
     assert "gold" in stdout
     assert "1 attempts finished" in stdout
     assert f"eval-pipeline run {suite} --resume {experiment}" in stdout
@@ -120,7 +120,7 @@ def test_a_target_that_breaks_every_case_is_no_pass_even_without_gates(terminal:
     finished = terminal("run", suite)
 
     assert finished.code == 3
-    assert "every attempt broke" in finished.stderr
+    assert "every attempt ended in an error" in finished.stderr
     assert "401 bad key" in finished.stdout
 
 

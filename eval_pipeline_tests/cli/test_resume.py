@@ -104,7 +104,7 @@ def test_cases_of_an_experiment_cannot_be_chosen_anew(terminal: Terminal, suite:
     finished = terminal("run", suite, "--resume", "--case", "milk", "--repetitions", "2")
 
     assert finished.code == 2
-    assert "--case, --repetitions cannot be given with --resume" in finished.stderr
+    assert "--case, --repetitions cannot be used with --resume" in finished.stderr
 
 
 def test_resuming_keeps_to_the_cases_that_were_undertaken(terminal: Terminal, suite: Path, store: Path) -> None:

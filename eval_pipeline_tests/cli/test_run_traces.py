@@ -8,8 +8,8 @@ import pytest
 
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.tracing.sample_runs import a_trace
 
@@ -64,7 +64,7 @@ def test_a_port_that_another_program_has_is_said_with_where_to_look_afterwards(
         finished = terminal("run", suite)
         other.shutdown()
 
-    assert "for as long as this run takes" in finished.stderr
+    assert "until this run ends" in finished.stderr
     assert f"--db {tmp_path / 'home' / 'recorder.sqlite'}" in finished.stderr
     assert (tmp_path / "home" / "recorder.sqlite").is_file()
 
@@ -86,4 +86,4 @@ def test_what_waits_is_sent_though_tracing_is_off_by_now(
 
     assert flushed.code == 0
     assert "recorder: 1 runs and 0 scores sent" in flushed.stdout
-    assert "nothing waits" in again.stderr
+    assert "the spool is empty" in again.stderr

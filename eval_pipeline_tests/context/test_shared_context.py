@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from eval_pipeline.context.cache import CACHE_VARIABLE, cache_folder
 from eval_pipeline.context.retriever import SharedContextRetriever
 from eval_pipeline.context.shared_context import (
     MissingContextError,
@@ -20,6 +19,7 @@ from eval_pipeline.context.shared_context import (
     use_shared_context,
 )
 from eval_pipeline.errors import InfrastructureError, PermanentError
+from eval_pipeline.settings import CACHE_VARIABLE, cache_folder
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite
 

@@ -12,7 +12,9 @@ import pytest
 
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import TransientError
+from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
 
@@ -130,6 +132,19 @@ async def test_an_attempt_that_takes_too_long_is_an_error(code: Path) -> None:
     found = await attempted(code, "slow", suite={"evaluation": {"timeout_s": 0.05}})
     assert found.error is not None
     assert (found.error.name, found.error.message) == ("TimeoutError", "no end after 0.05 s (evaluation.timeout_s)")
+
+
+async def test_the_settings_limit_attempts_of_a_suite_that_gives_no_limit(code: Path) -> None:
+    settings = LangSmithSettings(evaluation_timeout_seconds=0.05)
+    own: dict[str, Any] = {"kind": "python", "path": "own.py:slow"}
+    for timeout_s, message in (
+        (None, "no end after 0.05 s (evaluation_timeout_seconds)"),
+        (0.1, "no end after 0.1 s (evaluation.timeout_s)"),
+    ):
+        evaluator = an_evaluator(a_suite(code, target=own, evaluation={"timeout_s": timeout_s})).configured(settings)
+        found = await evaluator.evaluate(Attempt(case=a_case(), number=1))
+        assert found.error is not None
+        assert found.error.message == message
 
 
 async def test_a_timeout_of_the_targets_own_is_told_as_such(code: Path) -> None:

@@ -17,27 +17,19 @@ from eval_pipeline.evaluation.batch import UNKEPT, evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.case import Case
-from eval_pipeline.targets.session import LiveSession, Reply, live_attempts
+from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 
-class Gauge(LiveSession):
+class Gauge(LiveSessionFactory):
     """A target that counts how many are talking to it, and does as the case's metadata say."""
 
     def __init__(self) -> None:
         self.now = self.most = self.begun = self.cancelled = 0
-        self._case = a_case()
-
-    def attempts(self, case: Case, repetitions: int | None) -> int:
-        del case
-        return live_attempts(repetitions)
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "_Talk":
         del attempt, thread_id
         return _Talk(self, case)
-
-    async def send(self, message: str) -> Reply:
-        raise NotImplementedError(message)
 
 
 class _Talk(LiveSession):

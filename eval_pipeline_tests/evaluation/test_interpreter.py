@@ -8,7 +8,7 @@ from typing import Any
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.interpreter import YOUNG_OBJECTS, fewer_collections
-from eval_pipeline.targets.python_callable import PythonSession, PythonTarget
+from eval_pipeline.targets.python import PythonSession, PythonSessionFactory
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
@@ -57,7 +57,7 @@ async def _answer(message: str) -> str:
     return message.upper()
 
 
-class SeenSessions(PythonTarget):
+class SeenSessions(PythonSessionFactory):
     """A target that knows which of its sessions are still there."""
 
     def __init__(self) -> None:

@@ -16,14 +16,14 @@ from eval_pipeline.defs.assets.corrections import build_corrections
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
 from eval_pipeline.feedback.corrections import known_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.pipeline.begin import join_experiment
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline_tests.building import write_suite
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
@@ -92,9 +92,9 @@ def test_failing_cases_are_queued_once(terminal: Terminal, suite: Path, client: 
     second = terminal("annotate", suite)
     third = terminal("annotate", suite)
 
-    assert "1 of 2 failing attempts added, 0 there already" in first.stdout
-    assert "1 of 2 failing attempts added, 1 there already" in second.stdout
-    assert "0 of 2 failing attempts added, 2 there already" in third.stdout
+    assert "1 of 2 failed attempts added, 0 were in the queue already" in first.stdout
+    assert "1 of 2 failed attempts added, 1 were in the queue already" in second.stdout
+    assert "0 of 2 failed attempts added, 2 were in the queue already" in third.stdout
     (queue,) = client.list_annotation_queues()
     assert queue.name == "sample failing"
     assert {run.name for run in client.list_runs_from_annotation_queue(queue.id)} == {"c2", "c3"}
@@ -130,8 +130,8 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     pulled = terminal("corrections", suite)
     again = terminal("corrections", suite)
 
-    assert "2 corrections, 2 new, of 1 experiments" in pulled.stdout
-    assert "2 corrections, 0 new" in again.stdout
+    assert "2 corrections in 1 experiments, 2 new" in pulled.stdout
+    assert "2 corrections in 1 experiments, 0 new" in again.stdout
     assert pulled.stdout.splitlines()[1] == again.stdout.splitlines()[1]
     known = {row["case_id"]: row for row in known_corrections(store, "sample")}
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")
@@ -191,7 +191,7 @@ def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
 def test_agreement_takes_its_labels_from_langsmith(terminal: Terminal, suite: Path, client: Client) -> None:
     experiment = terminal("run", suite, "--json").document["experiment"]
     nobody = terminal("agreement", suite)
-    assert (nobody.code, "nobody said anything" in nobody.stderr) == (2, True)
+    assert (nobody.code, "has no human feedback" in nobody.stderr) == (2, True)
     rows = rows_of(client, experiment)
     correct(client, rows["c3"], "contains", {"score": 1})
     for name, score in (("c0", 1), ("c1", 1), ("c2", 0)):
@@ -249,8 +249,8 @@ def test_production_runs_that_failed_a_rule_become_cases_once(
     first = terminal("cases", "import", suite, "--project", "prod", "--below", "user_score", "0.5")
     again = terminal("cases", "import", suite, "--project", "prod", "--below", "user_score", "0.5")
 
-    assert "5 runs: 2 new cases, 2 known already, 1 without a word of a user's" in first.stdout
-    assert "0 new cases, 4 known already" in again.stdout
+    assert "5 runs: 2 new cases, 2 already in the suite, 1 without a user message" in first.stdout
+    assert "0 new cases, 4 already in the suite" in again.stdout
     cases = [json.loads(line) for line in (suite / "cases" / "imported.jsonl").read_text().splitlines()]
     assert {case["metadata"]["origin"]["run_id"] for case in cases} <= {run["id"] for run in runs}
     assert {case["metadata"]["origin"].get("error") for case in cases} == {None, "ValueError: no"}
@@ -270,8 +270,8 @@ def test_cases_of_runs_that_broke_or_that_a_filter_finds(
     terminal("cases", "import", suite, "--project", "prod", "--where", rule, "--into", "good.jsonl")
     unknown = terminal("cases", "import", suite, "--project", "nowhere")
 
-    assert "2 runs: 1 new cases, 1 known already" in broke.stdout
-    assert "does not name that file yet" in broke.stderr
+    assert "2 runs: 1 new cases, 1 already in the suite" in broke.stdout
+    assert "add that file to `cases:`" in broke.stderr
     assert json.loads((suite / "good.jsonl").read_text())["input"] == "How are you?"
     assert (unknown.code, "there is no project 'nowhere'" in unknown.stderr) == (2, True)
 

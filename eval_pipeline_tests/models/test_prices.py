@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.models.prices import PRICES_VARIABLE, Used, price_table
+from eval_pipeline.models.prices import Used, price_table
+from eval_pipeline.settings import PRICES_VARIABLE
 
 counts = st.integers(0, 10**6)
 

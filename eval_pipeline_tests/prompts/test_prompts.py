@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
@@ -12,11 +13,13 @@ from langsmith import Client
 from eval_pipeline.errors import CredentialsError, InputError
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError, PromptMovedOnError
+from eval_pipeline.prompts.opening import open_prompts
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
 from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.spec.prompt_reference import PromptReference, parse_reference
 from eval_pipeline_tests.prompts.published import overtaken_hub
 
@@ -128,6 +131,36 @@ def test_a_tag_is_asked_for_again_when_its_time_is_over(hub: PromptHub, tmp_path
     assert [store.resolve(parse_reference("hub:support:production")).source for _ in range(2)] == ["hub", "hub"]
 
 
+def test_the_settings_say_how_long_a_prompt_is_kept(
+    server: RecorderServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path))
+    commit = hub_at(server.url).push(a_prompt("one"))
+    hub_at(server.url).tag("support", "production", commit)
+
+    def sources(version: str, **given: Any) -> list[str]:
+        settings = LangSmithSettings(recorder_url=server.url, **given)
+        with open_prompts(settings, tmp_path) as store:
+            return [store.resolve(parse_reference(f"hub:support:{version}")).source for _ in range(2)]
+
+    assert sources("production") == ["hub", "cached"]
+    assert sources("production", cache_ttl_seconds=0) == ["hub", "hub"]
+    assert sources(commit, cache_ttl_seconds=0) == ["cached", "cached"]
+    assert sources(commit, cache_ttl_seconds=0, cache_versioned_indefinitely=False) == ["hub", "hub"]
+
+
+def test_a_hub_that_the_settings_disable_is_not_asked(
+    server: RecorderServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path))
+    hub_at(server.url).push(a_prompt("one"))
+    (tmp_path / "fallback.txt").write_text("in the file")
+    with open_prompts(LangSmithSettings(recorder_url=server.url, hub_enabled=False), tmp_path) as store:
+        found = store.resolve(parse_reference("hub:support"), fallback=parse_reference("file:fallback.txt"))
+    assert (found.source, text_of(found.prompt)) == ("file", "in the file")
+    assert found.steps[0] == "the Prompt Hub is switched off"
+
+
 def test_when_the_hub_is_away_the_cached_then_the_file_then_none(store: HubPromptStore, tmp_path: Path) -> None:
     (tmp_path / "fallback.txt").write_text("Be safe, {{customer}}.")
     commit = store.upsert(a_prompt("Be kind."))
@@ -146,7 +179,7 @@ def test_a_refused_key_is_told_where_there_is_nothing_to_go_on_with(
     server: RecorderServer, store: HubPromptStore
 ) -> None:
     server.faults.add(Fault(status=401))
-    with pytest.raises(CredentialsError, match="refused the key"):
+    with pytest.raises(CredentialsError, match="refuses the API key"):
         store.resolve(parse_reference("hub:support"))
 
 

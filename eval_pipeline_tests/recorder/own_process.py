@@ -1,55 +1,51 @@
-"""A recorder in a process of its own, which can be killed and comes back on its port and its file."""
+"""A recorder in a process of its own, which a test can kill and restart on the same port and database."""
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
-
-from eval_pipeline.recorder.server import RecorderServer
-
-_SERVE = (
-    "import sys; from eval_pipeline.recorder.server import serve; serve(port=int(sys.argv[1]), db_path=sys.argv[2])"
-)
-_START_SECONDS = 60.0
+_SERVE = """
+import sys
+from eval_pipeline.recorder.server import serve
+serve(port=int(sys.argv[1]), db_path=sys.argv[2], started=lambda url: print(url, flush=True))
+"""
 
 
 class RecorderProcess:
-    """One recorder, running within `with`."""
+    """A recorder that runs within `with`. Its first start takes a free port."""
 
     def __init__(self, database: Path) -> None:
-        with RecorderServer() as placeholder:
-            self.url = placeholder.url
+        self.url = ""
         self._database = database
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._answers = False
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it; by default returns once it answers."""
-        port = self.url.rpartition(":")[2]
-        self._process = subprocess.Popen([sys.executable, "-c", _SERVE, port, str(self._database)])
+        """Start it; by default return once it answers."""
+        port = self.url.rpartition(":")[2] or "0"
+        command = [sys.executable, "-c", _SERVE, port, str(self._database)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._answers = False
         if wait:
             self.wait()
 
     def wait(self) -> None:
         """Return once it answers."""
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"{self.url}/info")
-            except httpx.TransportError:
-                time.sleep(0.02)
-            else:
-                return
-        raise AssertionError(f"nothing answers at {self.url}")
+        if self._answers:
+            return
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        assert self.url, "the recorder ended before it answered"
+        self._answers = True
 
     def kill(self) -> None:
-        """End it as a lack of memory would: with no chance to say anything."""
+        """End it with SIGKILL, as the kernel does when memory runs out."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
     def __enter__(self) -> Self:

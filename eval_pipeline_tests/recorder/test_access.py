@@ -5,17 +5,17 @@ import pytest
 from langsmith import Client
 from langsmith.utils import LangSmithAuthError
 
+from eval_pipeline.errors import InputError
 from eval_pipeline.recorder.config import RecorderConfig
-from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.server import RecorderServer, serve
 from eval_pipeline.serving.access import host_name, is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])
 def test_anything_but_loopback_needs_a_token(host: str) -> None:
-    with pytest.raises(RecorderError, match="a token is required"):
+    with pytest.raises(InputError, match="a token is required"):
         RecorderServer(host=host)
-    with pytest.raises(RecorderError, match="a token is required"):
+    with pytest.raises(InputError, match="a token is required"):
         serve(host=host)
     assert not is_loopback(host)
 

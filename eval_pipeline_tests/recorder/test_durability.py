@@ -1,25 +1,20 @@
-"""What was acknowledged is still there: after a stop, and after the process was killed."""
+"""Acknowledged data survives a restart and a killed process."""
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 from langsmith import Client
 
+from eval_pipeline.errors import PermanentError
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.recorder.store.journal import JournalEntry
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs, stored_ids
+from eval_pipeline_tests.recorder.own_process import RecorderProcess
 from eval_pipeline_tests.waiting import wait_for
-
-SERVE = "import sys; from eval_pipeline.recorder.server import serve; serve(port=int(sys.argv[1]), db_path=sys.argv[2])"
 
 
 def fill(client: Client) -> None:
@@ -45,40 +40,23 @@ def test_everything_survives_a_restart_on_the_same_file(tmp_path: Path) -> None:
         client.close()
 
 
-def wait_for_answers(url: str) -> None:
-    for _ in range(1000):
-        try:
-            httpx.get(f"{url}/info")
-        except httpx.TransportError:
-            time.sleep(0.01)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {url}")
-
-
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    with RecorderServer() as placeholder:
-        port = placeholder.url.rpartition(":")[2]
-    url, database = f"http://127.0.0.1:{port}", tmp_path / "recorder.sqlite"
-    process = subprocess.Popen([sys.executable, "-c", SERVE, port, str(database)])
-    try:
-        wait_for_answers(url)
+    database = tmp_path / "recorder.sqlite"
+    with RecorderProcess(database) as process:
         runs = [a_run() for _ in range(20)]
         for run in runs:
-            assert httpx.post(f"{url}/runs/batch", json={"post": [run]}).status_code == 202
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+            assert httpx.post(f"{process.url}/runs/batch", json={"post": [run]}).status_code == 202
+        process.kill()
     with RecorderServer(db_path=database) as server:
         assert stored_ids(server) == {run["id"] for run in runs}
 
 
-def test_a_taken_port_is_said_to_be_taken() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with RecorderServer() as server:
         port = int(server.url.rpartition(":")[2])
-        with pytest.raises(RecorderError, match="cannot listen on"):
+        with pytest.raises(PermanentError, match="cannot listen on"):
             RecorderServer(port=port).start()
-        with pytest.raises(RecorderError, match="runs already"):
+        with pytest.raises(RecorderError, match="already running"):
             server.start()
 
 

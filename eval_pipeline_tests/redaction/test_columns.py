@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline_tests.redaction.test_redactor import HARMLESS, SECRETS
 
 REDACTOR = Redactor()

@@ -1,4 +1,4 @@
-"""What is taken out, what stays, and the rules that hold for any value."""
+"""What is redacted, what stays, and the rules that hold for any value."""
 
 import datetime as dt
 import json
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.redaction.patterns import _CARD_SIGN, CARD_SIGN
+from eval_pipeline.redaction.patterns import _JSON_CARD, _JSON_CARD_BYTES
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 
 REDACTOR = Redactor()
 
@@ -147,7 +147,7 @@ def test_a_key_that_holds_something_is_redacted_and_stays_one_of_its_own() -> No
 
 def test_what_is_stored_redacted_is_named_after_what_is_taken_out() -> None:
     own = Redactor.of(LangSmithSettings(redaction_patterns={"customer": "C-1"}))
-    identities = {found.identity for found in (REDACTOR, Redactor(enabled=False), Redactor(phone_numbers=True), own)}
+    identities = {one.identity for one in (REDACTOR, Redactor(enabled=False), Redactor(phone_numbers=True), own)}
     assert len(identities) == 4
     assert Redactor().identity == REDACTOR.identity
 
@@ -181,10 +181,10 @@ def test_structure_and_numbers_stay(value: Any) -> None:
 @given(st.lists(st.sampled_from(list(SECRETS)), min_size=1, max_size=4), st.sampled_from([" ", ", ", "\n", ' "', "; "]))
 def test_no_secret_among_others_remains(secrets: list[str], between: str) -> None:
     text = between.join(["see", *secrets, "end"])
-    found = json.dumps(REDACTOR.value({"a": [text]}))
+    redacted = json.dumps(REDACTOR.value({"a": [text]}))
     for secret in secrets:
-        assert secret not in found
-    assert len(re.findall(r"\[redacted:", found)) >= 1
+        assert secret not in redacted
+    assert len(re.findall(r"\[redacted:", redacted)) >= 1
 
 
 @given(_values)
@@ -209,11 +209,11 @@ _AROUND_CARDS = ["4111111111111", "4111 1111-1111 1111", "3782 822463-1000", "27
 
 @given(st.lists(st.sampled_from(_AROUND_CARDS), max_size=8).map("".join))
 def test_the_quick_sign_of_a_card_and_the_one_for_re2_say_the_same(text: str) -> None:
-    assert bool(_CARD_SIGN.search(text.encode())) == bool(re.search(CARD_SIGN, text))
+    assert bool(_JSON_CARD_BYTES.search(text.encode())) == bool(re.search(_JSON_CARD, text))
 
 
 @given(_values)
-def test_what_is_said_to_stay_as_it_is_does(value: Any) -> None:
+def test_what_leaves_reports_as_unchanged_is_unchanged(value: Any) -> None:
     if REDACTOR.leaves(value):
         assert REDACTOR.value(value) == value
 
@@ -234,5 +234,5 @@ def test_what_stands_in_a_mapping_of_another_kind_is_not_taken_for_clean(kept: d
     assert not REDACTOR.leaves(value)
 
 
-def test_what_nobody_can_look_into_stays() -> None:
+def test_what_cannot_be_looked_into_stays() -> None:
     assert REDACTOR.leaves({"when": dt.date(2024, 5, 1), "pattern": re.compile("a"), "items": (1, {"b": None})})

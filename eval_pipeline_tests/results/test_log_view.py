@@ -18,17 +18,18 @@ from eval_pipeline.results.case_result import (
     Tokens,
     TurnResult,
 )
-from eval_pipeline.results.experiment_record import ExperimentRecord, now
+from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.results.stored_result import result_of_row
 from eval_pipeline.store.local import LocalStore
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
 
 RECORD = ExperimentRecord(
     suite="sample",
     experiment="e",
-    created_at=now(),
+    created_at=timestamp(),
     dataset_version="d",
     context_id=None,
     target_version="t",

@@ -10,13 +10,13 @@ from eval_pipeline.errors import CorruptDataError, ExperimentConflictError, Miss
 from eval_pipeline.results.experiment_record import (
     ExperimentRecord,
     experiment_name,
-    now,
     pin_experiment,
     read_experiment,
 )
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.layout import experiment_key
 from eval_pipeline.store.local import LocalStore
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline_tests.analysis.rows import a_result
 
 
@@ -33,7 +33,7 @@ def a_record(**fields: Any) -> ExperimentRecord:
     known: dict[str, Any] = {
         "suite": "sample",
         "experiment": "e",
-        "created_at": now(),
+        "created_at": timestamp(),
         "dataset_version": "d1",
         "context_id": "x1",
         "target_version": "t1",

@@ -7,7 +7,7 @@ import pytest
 from eval_pipeline.defs.default_resources import store_resource
 from eval_pipeline.defs.s3_store_resource import S3StoreResource
 from eval_pipeline.errors import InputError
-from eval_pipeline.store.opening import open_store
+from eval_pipeline.store.opening import S3Location, open_store, s3_location
 
 
 def test_a_store_is_opened_by_path_or_file_uri(tmp_path: Path) -> None:
@@ -28,3 +28,9 @@ def test_a_store_in_a_bucket_is_opened_by_its_uri() -> None:
 def test_a_store_that_cannot_be_is_refused(uri: str) -> None:
     with pytest.raises(InputError, match=r"not a known kind|no bucket"):
         open_store(uri)
+
+
+def test_an_s3_uri_names_a_bucket_and_a_key() -> None:
+    assert s3_location("s3://bucket/a/b.json") == S3Location(bucket="bucket", key="a/b.json")
+    assert s3_location("s3://bucket") == S3Location(bucket="bucket", key="")
+    assert [s3_location(uri) for uri in ("./data", "file:///data", "bucket/s3://a")] == [None, None, None]

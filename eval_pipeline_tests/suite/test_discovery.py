@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.discovery import SUITES_VARIABLE, suite_folder, suite_folders
+from eval_pipeline.settings import SUITES_VARIABLE
+from eval_pipeline.suite.discovery import suite_folder, suite_folders
 
 
 @pytest.fixture

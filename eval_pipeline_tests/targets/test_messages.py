@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from eval_pipeline.suite.case import Recording
 from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.targets.messages import after_last_user, openai_reply, reply_of_messages
-from eval_pipeline.targets.recorded import RecordedSession, RecordedTarget
+from eval_pipeline.targets.recorded import RecordedSession, RecordedSessionFactory
 from eval_pipeline_tests.building import a_case
 
 
@@ -128,7 +128,7 @@ async def test_a_recording_is_cut_where_the_user_speaks(messages: list[dict[str,
 
 def test_each_recording_is_an_attempt_and_fewer_may_be_asked_for() -> None:
     case = a_case(recordings=[{"messages": [user(text)], "data": {"n": text}} for text in "abc"])
-    target = RecordedTarget()
+    target = RecordedSessionFactory()
     assert [target.attempts(case, repetitions) for repetitions in (None, 2, 9)] == [3, 2, 3]
     session = target.open(case, attempt=2, thread_id="t")
     assert (session.script, session.recording) == (["b"], {"n": "b"})

@@ -11,7 +11,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.targets.opening import open_target, target_version
-from eval_pipeline.targets.python_callable import PythonTarget
+from eval_pipeline.targets.python import PythonSessionFactory
 from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
 
 CODE = """
@@ -177,6 +177,6 @@ class WithoutHash:
 
 
 async def test_a_callable_that_cannot_be_hashed_is_called(tmp_path: Path) -> None:
-    target = PythonTarget(WithoutHash(), factory=False, options={})
+    target = PythonSessionFactory(WithoutHash())
     result = await an_evaluator(a_suite(tmp_path), target=target).evaluate(Attempt(case=a_case(), number=1))
     assert result.turns[0].response == "HELLO"

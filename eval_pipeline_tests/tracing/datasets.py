@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.dataset_sync import SyncedDataset, sync_dataset
-from eval_pipeline.langsmith.experiments import ExperimentPlan
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.datasets import SyncedDataset
+from eval_pipeline.langsmith.experiments import ExperimentPlan, ExperimentSession
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.dataset_sync import sync_dataset
+from eval_pipeline.tracing.experiment.rows import row_ids
+from eval_pipeline.tracing.experiment.trace_status import TraceStatus
+from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 
 REDACTOR = Redactor()
 
@@ -59,3 +63,11 @@ def sync(connection: Connection, cases: list[Case], redactor: Redactor = REDACTO
 def examples(server: RecorderServer, synced: SyncedDataset) -> dict[str, dict[str, Any]]:
     found = server.recorder.examples.find(dataset_id=str(synced.dataset_id), limit=-1)
     return {example["metadata"]["case_id"]: example for example in found}
+
+
+def status_of_rows(
+    connection: Connection, session: ExperimentSession, *, expected: int, counts: DeliveryCounts
+) -> TraceStatus:
+    """The status of an experiment that should have `expected` rows."""
+    present = row_ids(connection, session)
+    return TraceStatus(rows_expected=expected, rows_present=None if present is None else len(present), delivery=counts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline_tests.tracing.datasets import CountingConnection
 
 MakeSettings = Callable[..., LangSmithSettings]

@@ -6,6 +6,7 @@ import pytest
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.workers.task import MOST_BYTES, WorkerTask, read_task
+from eval_pipeline.workers.tracing import settings_of
 from eval_pipeline.workers.work import do_task
 from eval_pipeline_tests.workers.begun import Begun
 
@@ -89,6 +90,12 @@ def test_a_worker_with_another_agent_does_not_take_part(begun: Begun) -> None:
 
     assert answer.failure is not None
     assert answer.failure.kind == "ExperimentConflictError"
+
+
+def test_a_tasks_attempts_have_the_time_that_its_run_gives_them() -> None:
+    task = WorkerTask(suite="s", experiment="e", task="t", case_ids=("a",), evaluation_timeout_seconds=7)
+
+    assert settings_of(read_task(task.to_json())).evaluation_timeout_seconds == 7
 
 
 def test_a_task_that_is_too_large_is_refused_on_both_sides() -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.errors import MissingUpstreamError
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.traced_run import TracedRun, read_traced
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
 
 KEY = "preferred"
 _TIE = 0.5
@@ -20,7 +20,7 @@ Scores = Callable[[str, int], float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class ComparativeExperiment:
     """What was written at one destination."""
 
     destination: str
@@ -37,7 +37,7 @@ def write_comparative(
     baseline: str,
     settings: LangSmithSettings,
     scores: Scores | None = None,
-) -> list[Written]:
+) -> list[ComparativeExperiment]:
     """Write a comparative experiment of two, with a preference for each pair of runs.
 
     Args:
@@ -86,7 +86,7 @@ def write_comparative(
                 written += 1
             connection.client.flush()
             url = now.session.comparison_url(then.session_id)
-            found.append(Written(destination=destination.name, url=url, preferences=written))
+            found.append(ComparativeExperiment(destination=destination.name, url=url, preferences=written))
         finally:
             connection.close()
     return found

@@ -23,7 +23,7 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preference:
+class CasePreference:
     """What the judge said of two attempts at one case."""
 
     case_id: str
@@ -46,7 +46,7 @@ class Preferences:
     """How often the new one is preferred; a tie is half a preference."""
     p_value: float
     """Two-sided, by sign flips of the cases: the chance of so clear a preference, were there none."""
-    preferences: Sequence[Preference]
+    preferences: Sequence[CasePreference]
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -72,7 +72,7 @@ async def judge_preferences(
     pairs = sorted(now.keys() & then.keys())[:limit]
     free = asyncio.Semaphore(_AT_ONCE)
 
-    async def ask(pair: tuple[str, int]) -> Preference:
+    async def ask(pair: tuple[str, int]) -> CasePreference:
         async with free:
             return await _ask(pair, now[pair], then[pair], rubric=rubric, judge=judge, folder=folder)
 
@@ -100,7 +100,7 @@ async def _ask(
     rubric: str,
     judge: Judge,
     folder: Path,
-) -> Preference:
+) -> CasePreference:
     case_id, attempt = pair
     # Conversations of several turns part ways at the first: they are compared whole, from the first thing said.
     single = len(now) == len(then) == 1
@@ -108,8 +108,8 @@ async def _ask(
     try:
         verdict = await prefer(*answers, rubric=rubric, turns=now[:1], judge=judge, folder=folder)
     except EvalPipelineError as error:
-        return Preference(case_id=case_id, attempt=attempt, preferred=None, score=None, why=str(error))
-    return Preference(
+        return CasePreference(case_id=case_id, attempt=attempt, preferred=None, score=None, why=str(error))
+    return CasePreference(
         case_id=case_id,
         attempt=attempt,
         preferred=_PREFERRED[verdict.label],

@@ -8,9 +8,8 @@ them together. `bench.gates` measures it.
 from collections.abc import Sequence
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
-from eval_pipeline.analysis.gates.finding import Finding
-from eval_pipeline.analysis.statistics.p_value import p_is
-from eval_pipeline.analysis.statistics.paired import LEVEL, holm
+from eval_pipeline.analysis.gates.gate_result import SliceResult
+from eval_pipeline.analysis.statistics.paired import LEVEL, holm, p_is
 from eval_pipeline.suite.spec.gates import RegressionGate
 
 _MOST_NAMED = 3
@@ -18,17 +17,19 @@ _MOST_NAMED = 3
 
 def check_regression(
     gate: RegressionGate, comparison: Comparison | None, slices: Sequence[str | None]
-) -> list[Finding]:
+) -> list[SliceResult]:
     """What the gate finds in each slice; None among `slices` is all cases.
 
     Without a baseline, or a case that both have, there is nothing to hold against it, and the gate is met.
     """
     if comparison is None:
-        return [Finding(passed=True, message="there is no baseline yet to compare with")]
+        return [SliceResult(passed=True, message="there is no baseline yet to compare with")]
     looked_at = [(name, found) for name in slices if (found := _difference(gate, comparison, name)) is not None]
     if not looked_at:
         what = gate.metric or gate.slice or "the pass rate"
-        return [Finding(passed=True, message=f"baseline {comparison.baseline} has no case with {what} to compare with")]
+        return [
+            SliceResult(passed=True, message=f"baseline {comparison.baseline} has no case with {what} to compare with")
+        ]
     p_values = holm([difference.p_drop for _, difference in looked_at])
     return [
         _finding(gate, comparison, name, difference, p_value)
@@ -44,7 +45,7 @@ def _difference(gate: RegressionGate, comparison: Comparison, name: str | None) 
 
 def _finding(
     gate: RegressionGate, comparison: Comparison, name: str | None, found: Difference, p_value: float
-) -> Finding:
+) -> SliceResult:
     drop = -found.difference
     chance = gate.test == "significant" and p_value >= LEVEL
     failed = drop > 0 and drop > gate.threshold and not chance
@@ -55,7 +56,7 @@ def _finding(
         "" if failed or detectable is None else f"; a drop of {100 * detectable:.1f} points would most likely be seen"
     )
     where = _worst_slices(comparison) if failed and name is None and gate.metric is None else ""
-    return Finding(
+    return SliceResult(
         passed=not failed,
         observed=drop,
         low=None if found.high is None else -found.high,

@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.analysis.deciding import decided_against
+from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.result_log import read_results, segment_keys
 from eval_pipeline.store.store import Store
@@ -46,7 +46,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(kw_only=True)
-class Packed:
+class PackedAttempts:
     """What of the attempts goes into the page."""
 
     index: list[list[Any]] = field(default_factory=list)
@@ -83,9 +83,9 @@ def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
                     yield row
 
 
-def pack(rows: Iterable[Row], context: SharedContext | None) -> Packed:
+def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
     """The rows as the page holds them, sorted by case and attempt."""
-    packed, numbers, texts = Packed(), dict[str, int](), list[dict[str, Any]]()
+    packed, numbers, texts = PackedAttempts(), dict[str, int](), list[dict[str, Any]]()
     waiting: list[dict[str, Any]] = []
     size = 0
     for row in rows:

@@ -7,15 +7,15 @@ from markupsafe import Markup
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.report.drawing import Dot, Interval, bars, intervals, line
-from eval_pipeline.analysis.statistics.distribution import percentiles
-from eval_pipeline.analysis.trend import Point
+from eval_pipeline.analysis.statistics.estimate import percentiles
+from eval_pipeline.analysis.trend import TrendPoint
 
 MOST_DIFFERENCES = 24
 _BINS = 30
 _LOOKS = {"improved": "good", "regressed": "bad", "unchanged": "even"}
 
 
-def trend(points: Sequence[Point], *, width: int = 820, height: int = 180) -> Markup | None:
+def trend(points: Sequence[TrendPoint], *, width: int = 820, height: int = 180) -> Markup | None:
     """The pass rate over the experiments, the oldest first; None without two of them."""
     dots = [
         Dot(

@@ -8,7 +8,7 @@ from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.comparison.preferences import Preferences
 from eval_pipeline.analysis.report import charts
 from eval_pipeline.analysis.report.drawing import STYLE
-from eval_pipeline.analysis.report.templating import file_of, template
+from eval_pipeline.analysis.report.templating import style, template
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -28,6 +28,6 @@ def render_comparison(
         suite=comparisons[0].suite,
         verdict=verdict,
         comparisons=[(found, charts.deltas(found), preferences.get(found.experiment)) for found in comparisons],
-        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
+        style=Markup(style() + STYLE),  # noqa: S704 - our own file
         policy=POLICY,
     )

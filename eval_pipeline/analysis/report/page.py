@@ -6,7 +6,6 @@ Everything an agent said is escaped by the template engine, or reaches the page 
 
 import base64
 import hashlib
-import os
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -15,16 +14,16 @@ from eval_pipeline.analysis.case_values import attempts_made, cost_of
 from eval_pipeline.analysis.report import charts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
 from eval_pipeline.analysis.report.drawing import STYLE
-from eval_pipeline.analysis.report.templating import file_of, seconds, template
+from eval_pipeline.analysis.report.templating import script, seconds, style, template
 from eval_pipeline.analysis.trend import point_of, read_points
-from eval_pipeline.analysis.verdict import Verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import read_results
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.store.store import Store
 
-UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 LAST = 20
 """Experiments in the trend."""
@@ -46,7 +45,7 @@ class Pictures:
 def render_report(
     store: Store,
     record: ExperimentRecord,
-    verdict: Verdict,
+    verdict: ExperimentVerdict,
     *,
     pictures: Pictures,
     experiment_url: str | None = None,
@@ -61,8 +60,8 @@ def render_report(
         experiment_url: where its traces are.
     """
     packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
-    script = Markup(file_of("report.js"))  # noqa: S704 - our own file
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = Markup(script())  # noqa: S704 - our own file
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     comparison = verdict.comparison
     return template("report.html").render(
         record=record,
@@ -73,15 +72,15 @@ def render_report(
         pictures=pictures,
         packed=packed,
         printed=packed.index[:MOST_PRINTED],
-        style=Markup(file_of("report.css") + STYLE),  # noqa: S704 - our own file
-        script=script,
+        style=Markup(style() + STYLE),  # noqa: S704 - our own file
+        script=code,
         policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'",
         experiment_url=experiment_url,
         dagster_url=_dagster_url(record),
     )
 
 
-def draw(store: Store, record: ExperimentRecord, verdict: Verdict) -> Pictures:
+def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> Pictures:
     """The pictures of an experiment."""
     columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
     rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
@@ -110,5 +109,5 @@ def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
 
 def _dagster_url(record: ExperimentRecord) -> str | None:
     run = record.launched_by.get("run")
-    base = os.environ.get(UI_VARIABLE, DEFAULT_UI_URL).rstrip("/")
+    base = (PipelineSettings.from_environment().ui_url or DEFAULT_UI_URL).rstrip("/")
     return f"{base}/runs/{run}" if run and base.startswith(("http://", "https://")) else None

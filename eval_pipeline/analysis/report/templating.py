@@ -5,7 +5,10 @@ from importlib import resources
 
 import jinja2
 
-from eval_pipeline.analysis.statistics.p_value import p_is, shown_p
+from eval_pipeline.analysis.statistics.paired import p_is, shown_p
+from eval_pipeline.pages.templating import environment, stylesheet
+
+_PACKAGE = "eval_pipeline.analysis.report"
 
 _SECONDS = 100
 
@@ -15,10 +18,15 @@ def template(name: str) -> jinja2.Template:
     return _environment().get_template(name)
 
 
+def style() -> str:
+    """The style sheet of the report and of comparisons."""
+    return stylesheet(_PACKAGE, "templates/report.css")
+
+
 @functools.cache
-def file_of(name: str) -> str:
-    """A file beside the templates."""
-    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+def script() -> str:
+    """The script of the report."""
+    return (resources.files(_PACKAGE) / "templates" / "report.js").read_text(encoding="utf-8")
 
 
 def seconds(value: float) -> str:
@@ -30,13 +38,7 @@ def seconds(value: float) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("eval_pipeline.analysis.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    made = environment(_PACKAGE)
     made.filters["percent"] = lambda value: f"{value:.1%}"
     made.filters["points"] = lambda value: f"{100 * value:+.1f}"
     made.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"

@@ -10,6 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+PERCENTILES = (50, 95, 99)
 _SEED = 20_240_601
 _RESAMPLES = 2_000
 _FEWEST_TO_RESAMPLE = 10
@@ -125,6 +126,21 @@ def bootstrap_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """`p50`, `p95` and `p99`, between the two nearest values (numpy's default); empty without values."""
+    return {f"p{q}": float(np.percentile(values, q)) for q in PERCENTILES} if len(values) else {}
+
+
+def percentile_interval(values: Sequence[float], q: int) -> tuple[float | None, float | None]:
+    """The 95 % interval of a percentile from order statistics (Conover 1999, 3.2; scipy's `quantile_test`).
+
+    It takes the values as independent. An end that so few values cannot bound is None.
+    """
+    found = scipy.stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
+    low, high = float(found.low), float(found.high)
+    return (None if np.isnan(low) else low), (None if np.isnan(high) else high)
 
 
 def _ratio(totals: Floats, counts: Floats, axis: int) -> Any:

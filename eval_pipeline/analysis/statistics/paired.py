@@ -25,6 +25,7 @@ _PARTS = 5_040
 """Shares of 1 to 10 attempts are whole numbers of this part."""
 _MOST_TO_PERMUTE = 1_000
 """Cases that differ; beyond them the permutation distribution is normal."""
+_LEAST_SHOWN = 0.0001
 _SMALLEST = 1e-12
 """Differences of means below it are roundings."""
 
@@ -162,3 +163,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:
     # Rounded, so that sums of thirds tie where thirds do.
     return np.round(np.mean(now - then, axis=axis), 12)
+
+
+def shown_p(value: float) -> str:
+    """`0.0123`, or `<0.0001` for all that is smaller."""
+    return f"<{_LEAST_SHOWN:.4f}" if value < _LEAST_SHOWN else f"{value:.4f}"
+
+
+def p_is(value: float) -> str:
+    """`p=0.0123`, or `p<0.0001`."""
+    shown = shown_p(value)
+    return f"p{shown}" if shown.startswith("<") else f"p={shown}"

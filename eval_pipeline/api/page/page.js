@@ -1,93 +1,91 @@
-// Lists suites and cases, runs one or all, and shows the events as they come.
-// Whatever a suite, a target or a judge wrote reaches the page through textContent only.
+// Lists suites and cases, evaluates one case or all, and shows the events as they arrive.
+// Text of suites, targets and judges is only ever set as textContent.
 "use strict";
 
-const at = (id) => document.getElementById(id);
-const made = (tag, kind, text) => {
+const byId = (id) => document.getElementById(id);
+const make = (tag, className, text) => {
   const element = document.createElement(tag);
-  if (kind) element.className = kind;
+  if (className) element.className = className;
   if (text !== undefined && text !== null) element.textContent = String(text);
   return element;
 };
 
 let suites = [];
-let running = null;
-let writing = null;
+let running = null; // the AbortController of the evaluation in progress
+let streaming = null; // the element of the answer that is being written
 
 async function start() {
-  const answer = await fetch("/api/suites");
-  suites = await answer.json();
+  const response = await fetch("/api/suites");
+  suites = await response.json();
   for (const suite of suites) {
-    const option = made("option", "", suite.name);
+    const option = make("option", "", suite.name);
     option.value = suite.name;
-    at("suite").append(option);
+    byId("suite").append(option);
   }
-  at("suite").addEventListener("change", list);
-  at("filter").addEventListener("input", list);
-  at("run-all").addEventListener("click", () => run("/api/batch/stream", {}, "All cases"));
-  at("stop").addEventListener("click", () => running && running.abort());
-  list();
+  byId("suite").addEventListener("change", listCases);
+  byId("filter").addEventListener("input", listCases);
+  byId("run-all").addEventListener("click", () => evaluate("/api/batch/stream", {}, "All cases"));
+  byId("stop").addEventListener("click", () => running && running.abort());
+  listCases();
 }
 
-const chosen = () => suites.find((suite) => suite.name === at("suite").value);
-
-function list() {
-  const suite = chosen();
-  const wanted = at("filter").value.toLowerCase();
-  at("cases").replaceChildren();
+function listCases() {
+  const suite = suites.find((one) => one.name === byId("suite").value);
+  const query = byId("filter").value.toLowerCase();
+  byId("cases").replaceChildren();
   if (!suite) return;
   const count = `${suite.cases.length} cases`;
-  at("about").textContent = suite.description ? `${suite.description} (${count})` : count;
-  at("run-all").disabled = suite.cases.length === 0;
-  for (const problem of suite.problems) at("cases").append(made("li", "problem", problem));
-  for (const found of suite.cases) {
-    if (!`${found.id} ${found.description || ""} ${found.tags.join(" ")}`.toLowerCase().includes(wanted)) continue;
-    const button = made("button", "", found.id);
+  byId("about").textContent = suite.description ? `${suite.description} (${count})` : count;
+  byId("run-all").disabled = suite.cases.length === 0;
+  for (const problem of suite.problems) byId("cases").append(make("li", "problem", problem));
+  for (const one of suite.cases) {
+    if (!`${one.id} ${one.description || ""} ${one.tags.join(" ")}`.toLowerCase().includes(query)) continue;
+    const button = make("button", "", one.id);
     button.type = "button";
-    button.title = found.description || "";
+    button.title = one.description || "";
     button.addEventListener("click", () => {
-      for (const other of at("cases").querySelectorAll("button")) other.removeAttribute("aria-current");
+      for (const other of byId("cases").querySelectorAll("button")) other.removeAttribute("aria-current");
       button.setAttribute("aria-current", "true");
-      run("/api/eval/stream", { case_id: found.id }, found.id);
+      evaluate("/api/eval/stream", { case_id: one.id }, one.id);
     });
-    const item = made("li");
+    const item = make("li");
     item.append(button);
-    at("cases").append(item);
+    byId("cases").append(item);
   }
 }
 
-function status(kind, text) {
-  at("status").className = kind;
-  at("status").textContent = text;
+function setStatus(kind, text) {
+  byId("status").className = kind;
+  byId("status").textContent = text;
   document.body.dataset.status = kind;
 }
 
-async function run(path, asked, title) {
+async function evaluate(path, request, title) {
   if (running) running.abort();
   const own = (running = new AbortController());
-  writing = null;
-  at("story").replaceChildren();
-  at("title").textContent = title;
-  at("stop").hidden = false;
-  status("running", "running…");
+  streaming = null;
+  byId("events").replaceChildren();
+  byId("title").textContent = title;
+  byId("stop").hidden = false;
+  setStatus("running", "running…");
   try {
-    const answer = await fetch(path, {
+    const response = await fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ suite: at("suite").value, ...asked }),
+      body: JSON.stringify({ suite: byId("suite").value, ...request }),
       signal: own.signal,
     });
-    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-    for await (const event of eventsOf(answer.body)) if (running === own) show(event);
-    if (running === own && document.body.dataset.status === "running") status("error", "ended without a result");
+    if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+    for await (const event of serverSentEvents(response.body)) if (running === own) show(event);
+    if (running === own && document.body.dataset.status === "running") setStatus("error", "ended without a result");
   } catch (error) {
-    if (running === own) own.signal.aborted ? status("error", "stopped") : show({ event: "error", message: error.message });
+    if (running === own) own.signal.aborted ? setStatus("error", "stopped") : show({ event: "error", message: error.message });
   } finally {
-    if (running === own) at("stop").hidden = true;
+    if (running === own) byId("stop").hidden = true;
   }
 }
 
-async function* eventsOf(body) {
+async function* serverSentEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -102,82 +100,82 @@ async function* eventsOf(body) {
   }
 }
 
-function add(element) {
-  const story = at("story");
-  const atEnd = story.scrollHeight - story.scrollTop - story.clientHeight < 60;
-  story.append(element);
-  if (atEnd) story.scrollTop = story.scrollHeight;
+function append(element) {
+  const list = byId("events");
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  list.append(element);
+  if (atEnd) list.scrollTop = list.scrollHeight;
   return element;
 }
 
 const json = (value) => JSON.stringify(value, null, 2);
 
-const SHOWN = {
-  user_input: (event) => add(made("div", "said user", event.content)),
+const RENDERERS = {
+  user_input: (event) => append(make("div", "message user", event.content)),
   agent_response: (event) => {
-    if (writing) writing.remove();
-    writing = null;
-    add(made("div", "said agent", event.content || "(no answer)"));
+    if (streaming) streaming.remove();
+    streaming = null;
+    append(make("div", "message agent", event.content || "(no answer)"));
   },
-  turn_event: (event) => turnEvent(event),
+  turn_event: (event) => showTurnEvent(event),
   assertion_result: (event) => {
-    const mark = event.passed === true ? "✓" : event.passed === false ? "✗" : "?";
-    const line = made("p", `check ${event.passed === true ? "passed" : event.passed === false ? "failed" : "error"}`, `${mark} ${event.name} `);
+    const [kind, mark] = event.passed === true ? ["passed", "✓"] : event.passed === false ? ["failed", "✗"] : ["error", "?"];
+    const line = make("p", `assertion ${kind}`, `${mark} ${event.name} `);
     const score = event.score === null || event.score === 0 || event.score === 1 ? "" : `${event.score.toFixed(2)} `;
-    line.append(made("span", "why", score + (event.message || "")));
-    add(line);
+    line.append(make("span", "reason", score + (event.message || "")));
+    append(line);
   },
-  completed: (event) => status(event.status, event.score === null ? event.status : `${event.status} · score ${event.score.toFixed(2)}`),
+  completed: (event) => setStatus(event.status, event.score === null ? event.status : `${event.status} · score ${event.score.toFixed(2)}`),
   error: (event) => {
-    add(made("div", "problem", event.message));
-    status("error", "error");
+    append(make("div", "problem", event.message));
+    setStatus("error", "error");
   },
   batch_started: (event) => {
-    const table = made("table");
-    const head = made("tr");
-    for (const name of ["case", "attempt", "status", "score", ""]) head.append(made("th", "", name));
+    const table = make("table");
+    const head = make("tr");
+    for (const name of ["case", "attempt", "status", "score", ""]) head.append(make("th", "", name));
     table.append(head);
     table.id = "results";
     table.dataset.total = event.total;
-    add(table);
+    append(table);
   },
   test_completed: (event) => {
-    const row = made("tr");
+    const row = make("tr");
     const score = event.score === null ? "" : event.score.toFixed(2);
-    row.append(made("td", "", event.name), made("td", "", event.attempt), made("td", event.status, event.status));
-    row.append(made("td", "", score), made("td", "", event.message));
-    at("results").append(row);
-    status("running", `${event.index + 1} of ${at("results").dataset.total}`);
+    row.append(make("td", "", event.name), make("td", "", event.attempt), make("td", event.status, event.status));
+    row.append(make("td", "", score), make("td", "", event.message));
+    byId("results").append(row);
+    setStatus("running", `${event.index + 1} of ${byId("results").dataset.total}`);
   },
-  batch_completed: (event) => status(event.passed === event.total ? "passed" : "failed", `${event.passed} of ${event.total} passed`),
+  batch_completed: (event) => setStatus(event.passed === event.total ? "passed" : "failed", `${event.passed} of ${event.total} passed`),
 };
 
-function turnEvent(event) {
+function showTurnEvent(event) {
   if (event.type === "token") {
-    if (!writing) writing = add(made("div", "said agent writing", ""));
-    writing.textContent += event.content;
+    if (!streaming) streaming = append(make("div", "message agent streaming", ""));
+    streaming.textContent += event.content;
   } else if (event.type === "tool_call" || event.type === "tool_result") {
     const call = event.type === "tool_call";
-    const details = made("details", "event");
-    details.append(made("summary", "", `${call ? "→" : "←"} ${event.name || ""}`));
-    details.append(made("pre", "", call ? json(event.args) : typeof event.content === "string" ? event.content : json(event.content)));
-    add(details);
+    const details = make("details", "event");
+    details.append(make("summary", "", `${call ? "→" : "←"} ${event.name || ""}`));
+    details.append(make("pre", "", call ? json(event.args) : typeof event.content === "string" ? event.content : json(event.content)));
+    append(details);
   } else if (event.type === "handoff") {
-    add(made("p", "event", `⇢ ${event.from} hands off to ${event.to}`));
+    append(make("p", "event", `⇢ ${event.from} hands off to ${event.to}`));
   } else if (event.type === "interrupt") {
-    add(made("p", "event", `? ${event.content} · answered ${JSON.stringify(event.answer)}`));
+    append(make("p", "event", `? ${event.content} · answered ${JSON.stringify(event.answer)}`));
   } else if (event.type === "simulation_ended") {
-    add(made("p", "event", `the user left: ${event.ended} (${event.content})`));
+    append(make("p", "event", `simulated user ended the conversation: ${event.ended} (${event.content})`));
   } else if (event.type === "usage") {
-    add(made("p", "event", `${event.input_tokens} tokens in, ${event.output_tokens} out`));
+    append(make("p", "event", `${event.input_tokens} tokens in, ${event.output_tokens} out`));
   } else {
-    add(made("p", "event", `${event.type} ${event.content || ""}`));
+    append(make("p", "event", `${event.type} ${event.content || ""}`));
   }
 }
 
 function show(event) {
-  const shown = SHOWN[event.event];
-  if (shown) shown(event);
+  const render = RENDERERS[event.event];
+  if (render) render(event);
 }
 
 start();

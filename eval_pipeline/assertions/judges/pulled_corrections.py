@@ -1,13 +1,11 @@
 """Corrections that were pulled from LangSmith, as the file that judges read."""
 
-import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import platformdirs
-
 from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.settings import cache_folder
 from eval_pipeline.store.layout import corrections_prefix
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.judge import Corrections
@@ -60,9 +58,7 @@ def _wanted(suite: Suite) -> Corrections | None:
 
 def _kept(key: str, data: bytes) -> Path:
     """The file with `data`, whose name tells its content."""
-    given = os.environ.get("EVAL_PIPELINE_CACHE")
-    folder = Path(given) if given else platformdirs.user_cache_path("eval_pipeline")
-    file = folder / key
+    file = cache_folder() / key
     if not file.is_file() or file.stat().st_size != len(data):
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:

@@ -1,1 +1,1 @@
-"""Commands that analyse experiments: `compare`, `agreement`, `baseline`."""
+"""Commands that compare and analyze results: `compare`, `variants`, `baseline`, `agreement`."""

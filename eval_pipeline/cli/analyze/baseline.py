@@ -1,23 +1,26 @@
-"""`eval-pipeline baseline`: what new experiments are compared with."""
+"""`eval-pipeline baseline`: the experiment that new experiments are compared with."""
 
 import click
 
 from eval_pipeline.analysis.baseline import read_baseline, set_baseline
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
 
 
 @click.group()
 def baseline() -> None:
-    """What new experiments are compared with: the last that passed, unless one is set here."""
+    """Set or show the baseline of new experiments.
+
+    Without a baseline, a new experiment is compared with the last one that passed its gates.
+    """
 
 
 @baseline.command("set")
 @click.argument("experiment")
 @store_option
 def set_(experiment: str, store: str) -> int:
-    """Compare the suite's new experiments with EXPERIMENT."""
+    """Compare new experiments of its suite with EXPERIMENT."""
     opened = open_store(store)
     suite = suite_of(opened, experiment)
     set_baseline(opened, suite, experiment)
@@ -29,7 +32,10 @@ def set_(experiment: str, store: str) -> int:
 @click.argument("suite")
 @store_option
 def show(suite: str, store: str) -> int:
-    """Show what was set for SUITE."""
-    found = read_baseline(open_store(store), suite)
-    click.echo("none is set: the last that passed" if found is None else f"{found.experiment} (set {found.set_at})")
+    """Show the baseline of SUITE."""
+    current = read_baseline(open_store(store), suite)
+    if current is None:
+        click.echo("no baseline is set: new experiments are compared with the last one that passed")
+    else:
+        click.echo(f"{current.experiment} (set {current.set_at})")
     return 0

@@ -1,4 +1,4 @@
-"""`eval-pipeline compare A B [C…]`: experiments held against the first of them."""
+"""`eval-pipeline compare BASELINE EXPERIMENT…`: compare experiments with a baseline."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from eval_pipeline.analysis.comparison.comparative import Scores, Written, write_comparative
+from eval_pipeline.analysis.comparison.comparative import ComparativeExperiment, Scores, write_comparative
 from eval_pipeline.analysis.comparison.comparison import compare as compare_experiments
 from eval_pipeline.analysis.comparison.preferences import Preferences, judge_preferences
 from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.cli.analyze.comparison_table import show_comparisons
+from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
-from eval_pipeline.cli.store_option import store_option
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.experiment_record import suite_of
@@ -27,27 +27,34 @@ from eval_pipeline.user_code.loop import run_in_loop
 
 
 @click.command()
-@click.argument("experiments", nargs=-1, metavar="A B [C]...")
+@click.argument("experiments", nargs=-1, metavar="BASELINE EXPERIMENT...")
+@click.option("--prefer", metavar="RUBRIC", help="Let a judge choose the better answers by this rubric.")
+@click.option("--judge", metavar="MODEL", help="Judge for --prefer, as provider:model.  [default: the suite's judge]")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N", help="Judge at most N pairs."
+)
+@click.option("--langsmith", "write", is_flag=True, help="Create a comparative experiment in LangSmith.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the comparison as an HTML page.")
 @store_option
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to this file.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else, on stdout.")
-@click.option("--prefer", metavar="RUBRIC", help="Ask a judge which answers are better by this rubric, in both orders.")
-@click.option("--judge", metavar="MODEL", help="Who judges: provider:model; the suite's judge by default.")
-@click.option("--limit", type=click.IntRange(min=1), default=1_000, show_default=True, help="Pairs that are judged.")
-@click.option("--langsmith", "write", is_flag=True, help="Write a comparative experiment to LangSmith or the recorder.")
+@json_option
 def compare(
     experiments: Sequence[str],
-    store: str,
-    html: Path | None,
-    as_json: bool,  # noqa: FBT001 - click passes options by name
     prefer: str | None,
     judge: str | None,
     limit: int,
-    write: bool,  # noqa: FBT001
+    write: bool,  # noqa: FBT001 - click passes options by name
+    html: Path | None,
+    store: str,
+    as_json: bool,  # noqa: FBT001
 ) -> int:
-    """Hold experiments B, C, … against A: differences on the cases both have, with intervals and p-values."""
+    """Compare experiments with a baseline.
+
+    Shows the differences on the cases that an EXPERIMENT and BASELINE have in common, with confidence intervals and
+    p-values. All experiments are of one suite.
+    """
     opened = open_store(store)
-    baseline, others, suite = _named(opened, experiments)
+    suite = _common_suite(opened, experiments)
+    baseline, *others = experiments
     comparisons = [compare_experiments(opened, suite, experiment=other, baseline=baseline) for other in others]
     preferences: dict[str, Preferences] = {}
     if prefer is not None:
@@ -62,39 +69,44 @@ def compare(
         document: dict[str, Any] = {
             "suite": suite,
             "baseline": baseline,
-            "comparisons": [found.to_json() for found in comparisons],
-            "preferences": {name: found.to_json() for name, found in preferences.items()},
-            "langsmith": {name: [vars(one) for one in found] for name, found in written.items()},
+            "comparisons": [comparison.to_json() for comparison in comparisons],
+            "preferences": {name: preference.to_json() for name, preference in preferences.items()},
+            "langsmith": {name: [vars(one) for one in destinations] for name, destinations in written.items()},
         }
         click.echo(json.dumps(document, indent=2))
         return 0
     show_comparisons(comparisons, preferences, Console())
-    for found in written.values():
-        for one in found:
+    for destinations in written.values():
+        for one in destinations:
             click.echo(f"{one.destination}: {one.preferences} preferences at {one.url}")
     if html is not None:
         click.echo(f"page: {html}")
     return 0
 
 
-def _named(store: Store, experiments: Sequence[str]) -> tuple[str, Sequence[str], str]:
+def _common_suite(store: Store, experiments: Sequence[str]) -> str:
+    """The suite of all experiments.
+
+    Raises:
+        InputError: there are fewer than two different experiments, or they are of several suites.
+    """
     if len(set(experiments)) < 2 or len(set(experiments)) < len(experiments):  # noqa: PLR2004
-        raise InputError(Problem(message="two different experiments are needed to compare", fix="name A and B"))
-    suites = [suite_of(store, name) for name in experiments]
-    if len(set(suites)) > 1:
-        named = ", ".join(dict.fromkeys(suites))
-        raise InputError(Problem(message=f"the experiments are of several suites: {named}", fix="compare within one"))
-    baseline, *others = experiments
-    return baseline, others, suites[0]
+        problem = Problem(message="two different experiments are required", fix="name a baseline and an experiment")
+        raise InputError(problem)
+    suites = list(dict.fromkeys(suite_of(store, name) for name in experiments))
+    if len(suites) > 1:
+        message = f"the experiments are of different suites: {', '.join(suites)}"
+        raise InputError(Problem(message=message, fix="compare experiments of one suite"))
+    return suites[0]
 
 
 def _preferences(
     store: Store, suite: str, experiment: str, baseline: str, *, rubric: str, model: str | None, limit: int
 ) -> Preferences:
-    found = read_suite(suite_folder(suite))
-    who = Judge(model=model) if model is not None else found.spec.judge
-    if who is None:
-        raise InputError(Problem(message="no chat model judges this", fix="give --judge provider:model"))
+    loaded = read_suite(suite_folder(suite))
+    judge = Judge(model=model) if model is not None else loaded.spec.judge
+    if judge is None:
+        raise InputError(Problem(message=f"{suite} has no judge", fix="give --judge provider:model"))
     return run_in_loop(
         judge_preferences(
             store,
@@ -102,8 +114,8 @@ def _preferences(
             experiment=experiment,
             baseline=baseline,
             rubric=rubric,
-            judge=who,
-            folder=found.folder,
+            judge=judge,
+            folder=loaded.folder,
             limit=limit,
         )
     )
@@ -111,7 +123,7 @@ def _preferences(
 
 def _written(
     store: Store, suite: str, experiment: str, baseline: str, preferences: Preferences | None
-) -> list[Written]:
+) -> list[ComparativeExperiment]:
     scores: Scores | None = None
     if preferences is not None:
         by_pair = {(one.case_id, one.attempt): one.score for one in preferences.preferences}

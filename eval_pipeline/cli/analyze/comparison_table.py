@@ -1,4 +1,4 @@
-"""Comparisons in the terminal."""
+"""Comparisons with a baseline, as a table in the terminal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,70 +9,69 @@ from rich.table import Table
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
+from eval_pipeline.cli.options import first_names
 
 MOST_NAMED = 12
+"""Case ids that a line names."""
 _STYLE = {"improved": "green", "regressed": "red", "unchanged": "default"}
 
 
 def show_comparisons(
     comparisons: Sequence[Comparison], preferences: Mapping[str, Preferences], console: Console
 ) -> None:
-    """Print what changed since the first experiment, one column for each of the others."""
+    """Print the baseline's values in the first column, and one column of differences for each experiment."""
     table = Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("", overflow="fold")
     table.add_column(escape(comparisons[0].baseline), justify="right", overflow="fold")
-    for found in comparisons:
-        table.add_column(escape(found.experiment), justify="right", overflow="fold")
+    for comparison in comparisons:
+        table.add_column(escape(comparison.experiment), justify="right", overflow="fold")
     for name, differences in _rows(comparisons).items():
-        first = next(found for found in differences if found is not None)
+        first = next(difference for difference in differences if difference is not None)
         table.add_row(escape(name), f"{first.then:.1%}", *map(_cell, differences))
     console.print(table)
-    for found in comparisons:
-        console.print(_told(found), highlight=False)
-        if found.experiment in preferences:
-            console.print(_preferred(preferences[found.experiment]), highlight=False)
+    for comparison in comparisons:
+        console.print(_changed_cases(comparison), highlight=False)
+        if comparison.experiment in preferences:
+            console.print(_preferred(preferences[comparison.experiment]), highlight=False)
 
 
 def _rows(comparisons: Sequence[Comparison]) -> dict[str, list[Difference | None]]:
-    """By what is compared, in each comparison."""
-    names = dict.fromkeys(name for found in comparisons for name in [*found.metrics, *found.slices])
-    rows = {"pass rate": [found.pass_rate for found in comparisons], "score": [found.score for found in comparisons]}
-    rows |= {name: [found.metrics.get(name, found.slices.get(name)) for found in comparisons] for name in names}
+    """The differences of a metric or slice, one for each comparison, by its name."""
+    names = dict.fromkeys(name for each in comparisons for name in [*each.metrics, *each.slices])
+    rows = {"pass rate": [each.pass_rate for each in comparisons], "score": [each.score for each in comparisons]}
+    rows |= {name: [each.metrics.get(name, each.slices.get(name)) for each in comparisons] for name in names}
     return {name: differences for name, differences in rows.items() if any(differences)}
 
 
-def _cell(found: Difference | None) -> str:
-    if found is None:
+def _cell(difference: Difference | None) -> str:
+    if difference is None:
         return ""
-    interval = "" if found.low is None or found.high is None else f"\n[dim]{found.low:+.1%} to {found.high:+.1%}[/]"
-    change = f"[{_STYLE[found.change]}]{found.now:.1%} ({found.difference:+.1%})[/]"
-    return f"{change}{interval}\n[dim]p={found.p_adjusted:.3f}[/]"
+    low, high = difference.low, difference.high
+    interval = "" if low is None or high is None else f"\n[dim]{low:+.1%} to {high:+.1%}[/]"
+    change = f"[{_STYLE[difference.change]}]{difference.now:.1%} ({difference.difference:+.1%})[/]"
+    return f"{change}{interval}\n[dim]p={difference.p_adjusted:.3f}[/]"
 
 
-def _told(found: Comparison) -> str:
+def _changed_cases(comparison: Comparison) -> str:
     counts = (
-        f"{found.experiment}: {found.cases} cases compared, [green]{len(found.improved)} improved[/], "
-        f"[red]{len(found.regressed)} regressed[/], {found.unchanged} unchanged"
+        f"{comparison.experiment}: {comparison.cases} cases compared, [green]{len(comparison.improved)} improved[/], "
+        f"[red]{len(comparison.regressed)} regressed[/], {comparison.unchanged} unchanged"
     )
     lines = [counts]
-    if found.regressed:
-        names = [change.case_id for change in found.regressed]
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        lines.append(f"  regressed: {escape(', '.join(names[:MOST_NAMED]))}{more}")
-    if found.pass_rate is not None and found.pass_rate.smallest_detectable is not None:
-        lines.append(f"  a drop of {found.pass_rate.smallest_detectable:.1%} would be seen four times of five")
-    return "\n".join([*lines, *(f"  [yellow]beware:[/] {escape(warning)}" for warning in found.warnings)])
+    if comparison.regressed:
+        names = [change.case_id for change in comparison.regressed]
+        lines.append(f"  regressed: {escape(first_names(names, MOST_NAMED))}")
+    detectable = None if comparison.pass_rate is None else comparison.pass_rate.smallest_detectable
+    if detectable is not None:
+        lines.append(f"  a drop of {detectable:.1%} or more would be detected with 80 % probability")
+    return "\n".join([*lines, *(f"  [yellow]warning:[/] {escape(warning)}" for warning in comparison.warnings)])
 
 
-def _preferred(found: Preferences) -> str:
-    counts = found.counts
-    rate = (
-        ""
-        if found.rate is None
-        else f"; preferred {found.rate.mean:.1%} ({found.rate.low:.1%} to {found.rate.high:.1%})"
-    )
+def _preferred(preferences: Preferences) -> str:
+    counts, rate = preferences.counts, preferences.rate
+    share = "" if rate is None else f"; preferred {rate.mean:.1%} ({rate.low:.1%} to {rate.high:.1%})"
     unjudged = f", {counts['unjudged']} could not be judged" if counts.get("unjudged") else ""
     return (
-        f"  the judge preferred it {counts['now']} times, the other {counts['then']} times, {counts['tie']} ties"
-        f"{unjudged}{rate}, p={found.p_value:.3f}"
+        f"  the judge preferred this experiment {counts['now']} times, the baseline {counts['then']} times, "
+        f"{counts['tie']} ties{unjudged}{share}, p={preferences.p_value:.3f}"
     )

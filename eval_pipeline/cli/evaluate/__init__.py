@@ -1,1 +1,1 @@
-"""Commands that evaluate: `run` and `watch`."""
+"""Commands that evaluate and check suites: `run`, `watch`, `check`, `list`."""

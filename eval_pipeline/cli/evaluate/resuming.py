@@ -1,6 +1,9 @@
-"""`--resume`: which experiment to go on with, and which of its cases."""
+"""The options `--resume` and `--retry-errors`: which experiment a run continues, and which of its cases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
 
 from eval_pipeline.defs.launching.launch import Request
 from eval_pipeline.errors import InputError, Problem
@@ -13,17 +16,30 @@ from eval_pipeline.suite.suite import Suite
 LATEST = "latest"
 
 
+def resume_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options `--resume [NAME]` and `--retry-errors`; `what` is what the command resumes."""
+    resume = click.option(
+        "--resume",
+        metavar="[NAME]",
+        is_flag=False,
+        flag_value=LATEST,
+        help=f"Resume {what}, by default the latest. Finished attempts are kept.",
+    )
+    retry = click.option("--retry-errors", is_flag=True, help="With --resume: repeat attempts that ended in an error.")
+    return lambda command: resume(retry(command))
+
+
 def resume_request(
     store: Store, suite: Suite, experiment: str, *, all_cases: Sequence[str], retry_errors: bool
 ) -> Request:
-    """What goes on with an experiment: the cases that its runs undertook, as its record pins them.
+    """The request that resumes an experiment: the cases that its runs planned, as its record pins them.
 
     Args:
-        store: where it is.
-        suite: its suite.
+        store: where the experiment is.
+        suite: the suite of the experiment.
         experiment: its name, or `latest`.
         all_cases: the ids of the suite's cases now.
-        retry_errors: whether attempts that erred are made again.
+        retry_errors: whether to repeat attempts that ended in an error.
 
     Raises:
         InputError: there is no such experiment.
@@ -31,20 +47,20 @@ def resume_request(
     name = suite.name
     record = latest_experiment(store, name) if experiment == LATEST else find_experiment(store, name, experiment)
     if record is None:
-        named = "there is no experiment" if experiment == LATEST else f"there is no experiment {experiment!r}"
-        fix = "run the suite without --resume, or name one of the folders there"
-        raise InputError(Problem(message=f"{named} of {name} in {store.root}", fix=fix))
+        missing = "there is no experiment" if experiment == LATEST else f"there is no experiment {experiment!r}"
+        fix = "run the suite without --resume, or name an experiment in that store"
+        raise InputError(Problem(message=f"{missing} of {name} in {store.root}", fix=fix))
     if record.variant is not None:
-        message = f"{record.experiment} is of a comparison of variants"
+        message = f"{record.experiment} belongs to a comparison of variants"
         comparison = record.experiment.removesuffix(f"-{record.variant}")
-        fix = f"go on with all of it: `eval-pipeline variants run {name} --resume {comparison}`"
+        fix = f"resume the comparison: `eval-pipeline variants run {name} --resume {comparison}`"
         raise InputError(Problem(message=message, fix=fix))
-    undertaken = set(planned_cases(store, name, record.experiment))
-    chosen = [case.id for case in written_cases(store, suite, record.dataset_version, undertaken)]
+    planned = set(planned_cases(store, name, record.experiment))
+    chosen = [case.id for case in written_cases(store, suite, record.dataset_version, planned)]
     if not chosen:
-        message = f"{record.experiment} ended before it undertook any case"
+        message = f"{record.experiment} was stopped before it began to evaluate cases"
         raise InputError(Problem(message=message, fix="run the suite without --resume"))
-    # Cases that were removed since are evaluated as pinned; their partitions go when nothing is in flight.
+    # A case that was removed since is evaluated as pinned; its partition is deleted when no run is in progress.
     return Request(
         all_cases=list(dict.fromkeys([*all_cases, *chosen])),
         chosen=chosen,
@@ -54,13 +70,23 @@ def resume_request(
     )
 
 
-def refuse_choice(options: dict[str, object]) -> None:
-    """An experiment has its cases.
+def check_resume(*, resume: str | None, retry_errors: bool, fixed: Mapping[str, object]) -> None:
+    """Check that the options of a command go together.
+
+    Args:
+        resume: the value of `--resume`.
+        retry_errors: the value of `--retry-errors`.
+        fixed: the values of the options that a resumed experiment or comparison fixes, by name.
 
     Raises:
-        InputError: others were asked for.
+        InputError: they do not.
     """
-    given = [name for name, value in options.items() if value]
+    if resume is None:
+        if retry_errors:
+            problem = Problem(message="--retry-errors requires --resume", fix="add --resume, or remove --retry-errors")
+            raise InputError(problem)
+        return
+    given = [name for name, value in fixed.items() if value]
     if given:
-        message = f"{', '.join(given)} cannot be given with --resume: the experiment has its cases and repetitions"
-        raise InputError(Problem(message=message, fix="leave them out, or run without --resume"))
+        message = f"{', '.join(given)} cannot be used with --resume: a resumed experiment keeps its own"
+        raise InputError(Problem(message=message, fix=f"remove {', '.join(given)}, or run without --resume"))

@@ -1,15 +1,40 @@
-"""Which cases a command line asks for."""
+"""The options that select the cases to evaluate, and the selection they make."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import click
+
+from eval_pipeline.cli.options import first_names
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
+
+_MOST_NAMED = 10
+repetitions_option = click.option(
+    "--repetitions",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Make K attempts at each case.  [default: as in suite.yaml]",
+)
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options `--case`, `--split`, `--tag` and `--limit`, as `cases`, `splits`, `tags`, `limit`."""
+    options = (
+        click.option("--case", "cases", multiple=True, metavar="ID", help="Evaluate only this case. Repeatable."),
+        click.option("--split", "splits", multiple=True, metavar="NAME", help="Only cases of this split. Repeatable."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag. Repeatable."),
+        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Evaluate at most N cases."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What was asked for; nothing asked for is everything."""
+    """Which cases to evaluate; an empty selection is all of them."""
 
     cases: Sequence[str] = ()
     splits: Sequence[str] = ()
@@ -17,37 +42,35 @@ class Selection:
     limit: int | None = None
 
     def of(self, cases: Sequence[Case]) -> list[Case]:
-        """The cases asked for, in order.
+        """The selected cases, in their order.
 
         Raises:
-            InputError: a name that no case, split or tag has, or nothing left.
+            InputError: no case has such an id, split or tag, or no case is selected.
         """
-        known = {
+        existing = {
             "--case": ({case.id for case in cases}, self.cases),
             "--split": ({case.split for case in cases}, self.splits),
             "--tag": ({tag for case in cases for tag in case.tags}, self.tags),
         }
         problems = [
-            Problem(message=f"{option} {name}: there is none of that name", fix=f"use one of {_some(there)}")
-            for option, (there, asked) in known.items()
-            for name in asked
-            if name not in there
+            Problem(
+                message=f"{option} {name}: no such {option[2:]}",
+                fix=f"use one of {first_names(sorted(names), _MOST_NAMED)}",
+            )
+            for option, (names, given) in existing.items()
+            for name in given
+            if name not in names
         ]
         if problems:
             raise InputError(problems)
-        found = [case for case in cases if self._wants(case)][: self.limit]
-        if not found:
-            raise InputError(Problem(message="no case has all that was asked for", fix="ask for less"))
-        return found
+        selected = [case for case in cases if self._includes(case)][: self.limit]
+        if not selected:
+            raise InputError(Problem(message="no case matches all options", fix="give fewer options"))
+        return selected
 
-    def _wants(self, case: Case) -> bool:
+    def _includes(self, case: Case) -> bool:
         return (
             (not self.cases or case.id in self.cases)
             and (not self.splits or case.split in self.splits)
             and (not self.tags or bool(set(case.tags) & set(self.tags)))
         )
-
-
-def _some(names: set[str]) -> str:
-    shown = sorted(names)[:10]
-    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")

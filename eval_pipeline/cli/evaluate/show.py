@@ -1,4 +1,4 @@
-"""What came of a run, for people (a table, the failures first) and for programs (one JSON document)."""
+"""The results of a run: tables with the failures first, or one JSON document."""
 
 import shlex
 from collections import Counter
@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
-from eval_pipeline.analysis.deciding import decided_against
-from eval_pipeline.analysis.gates.gates import GateResult
+from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.cli.options import first_names
 from eval_pipeline.defs.launching.launch import Outcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results
@@ -20,13 +21,16 @@ from eval_pipeline.store.layout import experiment_prefix, report_key
 from eval_pipeline.store.store import Store
 
 MOST_ROWS = 40
+"""Attempts that the table lists."""
 MOST_NAMED = 12
+"""Case ids that a line names."""
+_LONGEST_REASON = 200
 _ORDER = {"error": 0, "failed": 1, "skipped": 2, "passed": 3}
 _STYLE = {"error": "yellow", "failed": "red", "skipped": "dim", "passed": "green"}
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as one JSON document."""
+    """The results of a run as one JSON document."""
     verdict = outcome.verdict.to_json()
     summary = outcome.verdict.summary.to_json()
     return {
@@ -66,69 +70,69 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def show_outcome(outcome: Outcome, console: Console) -> None:
-    """Print the outcome: attempts with the failures first, metrics, gates, and where to look next."""
+    """Print the results of a run: attempts with the failures first, metrics, gates, and where to find more."""
     summary = outcome.verdict.summary
     console.print(_attempts(_rows(outcome.store, summary.suite, summary.experiment)))
     console.print(_metrics(outcome))
     counts = _counted(summary.status_counts)
-    counts += f" · {summary.carried} carried from earlier experiments" if summary.carried else ""
+    counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
     shown = "" if rate is None else f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
-    for line in _spent(outcome):
+    for line in _usage_lines(outcome):
         console.print(line, highlight=False, style="dim")
     if outcome.verdict.comparison is not None:
         console.print(escape(_change(outcome.verdict.comparison)), highlight=False)
     for gate in outcome.verdict.gates:
         console.print(f"gate {escape(gate.name)}: {_mark(gate)}, {escape(gate.message)}")
         if gate.failing_cases:
-            console.print(f"  cases: {escape(_named(gate.failing_cases))}", style="dim")
-    key = report_key(summary.suite, summary.experiment)
-    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` serves it)"
+            console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
+    report = outcome.store.uri(report_key(summary.suite, summary.experiment))
+    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` shows it)"
     reused = "reused" if outcome.context_reused else "built"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(outcome.store.uri(key))}{traces}\nDagster     run {outcome.run_id}: `make ui` shows it",
+        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} (`make ui` shows it)",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def show_stopped(store: Store, suite: str, experiment: str, console: Console, *, given: str) -> None:
-    """Print what a run that was stopped had finished, and how to go on; nothing if it had finished nothing."""
+def show_interrupted(store: Store, suite: str, experiment: str, console: Console, *, given: str) -> None:
+    """Print the finished attempts of an interrupted run and how to resume it; nothing if none are finished."""
     rows = _rows(store, suite, experiment)
     if not rows:
         return
     console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
     counts = _counted(Counter(row["status"] for row in rows))
     console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
-    console.print(f"go on with  {escape(_resuming(experiment, given))}", highlight=False, soft_wrap=True)
+    console.print(f"resume      {escape(_resume_command(experiment, given))}", highlight=False, soft_wrap=True)
 
 
-def way_to_go_on(store: Store, suite: str, experiment: str, *, given: str) -> str | None:
-    """A line that says what a run that broke had finished, and how to go on; None if it had finished nothing."""
+def how_to_resume(store: Store, suite: str, experiment: str, *, given: str) -> str | None:
+    """How to resume a failed run, in a line; None if it has no finished attempts."""
     try:
         finished = len(_rows(store, suite, experiment))
-    except EvalPipelineError:  # the store may be what broke it
+    except EvalPipelineError:  # the store may be the reason why the run failed
         return None
     if not finished:
         return None
-    return f"{finished} attempts are finished and kept; then go on with: {_resuming(experiment, given)}"
+    return f"{finished} attempts are finished and kept. Resume with: {_resume_command(experiment, given)}"
 
 
 def show_lost_traces(outcome: Outcome, console: Console, *, given: str) -> None:
-    """Print what was lost of a run's traces, and how its rows come to be all the same; nothing if nothing was."""
+    """Print how many traced runs and scores were lost and how to send the missing rows; nothing if none were lost."""
     if outcome.traces_lost:
         console.print(
-            f"{outcome.traces_lost} traced runs and scores are lost: neither the server nor the spool took them. When "
-            "one of them can be used again, send the rows that are missing with: "
-            f"{escape(_resuming(outcome.record.experiment, given))}",
+            f"{outcome.traces_lost} traced runs and scores were lost: neither the server nor the spool accepted them. "
+            "When one of them works again, send the missing rows with: "
+            f"{escape(_resume_command(outcome.record.experiment, given))}",
             highlight=False,
             soft_wrap=True,
         )
 
 
-def _resuming(experiment: str, given: str) -> str:
+def _resume_command(experiment: str, given: str) -> str:
     return f"eval-pipeline run {shlex.quote(given)} --resume {experiment}"
 
 
@@ -143,29 +147,24 @@ def _mark(gate: GateResult) -> str:
     return "[red bold]failed[/]" if gate.blocks else "[yellow]failed (warns only)[/]"
 
 
-def _named(cases: Sequence[str]) -> str:
-    more = f" and {len(cases) - MOST_NAMED} more" if len(cases) > MOST_NAMED else ""
-    return ", ".join(cases[:MOST_NAMED]) + more
-
-
 def _change(comparison: Comparison) -> str:
-    """What changed since the baseline, in a line, and what to beware of."""
-    found = comparison.pass_rate
-    if found is None:
-        return f"since {comparison.baseline}: no case to compare"
-    interval = "" if found.low is None or found.high is None else f" ({found.low:+.1%} to {found.high:+.1%})"
-    detectable = found.smallest_detectable
-    seen = "" if detectable is None else f"; a drop of {detectable:.1%} would most likely be seen"
-    told = (
-        f"since {comparison.baseline}: {found.change}, {found.difference:+.1%}{interval}, p={found.p_adjusted:.3f}, "
-        f"{len(comparison.improved)} cases improved, {len(comparison.regressed)} regressed, "
-        f"{comparison.unchanged} unchanged{seen}"
+    """How the pass rate differs from the baseline, in a line, and the warnings of the comparison."""
+    pass_rate = comparison.pass_rate
+    if pass_rate is None:
+        return f"compared with {comparison.baseline}: no common cases"
+    low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
+    interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
+    power = "" if detectable is None else f"; a drop of {detectable:.1%} or more would most likely be detected"
+    line = (
+        f"compared with {comparison.baseline}: {pass_rate.change}, {pass_rate.difference:+.1%}{interval}, "
+        f"p={pass_rate.p_adjusted:.3f}, {len(comparison.improved)} cases improved, {len(comparison.regressed)} "
+        f"regressed, {comparison.unchanged} unchanged{power}"
     )
-    return "\n".join([told, *(f"beware: {warning}" for warning in comparison.warnings)])
+    return "\n".join([line, *(f"warning: {warning}" for warning in comparison.warnings)])
 
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
-    """The attempts of an experiment, the failures first."""
+    """The attempts of an experiment, errors and failures first."""
     columns = ["status", "score", "split", "assertions", "error", "latency_s"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
@@ -174,17 +173,17 @@ def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
 def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
     repeated = any(row["attempt"] > 1 for row in rows)
-    for column in ("status", "case", *(["attempt"] if repeated else []), "split", "score", "why"):
+    for column in ("status", "case", *(["attempt"] if repeated else []), "split", "score", "reason"):
         table.add_column(column, justify="right" if column in ("attempt", "score") else "left", overflow="fold")
     for row in rows[:MOST_ROWS]:
         score = "" if row["score"] is None else f"{row['score']:.2f}"
         status = f"[{_STYLE[row['status']]}]{row['status']}[/]"
         attempt = [str(row["attempt"])] if repeated else []
-        table.add_row(status, row["case_id"], *attempt, escape(row["split"]), score, escape(_why(row)))
+        table.add_row(status, row["case_id"], *attempt, escape(row["split"]), score, escape(_reason(row)))
     if len(rows) > MOST_ROWS:
-        more = rows[MOST_ROWS:]
-        passed = sum(row["status"] == "passed" for row in more)
-        table.caption = escape(f"{len(more)} more ({passed} of them passed) {rest}")
+        hidden = rows[MOST_ROWS:]
+        passed = sum(row["status"] == "passed" for row in hidden)
+        table.caption = escape(f"{len(hidden)} more ({passed} passed) {rest}")
     return table
 
 
@@ -193,21 +192,24 @@ def _metrics(outcome: Outcome) -> Table:
     depth = max((len(chances) for chances in outcome.verdict.summary.pass_hat_k.values()), default=0)
     for column in ("assertion", "mean", "95 % interval", "n", *(f"pass^{k}" for k in range(1, depth + 1) if depth > 1)):
         table.add_column(column, justify="left" if column == "assertion" else "right")
-    for name, found in outcome.verdict.summary.metrics.items():
+    for name, metric in outcome.verdict.summary.metrics.items():
         chances = [f"{chance:.3f}" for chance in outcome.verdict.summary.pass_hat_k.get(name, ())] if depth > 1 else []
-        table.add_row(escape(name), f"{found.mean:.3f}", f"{found.low:.3f} to {found.high:.3f}", str(found.n), *chances)
+        interval = f"{metric.low:.3f} to {metric.high:.3f}"
+        table.add_row(escape(name), f"{metric.mean:.3f}", interval, str(metric.n), *chances)
     return table
 
 
-def _why(row: dict[str, Any]) -> str:
+def _reason(row: dict[str, Any]) -> str:
     if row["error"]:
-        return f"{row['error']['name']}: {row['error']['message']}"[:200]
-    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))[:200]
+        return f"{row['error']['name']}: {row['error']['message']}"[:_LONGEST_REASON]
+    failed = decided_against(row)
+    return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in failed)[:_LONGEST_REASON]
 
 
-def _spent(outcome: Outcome) -> Iterator[str]:
-    """A line for each role that called a model."""
-    for role, used in outcome.verdict.summary.usage.items():
-        cost = "cost unknown" if used["cost_usd"] is None else f"${used['cost_usd']:.4f}"
-        cached = f", {used['cached_calls']} answered by the cache" if used["cached_calls"] else ""
-        yield f"{role}: {used['calls']} model calls{cached}, {used['input']:,} + {used['output']:,} tokens, {cost}"
+def _usage_lines(outcome: Outcome) -> Iterator[str]:
+    """The model calls, tokens and cost of each role, a line each."""
+    for role, usage in outcome.verdict.summary.usage.items():
+        cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
+        cached = f", {usage['cached_calls']} from the cache" if usage["cached_calls"] else ""
+        tokens = f"{usage['input']:,} input + {usage['output']:,} output tokens"
+        yield f"{role}: {usage['calls']} model calls{cached}, {tokens}, {cost}"

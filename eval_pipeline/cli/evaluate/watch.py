@@ -1,4 +1,4 @@
-"""`eval-pipeline watch SUITE CASE`: one case, shown as it happens."""
+"""`eval-pipeline watch SUITE CASE`: evaluate one case and show it live."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -10,26 +10,26 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice
 from eval_pipeline.suite.discovery import suite_folder
-from eval_pipeline.user_code.stdout import stdout_for_result_only
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
 FAILED = 1
 _LONGEST = 2_000
-"""Characters of a tool's result that are shown."""
+"""Characters of a message that are shown."""
 
 
 @click.command()
 @click.argument("suite")
 @click.argument("case")
-@click.option("--model", help="Run the target with this model.")
-@click.option("--version", help="Run this version of the target.")
-@click.option("--temperature", type=float, help="Run the target at this temperature.")
-@click.option("--start-agent", help="Begin with this agent.")
+@click.option("--model", help="Model of the target, as provider:model.")
+@click.option("--version", help="Version of the target.")
+@click.option("--temperature", type=float, help="Temperature of the target's model.")
+@click.option("--start-agent", help="Agent that starts the conversation.")
 @store_option
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
 def watch(
     suite: str,
     case: str,
@@ -40,9 +40,11 @@ def watch(
     store: str,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
-    """Evaluate CASE of SUITE (a name or a folder) and show it live. Nothing is recorded.
+    """Evaluate one case and show it live.
 
-    Exits 0 if it passed, 1 if it failed, 3 if it broke.
+    CASE is the id of a case of SUITE. Results are neither stored nor traced.
+
+    Exit codes: 0 the case passed, 1 it failed, 3 it ended in an error.
     """
     runtime = RuntimeChoice(model=model, version=version, temperature=temperature, start_agent=start_agent)
     with stdout_for_result_only() as stdout:
@@ -56,21 +58,21 @@ def watch(
         else:
             last = show(events, Console(file=stdout))
     if last.get("event") == "error" or last.get("status") == "error":
-        raise PermanentError("the case broke", fix="see above what went wrong")
+        raise PermanentError("the case ended in an error", fix="see the error above")
     return 0 if last.get("status") == "passed" else FAILED
 
 
 def show(events: Iterable[Mapping[str, Any]], console: Console) -> Mapping[str, Any]:
-    """Print `events` as they come; returns the last one."""
+    """Print events as they arrive. Returns the last one."""
     last: Mapping[str, Any] = {}
-    written = ""
+    streamed = ""
     with Live(console=console, transient=True, auto_refresh=console.is_terminal) as live:
         for event in events:
             if event.get("type") == "token":
-                written += str(event["content"])
-                live.update(Text(f"… {written[-400:]}", style="dim"))
+                streamed += str(event["content"])
+                live.update(Text(f"… {streamed[-400:]}", style="dim"))
                 continue
-            written = ""
+            streamed = ""
             live.update("")
             for line in lines_of(event):
                 console.print(line, highlight=False)
@@ -79,10 +81,10 @@ def show(events: Iterable[Mapping[str, Any]], console: Console) -> Mapping[str, 
 
 
 def lines_of(event: Mapping[str, Any]) -> list[str]:
-    """An event as lines of rich's markup; what people and targets wrote is escaped."""
+    """An event as lines of rich markup, with the text of users and targets escaped."""
     name = event["event"] if event["event"] != "turn_event" else event["type"]
-    shown = _LINES.get(str(name), _other if event["event"] == "turn_event" else lambda _: [])
-    return shown(event)
+    render = _LINES.get(str(name), _other if event["event"] == "turn_event" else lambda _: [])
+    return render(event)
 
 
 def _content(event: Mapping[str, Any]) -> str:
@@ -133,6 +135,11 @@ _LINES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "tool_result": lambda event: [f"   [blue]←[/blue] [dim]{_content(event)}[/dim]"],
     "handoff": _handoff,
     "interrupt": _interrupt,
-    "simulation_ended": lambda event: ["", f"[dim]the user left: {event['ended']} ({_content(event)})[/dim]"],
-    "usage": lambda event: [f"   [dim]{event.get('input_tokens')} tokens in, {event.get('output_tokens')} out[/dim]"],
+    "simulation_ended": lambda event: [
+        "",
+        f"[dim]the simulated user ended the conversation: {event['ended']} ({_content(event)})[/dim]",
+    ],
+    "usage": lambda event: [
+        f"   [dim]{event.get('input_tokens')} input tokens, {event.get('output_tokens')} output tokens[/dim]"
+    ],
 }

@@ -1,1 +1,4 @@
-"""Commands that exchange data with LangSmith: `annotate`, `cases`, `corrections`, `traces`."""
+"""Commands that use LangSmith, or the recorder without an API key.
+
+`prompts`, `annotate`, `corrections`, `cases` and `traces`.
+"""

@@ -1,32 +1,40 @@
-"""`eval-pipeline cases import SUITE`: production runs as new cases."""
+"""`eval-pipeline cases import SUITE`: create cases from traced runs."""
 
 from pathlib import Path
 
 import click
 
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
-from eval_pipeline.feedback.server import FeedbackServer
-from eval_pipeline.langsmith.datasets import environment_settings
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 
 
 @click.group()
 def cases() -> None:
-    """The cases of a suite."""
+    """Create cases from traced runs."""
 
 
 @cases.command("import")
 @click.argument("suite")
-@click.option("--project", required=True, metavar="NAME", help="Whose root runs are looked at.")
-@click.option("--where", metavar="FILTER", help="LangSmith's filter, such as 'eq(feedback_key, \"user_score\")'.")
-@click.option("--below", nargs=2, type=(str, float), metavar="KEY SCORE", help="Runs whose feedback is lower.")
-@click.option("--errors", is_flag=True, help="Runs that broke.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="Runs, the newest.")
+@click.option("--project", required=True, metavar="NAME", help="Tracing project whose root runs to import.")
 @click.option(
-    "--into", default="cases/imported.jsonl", show_default=True, type=click.Path(path_type=Path), help="In the suite."
+    "--where", metavar="FILTER", help="Filter in LangSmith's syntax, such as 'eq(feedback_key, \"user_score\")'."
+)
+@click.option("--below", nargs=2, type=(str, float), metavar="KEY SCORE", help="Only runs with feedback KEY < SCORE.")
+@click.option("--errors", is_flag=True, help="Only runs that ended in an error.")
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(min=1), metavar="N", help="Read at most N runs."
+)
+@click.option(
+    "--into",
+    default="cases/imported.jsonl",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="File in the suite's folder to append the cases to.",
 )
 def import_cases(
     suite: str,
@@ -38,25 +46,28 @@ def import_cases(
     *,
     errors: bool,
 ) -> int:
-    """Write runs of a project that failed a rule as cases of SUITE, redacted, each thing said once."""
+    """Append runs of a project to the cases of SUITE.
+
+    Inputs are redacted. Runs whose input is already a case are left out.
+    """
     read = read_suite(suite_folder(suite))
-    settings = environment_settings()
+    settings = LangSmithSettings.from_environment()
     redactor = Redactor.of(settings)
-    known = load_dataset(read).cases
+    existing = load_dataset(read).cases
     with FeedbackServer(settings) as server:
         runs = server.failed_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
         web_url = server.connection.destination.web_url
-    found = cases_of_runs(runs, known, project=project, web_url=web_url, redactor=redactor)
+    imported = cases_of_runs(runs, existing, project=project, web_url=web_url, redactor=redactor)
     file = read.folder / into
-    if found.cases:
-        append_cases(file, found.cases)
-    silent = f", {found.silent} without a word of a user's" if found.silent else ""
-    click.echo(f"{len(runs)} runs: {len(found.cases)} new cases, {found.known} known already{silent}")
-    if found.cases:
-        click.echo(f"{file}: say there what a right answer is")
-        there = {case.id for case in load_dataset(read).cases}
-        if not there.issuperset(case["id"] for case in found.cases):
-            click.echo(f"`cases:` of {read.folder / 'suite.yaml'} does not name that file yet", err=True)
+    if imported.cases:
+        append_cases(file, imported.cases)
+    silent = f", {imported.silent} without a user message" if imported.silent else ""
+    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.known} already in the suite{silent}")
+    if imported.cases:
+        click.echo(f"{file}: add assertions and references to the new cases")
+        listed = {case.id for case in load_dataset(read).cases}
+        if not listed.issuperset(case["id"] for case in imported.cases):
+            click.echo(f"add that file to `cases:` in {read.folder / 'suite.yaml'}", err=True)
     return 0
 
 

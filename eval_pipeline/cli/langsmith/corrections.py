@@ -1,12 +1,12 @@
-"""`eval-pipeline corrections SUITE`: what people corrected in LangSmith, pulled for judges."""
+"""`eval-pipeline corrections SUITE`: download human corrections for judges."""
 
 import click
 
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.feedback.corrections import EXPERIMENTS, pull_corrections
-from eval_pipeline.feedback.server import FeedbackServer
-from eval_pipeline.langsmith.datasets import environment_settings
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
@@ -15,16 +15,24 @@ from eval_pipeline.suite.suite import read_suite
 @click.command()
 @click.argument("suite")
 @click.option(
-    "--experiments", default=EXPERIMENTS, show_default=True, type=click.IntRange(min=1), help="How many, the newest."
+    "--experiments",
+    default=EXPERIMENTS,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Read the corrections of the N latest experiments.",
 )
 @store_option
 def corrections(suite: str, experiments: int, store: str) -> int:
-    """Pull what people corrected in SUITE's experiments, for `judge.corrections: {from: langsmith}`."""
+    """Download human corrections as examples for judges.
+
+    A judge with `corrections: {from: langsmith}` is shown the scores that people corrected in SUITE's experiments.
+    """
     name = read_suite(suite_folder(suite)).name
     opened = open_store(store)
-    settings = environment_settings()
+    settings = LangSmithSettings.from_environment()
     with FeedbackServer(settings) as server:
-        found = pull_corrections(opened, name, server, experiments=experiments, redactor=Redactor.of(settings))
-    where = "" if found.key is None else f"\n{opened.uri(found.key)}"
-    click.echo(f"{name}: {found.rows} corrections, {found.added} new, of {found.experiments} experiments{where}")
+        pulled = pull_corrections(opened, name, server, experiments=experiments, redactor=Redactor.of(settings))
+    where = "" if pulled.key is None else f"\n{opened.uri(pulled.key)}"
+    click.echo(f"{name}: {pulled.rows} corrections in {pulled.experiments} experiments, {pulled.added} new{where}")
     return 0

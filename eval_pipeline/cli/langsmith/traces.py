@@ -1,4 +1,4 @@
-"""`eval-pipeline traces`: what could not be sent to LangSmith, and sending it again."""
+"""`eval-pipeline traces`: show and send the traces that wait in the spool."""
 
 import datetime as dt
 from pathlib import Path
@@ -6,37 +6,43 @@ from pathlib import Path
 import click
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.tracing.send.flushing import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
+from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
+from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import status_of
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings, Mode
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
 
 _spool_option = click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the spool, if not the configured one (EVAL_PIPELINE_SPOOL).",
+    help="Folder of the spool.  [default: EVAL_PIPELINE_SPOOL]",
 )
 
 
 @click.group()
 def traces() -> None:
-    """Traces that wait on disk because LangSmith, or the recorder, could not take them."""
+    """Show or send traces that wait on disk.
+
+    Traces are written to a folder, the spool, when LangSmith or the recorder cannot be reached.
+    """
 
 
 @traces.command()
 @_spool_option
 def flush(spool: Path | None) -> int:
-    """Send again what waits. Ids stay the same, so that nothing is there twice."""
+    """Send the traces in the spool. Sending a trace twice creates no duplicate.
+
+    Exit codes: 0 everything was sent, 3 something is still in the spool.
+    """
     settings = _settings(spool)
     if settings.mode == "off":
-        # Nothing is traced from now on; what waits was, and goes where it was meant to.
-        settings = settings.model_copy(update={"mode": _waiting_for(settings)})
+        # Tracing is off now, but what is in the spool was traced for these destinations.
+        settings = settings.model_copy(update={"mode": _spooled_mode(settings)})
     reports = flush_spool(settings)
     if not reports:
-        click.echo("tracing is off, and nothing waits", err=True)
+        click.echo("tracing is off and the spool is empty", err=True)
     for report in reports:
-        click.echo(_said(report))
+        click.echo(_sent(report))
     unfinished = any(report.kept or report.busy for report in reports)
     return InfrastructureError.exit_code if unfinished else 0
 
@@ -44,39 +50,38 @@ def flush(spool: Path | None) -> int:
 @traces.command()
 @_spool_option
 def status(spool: Path | None) -> int:
-    """Show what waits, for each destination."""
+    """Show what is in the spool, for each destination."""
     settings = _settings(spool)
     for name in _NAMES:
         folder = spool_folder(settings, name)
-        found, refused = status_of(folder), status_of(folder / REFUSED_FOLDER)
-        since = (
-            "" if found.oldest is None else f", since {dt.datetime.fromtimestamp(found.oldest, tz=dt.UTC):%F %H:%M} UTC"
-        )
-        aside = f" · {refused.files} files refused for good in {folder / REFUSED_FOLDER}" if refused.files else ""
-        click.echo(f"{name}: {found.files} files, {found.bytes / 1024:.0f} KiB wait{since}{aside}")
+        spooled, rejected = status_of(folder), status_of(folder / REFUSED_FOLDER)
+        oldest = spooled.oldest
+        since = "" if oldest is None else f", since {dt.datetime.fromtimestamp(oldest, tz=dt.UTC):%F %H:%M} UTC"
+        note = f" · {rejected.files} rejected files in {folder / REFUSED_FOLDER}" if rejected.files else ""
+        click.echo(f"{name}: {spooled.files} files, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
     return 0
 
 
-def _waiting_for(settings: LangSmithSettings) -> Mode:
-    """The mode whose destinations something waits for."""
-    waiting = [name for name in _NAMES if status_of(spool_folder(settings, name)).files]
-    return "both" if len(waiting) > 1 else waiting[0] if waiting else "off"
+def _spooled_mode(settings: LangSmithSettings) -> Mode:
+    """The tracing mode whose destinations have something in the spool."""
+    names = [name for name in _NAMES if status_of(spool_folder(settings, name)).files]
+    return "both" if len(names) > 1 else names[0] if names else "off"
 
 
 def _settings(spool: Path | None) -> LangSmithSettings:
-    # What waits was traced; whether anything is traced from now on is another question.
+    # The spool was written while tracing was on, whatever the setting is now.
     settings = LangSmithSettings.from_environment(tracing_enabled=True)
     return settings if spool is None else settings.model_copy(update={"spool_folder": spool})
 
 
-def _said(report: FlushReport) -> str:
+def _sent(report: FlushReport) -> str:
     if report.busy:
-        return f"{report.destination}: another process is sending them right now"
+        return f"{report.destination}: another process is sending the spool"
     parts = [f"{report.runs_sent} runs and {report.feedback_sent} scores sent"]
     if report.retimed_traces:
         parts.append(f"{report.retimed_traces} traces moved into LangSmith's 24 h window")
     if report.kept:
-        parts.append(f"{report.kept} kept for the next time ({report.refused} of them refused)")
+        parts.append(f"{report.kept} kept for the next attempt ({report.refused} of them rejected)")
     if report.put_aside:
-        parts.append(f"{report.put_aside} refused for good, put aside")
+        parts.append(f"{report.put_aside} rejected and set aside")
     return f"{report.destination}: {', '.join(parts)}"

@@ -1,1 +1,1 @@
-"""Commands that start servers: `ui`, `recorder`, `serve`."""
+"""Commands that start servers, `ui`, `serve` and `recorder`, and the recorder that other commands start."""

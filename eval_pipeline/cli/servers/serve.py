@@ -1,10 +1,10 @@
-"""`eval-pipeline serve`: the HTTP face, and the page that shows a case live."""
+"""`eval-pipeline serve`: evaluations over HTTP, and a page that shows a case live."""
 
 import click
 
 from eval_pipeline.api.catalog import Catalog
-from eval_pipeline.api.server import serve as answer
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.api.server import serve as serve_api
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.suite.discovery import suite_folder
 
 DEFAULT_PORT = 8100
@@ -12,16 +12,20 @@ DEFAULT_PORT = 8100
 
 @click.command()
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --token.")
-@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port.")
-@click.option("--token", envvar="EVAL_PIPELINE_API_TOKEN", help="What clients must give as their key or password.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --token.")
+@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--token", envvar="EVAL_PIPELINE_API_TOKEN", help="API key or password that clients must send.")
 @store_option
 def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, store: str) -> int:
-    """Evaluate on request over HTTP, as server-sent events: SUITEs (names or folders), or all there are."""
+    """Serve evaluations over HTTP, with live events.
+
+    Clients start evaluations of the given suites (by default, of all) and receive their events as server-sent events.
+    A web page shows a case live.
+    """
     catalog = Catalog([suite_folder(suite) for suite in suites], store=store)
-    answer(catalog, host=host, port=port, token=token, ready=_told)
+    serve_api(catalog, host=host, port=port, token=token, started=_announce)
     return 0
 
 
-def _told(url: str) -> None:
+def _announce(url: str) -> None:
     click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)

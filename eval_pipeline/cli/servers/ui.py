@@ -1,26 +1,23 @@
-"""`eval-pipeline ui`: the Dagster UI and its daemon, and the recorder, on the instance and store the terminal uses."""
+"""`eval-pipeline ui`: the Dagster UI, its daemon and the recorder, on the instance and store that `run` uses."""
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import yaml
 
-from eval_pipeline.cli.servers.recording import DATABASE, missing_recorder
-from eval_pipeline.cli.store_option import store_option
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.resources import STORE_VARIABLE, LangSmithResource
+from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
 from eval_pipeline.serving.access import is_loopback
-from eval_pipeline.settings import RECORDER_URL_VARIABLE
-from eval_pipeline.tracing.settings import Destination
+from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 
 _STOP_SECONDS = 10
 
@@ -28,75 +25,47 @@ _STOP_SECONDS = 10
 @click.command()
 @click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI.")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address; anything but loopback needs --unprotected."
+    "--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --unprotected."
 )
-@click.option("--unprotected", is_flag=True, help="Listen beyond loopback: whoever reaches it can run code here.")
+@click.option("--unprotected", is_flag=True, help="Allow an address beyond loopback: its users can run code here.")
 @store_option
 def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
-    """Open the Dagster UI, with the daemon that runs schedules, sensors and backfills."""
+    """Start the Dagster UI and daemon.
+
+    The daemon runs schedules, sensors and backfills. Also starts the recorder, if traces go to it. Ctrl-C stops all.
+    """
     if not is_loopback(host) and not unprotected:
-        message = f"{host} is reachable from outside this machine, and the Dagster UI knows no users"
-        fix = "listen on 127.0.0.1 behind a proxy that asks for a name, or give --unprotected in a closed network"
+        message = f"{host} can be reached from other machines, and the Dagster UI has no authentication"
+        fix = "listen on 127.0.0.1 behind a proxy that authenticates users, or add --unprotected in a private network"
         raise InputError(Problem(message=message, fix=fix, field="--host"))
     with open_instance() as instance:
         home = Path(instance.root_directory)
-    # Runs work in folders of their own; a relative store would be another one in each.
+    # Each run has a working folder of its own, so a relative path would be a different store in each.
     store = store if "://" in store else str(Path(store).resolve())
     environment = {**os.environ, "DAGSTER_HOME": str(home), STORE_VARIABLE: store}
     workspace = ["-w", str(_workspace(home))]
-    # Installed beside the interpreter, which need not be on PATH.
+    # Dagster's programs are installed beside the interpreter, whose folder may not be on PATH.
     programs = Path(sys.executable).parent
     daemon = [str(programs / "dagster-daemon"), "run", *workspace]
     server = [str(programs / "dagster-webserver"), "--host", host, "--port", str(port), *workspace]
-    # What stops a service must stop what it started as well; and a shell's `&` would have both ignore Ctrl-C.
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop, signal.default_int_handler)
+    # SIGTERM must stop the child processes, too; and processes that a shell starts with `&` ignore SIGINT.
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_, signal.default_int_handler)
     settings = LangSmithResource().settings()
-    environment["EVAL_PIPELINE_SPOOL"] = str(settings.spool_folder.resolve())
-    missing = missing_recorder(settings)
-    recorders = []
-    if missing is not None:
-        url = _recorder_url(missing)
-        environment[RECORDER_URL_VARIABLE] = url  # runs that the UI launches trace to it, wherever it is
-        recorders.append(_recorder(url, home / DATABASE))
-    with _running([*recorders, daemon, server], environment) as processes:
-        click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
-        with contextlib.suppress(KeyboardInterrupt):
+    environment[SPOOL_VARIABLE] = str(settings.spool_folder.resolve())
+    with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home / DATABASE) as recorder:
+        if recorder is not None:
+            environment[RECORDER_URL_VARIABLE] = recorder.url  # inherited by the runs that the UI launches
+            if recorder.moved:
+                click.echo(f"{recorder.moved}: the recorder is on {recorder.url}", err=True)
+        with _running([daemon, server], environment) as processes:
+            click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
             return processes[-1].wait()
     return 0
 
 
-def _recorder_url(destination: Destination) -> str:
-    url = urlsplit(destination.api_url)
-    host, port = url.hostname or "127.0.0.1", url.port or 80
-    if is_taken(host, port):
-        free = free_port(host)
-        click.echo(f"port {port} is taken by another program: the recorder is on http://{host}:{free}", err=True)
-        port = free
-    return f"http://{host}:{port}"
-
-
-def _recorder(address: str, database: Path) -> list[str]:
-    url = urlsplit(address)
-    place = ["--host", str(url.hostname), "--port", str(url.port)]
-    return [str(Path(sys.executable).parent / "eval-pipeline"), "recorder", *place, "--db", str(database)]
-
-
-def is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind((host, 0))
-        return int(found.getsockname()[1])
-
-
 def _workspace(home: Path) -> Path:
-    """The working folder's workspace file, or one that loads the installed package under the same name."""
+    """The workspace.yaml of the working folder, or one that loads the installed package under the same name."""
     here = Path("workspace.yaml")
     if here.is_file():
         return here.resolve()
@@ -108,7 +77,7 @@ def _workspace(home: Path) -> Path:
 
 @contextlib.contextmanager
 def _running(commands: list[list[str]], environment: dict[str, str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    processes = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - programs of ours
+    processes = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - no user input
     try:
         yield processes
     finally:

@@ -33,6 +33,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.run import ChosenCases, begin_run
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
@@ -102,7 +103,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         ended = True
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             evaluates = key in context.selected_asset_keys
             case_ids = _chosen_ids(context, config) if evaluates else set()

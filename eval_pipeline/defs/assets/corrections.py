@@ -6,7 +6,8 @@ from eval_pipeline.defs.assets.upstream import asset_key
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.feedback.corrections import pull_corrections
-from eval_pipeline.feedback.server import FeedbackServer
+from eval_pipeline.langsmith.feedback import FeedbackServer
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.suite import Suite
 
 CORRECTIONS = "corrections"
@@ -33,8 +34,9 @@ def build_corrections(suite: Suite) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures(), FeedbackServer(langsmith.settings()) as server:
-            opened = store.open()
-            found = pull_corrections(opened, suite.name, server, redactor=langsmith.redactor())
+            opened, redactor = store.open(), langsmith.redactor()
+            set_log_redactor(redactor)
+            found = pull_corrections(opened, suite.name, server, redactor=redactor)
         context.log.info("%d corrections, %d new", found.rows, found.added)
         return dg.MaterializeResult(
             metadata={

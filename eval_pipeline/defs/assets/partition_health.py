@@ -31,7 +31,7 @@ from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import fingerprinted_cases
-from eval_pipeline.suite.documents.collection import collection_paused
+from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import target_version
 
@@ -140,7 +140,7 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
         context=shared,
         settings=settings,
     )
-    with collection_paused():
+    with gc_paused():
         fingerprints = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
     key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(fingerprints)
     by_partition = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}

@@ -9,6 +9,7 @@ from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.prepare import prepare_context
 from eval_pipeline.pipeline.progress import Progress
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import Suite
 
@@ -38,7 +39,7 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
 
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             # Only searches of documents depend on the cases, which may be very many.

@@ -10,6 +10,7 @@ from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_p
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.pipeline.prepare import keep_dataset, load_valid_dataset
 from eval_pipeline.pipeline.progress import Progress
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.dataset.dataset import dataset_changes
 from eval_pipeline.suite.dataset.stored import stored_hashes
 from eval_pipeline.suite.suite import Suite
@@ -34,7 +35,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             dataset = load_valid_dataset(suite, settings)
             check_once(context, settings, progress)
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)

@@ -5,13 +5,12 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.langsmith.client import check_destinations
 from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.pipeline.progress import Progress
-from eval_pipeline.pipeline.trace_rows import RowCounts
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.results.traced_run import TracedRun
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.setup import check_destinations
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, TraceStatus
 from eval_pipeline.variants.links import VariantLinks
 
 EXPERIMENT_URL = "langsmith/experiment_url"
@@ -98,13 +97,13 @@ def variant_links_metadata(links: Mapping[str, VariantLinks]) -> Metadata:
     return found
 
 
-def rows_metadata(rows: RowCounts) -> Metadata:
+def trace_status_metadata(status: TraceStatus) -> Metadata:
     """Of the check `traces_complete`."""
-    found: Metadata = {
-        "rows_expected": rows.expected,
-        "runs_sent": rows.sent,
-        "runs_spooled": rows.spooled,
-        "runs_dropped": rows.dropped,
-        "attempts_untraced": rows.untraced,
+    return {
+        **({} if status.rows_present is None else {"rows_present": status.rows_present}),
+        "rows_expected": status.rows_expected,
+        "runs_sent": status.delivery.runs_sent,
+        "runs_spooled": status.delivery.runs_spooled,
+        "runs_dropped": status.delivery.runs_dropped,
+        "attempts_untraced": status.untraced,
     }
-    return found if rows.present is None else {"rows_present": rows.present, **found}

@@ -20,8 +20,10 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.promotion.commit_variant import with_commit_variant
-from eval_pipeline.results.experiment_record import experiment_name, now
+from eval_pipeline.redaction.logs import set_log_redactor
+from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.dataset.stored import stored_cases
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.comparing import compare_as_planned
@@ -83,7 +85,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
             opened, settings = store.open(), langsmith.settings()
-            langsmith.redactor()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)
             plan = _plan(context, varied, opened, config)
@@ -121,7 +123,7 @@ def _plan(
             name=name,
             suite=suite.name,
             launched=launched,
-            created_at=now(),
+            created_at=timestamp(),
             variants=tuple(variant.name for variant in variants_of(suite, config.variants)[1:]),
             cases=_cases(store, suite, version, config),
             repetitions=config.repetitions or suite.spec.repetitions,

@@ -1,9 +1,7 @@
 """Checks of the Dagster instance: its configuration, its database, its daemons, where it keeps what runs print."""
 
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import sqlalchemy.exc
@@ -12,6 +10,7 @@ from eval_pipeline.defs.instance_checks.launching import check_launching
 from eval_pipeline.defs.instance_checks.unended import check_runs
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.doctor.secretive import causes_of, reason_of
+from eval_pipeline.settings import PipelineSettings, environment_variable
 
 HEARTBEAT_SECONDS = 300.0
 DATABASE_FIX = "check that it runs, its address, user and password; run `dagster instance migrate` after an upgrade"
@@ -19,12 +18,12 @@ DATABASE_FIX = "check that it runs, its address, user and password; run `dagster
 
 def check_instance() -> Iterator[Finding]:
     """Open the instance and look at what it stands on."""
-    home = os.environ.get("DAGSTER_HOME")
-    if not home or not Path(home).is_absolute():
+    home = PipelineSettings.from_environment().dagster_home
+    if home is None or not home.is_absolute():
         fix = "set DAGSTER_HOME to the absolute path of the folder that holds dagster.yaml"
-        yield failed("instance", "DAGSTER_HOME is not set" if not home else f"{home} is not absolute", fix=fix)
+        yield failed("instance", "DAGSTER_HOME is not set" if home is None else f"{home} is not absolute", fix=fix)
         return
-    if not (Path(home) / "dagster.yaml").is_file():
+    if not (home / "dagster.yaml").is_file():
         yield warning("instance", f"{home} has no dagster.yaml", fix="start from one of deploy/")
     try:
         instance = dg.DagsterInstance.get()
@@ -34,7 +33,7 @@ def check_instance() -> Iterator[Finding]:
         else:
             yield failed("instance", reason_of(error), fix=f"mend {home}/dagster.yaml")
         return
-    yield ok("instance", home)
+    yield ok("instance", str(home))
     with instance:
         yield from _database(instance)
         yield from _daemons(instance)
@@ -79,7 +78,7 @@ def _logs(instance: dg.DagsterInstance) -> Iterator[Finding]:
     import boto3  # noqa: PLC0415 - takes a second to import, which instances without a bucket need not pay
 
     bucket = configured.config_dict["bucket"]
-    name = os.environ.get(bucket["env"], "") if isinstance(bucket, dict) else str(bucket)
+    name = environment_variable(bucket["env"]) or "" if isinstance(bucket, dict) else str(bucket)
     try:
         boto3.client("s3").head_bucket(Bucket=name)
     except Exception as error:  # noqa: BLE001 - a kind for each cause

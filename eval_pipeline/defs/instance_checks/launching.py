@@ -1,6 +1,5 @@
 """Checks of how runs begin and end: the queue, the launcher, monitoring, recording, pools."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import dagster as dg
 from eval_pipeline.doctor.celery_workers import check_celery
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.doctor.secretive import reason_of
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.suite.suite import Suite
 
 BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
@@ -63,10 +63,11 @@ def _monitoring(instance: dg.DagsterInstance, launcher: str) -> Iterator[Finding
 
 def _recording(instance: dg.DagsterInstance) -> Iterator[Finding]:
     """On Postgres it takes our storage, and the environment of whatever executes runs; `eval-pipeline` sets its own."""
-    storage, size = type(instance.event_log_storage).__name__, os.environ.get(BATCH_VARIABLE, "")
+    storage = type(instance.event_log_storage).__name__
+    size = PipelineSettings.from_environment().dagster_event_batch_size or 0
     if "Postgres" not in storage:
         return
-    if not (size.isdigit() and int(size) > 1):
+    if size <= 1:
         fix = f"set {BATCH_VARIABLE}=1000 for the daemon and for whatever executes runs"
         yield warning("recording", "every partition is recorded by itself: 10,000 take minutes", fix=fix)
     elif storage != "BatchingPostgresEventLogStorage":
@@ -93,7 +94,7 @@ def _pools(instance: dg.DagsterInstance) -> Iterator[Finding]:
 def check_pool(suite: Suite) -> Iterator[Finding]:
     """Whether the pool that a suite names has a limit."""
     pool = suite.spec.evaluation.pool
-    if pool is None or not os.environ.get("DAGSTER_HOME"):
+    if pool is None or PipelineSettings.from_environment().dagster_home is None:
         return
     with dg.DagsterInstance.get() as instance:
         limits = {found.name for found in instance.event_log_storage.get_pool_limits()}

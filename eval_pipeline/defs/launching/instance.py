@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from eval_pipeline.defs.launching.cli_runs import end_dead_runs
 from eval_pipeline.errors import PermanentError, TransientError
+from eval_pipeline.settings import PipelineSettings
 
 DEFAULT_HOME = ".dagster_home"
 
@@ -29,7 +30,7 @@ _BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 
 def home_folder() -> Path:
     """Where the instance lives, whether it has been made or not."""
-    return Path(os.environ.get("DAGSTER_HOME") or DEFAULT_HOME).resolve()
+    return (PipelineSettings.from_environment().dagster_home or Path(DEFAULT_HOME)).resolve()
 
 
 def open_instance() -> dg.DagsterInstance:

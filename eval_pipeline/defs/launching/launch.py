@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.analysis.verdict import Verdict, read_verdict
+from eval_pipeline.analysis.verdict import ExperimentVerdict, read_verdict
 from eval_pipeline.defs.assets.case_results import case_results_op_name
 from eval_pipeline.defs.assets.upstream import (
     CASE_RESULTS,
@@ -30,9 +30,9 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name, read_experiment
-from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Outcome:
     """What a launch came to."""
 
     record: ExperimentRecord
-    verdict: Verdict
+    verdict: ExperimentVerdict
     store: Store
     context_reused: bool
     experiment_url: str | None
@@ -68,11 +68,12 @@ class Outcome:
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody stopped a run; what it had finished is in the result log."""
+    """A run was interrupted; its finished results are in the result log."""
 
     def __init__(self, experiment: str) -> None:
         super().__init__()
         self.experiment = experiment
+        self.add_note("finished results are kept")
 
 
 class RunBrokenError(EvalPipelineError):
@@ -137,7 +138,7 @@ def launch(
         store=opened,
         context_reused=_context_reused(result, suite.name),
         experiment_url=traced[0].session.url if traced else None,
-        traces_lost=sum(found.lost for found in traced if found.run_id not in before),
+        traces_lost=sum(found.delivery.lost for found in traced if found.run_id not in before),
         run_id=result.dagster_run.run_id,
         wall_s=round(time.perf_counter() - started, 3),
     )

@@ -3,7 +3,6 @@
 Commits are looked at one at a time: of those that come while one is evaluated, the newest is next.
 """
 
-import os
 import time
 from typing import Literal
 
@@ -16,11 +15,11 @@ from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.sensors.dataset_changed import TRIGGER_TAG
 from eval_pipeline.defs.sensors.prompt_notice import PromptNotice, prompt_body
-from eval_pipeline.defs.sensors.run_failed import UI_VARIABLE
 from eval_pipeline.defs.sensors.webhook import post
 from eval_pipeline.promotion.moving import shown
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.results.experiment_record import experiment_name
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.promoted_prompt import promoted_prompt
 from eval_pipeline.suite.suite import Suite
@@ -158,7 +157,7 @@ def _tell(
     context: dg.SensorEvaluationContext, suite: Suite, waiting: Waiting, run: dg.DagsterRun, store: Store
 ) -> None:
     comparison = find_comparison(store, suite.name, experiment_name(suite.name, run.root_run_id or run.run_id))
-    ui_url = os.environ.get(UI_VARIABLE)
+    ui_url = PipelineSettings.from_environment().ui_url
     run_url = None if not ui_url else f"{ui_url.rstrip('/')}/runs/{run.run_id}"
     notice = notice_of_commit(suite, waiting, comparison, run_url=run_url)
     context.log.info("%s: %s", shown(waiting.commit), notice.reason)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from eval_pipeline.defs.sensors.webhook import slack_text
 from eval_pipeline.promotion.moving import shown
-from eval_pipeline.suite.spec.sensors import WebhookShape
+from eval_pipeline.suite.spec.automation import WebhookShape
 
 PromptEvent = Literal[
     "prompt_promoted", "prompt_rolled_back", "prompt_kept", "prompt_regressed", "prompt_commit_evaluated"

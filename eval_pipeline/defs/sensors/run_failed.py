@@ -3,7 +3,6 @@
 A webhook that fails costs a line in the tick's log, and nothing else.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,9 @@ from eval_pipeline.defs.partitions import concerns
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.defs.sensors.webhook import Notice, body_of, post
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.suite.suite import Suite
 
-UI_VARIABLE = "EVAL_PIPELINE_UI_URL"
 """Where the Dagster UI is, for the link to the run; without it there is none."""
 _LONGEST_REASON = 300
 
@@ -79,7 +78,7 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
             _failed_steps(context),
             context.failure_event.message or "",
             redactor=Redactor.of(langsmith.settings()),
-            ui_url=os.environ.get(UI_VARIABLE),
+            ui_url=PipelineSettings.from_environment().ui_url,
         )
         why = post(spec.webhook_variable, body_of(notice, spec.shape))
         if why is not None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.tracing.send.flushing import FlushReport, flush_spool, spool_folder
+from eval_pipeline.settings import DestinationName, LangSmithSettings
+from eval_pipeline.tracing.send.flush import FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import SpoolStatus, status_of
-from eval_pipeline.tracing.settings import DestinationName, LangSmithSettings
 
 TRACES_WAITING = "traces_waiting"
 FLUSH_SECONDS = 40.0

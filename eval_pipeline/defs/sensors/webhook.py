@@ -1,6 +1,5 @@
 """Telling a webhook: the URL from the environment, one small JSON document, and never a word about the URL."""
 
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -9,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.suite.spec.sensors import WebhookShape
+from eval_pipeline.settings import environment_variable
+from eval_pipeline.suite.spec.automation import WebhookShape
 
 _TIMEOUT_SECONDS = 5.0
 _TRIES = 2
@@ -43,7 +43,7 @@ def post(variable: str, body: Mapping[str, Any]) -> str | None:
 
     What is returned does not name the URL: whoever has a webhook's URL can write to it.
     """
-    url = os.environ.get(variable, "").strip()
+    url = environment_variable(variable)
     if not url:
         return f"the environment variable {variable} is not set"
     if not url.startswith(("https://", "http://")):

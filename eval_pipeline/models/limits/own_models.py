@@ -8,7 +8,6 @@ What a handler cannot do is to try again, and to answer from the cache.
 import asyncio
 import contextlib
 import contextvars
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -25,6 +24,7 @@ from eval_pipeline.models.calls.managed import is_managed_call
 from eval_pipeline.models.limits.limiter import Gate, GateLease, running_loop
 from eval_pipeline.models.opening import KEY_FIELDS, PLACE_FIELDS
 from eval_pipeline.models.usage import answers
+from eval_pipeline.settings import environment_variable
 from eval_pipeline.store.content_hash import digest
 
 _PATIENCE_S = 60.0
@@ -167,4 +167,4 @@ def _called(serialized: Mapping[str, Any], told: Mapping[str, Any]) -> CalledMod
 def _secret(field: Any) -> str | None:
     """What stands for a key is the name of the variable that it is usually in."""
     named = field.get("id") if isinstance(field, Mapping) else None
-    return os.environ.get(str(named[-1])) if named else None
+    return environment_variable(str(named[-1])) if named else None

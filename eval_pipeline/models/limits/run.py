@@ -12,7 +12,6 @@ from typing import Any
 
 from langchain_core.caches import BaseCache
 
-from eval_pipeline.context.cache import cache_folder
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.budget import Budget, charged_to
 from eval_pipeline.models.cache import AnswerFile, CallCache
@@ -20,12 +19,14 @@ from eval_pipeline.models.calls.governor import CalledModel, governed_by
 from eval_pipeline.models.limits.breaker import Breaker
 from eval_pipeline.models.limits.fleet.fleet import Fleet, Occupied
 from eval_pipeline.models.limits.fleet.ledger import Ledger
-from eval_pipeline.models.limits.fleet.opening import LIMITS_VARIABLE, ledger_from_environment
+from eval_pipeline.models.limits.fleet.opening import ledger_from_environment
 from eval_pipeline.models.limits.limiter import Gate, GateLease
 from eval_pipeline.models.limits.own_models import own_calls_through
 from eval_pipeline.models.limits.pace import PacerFactory, Rates, shared_pacer
 from eval_pipeline.models.limits.working_time import not_counting
-from eval_pipeline.suite.suite import Evaluation, ModelCache, Suite
+from eval_pipeline.settings import LIMITS_VARIABLE, cache_folder
+from eval_pipeline.suite.spec.evaluation import Evaluation, ModelCache
+from eval_pipeline.suite.suite import Suite
 
 _log = logging.getLogger(__name__)
 

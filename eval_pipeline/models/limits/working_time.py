@@ -17,7 +17,7 @@ class WorkingTime:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._limit = seconds, asyncio.timeout(None)
+        self.seconds, self._limit = seconds, asyncio.timeout(None)
         self._lock, self._waiters, self._since, self._waited = threading.Lock(), 0, 0.0, 0.0
 
     async def __aenter__(self) -> Self:
@@ -71,7 +71,7 @@ class WorkingTime:
 
     def _reschedule(self) -> None:
         with self._lock:
-            ends = None if self._waiters else self._began + self._seconds + self._waited
+            ends = None if self._waiters else self._began + self.seconds + self._waited
         # It refuses once it has expired or was left, when nothing is to be put off.
         with contextlib.suppress(RuntimeError):
             self._limit.reschedule(ends)

@@ -1,1 +1,1 @@
-"""Pages to look at: plain HTML rendered here, one stylesheet, no script, no network."""
+"""The recorder's pages: HTML rendered on the server, with one style sheet, no script and no other network host."""

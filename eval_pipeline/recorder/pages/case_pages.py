@@ -1,4 +1,4 @@
-"""The page of a project or experiment: its numbers, and one row for each root run."""
+"""The page of a project or experiment: its statistics, and a table with one row for each root run."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
@@ -19,10 +19,11 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = 100
 _SCORE = "score:"
-_MOST_SCORES = 8
-_VERDICT = ("passed", "score")
-_OF_ONE_PLACE = " · "
-"""In the keys of assertions of one name at several places: of a turn, or the second of a conversation."""
+_MAX_SCORE_COLUMNS = 8
+_CASE_KEYS = ("passed", "score")
+"""Feedback keys of the whole case."""
+_PLACE_MARK = " · "
+"""Part of the key where assertions of one name have several places: on a turn, or twice on the conversation."""
 _ORDERS = {name: name for name in get_args(CaseOrder)}
 
 
@@ -44,9 +45,9 @@ def project(
 def case_table(
     recorder: Recorder, session_id: str, *, page: int, sort: str, down: bool, every: bool = False
 ) -> HTMLResponse:
-    """The page; `sort` is a `CaseOrder` or `score:<key>`. Sorted by the database, so also over many pages.
+    """The page, its rows sorted over all pages by `sort`: a `CaseOrder`, or `score:<key>`.
 
-    Of many scores it shows a column for those that say most; for `every` one with it.
+    Of many scores it has columns for `main_keys` only, with `every` for all.
 
     Raises:
         ErrorResponse: 404 for an unknown session, 400 for an unknown order.
@@ -88,21 +89,21 @@ def case_table(
 
 
 def main_keys(keys: Sequence[str]) -> list[str]:
-    """The scores that are shown at first: the whole verdict's, then those that stand for more than one place."""
-    if len(keys) <= _MOST_SCORES:
+    """The feedback keys shown by default: those of the whole case, then those that do not name a place."""
+    if len(keys) <= _MAX_SCORE_COLUMNS:
         return list(keys)
-    whole = [key for key in _VERDICT if key in keys]
-    others = sorted((key for key in keys if key not in whole), key=lambda key: _OF_ONE_PLACE in key)
-    return [*whole, *others][:_MOST_SCORES]
+    of_case = [key for key in _CASE_KEYS if key in keys]
+    others = sorted((key for key in keys if key not in of_case), key=lambda key: _PLACE_MARK in key)
+    return [*of_case, *others][:_MAX_SCORE_COLUMNS]
 
 
 def _dataset(recorder: Recorder, dataset_id: str | None) -> dict[str, Any] | None:
-    found = recorder.datasets.find(ids=[dataset_id]) if dataset_id else []
-    return found[0] if found else None
+    datasets = recorder.datasets.find(ids=[dataset_id]) if dataset_id else []
+    return datasets[0] if datasets else None
 
 
 def _with_payload(recorder: Recorder, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add feedback, and from the metadata the case's id and attempt, of the rows of one page."""
+    """Add the feedback, the case's id and the attempt of each row of one page."""
     if not rows:
         return []
     query = RunQuery(ids=[row["id"] for row in rows], limit=len(rows), subtree_usage=False)

@@ -1,12 +1,12 @@
-"""Pages over datasets: the index, a dataset with its experiments, a comparison, an example, a prompt."""
+"""The pages of the index, a dataset, a comparison of experiments, an example and a prompt."""
 
-from importlib.resources import files
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
+from eval_pipeline.pages.templating import stylesheet
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.pages.case_pages import case_table
 from eval_pipeline.recorder.pages.rendering import pages_of, render
@@ -21,15 +21,15 @@ Page = Annotated[int, Query(ge=1)]
 
 
 @router.get("/static/recorder.css")
-def stylesheet() -> Response:
-    """The one stylesheet."""
-    css = files("eval_pipeline.recorder.pages").joinpath("templates/recorder.css").read_text()
+def style() -> Response:
+    """The style sheet of every page."""
+    css = stylesheet("eval_pipeline.recorder.pages", "recorder.css")
     return Response(css, media_type="text/css", headers={"cache-control": "max-age=300"})
 
 
 @router.get("/")
 def index(recorder: RecorderDep) -> HTMLResponse:
-    """Datasets and projects."""
+    """The index: datasets, projects and annotation queues."""
     projects = recorder.sessions.find(reference_free=True, limit=_MAX_LISTED)
     return render(
         "index.html",
@@ -43,13 +43,13 @@ def index(recorder: RecorderDep) -> HTMLResponse:
 def dataset(dataset_id: UUID, recorder: RecorderDep, tenant: str = "", page: Page = 1) -> HTMLResponse:  # noqa: ARG001
     """A dataset: its experiments, its versions, its examples."""
     identity = str(dataset_id)
-    found = recorder.datasets.get(identity)
-    pager = pages_of(found["example_count"], _PAGE, page)
+    dataset_ = recorder.datasets.get(identity)
+    pager = pages_of(dataset_["example_count"], _PAGE, page)
     experiments = recorder.sessions.find(reference_dataset_ids=[identity], limit=_MAX_LISTED)
     with_statistics = [_with_statistics(experiment, recorder) for experiment in experiments]
     return render(
         "dataset.html",
-        dataset=found,
+        dataset=dataset_,
         experiments=with_statistics,
         keys=sorted({key for experiment in with_statistics for key in experiment["feedback_stats"]}),
         comparisons=recorder.comparisons.of_dataset(identity),
@@ -70,14 +70,14 @@ def compare(
     *,
     down: bool = False,
 ) -> HTMLResponse:
-    """Selected experiments side by side, case by case; with one alone, its case table."""
-    sessions = [part for item in selected for part in item.split(",") if part]
-    if len(sessions) == 1:
-        return case_table(recorder, sessions[0], page=page, sort=sort, down=down)
-    found = sorted((recorder.sessions.get(session) for session in sessions), key=lambda session: session["start_time"])
-    # The oldest is what the others are measured against, in whatever order they were picked.
-    experiments = [_with_statistics(session, recorder) for session in found]
-    sessions = [session["id"] for session in found]
+    """Compare the selected experiments, example by example; a single one is shown as its case table."""
+    selected_ids = [part for item in selected for part in item.split(",") if part]
+    if len(selected_ids) == 1:
+        return case_table(recorder, selected_ids[0], page=page, sort=sort, down=down)
+    # The oldest is the baseline of the others, in whatever order they were selected.
+    oldest_first = sorted(map(recorder.sessions.get, selected_ids), key=lambda session: session["start_time"])
+    experiments = [_with_statistics(session, recorder) for session in oldest_first]
+    sessions = [session["id"] for session in oldest_first]
     pager = pages_of(recorder.experiments.count_examples(str(dataset_id), sessions), _PAGE, page)
     examples = recorder.experiments.examples_with_runs(
         str(dataset_id), sessions, limit=_PAGE, offset=(pager["page"] - 1) * _PAGE
@@ -103,7 +103,7 @@ def _comparison_row(example: dict[str, Any], sessions: list[str]) -> dict[str, A
 @router.get("/o/{tenant}/datasets/{dataset_id}/e/{example_id}")
 @router.get("/datasets/{dataset_id}/e/{example_id}")
 def example(dataset_id: UUID, example_id: UUID, recorder: RecorderDep, tenant: str = "") -> HTMLResponse:  # noqa: ARG001
-    """An example: what it holds, how it changed, what experiments made of it."""
+    """An example: its inputs and reference outputs, its versions and its runs."""
     history = recorder.examples.history(str(example_id))
     runs, _ = recorder.runs.query(RunQuery(reference_example_ids=[str(example_id)], is_root=True, limit=_MAX_LISTED))
     sessions = {run["session_id"]: recorder.sessions.get(run["session_id"]) for run in runs}

@@ -1,4 +1,4 @@
-"""The page of an annotation queue: what people are to look at, and what they have said."""
+"""The page of an annotation queue: its runs, with the feedback that reviewers gave."""
 
 from uuid import UUID
 
@@ -16,17 +16,16 @@ _MAX_LISTED = 500
 
 @router.get("/o/{tenant}/annotation-queues/{queue_id}")
 def queue(queue_id: UUID, recorder: RecorderDep, tenant: str = "") -> HTMLResponse:  # noqa: ARG001
-    """A queue with its runs, each with the feedback of people."""
+    """A queue and its runs, each with the feedback of reviewers."""
     entries = recorder.queues.entries(str(queue_id), limit=_MAX_LISTED)
     ids = [entry["run_id"] for entry in entries]
-    found = recorder.runs.query(RunQuery(ids=ids, limit=len(ids)))[0] if ids else []
-    runs = {run["id"]: run for run in found}
-    said = recorder.feedback.of_runs(ids) if ids else {}
+    runs = {run["id"]: run for run in recorder.runs.query(RunQuery(ids=ids, limit=len(ids)))[0]} if ids else {}
+    feedback = recorder.feedback.of_runs(ids) if ids else {}
     rows = [
         {
             "entry": entry,
             "run": runs[entry["run_id"]],
-            "said": [one for one in said.get(entry["run_id"], []) if _by_people(one)],
+            "feedback": [one for one in feedback.get(entry["run_id"], []) if _by_reviewer(one)],
         }
         for entry in entries
         if entry["run_id"] in runs
@@ -34,7 +33,7 @@ def queue(queue_id: UUID, recorder: RecorderDep, tenant: str = "") -> HTMLRespon
     return render("queue.html", queue=recorder.queues.get(str(queue_id)), rows=rows)
 
 
-def _by_people(feedback: dict[str, object]) -> bool:
+def _by_reviewer(feedback: dict[str, object]) -> bool:
     source = feedback["feedback_source"]
-    of_a_model = isinstance(source, dict) and source.get("type") == "model"
-    return not of_a_model or feedback["correction"] is not None
+    by_model = isinstance(source, dict) and source.get("type") == "model"
+    return not by_model or feedback["correction"] is not None

@@ -1,4 +1,4 @@
-"""Templates and how values are written in them."""
+"""Render the templates of the recorder's pages, and format the values in them."""
 
 import math
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from eval_pipeline.pages.templating import environment
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import preview
 
@@ -16,14 +16,14 @@ MAX_TEXT = 20_000
 """Characters of one value that a page shows."""
 
 NONE = "\N{EN DASH}"
-"""What stands where there is no value."""
+"""Shown where there is no value."""
 
 _MILLISECOND_BELOW = 1.0
 _SECONDS_BELOW = 120.0
 
 
 def render(template: str, **values: Any) -> HTMLResponse:
-    """A page."""
+    """The page that `template` makes of `values`."""
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(tenant=TENANT_ID, **values))
 
 
@@ -57,14 +57,14 @@ def score(value: float | None) -> str:
 
 
 def grade(value: float | None) -> str:
-    """The style class of a score in [0, 1]: `good`, `fair`, `bad`, or none for scores on another scale."""
+    """The CSS class of a score in [0, 1]: `good`, `fair` or `bad`; none for scores on another scale."""
     if value is None or not 0 <= value <= 1:
         return ""
     return "good" if value >= 0.8 else "fair" if value >= 0.5 else "bad"  # noqa: PLR2004 - colours, not thresholds
 
 
 def percent(fraction: float | None) -> str:
-    """A share in percent; a dash for none."""
+    """A fraction in percent; a dash for none."""
     return NONE if fraction is None else f"{fraction * 100:.1f} %".replace(".0 %", " %")
 
 
@@ -78,9 +78,9 @@ def when(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value without LangChain's serialization wrapping.
+    """A value without the wrapping of LangChain's serialization.
 
-    `{"lc": 1, "id": […, "HumanMessage"], "kwargs": …}` becomes `{"HumanMessage": …}`; what is empty in it is left out.
+    `{"lc": 1, "id": […, "HumanMessage"], "kwargs": …}` becomes `{"HumanMessage": …}`, without its empty fields.
     """
     if isinstance(value, Mapping):
         if value.get("lc") == 1 and isinstance(value.get("id"), list) and value["id"] and "kwargs" in value:
@@ -91,13 +91,13 @@ def plain(value: Any) -> Any:
 
 
 def text(value: object) -> str:
-    """A leaf as text: strings as they are, all else as JSON, cut at `MAX_TEXT`."""
+    """A value as text, cut at `MAX_TEXT`: a string as it is, any other value as JSON."""
     full = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return full if len(full) <= MAX_TEXT else f"{full[:MAX_TEXT]}… ({len(full) - MAX_TEXT} characters more)"
 
 
 def pages_of(total: int, size: int, page: int) -> dict[str, int]:
-    """What the pager shows: `page` (1-based, moved into range), `pages`, `total`, `first`, `last`."""
+    """The numbers of a pager: `page` (1-based, clamped to the range), `pages`, `total`, `first`, `last`."""
     pages = max(1, math.ceil(total / size))
     page = min(max(page, 1), pages)
     return {
@@ -109,17 +109,6 @@ def pages_of(total: int, size: int, page: int) -> dict[str, int]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("eval_pipeline.recorder.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for function in (duration, count, cost, score, grade, percent, when, plain, text, preview):
-        environment.filters[function.__name__] = function
-    return environment
-
-
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = environment("eval_pipeline.recorder.pages")
+_FILTERS = (duration, count, cost, score, grade, percent, when, plain, text, preview)
+_ENVIRONMENT.filters.update({function.__name__: function for function in _FILTERS})

@@ -1,4 +1,4 @@
-"""The page of a trace: its tree with timing, and every run's inputs and outputs."""
+"""The page of a trace: the tree of its runs on a timeline, with their inputs and outputs."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,23 +25,23 @@ def trace(
     page: Annotated[int, Query(ge=1)] = 1,
     expand: str = "",
 ) -> HTMLResponse:
-    """The trace that a run belongs to, with this run opened; `expand=all` opens every run."""
-    asked = recorder.runs.get(str(run_id), subtree_usage=False)
-    if asked["session_id"] != str(session_id):
+    """The trace of a run, with that run expanded; `expand=all` expands every run."""
+    selected = recorder.runs.get(str(run_id), subtree_usage=False)
+    if selected["session_id"] != str(session_id):
         raise not_found("Run")
-    totals = recorder.statistics.of_traces([asked["trace_id"]])[asked["trace_id"]]
+    totals = recorder.statistics.of_traces([selected["trace_id"]])[selected["trace_id"]]
     pager = pages_of(totals["run_count"], _PAGE, page)
-    runs = recorder.runs.of_trace(asked["trace_id"], limit=_PAGE, offset=(pager["page"] - 1) * _PAGE)
+    runs = recorder.runs.of_trace(selected["trace_id"], limit=_PAGE, offset=(pager["page"] - 1) * _PAGE)
     feedback = recorder.feedback.of_runs([run["id"] for run in runs])
     spans = [_span(run, totals, feedback.get(run["id"], [])) for run in runs]
     for span in spans:
-        span["open"] = expand == "all" or span["run"]["id"] == asked["id"] or span["run"]["error"] is not None
-    session = recorder.sessions.get(asked["session_id"])
+        span["open"] = expand == "all" or span["run"]["id"] == selected["id"] or span["run"]["error"] is not None
+    session = recorder.sessions.get(selected["session_id"])
     return render(
         "trace.html",
         session=session,
-        title=_title(runs[0] if runs else asked),
-        asked=asked,
+        title=_title(runs[0] if runs else selected),
+        selected=selected,
         totals=totals,
         duration_s=_seconds(totals["start_us"], totals["end_us"]),
         spans=spans,
@@ -57,7 +57,7 @@ def _title(run: dict[str, Any]) -> str:
 
 
 def _span(run: dict[str, Any], totals: dict[str, Any], feedback: list[dict[str, Any]]) -> dict[str, Any]:
-    """A run with its place on the time line, in hundredths of the trace's length."""
+    """A run with its position on the timeline, in percent of the trace's duration."""
     start, end = totals["start_us"] or 0, totals["end_us"] or totals["start_us"] or 0
     length = max(1, end - start)
     left = 100 * ((run["start_us"] or start) - start) / length
@@ -66,7 +66,7 @@ def _span(run: dict[str, Any], totals: dict[str, Any], feedback: list[dict[str, 
     return {
         "run": run,
         "depth": len(run["parent_run_ids"]),
-        # A span of no length must still be seen.
+        # A run of no duration must still be visible.
         "left": min(left, 99.2),
         "width": max(right - left, 0.8),
         "latency_s": _seconds(run["start_us"], run["end_us"]),

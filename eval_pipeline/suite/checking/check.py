@@ -6,28 +6,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from eval_pipeline.assertions.fields.assertion import Assertion, GroundedInContext, LlmPreference
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.assertion_checks import (
-    Place,
-    assertion_problems,
-    corrections_problems,
-    import_problems,
-)
 from eval_pipeline.suite.checking.gate_checks import gate_problems
-from eval_pipeline.suite.dataset.dataset import load_cases
-from eval_pipeline.suite.import_path import is_code_path
+from eval_pipeline.suite.dataset.load import load_cases
+from eval_pipeline.suite.import_path import import_problems, is_code_path
 from eval_pipeline.suite.promoted_prompt import promotion_problems
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
-from eval_pipeline.suite.spec.prompt_reference import parse_reference
-from eval_pipeline.suite.spec.target import ChatTarget, LangGraphTarget, PromptedTarget, PythonTarget, RecordedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
-
-Placed = tuple[str, Assertion]
-"""An assertion and its field path."""
 
 
 def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
@@ -68,7 +57,7 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
         sources = TypeAdapter(CaseSources).validate_python(data.get("cases"))
     except ValidationError:
         return []
-    stand_in = SuiteSpec(name="stand_in", cases=sources, target=RecordedTarget(kind="recorded"))
+    stand_in = SuiteSpec.model_validate({"name": "stand_in", "cases": sources, "target": {"kind": "recorded"}})
     try:
         return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
     except InfrastructureError:
@@ -76,20 +65,13 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
         return []
 
 
-def _target_problems(suite: Suite) -> Iterator[Problem]:
-    target = suite.spec.target
-    if isinstance(target, PythonTarget | LangGraphTarget):
-        yield from import_problems(suite, target.path, "target.path")
-    if isinstance(target, ChatTarget) and target.system_file and not suite.path(target.system_file).is_file():
-        yield _missing_file(suite, target.system_file, "target.system_file")
-    # Not `target.prompt`: whether that is there, its file or the Hub's, `eval_pipeline.prompts` finds out.
-    if isinstance(target, PromptedTarget) and target.fallback is not None:
-        name = parse_reference(target.fallback).name
-        if not (suite.folder / name).is_file():
-            yield _missing_file(suite, name, "target.fallback")
+def _target_problems(suite: Suite) -> list[Problem]:
+    file = suite.folder / SUITE_FILE
+    return [_placed(problem, file, "target") for problem in suite.spec.target.problems(suite.folder)]
 
 
 def _variant_problems(suite: Suite) -> Iterator[Problem]:
+    own = _target_problems(suite)
     for variant in suite.spec.variants:
         try:
             varied = varied_suite(suite, variant)
@@ -97,16 +79,9 @@ def _variant_problems(suite: Suite) -> Iterator[Problem]:
             yield from error.problems
             continue
         place = field_of(suite, variant)
-        for problem in [*_target_problems(varied), *_target_model_problems(varied)]:
-            # What is wrong with the suite's own target is said once.
-            if problem not in [*_target_problems(suite), *_target_model_problems(suite)]:
+        for problem in _target_problems(varied):
+            if problem not in own:  # which is reported once, of the suite's own target
                 yield replace(problem, field=f"{place}: {problem.field}")
-
-
-def _target_model_problems(suite: Suite) -> Iterator[Problem]:
-    target = suite.spec.target
-    if isinstance(target, ChatTarget) and is_code_path(target.model):
-        yield from import_problems(suite, target.model, "target.model")
 
 
 def _suite_problems(suite: Suite) -> Iterator[Problem]:
@@ -120,14 +95,19 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
         if isinstance(source, FileSource) and not suite.path(source.file).is_file():
             yield _missing_file(suite, source.file, f"{field}.file")
         if isinstance(source, PythonSource):
-            yield from import_problems(suite, source.python, f"{field}.python")
+            yield from _unimportable(suite, source.python, f"{field}.python")
     prices = suite.spec.evaluation.prices
     if prices is not None and not suite.path(prices).is_file():
         yield _missing_file(suite, prices, "evaluation.prices")
     yield from _model_problems(suite)
-    yield from corrections_problems(suite)
-    for field, assertion in _placed(suite.spec.assertions, "assertions"):
-        yield from assertion_problems(suite, assertion, _in_suite(suite, field))
+    judge = suite.spec.judge
+    corrections = None if judge is None or judge.corrections is None else judge.corrections.file
+    if corrections is not None and not (suite.folder / corrections).is_file():
+        yield _missing_file(suite, corrections, "judge.corrections.file")
+    facts = suite.facts()
+    for field, assertion in _numbered(suite.spec.assertions, "assertions"):
+        for problem in assertion.problems(facts):
+            yield _placed(problem, suite.folder / SUITE_FILE, field)
 
 
 def _model_problems(suite: Suite) -> Iterator[Problem]:
@@ -136,7 +116,6 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     }
     if suite.spec.simulated_user is not None:
         models["simulated_user.model"] = suite.spec.simulated_user.model
-    yield from _target_model_problems(suite)
     documents = suite.spec.context.documents
     if documents is not None and documents.retrieval.model is not None:
         models["context.documents.retrieval.model"] = documents.retrieval.model
@@ -146,75 +125,87 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     ]
     for field, model in named:
         if is_code_path(model):
-            yield from import_problems(suite, model, field)
+            yield from _unimportable(suite, model, field)
 
 
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
-    recorded = isinstance(suite.spec.target, RecordedTarget)
-    seen: set[tuple[object, ...]] = set()
+    target, facts = suite.spec.target, suite.facts()
+    reported: set[tuple[str, Problem]] = set()
     for case in cases:
-        place = _in_case(suite, case.id, "")
-        if recorded and not case.recordings:
-            yield place(
-                "the target is `recorded` and the case has no recordings",
-                "record it, or use another target",
-                "recordings",
-            )
-        if not recorded and not case.turns and case.simulation is None:
-            yield place("the case has no turns, which a live target needs", "give `turns` or `input`", "turns")
+        if not target.live and not case.recordings:
+            message = f"the target is `{target.kind}` and the case has no recordings"
+            yield _in_case(suite, case, message, "record it, or use another target", "recordings")
+        if target.live and not case.turns and case.simulation is None:
+            message = "the case has no turns, which a live target needs"
+            yield _in_case(suite, case, message, "give `turns` or `input`", "turns")
         yield from _simulation_problems(suite, case)
-        placed = [*_placed(case.assertions, "assertions")]
-        for index, turn in enumerate(case.turns):
-            placed += _placed(turn.assertions, f"turns[{index}].assertions")
-        if case.simulation is not None:
-            placed += _placed(case.simulation.assertions, "simulation.assertions")
-        asserted = [*suite.spec.assertions, *(assertion for _, assertion in placed)]
-        decides = case.simulation is not None and case.simulation.goal_required
-        if not decides and not any(assertion.weight for assertion in asserted):
-            what = "every assertion has weight 0" if asserted else "nothing is asserted"
-            fix = "give the case `assertions` with weight, or the suite some for every case"
-            yield place(f"{what}, so it could not fail", fix, "assertions")
-        for field, assertion in placed:
-            # Ten thousand cases usually share a handful of import paths: each is resolved once.
-            key = (type(assertion), getattr(assertion, "path", None), getattr(assertion, "model", None))
-            if key in seen and not isinstance(assertion, GroundedInContext | LlmPreference):
-                continue
-            seen.add(key)
-            yield from assertion_problems(suite, assertion, _in_case(suite, case.id, field), case=case)
+        yield from _undecided(suite, case)
+        for field, assertion in _placed_in(case):
+            # Ten thousand cases usually share a handful of problems: each is reported once.
+            for problem in assertion.problems(facts):
+                if (assertion.type, problem) not in reported:
+                    reported.add((assertion.type, problem))
+                    yield _placed(problem, suite.folder, field, case=case)
+            for problem in assertion.problems_with(case.reference):
+                yield _placed(problem, suite.folder, field, case=case)
+
+
+def _undecided(suite: Suite, case: Case) -> Iterator[Problem]:
+    """A case that could not fail."""
+    asserted = [*suite.spec.assertions, *case.every_assertion]
+    decides = case.simulation is not None and case.simulation.goal_required
+    if not decides and not any(assertion.weight for assertion in asserted):
+        what = "every assertion has weight 0" if asserted else "nothing is asserted"
+        fix = "give the case `assertions` with weight, or the suite some for every case"
+        yield _in_case(suite, case, f"{what}, so it could not fail", fix, "assertions")
 
 
 def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:
     simulation = case.simulation
     if simulation is None:
         return
-    place = _in_case(suite, case.id, "simulation")
-    if isinstance(suite.spec.target, RecordedTarget):
-        yield place("nobody can talk to a `recorded` target", "use another target, or leave it out", "goal")
+    if not suite.spec.target.live:
+        message = f"a `{suite.spec.target.kind}` target does not talk to a simulated user"
+        yield _in_case(suite, case, message, "use another target, or leave it out", "simulation.goal")
     if simulation.by_model and simulation.model is None and suite.spec.simulated_user is None:
         fix = "give `model` here, or `simulated_user: {model: …}` in suite.yaml"
-        yield place("no chat model plays the user", fix, "model")
-    for field in ("script", "model"):
-        path = getattr(simulation, field)
-        if path is not None and (field == "script" or is_code_path(path)):
-            for problem in import_problems(suite, path, field):
-                yield place(problem.message, problem.fix, field)
+        yield _in_case(suite, case, "no chat model plays the user", fix, "simulation.model")
+    for name in ("script", "model"):
+        path = getattr(simulation, name)
+        if path is not None and (name == "script" or is_code_path(path)):
+            for problem in import_problems(path, folder=suite.folder, field=name):
+                yield _placed(problem, suite.folder, "simulation", case=case)
 
 
-def _placed(assertions: Sequence[Assertion], field: str) -> list[Placed]:
-    return [(f"{field}[{index}]", assertion) for index, assertion in enumerate(assertions)]
+def _placed_in(case: Case) -> Iterator[tuple[str, Assertion]]:
+    """The assertions of a case, each with its field path."""
+    yield from _numbered(case.assertions, "assertions")
+    for index, turn in enumerate(case.turns):
+        yield from _numbered(turn.assertions, f"turns[{index}].assertions")
+    if case.simulation is not None:
+        yield from _numbered(case.simulation.assertions, "simulation.assertions")
 
 
-def _in_case(suite: Suite, case_id: str, field: str) -> Place:
-    start = f"{field}." if field else ""
-    return lambda message, fix, name: Problem(
-        message=message, fix=fix, file=suite.folder, case=case_id, field=f"{start}{name}"
+def _numbered(assertions: Sequence[Assertion], field: str) -> Iterator[tuple[str, Assertion]]:
+    return ((f"{field}[{index}]", assertion) for index, assertion in enumerate(assertions))
+
+
+def _placed(problem: Problem, file: Path, field: str, *, case: Case | None = None) -> Problem:
+    """`problem` of what stands at `field`, such as an assertion, at its place in the document."""
+    inner = problem.field
+    return replace(
+        problem, file=file, case=None if case is None else case.id, field=f"{field}.{inner}" if inner else field
     )
 
 
-def _in_suite(suite: Suite, field: str) -> Place:
-    return lambda message, fix, name: Problem(
-        message=message, fix=fix, file=suite.folder / SUITE_FILE, field=f"{field}.{name}"
-    )
+def _in_case(suite: Suite, case: Case, message: str, fix: str, field: str) -> Problem:
+    return Problem(message=message, fix=fix, file=suite.folder, case=case.id, field=field)
+
+
+def _unimportable(suite: Suite, path: str, field: str) -> list[Problem]:
+    """Why nothing can be imported from the path at `field` of suite.yaml, if so."""
+    file = suite.folder / SUITE_FILE
+    return [replace(problem, file=file) for problem in import_problems(path, folder=suite.folder, field=field)]
 
 
 def _missing_file(suite: Suite, text: str, field: str) -> Problem:

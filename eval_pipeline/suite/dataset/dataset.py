@@ -1,38 +1,15 @@
 """The dataset of a suite: all its cases, validated, sorted by id, under a version that is a hash of their content."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
-from pydantic import ValidationError
 
-from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case, content_hash
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
-from eval_pipeline.suite.documents.collection import collection_paused
-from eval_pipeline.suite.documents.document import problems_of
-from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
-from eval_pipeline.suite.loaders.dataset_cases import load_dataset_cases
-from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
-from eval_pipeline.suite.loaders.langsmith_cases import load_langsmith_cases
-from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
-from eval_pipeline.suite.loaders.raw_case import RawCase
-from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
-from eval_pipeline.suite.loaders.yaml_cases import load_yaml_cases
-from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset, LangSmithRuns, RecordedConversations
-from eval_pipeline.suite.suite import Suite
-
-LOADERS = {
-    ".yaml": load_yaml_cases,
-    ".yml": load_yaml_cases,
-    ".jsonl": load_jsonl_cases,
-    ".csv": load_csv_cases,
-    ".parquet": load_parquet_cases,
-}
+from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(
     [
@@ -84,7 +61,7 @@ class Dataset:
         """The content hash of each case, by id, in order."""
         return {case.id: content_hash(written) for case, (written, _) in zip(self.cases, self._contents, strict=True)}
 
-    @collection_paused()
+    @gc_paused()
     def to_table(self) -> pa.Table:
         """One row a case in `CASES_SCHEMA`, as it is stored.
 
@@ -131,7 +108,7 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
     )
 
 
-@collection_paused()
+@gc_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
     """The cases in a table of `CASES_SCHEMA`, or in some of its rows, by id; None where something was taken out."""
     columns = (table.column(name).to_pylist() for name in ("case_id", "content_hash", "content"))
@@ -139,175 +116,3 @@ def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
         case_id: Case.model_validate_json(content) if content_hash(content) == written else None
         for case_id, written, content in zip(*columns, strict=True)
     }
-
-
-def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
-    """Load and validate every case of `suite`.
-
-    Raises:
-        InputError: carries every problem in every file, or says that there is no case at all.
-        CredentialsError: LangSmith refuses the key, where cases are there.
-        TransientError: it is away.
-    """
-    found, problems = _load(suite.spec.cases, suite)
-    if problems:
-        raise InputError(problems)
-    return Dataset.of([case for case, _ in found], redactor=redactor, origin=_origin(found))
-
-
-def case_files(suite: Suite) -> list[Path]:
-    """The files that the cases of `suite` are read from, those that are there, in order."""
-    sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset)]
-    patterns = [getattr(source, source.tag) for source in sources]
-    return [file for pattern in patterns for file in _files(pattern, suite)]
-
-
-def dataset_versions(suite: Suite) -> list[DatasetVersion]:
-    """The versions of the LangSmith datasets that the cases of `suite` are read from, as they are now, in order.
-
-    Raises:
-        InputError: there is no such dataset, or no such version of it.
-        CredentialsError: LangSmith refuses the key.
-        TransientError: it is away.
-    """
-    sources = [source for source in suite.spec.cases if isinstance(source, LangSmithDataset)]
-    if not sources:
-        return []
-    with LangSmithDatasets() as datasets:
-        return [datasets.version(source) for source in sources]
-
-
-def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
-    """The cases of `sources` that are right, and the problems of those that are not.
-
-    Raises:
-        CredentialsError: LangSmith refuses the key, where cases are there.
-        TransientError: it is away.
-    """
-    found, problems = _load(sources, suite)
-    return [case for case, _ in found], problems
-
-
-@collection_paused()
-def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case, RawCase]], list[Problem]]:
-    cases: dict[str, tuple[Case, RawCase]] = {}
-    problems: list[Problem] = []
-    for raw in _raw_cases(sources, suite, problems):
-        try:
-            case = Case.model_validate(raw.data)
-        except ValidationError as error:
-            problems += problems_of(error, model=Case, data=raw.data, file=raw.file, case=raw.label, line=raw.line_of)
-            continue
-        if case.id in cases:
-            first = cases[case.id][1]
-            place = f"{first.file}:{first.line}" if first.line else str(first.file)
-            problems.append(
-                Problem(
-                    message=f"the id is already taken at {place}",
-                    fix="give one of the two another id",
-                    file=raw.file,
-                    line=raw.line,
-                    case=case.id,
-                )
-            )
-            continue
-        # Its data is in the case now: twice as much memory otherwise.
-        cases[case.id] = (case, replace(raw, data=None, lines={}))
-    if not cases and not problems:
-        problems.append(
-            Problem(message="the suite has no cases", fix="add at least one", file=suite.folder, field="cases")
-        )
-    return list(cases.values()), problems
-
-
-def _origin(cases: Sequence[tuple[Case, RawCase]]) -> DatasetOrigin | None:
-    """The dataset that all cases came from; None if there is no such one."""
-    examples = {case.id: raw.example for case, raw in cases if raw.example is not None}
-    versions = {(found.version.dataset_id, found.version.as_of): found.version for found in examples.values()}
-    if len(examples) != len(cases) or len(versions) != 1:
-        return None
-    (version,) = versions.values()
-    return DatasetOrigin(version=version, examples={name: found.example_id for name, found in examples.items()})
-
-
-def _told(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase]:
-    try:
-        yield from cases
-    except InputError as error:
-        problems += error.problems
-
-
-def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]) -> Iterator[RawCase]:
-    for index, source in enumerate(sources):
-        if isinstance(source, LangSmithRuns) and not source.is_export:
-            yield from _told(load_langsmith_cases(source, None), problems)
-            continue
-        if isinstance(source, LangSmithDataset):
-            yield from _dataset_cases(source, suite, f"cases[{index}]", problems, alone=len(sources) == 1)
-            continue
-        for file in _files_of(source, suite, f"cases[{index}]", problems):
-            try:
-                if isinstance(source, LangSmithRuns):
-                    yield from load_langsmith_cases(source, file)
-                elif isinstance(source, RecordedConversations):
-                    yield from load_recorded_cases(file, source)
-                elif file.suffix in LOADERS:
-                    yield from LOADERS[file.suffix](file)
-                else:
-                    known = ", ".join(LOADERS)
-                    problems.append(
-                        Problem(
-                            message=f"cases cannot be read from {file.suffix!r} files",
-                            fix=f"use one of {known}",
-                            file=file,
-                        )
-                    )
-            except InputError as error:
-                problems += error.problems
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(
-                    Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
-                )
-
-
-def _dataset_cases(
-    source: LangSmithDataset, suite: Suite, field: str, problems: list[Problem], *, alone: bool
-) -> Iterator[RawCase]:
-    file = suite.folder / "suite.yaml"
-    if not alone and source.langsmith_dataset == suite.name:
-        message = f"the dataset {suite.name!r} is the one that cases of several sources are copied to"
-        fix = "give the suite another name, or read all cases from the dataset"
-        problems.append(Problem(message=message, fix=fix, file=file, field=f"{field}.langsmith_dataset"))
-        return
-    try:
-        yield from load_dataset_cases(source, problems)
-    except InputError as error:
-        problems += [
-            replace(problem, file=file, field=f"{field}.{problem.field}") if problem.file is None else problem
-            for problem in error.problems
-        ]
-
-
-def _files_of(source: CaseSource, suite: Suite, field: str, problems: list[Problem]) -> list[Path]:
-    pattern: str = getattr(source, source.tag)
-    files = _files(pattern, suite)
-    if not files:
-        problems.append(
-            Problem(
-                message=f"no file at {suite.path(pattern)}",
-                fix="create it, or correct the path",
-                file=suite.folder / "suite.yaml",
-                field=f"{field}.{source.tag}",
-            )
-        )
-    return files
-
-
-def _files(text: str, suite: Suite) -> list[Path]:
-    path = suite.path(text)
-    if path.is_file() or not any(character in text for character in "*?["):
-        return [path] if path.is_file() else []
-    # Only what the user wrote is a pattern: the suite's own folder may be called `[draft]`.
-    pattern = Path(text).expanduser()
-    root = Path(pattern.anchor) if pattern.anchor else suite.folder
-    return sorted(found for found in root.glob(str(pattern.relative_to(pattern.anchor))) if found.is_file())

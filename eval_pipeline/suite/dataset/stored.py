@@ -16,10 +16,12 @@ from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, cases_of_table, load_cases
-from eval_pipeline.suite.dataset.fingerprinted import Fingerprinted, PlainCase
+from eval_pipeline.suite.dataset.dataset import Dataset, cases_of_table
+from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset
+from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 
 _ROWS_PER_GROUP = 1_000
@@ -48,6 +50,39 @@ class StoredCase:
     id: str
     metadata: Mapping[str, Any]
     written_hash: str
+
+    def content_hash(self) -> str:
+        """Changes when the case does."""
+        return self.written_hash
+
+
+class Fingerprinted(Protocol):
+    """What a fingerprint needs of a case."""
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+
+    @property
+    def every_assertion(self) -> Sequence[Assertion]:
+        """Its own."""
+
+    @property
+    def simulation(self) -> Simulation | None:
+        """Who plays its user."""
+
+    def content_hash(self) -> str:
+        """Changes when the case does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlainCase:
+    """A case with neither assertions of its own nor a simulated user: its hash says all that a fingerprint needs."""
+
+    id: str
+    written_hash: str
+    every_assertion: tuple[Assertion, ...] = ()
+    simulation: None = None
 
     def content_hash(self) -> str:
         """Changes when the case does."""

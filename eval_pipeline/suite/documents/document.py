@@ -21,6 +21,16 @@ class Document(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    @classmethod
+    def class_of(cls, data: Any) -> "DocumentClass":
+        """The class that validates `data`; another one than this where the data names it (`type`, `kind`)."""
+        del data
+        return cls
+
+
+DocumentClass = type[Document]
+"""For annotations in classes that have a field `type`."""
+
 
 def problems_of(
     error: ValidationError,
@@ -54,7 +64,7 @@ def _problem(
     line: Location | int | None,
 ) -> Problem:
     path = _data_path(details["loc"], data)
-    message, fix = _cause(details, model)
+    message, fix = _cause(details, model, data)
     return Problem(
         message=message,
         fix=fix,
@@ -92,11 +102,11 @@ def _child(data: Any, part: int | str) -> Any:
     return None
 
 
-def _cause(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def _cause(details: ErrorDetails, model: type[BaseModel], data: Any) -> tuple[str, str]:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(details["loc"][-1])
-        known = sorted(_known_fields(model, details["loc"][:-1]))
+        known = sorted(_known_fields(model, details["loc"][:-1], data))
         close = difflib.get_close_matches(name, known, n=1)
         return (
             f"unknown field {name!r}",
@@ -115,15 +125,23 @@ def _cause(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     return message[0].lower() + message[1:], fix or f"the value given is {_short(details['input'])}; correct it"
 
 
-def _known_fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+def _known_fields(model: type[BaseModel], loc: tuple[int | str, ...], data: Any) -> set[str]:
     candidates: list[type[BaseModel]] = [model]
     for part in loc:
-        if isinstance(part, int):
-            continue
-        inside = [found for candidate in candidates for found in _field_models(candidate, part)]
-        tagged = [candidate for candidate in candidates if part in _tags(candidate)]
-        candidates = inside or tagged or candidates
+        inner = _child(data, part)
+        if isinstance(inner, dict | list):  # else it is the tag of a union
+            data = inner
+        if isinstance(part, str):
+            inside = [field for candidate in candidates for field in _field_models(candidate, part)]
+            tagged = [candidate for candidate in candidates if part in _tags(candidate)]
+            candidates = inside or tagged or candidates
+        if isinstance(data, dict):
+            candidates = [_class_of(candidate, data) for candidate in candidates]
     return {field.alias or name for candidate in candidates for name, field in candidate.model_fields.items()}
+
+
+def _class_of(model: type[BaseModel], data: Any) -> type[BaseModel]:
+    return model.class_of(data) if issubclass(model, Document) else model
 
 
 def _field_models(model: type[BaseModel], name: str) -> list[type[BaseModel]]:

@@ -7,11 +7,11 @@ import jmespath
 from langsmith.schemas import Example
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.datasets import LangSmithDatasets, no_examples
+from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
 from eval_pipeline.suite.message_text import content_text
-from eval_pipeline.suite.spec.case_source import LangSmithDataset
+from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDataset
 
 _USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
 
@@ -25,7 +25,7 @@ def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Ite
         TransientError: the server is away.
     """
     with LangSmithDatasets() as datasets:
-        version = datasets.version(source)
+        version = dataset_version(datasets, source)
         empty = True
         for example in datasets.examples(version, source.splits):
             empty = False
@@ -37,7 +37,37 @@ def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Ite
                 continue
             yield RawCase(data=data, file=file, example=ExamplePlace(version=version, example_id=example.id))
     if empty:
-        raise InputError(no_examples(source))
+        raise InputError(_no_examples(source))
+
+
+def dataset_version(datasets: LangSmithDatasets, source: LangSmithDataset) -> DatasetVersion:
+    """The version that `source` names, read with two small requests.
+
+    Raises:
+        InputError: there is no such dataset, or no such version of it; its problem's field is one of `source`.
+        CredentialsError: the server refuses the key.
+        TransientError: the server is unreachable.
+    """
+    moment = source.moment
+    version = datasets.version(source.langsmith_dataset, as_of=moment, tag=source.as_of if moment is None else None)
+    if version is None:
+        raise InputError(_no_version(source))
+    return version
+
+
+def _no_version(source: LangSmithDataset) -> Problem:
+    if source.as_of == LATEST_VERSION:
+        return _no_examples(source)
+    message = f"the dataset {source.langsmith_dataset!r} has no version {source.as_of!r}"
+    return Problem(message=message, fix="name one of its tags, a later time, or `latest`", field="as_of")
+
+
+def _no_examples(source: LangSmithDataset) -> Problem:
+    name = source.langsmith_dataset
+    if source.splits:
+        message = f"the dataset {name!r} has no examples in {', '.join(source.splits)}"
+        return Problem(message=message, fix="name splits that it has", field="splits")
+    return Problem(message=f"the dataset {name!r} is empty", fix="add examples to it", field="langsmith_dataset")
 
 
 class ExampleError(Exception):

@@ -17,7 +17,7 @@ class LocalCompute(Document):
     kind: Literal["local"] = "local"
 
 
-class FanOut(Document):
+class FanOutCompute(Document):
     """What every fan-out has. `evaluation.max_concurrency` is of each worker, all other limits are of the run."""
 
     cases_per_task: int = Field(default=25, ge=1, le=1_000)
@@ -30,7 +30,7 @@ class FanOut(Document):
     """Seconds between looks at what tasks in progress have finished."""
 
 
-class SubprocessCompute(FanOut):
+class SubprocessCompute(FanOutCompute):
     """Worker processes on this machine, for agents that keep one core busy."""
 
     kind: Literal["subprocess"]
@@ -38,7 +38,7 @@ class SubprocessCompute(FanOut):
     poll_s: float = Field(default=1.0, gt=0)
 
 
-class LambdaCompute(FanOut):
+class LambdaCompute(FanOutCompute):
     """An AWS Lambda function whose handler is `eval_pipeline.workers.aws_lambda.handler`.
 
     Region, endpoint and credentials are those of every AWS client (`AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_LAMBDA`, …).
@@ -53,7 +53,7 @@ class LambdaCompute(FanOut):
     """The function's own time limit; a worker ends in good order before it."""
 
 
-class EcsCompute(FanOut):
+class EcsCompute(FanOutCompute):
     """Tasks of Amazon ECS that run the command `eval-pipeline-worker`."""
 
     kind: Literal["ecs"]
@@ -68,7 +68,7 @@ class EcsCompute(FanOut):
     cases_per_task: int = Field(default=200, ge=1, le=1_000)
 
 
-class StepFunctionsCompute(FanOut):
+class StepFunctionsCompute(FanOutCompute):
     """A state machine made from `eval-pipeline stepfunctions`, whose workers are Lambda functions."""
 
     kind: Literal["step_functions"]

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.assertions.fields.assertion import checked_import_path
 from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.import_path import checked_import_path
 from eval_pipeline.suite.spec.case_source import JmesPath
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.assertions.fields.assertion import Assertion, checked_import_path
 from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.import_path import checked_import_path
+from eval_pipeline.suite.spec.assertion import AnyAssertion
 
 
 class Rule(Document):
@@ -57,7 +58,7 @@ class Simulation(Document):
     """Turns of the whole conversation, those written down included."""
     goal_required: bool = False
     """Whether ending in any other way than with the goal reached fails the case."""
-    assertions: tuple[Assertion, ...] = ()
+    assertions: tuple[AnyAssertion, ...] = ()
     """Asked of every simulated turn."""
 
     @field_validator("script")
@@ -85,6 +86,13 @@ class Simulation(Document):
     def by_model(self) -> bool:
         """Whether a chat model plays the user."""
         return self.script is None and not self.rules
+
+
+class SimulatedUserSpec(Document):
+    """The chat model that plays the user in simulations, as written under `simulated_user:` in `suite.yaml`."""
+
+    model: str
+    """`provider:model`, or an import path to a LangChain chat model. A case may name its own."""
 
 
 def _checked_pattern(value: str | None) -> str | None:

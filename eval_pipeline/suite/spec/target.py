@@ -1,41 +1,103 @@
-"""The system under test, as written under `target:` in `suite.yaml`; one model per `kind`."""
+"""Targets as they are written under `target:`: the base classes of every kind, their registry, and the field's type."""
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Discriminator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
-from eval_pipeline.assertions.fields.assertion import checked_import_path
-from eval_pipeline.suite.documents.document import Document
-from eval_pipeline.suite.spec.prompt_reference import checked_reference
+from eval_pipeline.errors import Problem
+from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.documents.document import Document, DocumentClass
+from eval_pipeline.suite.import_path import checked_import_path, import_problems, source_digest
+from eval_pipeline.suite.spec.prompt_reference import checked_reference, parse_reference
+from eval_pipeline.suite.spec.registry import Registry
+
+_OF_PROMPTS = {"prompt", "variables", "fallback"}
 
 
-class BaseTarget(Document):
-    """What every target has."""
+class Target(Document):
+    """The system under test; the base class of every kind.
 
+    A kind is a subclass with its fields, among them `kind: Literal["its_name"]`, and `open`. It is registered in
+    `TARGETS`, or by another package as an entry point of the group `eval_pipeline.targets`.
+    """
+
+    kind: str
     version: str | None = None
     """By default a digest of the target's source, prompt and options."""
     options: Mapping[str, Any] = Field(default_factory=dict)
     """Given to a factory as keyword arguments; model parameters for `chat`."""
 
+    live: ClassVar[bool] = True
+    """Whether something is run that answers the case's turns; False for recordings."""
 
-class PromptedTarget(BaseTarget):
+    @property
+    def takes_options(self) -> bool:
+        """Whether anything is made with `options`, so that variants may change them."""
+        return False
+
+    @property
+    def prompt_reference(self) -> str | None:
+        """Where its prompt is; None if it has none outside its code."""
+        return None
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The chat models that it opens, by the names that `eval_pipeline.chat_model` takes."""
+        return ()
+
+    def open(self, folder: Path) -> Any:
+        """What opens a session for each attempt: an `eval_pipeline.targets.session.SessionFactory`.
+
+        Args:
+            folder: the suite's.
+
+        Raises:
+            InputError: its import path, model or file cannot be used.
+            PermanentError: a package or a key it needs is missing.
+        """
+        raise NotImplementedError
+
+    def problems(self, folder: Path) -> Iterable[Problem]:
+        """What is wrong with it besides its fields, each at a `field` of its own, for `eval-pipeline check`."""
+        del folder
+        return ()
+
+    def version_parts(self, folder: Path) -> Sequence[Any]:
+        """What identifies it besides its fields, as JSON: digests of its source, texts of its files."""
+        del folder
+        return ()
+
+    def default_version(self, folder: Path) -> str:
+        """What identifies it as it is now, where `version` is not given."""
+        # Targets without a prompt keep the version that they had before there were prompts.
+        fields = self.model_dump(mode="json", exclude=None if self.prompt_reference else _OF_PROMPTS)
+        return digest(fields, *self.version_parts(folder))
+
+    @override
+    @classmethod
+    def class_of(cls, data: Any) -> DocumentClass:
+        return TARGETS.class_of(data) if cls is Target else cls
+
+
+class PromptedTarget(Target):
     """A target whose prompt is kept outside its code: in LangSmith's Prompt Hub, or in a file of the suite.
 
-    A `chat` target begins its conversations with it. The others get it filled as `prompt`: a `python` callable that
-    asks for it, a graph in `configurable` and in the runtime context where its schema has such a field; and any tool,
-    node or factory by `eval_pipeline.prompts.current`.
+    A `chat` target begins its conversations with it. The others get it filled as `prompt`: a `python` callable whose
+    signature names it, a graph in `configurable` and in the runtime context where its schema has such a field; and any
+    tool, node or factory by `eval_pipeline.current_prompt`.
     """
 
     prompt: str | None = None
-    """`file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`. What a run finds there is used to its end."""
+    """`file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`. It is resolved once a run."""
     variables: Mapping[str, Any] = Field(default_factory=dict)
-    """What the prompt must use, and what it is filled with; null where each case gives it in `runtime.test_data`,
-    which goes before what is here."""
+    """The variables that the prompt must have, with their values; null where each case gives it in
+    `runtime.test_data`, which goes before what is here."""
     fallback: str | None = None
-    """`file:path.txt`, for when the Hub is away and nothing was fetched before."""
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before."""
 
     @field_validator("prompt")
     @classmethod
@@ -55,96 +117,54 @@ class PromptedTarget(BaseTarget):
             raise PydanticCustomError("prompt", "{names} without `prompt`", reason)
         return self
 
+    @property
+    @override
+    def prompt_reference(self) -> str | None:
+        return self.prompt
 
-class PythonTarget(PromptedTarget):
-    """A sync or async callable, or with `factory` a callable that makes one for each attempt.
+    @override
+    def problems(self, folder: Path) -> Iterable[Problem]:
+        # Not `prompt`: `eval_pipeline.prompts` reports whether that is there, in its file or in the Hub.
+        if self.fallback is not None:
+            file = folder / parse_reference(self.fallback).name
+            if not file.is_file():
+                yield Problem(message=f"no file at {file}", fix="create it, or correct the path", field="fallback")
 
-    It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature asks for,
-    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages. A generator,
-    sync or async, streams: it yields pieces of the answer and events, and at its end may yield one of those.
-    """
 
-    kind: Literal["python"]
+class CodeTarget(PromptedTarget):
+    """A target that an import path names."""
+
     path: str
-    factory: bool = False
+    """`package.module:attribute`, or `file.py:attribute` of a file in the suite's folder."""
 
     @field_validator("path")
     @classmethod
     def _is_path(cls, value: str) -> str:
         return checked_import_path(value)
 
+    @override
+    def problems(self, folder: Path) -> Iterable[Problem]:
+        yield from import_problems(self.path, folder=folder, field="path")
+        yield from super().problems(folder)
 
-class LangGraphTarget(PromptedTarget):
-    """A compiled graph or entrypoint, or a callable that builds one from `options`.
-
-    By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
-    `{input_key: text}`, and the answer is read from `output_key`. The case's `runtime` options, `case_id` and
-    `thread_id` are in `configurable`, and in the runtime context where the graph's `context_schema` has such fields.
-    """
-
-    kind: Literal["langgraph"]
-    path: str
-    input_key: str | None = None
-    output_key: str | None = None
-    recursion_limit: int = Field(default=50, ge=1)
-    stream: bool = False
-    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
-
-    @field_validator("path")
-    @classmethod
-    def _is_path(cls, value: str) -> str:
-        return checked_import_path(value)
+    @override
+    def version_parts(self, folder: Path) -> Sequence[Any]:
+        return [source_digest(self.path, folder=folder)]
 
 
-class ChatTarget(PromptedTarget):
-    """A chat model by `provider:model`, with a system prompt given here, in a file of the suite, or as `prompt`.
+TARGETS = Registry(
+    Target,
+    tag="kind",
+    group="eval_pipeline.targets",
+    built_in={
+        "python": "eval_pipeline.targets.python:PythonTarget",
+        "langgraph": "eval_pipeline.targets.langgraph:LangGraphTarget",
+        "remote": "eval_pipeline.targets.remote:RemoteTarget",
+        "chat": "eval_pipeline.targets.chat:ChatTarget",
+        "recorded": "eval_pipeline.targets.recorded:RecordedTarget",
+    },
+)
+"""Every kind of target."""
 
-    With `prompt`, what `system` or `system_file` says is used where no prompt can be had.
-    """
-
-    kind: Literal["chat"]
-    model: str
-    system: str | None = None
-    system_file: str | None = None
-    stream: bool = False
-    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
-
-
-class RemoteTarget(BaseTarget):
-    """A graph deployed behind the LangGraph server API (`langgraph dev`, LangSmith deployments).
-
-    It gets and gives what a `langgraph` target does, on a thread of its own for each attempt; the case's `runtime`
-    options are in `configurable`.
-    """
-
-    kind: Literal["remote"]
-    url: str
-    graph: str
-    """The graph's name, or the id of an assistant."""
-    api_key_variable: str | None = None
-    """The environment variable that holds the server's key."""
-    headers: Mapping[str, str] = Field(default_factory=dict)
-    input_key: str | None = None
-    output_key: str | None = None
-    recursion_limit: int = Field(default=50, ge=1)
-    stream: bool = False
-    """Whether answers are streamed, which tells the time to the first token (`ttft_s` of a turn)."""
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", value):
-            reason = {"value": value, "fix": "write `https://…`, or `http://127.0.0.1:2024` for `langgraph dev`"}
-            raise PydanticCustomError("url", "'{value}' is not the URL of a server", reason)
-        return value
-
-
-class RecordedTarget(BaseTarget):
-    """Conversations recorded elsewhere (the cases' `recordings`): evaluated without running anything."""
-
-    kind: Literal["recorded"]
-
-
-TargetSpec = Annotated[
-    PythonTarget | LangGraphTarget | RemoteTarget | ChatTarget | RecordedTarget, Discriminator("kind")
-]
+AnyTarget = Annotated[Target, TARGETS]
+"""The type of a field that holds a target of any registered kind."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
-from eval_pipeline.tracing.collect.collecting import CollectedRun
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun
 from eval_pipeline.tracing.collect.event_fields import (
     as_text,
     asked,

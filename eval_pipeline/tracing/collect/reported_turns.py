@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.telemetry.turns import ReportedTurn
-from eval_pipeline.tracing.collect.collecting import CollectedRun, ids_on_the_way
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun, ids_on_the_way
 from eval_pipeline.tracing.collect.event_runs import AlreadyTraced, runs_of_turn
 
 

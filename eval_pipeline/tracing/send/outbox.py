@@ -1,8 +1,8 @@
-"""Traces of attempts that wait until the attempts' results are durable.
+"""Hold the traces of attempts until the attempts' results are durable.
 
-A row that was sent cannot be taken back. If the process dies between a row and its result, the attempt is made
-again, and would have two rows. So the result goes first; a row that a dying process did not send is restored from it
-(`restoring.py`).
+A row that was sent cannot be taken back. If the process dies between sending a row and storing its result, the attempt
+is made again, and would have two rows. So the result is stored first; a row that a dying process did not send is
+restored from it (`restored_trace.py`).
 """
 
 import threading
@@ -14,14 +14,14 @@ _log = logger_of(__name__)
 
 
 class Outbox:
-    """What is to be sent, by the id of the attempt's root run. Results and their durability come from two threads."""
+    """Functions that send traces, by the id of the attempt's root run. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, Callable[[], None]] = {}
 
     def put(self, run_id: str, send: Callable[[], None]) -> None:
-        """Keep what sends the trace of an attempt."""
+        """Hold the function that sends the trace of an attempt."""
         with self._lock:
             self._waiting[run_id] = send
 

@@ -1,4 +1,4 @@
-"""One run, feedback, or request that comes before them, on its way: redacted, serialized once for wire and spool."""
+"""Runs and feedback on their way to a server: as handed over, and redacted and serialized, once for wire and spool."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,30 +12,30 @@ import zstandard
 from eval_pipeline.langsmith.protocol.time_window import retime
 from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
-from eval_pipeline.redaction.many import redacted_jsons
+from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
 
-Kind = Literal["run", "feedback", "request"]
+ItemKind = Literal["run", "feedback", "request"]
 
 _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
 _REDACTED_HEAD = ("name", "tags", "comment", "value", "correction", "extra", "error")
-"""What people and models write, in what is not payload."""
+"""Fields outside the payload that people and models write."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parcel:
-    """A complete run, a feedback, or a request by which a dataset or an experiment comes to be."""
+class QueuedItem:
+    """A complete run, a feedback, or a request that creates a dataset or an experiment: redacted and serialized."""
 
-    kind: Kind
+    kind: ItemKind
     id: str
     trace_id: str | None
     graft: bool
     head: Mapping[str, Any]
     payload: Mapping[str, bytes]
     tries: int = 0
-    """How often it was refused for what it is."""
+    """How often the server refused it for what it is."""
 
     @property
     def size(self) -> int:
@@ -43,7 +43,7 @@ class Parcel:
         return 400 + sum(map(len, self.payload.values())) + 200 * len(self.payload)
 
     def line(self) -> bytes:
-        """The parcel as a line of a spool file."""
+        """The item as a line of a spool file."""
         return orjson.dumps(
             {
                 "kind": self.kind,
@@ -55,107 +55,134 @@ class Parcel:
             option=orjson.OPT_APPEND_NEWLINE,
         )
 
-    def refused(self) -> "Parcel":
-        """The same, refused once more."""
+    def refused(self) -> "QueuedItem":
+        """The same item, refused once more."""
         return replace(self, tries=self.tries + 1)
 
     def start(self) -> datetime | None:
-        """When the run started; of a feedback, the run it is of."""
+        """When the run started, or the run that the feedback is on."""
         value = self.head.get("start_time")
         return None if value is None else parse_time(value)
 
-    def moved(self, delta: timedelta) -> "Parcel":
-        """The same, moved in time."""
+    def moved(self, delta: timedelta) -> "QueuedItem":
+        """The same item, moved in time."""
         if not delta or self.head.get("start_time") is None:
             return self
         if self.kind != "run":
             start = parse_time(self.head["start_time"]) + delta
             return replace(self, head={**self.head, "start_time": start.isoformat(timespec="microseconds")})
         run = {**self.head, **{name: orjson.loads(data) for name, data in self.payload.items()}}
-        return run_parcel(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
+        return run_item(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
 
 
-def _payload_of(run: Mapping[str, Any]) -> dict[str, bytes]:
-    """The large fields of a run as JSON, not redacted."""
-    return {name: json_bytes(run[name]) for name in _PAYLOAD if run.get(name) is not None}
+@dataclass(frozen=True, slots=True)
+class PendingItem:
+    """A run or feedback as it was handed over, neither redacted nor serialized yet."""
+
+    kind: ItemKind
+    body: Mapping[str, Any]
+    graft: bool
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace it belongs to."""
+        trace_id = self.body.get("trace_id")
+        return None if trace_id is None else str(trace_id)
+
+    def serialized(self, redactor: Redactor) -> QueuedItem:
+        """The item redacted and serialized.
+
+        Raises:
+            Exception: of any kind, where the body cannot be serialized.
+        """
+        if self.kind == "run":
+            return run_item(self.body, graft=self.graft, redactor=redactor)
+        return feedback_item(self.body, redactor=redactor)
 
 
-def run_parcel(
-    run: Mapping[str, Any], *, graft: bool, redactor: Redactor, redacted: Mapping[str, bytes] | None = None
-) -> Parcel:
-    """The parcel of a complete run; `redacted` is its payload if that was redacted before."""
-    head = {name: value for name, value in run.items() if value is not None and name not in _PAYLOAD}
-    if redacted is None:
-        redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
-    return _parcel("run", head, redacted, graft=graft, redactor=redactor)
+def serialize(batch: Sequence[PendingItem], redactor: Redactor) -> list[QueuedItem]:
+    """Redact and serialize items, in their order; all runs are searched for secrets in one pass.
 
-
-def run_parcels(runs: Sequence[tuple[Mapping[str, Any], bool]], *, redactor: Redactor) -> list[Parcel]:
-    """The parcels of complete runs, each given with whether it is a graft: all are looked through in one pass."""
-    payloads = [_payload_of(run) for run, _ in runs]
+    Raises:
+        Exception: of any kind, where one of them cannot be serialized.
+    """
+    payloads = [_payload_of(item.body) for item in batch if item.kind == "run"]
     redacted = iter(redacted_jsons([data for payload in payloads for data in payload.values()], redactor))
+    by_run = iter([{name: next(redacted) for name in payload} for payload in payloads])
     return [
-        run_parcel(run, graft=graft, redactor=redactor, redacted={name: next(redacted) for name in payload})
-        for (run, graft), payload in zip(runs, payloads, strict=True)
+        run_item(item.body, graft=item.graft, redactor=redactor, redacted=next(by_run))
+        if item.kind == "run"
+        else item.serialized(redactor)
+        for item in batch
     ]
 
 
-def feedback_parcel(feedback: Mapping[str, Any], *, redactor: Redactor) -> Parcel:
-    """The parcel of one feedback."""
+def run_item(
+    run: Mapping[str, Any], *, graft: bool, redactor: Redactor, redacted: Mapping[str, bytes] | None = None
+) -> QueuedItem:
+    """The item of a complete run; `redacted` is its payload if that was redacted before."""
+    head = {name: value for name, value in run.items() if value is not None and name not in _PAYLOAD}
+    if redacted is None:
+        redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
+    return _item("run", head, redacted, graft=graft, redactor=redactor)
+
+
+def feedback_item(feedback: Mapping[str, Any], *, redactor: Redactor) -> QueuedItem:
+    """The item of one feedback."""
     head = {name: value for name, value in feedback.items() if value is not None}
-    return _parcel("feedback", head, {}, graft=False, redactor=redactor)
+    return _item("feedback", head, {}, graft=False, redactor=redactor)
 
 
-def request_parcel(method: str, path: str, body: Any, *, params: Mapping[str, str] | None = None) -> Parcel:
-    """The parcel of a request that makes what runs refer to. Its body is redacted by whoever asks."""
+def request_item(method: str, path: str, body: Any, *, params: Mapping[str, str] | None = None) -> QueuedItem:
+    """The item of a request that creates what runs refer to. The caller redacts its body."""
     identity = str(uuid4())
     head = {"id": identity, "method": method, "path": path, "params": dict(params or {})}
-    return Parcel(
+    return QueuedItem(
         kind="request", id=identity, trace_id=None, graft=False, head=head, payload={"body": json_bytes(body)}
     )
 
 
-def read_line(line: bytes) -> Parcel:
-    """The inverse of `Parcel.line`.
+def read_line(line: bytes) -> QueuedItem:
+    """The inverse of `QueuedItem.line`.
 
     Raises:
         ValueError: the line is not one, or only part of one.
     """
     try:
-        found = orjson.loads(line)
-        head = found["head"]
-        return Parcel(
-            kind=found["kind"],
+        document = orjson.loads(line)
+        head = document["head"]
+        return QueuedItem(
+            kind=document["kind"],
             id=head["id"],
             trace_id=head.get("trace_id"),
-            graft=found["graft"],
-            tries=found["tries"],
+            graft=document["graft"],
+            tries=document["tries"],
             head=head,
-            payload={name: orjson.dumps(value) for name, value in found["payload"].items()},
+            payload={name: orjson.dumps(value) for name, value in document["payload"].items()},
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a parcel: {error!r}") from error
+        raise ValueError(f"not an item of the spool: {error!r}") from error
 
 
-def frames(parcels: Iterable[Parcel], *, most: int, max_bytes: int) -> Iterator[list[Parcel]]:
-    """Cut into frames. Grafts travel apart, so that what is wrong with a copy can never hold up an original."""
-    lanes: dict[bool, list[Parcel]] = {False: [], True: []}
+def frames(items: Iterable[QueuedItem], *, most: int, max_bytes: int) -> Iterator[list[QueuedItem]]:
+    """Cut items into frames. Grafts travel in frames of their own, so that a bad copy never holds up an original."""
+    open_frames: dict[bool, list[QueuedItem]] = {False: [], True: []}
     sizes = {False: 0, True: 0}
-    for parcel in parcels:
-        lane = lanes[parcel.graft]
-        if lane and (len(lane) >= most or sizes[parcel.graft] + parcel.size > max_bytes):
-            yield lane
-            lane = lanes[parcel.graft] = []
-            sizes[parcel.graft] = 0
-        lane.append(parcel)
-        sizes[parcel.graft] += parcel.size
-    yield from (lane for lane in lanes.values() if lane)
+    for item in items:
+        frame = open_frames[item.graft]
+        if frame and (len(frame) >= most or sizes[item.graft] + item.size > max_bytes):
+            yield frame
+            frame = open_frames[item.graft] = []
+            sizes[item.graft] = 0
+        frame.append(item)
+        sizes[item.graft] += item.size
+    yield from (frame for frame in open_frames.values() if frame)
 
 
-def encode_frame(parcels: Sequence[Parcel], *, compress: bool) -> tuple[bytes, dict[str, str]]:
+def encode_frame(items: Sequence[QueuedItem], *, compress: bool) -> tuple[bytes, dict[str, str]]:
     """The body of `POST /runs/multipart`, and its headers."""
     boundary = uuid4().hex
-    body = encode_multipart([part for parcel in parcels for part in _parts(parcel)], boundary)
+    body = encode_multipart([part for item in items for part in _parts(item)], boundary)
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     if not compress:
         return body, headers
@@ -164,18 +191,23 @@ def encode_frame(parcels: Sequence[Parcel], *, compress: bool) -> tuple[bytes, d
     return packed, {**headers, "Content-Encoding": "zstd", **sizes}
 
 
-def _parcel(
-    kind: Kind, head: dict[str, Any], payload: Mapping[str, bytes], *, graft: bool, redactor: Redactor
-) -> Parcel:
-    said = plain(head)
+def _payload_of(run: Mapping[str, Any]) -> dict[str, bytes]:
+    """The large fields of a run as JSON, not redacted."""
+    return {name: json_bytes(run[name]) for name in _PAYLOAD if run.get(name) is not None}
+
+
+def _item(
+    kind: ItemKind, fields: dict[str, Any], payload: Mapping[str, bytes], *, graft: bool, redactor: Redactor
+) -> QueuedItem:
+    head = plain(fields)
     for name in _REDACTED_HEAD:
-        if said.get(name):
-            said[name] = redactor.value(said[name])
-    return Parcel(kind=kind, id=said["id"], trace_id=said.get("trace_id"), graft=graft, head=said, payload=payload)
+        if head.get(name):
+            head[name] = redactor.value(head[name])
+    return QueuedItem(kind=kind, id=head["id"], trace_id=head.get("trace_id"), graft=graft, head=head, payload=payload)
 
 
-def _parts(parcel: Parcel) -> Iterator[Part]:
-    name = f"{'post' if parcel.kind == 'run' else 'feedback'}.{parcel.id}"
-    yield Part(name=name, content_type="application/json", data=orjson.dumps(parcel.head))
-    for field, data in parcel.payload.items():
+def _parts(item: QueuedItem) -> Iterator[Part]:
+    name = f"{'post' if item.kind == 'run' else 'feedback'}.{item.id}"
+    yield Part(name=name, content_type="application/json", data=orjson.dumps(item.head))
+    for field, data in item.payload.items():
         yield Part(name=f"{name}.{field}", content_type="application/json", data=data)

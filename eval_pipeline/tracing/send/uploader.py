@@ -1,4 +1,4 @@
-"""Bringing parcels to one server, knowing of each whether it got there."""
+"""Upload queued items to one server, and report of each whether it arrived."""
 
 import math
 import time
@@ -8,177 +8,171 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.langsmith.client import Answer, Connection
+from eval_pipeline.langsmith.circuit_breaker import CircuitBreaker
+from eval_pipeline.langsmith.connection import Connection, ServerResponse
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.send.away import AWAY
-from eval_pipeline.tracing.send.queued_item import Parcel, encode_frame, frames
+from eval_pipeline.tracing.send.queued_item import QueuedItem, encode_frame, frames
 
 _log = logger_of(__name__)
 
-_THERE = 409
+_CONFLICT = 409
+"""The server has the item already."""
 _OF_THE_SERVER = frozenset({401, 403, 404, 405, 408, 421, 425, 429})
-"""4xx that say nothing about what was sent."""
+"""4xx that are no judgement of what was sent."""
 _NOT_FOUND = 404
-"""For a single feedback or request it does: what it is about is not there."""
+"""Of a single feedback or request it is one: what it refers to does not exist."""
 _FIRST_SERVER_ERROR = 500
-_FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 30.0
 
 
 @dataclass(kw_only=True)
-class Delivery:
-    """What became of some parcels."""
+class UploadResult:
+    """What became of some items."""
 
-    sent: list[Parcel] = field(default_factory=list)
-    put_off: list[Parcel] = field(default_factory=list)
+    sent: list[QueuedItem] = field(default_factory=list)
+    postponed: list[QueuedItem] = field(default_factory=list)
     """The server could not take them now."""
-    refused: list[Parcel] = field(default_factory=list)
-    """The server will not take them, each by itself."""
+    refused: list[QueuedItem] = field(default_factory=list)
+    """The server refuses them, each by itself."""
     requests: int = 0
     bytes_sent: int = 0
     errors: int = 0
 
 
-class Courier:
-    """Of one server, for one thread."""
+class Uploader:
+    """Uploads to one server, from one thread at a time.
+
+    It has a circuit breaker of its own beside the connection's, so that a failing upload keeps no other request from
+    being made.
+    """
 
     def __init__(self, connection: Connection, *, batch_size: int, until: float = math.inf) -> None:
-        """`until`, on the monotonic clock: what was not brought by then is put off."""
+        """`until`, on the monotonic clock: what was not uploaded by then is postponed."""
         self.connection = connection
+        self.breaker = CircuitBreaker()
         self._until = until
         self._batch_size = batch_size
-        self._rested_at = 0.0
-        self._wait_s = _FIRST_WAIT_S
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     @property
-    def resting(self) -> bool:
-        """Whether the server failed a moment ago and is left alone, or the time is up."""
-        return not self._rested_at <= time.monotonic() < self._until
+    def paused(self) -> bool:
+        """Whether nothing is uploaded now: the server failed a moment ago, or the time is up."""
+        return self.breaker.is_open or time.monotonic() >= self._until
 
-    def wake(self) -> None:
-        """Try the server again at once."""
-        self._rested_at = 0.0
-
-    def deliver(self, parcels: Sequence[Parcel]) -> Delivery:
-        """Bring parcels; never raises for what the server or the network does."""
-        delivery = Delivery()
-        if self.resting:
-            delivery.put_off.extend(parcels)
-            return delivery
-        for parcel in parcels:
-            if parcel.kind == "request":
-                self._bring_request(parcel, delivery)
-        in_frames = [parcel for parcel in parcels if self._fits_a_frame(parcel)]
-        alone = [parcel for parcel in parcels if parcel.kind == "feedback" and not self._fits_a_frame(parcel)]
+    def upload(self, items: Sequence[QueuedItem]) -> UploadResult:
+        """Upload items; never raises for what the server or the network does."""
+        result = UploadResult()
+        if self.paused:
+            result.postponed.extend(items)
+            return result
+        for item in items:
+            if item.kind == "request":
+                self._upload_request(item, result)
+        # Asked once: a server that answers `/info` only in between would else have items in neither list.
+        feedback_in_frames = any(item.kind == "feedback" for item in items) and self.connection.feedback_in_frames
+        in_frames: list[QueuedItem] = []
+        alone: list[QueuedItem] = []
+        for item in items:
+            # A score of a whole experiment has no run to travel with.
+            if item.kind == "run" or (item.kind == "feedback" and feedback_in_frames and item.trace_id is not None):
+                in_frames.append(item)
+            elif item.kind == "feedback":
+                alone.append(item)
         limit = self.connection.max_frame_bytes if in_frames else 0
-        for frame in frames(in_frames, most=self._batch_size, max_bytes=limit):
-            self._bring(frame, delivery)
-        for parcel in alone:
-            self._bring_feedback(parcel, delivery)
-        return delivery
+        most = min(self._batch_size, self.connection.max_frame_items) if in_frames else self._batch_size
+        for frame in frames(in_frames, most=most, max_bytes=limit):
+            self._upload_frame(frame, result)
+        for item in alone:
+            self._upload_feedback(item, result)
+        return result
 
-    def _fits_a_frame(self, parcel: Parcel) -> bool:
-        if parcel.kind != "feedback":
-            return parcel.kind == "run"
-        # A score of a whole experiment has no run to travel with.
-        return parcel.trace_id is not None and self.connection.feedback_in_frames
-
-    def _bring(self, frame: list[Parcel], delivery: Delivery) -> None:
-        if self.resting:
-            delivery.put_off.extend(frame)
+    def _upload_frame(self, frame: list[QueuedItem], result: UploadResult) -> None:
+        if self.paused:
+            result.postponed.extend(frame)
             return
         body, headers = encode_frame(frame, compress=self.connection.takes_zstd)
-        answer, again = self._post("/runs/multipart", body, headers, delivery, graft=frame[0].graft)
-        if answer.ok or (answer.status == _THERE and (again or len(frame) == 1)):
-            self._succeeded(frame, delivery, len(body))
-        elif self._is_about_the_server(answer):
-            self._put_off(frame, answer, delivery)
+        response, repeated = self._post("/runs/multipart", body, headers, result, graft=frame[0].graft)
+        if response.ok or (response.status == _CONFLICT and (repeated or len(frame) == 1)):
+            self._succeeded(frame, result, len(body))
+        elif self._is_about_the_server(response):
+            self._postponed(frame, response, result)
         elif len(frame) == 1:
-            self._refused(frame[0], answer, delivery)
+            self._refused(frame[0], response, result)
         else:
-            # One bad run refuses its whole frame: halve until it stands alone. Also when some of a frame is said to
-            # be there already, since nobody publishes whether the others were then taken.
+            # One bad run makes the server refuse its whole frame: halve until it stands alone. Also on 409, since it
+            # is not published whether the rest of the frame is stored then.
             middle = len(frame) // 2
-            self._bring(frame[:middle], delivery)
-            self._bring(frame[middle:], delivery)
+            self._upload_frame(frame[:middle], result)
+            self._upload_frame(frame[middle:], result)
 
-    def _bring_request(self, parcel: Parcel, delivery: Delivery) -> None:
-        if self.resting:
-            delivery.put_off.append(parcel)
+    def _upload_request(self, item: QueuedItem, result: UploadResult) -> None:
+        if self.paused:
+            result.postponed.append(item)
             return
-        head, body = parcel.head, parcel.payload["body"]
-        delivery.requests += 1
-        answer = self._request(head, body)
-        if answer.ok or answer.status == _THERE:
-            self._succeeded([parcel], delivery, len(body))
-        elif self._is_about_the_server(answer) and answer.status != _NOT_FOUND:
-            self._put_off([parcel], answer, delivery)
-        else:
-            self._refused(parcel, answer, delivery)
+        body = item.payload["body"]
+        result.requests += 1
+        self._settle(item, self._request(item.head, body), result, len(body))
 
-    def _request(self, head: Mapping[str, Any], body: bytes) -> Answer:
-        answer = self.connection.request(head["method"], head["path"], data=body, params=head["params"])
-        several = orjson.loads(body) if answer.status == _THERE else None
-        if not isinstance(several, list) or len(several) == 1:
-            return answer
-        # One of them is there already, which keeps the others out.
-        middle = len(several) // 2
-        halves = [self._request(head, orjson.dumps(half)) for half in (several[:middle], several[middle:])]
-        return next((half for half in halves if not half.ok and half.status != _THERE), halves[0])
+    def _request(self, head: Mapping[str, Any], body: bytes) -> ServerResponse:
+        response = self.connection.request(head["method"], head["path"], data=body, params=head["params"])
+        parts = orjson.loads(body) if response.status == _CONFLICT else None
+        if not isinstance(parts, list) or len(parts) == 1:
+            return response
+        # The server has one of them already, and refuses the others with it.
+        middle = len(parts) // 2
+        halves = [self._request(head, orjson.dumps(half)) for half in (parts[:middle], parts[middle:])]
+        return next((half for half in halves if not half.ok and half.status != _CONFLICT), halves[0])
 
-    def _bring_feedback(self, parcel: Parcel, delivery: Delivery) -> None:
-        if self.resting:
-            delivery.put_off.append(parcel)
+    def _upload_feedback(self, item: QueuedItem, result: UploadResult) -> None:
+        if self.paused:
+            result.postponed.append(item)
             return
-        body = orjson.dumps(parcel.head)
-        answer, _ = self._post("/feedback", body, {}, delivery)
-        if answer.ok or answer.status == _THERE:
-            self._succeeded([parcel], delivery, len(body))
-        elif self._is_about_the_server(answer) and answer.status != _NOT_FOUND:
-            self._put_off([parcel], answer, delivery)
+        body = orjson.dumps(item.head)
+        response, _ = self._post("/feedback", body, {}, result)
+        self._settle(item, response, result, len(body))
+
+    def _settle(self, item: QueuedItem, response: ServerResponse, result: UploadResult, size: int) -> None:
+        """Sort an item that was uploaded by itself by the response to it."""
+        if response.ok or response.status == _CONFLICT:
+            self._succeeded([item], result, size)
+        elif self._is_about_the_server(response) and response.status != _NOT_FOUND:
+            self._postponed([item], response, result)
         else:
-            self._refused(parcel, answer, delivery)
+            self._refused(item, response, result)
 
     def _post(
-        self, path: str, body: bytes, headers: dict[str, str], delivery: Delivery, *, graft: bool = False
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether the same bytes may have arrived before."""
-        for again in (False, True):
-            delivery.requests += 1
-            answer = self.connection.request("POST", path, data=body, headers=headers, graft=graft)
-            if answer.ok or answer.status == _THERE:
-                return answer, again
-            delivery.errors += 1
-            # A kept-alive connection breaks when the server restarts; once more is right then, and only then.
-            if answer.status is not None or answer.timed_out:
-                return answer, again
-        return answer, True
+        self, path: str, body: bytes, headers: dict[str, str], result: UploadResult, *, graft: bool = False
+    ) -> tuple[ServerResponse, bool]:
+        """The response, and whether the same bytes may have arrived before."""
+        for repeated in (False, True):
+            result.requests += 1
+            response = self.connection.request("POST", path, data=body, headers=headers, graft=graft)
+            if response.ok or response.status == _CONFLICT:
+                return response, repeated
+            result.errors += 1
+            # A kept-alive connection breaks when the server restarts: repeat the request then, once, and only then.
+            if response.status is not None or response.timed_out:
+                return response, repeated
+        return response, True
 
     @staticmethod
-    def _is_about_the_server(answer: Answer) -> bool:
-        return answer.status is None or answer.status in _OF_THE_SERVER or answer.status >= _FIRST_SERVER_ERROR
+    def _is_about_the_server(response: ServerResponse) -> bool:
+        return response.status is None or response.status in _OF_THE_SERVER or response.status >= _FIRST_SERVER_ERROR
 
-    def _succeeded(self, frame: list[Parcel], delivery: Delivery, size: int) -> None:
-        self._wait_s = _FIRST_WAIT_S
-        AWAY.is_back(self.connection.destination.api_url)
-        delivery.sent.extend(frame)
-        delivery.bytes_sent += size
+    def _succeeded(self, items: list[QueuedItem], result: UploadResult, size: int) -> None:
+        self.breaker.succeeded()
+        self.connection.breaker.succeeded()
+        result.sent.extend(items)
+        result.bytes_sent += size
 
-    def _put_off(self, frame: list[Parcel], answer: Answer, delivery: Delivery) -> None:
-        wait = self._wait_s if answer.retry_after_s is None else min(answer.retry_after_s, _LONGEST_WAIT_S)
-        self._rested_at = time.monotonic() + wait
-        self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
-        delivery.put_off.extend(frame)
-        server = self.connection.destination.api_url
-        if AWAY.is_news(server):
-            _log.warning("%s: %s; traces are spooled meanwhile", server, answer.text)
+    def _postponed(self, items: list[QueuedItem], response: ServerResponse, result: UploadResult) -> None:
+        self.breaker.back_off(response.retry_after_s)
+        result.postponed.extend(items)
+        if self.connection.breaker.report_outage():
+            _log.warning("%s: %s; traces are spooled meanwhile", self.connection.destination.api_url, response.text)
 
-    def _refused(self, parcel: Parcel, answer: Answer, delivery: Delivery) -> None:
-        delivery.refused.append(parcel.refused())
-        self._say_once(f"{self.connection.destination.api_url} refuses a {parcel.kind}: {answer.text}")
-
-    def _say_once(self, message: str) -> None:
-        if message[:120] not in self._said:
-            self._said.add(message[:120])
+    def _refused(self, item: QueuedItem, response: ServerResponse, result: UploadResult) -> None:
+        result.refused.append(item.refused())
+        message = f"{self.connection.destination.api_url} refuses a {item.kind}: {response.text}"
+        if message[:120] not in self._logged:
+            self._logged.add(message[:120])
             _log.warning("%s", message)

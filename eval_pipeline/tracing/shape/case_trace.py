@@ -26,11 +26,11 @@ from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.telemetry.reporting import listening
-from eval_pipeline.tracing.collect.collecting import CollectedRun, CollectingClient
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.shape.case_root import complete_root
-from eval_pipeline.tracing.shape.completing import complete
+from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
 from eval_pipeline.tracing.shape.modes import Bare, SharedPart
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.tracing.settings import TraceMode
+from eval_pipeline.settings import TraceMode
 from eval_pipeline.tracing.shape.graft import Timing
 from eval_pipeline.tracing.shape.modes import Bare, Grafted, Linked, SharedPart
 from eval_pipeline.tracing.shape.replica import Origin

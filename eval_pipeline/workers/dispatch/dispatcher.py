@@ -23,7 +23,7 @@ from eval_pipeline.results.task_log import task_part
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import AnyFanOut
-from eval_pipeline.suite.suite import Evaluation
+from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.workers.dispatch.planning import Portion
 from eval_pipeline.workers.dispatch.workers import Workers
 from eval_pipeline.workers.task import TaskAnswer, TaskLimits, WorkerTask

@@ -11,14 +11,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE
 from eval_pipeline.store.layout import task_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import EcsCompute
-from eval_pipeline.workers.command import TASK_VARIABLE
 from eval_pipeline.workers.dispatch.answers import stored_answer
 from eval_pipeline.workers.dispatch.aws_errors import aws_error
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
-from eval_pipeline.workers.work import STORE_VARIABLE
 
 _ASKED_AT_ONCE = 100
 _NOBODYS = "0" * 32

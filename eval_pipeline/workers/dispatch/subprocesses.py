@@ -15,10 +15,9 @@ from typing import Self
 from pydantic import ValidationError
 
 from eval_pipeline.errors import TransientError
+from eval_pipeline.settings import STORE_VARIABLE, SUITES_VARIABLE, LangSmithSettings, PipelineSettings
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.discovery import SUITES_VARIABLE
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.command import STDIN
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 
@@ -45,10 +44,10 @@ class Subprocesses:
     @classmethod
     def of(cls, suite: Suite, store: Store, settings: LangSmithSettings) -> Self:
         """Processes that find the same suite, and trace to the same servers."""
-        folders = [str(suite.folder.resolve()), os.environ.get(SUITES_VARIABLE, "")]
-        # Where two suites have one name the last is meant.
-        suites = os.pathsep.join(folder for folder in reversed(folders) if folder)
-        return cls({**settings.to_environment(), SUITES_VARIABLE: suites, "EVAL_PIPELINE_STORE": store.root})
+        # Of two suites with one name the last is meant.
+        folders = [*PipelineSettings.from_environment().suites, suite.folder.resolve()]
+        suites = os.pathsep.join(map(str, folders))
+        return cls({**settings.to_environment(), SUITES_VARIABLE: suites, STORE_VARIABLE: store.root})
 
     async def do(self, task: WorkerTask) -> TaskAnswer:
         """Have a process do a task, started now if none is idle."""

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import (
@@ -13,7 +14,6 @@ from eval_pipeline.suite.spec.compute import (
     SubprocessCompute,
 )
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 
 

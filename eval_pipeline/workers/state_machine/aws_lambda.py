@@ -4,27 +4,26 @@ Both raise what goes wrong, by the names of `eval_pipeline/errors.py`, which the
 help.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import redact_what_is_said
+from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings, PipelineSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import folder_of_suite
 from eval_pipeline.suite.suite import read_suite
-from eval_pipeline.tracing.settings import LangSmithSettings
 from eval_pipeline.workers.aws_lambda import use_scratch_folder
 from eval_pipeline.workers.state_machine.prefetch import PrefetchRequest
 from eval_pipeline.workers.state_machine.prefetch import prefetch as do_prefetch
 from eval_pipeline.workers.state_machine.summarise import SummariseRequest
 from eval_pipeline.workers.state_machine.summarise import summarise as do_summarise
 
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+if PipelineSettings.from_environment().aws_lambda_runtime_api:
     use_scratch_folder()
 
 _Request = TypeVar("_Request", bound=BaseModel)
@@ -73,7 +72,7 @@ def _read(model: type[_Request], event: Mapping[str, Any]) -> _Request:
 
 
 def _store(uri: str | None) -> Store:
-    found = uri or os.environ.get("EVAL_PIPELINE_STORE")
+    found = uri or PipelineSettings.from_environment().store
     if not found:
         fix = "set EVAL_PIPELINE_STORE to s3://bucket/prefix"
         raise InputError(Problem(message="it is not said which store", fix=fix, field="store"))
@@ -82,5 +81,5 @@ def _store(uri: str | None) -> Store:
 
 def _settings() -> LangSmithSettings:
     settings = LangSmithSettings.from_environment()
-    redact_what_is_said(Redactor.of(settings))
+    set_log_redactor(Redactor.of(settings))
     return settings

@@ -18,7 +18,7 @@ from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.spec.compute import FanOut
+from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.workers.dispatch.fan_out import tasks_of
 
@@ -70,7 +70,7 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
     experiment = _begin_or_join(request, suite, store, settings, run_id)
     record, evaluator = experiment.record, experiment.evaluator()
     compute = suite.spec.compute
-    default = compute.cases_per_task if isinstance(compute, FanOut) else _CASES_PER_TASK
+    default = compute.cases_per_task if isinstance(compute, FanOutCompute) else _CASES_PER_TASK
     with begin_run(experiment, evaluator, _chosen(request, experiment), run_id=run_id) as run:
         # Headers travel with the state, like all else that is not of one task.
         portions = tasks_of(run, run.left, cases_per_task=request.cases_per_task or default, fields={"headers": {}})

@@ -10,11 +10,11 @@ from eval_pipeline.pipeline.trace_rows import restore_rows
 from eval_pipeline.pipeline.trace_run import join_tracing
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.results.log_view import ResultLogView
-from eval_pipeline.results.traced_run import read_traced
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 
 class SummariseRequest(BaseModel):

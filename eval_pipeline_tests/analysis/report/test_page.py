@@ -103,7 +103,7 @@ def test_a_transcript_is_unpacked_when_it_is_chosen_and_is_never_code(
     tab.said.clear()
     tab.open(f"{file.as_uri()}#case=case-0001")
     tab.wait("document.querySelector('#detail h3')?.textContent === 'case-0001'")
-    said = tab.ask("[...document.querySelectorAll('.said')].map(part => part.textContent)")
+    said = tab.ask("[...document.querySelectorAll('.message')].map(part => part.textContent)")
     assert said == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
     assert tab.ask("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
     assert tab.ask("document.querySelectorAll('#detail img, #detail i').length") == 0

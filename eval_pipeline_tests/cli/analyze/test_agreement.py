@@ -32,7 +32,7 @@ def test_an_experiments_agreement_is_told_as_json_and_as_a_table(suite: Path, te
     assert found["kappa"]["value"] == pytest.approx(0.5)
     shown = terminal("agreement", suite, suite / "labels.csv", "--experiment", experiment)
     assert shown.code == 0
-    for text in ("contains", "4 yes or no", "1 not there", "0.75", "0.50"):
+    for text in ("contains", "4 yes or no", "1 missing", "0.75", "0.50"):
         assert text in shown.stdout
 
 

@@ -87,10 +87,10 @@ def test_names_that_cannot_be_compared_are_told(terminal: Terminal, three: Local
     keep_experiment(three, "sample-1", [a_result()], suite="sample")
 
     for names, said in (
-        (["shop-1"], "two different experiments are needed"),
-        (["shop-1", "shop-1"], "two different experiments are needed"),
+        (["shop-1"], "two different experiments are required"),
+        (["shop-1", "shop-1"], "two different experiments are required"),
         (["shop-1", "shop-9"], "there is no experiment 'shop-9'"),
-        (["shop-1", "sample-1"], "of several suites: shop, sample"),
+        (["shop-1", "sample-1"], "of different suites: shop, sample"),
     ):
         finished = terminal("compare", *names)
         assert finished.code == 2
@@ -150,7 +150,7 @@ def test_a_comparative_experiment_is_written_where_traces_are(
 
 def test_a_baseline_that_is_set_is_what_new_experiments_are_compared_with(terminal: Terminal, suite: Path) -> None:
     first, second = (terminal("run", suite, "--json").document["experiment"] for _ in range(2))
-    assert "none is set" in terminal("baseline", "show", "shop").stdout
+    assert "no baseline is set" in terminal("baseline", "show", "shop").stdout
 
     assert terminal("baseline", "set", first).code == 0
 

@@ -125,7 +125,7 @@ def test_an_unknown_option_value_names_what_there_is(terminal: Terminal, suite: 
     finished = terminal("run", suite, "--split", "nope", "--case", "coffee")
 
     assert finished.code == 2
-    assert "--case coffee: there is none of that name. Fix: use one of gold, milk, tea." in finished.stderr
+    assert "--case coffee: no such case. Fix: use one of gold, milk, tea." in finished.stderr
     assert "--split nope" in finished.stderr
 
 

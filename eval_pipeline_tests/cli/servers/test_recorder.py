@@ -1,12 +1,13 @@
 """`eval-pipeline recorder`: what it says and where it keeps what it is told."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from eval_pipeline_tests.ports import free_port
+import httpx
 
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
@@ -16,16 +17,18 @@ def _started(port: int) -> "subprocess.Popen[str]":
 
 
 def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path) -> None:
-    port = free_port()
-
-    process = _started(port)
+    process = _started(0)
     assert process.stderr is not None
     said = process.stderr.readline()
+    answer = httpx.get(f"{said.split()[2]}/info")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
 
     database = store.parent / "home" / "recorder.sqlite"
-    assert said.startswith(f"recorder on http://127.0.0.1:{port} · {database}")
+    assert re.match(
+        rf"recorder on http://127\.0\.0\.1:[1-9]\d* · {re.escape(str(database))} · LANGSMITH_ENDPOINT=", said
+    )
+    assert answer.status_code == 200
     assert database.exists()
 
 

@@ -71,7 +71,8 @@ def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_i
             _until(where.is_file)
             told = where.read_text()
             _until(lambda: _answers(told))
-    assert f"port {number} is taken by another program: the recorder is on {told}" in log.read_text()
+    assert f"cannot listen on {name}:{number}" in log.read_text()
+    assert f"the recorder is on {told}" in log.read_text()
 
 
 def _until(true: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from langsmith import Client
 
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.flushing import flush_spool
+from eval_pipeline.tracing.send.flush import flush_spool
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.seen import metadata_of, runs_at
 

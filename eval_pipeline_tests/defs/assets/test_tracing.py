@@ -11,7 +11,7 @@ import pytest
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.flushing import flush_spool
+from eval_pipeline.tracing.send.flush import flush_spool
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.seen import checks_of, metadata_of, rows_at, runs_at
 

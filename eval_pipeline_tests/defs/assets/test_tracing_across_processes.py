@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.flushing import flush_spool
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.tracing.send.flush import flush_spool
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.half_of_a_backfill import run_half
 from eval_pipeline_tests.defs.assets.many_cases import case_ids, write_many_cases

@@ -13,9 +13,9 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.before_runs import send_shared_trace
-from eval_pipeline.tracing.send.flushing import flush_spool
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.experiment.shared_context_trace import send_shared_trace
+from eval_pipeline.tracing.send.flush import flush_spool
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.shared_trace import shared_trace_runs
 from eval_pipeline.tracing.shape.spans import Span, spans_of_table
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
@@ -125,7 +125,7 @@ def test_the_trace_of_a_snapshot_older_than_a_day_is_sent_as_if_it_were_new(
 def test_a_trace_of_which_only_the_beginning_was_sent_is_sent_to_its_end(
     traced: DagsterProject, server: RecorderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eval_pipeline.tracing.send.before_runs._RUNS_AT_ONCE", 2)
+    monkeypatch.setattr("eval_pipeline.tracing.experiment.shared_context_trace._RUNS_AT_ONCE", 2)
     off = replace(traced, langsmith=LangSmithResource(mode="off"))
     assert off.run("gold", "tea").success
     spans, settings = _spans(off), traced.langsmith.settings()

@@ -19,7 +19,7 @@ from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.tracing.send.flushing import flush_spool
+from eval_pipeline.tracing.send.flush import flush_spool
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.many_cases import ActsAt, case_ids, write_many_cases
 from eval_pipeline_tests.defs.assets.seen import checks_of, experiments_at, metadata_of, rows_at

@@ -26,7 +26,8 @@ from eval_pipeline.defs.sensors.dataset_changed import (
 from eval_pipeline.errors import InputError, TransientError
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.suite.dataset.dataset import Dataset, case_files
+from eval_pipeline.suite.dataset.dataset import Dataset
+from eval_pipeline.suite.dataset.load import case_files
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.small_suite import write_small_suite

@@ -10,8 +10,8 @@ from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.defs.sensors.spool_waiting import build_traces_waiting, flush_reason, idle_reason
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.tracing.send.flushing import FlushReport
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.tracing.send.flush import FlushReport
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import SpoolStatus
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_ids
 

@@ -16,9 +16,9 @@ from eval_pipeline.defs.sensors.spool_waiting import TRACES_WAITING
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_results
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline_tests.defs.sensors.webhook_receiver import WebhookReceiver
 from eval_pipeline_tests.small_suite import write_small_suite
 from eval_pipeline_tests.tracing.sample_runs import a_trace, recorded_ids

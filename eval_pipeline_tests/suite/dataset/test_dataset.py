@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.dataset.dataset import CASES_SCHEMA, Dataset, cases_of_table, load_cases, load_dataset
+from eval_pipeline.suite.dataset.dataset import CASES_SCHEMA, Dataset, cases_of_table
+from eval_pipeline.suite.dataset.load import load_cases, load_dataset
 from eval_pipeline_tests.building import a_case, a_suite
 
 

@@ -15,20 +15,21 @@ from langsmith.schemas import Example
 
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
-from eval_pipeline.langsmith.client import Connection
-from eval_pipeline.langsmith.dataset_sync import sync_dataset
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.case import CASE_ID, Case
-from eval_pipeline.suite.dataset.dataset import Dataset, case_files, load_dataset
+from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, example_fields
+from eval_pipeline.suite.dataset.load import case_files, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.loaders.dataset_cases import case_data
 from eval_pipeline.suite.spec.case_source import LangSmithDataset
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.dataset_sync import sync_dataset
 from eval_pipeline_tests.building import a_case, a_suite, write_suite
 
 CONTAINS = {"type": "contains", "value": "42"}
@@ -296,7 +297,7 @@ def test_a_refused_key_and_a_failing_server_are_told_apart(
     with RecorderServer(config=RecorderConfig(token="right")) as guarded:
         monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", guarded.url)
         monkeypatch.setenv("EVAL_PIPELINE_RECORDER_TOKEN", "wrong")
-        with pytest.raises(CredentialsError, match="the key is refused"):
+        with pytest.raises(CredentialsError, match="the server refuses the API key"):
             loaded(folder)
 
 

@@ -10,7 +10,7 @@ from langsmith import Client, traceable, tracing_context
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.recorder.server import RecorderServer
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline_tests.building import a_suite, evaluated
 
 CALL = {"name": "look", "args": {"at": "x"}, "id": "1"}

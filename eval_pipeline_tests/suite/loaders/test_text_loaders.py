@@ -7,7 +7,7 @@ import pytest
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import load_dataset
+from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.loaders.yaml_cases import load_yaml_cases
 from eval_pipeline_tests.building import a_suite
 

@@ -7,9 +7,10 @@ import pytest
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.suite.checking.check import check_suite
-from eval_pipeline.suite.spec.target import ChatTarget, PythonTarget
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suite.varied_target import changes_of, varied_suite
+from eval_pipeline.targets.chat import ChatTarget
+from eval_pipeline.targets.python import PythonTarget
 from eval_pipeline_tests.building import write_suite, written_suite
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}

@@ -11,12 +11,12 @@ import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.cache import CACHE_VARIABLE
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.settings import CACHE_VARIABLE
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import check_suite

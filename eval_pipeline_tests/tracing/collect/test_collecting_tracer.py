@@ -13,8 +13,8 @@ from langchain_core.tracers import LangChainTracer
 from langgraph.graph import END, START, StateGraph
 from langsmith import RunTree, get_current_run_tree, traceable, tracing_context
 
-from eval_pipeline.tracing.collect import collecting
-from eval_pipeline.tracing.collect.collecting import CollectedRun, CollectingClient
+from eval_pipeline.tracing.collect import collecting_client
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
 
 
@@ -86,7 +86,7 @@ def an_agent() -> Any:
 
 
 def collected(tracer: type[LangChainTracer], monkeypatch: pytest.MonkeyPatch) -> list[CollectedRun]:
-    monkeypatch.setattr(collecting, "CollectingTracer", tracer)
+    monkeypatch.setattr(collecting_client, "CollectingTracer", tracer)
     client = CollectingClient()
     root = RunTree(name="root", ls_client=client, session_name="p", replicas=[])
 

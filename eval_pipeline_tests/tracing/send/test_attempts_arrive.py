@@ -9,12 +9,12 @@ import httpx
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.langsmith.feedback import feedback_of
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline.tracing.send.sending import SpoolingSender
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.experiment.feedback import feedback_of
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
 from eval_pipeline.tracing.shape.modes import Grafted
 from eval_pipeline.tracing.shape.replica import Origin

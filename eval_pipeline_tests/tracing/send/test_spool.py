@@ -17,23 +17,23 @@ import pytest
 from click.testing import CliRunner
 
 from eval_pipeline.cli.langsmith.traces import traces as traces_command
-from eval_pipeline.langsmith.client import Connection
+from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.send.flushing import flush_folder, flush_spool, spool_folder
-from eval_pipeline.tracing.send.queued_item import Parcel, read_line, run_parcel
-from eval_pipeline.tracing.send.sending import SpoolingSender
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.tracing.send.flush import flush_folder, flush_spool, spool_folder
+from eval_pipeline.tracing.send.queued_item import QueuedItem, read_line, run_item
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import Spool, claim_segments, status_of
-from eval_pipeline.tracing.send.uploader import Courier, Delivery
-from eval_pipeline.tracing.settings import LangSmithSettings
+from eval_pipeline.tracing.send.uploader import Uploader, UploadResult
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 
 MakeSettings = Callable[..., LangSmithSettings]
 
 
-def parcels(traces: int) -> list[Parcel]:
-    return [run_parcel(run, graft=False, redactor=Redactor()) for _ in range(traces) for run in a_trace()]
+def run_items(traces: int) -> list[QueuedItem]:
+    return [run_item(run, graft=False, redactor=Redactor()) for _ in range(traces) for run in a_trace()]
 
 
 def fill(settings: LangSmithSettings, traces: int, *, files: int = 1) -> list[str]:
@@ -41,16 +41,16 @@ def fill(settings: LangSmithSettings, traces: int, *, files: int = 1) -> list[st
     spool = Spool(spool_folder(settings, "recorder"), max_bytes=10**9)
     ids = []
     for _ in range(files):
-        some = parcels(traces)
+        some = run_items(traces)
         assert spool.append(some) == len(some)
         spool.seal()
-        ids += [parcel.id for parcel in some]
+        ids += [item.id for item in some]
     return sorted(ids)
 
 
 def test_a_parcel_comes_back_from_its_line_as_it_was() -> None:
-    for parcel in parcels(2):
-        assert read_line(parcel.line()) == parcel
+    for item in run_items(2):
+        assert read_line(item.line()) == item
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"kind":"run"}', b"null", b'{"kind":"run","head":3}'])
@@ -64,7 +64,7 @@ def test_a_torn_last_line_costs_nothing_but_itself(server: RecorderServer, make_
     ids = fill(settings, 3)
     (segment,) = claim_segments(spool_folder(settings, "recorder"))
     with segment.path.open("ab") as file:
-        file.write(parcels(1)[0].line()[:100])
+        file.write(run_items(1)[0].line()[:100])
     flush_spool(settings)
     assert sorted(recorded_ids(server)) == ids
     assert status_of(spool_folder(settings, "recorder")).files == 0
@@ -75,7 +75,7 @@ def test_a_living_process_keeps_its_open_segment_and_a_dead_ones_is_taken(
 ) -> None:
     settings = make_settings()
     spool = Spool(spool_folder(settings, "recorder"), max_bytes=10**9)
-    spool.append(parcels(1))
+    spool.append(run_items(1))
     assert flush_spool(settings)[0].runs_sent == 0
     # Closing the file is what a dead process's kernel does.
     spool.abandon()
@@ -89,15 +89,15 @@ def test_a_flush_that_dies_midway_is_repeated_without_doubling(
     settings = make_settings()
     ids = fill(settings, 2, files=3)
 
-    class DyingCourier(Courier):
-        def deliver(self, parcels: object) -> Delivery:
-            super().deliver(parcels)  # type: ignore[arg-type]
+    class DyingUploader(Uploader):
+        def upload(self, items: object) -> UploadResult:
+            super().upload(items)  # type: ignore[arg-type]
             raise KeyboardInterrupt
 
     connection = Connection(settings.destinations[0], settings)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            flush_folder(spool_folder(settings, "recorder"), DyingCourier(connection, batch_size=4))
+            flush_folder(spool_folder(settings, "recorder"), DyingUploader(connection, batch_size=4))
     connection.close()
     assert len(recorded_ids(server)) == 6
     report = flush_spool(settings)[0]
@@ -124,13 +124,13 @@ def test_while_one_flushes_another_says_so(make_settings: MakeSettings) -> None:
     fill(settings, 1)
     seen = []
 
-    class NestedCourier(Courier):
-        def deliver(self, parcels: object) -> Delivery:
+    class NestedUploader(Uploader):
+        def upload(self, items: object) -> UploadResult:
             seen.append(flush_spool(settings)[0].busy)
-            return super().deliver(parcels)  # type: ignore[arg-type]
+            return super().upload(items)  # type: ignore[arg-type]
 
     connection = Connection(settings.destinations[0], settings)
-    flush_folder(spool_folder(settings, "recorder"), NestedCourier(connection, batch_size=100))
+    flush_folder(spool_folder(settings, "recorder"), NestedUploader(connection, batch_size=100))
     connection.close()
     assert seen == [True]
 
@@ -185,8 +185,8 @@ def test_spool_files_are_the_owners_alone(make_settings: MakeSettings) -> None:
 
 FORKING = textwrap.dedent("""
     import os, sys, warnings
-    from eval_pipeline.tracing.send.sending import SpoolingSender
-    from eval_pipeline.tracing.settings import LangSmithSettings
+    from eval_pipeline.tracing.send.sender import SpoolingSender
+    from eval_pipeline.settings import LangSmithSettings
     from eval_pipeline_tests.tracing.sample_runs import a_trace
 
     warnings.simplefilter("error")
@@ -313,7 +313,7 @@ def test_the_terminal_shows_and_sends_what_waits(
     assert "recorder: 0 files" in runner.invoke(traces_command, ["status"]).output
     server.faults.add(Fault(status=503, times=None))
     fill(settings, 1)
-    assert "3 kept for the next time" in runner.invoke(traces_command, ["flush"]).output
+    assert "3 kept for the next attempt" in runner.invoke(traces_command, ["flush"]).output
 
 
 def test_two_processes_share_a_spool_folder(server: RecorderServer, tmp_path: Path) -> None:

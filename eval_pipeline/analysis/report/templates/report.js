@@ -87,9 +87,9 @@
     }
     const parts = [head, line, make("h4", "", "Conversation")];
     for (const turn of it.turns) {
-      if (turn.in) parts.push(make("div", "said user", turn.in));
+      if (turn.in) parts.push(make("div", "message user", turn.in));
       parts.push(...turn.events.map(call));
-      if (turn.out) parts.push(make("div", "said agent", turn.out));
+      if (turn.out) parts.push(make("div", "message agent", turn.out));
     }
     if (it.error) parts.push(make("h4", "", "Error"), make("p", "error", `${it.error.name}: ${it.error.message}`), make("pre", "", it.error.traceback));
     if (it.assertions.length) parts.push(make("h4", "", "Assertions"), ...it.assertions.map(check));

@@ -1,24 +1,21 @@
-"""Where the fleet's limits are: what the environment says."""
-
-import os
-from collections.abc import Mapping
+"""Opens the ledger that `EVAL_PIPELINE_LIMITS` names."""
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.limits.fleet.ledger import Ledger
+from eval_pipeline.settings import LIMITS_VARIABLE, PipelineSettings
 
-LIMITS_VARIABLE = "EVAL_PIPELINE_LIMITS"
 _REDIS = ("redis", "rediss", "unix")
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg2")
 
 
-def ledger_from_environment(environment: Mapping[str, str] | None = None) -> Ledger | None:
+def ledger_from_environment() -> Ledger | None:
     """The ledger that `EVAL_PIPELINE_LIMITS` names; None where it names none. Nothing is connected yet.
 
     Raises:
         InputError: it names something else, or what it takes is not installed.
     """
-    url = (os.environ if environment is None else environment).get(LIMITS_VARIABLE, "").strip()
-    return open_ledger(url) if url else None
+    url = PipelineSettings.from_environment().limits
+    return None if url is None else open_ledger(url.get_secret_value())
 
 
 def open_ledger(url: str) -> Ledger:

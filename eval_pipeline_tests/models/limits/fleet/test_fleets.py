@@ -19,7 +19,7 @@ from eval_pipeline.models.calls.governor import CalledModel
 from eval_pipeline.models.limits.fleet import connection as line
 from eval_pipeline.models.limits.fleet.opening import open_ledger
 from eval_pipeline.models.limits.run import Throughput
-from eval_pipeline.suite.suite import Evaluation
+from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline_tests.models.limits.fleet.one_of_many import evaluate
 from eval_pipeline_tests.openai_server import OpenAIServer, openai_server
 from eval_pipeline_tests.redis_server import running_redis

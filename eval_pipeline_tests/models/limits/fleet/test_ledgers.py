@@ -154,11 +154,13 @@ def test_a_server_that_was_away_is_used_again(redis_server: RedisServer) -> None
     ledger.close()
 
 
-def test_the_environment_says_where_limits_are(redis_server: RedisServer) -> None:
-    assert ledger_from_environment({}) is None
-    found = ledger_from_environment({"EVAL_PIPELINE_LIMITS": redis_server.url})
+def test_the_environment_says_where_limits_are(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ledger_from_environment() is None
+    monkeypatch.setenv("EVAL_PIPELINE_LIMITS", redis_server.url)
+    found = ledger_from_environment()
     assert found is not None
     assert found.kind == "redis"
+    monkeypatch.setenv("EVAL_PIPELINE_LIMITS", "memcached://:secret@host")
     with pytest.raises(InputError, match=r"EVAL_PIPELINE_LIMITS.*redis://… or postgresql://…") as error:
-        ledger_from_environment({"EVAL_PIPELINE_LIMITS": "memcached://:secret@host"})
+        ledger_from_environment()
     assert "secret" not in str(error.value)

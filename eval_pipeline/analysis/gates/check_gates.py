@@ -1,0 +1,185 @@
+"""Gates: thresholds that an experiment meets or does not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval_pipeline.analysis.case_values import (
+    Row,
+    attempts_made,
+    cost_of,
+    is_unpriced,
+    total_cost,
+    values_by_case,
+    verdicts_by_case,
+)
+from eval_pipeline.analysis.comparison.comparison import Comparison
+from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
+from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.slices import Members, in_slice, matching
+from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
+from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What an experiment is held against its gates with."""
+
+    rows: Sequence[Row]
+    """With `SUMMARY_COLUMNS`."""
+    members: Members
+    """Its slices."""
+    comparison: Comparison | None
+    """With the baseline; None if there is none yet."""
+
+
+def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
+    """The result of every gate that the suite sets."""
+    return [_result(name, kind, gate, evidence) for name, (kind, gate) in gates.named().items()]
+
+
+def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
+    names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
+    findings = _findings(kind, gate, evidence, names)
+    worst = min(findings, key=lambda found: (found.passed, found.observed is None, -found.excess), default=None)
+    failing = [found for found in findings if not found.passed]
+    if worst is None:
+        message, observed = f"no case of {gate.slice} was attempted", None
+    else:
+        told = failing or ([worst] if len(findings) == 1 else [])
+        message = "; ".join(found.message for found in told) or f"met in all {len(findings)} of {gate.slice}"
+        observed = worst.observed
+    return GateResult(
+        name=name,
+        kind=kind,
+        slice=gate.slice,
+        action=gate.action,
+        passed=not failing,
+        observed=observed,
+        low=None if worst is None else worst.low,
+        high=None if worst is None else worst.high,
+        threshold=gate.threshold,
+        n=0 if worst is None else worst.n,
+        message=message,
+        failing_cases=list(dict.fromkeys(case for found in failing for case in found.failing_cases)),
+    )
+
+
+def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
+    if isinstance(gate, RegressionGate):
+        return check_regression(gate, evidence.comparison, names)
+    found = []
+    for name in names:
+        rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
+        if kind != _SKIPPED:
+            rows = attempts_made(rows)
+        if rows:
+            found.append(_KINDS[kind](gate, rows, name))
+        elif name is None:
+            found.append(SliceResult(passed=False, message="no attempt was made"))
+    return found
+
+
+def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
+    verdicts = verdicts_by_case(rows)
+    rate = estimate(list(verdicts.values()))
+    assert rate is not None
+    interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
+    return SliceResult(
+        passed=rate.mean >= gate.threshold,
+        observed=rate.mean,
+        low=rate.low,
+        high=rate.high,
+        n=rate.n,
+        excess=gate.threshold - rate.mean,
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} is asked for",
+        failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
+    )
+
+
+def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
+    broke = values_by_case(rows, lambda row: float(row["status"] == "error"))
+    rate = estimate(list(broke.values()))
+    assert rate is not None
+    errors = sum(row["status"] == "error" for row in rows)
+    return SliceResult(
+        passed=rate.mean <= gate.threshold,
+        observed=rate.mean,
+        low=rate.low,
+        high=rate.high,
+        n=rate.n,
+        excess=rate.mean - gate.threshold,
+        message=f"{errors} of {rate.n} attempts{_of(name)} broke ({rate.mean:.1%}; 95 % interval {rate.low:.1%} to "
+        f"{rate.high:.1%}), at most {gate.threshold:.1%} may",
+        failing_cases=sorted(case for case, values in broke.items() if any(values)),
+    )
+
+
+def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
+    skipped = sum(row["status"] == "skipped" for row in rows)
+    rate = skipped / len(rows)
+    left = f"{skipped} of {len(rows)} attempts{_of(name)} were not made ({rate:.1%})"
+    message = f"{left}, at most {gate.threshold:.1%} may be left"
+    if rate > gate.threshold:
+        message += ": go on with --resume, or raise `evaluation.max_tokens` or `max_cost_usd` first"
+    return SliceResult(
+        passed=rate <= gate.threshold,
+        observed=rate,
+        n=len(rows),
+        excess=rate - gate.threshold,
+        message=message,
+        failing_cases=sorted({row["case_id"] for row in rows if row["status"] == "skipped"}),
+    )
+
+
+def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> SliceResult:
+    costs = {case: sum(values) for case, values in values_by_case(rows, cost_of).items()}
+    total = total_cost(rows)
+    if total is None:
+        unpriced = sum(map(is_unpriced, rows))
+        fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
+        what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
+        message = f"nothing is known of the cost{f' {what}' if what else ''}: {fix}"
+        return SliceResult(passed=False, n=len(rows), message=message)
+    return SliceResult(
+        passed=total <= gate.threshold,
+        observed=total,
+        n=len(rows),
+        excess=total - gate.threshold,
+        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} may be spent",
+        failing_cases=sorted(costs, key=lambda case: (-costs[case], case))[:_MOST_EXPENSIVE],
+    )
+
+
+def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -> SliceResult:
+    seconds = [row["latency_s"] for row in rows]
+    observed = percentiles(seconds)["p95"]
+    low, high = percentile_interval(seconds, 95)
+    ends = " to ".join("?" if end is None else f"{end:.2f}" for end in (low, high))
+    return SliceResult(
+        passed=observed <= gate.threshold,
+        observed=observed,
+        low=low,
+        high=high,
+        n=len(rows),
+        excess=observed - gate.threshold,
+        message=f"95 % of {len(rows)} attempts{_of(name)} took at most {observed:.2f} s (95 % interval {ends} s), "
+        f"{gate.threshold:.2f} s are asked for",
+        failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
+    )
+
+
+def _of(name: str | None) -> str:
+    return "" if name is None else f" of {name}"
+
+
+_MOST_EXPENSIVE = 10
+_SKIPPED = "max_skipped"
+"""The one gate that looks at attempts which were not made."""
+_KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], SliceResult]] = {
+    "min_pass_rate": _min_pass_rate,
+    "max_error_rate": _max_error_rate,
+    _SKIPPED: _max_skipped,
+    "max_cost_usd": _max_cost_usd,
+    "max_p95_latency_s": _max_p95_latency_s,
+}

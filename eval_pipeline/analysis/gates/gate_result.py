@@ -1,0 +1,48 @@
+"""The result of a gate, for the experiment and for one slice of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceResult:
+    """The result of a gate for the cases of one slice, or for all cases."""
+
+    passed: bool
+    message: str
+    observed: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    excess: float = 0.0
+    """How far beyond the threshold, in its unit; the worst slice has most."""
+    failing_cases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """What came of one gate."""
+
+    name: str
+    kind: str
+    """The field of `gates:` it stands in."""
+    slice: str | None
+    action: Literal["block", "warn"]
+    passed: bool
+    observed: float | None
+    """None if there was nothing to observe. Of several slices, the worst one's."""
+    low: float | None
+    """95 % interval of what was observed, where it has one."""
+    high: float | None
+    threshold: float
+    n: int
+    """Attempts, or cases for `max_regression`."""
+    message: str
+    failing_cases: Sequence[str]
+    """The cases to look at: empty if the gate is met."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stops what is downstream."""
+        return self.action == "block" and not self.passed

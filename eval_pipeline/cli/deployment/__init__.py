@@ -1,0 +1,1 @@
+"""Commands for planning and checking deployments: `doctor`, `scaling`, `stepfunctions`."""

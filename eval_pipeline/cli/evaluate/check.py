@@ -1,0 +1,28 @@
+"""`eval-pipeline check SUITE`: validate a suite without running it."""
+
+from collections import Counter
+
+import click
+
+from eval_pipeline.cli.langsmith.hub import find_prompt_problems
+from eval_pipeline.errors import InputError
+from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.discovery import suite_folder
+
+
+@click.command()
+@click.argument("suite")
+def check(suite: str) -> int:
+    """Validate a suite and report every problem.
+
+    Checks suite.yaml, the cases, everything they import, and that the prompts exist. Runs no target and no judge.
+    """
+    loaded, cases, problems = check_suite(suite_folder(suite))
+    if loaded is not None:
+        problems += find_prompt_problems(loaded)
+    if problems:
+        raise InputError(problems)
+    assert loaded is not None
+    splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
+    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), no problems")
+    return 0

@@ -1,0 +1,40 @@
+"""`eval-pipeline list`: the available suites."""
+
+import click
+import rich.box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.discovery import suite_folders
+
+
+@click.command("list")
+def list_suites() -> int:
+    """List the available suites.
+
+    These are the suites that ship with the package and those in the folders of EVAL_PIPELINE_SUITES.
+    """
+    table = Table(box=rich.box.SIMPLE_HEAD)
+    for column in ("suite", "cases", "target", "context", "folder"):
+        table.add_column(column, overflow="fold")
+    for folder in suite_folders():
+        try:
+            suite, cases, problems = check_suite(folder)
+        except InfrastructureError as error:
+            # A server that holds the cases of this suite does not answer; the other suites are still listed.
+            table.add_row(escape(folder.name), "", "", escape(error.message), escape(str(folder)))
+            continue
+        if suite is None:
+            name = escape(folder.name)
+            table.add_row(name, "", "", f"{len(problems)} problems: eval-pipeline check {name}", escape(str(folder)))
+            continue
+        context = suite.spec.context
+        parts = [f"{len(context.tables)} tables"] if context.tables else []
+        parts += ["documents"] if context.documents else []
+        parts += [f"{len(context.patterns)} patterns"] if context.patterns else []
+        table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), escape(str(folder)))
+    Console().print(table)
+    return 0

@@ -1,0 +1,40 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Sequence
+
+import click
+
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.results.experiment_record import ExperimentRecord, latest_experiment, read_experiment
+from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
+from eval_pipeline.store.store import Store
+
+store_option = click.option(
+    "--store",
+    envvar=STORE_VARIABLE,
+    default=DEFAULT_STORE,
+    show_default=True,
+    metavar="URI",
+    help="Store that holds datasets and results: a folder or s3://bucket/prefix.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+experiment_option = click.option("--experiment", metavar="NAME", help="Experiment to use.  [default: the latest]")
+
+
+def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> ExperimentRecord:
+    """The record of the named experiment of a suite, or of its latest experiment.
+
+    Raises:
+        InputError: the suite has no such experiment.
+    """
+    record = latest_experiment(store, suite) if experiment is None else read_experiment(store, suite, experiment)
+    if record is None:
+        problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
+        raise InputError(problem)
+    return record
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """The first `most` names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

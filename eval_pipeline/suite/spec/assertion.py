@@ -1,0 +1,143 @@
+"""Assertions as they are written: the base class of every type, its registry, and the type of fields that hold any."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from pydantic import Field
+from typing_extensions import override
+
+from eval_pipeline.errors import Problem
+from eval_pipeline.suite.documents.document import Document, DocumentClass
+from eval_pipeline.suite.import_path import import_problems, is_code_path, source_digest
+from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.suite.spec.registry import Registry
+from eval_pipeline.suite.spec.target import Target
+
+
+class AssertionExample(NamedTuple):
+    """A row of the reference in docs/assertions.md. Tests run it."""
+
+    assertion: str
+    """The assertion in YAML."""
+    passes: str
+    """An answer that passes; or, as a YAML mapping, what else the target did: `{calls: [find]}`, `{tokens: 100}`."""
+    fails: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteFacts:
+    """What an assertion may look at in its suite when it is validated or its version is computed."""
+
+    folder: Path
+    judge: Judge | None
+    target: Target
+    tables: Collection[str]
+    """Of the shared context."""
+    _digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _problems: dict[tuple[str, str], Sequence[Problem]] = field(default_factory=dict, repr=False, compare=False)
+
+    def source_digest(self, path: str) -> str:
+        """A digest of the source of an import path. It is read once: imported code does not change while it runs."""
+        if path not in self._digests:
+            self._digests[path] = source_digest(path, folder=self.folder)
+        return self._digests[path]
+
+    def model_version(self, name: str) -> str:
+        """What identifies a model: its name; for an import path, a digest of its source as well."""
+        return f"{name}@{self.source_digest(name)}" if is_code_path(name) else name
+
+    def import_problems(self, path: str, *, field: str) -> Sequence[Problem]:
+        """Why nothing can be imported from the import path in `field`, if so. It is imported once."""
+        if (path, field) not in self._problems:
+            self._problems[path, field] = import_problems(path, folder=self.folder, field=field)
+        return self._problems[path, field]
+
+
+class Assertion(Document):
+    """A rule that a case makes; the base class of every type.
+
+    A type is a subclass with its fields, among them `type: Literal["its_name"]`, and `check`. It is registered in
+    `ASSERTIONS`, or by another package as an entry point of the group `eval_pipeline.assertions`.
+    """
+
+    type: str
+    name: str | None = None
+    """The metric this assertion counts under; by default its type."""
+    negate: bool = False
+    """Passed becomes failed, and a score one minus it; the threshold is met, or not, before that."""
+    weight: float = Field(default=1.0, ge=0)
+    """Share in the case's score. An assertion of weight 0 is reported and decides nothing."""
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """For assertions that score: the score from which it passes. Without one a bare score decides nothing."""
+
+    examples: ClassVar[Sequence[AssertionExample]] = ()
+    """Its rows in the reference."""
+
+    def check(self, scope: Any) -> Any:
+        """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
+
+        A subclass overrides it, as a method or as a coroutine if it calls a model or user code, and returns a
+        `CheckResult` of the same module, or a list of them. `negate`, `weight` and `threshold` are applied to what it
+        returns. Whatever it raises is the result of this assertion, apart from an `InfrastructureError`.
+        """
+        raise NotImplementedError
+
+    def version(self, suite: SuiteFacts) -> Any:
+        """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""
+        del suite
+
+    def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
+        """What is wrong with it in `suite`, each at a `field` of its own. Equal problems are reported once."""
+        del suite
+        return ()
+
+    def problems_with(self, reference: Mapping[str, Any]) -> Iterable[Problem]:
+        """What is wrong with it in a case that has this `reference`, each at a `field` of its own."""
+        del reference
+        return ()
+
+    @override
+    @classmethod
+    def class_of(cls, data: Any) -> DocumentClass:
+        return ASSERTIONS.class_of(data) if cls is Assertion else cls
+
+
+ASSERTIONS = Registry(
+    Assertion,
+    tag="type",
+    group="eval_pipeline.assertions",
+    built_in={
+        "contains": "eval_pipeline.assertions.text:Contains",
+        "icontains": "eval_pipeline.assertions.text:IContains",
+        "not_contains": "eval_pipeline.assertions.text:NotContains",
+        "equals": "eval_pipeline.assertions.text:Equals",
+        "starts_with": "eval_pipeline.assertions.text:StartsWith",
+        "regex": "eval_pipeline.assertions.text:Regex",
+        "one_of": "eval_pipeline.assertions.text:OneOf",
+        "is_json": "eval_pipeline.assertions.json_text:IsJson",
+        "json_schema": "eval_pipeline.assertions.json_text:JsonSchema",
+        "json_path": "eval_pipeline.assertions.json_text:JsonPath",
+        "numeric": "eval_pipeline.assertions.numeric:Numeric",
+        "similarity": "eval_pipeline.assertions.similarity:Similarity",
+        "contains_function_call": "eval_pipeline.assertions.calls:ContainsFunctionCall",
+        "no_function_call": "eval_pipeline.assertions.calls:NoFunctionCall",
+        "function_call_order": "eval_pipeline.assertions.calls:FunctionCallOrder",
+        "handoff_to": "eval_pipeline.assertions.calls:HandoffTo",
+        "max_latency": "eval_pipeline.assertions.limits:MaxLatency",
+        "max_tokens": "eval_pipeline.assertions.limits:MaxTokens",
+        "max_cost": "eval_pipeline.assertions.limits:MaxCost",
+        "max_turns": "eval_pipeline.assertions.limits:MaxTurns",
+        "grounded_in_context": "eval_pipeline.assertions.grounding:GroundedInContext",
+        "llm_rubric": "eval_pipeline.assertions.judged:LlmRubric",
+        "llm_score": "eval_pipeline.assertions.judged:LlmScore",
+        "llm_preference": "eval_pipeline.assertions.judged:LlmPreference",
+        "python": "eval_pipeline.assertions.python:Python",
+        "evaluator": "eval_pipeline.assertions.evaluator:Evaluator",
+    },
+)
+"""Every type of assertion."""
+
+AnyAssertion = Annotated[Assertion, ASSERTIONS]
+"""The type of a field that holds an assertion of any registered type."""

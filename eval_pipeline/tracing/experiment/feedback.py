@@ -1,0 +1,146 @@
+"""The scores of an attempt as LangSmith's feedback."""
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from eval_pipeline.langsmith.ids import feedback_id
+from eval_pipeline.langsmith.protocol.rules import MAX_FEEDBACK_KEY_LENGTH
+from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.results.case_result import AssertionResult, CaseResult
+from eval_pipeline.store.timestamps import timestamp
+
+PASSED, SCORE = "passed", "score"
+"""The keys of an attempt's whole verdict; an assertion of that name steps aside."""
+_MAX_COMMENT = 4_000
+_REDACTOR = Redactor()
+
+
+def feedback_of(
+    result: CaseResult,
+    *,
+    run_id: str,
+    trace_id: str,
+    session_id: UUID | str,
+    start_time: dt.datetime,
+    evaluator_run_id: str | None,
+    redactor: Redactor = _REDACTOR,
+) -> list[dict[str, Any]]:
+    """The feedback on one attempt's root run: one for each assertion, `passed`, and `score`.
+
+    Args:
+        result: the attempt.
+        run_id: its root run, which is what is scored.
+        trace_id: of that run.
+        session_id: the experiment's project.
+        start_time: of that run; servers find it by this.
+        evaluator_run_id: the run that scored, in the same trace.
+        redactor: asked before a long comment is cut: half a secret is one still, and looks like none.
+    """
+    place = {
+        "run_id": run_id,
+        "trace_id": trace_id,
+        "session_id": str(session_id),
+        "start_time": start_time.astimezone(dt.UTC).isoformat(timespec="microseconds"),
+    }
+    scored: list[tuple[str, dict[str, Any]]] = [
+        (key, _of_assertion(found)) for key, found in zip(keys_of(result.assertions), result.assertions, strict=True)
+    ]
+    if result.status != "skipped":
+        comment = None if result.error is None else f"{result.error.name}: {result.error.message}"
+        verdict = {"score": float(result.status == "passed"), "value": result.status, "comment": comment}
+        scored.append((PASSED, verdict))
+    if result.score is not None:
+        scored.append((SCORE, {"score": result.score}))
+    return [
+        _feedback(
+            place,
+            key,
+            content | {"comment": redactor.text(content.get("comment") or "") or None},
+            evaluator_run_id=evaluator_run_id,
+            owner=run_id,
+            attempt=result.attempt,
+        )
+        for key, content in scored
+    ]
+
+
+def summary_feedback(session_id: UUID | str, scores: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The feedback on an experiment as a whole: `pass_rate` and the mean of each metric."""
+    place = {"session_id": str(session_id)}
+    return [
+        _feedback(place, _cut(key), {"score": score}, evaluator_run_id=None, owner=str(session_id), attempt=None)
+        for key, score in scores.items()
+    ]
+
+
+def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
+    """The key of each assertion: its name, with the turn where the name stands at several turns, and never twice."""
+    names = Counter(found.name for found in assertions)
+    seen: Counter[str] = Counter({PASSED: 1, SCORE: 1})
+    keys = []
+    for found in assertions:
+        key = found.name
+        if names[key] > 1 and found.turn is not None:
+            key = f"{key} · turn {found.turn + 1}"
+        key = _cut(key)
+        seen[key] += 1
+        keys.append(key if seen[key] == 1 else f"{key} · {seen[key]}")
+    return keys
+
+
+def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
+    """The keys an experiment announces, for its progress bar."""
+    return list(dict.fromkeys([*map(_cut, assertion_names), PASSED, SCORE]))
+
+
+def _of_assertion(found: AssertionResult) -> dict[str, Any]:
+    error = None if found.error is None else f"{found.error.name}: {found.error.message}"
+    score = found.score
+    if score is None and found.passed is not None:
+        score = float(found.passed)
+    content: dict[str, Any] = {"score": score, "value": found.label, "comment": error or found.message or None}
+    content["source"] = {"assertion": found.type, "weight": found.weight, "turn": found.turn, "passed": found.passed}
+    content["error"] = found.error is not None or None
+    return content
+
+
+def _feedback(
+    place: Mapping[str, str],
+    key: str,
+    content: Mapping[str, Any],
+    *,
+    evaluator_run_id: str | None,
+    owner: str,
+    attempt: int | None,
+) -> dict[str, Any]:
+    metadata = {name: value for name, value in (content.get("source") or {}).items() if value is not None}
+    if attempt is not None:
+        metadata["attempt"] = attempt
+    if evaluator_run_id is not None:
+        metadata["__run"] = {"run_id": evaluator_run_id}
+    now = timestamp("microseconds")
+    score, comment, value = content.get("score"), content.get("comment"), content.get("value")
+    fields = {
+        "id": str(feedback_id(owner, key)),
+        **place,
+        "key": key,
+        "score": None if score is None else round(float(score), 4),
+        # A text makes the feedback categorical, by itself: a configuration of the key is the workspace's to give.
+        "value": value if value is None or isinstance(value, str) else json.dumps(value, default=str),
+        "comment": comment if comment is None or len(comment) <= _MAX_COMMENT else comment[: _MAX_COMMENT - 1] + "…",
+        "feedback_source": {"type": "model", "metadata": metadata},
+        "error": content.get("error"),
+        "created_at": now,
+        "modified_at": now,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _cut(key: str) -> str:
+    """Within LangSmith's limit, with room for what tells two of one name apart."""
+    most = MAX_FEEDBACK_KEY_LENGTH - 12
+    return key if len(key) <= most else key[: most - 1] + "…"

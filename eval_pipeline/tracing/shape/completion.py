@@ -1,0 +1,179 @@
+"""From collected runs to complete ones that break no published rule.
+
+LangSmith answers one bad run by refusing the whole frame, other cases' runs included. So every run is made to fit:
+orders are built anew from who is whose parent, times are put in order, an unknown type becomes `chain`, a field that is
+too long becomes a preview. What still breaks a rule is left out and counted, and its children move up.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eval_pipeline.langsmith.protocol.rules import RUN_TYPES, validate_run_post
+from eval_pipeline.langsmith.protocol.time_window import DEFAULT_WINDOW
+from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun
+from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Field, Redact, as_it_is, capped_json
+from eval_pipeline.tracing.shape.jsonable import as_object, plain
+from eval_pipeline.tracing.shape.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
+
+_MILLISECOND = dt.timedelta(milliseconds=1)
+_STEP_TAGS = ("seq:step:", "graph:step:", "map:key:")
+_PLUMBING = frozenset(
+    {
+        "langgraph_checkpoint_ns",
+        "checkpoint_ns",
+        "langgraph_path",
+        "langgraph_triggers",
+        "lc_versions",
+        "LANGSMITH_PROJECT",
+    }
+)
+"""Metadata that repeats the tree's structure or the environment in every run."""
+_UNCHANGING = frozenset({str, int, bool, type(None)})
+UNFINISHED = "Unfinished: this was still running when the attempt ended"
+
+
+@dataclass(kw_only=True)
+class Completed:
+    """Runs, parents first, and what had to be done to some."""
+
+    runs: list[CompleteRun] = field(default_factory=list)
+    repaired: int = 0
+    left_out: int = 0
+
+
+def complete(
+    collected: Sequence[CollectedRun],
+    *,
+    below: Anchor,
+    end_time: dt.datetime,
+    labels: Mapping[str, Any],
+    tags: Sequence[str] = (),
+    skip: frozenset[str] = frozenset(),
+    redact: Redact = as_it_is,
+) -> Completed:
+    """The runs as they can be sent, each after its parent.
+
+    Args:
+        collected: as they were traced.
+        below: what they hang from.
+        end_time: when the attempt ended; runs without an end get it.
+        labels: metadata of every run.
+        tags: of every run.
+        skip: ids of runs that are left out on purpose; their children move up.
+        redact: what is shown of a field that is too long, before it is cut.
+    """
+    completed = Completed()
+    anchors: dict[str, Anchor] = {below.run_id: below}
+    now = dt.datetime.now(tz=dt.UTC)
+    for run in _parents_first(collected):
+        known = (anchors[ancestor] for ancestor in reversed(run.parent_ids) if ancestor in anchors)
+        parent = next(known, below)
+        if run.id in skip:
+            anchors[run.id] = parent
+            continue
+        made, repaired = _complete_one(run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact)
+        if validate_run_post(made, now=now):
+            completed.left_out += 1
+            anchors[run.id] = parent
+            continue
+        completed.repaired += repaired
+        completed.runs.append(made)
+        anchors[run.id] = Anchor.of(made)
+    return completed
+
+
+def _parents_first(collected: Sequence[CollectedRun]) -> list[CollectedRun]:
+    # A run is collected when it begins, its parent before it; only runs told at once, at their end, come out of order.
+    return sorted(collected, key=lambda run: len(run.parent_ids))
+
+
+def _complete_one(
+    run: CollectedRun,
+    parent: Anchor,
+    *,
+    end_time: dt.datetime,
+    now: dt.datetime,
+    labels: Mapping[str, Any],
+    tags: Sequence[str],
+    redact: Redact,
+) -> tuple[dict[str, Any], bool]:
+    notes: dict[str, Any] = {}
+    start = _start(run, parent, now, notes)
+    run_id = run.id
+    if uuid7_millisecond(run_id) != _floor(start):
+        notes["original_run_id"] = run.id
+        run_id = uuid7_at(start, run.id)
+    end = _moment(run.end_time)
+    error = run.error if end is not None or run.error else UNFINISHED
+    run_type = run.run_type
+    if run_type not in RUN_TYPES:
+        notes["original_run_type"], run_type = run_type, "chain"
+    made = complete_run(
+        run_id=run_id,
+        below=parent,
+        name=run.name,
+        run_type=run_type,
+        start_time=start,
+        end_time=max(end or end_time, start),
+        session_name=parent.session_name,
+        inputs=_field(run.inputs, redact) or {},
+        outputs=_field(run.outputs, redact),
+        error=None if error is None else str(plain(error)),
+        tags=[*(str(tag) for tag in run.tags if not str(tag).startswith(_STEP_TAGS)), *tags],
+        metadata={**_metadata(run.extra), **notes, **labels},
+        extra=_model_parameters(run),
+    )
+    first_token = [
+        plain(event) for event in run.events if isinstance(event, Mapping) and event.get("name") == "new_token"
+    ]
+    if first_token:
+        made["events"] = first_token[:1]
+    cut = any(isinstance(made[name], dict) and made[name] for name in ("inputs", "outputs"))
+    return made, cut or bool(notes)
+
+
+def _start(run: CollectedRun, parent: Anchor, now: dt.datetime, notes: dict[str, Any]) -> dt.datetime:
+    said = _moment(run.start_time)
+    if said is None or abs(now - said) > DEFAULT_WINDOW:
+        notes["original_start_time"] = str(run.start_time)
+        return parent.start_time
+    told = uuid7_millisecond(run.id)
+    if told is not None and told < _floor(said):
+        # LangChain draws the id a moment before it looks at the clock. The last microsecond of the id's millisecond is
+        # the nearest start that the id tells; it is never before the parent's, which had begun when the id was drawn.
+        said = told + _MILLISECOND - MICROSECOND
+    return max(said, parent.start_time)
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    if value is None:
+        return None
+    try:
+        return parse_time(value)
+    except TimeError:
+        return None
+
+
+def _floor(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _field(data: bytes | None, redact: Redact) -> Field | None:
+    if data is None:
+        return None
+    named = data if data.startswith(b"{") else b'{"output":%b}' % data
+    return capped_json(named, LIVE_FIELD_BYTES, redact=redact)
+
+
+def _metadata(extra: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: value for key, value in (extra.get("metadata") or {}).items() if key not in _PLUMBING}
+    # What others could change until it is sent is copied.
+    return found if all(type(value) in _UNCHANGING for value in found.values()) else as_object(found)
+
+
+def _model_parameters(run: CollectedRun) -> dict[str, Any]:
+    found = run.extra.get("invocation_params") if run.run_type == "llm" else None
+    return {"invocation_params": as_object(found)} if found else {}
