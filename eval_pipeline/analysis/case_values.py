@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-_COUNTS = ("calls", "cached_calls", "input", "output", "cached", "cache_write", "reasoning")
+from eval_pipeline.results.usage import TokenUsage
 
 Row = Mapping[str, Any]
 ByCase = dict[str, list[float]]
@@ -96,15 +97,10 @@ def usage_by_role(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]
 
     `cost_usd` is None where the cost of any attempt is not known: a part of it is not the sum.
     """
-    found: dict[str, dict[str, Any]] = {}
+    sums: dict[str, TokenUsage] = {}
     for row in rows:
-        for role, used in (row.get("usage") or {}).items():
-            if used is None or not (used["calls"] or used["cached_calls"]):
-                continue
-            total = found.setdefault(role, {**dict.fromkeys(_COUNTS, 0), "cost_usd": 0.0})
-            for name in _COUNTS:
-                total[name] += used[name] or 0
-            if used["calls"]:
-                unknown = used["cost_usd"] is None or total["cost_usd"] is None
-                total["cost_usd"] = None if unknown else total["cost_usd"] + used["cost_usd"]
-    return found
+        for role, stored in (row.get("usage") or {}).items():
+            used = TokenUsage.of_row(stored)
+            if used.calls or used.cached_calls:
+                sums[role] = sums.get(role, TokenUsage(cost_usd=0.0)) + used
+    return {role: asdict(used) for role, used in sums.items()}

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from eval_pipeline.context.cache import only_builder
 from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_bytes, manifest_key, verify
-from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
+from eval_pipeline.context.patterns import PATTERNS_SCHEMA, find_patterns
 from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
 from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Search
@@ -25,6 +25,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.calls.failures import fatal_model_errors
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
@@ -111,8 +112,8 @@ def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecor
         plan=plan.redactor.value(plan.content),
         parts=files,
         build_s=round(time.perf_counter() - started, 3),
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
     )
     if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest_bytes(manifest)):
         # Somebody else published the same context meanwhile: theirs is the one.
@@ -129,7 +130,7 @@ class _Builder:
     recorder: BuildRecorder
     parts: dict[str, pa.Table] = field(default_factory=dict)
 
-    def build(self) -> tuple[Mapping[str, pa.Table], Usage]:
+    def build(self) -> tuple[Mapping[str, pa.Table], TokenUsage]:
         inputs = {"suite": self.plan.suite.name, "context_id": self.plan.context_id, "cases": len(self.plan.queries)}
         with self.recorder.step("shared_context", inputs=inputs) as step:
             usage = self._build()
@@ -139,7 +140,7 @@ class _Builder:
             self.parts["trace"] = trace
         return self.parts, usage
 
-    def _build(self) -> Usage:
+    def _build(self) -> TokenUsage:
         tables: dict[str, pa.Table] = {}
         for name, source in self.plan.tables.items():
             described = {"source": type(self.plan.suite.spec.context.tables[name]).__name__, "version": source.version}
@@ -178,8 +179,8 @@ class _Builder:
         self.report(f"similar documents: {len(rows):,} for {len(queries):,} cases ({spec.retrieval.method})")
         return pa.Table.from_pylist(rows, schema=SIMILAR_SCHEMA)
 
-    def _patterns(self, tables: Mapping[str, pa.Table]) -> Usage:
-        usage, rows = Usage(), []
+    def _patterns(self, tables: Mapping[str, pa.Table]) -> TokenUsage:
+        usage, rows = TokenUsage(), []
         for spec in self.plan.suite.spec.context.patterns:
             selected = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
             read = redacted_table(selected.slice(0, spec.max_rows), self.plan.redactor).to_pylist()

@@ -1,4 +1,4 @@
-"""Run the recorder on this machine: for the length of a block where none answers, or as the process.
+"""Run the recorder on this machine, for the length of a block or as the process, and forward what it recorded.
 
 No other module but tests imports `eval_pipeline.recorder`, which brings a web server with it; this one imports it when
 it starts one.
@@ -17,6 +17,7 @@ from eval_pipeline.serving.access import is_loopback
 from eval_pipeline.settings import Destination, LangSmithSettings
 
 if TYPE_CHECKING:
+    from eval_pipeline.recorder.forward import ForwardReport
     from eval_pipeline.recorder.server import RecorderServer
 
 DATABASE = "recorder.sqlite"
@@ -61,6 +62,23 @@ def serve_recorder(database: Path, *, host: str, port: int, token: str | None, s
     from eval_pipeline.recorder.server import serve  # noqa: PLC0415 - as above
 
     serve(host, port, database, token, started=started)
+
+
+def forward_recording(database: Path, settings: LangSmithSettings) -> "ForwardReport":
+    """Forward the recording in `database` to the LangSmith server of `settings`.
+
+    Raises:
+        RecorderError: The server does not answer, or refuses a dataset or project.
+    """
+    from eval_pipeline.recorder.core import Recorder  # noqa: PLC0415 - as above
+    from eval_pipeline.recorder.endpoint import Endpoint  # noqa: PLC0415 - as above
+    from eval_pipeline.recorder.forward import forward  # noqa: PLC0415 - as above
+
+    headers = {"x-api-key": settings.api_key.get_secret_value() if settings.api_key else ""}
+    if settings.workspace_id:
+        headers["x-tenant-id"] = settings.workspace_id
+    with contextlib.closing(Recorder(database)) as recorder, Endpoint(settings.api_url, headers) as endpoint:
+        return forward(recorder, endpoint)
 
 
 def _missing(settings: LangSmithSettings) -> Destination | None:

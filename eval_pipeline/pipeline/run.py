@@ -28,7 +28,7 @@ from eval_pipeline.results.result_log import AttemptKey, ResultLog
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.tracing.experiment.trace_status import TracedRun
-from eval_pipeline.tracing.shape.restored_trace import carried
+from eval_pipeline.tracing.shape.restored_trace import with_row
 
 _log = logger_of(__name__)
 
@@ -146,7 +146,7 @@ class ExperimentRun:
         if self.tracing is None or self.experiment.record.trace_headers is not None:
             return result
         user_turns = [turn.user for turn in self.planned[result.case_id][0].case.turns]
-        return carried(self.tracing.tracer, result, user_turns)
+        return with_row(self.tracing.tracer, result, user_turns)
 
 
 def begin_run(

@@ -25,9 +25,8 @@ from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.send.queued_item import QueuedItem
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_part import shared_part
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.modes import shared_context_view
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
 
 FLUSH_SECONDS = 30.0
@@ -199,7 +198,7 @@ def _tracing(
 ) -> ExperimentTracing:
     redactor, sender = Redactor.of(settings), SpoolingSender(settings, owed=owed)
     origin = _origin(settings, record.suite, online=online)
-    shared = shared_part(
+    shared = shared_context_view(
         settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
     )
     tracer = CaseTracer(

@@ -1,6 +1,6 @@
-"""The embedded LangSmith-compatible server: the offline default, and the test double of every tracing test.
+"""A local server that speaks LangSmith's API: for use without an account, and in tests.
 
-Where things are: `server.py` has `RecorderServer` and `serve`, `app.py` has `create_app`, `core.py` has `Recorder`,
-`config.py` has `RecorderConfig`, `faults.py` has `Fault`, `forward.py` sends recordings on. Nothing is imported here,
-so that a worker which only validates does not pay for a web server.
+`server.py` has `RecorderServer` and `serve`, `core.py` the `Recorder` behind the routes, `routes/` the API, `store/`
+the SQLite tables, `pages/` the HTML, `faults.py` simulated faults; `forward.py` sends a recording on to LangSmith.
+Modules here import leaf packages only, and only `langsmith/local_recorder.py` and tests import them.
 """

@@ -27,14 +27,14 @@ from eval_pipeline.recorder.routes import (
 from eval_pipeline.serving.access import GuardLayer
 
 PREFIXES = ("", "/api/v1", "/v1")
-"""The SDK adds no prefix to its base URL, whose path may be any of these."""
+"""Prefixes of the v1 routes. The SDK adds none to its base URL, whose path may be any of these."""
 
 # Ingestion first: routes are tried in order. `experiments` before `datasets`: its fixed paths look like dataset ids.
 _V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub, queues)
 
 
 def create_app(recorder: Recorder) -> FastAPI:
-    """Build the application over a recorder; the caller closes the recorder."""
+    """Build the application of a recorder, which the caller closes."""
     app = FastAPI(title="eval_pipeline recorder", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.recorder = recorder
     for prefix in PREFIXES:
@@ -45,7 +45,7 @@ def create_app(recorder: Recorder) -> FastAPI:
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
-    # The last one added is the outermost.
+    # The last middleware added is the outermost.
     if recorder.config.journal_bytes:
         app.add_middleware(JournalLayer, journal=recorder.journal, limit=recorder.config.journal_bytes)
     app.add_middleware(
@@ -67,5 +67,5 @@ def _answer_refusal(_request: Request, error: Exception) -> Response:
 
 
 def _answer_time_error(_request: Request, error: Exception) -> Response:
-    """A time in a body or a parameter that cannot be read."""
+    """Answer a request with an invalid time in its body or parameters."""
     return refusal_response(422, {"detail": str(error)})

@@ -1,4 +1,4 @@
-"""How one recorder behaves: limits, the `/info` it announces, which rules are on."""
+"""Configuration of a recorder: limits, the profile that `/info` reports, the rules that apply."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,11 +8,11 @@ from typing import Any
 MIB = 1024 * 1024
 
 TENANT_ID = "00000000-0000-4000-8000-00000000ec0d"
-"""The one workspace. Constant, so that URLs stay valid when a database is moved or recreated."""
+"""Id of the only workspace. Constant, so that URLs stay valid when a database is moved or recreated."""
 
 
 class InfoProfile(StrEnum):
-    """Which deployment `/info` describes; the SDK takes different paths for each."""
+    """The LangSmith deployment that `/info` describes. The SDK takes a different path for each."""
 
     MODERN = "modern"
     """SaaS: zstd frames, multipart examples, v1 and v2 reads."""
@@ -24,7 +24,7 @@ class InfoProfile(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RecorderConfig:
-    """Everything that can be set. Sizes in bytes.
+    """All settings. Sizes are in bytes.
 
     The 24 h window and the 25,000 runs per trace are LangSmith's published limits; its SDK cuts batches at 20 MiB,
     a larger single run is still sent, so the frame limit leaves room for it.
@@ -32,20 +32,20 @@ class RecorderConfig:
 
     profile: InfoProfile = InfoProfile.MODERN
     start_time_window: timedelta | None = timedelta(hours=24)
-    """Runs that start further from now than this are refused, and their whole frame with them. `None`: off."""
+    """Runs that start further from now are refused with their whole frame. `None`: off."""
     max_runs_per_trace: int = 25_000
     max_request_bytes: int = 64 * MIB
-    """As sent, compressed or not."""
+    """Limit of a body as sent, compressed or not."""
     max_decoded_bytes: int = 256 * MIB
-    """After decompression: what a decompression bomb meets."""
+    """Limit of a body after decompression, against decompression bombs."""
     size_limit: int | None = 500
-    """The most runs and feedback that clients are asked to send at once; LangSmith asks for 100. `None`: not said."""
+    """The most runs and feedback that clients are asked to send at once; LangSmith asks for 100. `None`: not stated."""
     token: str | None = None
-    """Demanded as `x-api-key`, bearer or HTTP Basic password. `None`: any key will do (loopback only)."""
+    """Required as `x-api-key`, bearer or HTTP Basic password. `None` accepts any key (loopback only)."""
     loopback: bool = True
-    """Bound to loopback: requests whose Host header is not a loopback name are refused (DNS rebinding)."""
+    """Whether it is bound to loopback: then other names in a Host header are refused (DNS rebinding)."""
     journal_bytes: int = 0
-    """Keep the raw frames of the newest requests up to this many bytes. 0: no journal."""
+    """Size of the journal, which keeps the newest writing requests as they came. 0: no journal."""
     fault_route: bool = False
     """Serve `POST /recorder/faults`, for tests whose recorder runs in another process."""
 

@@ -1,4 +1,4 @@
-"""One recorder: its settings, its database, its stores, and what happens to a tracing request."""
+"""One recorder: its configuration, database and stores, and the checks of tracing requests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def utc_now() -> datetime:
 
 
 class Recorder:
-    """Everything behind the routes. `db_path` may be `:memory:`; `now` is for tests of the time window."""
+    """The state behind the routes. `db_path` may be `:memory:`; tests of the time window set `now`."""
 
     def __init__(
         self,
@@ -58,24 +58,24 @@ class Recorder:
         self.sessions.seed()
 
     def receive(self, frame: frames.Frame) -> None:
-        """Check a frame against the published rules and store it, or refuse all of it.
+        """Check a frame against the published rules and store all of it, or none.
 
         Raises:
-            ErrorResponse: with the published status and text.
+            ErrorResponse: A rule is broken; with the published status and text.
         """
         frames.check(frame, now=self.now(), window=self.config.start_time_window)
         self.store(frame)
 
     def store(self, frame: frames.Frame) -> None:
-        """Store a frame whose contents are known to be right.
+        """Store a frame without checking it against the rules that need no stored state.
 
         Raises:
-            ErrorResponse: 409 where all of it is there already, and the rules that need stored state.
+            ErrorResponse: 409 where all of it is stored already, and the rules that need stored state.
         """
         self._ingest.apply(frame)
 
     def clear(self) -> None:
-        """Forget everything that was recorded and switch all faults off, for tests that share a server."""
+        """Delete everything recorded and switch all faults off, for tests that share a server."""
         self.faults.clear()
         self.database.clear()
         self.sessions.seed()

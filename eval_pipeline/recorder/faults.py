@@ -157,7 +157,7 @@ async def _swallow(app: ASGIApp, scope: Scope, receive: Receive) -> int:
 
 
 def faulty_protocol(plan: FaultPlan) -> type[asyncio.Protocol]:
-    """The HTTP protocol of uvicorn, whose connections break when the plan says so."""
+    """The HTTP protocol of uvicorn, whose connections break as the plan requires."""
 
     class FaultyProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses its base on import
         def connection_made(self, transport: asyncio.Transport) -> None:

@@ -1,7 +1,7 @@
-"""LangSmith's filter language: `and(eq(run_type, "llm"), gt(latency, 5))` as a predicate over a run.
+"""Compile LangSmith's filter language, such as `and(eq(run_type, "llm"), gt(latency, 5))`, to a predicate over runs.
 
-Source: docs "trace query syntax". Fields that hold several values (tags, metadata, feedback) match when one of them
-does; a key and a value condition in the same `and` speak of the same pair, as there.
+Source: docs "trace query syntax". A field with several values (tags, metadata, feedback) matches if one of them does. A
+key condition and a value condition in one `and` apply to the same pair, as on LangSmith.
 """
 
 import json
@@ -44,10 +44,10 @@ class _Name:
 
 
 def compile_filter(text: str) -> Predicate:
-    """The predicate that a filter expression means.
+    """Compile a filter expression.
 
     Raises:
-        ErrorResponse: 400 for text that cannot be parsed, or an unknown function or field.
+        ErrorResponse: 400 for a syntax error, or an unknown function or field.
     """
     tokens = _tokenize(text)
     expression = _parse(tokens)
@@ -93,15 +93,15 @@ def _parse(tokens: list[tuple[str, str]]) -> Any:
 
 
 def _parse_until(tokens: list[tuple[str, str]], end: str) -> list[Any]:
-    found: list[Any] = []
+    expressions: list[Any] = []
     while tokens and tokens[0][1] != end:
-        found.append(_parse(tokens))
+        expressions.append(_parse(tokens))
         if tokens and tokens[0][1] == ",":
             tokens.pop(0)
     if not tokens:
         raise _invalid(f"{end!r} is missing")
     tokens.pop(0)
-    return found
+    return expressions
 
 
 def _compile(expression: Any) -> Predicate:
@@ -112,9 +112,9 @@ def _compile(expression: Any) -> Predicate:
         return _COMBINATORS[function](arguments)
     if function not in _COMPARE:
         raise _invalid(f"unknown function {function!r}")
-    field, wanted = _field_and_value(function, arguments)
+    field, expected = _field_and_value(function, arguments)
     compare = _COMPARE[function]
-    return lambda run: any(_holds(compare, value, wanted) for value in _values(run, field))
+    return lambda run: any(_matches(compare, value, expected) for value in _values(run, field))
 
 
 def _all_of(arguments: list[Any]) -> Predicate:
@@ -152,28 +152,28 @@ def _compile_pair(key_field: str, key: _Call, value: _Call) -> Predicate:
 
     def predicate(run: dict[str, Any]) -> bool:
         return any(
-            _holds(_COMPARE[key.function], held_key, key.arguments[1])
-            and _holds(_COMPARE[value.function], held_value, value.arguments[1])
-            for held_key, held_value in pairs(run)
+            _matches(_COMPARE[key.function], pair_key, key.arguments[1])
+            and _matches(_COMPARE[value.function], pair_value, value.arguments[1])
+            for pair_key, pair_value in pairs(run)
         )
 
     return predicate
 
 
 def _compile_has(function: str, arguments: list[Any]) -> Predicate:
-    field, wanted = _field_and_value(function, arguments)
+    field, expected = _field_and_value(function, arguments)
     if field == "tags":
-        return lambda run: wanted in run["tags"]
-    if function == "exists" or not str(wanted).startswith("{"):
-        return lambda run: wanted in _metadata(run)
-    required = json.loads(wanted)
+        return lambda run: expected in run["tags"]
+    if function == "exists" or not str(expected).startswith("{"):
+        return lambda run: expected in _metadata(run)
+    required = json.loads(expected)
     return lambda run: required.items() <= _metadata(run).items()
 
 
 def _compile_search(arguments: list[Any]) -> Predicate:
-    wanted = str(arguments[-1]).lower()
+    expected = str(arguments[-1]).lower()
     fields = [arguments[0].text] if isinstance(arguments[0], _Name) else ["name", "inputs", "outputs", "error"]
-    return lambda run: any(wanted in json.dumps(run.get(field)).lower() for field in fields)
+    return lambda run: any(expected in json.dumps(run.get(field)).lower() for field in fields)
 
 
 def _field_and_value(function: str, arguments: list[Any]) -> tuple[str, Any]:
@@ -182,17 +182,17 @@ def _field_and_value(function: str, arguments: list[Any]) -> tuple[str, Any]:
     return arguments[0].text, arguments[1]
 
 
-def _holds(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str) and not isinstance(value, str) and value is not None:
+def _matches(compare: Callable[[Any, Any], bool], value: Any, expected: Any) -> bool:
+    if isinstance(expected, str) and not isinstance(value, str) and value is not None:
         value = json.dumps(value).strip('"')
     try:
-        return compare(value, wanted)
+        return compare(value, expected)
     except TypeError:
         return False
 
 
 def _values(run: dict[str, Any], field: str) -> Iterable[Any]:
-    """What a run has in a field: one value, several, or none."""
+    """The values of a run's field: one, several, or none."""
     if field in _READERS:
         return _READERS[field](run)
     if field not in run:
@@ -201,8 +201,8 @@ def _values(run: dict[str, Any], field: str) -> Iterable[Any]:
 
 
 def _thread_ids(run: dict[str, Any]) -> list[Any]:
-    held = _metadata(run)
-    return [held[key] for key in ("session_id", "thread_id", "conversation_id") if key in held]
+    metadata = _metadata(run)
+    return [metadata[key] for key in ("session_id", "thread_id", "conversation_id") if key in metadata]
 
 
 def _latencies(run: dict[str, Any]) -> list[float]:
@@ -210,8 +210,8 @@ def _latencies(run: dict[str, Any]) -> list[float]:
 
 
 def _metadata(run: dict[str, Any]) -> dict[str, Any]:
-    held = (run["extra"] or {}).get("metadata")
-    return held if isinstance(held, dict) else {}
+    metadata = (run["extra"] or {}).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _metadata_pairs(run: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -232,7 +232,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
     "is_root": lambda run: [run["parent_run_id"] is None],
     "latency": _latencies,
     "thread_id": _thread_ids,
-    # `eq(error, true)` asks whether there is one, `like(error, "%…%")` for its text.
+    # `eq(error, true)` matches a run that has an error, `like(error, "%…%")` its text.
     "error": lambda run: [run["error"], run["error"] is not None],
 }
 

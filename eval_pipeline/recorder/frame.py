@@ -1,4 +1,4 @@
-"""One tracing request as the operations it carries."""
+"""The operations of one tracing request: runs created and updated, feedback, attachments."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from eval_pipeline.langsmith.protocol.rules import Violation, validate_feedback,
 from eval_pipeline.langsmith.protocol.wire import Part, parse_json
 
 PAYLOAD_FIELDS = ("inputs", "outputs", "extra", "events", "serialized")
-"""Large fields: they travel as parts of their own and are stored as the bytes they came as."""
+"""Large fields, sent as parts of their own and stored as the bytes received."""
 
 
 @dataclass(kw_only=True, slots=True)
 class RunOp:
-    """Create or update one run. `values` has every field parsed, `payload` the large ones as raw JSON."""
+    """Create or update one run. `values` has all fields, parsed; `payload` has the large ones as raw JSON."""
 
     kind: Literal["post", "patch"]
     run_id: str
@@ -27,7 +27,7 @@ class RunOp:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AttachmentOp:
-    """One file that belongs to a run or to an example."""
+    """One file of a run or an example."""
 
     owner_id: str
     name: str
@@ -37,7 +37,7 @@ class AttachmentOp:
 
 @dataclass(kw_only=True, slots=True)
 class Frame:
-    """What one request asks for. A run that is posted and patched in it has two operations, in this order."""
+    """The operations of one request. A run that is both posted and patched has two, in this order."""
 
     runs: list[RunOp] = field(default_factory=list)
     feedback: list[dict[str, Any]] = field(default_factory=list)
@@ -50,7 +50,7 @@ def read_parts(parts: Iterable[Part]) -> Frame:
     They are named `post.<id>[.field]`, `patch.<id>[.field]`, `feedback.<id>` and `attachment.<id>.<name>`.
 
     Raises:
-        ErrorResponse: 422 for a part that cannot be placed or parsed.
+        ErrorResponse: 422 for a part with an unknown name or invalid JSON.
     """
     frame = Frame()
     operations: dict[tuple[str, str], RunOp] = {}
@@ -99,7 +99,7 @@ def _object(part: Part) -> dict[str, Any]:
 
 
 def run_operation(kind: Literal["post", "patch"], values: dict[str, Any]) -> RunOp:
-    """One operation from a run that is a single JSON object (`/runs/batch`, `POST /runs`, `PATCH /runs/{id}`)."""
+    """The operation of a run sent as one JSON object (`/runs/batch`, `POST /runs`, `PATCH /runs/{id}`)."""
     payload = {name: orjson.dumps(values[name]) for name in PAYLOAD_FIELDS if values.get(name) is not None}
     return RunOp(kind=kind, run_id=str(values.get("id")).lower(), values=values, payload=payload)
 
@@ -108,7 +108,7 @@ def read_batch(body: object) -> Frame:
     """Read the body of `POST /runs/batch`: `{"post": [run…], "patch": [run…]}`.
 
     Raises:
-        ErrorResponse: 422 when it has another shape.
+        ErrorResponse: 422 for another shape.
     """
     if not isinstance(body, dict):
         raise unprocessable("body is not a JSON object")
@@ -122,10 +122,10 @@ def read_batch(body: object) -> Frame:
 
 
 def check(frame: Frame, *, now: datetime, window: timedelta | None) -> None:
-    """Apply the published rules to every operation; the first violation refuses the whole request, as on SaaS.
+    """Check every operation against the published rules; one violation refuses the whole request, as on SaaS.
 
     Raises:
-        ErrorResponse: with status and text of that violation.
+        ErrorResponse: A rule is broken; with the status and text of the first violation.
     """
     for violation in _violations(frame, now, window):
         raise ErrorResponse(violation.status, dict(violation.body))

@@ -1,4 +1,4 @@
-"""What the recorder keeps of the requests it gets, and how it refuses one."""
+"""The recorder's middleware: the journal of requests, the content security policy, and error answers."""
 
 import orjson
 from starlette.datastructures import Headers
@@ -9,13 +9,13 @@ from eval_pipeline.recorder.store.journal import Journal
 
 _CREDENTIAL_HEADERS = frozenset({"x-api-key", "authorization", "cookie"})
 CONTENT_SECURITY_POLICY = (
-    # Pages need one stylesheet and nothing else: no script at all may run on them.
+    # Pages need one style sheet and no script.
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
 class JournalLayer:
-    """Copies writing requests, as they came, to the journal."""
+    """ASGI middleware that copies writing requests to the journal."""
 
     def __init__(self, app: ASGIApp, journal: Journal, *, limit: int) -> None:
         self._app = app
@@ -23,7 +23,7 @@ class JournalLayer:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on, and write it down."""
+        """Pass a request on, and add it to the journal."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
@@ -36,12 +36,12 @@ class JournalLayer:
                 body.extend(message.get("body", b""))
             return message
 
-        async def note(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
-        await self._app(scope, tap, note)
+        await self._app(scope, tap, send_and_note)
         headers = {name: value for name, value in Headers(scope=scope).items() if name not in _CREDENTIAL_HEADERS}
         query = scope["query_string"].decode()
         path = f"{scope['path']}?{query}" if query else scope["path"]

@@ -11,9 +11,9 @@ from eval_pipeline.results.case_result import (
     AssertionResult,
     CaseResult,
     EvaluationError,
-    Tokens,
     TurnResult,
 )
+from eval_pipeline.results.usage import TokenUsage
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
@@ -44,7 +44,7 @@ def a_result(
         "assertions": (),
         "turns": (TurnResult(index=0, input="<i>hi</i>", response="<script>x</script>", events=(), latency_s=0.5),),
         "latency_s": 0.5,
-        "tokens": Tokens(input=10, output=2, cached=1),
+        "tokens": TokenUsage(input=10, output=2, cached=1),
         "cost_usd": None,
         "context_id": None,
         "dataset_version": "d",

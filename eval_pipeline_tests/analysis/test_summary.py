@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.analysis.summary import OVERALL, Summary, summary_of
-from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
+from eval_pipeline.results.case_result import CaseResult, ReusedFrom
+from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment
@@ -135,15 +136,15 @@ def test_tokens_cost_and_latency_are_added_up() -> None:
 
 
 def test_the_cost_is_unknown_where_that_of_any_call_is() -> None:
-    priced = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.5))
-    unpriced = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.5), judge=RoleUsage(calls=1))
+    priced = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.5))
+    unpriced = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.5), judge=TokenUsage(calls=1))
     broke_before_any_call = a_result("c", status="error", cost_usd=None)
     assert summary_for(a_result("a", usage=priced), broke_before_any_call).cost_usd == 0.5
     assert summary_for(a_result("a", usage=priced), a_result("b", usage=unpriced)).cost_usd is None
 
 
 def test_carried_results_are_counted_and_their_calls_were_not_made() -> None:
-    usage = AttemptUsage(target=RoleUsage(calls=1, input=10, cost_usd=0.5))
+    usage = AttemptUsage(target=TokenUsage(calls=1, input=10, cost_usd=0.5))
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     found = summary_for(a_result("a", usage=usage), a_result("b", usage=usage, carried_from=origin))
     assert (found.carried, found.cost_usd, found.usage["target"]["calls"]) == (1, 0.5, 1)

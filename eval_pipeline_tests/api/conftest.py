@@ -1,4 +1,4 @@
-"""A suite whose cases do what a server must cope with, and a server of it."""
+"""A suite whose cases block, fail, exit and stream, and a server of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ async def answer(message, case, runtime):
         while not (folder / "go-on").exists(): time.sleep(0.01)
     if message == "exit": await asyncio.create_task(exits())
     if message == "break": raise RuntimeError("no luck")
-    if message == "away": raise TransientError("the store is away", fix="wait")
+    if message == "unreachable": raise TransientError("the store is unreachable", fix="wait")
     for piece in ("You said ", message, f" to {runtime['model']}" if runtime["model"] else ""):
         yield piece
         await asyncio.sleep(0.01)
@@ -39,18 +39,18 @@ async def answer(message, case, runtime):
 """
 
 
-def said(case_id: str, message: str) -> dict[str, object]:
+def a_case(case_id: str, message: str) -> dict[str, object]:
     return {"id": case_id, "input": message, "assertions": [{"type": "contains", "value": "You said"}]}
 
 
 CASES = [
-    said("hello", "hello"),
-    said("hostile", HOSTILE),
-    said("breaks", "break"),
-    said("away", "away"),
-    said("blocks", "block"),
-    said("exits", "exit"),
-    *[said(f"waits-{n}", "wait") for n in range(3)],
+    a_case("hello", "hello"),
+    a_case("hostile", HOSTILE),
+    a_case("breaks", "break"),
+    a_case("blocks", "block"),
+    a_case("exits", "exit"),
+    a_case("unreachable", "unreachable"),
+    *[a_case(f"waits-{n}", "wait") for n in range(3)],
 ]
 
 

@@ -1,4 +1,4 @@
-"""The streams over real HTTP, read by curl: events, heartbeats, errors, and clients that go away."""
+"""Streams over real HTTP, read by curl: events, heartbeats, errors, and clients that disconnect."""
 
 import json
 import shutil
@@ -40,10 +40,10 @@ def one(url: str, case: Any, **fields: Any) -> list[dict[str, Any]]:
 
 
 def wait_for(file: Path, text: str, seconds: float) -> float:
-    """Seconds until `file` says `text`."""
+    """The seconds until the content of `file` is `text`."""
     started = time.monotonic()
     while not (file.exists() and file.read_text() == text):
-        assert time.monotonic() - started < seconds, f"{file.name} never said {text}"
+        assert time.monotonic() - started < seconds, f"{file.name} never was {text}"
         time.sleep(0.01)
     return time.monotonic() - started
 
@@ -68,7 +68,7 @@ def test_curl_reads_a_case_as_it_happens(url: str) -> None:
 
 @needs_curl
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_client_that_goes_away_ends_the_work_within_a_second(url: str, suite: Path, *, batch: bool) -> None:
+def test_a_client_that_disconnects_ends_the_evaluation_within_a_second(url: str, suite: Path, *, batch: bool) -> None:
     path, body = "/api/eval/stream", {"suite": "sample", "case_id": "waits-0"}
     if batch:
         path, body = "/api/batch/stream", {"suite": "sample", "cases": ["waits-0", "waits-1"]}  # type: ignore[dict-item]
@@ -86,7 +86,7 @@ def test_a_client_that_goes_away_ends_the_work_within_a_second(url: str, suite: 
 
 
 @needs_curl
-def test_a_comment_comes_while_nothing_happens(url: str) -> None:
+def test_a_comment_is_sent_while_there_are_no_events(url: str) -> None:
     reading = curl(url, "/api/eval/stream", {"suite": "sample", "case_id": "waits-2"})
     assert reading.stdout is not None
     with reading.stdout:
@@ -95,7 +95,7 @@ def test_a_comment_comes_while_nothing_happens(url: str) -> None:
     reading.wait()
 
 
-def test_the_address_is_told_once_there_is_one(suite: Path) -> None:
+def test_the_url_is_printed_once_the_port_is_bound(suite: Path) -> None:
     program = "from eval_pipeline.cli.main import program; program()"
     command = [sys.executable, "-c", program, "serve", str(suite), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
@@ -108,7 +108,7 @@ def test_the_address_is_told_once_there_is_one(suite: Path) -> None:
 
 
 @needs_curl
-def test_a_target_that_blocks_its_loop_keeps_nobody_else_waiting(url: str, suite: Path) -> None:
+def test_a_target_that_blocks_its_loop_does_not_block_other_requests(url: str, suite: Path) -> None:
     reading = curl(url, "/api/eval/stream", {"suite": "sample", "case_id": "blocks"})
     assert reading.stdout is not None
     with reading.stdout:
@@ -127,7 +127,7 @@ def test_a_target_that_exits_leaves_the_server_running(url: str) -> None:
     assert one(url, "hello")[-1]["status"] == "passed"
 
 
-def test_a_batch_tells_each_case_as_it_ends(url: str) -> None:
+def test_a_batch_reports_each_case_as_it_completes(url: str) -> None:
     body = {"suite": "sample", "cases": ["hello", "breaks", {"id": "own", "input": "mine"}], "max_concurrency": 2}
     events = post(url, "/api/batch/stream", body)
     assert [event["event"] for event in events] == ["batch_started", *["test_completed"] * 3, "batch_completed"]
@@ -147,22 +147,22 @@ def test_runtime_options_reach_the_target(url: str) -> None:
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ("nobody", "no case 'nobody'"),
+        ("unknown", "no case 'unknown'"),
         ("breaks", "no luck"),
-        ("away", "the store is away"),
+        ("unreachable", "the store is unreachable"),
         ({"id": "x"}, "says nothing to the target"),
         ({"id": "x", "input": "a", "assertions": [{"type": "python", "path": "os:system"}]}, "may not name code"),
         ({"id": "x", "simulation": {"script": "os:system"}}, "may not name code"),
         ({"id": "x", "input": "a", "runtime": {"model": "os.path:exists"}}, "may not name code"),
     ],
 )
-def test_what_goes_wrong_is_an_error_event(url: str, case: Any, message: str) -> None:
+def test_an_error_is_an_error_event(url: str, case: Any, message: str) -> None:
     last = one(url, case)[-1]
     assert last["event"] == "error"
     assert message in last["message"]
 
 
-def test_what_goes_wrong_is_told_without_personal_data(url: str) -> None:
+def test_an_error_event_has_no_personal_data(url: str) -> None:
     (refused,) = one(url, "ann@example.com")
     assert refused["message"].count("[redacted:email]") == 1
     assert "ann@" not in refused["message"]
@@ -183,7 +183,7 @@ def test_a_body_that_cannot_be_read_is_refused(url: str, body: dict[str, Any]) -
     assert httpx.post(f"{url}/api/eval/stream", json=body).status_code == 422
 
 
-def test_a_page_of_another_origin_can_begin_nothing(url: str) -> None:
+def test_a_page_of_another_origin_can_start_no_evaluation(url: str) -> None:
     body = json.dumps({"suite": "sample", "case": "hello"})
     kinds = {"content-type": "text/plain"}
     assert httpx.post(f"{url}/api/eval/stream", content=body, headers=kinds).status_code == 415
@@ -193,9 +193,9 @@ def test_a_page_of_another_origin_can_begin_nothing(url: str) -> None:
 
 
 def test_the_suites_and_their_cases_are_listed(url: str) -> None:
-    (found,) = httpx.get(f"{url}/api/suites").json()
-    assert (found["name"], found["target"], found["problems"]) == ("sample", "python", [])
-    assert [case["id"] for case in found["cases"]][:2] == ["away", "blocks"]
+    (suite,) = httpx.get(f"{url}/api/suites").json()
+    assert (suite["name"], suite["target"], suite["problems"]) == ("sample", "python", [])
+    assert [case["id"] for case in suite["cases"]][:2] == ["blocks", "breaks"]
 
 
 def test_beyond_loopback_a_token_is_required(suite: Path) -> None:
@@ -207,7 +207,7 @@ def test_beyond_loopback_a_token_is_required(suite: Path) -> None:
         assert httpx.get(f"{url}/api/suites", headers={"authorization": "Bearer secret"}).status_code == 200
 
 
-def test_a_port_that_is_taken_is_a_clear_error(url: str, suite: Path) -> None:
+def test_a_port_in_use_is_an_error(url: str, suite: Path) -> None:
     port = int(url.rpartition(":")[2])
     with pytest.raises(PermanentError, match="cannot listen on"), serve_in_thread(Catalog([suite]), port=port):
         pass

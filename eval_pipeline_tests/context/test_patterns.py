@@ -2,8 +2,9 @@
 
 import pytest
 
-from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
+from eval_pipeline.context.patterns import PATTERNS_SCHEMA, find_patterns
 from eval_pipeline.errors import PermanentError
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline_tests.fakes import ReadingModel, SilentModel
 
 ROWS = [{"id": f"r{n}", "text": "späte Pakete"} for n in range(5)]
@@ -25,12 +26,12 @@ def test_rows_are_read_some_at_a_time_and_equal_titles_are_one_pattern() -> None
         }
     ]
     assert set(found[0]) == set(PATTERNS_SCHEMA.names)
-    assert usage == Usage(input_tokens=30, output_tokens=6)
+    assert (usage.input, usage.output) == (30, 6)
 
 
 def test_without_rows_the_model_is_not_asked() -> None:
     model = ReadingModel(seen=[])
-    assert find_patterns([], name="n", instruction="i", model=model, rows_per_call=2) == ([], Usage())
+    assert find_patterns([], name="n", instruction="i", model=model, rows_per_call=2) == ([], TokenUsage())
     assert model.seen == []
 
 

@@ -12,7 +12,7 @@ from eval_pipeline_tests.recorder.frames import a_client
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[InfoProfile, RecorderServer]]:
-    """One running server a profile: stopping one costs more than most tests."""
+    """One running server for each profile: stopping one costs more than most tests."""
     running = {profile: RecorderServer(config=RecorderConfig(profile=profile)).start() for profile in InfoProfile}
     yield running
     for server in running.values():
@@ -21,14 +21,14 @@ def servers() -> Iterator[dict[InfoProfile, RecorderServer]]:
 
 @pytest.fixture
 def server(servers: dict[InfoProfile, RecorderServer]) -> RecorderServer:
-    """A modern server that holds nothing."""
+    """An empty server of the modern profile."""
     servers[InfoProfile.MODERN].recorder.clear()
     return servers[InfoProfile.MODERN]
 
 
 @pytest.fixture(params=list(InfoProfile), ids=str)
 def any_profile(request: pytest.FixtureRequest, servers: dict[InfoProfile, RecorderServer]) -> RecorderServer:
-    """A server that holds nothing, in each profile."""
+    """An empty server of each profile."""
     chosen = servers[request.param]
     chosen.recorder.clear()
     return chosen
@@ -36,12 +36,12 @@ def any_profile(request: pytest.FixtureRequest, servers: dict[InfoProfile, Recor
 
 @pytest.fixture
 def errors() -> list[Exception]:
-    """What the client's sending thread met."""
+    """The errors of the client's sending thread."""
     return []
 
 
 @pytest.fixture
 def client(any_profile: RecorderServer, errors: list[Exception]) -> Iterator[Client]:
-    made = a_client(any_profile, errors)
-    yield made
-    made.close()
+    sdk = a_client(any_profile, errors)
+    yield sdk
+    sdk.close()

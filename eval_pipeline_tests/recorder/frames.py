@@ -67,15 +67,36 @@ def post_runs(server: RecorderServer, *runs: dict[str, Any], kind: str = "post")
 
 
 def a_client(server: RecorderServer, errors: list[Exception] | None = None) -> Client:
-    """The real SDK's client, talking to `server`; what its sending thread meets is added to `errors`."""
-    met = [] if errors is None else errors
+    """The real SDK's client, talking to `server`; errors of its sending thread are added to `errors`."""
+    collected = [] if errors is None else errors
     return Client(
         api_url=server.url,
         api_key="test",
         web_url=server.url,
-        tracing_error_callback=met.append,
+        tracing_error_callback=collected.append,
         disable_prompt_cache=True,
     )
+
+
+def an_experiment(server: RecorderServer, age: timedelta) -> list[str]:
+    """A dataset, an experiment with two traces of two runs, feedback; returns the runs' ids."""
+    client = a_client(server)
+    dataset = client.create_dataset("cases")
+    example = client.create_example(dataset_id=dataset.id, inputs={"n": 1}, reference_outputs={"m": 2}, split="smoke")
+    project = client.create_project("experiment", reference_dataset_id=dataset.id, metadata={"git": "abc"})
+    ids = []
+    for number in range(2):
+        start = datetime.now(UTC) - age + timedelta(minutes=number)
+        event = {"name": "new_token", "time": start.isoformat()}
+        root = a_run(start=start, session_name="experiment", reference_example_id=str(example.id), events=[event])
+        child = a_run(root, start=start, session_name="experiment", attachments={})
+        assert post_runs(server, root, child).status_code == 202
+        client.create_feedback(
+            run_id=root["id"], session_id=project.id, start_time=start, key="correct", score=number, comment="so"
+        )
+        ids += [root["id"], child["id"]]
+    client.close()
+    return ids
 
 
 async def with_client(server: RecorderServer, check: Callable[[Client], Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""Who may speak to the recorder, and what a browser is told."""
+"""Access to the recorder: tokens, Host and Origin headers, and the security headers of its answers."""
 
 import httpx
 import pytest
@@ -46,22 +46,22 @@ def test_a_page_of_another_origin_can_write_nothing(server: RecorderServer, meth
     headers = {"origin": origin, "content-type": "text/plain"}
     refused = httpx.request(method, f"{server.url}/sessions", content=b'{"name": "planted"}', headers=headers)
     assert refused.status_code == 403
-    assert [found["name"] for found in httpx.get(f"{server.url}/sessions").json()] == ["default"]
+    assert [session["name"] for session in httpx.get(f"{server.url}/sessions").json()] == ["default"]
 
 
-def test_a_page_of_the_servers_own_may_write(server: RecorderServer) -> None:
-    made = httpx.post(f"{server.url}/sessions", json={"name": "own"}, headers={"origin": server.url})
-    assert made.status_code == 200
+def test_a_page_of_the_same_origin_can_write(server: RecorderServer) -> None:
+    created = httpx.post(f"{server.url}/sessions", json={"name": "own"}, headers={"origin": server.url})
+    assert created.status_code == 200
 
 
-def test_a_password_that_a_browser_remembers_is_no_leave_for_other_origins() -> None:
+def test_a_password_that_a_browser_remembers_does_not_let_other_origins_write() -> None:
     with RecorderServer(config=RecorderConfig(token="t")) as server:
         headers = {"origin": "https://evil.example"}
-        found = httpx.post(f"{server.url}/sessions", json={"name": "planted"}, headers=headers, auth=("any", "t"))
-        assert found.status_code == 403
+        answer = httpx.post(f"{server.url}/sessions", json={"name": "planted"}, headers=headers, auth=("any", "t"))
+        assert answer.status_code == 403
 
 
-def test_a_configured_token_is_demanded_everywhere() -> None:
+def test_a_configured_token_is_required_on_every_route() -> None:
     with RecorderServer(config=RecorderConfig(token="t0k€n")) as server:
         for path in ("/", "/info", "/api/v1/sessions", "/api/v2/runs/x", "/static/recorder.css", "/nothing"):
             assert httpx.get(server.url + path).status_code == 401
@@ -71,7 +71,7 @@ def test_a_configured_token_is_demanded_everywhere() -> None:
         assert httpx.get(server.url).headers["www-authenticate"].startswith("Basic")
 
 
-def test_the_sdk_is_told_that_its_key_is_wrong() -> None:
+def test_the_sdk_raises_an_auth_error_for_a_wrong_key() -> None:
     with RecorderServer(config=RecorderConfig(token="right")) as server:
         for key in ("right", "wrong"):
             client = Client(api_url=server.url, api_key=key)
@@ -88,7 +88,7 @@ def test_a_bearer_token_is_a_key() -> None:
         assert httpx.get(f"{server.url}/info", headers={"authorization": "Bearer t"}).status_code == 200
 
 
-def test_no_script_may_run_and_no_other_origin_may_read(server: RecorderServer) -> None:
+def test_pages_run_no_script_and_no_other_origin_can_read_them(server: RecorderServer) -> None:
     page = httpx.get(f"{server.url}/", headers={"origin": "https://evil.example"})
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy

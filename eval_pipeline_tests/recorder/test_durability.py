@@ -60,10 +60,8 @@ def test_a_port_in_use_is_an_error() -> None:
             server.start()
 
 
-def test_a_file_that_is_no_database_is_refused_and_the_port_is_free_again(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_the_port_is_free_again(tmp_path: Path, port: int) -> None:
     (tmp_path / "notes.txt").write_text("not a database, " * 100)
-    with RecorderServer() as server:
-        port = int(server.url.rpartition(":")[2])
     with pytest.raises(sqlite3.DatabaseError):
         RecorderServer(port=port, db_path=tmp_path / "notes.txt").start()
     with RecorderServer(port=port) as server:
@@ -78,8 +76,8 @@ def test_the_journal_keeps_the_newest_frames_within_its_size() -> None:
 
         def entries_to_the_last() -> list[JournalEntry]:
             # A frame is kept after its answer has gone out.
-            found = list(server.recorder.journal.entries())
-            return found if runs[-1]["id"].encode() in found[-1].body else []
+            entries = list(server.recorder.journal.entries())
+            return entries if runs[-1]["id"].encode() in entries[-1].body else []
 
         entries = wait_for(entries_to_the_last, patience_s=60, otherwise=lambda: "the last frame was not kept")
         assert 0 < sum(len(entry.body) for entry in entries) <= 3000

@@ -1,4 +1,4 @@
-"""Faults on order: each does what it says, as often as it says, and the SDK suffers it."""
+"""Simulated faults: each applies as configured, as often as configured, and the SDK meets it."""
 
 import time
 
@@ -12,7 +12,7 @@ from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs, stor
 
 
 @pytest.mark.parametrize("status", [413, 422, 429, 500, 503])
-def test_a_status_is_answered_so_many_times(server: RecorderServer, status: int) -> None:
+def test_a_status_is_answered_the_given_number_of_times(server: RecorderServer, status: int) -> None:
     server.faults.add(Fault(status=status, times=2, retry_after_s=7, body={"error": "ordered"}))
     answers = [post_runs(server, a_run()) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [status, status, 202]
@@ -20,7 +20,7 @@ def test_a_status_is_answered_so_many_times(server: RecorderServer, status: int)
     assert len(stored_ids(server)) == 1
 
 
-def test_a_fault_strikes_only_what_it_matches(server: RecorderServer) -> None:
+def test_a_fault_applies_only_to_requests_it_matches(server: RecorderServer) -> None:
     server.faults.add(Fault(status=500, path="/runs/", method="POST", times=None))
     assert httpx.get(f"{server.url}/info").status_code == 200
     assert httpx.post(f"{server.url}/datasets", json={"name": "d"}).status_code == 200
@@ -94,7 +94,7 @@ def test_the_sdk_reports_half_an_answer_as_a_failure_though_the_run_was_stored(s
     client.close()
 
 
-def test_the_sdk_drops_what_is_refused_with_422_and_says_so(server: RecorderServer) -> None:
+def test_the_sdk_drops_runs_refused_with_422_and_reports_it(server: RecorderServer) -> None:
     errors: list[Exception] = []
     client = a_client(server, errors)
     assert client.info.version

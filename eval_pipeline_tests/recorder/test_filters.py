@@ -54,14 +54,14 @@ RUN: dict[str, Any] = {
         ('like(name, "%udg%")', True),
     ],
 )
-def test_a_filter_matches_what_it_says(text: str, *, matches: bool) -> None:
+def test_a_filter_matches_the_runs_it_describes(text: str, *, matches: bool) -> None:
     assert compile_filter(text)(RUN) is matches
 
 
 @pytest.mark.parametrize(
     "text", ["", "eq", "eq(name)", 'eq(name, "a"', "name", 'grow(name, "a")', 'eq(name, "a") extra', "eq(name, ;)"]
 )
-def test_what_cannot_be_understood_is_refused(text: str) -> None:
+def test_an_invalid_filter_is_refused(text: str) -> None:
     with pytest.raises(ErrorResponse) as refusal:
         compile_filter(text)(RUN)
     assert refusal.value.status == 400
@@ -73,7 +73,7 @@ def test_an_unknown_field_is_refused() -> None:
 
 
 @given(st.text())
-def test_any_text_can_be_asked_for(name: str) -> None:
+def test_any_text_can_be_searched_for(name: str) -> None:
     assert compile_filter(f"eq(name, {json.dumps(name)})")({**RUN, "name": name})
 
 

@@ -1,6 +1,6 @@
 """What the SDK sends and what the recorder answers, against LangSmith's published OpenAPI document.
 
-The document (2 MB) lies beside the checkout or where EVAL_PIPELINE_SHARED_DATA says; without it these are skipped.
+The document (2 MB) lies beside the checkout or in EVAL_PIPELINE_SHARED_DATA; without it these are skipped.
 """
 
 import os
@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
 
 
 def present(body: dict[str, Any]) -> dict[str, Any]:
-    """Without nulls: the SDK sends them, and the schemas of the Go endpoints do not say that they may be."""
+    """Without nulls: the SDK sends them, and the schemas of the Go endpoints do not allow them."""
     return {key: value for key, value in body.items() if value is not None}
 
 

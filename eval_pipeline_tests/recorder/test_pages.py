@@ -1,4 +1,4 @@
-"""Pages: they show what was recorded, at the URLs the SDK builds, and run nothing that was recorded."""
+"""Pages show what was recorded, at the URLs the SDK builds, and run no code that was recorded."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -101,7 +101,7 @@ def record_case(server: RecorderServer, client: Client, session: str, example: s
     return str(root["id"])
 
 
-def test_each_page_shows_what_it_is_for(server: RecorderServer) -> None:
+def test_each_page_shows_its_objects(server: RecorderServer) -> None:
     shown = recorded(server)
     pages = {name: get(url) for name, url in shown["urls"].items()}
     for name in ("dataset plain", "default"):
@@ -187,7 +187,7 @@ def test_ten_thousand_cases_are_paged_and_sorted_over_all_pages(server: Recorder
     assert "9\u202f901\u201310\u202f000 of 10\u202f000" in last.text
 
 
-def test_a_page_of_what_is_not_there_is_404(server: RecorderServer) -> None:
+def test_the_page_of_an_unknown_object_is_404(server: RecorderServer) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
     for path in (f"projects/p/{nowhere}", f"projects/p/{nowhere}/r/{nowhere}", f"datasets/{nowhere}"):
         assert httpx.get(f"{server.url}/o/any/{path}").status_code == 404
@@ -195,7 +195,7 @@ def test_a_page_of_what_is_not_there_is_404(server: RecorderServer) -> None:
     assert httpx.get(f"{server.url}/o/any/projects/p/{session}?sort=colour").status_code == 400
 
 
-def test_numbers_are_written_for_people() -> None:
+def test_numbers_are_formatted_for_readers() -> None:
     assert [duration(s) for s in (None, 0.0123, 3.4, 125.0)] == ["\u2013", "12 ms", "3.40 s", "2 min 5 s"]
     assert [count(n) for n in (None, 0, 1234567)] == ["\u2013", "0", "1\u202f234\u202f567"]
     assert pages_of(0, 100, 7) == {"page": 1, "pages": 1, "total": 0, "first": 0, "last": 0}
@@ -203,14 +203,14 @@ def test_numbers_are_written_for_people() -> None:
     assert plain([message]) == [{"HumanMessage": {"content": "hi"}}]
 
 
-def test_of_many_scores_a_page_shows_the_verdict_and_those_of_more_than_one_place_first() -> None:
+def test_of_many_scores_a_page_shows_those_of_the_case_and_those_without_a_place_first() -> None:
     keys = sorted(["passed", "score", "polite", *(f"contains · turn {n}" for n in range(1, 20))])
     assert main_keys(keys)[:4] == ["passed", "score", "polite", "contains · turn 1"]
     assert len(main_keys(keys)) == 8
     assert main_keys(["b", "a"]) == ["b", "a"]
 
 
-def test_scores_that_are_folded_are_still_on_the_page_and_in_columns_when_asked_for(server: RecorderServer) -> None:
+def test_scores_without_a_column_are_still_on_the_page_and_have_columns_on_request(server: RecorderServer) -> None:
     client = a_client(server)
     run = a_run(session_name="many")
     post_runs(server, run)

@@ -1,4 +1,4 @@
-"""What the server refuses: whole frames, duplicates, what is too large, what it does not know."""
+"""Requests the recorder refuses: invalid frames, duplicates, bodies that are too large, unknown routes and objects."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ BROKEN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
-def test_one_bad_run_refuses_the_innocent_ones_of_its_frame(server: RecorderServer, change: dict[str, Any]) -> None:
+def test_one_invalid_run_refuses_the_valid_ones_of_its_frame(server: RecorderServer, change: dict[str, Any]) -> None:
     innocent, bad = a_run(), {**a_run(), **change}
     assert 400 <= post_runs(server, innocent, bad).status_code < 500
     assert stored_ids(server) == set()
@@ -43,7 +43,7 @@ def test_one_bad_run_refuses_the_innocent_ones_of_its_frame(server: RecorderServ
     assert stored_ids(server) == {innocent["id"]}
 
 
-def test_a_bad_feedback_refuses_the_runs_of_its_frame(server: RecorderServer) -> None:
+def test_an_invalid_feedback_refuses_the_runs_of_its_frame(server: RecorderServer) -> None:
     run = a_run()
     feedback = Part(
         name=f"feedback.{new_uuid()}",
@@ -54,7 +54,7 @@ def test_a_bad_feedback_refuses_the_runs_of_its_frame(server: RecorderServer) ->
     assert stored_ids(server) == set()
 
 
-def test_the_client_hears_of_a_refusal_through_its_callback(client: Client, errors: list[Exception]) -> None:
+def test_the_client_reports_a_refusal_to_its_callback(client: Client, errors: list[Exception]) -> None:
     run = a_run()
     client.create_run(**{**run, "run_type": "agent", "project_name": "plain"})
     client.flush(timeout=10)
@@ -77,7 +77,7 @@ def test_a_run_takes_one_post_and_one_patch(server: RecorderServer) -> None:
     assert (single.status_code, single.json()) == (409, published)
 
 
-def test_what_is_new_in_a_frame_is_stored_though_the_rest_is_not(server: RecorderServer) -> None:
+def test_new_runs_of_a_frame_are_stored_though_the_others_are_duplicates(server: RecorderServer) -> None:
     old, new = a_run(), a_run()
     post_runs(server, old)
     assert post_runs(server, old, new).status_code == 202
@@ -153,7 +153,7 @@ def test_an_integer_beyond_64_bits_is_refused(server: RecorderServer) -> None:
 
 
 @pytest.mark.parametrize("name", ["post", "bogus.x", "post.{id}.inputs", "feedback"])
-def test_a_part_that_cannot_be_placed_is_refused(server: RecorderServer, name: str) -> None:
+def test_a_part_with_an_unknown_name_is_refused(server: RecorderServer, name: str) -> None:
     part = Part(name=name.format(id=new_uuid()), content_type="application/json", data=b"[]")
     assert post_parts(server, [part]).status_code == 422
 
@@ -191,7 +191,7 @@ def test_more_than_100_runs_a_page_are_refused(server: RecorderServer) -> None:
         ("POST", "/runs/query", 422),
     ],
 )
-def test_what_is_not_there_or_not_understood_is_said_so(
+def test_unknown_objects_and_invalid_parameters_are_refused(
     server: RecorderServer, method: str, path: str, status: int
 ) -> None:
     body = b"{}" if path == "/recorder/faults" else b"[]"

@@ -133,7 +133,7 @@ def test_an_example_keeps_its_attachment(server: RecorderServer) -> None:
     client.close()
 
 
-def test_profiles_take_different_roads(any_profile: RecorderServer) -> None:
+def test_each_profile_makes_the_sdk_use_other_routes(any_profile: RecorderServer) -> None:
     profile = any_profile.recorder.config.profile
     flags = any_profile.recorder.config.info()["instance_flags"]
     assert flags["zstd_compression_enabled"] is (profile is not InfoProfile.NO_ZSTD)

@@ -41,7 +41,7 @@ def prefer_first(runs: list[Any], example: Any) -> dict[str, Any]:  # noqa: ARG0
     return {"key": "preferred", "scores": {runs[0].id: 1, runs[1].id: 0}}
 
 
-# The SDK takes functions of these shapes, but its annotations do not say so.
+# The SDK accepts functions of these shapes, but its annotations do not.
 SCORES: list[Any] = [correct]
 SUMMARIES: list[Any] = [share]
 PREFERENCES: list[Any] = [prefer_first]
@@ -91,10 +91,10 @@ def test_an_experiment_is_read_back_example_by_example(client: Client) -> None:
     name = client.evaluate(double, data="numbers", evaluators=SCORES).experiment_name
     client.flush(timeout=10)
     results = client.get_experiment_results(name=name)
-    found = list(results["examples_with_runs"])
-    assert [example.inputs["n"] for example in found] == [0, 1, 2, 3, 4]
-    assert [run.outputs for example in found for run in example.runs] == [{"double": 2 * n} for n in range(5)]
-    assert [len(example.runs) for example in found] == [1] * 5
+    examples = list(results["examples_with_runs"])
+    assert [example.inputs["n"] for example in examples] == [0, 1, 2, 3, 4]
+    assert [run.outputs for example in examples for run in example.runs] == [{"double": 2 * n} for n in range(5)]
+    assert [len(example.runs) for example in examples] == [1] * 5
     assert results["run_stats"]["run_count"] == 5
 
 

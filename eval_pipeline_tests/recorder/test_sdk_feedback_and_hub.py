@@ -13,7 +13,7 @@ from eval_pipeline_tests.recorder.frames import a_client, a_run
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed after:DeprecationWarning")
 
 
-def test_feedback_that_rides_a_frame_and_feedback_that_is_posted_are_alike(
+def test_feedback_in_a_frame_and_posted_feedback_are_alike(
     client: Client, any_profile: RecorderServer, errors: list[Exception]
 ) -> None:
     run = a_run()
@@ -25,10 +25,10 @@ def test_feedback_that_rides_a_frame_and_feedback_that_is_posted_are_alike(
     client.create_feedback(key="posted", value="yes", **common)
     client.flush(timeout=10)
     assert errors == []
-    found = {feedback.key: feedback for feedback in client.list_feedback(run_ids=[run["id"]])}
-    assert (found["rides"].score, found["rides"].comment) == (0.1235, "good")
-    assert found["posted"].value == "yes"
-    for feedback in found.values():
+    by_key = {feedback.key: feedback for feedback in client.list_feedback(run_ids=[run["id"]])}
+    assert (by_key["rides"].score, by_key["rides"].comment) == (0.1235, "good")
+    assert by_key["posted"].value == "yes"
+    for feedback in by_key.values():
         assert feedback.session_id == session
         assert feedback.feedback_source is not None
         assert (feedback.feedback_source.metadata or {})["__run"] == {"run_id": source}
@@ -39,14 +39,14 @@ def test_feedback_that_rides_a_frame_and_feedback_that_is_posted_are_alike(
 
 def test_feedback_is_changed_and_deleted(client: Client) -> None:
     project = client.create_project("experiment")
-    made = client.create_feedback(run_id=None, key="summary", score=0.5, project_id=project.id)
-    assert client.read_feedback(made.id).run_id is None
-    client.update_feedback(made.id, score=1, comment="after all")
-    changed = client.read_feedback(made.id)
+    created = client.create_feedback(run_id=None, key="summary", score=0.5, project_id=project.id)
+    assert client.read_feedback(created.id).run_id is None
+    client.update_feedback(created.id, score=1, comment="after all")
+    changed = client.read_feedback(created.id)
     assert (changed.score, changed.comment, changed.key) == (1, "after all", "summary")
-    client.delete_feedback(made.id)
+    client.delete_feedback(created.id)
     with pytest.raises(LangSmithNotFoundError):
-        client.read_feedback(made.id)
+        client.read_feedback(created.id)
 
 
 def test_a_prompt_is_pushed_pulled_tagged_and_pinned(client: Client) -> None:
@@ -66,7 +66,7 @@ def test_a_prompt_is_pushed_pulled_tagged_and_pinned(client: Client) -> None:
     assert (prompt.num_commits, prompt.description) == (2, "scores answers")
     with pytest.raises(LangSmithConflictError, match="Nothing to commit"):
         client.create_commit("judge", object=second)
-    assert [found.repo_handle for found in client.list_prompts(query="jud").repos] == ["judge"]
+    assert [prompt.repo_handle for prompt in client.list_prompts(query="jud").repos] == ["judge"]
     client.delete_prompt("judge")
     assert client.get_prompt("judge") is None
 

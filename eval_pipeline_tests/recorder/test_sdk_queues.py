@@ -22,29 +22,29 @@ def keys_of(client: Client, *runs: dict[str, Any]) -> list[Any]:
     return [{"run_id": run["id"], "session_id": session, "start_time": run["start_time"]} for run in runs]
 
 
-def test_a_queue_is_made_found_changed_and_deleted(client: Client) -> None:
+def test_a_queue_is_created_listed_changed_and_deleted(client: Client) -> None:
     rubric: Any = [{"feedback_key": "correct", "description": "Is it true?"}]
-    made = client.create_annotation_queue(
+    created = client.create_annotation_queue(
         name="failing", description="d", rubric_instructions="Look.", rubric_items=rubric
     )
     client.create_annotation_queue(name="other")
 
-    assert [queue.id for queue in client.list_annotation_queues(name="failing")] == [made.id]
+    assert [queue.id for queue in client.list_annotation_queues(name="failing")] == [created.id]
     assert [queue.name for queue in client.list_annotation_queues(name_contains="FAIL")] == ["failing"]
-    assert [queue.name for queue in client.list_annotation_queues(queue_ids=[made.id])] == ["failing"]
+    assert [queue.name for queue in client.list_annotation_queues(queue_ids=[created.id])] == ["failing"]
     assert len(list(client.list_annotation_queues(limit=1))) == 1
-    client.update_annotation_queue(made.id, description="after all")
-    found = client.read_annotation_queue(made.id)
-    assert (found.name, found.description) == ("failing", "after all")
-    assert found.rubric_instructions == "Look."  # type: ignore[attr-defined]
+    client.update_annotation_queue(created.id, description="after all")
+    changed = client.read_annotation_queue(created.id)
+    assert (changed.name, changed.description) == ("failing", "after all")
+    assert changed.rubric_instructions == "Look."  # type: ignore[attr-defined]
     with pytest.raises(LangSmithConflictError, match="already exists"):
-        client.create_annotation_queue(name="again", queue_id=made.id)
-    client.delete_annotation_queue(made.id)
+        client.create_annotation_queue(name="again", queue_id=created.id)
+    client.delete_annotation_queue(created.id)
     with pytest.raises(LangSmithNotFoundError):
-        client.read_annotation_queue(made.id)
+        client.read_annotation_queue(created.id)
 
 
-def test_runs_are_put_in_once_listed_in_order_and_taken_out(client: Client, any_profile: RecorderServer) -> None:
+def test_runs_are_added_once_listed_in_order_and_removed(client: Client, any_profile: RecorderServer) -> None:
     runs = [a_run(name=f"run {number}") for number in range(3)]
     post_runs(any_profile, *runs)
     queue = client.create_annotation_queue(name="failing").id
@@ -52,9 +52,9 @@ def test_runs_are_put_in_once_listed_in_order_and_taken_out(client: Client, any_
     client.add_runs_to_annotation_queue(queue, runs=keys_of(client, *runs))
     client.add_runs_to_annotation_queue(queue, run_ids=[runs[0]["id"]])
 
-    found = list(client.list_runs_from_annotation_queue(queue))
-    assert [run.name for run in found] == ["run 0", "run 1", "run 2"]
-    assert all(run.added_at is not None for run in found)
+    listed = list(client.list_runs_from_annotation_queue(queue))
+    assert [run.name for run in listed] == ["run 0", "run 1", "run 2"]
+    assert all(run.added_at is not None for run in listed)
     assert client.get_run_from_annotation_queue(queue, index=1).name == "run 1"
     with pytest.raises(LangSmithNotFoundError):
         client.get_run_from_annotation_queue(queue, index=3)
@@ -63,7 +63,7 @@ def test_runs_are_put_in_once_listed_in_order_and_taken_out(client: Client, any_
     assert httpx.get(f"{any_profile.url}/annotation-queues/{queue}/size").json() == {"size": 2}
 
 
-def test_what_is_reviewed_is_told_from_what_is_not(client: Client, any_profile: RecorderServer) -> None:
+def test_reviewed_runs_are_listed_apart_from_those_to_review(client: Client, any_profile: RecorderServer) -> None:
     runs = [a_run(name=f"run {number}") for number in range(2)]
     post_runs(any_profile, *runs)
     queue = client.create_annotation_queue(name="failing").id
@@ -76,7 +76,7 @@ def test_what_is_reviewed_is_told_from_what_is_not(client: Client, any_profile: 
     assert [run.name for run in client.list_runs_from_annotation_queue(queue, status="needs_my_review")] == ["run 1"]
 
 
-def test_unknown_queues_and_runs_are_refused_and_nothing_is_put_in(client: Client, any_profile: RecorderServer) -> None:
+def test_unknown_queues_and_runs_are_refused_and_nothing_is_added(client: Client, any_profile: RecorderServer) -> None:
     run = a_run()
     post_runs(any_profile, run)
     (key,) = keys_of(client, run)
@@ -101,11 +101,11 @@ def test_queues_survive_a_restart(tmp_path: Path) -> None:
         client.close()
     with server:
         client = a_client(server)
-        assert [str(found.id) for found in client.list_runs_from_annotation_queue(queue)] == [run["id"]]
+        assert [str(entry.id) for entry in client.list_runs_from_annotation_queue(queue)] == [run["id"]]
         client.close()
 
 
-def test_feedback_is_listed_by_what_it_has_and_when_it_was_given(client: Client, any_profile: RecorderServer) -> None:
+def test_feedback_is_filtered_by_its_fields_and_its_time(client: Client, any_profile: RecorderServer) -> None:
     run = a_run()
     post_runs(any_profile, run)
     session = client.read_project(project_name="plain").id
@@ -116,15 +116,15 @@ def test_feedback_is_listed_by_what_it_has_and_when_it_was_given(client: Client,
     client.flush(timeout=10)
 
     def keys(**conditions: Any) -> set[str]:
-        return {found.key for found in client.list_feedback(session=[str(session)], **conditions)}
+        return {feedback.key for feedback in client.list_feedback(session=[str(session)], **conditions)}
 
     assert keys() == {"scored", "corrected", "summary"}
     assert keys(has_comment=True) == {"scored"}
     assert keys(has_score=False) == {"corrected"}
     assert keys(level="session") == {"summary"}
     assert keys(min_created_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat()) == set()
-    (found,) = client.list_feedback(feedback_key=["corrected"])
-    assert found.correction == {"score": 0}
+    (corrected,) = client.list_feedback(feedback_key=["corrected"])
+    assert corrected.correction == {"score": 0}
 
 
 def test_the_page_of_a_queue_shows_its_runs_and_runs_nothing(server: RecorderServer) -> None:
@@ -143,7 +143,7 @@ def test_the_page_of_a_queue_shows_its_runs_and_runs_nothing(server: RecorderSer
     page = get(f"{server.url}/o/{queue.tenant_id}/annotation-queues/{queue.id}")
     index = get(server.url)
 
-    for found in (page, index):
-        assert HOSTILE in found.text
-        assert not [name for name, _ in found.elements if name in ("script", "img")]
+    for shown in (page, index):
+        assert HOSTILE in shown.text
+        assert not [name for name, _ in shown.elements if name in ("script", "img")]
     assert ("a", {"href": f"/o/{queue.tenant_id}/annotation-queues/{queue.id}"}) in index.elements

@@ -154,14 +154,14 @@ def test_pages_of_ids_alone_are_those_of_whole_runs(server: RecorderServer) -> N
     asked = {"project_ids": [project["id"]], "is_root": True, "page_size": 3}
 
     def pages(**more: Any) -> list[list[str]]:
-        found, cursor = [], None
+        pages, cursor = [], None
         while True:
             body = {**asked, **more, **({"cursor": cursor} if cursor else {})}
             page = httpx.post(f"{server.url}/api/v2/runs/query", json=body).json()
-            found.append([run["id"] for run in page["items"]])
+            pages.append([run["id"] for run in page["items"]])
             cursor = page["next_cursor"]
             if cursor is None:
-                return found
+                return pages
 
     newest_first = [run["id"] for run in reversed(runs)]
     assert (

@@ -15,13 +15,13 @@ from eval_pipeline.results.case_result import (
     CaseResult,
     EvaluationError,
     SimulationResult,
-    Tokens,
     TurnResult,
 )
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
@@ -155,7 +155,7 @@ _results = st.builds(
     turns=st.lists(_turns, max_size=2).map(tuple),
     assertions=st.lists(_assertions, max_size=2).map(tuple),
     error=_errors,
-    tokens=st.builds(Tokens, input=st.integers(0, 9)),
+    tokens=st.builds(TokenUsage, input=st.integers(0, 9)),
     simulation=st.none()
     | st.builds(SimulationResult, ended=st.just("max_turns"), reason=st.text(), turns=st.integers(0, 9)),
     run_id=st.none() | st.text(),

@@ -152,12 +152,15 @@ def smallest_detectable(differences: Floats) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for there being several (Holm 1979; statsmodels' `multipletests`), in the order given."""
-    if len(p_values) < 2:  # noqa: PLR2004
-        return list(p_values)
-    from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 - imports scipy.stats
+    """P-values adjusted for there being several (Holm 1979), in the order given.
 
-    return [float(value) for value in multipletests(p_values, alpha=LEVEL, method="holm")[1]]
+    Not by statsmodels' `multipletests`: each call of it runs a full garbage collection, which takes 0.2 s.
+    """
+    order = np.argsort(p_values)
+    left = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * left))
+    return adjusted.tolist()
 
 
 def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.defs.launching.instance import home_folder
+from eval_pipeline.errors import InfrastructureError, InputError, Problem
+from eval_pipeline.langsmith.local_recorder import DATABASE, forward_recording
 from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
 from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import status_of
@@ -60,6 +62,33 @@ def status(spool: Path | None) -> int:
         note = f" · {rejected.files} rejected files in {folder / REFUSED_FOLDER}" if rejected.files else ""
         click.echo(f"{name}: {spooled.files} files, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
     return 0
+
+
+@traces.command()
+@click.option(
+    "--db",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=f"SQLite file of the recorder.  [default: $DAGSTER_HOME/{DATABASE}]",
+)
+def forward(db: Path | None) -> int:
+    """Send the datasets, experiments, traces and feedback of the recorder to LangSmith.
+
+    Requires LANGSMITH_API_KEY. Ids stay the same, so that forwarding twice sends nothing twice.
+    """
+    settings = LangSmithSettings.from_environment()
+    database = home_folder() / DATABASE if db is None else db
+    if settings.api_key is None:
+        raise InputError(Problem(message="there is no LangSmith API key", fix="set LANGSMITH_API_KEY"))
+    if not database.exists():
+        raise InputError(Problem(message=f"no recorder has written {database}", fix="give --db", field="--db"))
+    report = forward_recording(database, settings)
+    click.echo(
+        f"{settings.api_url}: {report.datasets} datasets with {report.examples} examples, {report.sessions} projects, "
+        f"{report.runs} runs and {report.feedback} feedback sent · {report.already_there} were there already"
+    )
+    for identity, answer in report.rejected:
+        click.echo(f"refused {identity}: {answer}", err=True)
+    return InfrastructureError.exit_code if report.rejected else 0
 
 
 def _spooled_mode(settings: LangSmithSettings) -> Mode:

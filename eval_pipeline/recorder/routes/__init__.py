@@ -1,4 +1,1 @@
-"""The LangSmith API, one module per noun.
-
-A module holds a `router`; `app.py` mounts it under every prefix.
-"""
+"""The LangSmith API: one module, with a `router`, for each kind of object. `app.py` mounts them under every prefix."""

@@ -1,4 +1,4 @@
-"""Datasets, versions, tags, splits, comparisons of their experiments."""
+"""Datasets, their versions, tags and splits, and comparative experiments."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,7 +25,7 @@ def list_datasets(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[dict[str, Any]]:
-    """Datasets that meet every condition."""
+    """List datasets."""
     return recorder.datasets.find(ids=identity, name=name, name_contains=name_contains, limit=limit, offset=offset)
 
 
@@ -71,19 +71,19 @@ def versions(dataset_id: UUID, recorder: RecorderDep, limit: Limit = 100, offset
 def version(
     dataset_id: UUID, recorder: RecorderDep, tag: str | None = None, as_of: str | None = None
 ) -> dict[str, Any]:
-    """The version that a tag names, or that was in force at a time."""
+    """The version with a tag, or the latest one at a time."""
     return recorder.datasets.version(str(dataset_id), tag or as_of)
 
 
 @router.put("/datasets/{dataset_id}/tags")
 def tag_version(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Put a tag on an exact version."""
+    """Tag an exact version."""
     return recorder.datasets.tag(str(dataset_id), str(body.get("tag")), str(body.get("as_of")))
 
 
 @router.get("/datasets/{dataset_id}/versions/diff")
 def difference(dataset_id: UUID, from_version: str, to_version: str, recorder: RecorderDep) -> dict[str, Any]:
-    """What changed between two versions."""
+    """The examples added, removed and modified between two versions."""
     return recorder.examples.difference(str(dataset_id), from_version, to_version)
 
 
@@ -95,7 +95,7 @@ def splits(dataset_id: UUID, recorder: RecorderDep, as_of: str | None = None) ->
 
 @router.put("/datasets/{dataset_id}/splits")
 def update_split(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> list[str]:
-    """Add examples to a split or take them out."""
+    """Add examples to a split or remove them."""
     recorder.examples.move_to_split(
         str(dataset_id),
         str(body.get("split_name")),

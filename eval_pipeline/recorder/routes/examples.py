@@ -41,7 +41,7 @@ def update_multipart(dataset_id: UUID, body: BodyBytes, request: Request, record
 
 @router.post("/platform/examples/multipart", status_code=201)
 def upsert_multipart(body: BodyBytes, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Create examples whose dataset stands in each of them (the older route)."""
+    """Create examples that each name their dataset (the older route)."""
     examples, files = read_examples(parse_multipart(body, request.headers.get("content-type", "")))
     return _store(recorder, files, lambda: recorder.examples.create(_one_dataset(examples), examples))
 
@@ -55,7 +55,7 @@ def delete_many(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
 
 @router.post("/examples/bulk")
 def create_bulk(body: JsonValue, recorder: RecorderDep) -> list[dict[str, Any]]:
-    """Create examples, all of one dataset."""
+    """Create examples of one dataset."""
     examples = _objects(body)
     created = recorder.examples.create(_one_dataset(examples), examples)
     return recorder.examples.find(ids=created["example_ids"], limit=-1) if examples else []
@@ -87,8 +87,8 @@ def list_examples(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[dict[str, Any]]:
-    """Examples as of a version that meet every condition, paged by offset."""
-    found = recorder.examples.find(
+    """List the examples of a version."""
+    examples = recorder.examples.find(
         dataset_id=str(dataset) if dataset else None,
         ids=identity or (),
         as_of=as_of,
@@ -98,7 +98,7 @@ def list_examples(
         offset=offset,
     )
     base = base_url(request)
-    return [example_answer(example, recorder.runs, base) for example in found]
+    return [example_answer(example, recorder.runs, base) for example in examples]
 
 
 @router.delete("/examples")
@@ -137,7 +137,7 @@ def read_examples(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Attachm
     """Read the parts `<id>`, `<id>.inputs`, `<id>.outputs`, `<id>.attachment.<name>`, `<id>.attachments_operations`.
 
     Raises:
-        ErrorResponse: 422 for a part that cannot be placed.
+        ErrorResponse: 422 for a part with another name.
     """
     examples: dict[str, dict[str, Any]] = {}
     files: list[AttachmentOp] = []

@@ -1,4 +1,4 @@
-"""Whole experiments: examples with their runs, and uploads of experiments that ran elsewhere."""
+"""Whole experiments: examples with their runs, and uploads of experiments that ran outside LangSmith."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,26 +22,26 @@ _ROW_FIELDS = ("row_id", "inputs", "start_time", "end_time")
 def examples_with_runs(
     dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep
 ) -> list[dict[str, Any]]:
-    """Examples with the root runs that some experiments made of them; `preview` leaves the payloads out."""
+    """Examples with their root runs in some experiments; `preview` omits the payloads."""
     limit = body.get("limit") or _MAX_PAGE
     if limit > _MAX_PAGE:
         raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {_MAX_PAGE}"})
     sessions = [str(session) for session in body.get("session_ids") or []]
-    found = recorder.experiments.examples_with_runs(
+    examples = recorder.experiments.examples_with_runs(
         str(dataset_id), sessions, limit=limit, offset=body.get("offset") or 0
     )
     base = base_url(request)
-    for example in found:
+    for example in examples:
         example["runs"] = [run_answer(run, base) for run in example["runs"]]
         if body.get("preview"):
             for run in example["runs"]:
                 run["inputs"], run["outputs"] = {}, None
-    return [example_answer(example, recorder.runs, base) for example in found]
+    return [example_answer(example, recorder.runs, base) for example in examples]
 
 
 @router.post("/datasets/upload-experiment")
 def upload(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Take an experiment that ran elsewhere: its dataset (externally managed), rows and scores, all or nothing."""
+    """Store an experiment that ran elsewhere: its dataset (externally managed), rows and scores, all or nothing."""
     _check_upload(body)
     with recorder.database.transaction():
         dataset = _upload_dataset(body, recorder)
@@ -79,13 +79,13 @@ def _check_upload(body: dict[str, Any]) -> None:
 
 def _upload_dataset(body: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
     if body.get("dataset_id"):
-        found = [recorder.datasets.get(str(body["dataset_id"]))]
+        datasets = [recorder.datasets.get(str(body["dataset_id"]))]
     else:
-        found = recorder.datasets.find(name=body["dataset_name"])
-    if found and not found[0]["externally_managed"]:
+        datasets = recorder.datasets.find(name=body["dataset_name"])
+    if datasets and not datasets[0]["externally_managed"]:
         raise unprocessable("dataset is not externally managed")
-    if found:
-        return found[0]
+    if datasets:
+        return datasets[0]
     return recorder.datasets.create(
         {
             "name": body["dataset_name"],
@@ -116,7 +116,7 @@ def _upload_row(row: dict[str, Any], dataset_id: str, session_id: str, recorder:
         "extra": {"metadata": row.get("run_metadata") or {}},
         **{name: row.get(name) for name in ("start_time", "end_time", "error")},
     }
-    # Straight to the store: an uploaded experiment may be older than the window for tracing.
+    # Stored without the check of the time window: an uploaded experiment may be older.
     recorder.store(Frame(runs=[run_operation("post", run)], feedback=_row_scores(row, run_id, session_id)))
 
 

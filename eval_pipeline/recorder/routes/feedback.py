@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.post("/feedback")
 def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Score a run, or with a `session_id` alone a whole experiment."""
+    """Create feedback on a run or, with a `session_id` alone, on a whole experiment."""
     if not body.get("run_id"):
         if not body.get("session_id"):
             raise ErrorResponse(422, {"detail": "run_id or session_id is required"})
@@ -41,7 +41,7 @@ def list_feedback(
     has_comment: bool | None = None,
     has_score: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """Feedback that meets every condition."""
+    """List feedback."""
     return recorder.feedback.find(
         run_ids=run or (),
         keys=key or (),

@@ -1,7 +1,4 @@
-"""The prompt hub.
-
-The owner in a path is not looked at: there is one workspace, written `-`.
-"""
+"""The Prompt Hub. The owner in a path is ignored: there is one workspace, written `-`."""
 
 from typing import Any
 
@@ -17,7 +14,7 @@ router = APIRouter()
 def list_repos(
     recorder: RecorderDep, query: str | None = None, limit: Limit = 100, offset: Offset = 0
 ) -> dict[str, Any]:
-    """Repositories."""
+    """List repositories."""
     return recorder.hub.find(query=query, limit=limit, offset=offset)
 
 
@@ -35,7 +32,7 @@ def read_repo(owner: str, repo: str, recorder: RecorderDep) -> dict[str, Any]:  
 
 @router.patch("/repos/{owner}/{repo}")
 def update_repo(owner: str, repo: str, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
-    """Change a repository's description, readme, tags, visibility."""
+    """Change a repository's description, readme, tags and visibility."""
     return {"repo": recorder.hub.update(repo, body)}
 
 
@@ -65,7 +62,7 @@ def move_tag(owner: str, repo: str, tag: str, body: JsonObject, recorder: Record
     """Move a tag to another commit."""
     if not body.get("commit_id"):
         raise ErrorResponse(422, {"detail": "commit_id is required"})
-    if tag not in {found["tag_name"] for found in recorder.hub.tags(repo)}:
+    if tag not in {entry["tag_name"] for entry in recorder.hub.tags(repo)}:
         raise not_found(f"Tag {tag!r}")
     return recorder.hub.tag(repo, tag, str(body["commit_id"]))
 
@@ -90,5 +87,5 @@ def create_commit(owner: str, repo: str, body: JsonObject, recorder: RecorderDep
 
 @router.get("/commits/{owner}/{repo}/{reference}")
 def read_commit(owner: str, repo: str, reference: str, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
-    """The commit that `latest`, a tag or a hash names."""
+    """The commit of `latest`, a tag or a hash."""
     return recorder.hub.read(repo, reference)

@@ -1,4 +1,4 @@
-"""What the server says about itself, and the files it serves."""
+"""The server's profile and health, attachments, and the route that switches faults on."""
 
 from dataclasses import fields
 from typing import Any
@@ -24,13 +24,13 @@ def info(recorder: RecorderDep) -> dict[str, Any]:
 @router.get("/info/health")
 @router.get("/ok")
 def health() -> dict[str, Any]:
-    """Whether it lives."""
+    """Whether the server is healthy."""
     return {"ok": True, "clickhouse_disk_free_pct": 100.0}
 
 
 @router.get("/settings")
 def settings() -> dict[str, Any]:
-    """The one workspace."""
+    """The workspace."""
     return {
         "id": TENANT_ID,
         "display_name": "recorder",
@@ -41,7 +41,7 @@ def settings() -> dict[str, Any]:
 
 @router.get("/attachments/{owner_id}/{name}")
 def attachment(owner_id: str, name: str, recorder: RecorderDep) -> Response:
-    """A file of a run or example, always as a download: it is the traced program's, not ours."""
+    """A file of a run or example, always as a download, because the traced program wrote it."""
     content_type, data = recorder.runs.attachment(owner_id, name)
     return Response(data, media_type=content_type, headers={"content-disposition": "attachment"})
 

@@ -1,4 +1,4 @@
-"""Tracing: frames, batches, single runs."""
+"""Tracing: frames, batches and single runs."""
 
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ router = APIRouter()
 
 @router.post("/runs/multipart", status_code=202)
 async def multipart(request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Take one frame of runs, feedback and attachments."""
+    """Store a frame of runs, feedback and attachments."""
     body = await read_body(request)
     await run_in_threadpool(_receive_multipart, recorder, body, request.headers.get("content-type", ""))
     return {}
@@ -31,14 +31,14 @@ def _receive_multipart(recorder: Recorder, body: bytes, content_type: str) -> No
 
 @router.post("/runs/batch", status_code=202)
 def batch(body: JsonValue, recorder: RecorderDep) -> dict[str, Any]:
-    """Take `{"post": […], "patch": […]}`."""
+    """Store the runs of `{"post": […], "patch": […]}`."""
     recorder.receive(read_batch(body))
     return {}
 
 
 @router.post("/runs", status_code=202)
 def create_run(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Take one run. This route alone may leave `trace_id` and `dotted_order` out; they follow from its parent."""
+    """Create one run. Only this route accepts runs without `trace_id` and `dotted_order`, which its parent implies."""
     recorder.receive(Frame(runs=[run_operation("post", _placed(body, recorder))]))
     return {}
 
@@ -60,7 +60,7 @@ def delete_traces(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
 
 
 def _placed(run: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    """Work out trace and order of a run that was sent without."""
+    """Add the trace and the order of a run that was sent without."""
     if run.get("trace_id") and run.get("dotted_order"):
         return run
     start, parent_id = run.get("start_time"), run.get("parent_run_id")

@@ -33,7 +33,7 @@ def list_queues(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[dict[str, Any]]:
-    """Queues that meet every condition."""
+    """List queues."""
     return recorder.queues.find(ids=ids or (), name=name, name_contains=name_contains, limit=limit, offset=offset)
 
 
@@ -47,18 +47,17 @@ def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
 
 @router.post("/annotation-queues/populate")
 def populate(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Put the root runs of whole experiments into a queue."""
-    runs: list[dict[str, Any]] = []
-    query = RunQuery(session_ids=[str(found) for found in body.get("session_ids") or []], is_root=True, limit=10_000)
-    if query.session_ids:
-        runs = [{"run_id": run["id"]} for run in recorder.runs.query(query)[0]]
-    recorder.queues.add(str(body.get("queue_id")), runs)
+    """Add the root runs of whole experiments to a queue."""
+    session_ids = [str(session) for session in body.get("session_ids") or []]
+    query = RunQuery(session_ids=session_ids, is_root=True, limit=10_000)
+    runs = recorder.runs.query(query)[0] if session_ids else []
+    recorder.queues.add(str(body.get("queue_id")), [{"run_id": run["id"]} for run in runs])
     return {}
 
 
 @router.post("/annotation-queues/status/{entry_id}")
 def set_status(entry_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Say that an entry is reviewed, or is to be again."""
+    """Set the review status of an entry."""
     recorder.queues.set_status(str(entry_id), body.get("status"))
     return {}
 
@@ -85,14 +84,14 @@ def delete(queue_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
 
 @router.post("/annotation-queues/{queue_id}/runs")
 def add(queue_id: UUID, body: JsonValue, recorder: RecorderDep) -> list[dict[str, Any]]:
-    """Put runs into a queue: their ids, or objects with `run_id`."""
+    """Add runs to a queue: their ids, or objects with `run_id`."""
     runs = [{"run_id": item} if isinstance(item, str) else item for item in _listed(body)]
     return _added(recorder, queue_id, runs, needed=("run_id",))
 
 
 @router.post("/annotation-queues/{queue_id}/runs/by-key")
 def add_by_key(queue_id: UUID, body: JsonValue, recorder: RecorderDep) -> list[dict[str, Any]]:
-    """Put runs into a queue, each by `run_id`, `session_id` and `start_time`."""
+    """Add runs to a queue, each by `run_id`, `session_id` and `start_time`."""
     return _added(recorder, queue_id, _listed(body), needed=("run_id", "session_id", "start_time"))
 
 
@@ -105,16 +104,16 @@ def list_runs(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[dict[str, Any]]:
-    """The runs in a queue, in the order they were put in."""
+    """The runs in a queue, in the order they were added."""
     entries = recorder.queues.entries(str(queue_id), status=status, limit=limit, offset=offset)
     return _with_runs(recorder, entries, request)
 
 
 @router.get("/annotation-queues/{queue_id}/run/{index}")
 def read_run(queue_id: UUID, index: int, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """The run at a place of a queue, 0 for the first."""
-    found = recorder.queues.entries(str(queue_id), limit=1, offset=index) if index >= 0 else []
-    runs = _with_runs(recorder, found, request)
+    """The run at a position of a queue, which begins with 0."""
+    entries = recorder.queues.entries(str(queue_id), limit=1, offset=index) if index >= 0 else []
+    runs = _with_runs(recorder, entries, request)
     if not runs:
         raise not_found("Annotation queue run")
     return runs[0]
@@ -122,14 +121,14 @@ def read_run(queue_id: UUID, index: int, request: Request, recorder: RecorderDep
 
 @router.patch("/annotation-queues/{queue_id}/runs/{entry_id}")
 def update_run(queue_id: UUID, entry_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Change when an entry was put in and reviewed."""
+    """Change the times at which an entry was added and reviewed."""
     recorder.queues.update_entry(str(queue_id), str(entry_id), body)
     return {}
 
 
 @router.delete("/annotation-queues/{queue_id}/runs/{entry_id}")
 def remove_run(queue_id: UUID, entry_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
-    """Take a run out of a queue."""
+    """Remove a run from a queue."""
     recorder.queues.remove(str(queue_id), str(entry_id))
     return {}
 
@@ -142,7 +141,7 @@ def size(queue_id: UUID, recorder: RecorderDep, status: Status | None = None) ->
 
 @router.get("/annotation-queues/{run_id}/queues")
 def queues_of_run(run_id: UUID, recorder: RecorderDep) -> list[dict[str, Any]]:
-    """The queues that a run is in."""
+    """The queues that contain a run."""
     return recorder.queues.of_run(str(run_id))
 
 
@@ -154,19 +153,19 @@ def _listed(body: Any) -> list[Any]:
 
 def _added(recorder: Recorder, queue_id: UUID, runs: list[Any], *, needed: tuple[str, ...]) -> list[dict[str, Any]]:
     for index, run in enumerate(runs):
-        lacking = [name for name in needed if not isinstance(run, dict) or not run.get(name)]
-        if lacking:
-            raise ErrorResponse(422, {"detail": f"body.{index}.{lacking[0]}: Field required"})
+        missing = [name for name in needed if not isinstance(run, dict) or not run.get(name)]
+        if missing:
+            raise ErrorResponse(422, {"detail": f"body.{index}.{missing[0]}: Field required"})
         if not is_uuid(str(run["run_id"])):
             raise ErrorResponse(422, {"detail": f"body.{index}.run_id: Input should be a valid UUID"})
     return recorder.queues.add(str(queue_id), runs)
 
 
 def _with_runs(recorder: Recorder, entries: list[dict[str, Any]], request: Request) -> list[dict[str, Any]]:
-    """Runs as v1 sends them, with what the queue knows; those that were deleted since are left out."""
+    """The runs of entries as v1 returns them, with the entry's fields; deleted runs are left out."""
     ids = [entry["run_id"] for entry in entries]
-    found = recorder.runs.query(RunQuery(ids=ids, limit=len(ids)))[0] if ids else []
-    runs, base = {run["id"]: run for run in found}, base_url(request)
+    runs = {run["id"]: run for run in recorder.runs.query(RunQuery(ids=ids, limit=len(ids)))[0]} if ids else {}
+    base = base_url(request)
     return [
         {
             **run_answer(runs[entry["run_id"]], base),

@@ -1,4 +1,4 @@
-"""What every route takes from a request: the recorder, and a body that is limited and decoded."""
+"""Parameters and answers that routes share: the recorder, decoded bodies, runs and examples as the API sends them."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ _INTERNAL = frozenset({"start_us", "end_us", "replayed", "attachment_names"})
 
 
 def get_recorder(request: Request) -> Recorder:
-    """The recorder of this application."""
+    """The recorder of the application."""
     recorder: Recorder = request.app.state.recorder
     return recorder
 
@@ -26,10 +26,10 @@ RecorderDep = Annotated[Recorder, Depends(get_recorder)]
 
 
 async def read_body(request: Request) -> bytes:
-    """The body, decompressed.
+    """Read and decompress the body.
 
     Raises:
-        ErrorResponse: 413 beyond the limits, checked while it arrives.
+        ErrorResponse: 413 beyond a limit, checked while the body arrives.
     """
     config = get_recorder(request).config
     chunks, size = list[bytes](), 0
@@ -39,7 +39,7 @@ async def read_body(request: Request) -> bytes:
             raise too_large(f"more than {config.max_request_bytes} bytes")
         chunks.append(chunk)
     encoding = request.headers.get("content-encoding")
-    # Off the event loop: a large frame takes long enough to keep every other client waiting.
+    # In a thread: a large frame would block the event loop and every other client.
     return await run_in_threadpool(decompress, b"".join(chunks), encoding, limit=config.max_decoded_bytes)
 
 
@@ -75,12 +75,12 @@ Texts = Annotated[list[str] | None, Query()]
 
 
 def base_url(request: Request) -> str:
-    """Scheme and host the client used, without a trailing slash."""
+    """Scheme and host of the request's URL, without a trailing slash."""
     return str(request.base_url).rstrip("/")
 
 
 def run_answer(run: dict[str, Any], base: str) -> dict[str, Any]:
-    """A run as v1 sends it: cost as decimal text, attachments as URLs, nothing internal."""
+    """A run as v1 sends it: cost as decimal text, attachments as URLs, no internal fields."""
     answer = {key: value for key, value in run.items() if key not in _INTERNAL}
     answer.update({name: money(run.get(name)) for name in _COSTS})
     # The schema has no null for counts.
@@ -92,7 +92,7 @@ def run_answer(run: dict[str, Any], base: str) -> dict[str, Any]:
 
 
 def attachment_urls(owner_id: str, names: list[tuple[str, str]], base: str) -> dict[str, Any] | None:
-    """`{"attachment.<name>": {"presigned_url", "mime_type"}}`, or `None` where there is no file."""
+    """`{"attachment.<name>": {"presigned_url", "mime_type"}}`, or None without files."""
     return {
         f"attachment.{name}": {"presigned_url": f"{base}/attachments/{owner_id}/{name}", "mime_type": mime_type}
         for name, mime_type in names

@@ -1,4 +1,4 @@
-"""Reading runs, v1."""
+"""Read runs, v1."""
 
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str
 
 @router.post("/runs/stats")
 def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Totals over the runs that meet every condition; usage is each run's own."""
+    """Totals of the runs that meet every condition; usage does not include descendants."""
     runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=False))
     latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
     return {
@@ -54,7 +54,7 @@ def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
 
 @router.get("/runs/{run_id}")
 def read(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """One run; tokens and cost include its descendants'."""
+    """One run; its tokens and cost include its descendants'."""
     return run_answer(recorder.runs.get(str(run_id)), base_url(request))
 
 
@@ -92,20 +92,20 @@ def predicates(
     tree_filter: str | None = None,
     search: str | None = None,
 ) -> list[Predicate]:
-    """The predicates of the filter parameters: on the run, on its root, on any run of its trace, free text.
+    """The predicates of filter parameters: on the run, on its root, on any run of its trace, and free text.
 
     Raises:
-        ErrorResponse: 400 for a filter that cannot be read.
+        ErrorResponse: 400 for an invalid filter.
     """
-    found: list[Predicate] = []
+    conditions: list[Predicate] = []
     if run_filter:
-        found.append(compile_filter(run_filter))
+        conditions.append(compile_filter(run_filter))
     if search:
-        found.append(lambda run: search.lower() in str((run["name"], run["inputs"], run["outputs"])).lower())
+        conditions.append(lambda run: search.lower() in str((run["name"], run["inputs"], run["outputs"])).lower())
     if trace_filter:
         on_root = compile_filter(trace_filter)
-        found.append(lambda run: any(on_root(root) for root in recorder.runs.query(RunQuery(ids=[run["trace_id"]]))[0]))
+        conditions.append(lambda run: any(map(on_root, recorder.runs.query(RunQuery(ids=[run["trace_id"]]))[0])))
     if tree_filter:
         on_any = compile_filter(tree_filter)
-        found.append(lambda run: any(on_any(member) for member in recorder.runs.of_trace(run["trace_id"])))
-    return found
+        conditions.append(lambda run: any(map(on_any, recorder.runs.of_trace(run["trace_id"]))))
+    return conditions

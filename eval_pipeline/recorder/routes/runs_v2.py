@@ -1,4 +1,4 @@
-"""Reading runs, v2 (`/api/v2`): the SDK's generated types `Run`, `Trace`, `ExperimentRunQueryResponse`."""
+"""Read runs, v2 (`/api/v2`): the SDK's generated types `Run`, `Trace`, `ExperimentRunQueryResponse`."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -28,14 +28,14 @@ _AGGREGATES = frozenset({"TOTAL_TOKENS", "TOTAL_COST", "FIRST_TOKEN_TIME"})
 
 @router.post("/runs/query")
 def query_runs(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Runs of some projects or of a dataset's experiments; the last 24 hours unless said otherwise."""
+    """Runs of some projects or of a dataset's experiments; by default of the last 24 hours."""
     if not body.get("project_ids") and not body.get("reference_dataset_id"):
         raise ErrorResponse(400, {"detail": "project_ids or reference_dataset_id is required"})
     query = _query(body, recorder, maximum=1000, default=100)
     selects = body.get("selects")
     if not query.predicates and {*(selects or ())} <= {"ID"}:
         ids, cursor = recorder.runs.ids(query)
-        return {"items": [{"id": found} for found in ids], "next_cursor": cursor}
+        return {"items": [{"id": run_id} for run_id in ids], "next_cursor": cursor}
     runs, cursor = recorder.runs.query(query)
     base = base_url(request)
     return {"items": [run_answer_v2(run, selects, base) for run in runs], "next_cursor": cursor}
@@ -43,14 +43,14 @@ def query_runs(body: JsonObject, request: Request, recorder: RecorderDep) -> dic
 
 @router.get("/runs/{run_id}")
 def read_run(run_id: UUID, request: Request, recorder: RecorderDep, selects: Texts = None) -> dict[str, Any]:
-    """One run; usage is its own."""
+    """One run; its usage does not include descendants."""
     run = recorder.runs.get(str(run_id), subtree_usage=False)
     return run_answer_v2(run, selects, base_url(request))
 
 
 @router.get("/runs/{run_id}/url")
 def run_url(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Where a person can look at a run."""
+    """The URL of a run's page."""
     return {"url": base_url(request) + recorder.runs.get(str(run_id), subtree_usage=False)["app_path"]}
 
 
@@ -79,7 +79,7 @@ def trace_runs(
 
 @router.post("/traces/query")
 def query_traces(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Traces of a project: the root run, and totals of the whole trace."""
+    """Traces of a project: the root run and the totals of each trace."""
     body = {**body, "project_ids": [body.get("project_id")], "ids": body.get("trace_ids"), "is_root": True}
     body["filter"] = body.pop("trace_filter", None)
     runs, cursor = recorder.runs.query(_query(body, recorder, maximum=100, default=20))
@@ -97,7 +97,7 @@ def query_traces(body: JsonObject, request: Request, recorder: RecorderDep) -> d
 
 @router.post("/datasets/{dataset_id}/experiment-runs")
 def experiment_runs(dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
-    """Examples with the runs that experiments made of them."""
+    """Examples with their runs in some experiments."""
     if not body.get("experiment_ids"):
         raise ErrorResponse(400, {"detail": "experiment_ids is required"})
     size, offset = _page_size(body, maximum=100, default=20), _offset(body.get("cursor"))
@@ -160,7 +160,7 @@ def _query(body: dict[str, Any], recorder: Recorder, *, maximum: int, default: i
 
 
 def run_answer_v2(run: dict[str, Any], selects: list[str] | None, base: str) -> dict[str, Any]:
-    """A run with the selected fields (upper-case names of `RunSelectField`); only its id where none are selected.
+    """A run with the selected fields (upper-case names of `RunSelectField`), or only its id.
 
     Raises:
         ErrorResponse: 400 for an unknown field.

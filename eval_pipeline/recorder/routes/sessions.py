@@ -7,13 +7,12 @@ from fastapi import APIRouter, Query
 
 from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.langsmith.protocol.wire import parse_json
-from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
 
 router = APIRouter()
 
 _EVALUATORS = "evaluators"
-"""The project the SDK sends evaluator runs to."""
+"""The project that the SDK sends evaluator runs to."""
 
 
 @router.post("/sessions")
@@ -36,8 +35,8 @@ def list_sessions(
     reference_free: bool | None = None,
     include_stats: bool = False,
 ) -> list[dict[str, Any]]:
-    """Projects that meet every condition."""
-    found = recorder.sessions.find(
+    """List projects."""
+    sessions = recorder.sessions.find(
         ids=identity or (),
         name=name,
         name_contains=name_contains,
@@ -47,7 +46,7 @@ def list_sessions(
         limit=limit,
         offset=offset,
     )
-    return [_with_statistics(session, recorder) for session in found] if include_stats else found
+    return [recorder.statistics.with_statistics(session) for session in sessions] if include_stats else sessions
 
 
 @router.get("/sessions/resolutions")
@@ -56,20 +55,20 @@ def resolve(
     kind: Literal["AGENT", "EXPERIMENT", "EVALUATOR"],
     identity: Annotated[str | None, Query(alias="id")] = None,
 ) -> dict[str, Any]:
-    """The session that an address names: an experiment by id, an agent by its name, the evaluators' project."""
+    """Resolve an address to a session: an experiment by id, an agent by name, the evaluators' project."""
     if kind == "EVALUATOR":
         return {"session_id": recorder.sessions.named(_EVALUATORS)}
-    found = recorder.sessions.find(ids=[identity or ""]) or recorder.sessions.find(name=identity or "")
-    if not found:
+    sessions = recorder.sessions.find(ids=[identity or ""]) or recorder.sessions.find(name=identity or "")
+    if not sessions:
         raise not_found("Session")
-    return {"session_id": found[0]["id"]}
+    return {"session_id": sessions[0]["id"]}
 
 
 @router.get("/sessions/{session_id}")
 def read(session_id: UUID, recorder: RecorderDep, *, include_stats: bool = False) -> dict[str, Any]:
     """One project."""
     session = recorder.sessions.get(str(session_id))
-    return _with_statistics(session, recorder) if include_stats else session
+    return recorder.statistics.with_statistics(session) if include_stats else session
 
 
 @router.patch("/sessions/{session_id}")
@@ -83,7 +82,3 @@ def delete(session_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
     """Delete a project with its runs."""
     recorder.sessions.delete(str(session_id))
     return {}
-
-
-def _with_statistics(session: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    return {**session, **recorder.statistics.of_session(session["id"])}

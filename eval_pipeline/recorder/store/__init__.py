@@ -1,1 +1,1 @@
-"""What the recorder keeps, in one SQLite file."""
+"""The recorder's SQLite tables: one module for each kind of object, which reads and writes it as the API has it."""

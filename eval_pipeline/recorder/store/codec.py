@@ -1,4 +1,4 @@
-"""How values look in the database: packed JSON, times as microseconds."""
+"""Encode values for the database: compressed JSON, times as microseconds."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ _contexts = threading.local()
 
 
 def _compressor() -> zstandard.ZstdCompressor:
-    # One per thread: making one costs more than compressing a run, and it must not be shared between threads.
+    # One per thread: creating one costs more than compressing a run, and threads must not share one.
     if not hasattr(_contexts, "compressor"):
         _contexts.compressor = zstandard.ZstdCompressor(level=1)
     context: zstandard.ZstdCompressor = _contexts.compressor
@@ -26,14 +26,14 @@ def _compressor() -> zstandard.ZstdCompressor:
 
 
 def pack(data: bytes | None) -> bytes | None:
-    """Compress JSON where it pays. No JSON text begins with zstd's magic, so no flag is needed."""
+    """Compress long JSON. No JSON text begins with zstd's magic number, so no flag is needed."""
     if data is None or len(data) < _PACK_FROM_BYTES:
         return data
     return _compressor().compress(data)
 
 
 def unpack(data: bytes | None) -> Any:
-    """The parsed JSON of what `pack` made; `None` for nothing stored."""
+    """The parsed JSON of what `pack` returned; None for None."""
     if data is None:
         return None
     if data.startswith(_ZSTD_MAGIC):
@@ -42,7 +42,7 @@ def unpack(data: bytes | None) -> Any:
 
 
 def dump(value: object) -> str:
-    """JSON text of a value the API sent."""
+    """The JSON text of a value."""
     return orjson.dumps(value).decode()
 
 
@@ -52,10 +52,10 @@ def microseconds(moment: datetime) -> int:
 
 
 def to_us(value: object) -> int | None:
-    """Microseconds of a time as the API takes it, `None` for none.
+    """Microseconds of a time in any form that the API accepts; None for None.
 
     Raises:
-        TimeError: it is not a time.
+        TimeError: It is not a time.
     """
     return None if value is None else microseconds(parse_time(value))
 
@@ -66,14 +66,14 @@ def to_datetime(value: int) -> datetime:
 
 
 def from_us(value: int | None) -> str | None:
-    """ISO 8601 text in UTC with microseconds; `None` for none."""
+    """ISO 8601 text in UTC with microseconds; None for None."""
     if value is None:
         return None
     return to_datetime(value).isoformat(timespec="microseconds")
 
 
 def preview(value: object) -> str | None:
-    """One line of a run's inputs or outputs: the text itself where that is all there is, else compact JSON."""
+    """One line of a run's inputs or outputs: the text if it is the only value, else compact JSON."""
     if not value:
         return None
     if isinstance(value, dict) and len(value) == 1:

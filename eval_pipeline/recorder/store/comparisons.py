@@ -1,4 +1,4 @@
-"""Comparative experiments: two or more experiments of one dataset looked at side by side."""
+"""Comparative experiments: two or more experiments on one dataset, compared side by side."""
 
 import sqlite3
 import uuid
@@ -68,7 +68,7 @@ class ComparisonStore:
     def _shape(self, row: sqlite3.Row) -> dict[str, Any]:
         body = orjson.loads(row["body"])
         ids = body.pop("experiment_ids") or []
-        known = {session["id"]: session["name"] for session in self._sessions.find(ids=ids)} if ids else {}
+        names = {session["id"]: session["name"] for session in self._sessions.find(ids=ids)} if ids else {}
         return {
             **body,
             "id": row["id"],
@@ -76,5 +76,5 @@ class ComparisonStore:
             "reference_dataset_id": row["dataset_id"],
             "created_at": from_us(row["created_us"]),
             "modified_at": from_us(row["created_us"]),
-            "experiments_info": [{"id": identity, "name": known.get(identity, "")} for identity in ids],
+            "experiments_info": [{"id": identity, "name": names.get(identity, "")} for identity in ids],
         }

@@ -12,17 +12,16 @@ from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 LATEST = "latest"
-FOREVER = 2**62
-"""`valid_to` of an example that is still there."""
+STILL_VALID = 2**62
+"""`valid_to` of an example's current state."""
 
 _OWN_COLUMNS = frozenset({"id", "name", "created_at"})
 _COUNTS = (
     "SELECT datasets.*, "  # noqa: S608 - a constant is put in
-    f"(SELECT count(*) FROM examples WHERE dataset_id = datasets.id AND valid_to = {FOREVER}) AS example_count, "
+    f"(SELECT count(*) FROM examples WHERE dataset_id = datasets.id AND valid_to = {STILL_VALID}) AS example_count, "
     "(SELECT count(*) FROM sessions WHERE reference_dataset_id = datasets.id) AS session_count, "
     "(SELECT max(start_us) FROM sessions WHERE reference_dataset_id = datasets.id) AS last_session_us, "
     "(SELECT max(as_of_us) FROM dataset_versions WHERE dataset_id = datasets.id) AS modified_us FROM datasets"
@@ -124,7 +123,7 @@ class DatasetStore:
                 connection.execute(statement, (identity,))
 
     def new_version(self, identity: str) -> int:
-        """Open the next version and return its time in microseconds; always later than the last one."""
+        """Add a version and return its time in microseconds, which is later than the last one's."""
         with self._database.transaction() as connection:
             row = self._database.row(
                 "SELECT max(as_of_us) AS last FROM dataset_versions WHERE dataset_id = ?", (identity,)
@@ -141,7 +140,7 @@ class DatasetStore:
             ErrorResponse: 404 for an unknown dataset or tag, or a time before its first version.
         """
         self.get(identity)
-        moment: int | None = FOREVER
+        moment: int | None = STILL_VALID
         if as_of is not None and as_of != LATEST:
             row = self._database.row(
                 "SELECT as_of_us FROM dataset_tags WHERE dataset_id = ? AND tag = ?", (identity, as_of)
@@ -191,10 +190,10 @@ class DatasetStore:
         return {"tags": tags.get(version), "as_of": from_us(version)}
 
     def tag(self, identity: str, tag: str, as_of: str) -> dict[str, Any]:
-        """Put a tag on an exact version; a tag that exists moves.
+        """Tag an exact version; an existing tag moves.
 
         Raises:
-            ErrorResponse: 404 where no version has exactly this time.
+            ErrorResponse: 404 if no version has exactly this time.
         """
         version = self.resolve(identity, as_of)
         if from_us(version) != from_us(to_us(as_of)):

@@ -1,4 +1,4 @@
-"""Examples and their history: every write makes a version of the dataset, and every version can be read again."""
+"""Examples and their history: every write adds a version of the dataset, and every version stays readable."""
 
 import sqlite3
 import uuid
@@ -9,9 +9,8 @@ import orjson
 
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
-from eval_pipeline.recorder.store.datasets import FOREVER, DatasetStore
+from eval_pipeline.recorder.store.database import Conditions, Database
+from eval_pipeline.recorder.store.datasets import STILL_VALID, DatasetStore
 
 _SPLIT = "dataset_split"
 _BODY_FIELDS = ("inputs", "outputs", "metadata", "source_run_id")
@@ -54,10 +53,10 @@ class ExampleStore:
         return identity
 
     def update(self, dataset_id: str | None, changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Change examples in one new version; a field that is absent or `None` stays.
+        """Change examples in one new version; fields that are absent or None keep their values.
 
         Raises:
-            ErrorResponse: 404 for an example that is not there (in this dataset, where one is given).
+            ErrorResponse: 404 for an example that does not exist (in this dataset, if one is given).
         """
         with self._database.transaction() as connection:
             rows = [self._require(str(change["id"]), dataset_id) for change in changes]
@@ -65,7 +64,7 @@ class ExampleStore:
             for row, change in zip(rows, changes, strict=True):
                 version = versions[row["dataset_id"]]
                 connection.execute(
-                    "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?", (version, row["id"], FOREVER)
+                    "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?", (version, row["id"], STILL_VALID)
                 )
                 body = _body(change, unpack(row["body"]))
                 self._insert(row["id"], row["dataset_id"], version, row["created_us"], row["position"], body)
@@ -73,7 +72,7 @@ class ExampleStore:
         return {"count": len(rows), "example_ids": [row["id"] for row in rows], "as_of": as_of}
 
     def delete(self, ids: Sequence[str], *, hard: bool = False) -> int:
-        """Delete examples in one new version; `hard` removes their history too. Returns how many.
+        """Delete examples in one new version, with `hard` their history too. Returns how many.
 
         Raises:
             ErrorResponse: 404.
@@ -84,7 +83,7 @@ class ExampleStore:
             for row in rows:
                 connection.execute(
                     "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?",
-                    (versions[row["dataset_id"]], row["id"], FOREVER),
+                    (versions[row["dataset_id"]], row["id"], STILL_VALID),
                 )
                 if hard:
                     connection.execute("DELETE FROM examples WHERE id = ?", (row["id"],))
@@ -99,14 +98,14 @@ class ExampleStore:
         rows = self._database.rows("SELECT * FROM examples WHERE id = ? ORDER BY valid_from", (identity.lower(),))
         if not rows:
             raise not_found("Example")
-        version = FOREVER - 1 if as_of is None else self._datasets.resolve(rows[0]["dataset_id"], as_of)
+        version = STILL_VALID - 1 if as_of is None else self._datasets.resolve(rows[0]["dataset_id"], as_of)
         for row in rows:
             if row["valid_from"] <= version < row["valid_to"]:
                 return shape_example(row)
         raise not_found("Example")
 
     def history(self, identity: str) -> list[dict[str, Any]]:
-        """Every state an example ever had, newest first."""
+        """Every state of an example, newest first."""
         rows = self._database.rows("SELECT * FROM examples WHERE id = ? ORDER BY valid_from DESC", (identity.lower(),))
         return [shape_example(row) for row in rows]
 
@@ -124,13 +123,13 @@ class ExampleStore:
         """Examples as of a version that meet every given condition, in the order they were created.
 
         Raises:
-            ErrorResponse: 404 for dataset or version; 400 where neither dataset nor ids are given.
+            ErrorResponse: 404 for dataset or version; 422 without dataset and ids.
         """
         if dataset_id is None and not ids:
             raise unprocessable("one of dataset or id is required")
         where = Conditions()
         if dataset_id is None or as_of in (None, "latest"):
-            where.holds("valid_to = ?", FOREVER)
+            where.holds("valid_to = ?", STILL_VALID)
         else:
             version = self._datasets.resolve(dataset_id, as_of)
             where.holds("valid_from <= ? AND valid_to > ?", version, version)
@@ -142,8 +141,8 @@ class ExampleStore:
         if not splits and not metadata:
             rows = self._database.rows(f"{sql} LIMIT ? OFFSET ?", (*where.arguments, limit, offset))
             return [shape_example(row) for row in rows]
-        found = [shape_example(row) for row in self._database.rows(sql, where.arguments)]
-        return [example for example in found if _matches(example, splits, metadata or {})][offset : offset + limit]
+        examples = [shape_example(row) for row in self._database.rows(sql, where.arguments)]
+        return [example for example in examples if _matches(example, splits, metadata or {})][offset : offset + limit]
 
     def count(self, dataset_id: str, as_of: str | None = None) -> int:
         """How many examples a version has.
@@ -204,7 +203,7 @@ class ExampleStore:
 
     def _current(self, identity: str) -> sqlite3.Row | None:
         return self._database.row(
-            "SELECT * FROM examples WHERE id = ? AND valid_to = ?", (str(identity).lower(), FOREVER)
+            "SELECT * FROM examples WHERE id = ? AND valid_to = ?", (str(identity).lower(), STILL_VALID)
         )
 
     def _require(self, identity: str, dataset_id: str | None) -> sqlite3.Row:
@@ -219,12 +218,12 @@ class ExampleStore:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO examples VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (identity, dataset_id, version, FOREVER, created, position, pack(orjson.dumps(body))),
+                (identity, dataset_id, version, STILL_VALID, created, position, pack(orjson.dumps(body))),
             )
 
 
 def _body(change: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """The stored state; `split` lives in `metadata.dataset_split`, `["base"]` unless said otherwise."""
+    """The state to store; `split` becomes `metadata.dataset_split`, by default `["base"]`."""
     body = {name: before.get(name) for name in _BODY_FIELDS}
     body.update({name: change[name] for name in _BODY_FIELDS if change.get(name) is not None})
     metadata = dict(body["metadata"] or {})
@@ -236,7 +235,7 @@ def _body(change: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 
 
 def shape_example(row: sqlite3.Row) -> dict[str, Any]:
-    """An example as the API gives it (schema `Example`)."""
+    """An example as the API returns it (schema `Example`)."""
     return {
         "id": row["id"],
         "dataset_id": row["dataset_id"],
@@ -253,7 +252,7 @@ def _splits_of(example: dict[str, Any]) -> list[str]:
 
 
 def _matches(example: dict[str, Any], splits: Sequence[str], metadata: dict[str, Any]) -> bool:
-    held = example["metadata"] or {}
+    own = example["metadata"] or {}
     return (not splits or bool(set(splits) & set(_splits_of(example)))) and all(
-        held.get(key) == value for key, value in metadata.items()
+        own.get(key) == value for key, value in metadata.items()
     )

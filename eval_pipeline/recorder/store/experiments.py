@@ -1,4 +1,4 @@
-"""Experiments as tables: examples with their runs, and root runs with everything shown in a row."""
+"""Experiments as tables: examples with their runs, and root runs with the totals of their traces."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _WITH_RUNS = (
 
 
 class ExperimentStore:
-    """Reads that cross tables."""
+    """Queries over several tables."""
 
     def __init__(self, database: Database, runs: RunStore) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class ExperimentStore:
         return list(examples.values())
 
     def count_examples(self, dataset_id: str, session_ids: Sequence[str]) -> int:
-        """How many examples `examples_with_runs` walks through."""
+        """How many examples `examples_with_runs` has over all pages."""
         where = _WITH_RUNS.format(sessions=placeholders(session_ids))
         row = self._database.row(f"SELECT count(*) AS n {where}", (dataset_id, *session_ids))
         return int(row["n"]) if row else 0
@@ -79,9 +79,9 @@ class ExperimentStore:
         limit: int,
         offset: int,
     ) -> list[dict[str, Any]]:
-        """Root runs of a session, with `latency_s`, totals of their trace, and nothing of their payload.
+        """Root runs of a session, with `latency_s` and the totals of their traces, without their payload.
 
-        `feedback_key` is the key whose mean score `order="score"` sorts by. Rows without the value come last.
+        `order="score"` sorts by the mean score of `feedback_key`. Rows without a value come last.
         """
         direction = "DESC" if descending else "ASC"
         rows = self._database.rows(

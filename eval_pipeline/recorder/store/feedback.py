@@ -1,4 +1,4 @@
-"""Feedback: scores on runs and on whole sessions."""
+"""Feedback on runs and on whole sessions."""
 
 import sqlite3
 import uuid
@@ -10,8 +10,7 @@ import orjson
 
 from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 
 _OWN_COLUMNS = frozenset({"id", "run_id", "trace_id", "session_id", "key", "created_at"})
 
@@ -24,7 +23,7 @@ class FeedbackStore:
         self._now = now
 
     def put(self, body: dict[str, Any]) -> str:
-        """Store one feedback and return its id. The same id again replaces it: a retry must not double a score."""
+        """Store one feedback and return its id. The same id replaces it, so that a retry does not double a score."""
         identity = str(body.get("id") or uuid.uuid4()).lower()
         run_id, session_id, trace_id = body.get("run_id"), body.get("session_id"), body.get("trace_id")
         with self._database.transaction() as connection:
@@ -117,14 +116,14 @@ class FeedbackStore:
 
     def of_runs(self, run_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """The feedback of each of these runs, oldest first."""
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_run: dict[str, list[dict[str, Any]]] = {}
         rows = self._database.rows(
             f"SELECT * FROM feedback WHERE run_id IN ({placeholders(run_ids)}) ORDER BY created_us, id",  # noqa: S608
             run_ids,
         )
         for row in rows:
-            found.setdefault(row["run_id"], []).append(_feedback(row))
-        return found
+            by_run.setdefault(row["run_id"], []).append(_feedback(row))
+        return by_run
 
 
 def _score(value: object) -> float | None:

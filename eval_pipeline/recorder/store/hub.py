@@ -1,4 +1,4 @@
-"""The prompt hub: repositories, their commits, and tags on commits."""
+"""The Prompt Hub: repositories, their commits, and tags on commits."""
 
 import hashlib
 import sqlite3
@@ -53,7 +53,7 @@ class HubStore:
         return self._repo(self._require(handle))
 
     def find(self, *, query: str | None = None, limit: int = 100, offset: int = 0) -> dict[str, Any]:
-        """`{"repos", "total"}`, last changed first; `query` is looked for in the handle."""
+        """`{"repos", "total"}`, last changed first, whose handle contains `query`."""
         rows = self._database.rows(
             "SELECT * FROM repos WHERE instr(lower(handle), lower(?)) > 0 ORDER BY updated_us DESC, id", (query or "",)
         )
@@ -136,7 +136,7 @@ class HubStore:
         return {"commits": [self._summary(row) for row in rows[offset : offset + limit]], "total": len(rows)}
 
     def tag(self, handle: str, tag: str, commit_id: str) -> dict[str, Any]:
-        """Put a tag on a commit; a tag that exists moves.
+        """Tag a commit; an existing tag moves.
 
         Raises:
             ErrorResponse: 404.
@@ -213,7 +213,7 @@ class HubStore:
             "num_downloads": 0,
             "num_views": 0,
         }
-        # The published schema knows no null here.
+        # The published schema has no null here.
         return {name: value for name, value in summary.items() if value is not None}
 
     def _repo(self, row: sqlite3.Row) -> dict[str, Any]:

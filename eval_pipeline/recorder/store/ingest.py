@@ -1,4 +1,4 @@
-"""Writing frames: runs, their payloads, feedback and attachments, one transaction a request."""
+"""Write frames to the database: runs, payloads, feedback and attachments, in one transaction for each request."""
 
 import sqlite3
 from collections import Counter
@@ -44,11 +44,11 @@ _COLUMNS = [
 ]
 _FLAGS = frozenset({"posted", "patched", "replayed"})
 _PLACE = frozenset({"trace_id", "session_id"})
-"""Where a run belongs: its post says it, a patch that came first could only assume."""
+"""Columns that a run's post decides; a patch that came first could only assume them."""
 
 
 def _upsert(table: str, key: str, columns: Iterable[str], *, newer_wins: bool) -> str:
-    """Insert, or fill in what the other operation of the same run left open."""
+    """SQL that inserts a row, or fills in the columns that the other operation of the same run left empty."""
     changes = []
     for column in columns:
         old, new = f"{table}.{column}", f"excluded.{column}"
@@ -76,7 +76,7 @@ _PAYLOAD_SQL = {
 
 
 class Ingest:
-    """Applies validated frames."""
+    """Stores validated frames."""
 
     def __init__(
         self, database: Database, sessions: SessionStore, feedback: FeedbackStore, *, max_runs_per_trace: int
@@ -87,10 +87,10 @@ class Ingest:
         self._max_runs_per_trace = max_runs_per_trace
 
     def apply(self, frame: Frame) -> None:
-        """Store a frame, or nothing of it.
+        """Store all of a frame or nothing.
 
-        What was received before is skipped; when nothing in the frame is new the answer is 409, which clients take
-        for success. (Whether LangSmith answers a mixed frame with 202 or 409 is not published; both mean "stored".)
+        Operations received before are skipped. If nothing in the frame is new the answer is 409, which clients treat
+        as success. (Whether LangSmith answers a mixed frame with 202 or 409 is not published; both mean "stored".)
 
         Raises:
             ErrorResponse: 409, 404 for an unknown session id, 422 beyond the runs-per-trace limit.
@@ -141,14 +141,14 @@ class Ingest:
             payload: dict[str, Any] = {name: pack(operation.payload.get(name)) for name in PAYLOAD_FIELDS}
             connection.execute(_PAYLOAD_SQL[operation.kind], {"run_id": operation.run_id, **payload})
 
-    def _session_of(self, operation: RunOp, known: dict[str, str]) -> str:
-        """The session's id; an unknown session *name* makes a plain project of that name, as LangSmith does."""
+    def _session_of(self, operation: RunOp, ids: dict[str, str]) -> str:
+        """The session's id; an unknown session *name* creates a project of that name, as LangSmith does."""
         identity = operation.values.get("session_id")
         name = operation.values.get("session_name") or DEFAULT_SESSION
         key = str(identity or name)
-        if key not in known:
-            known[key] = self._sessions.get(str(identity))["id"] if identity else self._sessions.named(name)
-        return known[key]
+        if key not in ids:
+            ids[key] = self._sessions.get(str(identity))["id"] if identity else self._sessions.named(name)
+        return ids[key]
 
 
 def _run_columns(run_id: str, kind: str, run: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The wire journal: the newest writing requests as they came, bounded in bytes."""
+"""The journal: the newest writing requests as they were received, up to a number of bytes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from eval_pipeline.recorder.store.database import Database
 
 @dataclass(frozen=True, kw_only=True)
 class JournalEntry:
-    """One request: headers without credentials, body as sent (compressed if it was), status it was answered with."""
+    """One request: headers without credentials, body as sent (compressed or not), status of the answer."""
 
     received_at: str
     method: str
@@ -33,7 +33,7 @@ class Journal:
         self._size = int(row["size"]) if row else 0
 
     def add(self, *, method: str, path: str, headers: dict[str, str], body: bytes, status: int) -> None:
-        """Keep one request; one that alone passes the limit is not kept."""
+        """Add one request, unless it alone exceeds the limit."""
         if len(body) > self._limit:
             return
         with self._database.transaction() as connection:
@@ -50,7 +50,7 @@ class Journal:
                 self._size -= row["size"]
 
     def entries(self) -> Iterator[JournalEntry]:
-        """All kept requests, oldest first, read one at a time."""
+        """All requests, oldest first, read one at a time."""
         last = 0
         while row := self._database.row("SELECT * FROM journal WHERE seq > ? ORDER BY seq LIMIT 1", (last,)):
             last = row["seq"]

@@ -1,4 +1,4 @@
-"""Annotation queues: runs that people are to look at."""
+"""Annotation queues: runs for people to review."""
 
 import sqlite3
 import uuid
@@ -11,8 +11,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 _DEFAULTS: dict[str, Any] = {
     "description": None,
@@ -25,7 +24,7 @@ _DEFAULTS: dict[str, Any] = {
     "rubric_items": None,
     "metadata": None,
 }
-"""Fields of a queue and what they are where nobody says (`AnnotationQueueCreateSchema`)."""
+"""Fields of a queue and their defaults (`AnnotationQueueCreateSchema`)."""
 COMPLETED = "completed"
 _TOTAL = "(SELECT count(*) FROM annotation_queue_runs WHERE queue_id = annotation_queues.id) AS total"
 
@@ -102,21 +101,21 @@ class QueueStore:
         return self.get(identity)
 
     def delete(self, identity: str) -> None:
-        """Delete a queue; its runs stay where they are.
+        """Delete a queue; its runs stay in their projects.
 
         Raises:
             ErrorResponse: 404.
         """
         with self._database.transaction() as connection:
-            found = self.get(identity)["id"]
-            connection.execute("DELETE FROM annotation_queue_runs WHERE queue_id = ?", (found,))
-            connection.execute("DELETE FROM annotation_queues WHERE id = ?", (found,))
+            queue_id = self.get(identity)["id"]
+            connection.execute("DELETE FROM annotation_queue_runs WHERE queue_id = ?", (queue_id,))
+            connection.execute("DELETE FROM annotation_queues WHERE id = ?", (queue_id,))
 
     def add(self, identity: str, runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Put runs (`run_id`, `source_proposed_example_id`) into a queue; one that is in it stays as it is.
+        """Add runs (`run_id`, `source_proposed_example_id`) to a queue; runs that are in it stay as they are.
 
         Raises:
-            ErrorResponse: 404 for an unknown queue or run, and then none is put in.
+            ErrorResponse: 404 for an unknown queue or run; then none is added.
         """
         with self._database.transaction() as connection:
             queue = self.get(identity)["id"]
@@ -139,7 +138,7 @@ class QueueStore:
     def entries(
         self, identity: str, *, status: str | None = None, limit: int = -1, offset: int = 0
     ) -> list[dict[str, Any]]:
-        """What is in a queue, in the order it was put in.
+        """The entries of a queue, in the order they were added.
 
         Raises:
             ErrorResponse: 404.
@@ -148,7 +147,7 @@ class QueueStore:
             None: "1",
             COMPLETED: "status = 'completed'",
             "needs_my_review": "coalesce(status, '') != 'completed'",
-            # There is one reviewer here.
+            # The recorder has one reviewer.
             "needs_others_review": "0",
         }[status]
         rows = self._database.rows(
@@ -159,7 +158,7 @@ class QueueStore:
         return [_entry(row) for row in rows]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
-        """The queues that a run is in."""
+        """The queues that contain a run."""
         rows = self._database.rows(
             "SELECT annotation_queues.* FROM annotation_queues JOIN annotation_queue_runs "
             "ON queue_id = annotation_queues.id WHERE run_id = ? ORDER BY annotation_queues.created_us",
@@ -186,7 +185,7 @@ class QueueStore:
             )
 
     def set_status(self, entry_id: str, status: str | None) -> None:
-        """What a reviewer says of an entry: `completed`, or None where it is to be looked at again.
+        """Set the review status of an entry: `completed`, or None if it needs review again.
 
         Raises:
             ErrorResponse: 404.
@@ -199,7 +198,7 @@ class QueueStore:
             )
 
     def remove(self, identity: str, entry_id: str) -> None:
-        """Take a run out of a queue, by the id of the entry or, as the SDK does, of the run.
+        """Remove a run from a queue, by the id of the entry or, as the SDK does, of the run.
 
         Raises:
             ErrorResponse: 404.

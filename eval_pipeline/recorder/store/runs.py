@@ -1,4 +1,4 @@
-"""Reading runs: by id, by trace, by query."""
+"""Read runs: by id, by trace, by query."""
 
 import base64
 import binascii
@@ -13,8 +13,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 from eval_pipeline.recorder.store.statistics import Statistics
 
 Predicate = Callable[[dict[str, Any]], bool]
@@ -28,7 +27,7 @@ _SELECT = (
 
 @dataclass(frozen=True, kw_only=True)
 class RunQuery:
-    """What is asked for; every given condition must hold. Times in microseconds, both ends included."""
+    """Conditions on runs, all of which apply. Times are in microseconds, both ends included."""
 
     session_ids: Sequence[str] = ()
     ids: Sequence[str] = ()
@@ -49,7 +48,7 @@ class RunQuery:
 
 
 class RunStore:
-    """Reads of `runs` with their payloads."""
+    """The tables `runs` and `payloads`, for reading."""
 
     def __init__(self, database: Database, statistics: Statistics) -> None:
         self._database = database
@@ -73,22 +72,22 @@ class RunStore:
 
     def query(self, query: RunQuery) -> tuple[list[dict[str, Any]], str | None]:
         """One page of runs, and the cursor of the next page or `None`."""
-        found: list[dict[str, Any]] = []
+        matching: list[dict[str, Any]] = []
         for row in self._scan(query):
             run = shape(row)
             if query.predicates:
                 run["feedback_stats"] = self._statistics.of_runs([run["id"]]).get(run["id"], {})
             if all(predicate(run) for predicate in query.predicates):
-                found.append(run)
-            if len(found) > query.limit:
+                matching.append(run)
+            if len(matching) > query.limit:
                 break
-        page = found[: query.limit]
+        page = matching[: query.limit]
         self._enrich(page, subtree_usage=query.subtree_usage)
-        more = len(found) > query.limit
+        more = len(matching) > query.limit
         return page, _cursor(page[-1]) if more and page else None
 
     def ids(self, query: RunQuery) -> tuple[list[str], str | None]:
-        """As `query`, of runs only their ids, without reading the runs (predicates are not looked at)."""
+        """As `query`, but only ids, without reading the runs and without predicates."""
         rows = self._page(
             "SELECT runs.id, runs.start_us FROM runs JOIN sessions ON sessions.id = runs.session_id", query
         )
@@ -96,7 +95,7 @@ class RunStore:
         return [row["id"] for row in page], _cursor(page[-1]) if len(rows) > query.limit else None
 
     def count(self, query: RunQuery) -> int:
-        """How many runs meet the conditions (predicates are not looked at)."""
+        """How many runs meet the conditions, without predicates."""
         where = _where(query)
         row = self._database.row(
             f"SELECT count(*) AS n FROM runs JOIN sessions ON sessions.id = runs.session_id WHERE {where.sql}",  # noqa: S608
@@ -138,16 +137,16 @@ class RunStore:
 
     def attachments(self, owner_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         """Names and media types of the files of each owner."""
-        found: dict[str, list[tuple[str, str]]] = {}
+        by_owner: dict[str, list[tuple[str, str]]] = {}
         for row in self._database.rows(
             f"SELECT owner_id, name, content_type FROM attachments WHERE owner_id IN ({placeholders(owner_ids)})",  # noqa: S608
             owner_ids,
         ):
-            found.setdefault(row["owner_id"], []).append((row["name"], row["content_type"]))
-        return found
+            by_owner.setdefault(row["owner_id"], []).append((row["name"], row["content_type"]))
+        return by_owner
 
     def _scan(self, query: RunQuery) -> Iterator[sqlite3.Row]:
-        """Rows in order, read in chunks, each continuing where the last one ended."""
+        """Rows in order, read in chunks, each of which continues where the last one ended."""
         if query.predicates:
             query = replace(query, limit=_CHUNK)
         while True:
@@ -223,7 +222,7 @@ def _position(cursor: str) -> tuple[int, str]:
 
 
 def shape(row: sqlite3.Row) -> dict[str, Any]:
-    """A run as v1 gives it (schema `RunSchema`), plus `start_us`, `end_us`, `replayed` and its own usage."""
+    """A run as v1 returns it (schema `RunSchema`), plus `start_us`, `end_us`, `replayed` and its own usage."""
     order = row["dotted_order"]
     return {
         "id": row["id"],

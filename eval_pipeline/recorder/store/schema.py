@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sessions_by_dataset ON sessions (reference_dataset_id);
 
--- Narrow on purpose: statistics scan this table, never the payloads.
+-- Narrow, because statistics scan this table and never the payloads.
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY,
     trace_id TEXT NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS payloads (
     serialized BLOB
 );
 
--- Children contribute to their trace's totals whatever their session.
+-- Runs of any session count for the totals of their trace.
 CREATE VIEW IF NOT EXISTS traces AS
 SELECT
     trace_id,

@@ -11,8 +11,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 DEFAULT_SESSION = "default"
 _PROGRESS_FIELDS = ("num_examples", "num_repetitions", "evaluator_keys")
@@ -27,14 +26,14 @@ class SessionStore:
         self._now = now
 
     def seed(self) -> None:
-        """Make sure that `default` exists: the SDK learns the tenant from the first session it is shown."""
+        """Create the session `default` if it does not exist: the SDK reads the tenant from the first session listed."""
         self.named(DEFAULT_SESSION)
 
     def create(self, body: dict[str, Any], *, upsert: bool) -> dict[str, Any]:
-        """Create a session from the body of `POST /sessions`; with `upsert`, the one of this name is updated.
+        """Create a session from the body of `POST /sessions`; with `upsert`, update the one of this name.
 
         Raises:
-            ErrorResponse: 409 where the name or id exists and `upsert` is off.
+            ErrorResponse: 409 if the name or id exists and `upsert` is off.
         """
         name = str(body.get("name") or f"project-{uuid.uuid4().hex[:8]}")
         with self._database.transaction() as connection:
@@ -61,7 +60,7 @@ class SessionStore:
         return self.get(identity)
 
     def named(self, name: str) -> str:
-        """The id of the session of this name; a plain project is made where there is none."""
+        """The id of the session of this name, created as a project if there is none."""
         row = self._database.row("SELECT id FROM sessions WHERE name = ?", (name,))
         return str(row["id"]) if row else str(self.create({"name": name}, upsert=True)["id"])
 
@@ -77,10 +76,10 @@ class SessionStore:
         return _session(row)
 
     def update(self, identity: str, changes: dict[str, Any]) -> dict[str, Any]:
-        """Apply the body of `PATCH /sessions/{id}`; `extra` key by key, so that new `metadata` replaces all the old.
+        """Apply the body of `PATCH /sessions/{id}`; `extra` is merged by key, so that new `metadata` replaces the old.
 
         Raises:
-            ErrorResponse: 404, or 409 where the new name is taken.
+            ErrorResponse: 404, or 409 for a name that exists.
         """
         with self._database.transaction() as connection:
             session = self.get(identity)
@@ -146,7 +145,7 @@ class SessionStore:
 
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:
-    """What goes to `body`. The platform keeps the counts of an experiment under `extra.__progress`."""
+    """The fields stored in `body`. As on LangSmith, the counts of an experiment are in `extra.__progress`."""
     progress = {name: body[name] for name in _PROGRESS_FIELDS if body.get(name) is not None}
     extra = dict(body.get("extra") or {})
     if progress:

@@ -1,4 +1,4 @@
-"""Numbers over many runs: of a session, of its traces, of the feedback on them."""
+"""Statistics of sessions, of traces and of feedback."""
 
 import math
 import sqlite3
@@ -57,6 +57,10 @@ class Statistics:
             "session_feedback_stats": self._summary_feedback(session_id),
             "run_facets": [],
         }
+
+    def with_statistics(self, session: dict[str, Any]) -> dict[str, Any]:
+        """The session with the fields of `of_session`."""
+        return {**session, **self.of_session(session["id"])}
 
     def feedback_of_session(self, session_id: str) -> dict[str, Any]:
         """Feedback on the runs of a session, by key."""
@@ -121,7 +125,7 @@ def _summary(entries: list[tuple[float | None, dict[str, Any]]]) -> dict[str, An
 
 
 def percentile(ordered: Sequence[float], fraction: float) -> float | None:
-    """The value at `fraction` of an ascending sequence, linearly interpolated; `None` for an empty one."""
+    """The value at `fraction` of an ascending sequence, linearly interpolated; None for an empty one."""
     if not ordered:
         return None
     place = (len(ordered) - 1) * fraction
@@ -130,5 +134,5 @@ def percentile(ordered: Sequence[float], fraction: float) -> float | None:
 
 
 def money(value: float | None) -> str | None:
-    """USD as decimal text, the way the API carries cost; sums of floats are cut at a trillionth."""
+    """USD as decimal text, as the API sends cost; sums of floats are rounded to a trillionth."""
     return None if value is None else f"{value:.12f}".rstrip("0").rstrip(".") or "0"

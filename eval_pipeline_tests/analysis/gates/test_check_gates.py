@@ -9,7 +9,8 @@ import pytest
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.slices import slices_of
-from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
+from eval_pipeline.results.case_result import CaseResult, ReusedFrom
+from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.spec.gates import Gates
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
@@ -75,13 +76,13 @@ def test_cost_is_added_up_and_names_what_was_most_expensive() -> None:
 
 
 def test_judges_cost_too() -> None:
-    usage = AttemptUsage(target=RoleUsage(cost_usd=0.02), judge=RoleUsage(cost_usd=0.03))
+    usage = AttemptUsage(target=TokenUsage(cost_usd=0.02), judge=TokenUsage(cost_usd=0.03))
     assert gate_of([a_result("a", cost_usd=0.02, usage=usage)], max_cost_usd=1).observed == pytest.approx(0.05)
 
 
 def test_a_part_of_the_cost_is_not_the_cost() -> None:
-    known = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02))
-    unpriced = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02), judge=RoleUsage(calls=1))
+    known = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.02))
+    unpriced = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.02), judge=TokenUsage(calls=1))
     found = gate_of([a_result("a", usage=known), a_result("b", usage=unpriced)], max_cost_usd=1)
     assert (found.passed, found.observed) == (False, None)
     assert "nothing is known of the cost of 1 of 2 attempts" in found.message

@@ -1,7 +1,7 @@
-"""A LangSmith endpoint to send recordings to."""
+"""A LangSmith endpoint that recordings are forwarded to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,20 +15,26 @@ _ATTEMPTS = 5
 _MAX_WAIT_S = 30.0
 
 
-class TargetError(RecorderError):
-    """The endpoint could not be reached or kept failing."""
+class EndpointError(RecorderError):
+    """The endpoint does not answer, or failed every attempt."""
 
     retryable = True
 
 
-class Target:
-    """An endpoint: `https://api.smith.langchain.com`, or another recorder's URL."""
+class Endpoint:
+    """An HTTP client of one endpoint, `https://api.smith.langchain.com` or another recorder's URL, that retries."""
 
     def __init__(
-        self, api_url: str, api_key: str, *, timeout_s: float = 30.0, sleep: Callable[[float], None] = time.sleep
+        self,
+        api_url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`headers` go with every request, such as `x-api-key`."""
         self._client = httpx.Client(
-            base_url=api_url.rstrip("/"), headers={"x-api-key": api_key}, timeout=timeout_s, follow_redirects=False
+            base_url=api_url.rstrip("/"), headers=dict(headers), timeout=timeout_s, follow_redirects=False
         )
         self._sleep = sleep
 
@@ -41,26 +47,26 @@ class Target:
         self._client.close()
 
     def json(self, method: str, path: str, body: Any = None, **parameters: Any) -> tuple[int, Any]:
-        """Send JSON; status and parsed answer, whatever the status.
+        """Send JSON. Returns the status and the parsed answer, whatever the status.
 
         Raises:
-            TargetError: no answer, or 408, 425, 429 or 5xx to the last attempt.
+            EndpointError: There is no answer, or the last attempt ends with 408, 425, 429 or 5xx.
         """
         content = None if body is None else orjson.dumps(body)
         return self.send(method, path, content, {"content-type": "application/json"}, **parameters)
 
     def send(
-        self, method: str, path: str, content: bytes | None, headers: dict[str, str], **parameters: Any
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], **parameters: Any
     ) -> tuple[int, Any]:
-        """Send bytes; like `json`.
+        """Send bytes; otherwise as `json`.
 
         Raises:
-            TargetError: as in `json`.
+            EndpointError: As in `json`.
         """
         failure = ""
         for attempt in range(_ATTEMPTS):
             try:
-                response = self._client.request(method, path, content=content, headers=headers, params=parameters)
+                response = self._client.request(method, path, content=content, headers=dict(headers), params=parameters)
             except httpx.TransportError as error:
                 failure, wait = repr(error), 0.5 * 2**attempt
             else:
@@ -70,7 +76,7 @@ class Target:
                 wait = _wait(response, attempt)
             if attempt + 1 < _ATTEMPTS:
                 self._sleep(min(wait, _MAX_WAIT_S))
-        raise TargetError(f"{method} {path}: {failure}")
+        raise EndpointError(f"{method} {path}: {failure}")
 
 
 def _parsed(response: httpx.Response) -> Any:

@@ -1,4 +1,4 @@
-"""Checks of what is installed: Python, and the packages this one was tested with."""
+"""Checks of the installed versions of Python and of the packages."""
 
 import contextlib
 import sys
@@ -12,7 +12,7 @@ from eval_pipeline.doctor.finding import Finding, failed, ok
 
 OLDEST_PYTHON = (3, 11)
 LIBRARIES_AHEAD = 16
-"""How far the minor version of Dagster's libraries is ahead of its own."""
+"""The minor version of Dagster's libraries minus that of Dagster: 1.13.27 is released with 0.29.27."""
 _OF_DAGSTER = ("dagster-shared", "dagster-pipes", "dagster-graphql", "dagster-webserver")
 LIBRARIES = ("dagster-aws", "dagster-postgres", "dagster-celery")
 
@@ -20,26 +20,26 @@ LIBRARIES = ("dagster-aws", "dagster-postgres", "dagster-celery")
 def check_versions(
     requirements: Sequence[str] | None = None, installed: Callable[[str], str] = metadata.version
 ) -> Iterator[Finding]:
-    """Compare what is installed with what this package wants.
+    """Compare the installed versions with the requirements.
 
     Args:
-        requirements: what is wanted (PEP 508), by default this package's own metadata.
-        installed: gives a distribution's version, or raises `PackageNotFoundError`.
+        requirements: requirements (PEP 508), by default those in this package's metadata.
+        installed: gives the version of a distribution, or raises `PackageNotFoundError`.
     """
     if sys.version_info < OLDEST_PYTHON:
         yield failed("python", sys.version.split()[0], fix="use Python 3.11 or newer")
-    wanted = [Requirement(text) for text in (requirements or metadata.requires("eval_pipeline") or ())]
-    wrong = [found for requirement in wanted if (found := _wrong(requirement, installed))]
-    wrong += _apart(installed)
-    for message in wrong:
-        yield failed("packages", message, fix="install again with --constraint constraints.txt")
-    if not wrong:
-        yield ok("packages", f"{len(wanted)} packages as wanted, Python {sys.version.split()[0]}")
+    parsed = [Requirement(text) for text in (requirements or metadata.requires("eval_pipeline") or ())]
+    problems = [problem for requirement in parsed if (problem := _problem(requirement, installed))]
+    problems += _mixed_releases(installed)
+    for problem in problems:
+        yield failed("packages", problem, fix="install again with --constraint constraints.txt")
+    if not problems:
+        yield ok("packages", f"{len(parsed)} packages as required, Python {sys.version.split()[0]}")
 
 
-def _wrong(requirement: Requirement, installed: Callable[[str], str]) -> str | None:
+def _problem(requirement: Requirement, installed: Callable[[str], str]) -> str | None:
     optional = requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})
-    # What only those who develop it need is no part of a deployment.
+    # Packages that only developers need are not part of a deployment.
     if optional and requirement.marker is not None and requirement.marker.evaluate({"extra": "dev"}):
         return None
     try:
@@ -51,15 +51,15 @@ def _wrong(requirement: Requirement, installed: Callable[[str], str]) -> str | N
     return f"{requirement.name} {version} is not {requirement.specifier}"
 
 
-def _apart(installed: Callable[[str], str]) -> Iterator[str]:
-    """Dagster's packages that are not of one release: 1.13.27 goes with 0.29.27 of its libraries."""
+def _mixed_releases(installed: Callable[[str], str]) -> Iterator[str]:
+    """Dagster's packages and libraries that are not of the same release as `dagster`."""
     try:
         core = Version(installed("dagster"))
     except metadata.PackageNotFoundError:
         return
     libraries = f"0.{core.minor + LIBRARIES_AHEAD}.{core.micro}"
-    for names, wanted in ((_OF_DAGSTER, core.public), (LIBRARIES, libraries)):
+    for names, required in ((_OF_DAGSTER, core.public), (LIBRARIES, libraries)):
         for name in names:
             with contextlib.suppress(metadata.PackageNotFoundError):
-                if (version := installed(name)) != wanted:
-                    yield f"{name} {version} does not go with dagster {core.public}, but {wanted} does"
+                if (version := installed(name)) != required:
+                    yield f"{name} {version} does not go with dagster {core.public}, but {required} does"

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eval_pipeline.defs.instance_checks import unended
+from eval_pipeline.defs.launching import cli_runs
 from eval_pipeline.defs.launching.cli_runs import being_run, end_dead_runs
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.doctor.findings import found_by
@@ -96,7 +96,7 @@ def test_a_run_that_no_terminal_began_is_told_of_after_a_day_and_never_ended(
     assert end_dead_runs(instance) == []
     assert "silent runs" not in _warnings(terminal)
     # A day from now, in other words.
-    monkeypatch.setattr(unended, "FORGOTTEN_SECONDS", -1)
+    monkeypatch.setattr(cli_runs, "FORGOTTEN_SECONDS", -1)
     found = _warnings(terminal)["silent runs"]
     assert (run_id in found["message"], "Force termination" in found["fix"]) == (True, True)
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
