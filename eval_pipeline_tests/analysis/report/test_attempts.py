@@ -34,8 +34,8 @@ def test_only_what_counts_is_read_whichever_segment_it_is_in(store: LocalStore) 
     a_log(store, "r1").append([a_result("again", status="failed"), a_result("bad", status="failed", second=1)])
     a_log(store, "r2").append([a_result("again", second=5), a_result("broke", status="error")])
     a_log(store, "r3").append([a_result("skipped", status="skipped"), a_result("bad", 2)])
-    found = [(row["case_id"], row["attempt"], row["status"]) for row in failing_rows(store, "sample", "e")]
-    assert sorted(found) == [("bad", 1, "failed"), ("broke", 1, "error")]
+    rows = [(row["case_id"], row["attempt"], row["status"]) for row in failing_rows(store, "sample", "e")]
+    assert sorted(rows) == [("bad", 1, "failed"), ("broke", 1, "error")]
     assert [turn["response"] for row in failing_rows(store, "sample", "e") for turn in row["turns"]] == [
         "<script>x</script>"
     ] * 2
@@ -58,7 +58,7 @@ def test_the_index_is_sorted_and_leads_to_each_transcript(monkeypatch: pytest.Mo
     a_log(store).append([a_result(name, status="failed", assertions=(asserted,)) for name in ("b", "a", "c")])
     packed = pack(failing_rows(store, "sample", "e"), None)
     assert [entry[:5] for entry in packed.index] == [
-        [name, 1, "failed", "base", "tone: said <b>so</b>"] for name in ("a", "b", "c")
+        [name, 1, "failed", "base", "tone: because <b>so</b>"] for name in ("a", "b", "c")
     ]
     assert len(packed.chunks) == 2
     for _, _, _, _, _, chunk, place in unpacked(packed.packed_index):
