@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.langsmith.connection import Connection
-from eval_pipeline.serving.access import is_loopback
+from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.settings import Destination, LangSmithSettings
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
-from eval_pipeline.serving.access import is_loopback
+from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 
 _STOP_SECONDS = 10
