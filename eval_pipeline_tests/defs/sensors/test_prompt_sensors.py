@@ -37,7 +37,7 @@ def events(notices: list[PromptNotice]) -> list[str]:
     [
         (None, NEW, OLD, "first tick"),
         (SeenCommits(newest=NEW), NEW, OLD, "still the newest commit"),
-        (SeenCommits(newest=OLD), NEW, NEW, "in use already"),
+        (SeenCommits(newest=OLD), NEW, NEW, "in production already"),
         (SeenCommits(newest=None), None, OLD, "no commit"),
     ],
 )

@@ -44,7 +44,7 @@ def test_without_a_failed_step_dagsters_own_words_are_told() -> None:
     assert (notice.reason, notice.step, notice.run_url) == ("This run has been marked as failed", None, None)
 
 
-@pytest.mark.parametrize(("text", "line"), [("", "no reason was given"), (" \n\n a \n b", "a b")])
+@pytest.mark.parametrize(("text", "line"), [("", "no reason given"), (" \n\n a \n b", "a b")])
 def test_a_reason_is_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
     assert len(one_line("x" * 10_000)) < 400
