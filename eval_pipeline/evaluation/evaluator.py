@@ -47,7 +47,7 @@ from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import SessionFactory
-from eval_pipeline.user_code.exits import ending_only_itself
+from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
@@ -118,7 +118,7 @@ class CaseEvaluator:
         recorder = UsageRecorder(self._prices, current_budget())
         with context, prompt, recording_usage(recorder):
             try:
-                with ending_only_itself("the target"):
+                with contain_exits("the target"):
                     runtime = self._runtime(attempt)
                 async with limit:
                     await self._run(runtime, attempt, listener)

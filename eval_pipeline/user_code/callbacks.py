@@ -1,11 +1,11 @@
-"""Listening to a LangChain run with one more callback handler, and losing none of those that listen already."""
+"""Adding a callback handler to a LangChain run without losing those around it."""
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables.config import ensure_config, merge_configs
 
 
 def callbacks_with(handler: BaseCallbackHandler) -> list[BaseCallbackHandler] | BaseCallbackManager | None:
-    """The callbacks of the run around here, such as a tracer's, and `handler`; for a run's `callbacks`.
+    """The callbacks of the surrounding run, such as a tracer's, and `handler`; for the `callbacks` of a run.
 
     A run that is given callbacks does not inherit any.
     """
