@@ -70,7 +70,7 @@ def one_of_labels(scores: tuple[tuple[str, float], ...]) -> Question:
 
 @functools.lru_cache(maxsize=256)
 def a_number(worst: float, best: float) -> Question:
-    """How good the answer is, from `worst` to `best`. Words state the bounds: not every provider takes them otherwise."""
+    """How good the answer is, from `worst` to `best`. Words state the bounds: not every provider takes others."""
     form = create_model(
         "ScoreVerdict",
         __doc__="Your verdict.",
