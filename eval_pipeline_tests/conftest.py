@@ -1,34 +1,86 @@
-"""What holds for every test: no cache but its own, no tracing, no key and no recorder of the person who runs it."""
+"""What holds for every test: temporary files in memory, an environment of its own, no process left behind."""
 
+import gc
+import itertools
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
+from eval_pipeline_tests.dagster_homes import read_migrations_once
+from eval_pipeline_tests.ports import reserved_port
+
+_IN_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES = 4 * 2**30
+_caches = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Prepare this process, be it the one that was started or a worker of it."""
+    end_on_sigterm()
+    adopt_orphans()
+    _keep_temporary_files_in_memory()
+    read_migrations_once()
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what imports made: full collections would look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End what tests that were killed left running."""
+    end_descendants()
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """SQLite and the store wait for the disk at every commit: two thirds of a second in each run of a suite."""
+    if "TMPDIR" in os.environ or not _IN_MEMORY.is_dir():
+        return
+    if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free >= _MEMORY_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(_IN_MEMORY)
 
 
 @pytest.fixture(scope="session")
-def own_recorder_url() -> str:
-    """Where this process's runs start their recorder: at the usual port there may be somebody's, with their traces."""
-    return f"http://127.0.0.1:{free_port()}"
+def own_recorder_url() -> Iterator[str]:
+    """Where this process's runs start their recorder: at the usual port another may run, with other traces."""
+    with reserved_port() as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def _caches_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("caches")
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, own_recorder_url: str
-) -> None:
+def _own_environment(_caches_folder: Path, monkeypatch: pytest.MonkeyPatch, own_recorder_url: str) -> None:
     for name in list(os.environ):
         if name.startswith(("LANGSMITH_", "LANGCHAIN_", "OPENAI_", "EVAL_PIPELINE_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
-    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(_caches_folder / str(next(_caches))))
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", own_recorder_url)
+    if not gc.get_freeze_count():  # the engine takes back what it set aside, and all before it
+        gc.freeze()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of loopback that is this test's alone, where nothing listens yet."""
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty folder for a suite."""
-    made = tmp_path / "suite"
-    made.mkdir()
-    return made
+    folder = tmp_path / "suite"
+    folder.mkdir()
+    return folder

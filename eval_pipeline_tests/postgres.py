@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.ports import reserved_port
 
 _DATABASE = "postgres"
 
@@ -73,14 +73,15 @@ def _reachable(folder: Path) -> Iterator[Path]:
 
 def _serving(folder: Path) -> Iterator[Postgres]:
     _as_postgres("initdb", "-D", str(folder), "-U", "dagster", "--auth=trust", "-E", "UTF8", "--no-sync")
-    server = Postgres(folder=folder, port=free_port())
-    server.control("start")
-    try:
-        yield server
-    finally:
-        # One that a test has stopped is stopped.
-        with contextlib.suppress(subprocess.CalledProcessError):
-            server.control("stop", "-m", "immediate")
+    with reserved_port() as port:
+        server = Postgres(folder=folder, port=port)
+        server.control("start")
+        try:
+            yield server
+        finally:
+            # One that a test has stopped is stopped.
+            with contextlib.suppress(subprocess.CalledProcessError):
+                server.control("stop", "-m", "immediate")
 
 
 def _as_postgres(program: str, *arguments: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.ports import reserved_port
 
 _PATIENCE_S = 60.0
 
@@ -56,9 +56,10 @@ def running_redis(folder: Path) -> Iterator[RedisServer]:
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
     folder.mkdir(parents=True, exist_ok=True)
-    server = RedisServer(folder=folder, port=free_port())
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with reserved_port() as port:
+        server = RedisServer(folder=folder, port=port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -18,7 +18,7 @@ import boto3
 import httpx
 from moto.server import ThreadedMotoServer
 
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.ports import reserved_port
 
 ACCESS_KEY, SECRET_KEY = "AKtest", "SKtestSKtest"
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -68,9 +68,9 @@ def missing_programs() -> list[str]:
 @contextlib.contextmanager
 def radosgw_server(folder: Path) -> Iterator[S3Server]:
     """Ceph's radosgw with all it stands on, in `folder`."""
-    monitor, gateway = free_port(), free_port()
-    _write_configuration(folder, monitor=monitor, gateway=gateway)
     with contextlib.ExitStack() as stack:
+        monitor, gateway = stack.enter_context(reserved_port()), stack.enter_context(reserved_port())
+        _write_configuration(folder, monitor=monitor, gateway=gateway)
         _make_monitor(folder, monitor)
         stack.enter_context(_running(folder, "ceph-mon", "-i", "a", "-f"))
         _make_storage(folder)

@@ -14,10 +14,10 @@ from eval_pipeline.results.case_result import (
     Ended,
     EvaluationError,
     SimulationResult,
-    Tokens,
     TurnResult,
     storable,
 )
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.judge import Judge
@@ -107,7 +107,7 @@ class AttemptRuntime:
             turns=self.playing.turns,
             model=self.user.model_name,
             calls=sum(move.calls for move in self.playing.moves),
-            tokens=Tokens(
+            tokens=TokenUsage(
                 input=sum(usage["input_tokens"] for usage in used),
                 output=sum(usage["output_tokens"] for usage in used),
                 cached=sum(usage["cached_tokens"] for usage in used),

@@ -25,20 +25,19 @@ from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.limits.working_time import WorkingTime
 from eval_pipeline.models.prices import PriceTable, price_table
-from eval_pipeline.models.usage import UsageRecorder, recording_usage
+from eval_pipeline.models.usage import UsageHandler, counting_attempt
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import (
     RESULT_SCHEMA_VERSION,
     AssertionResult,
-    AttemptUsage,
     CaseResult,
     EvaluationError,
     SimulationResult,
-    Tokens,
     TurnResult,
 )
+from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -115,8 +114,8 @@ class CaseEvaluator:
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
-        recorder = UsageRecorder(self._prices, current_budget())
-        with context, prompt, recording_usage(recorder):
+        counted = UsageHandler(self._prices, current_budget())
+        with context, prompt, counting_attempt(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
@@ -139,7 +138,7 @@ class CaseEvaluator:
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
-        usage = recorder.usage(events)
+        usage = counted.of_attempt(events)
         if simulation is not None:
             # A resumed attempt saw only some of the calls: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
@@ -275,7 +274,7 @@ class CaseEvaluator:
             turns=tuple(turns),
             started_at=started_at,
             latency_s=sum((turn.latency_s for turn in turns), 0.0),
-            tokens=Tokens(input=usage.target.input, output=usage.target.output, cached=usage.target.cached),
+            tokens=TokenUsage(input=usage.target.input, output=usage.target.output, cached=usage.target.cached),
             cost_usd=usage.target.cost_usd,
             usage=usage,
             context_id=self.pins.context_id,

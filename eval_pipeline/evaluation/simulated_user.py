@@ -3,23 +3,23 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import regex
-from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.opening import chat_model
+from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import Ended, TurnResult
+from eval_pipeline.results.usage import ModelUsage
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
-from eval_pipeline.user_code.callbacks import callbacks_with
 from eval_pipeline.user_code.signature import call_by_signature
 
 _SYSTEM = (
@@ -64,8 +64,7 @@ class UserMove:
     reason: str = ""
     calls: int = 0
     """Model calls it took."""
-    usage: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
-    """`{model, input_tokens, output_tokens, cached_tokens}` for each model called."""
+    usage: Sequence[ModelUsage] = ()
 
 
 class UserSimulator(Protocol):
@@ -177,14 +176,13 @@ class PersonaUser:
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """What the model decides, in a structure."""
-        counted = UsageMetadataCallbackHandler()
-        config = RunnableConfig(callbacks=callbacks_with(counted), run_name="simulated_user")
-        found = await self._model.ainvoke(self._messages(turns), config)
+        with counted_usage() as counted:
+            found = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
         if not isinstance(found, PersonaMove):
             message = f"the model {self._name!r} that plays the user did not answer in the structure asked for"
             fix = "use a model that can"
             raise InputError(Problem(message=message, fix=fix, case=self._case.id, field="simulation.model"))
-        usage = [_usage(model, used) for model, used in counted.usage_metadata.items()]
+        usage = counted.by_model
         if found.goal_reached or not found.message.strip():
             ended: Ended = "goal_reached" if found.goal_reached else "script_ended"
             return UserMove(ended=ended, reason=found.reasoning, calls=1, usage=usage)
@@ -207,12 +205,3 @@ class PersonaUser:
 def _history(turns: Sequence[TurnResult]) -> list[dict[str, str]]:
     pairs = ((("user", turn.input), ("assistant", turn.response)) for turn in turns)
     return [{"role": role, "content": content} for pair in pairs for role, content in pair]
-
-
-def _usage(model: str, used: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "model": model,
-        "input_tokens": used["input_tokens"],
-        "output_tokens": used["output_tokens"],
-        "cached_tokens": (used.get("input_token_details") or {}).get("cache_read", 0),
-    }

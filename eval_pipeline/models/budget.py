@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.models.prices import Used
+from eval_pipeline.results.usage import TokenUsage
 
 
 @dataclass(kw_only=True)
@@ -28,16 +28,16 @@ class Budget:
     """Models that were called and that no price is known of."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def spend(self, used: Used, cost: float | None, model: str) -> None:
-        """One call was made."""
+    def spend(self, used: TokenUsage, model: str) -> None:
+        """Charge one call."""
         with self._lock:
             self.tokens += used.total
             self.own_tokens += used.total
-            if cost is None:
+            if used.cost_usd is None:
                 self.unpriced.add(model)
             else:
-                self.cost_usd += cost
-                self.own_cost_usd += cost
+                self.cost_usd += used.cost_usd
+                self.own_cost_usd += used.cost_usd
 
     def heard(self, *, tokens: int, cost_usd: float) -> None:
         """What other runs of the experiment have spent so far."""

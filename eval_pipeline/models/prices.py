@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.settings import PRICES_VARIABLE, PipelineSettings
 
 _OWN_TABLE = Path(__file__).with_name("prices.csv")
@@ -17,50 +17,6 @@ _COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output
 _PER = 1_000_000
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
 """Snapshots of a model cost what it costs, unless the table says otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Used:
-    """Tokens. As LangChain and the providers count them, `input` holds the cached ones and `output` the reasoning."""
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-
-    def __add__(self, other: "Used") -> "Used":
-        return Used(
-            input=self.input + other.input,
-            output=self.output + other.output,
-            cached=self.cached + other.cached,
-            cache_write=self.cache_write + other.cache_write,
-            reasoning=self.reasoning + other.reasoning,
-        )
-
-    @property
-    def total(self) -> int:
-        """All of them, each once."""
-        return self.input + self.output
-
-    @classmethod
-    def of_metadata(cls, usage: Mapping[str, Any]) -> "Used":
-        """From LangChain's `usage_metadata`."""
-        read, written = usage.get("input_token_details") or {}, usage.get("output_token_details") or {}
-        return cls(
-            input=int(usage.get("input_tokens") or 0),
-            output=int(usage.get("output_tokens") or 0),
-            cached=int(read.get("cache_read") or 0),
-            cache_write=int(read.get("cache_creation") or 0),
-            reasoning=int(written.get("reasoning") or 0),
-        )
-
-    @classmethod
-    def of_event(cls, event: Mapping[str, Any]) -> "Used":
-        """From a `usage` event of a target."""
-        names = {"input": "input_tokens", "output": "output_tokens", "cached": "cached_tokens"}
-        names |= {"cache_write": "cache_write_tokens", "reasoning": "reasoning_tokens"}
-        return cls(**{name: int(event.get(field) or 0) for name, field in names.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +29,7 @@ class Price:
     cache_write: float
     output: float
 
-    def of(self, used: Used) -> float:
+    def of(self, used: TokenUsage) -> float:
         """What `used` costs. Reasoning is output, and priced with it."""
         fresh = max(0, used.input - used.cached - used.cache_write)
         read = fresh * self.input + used.cached * self.cached_input + used.cache_write * self.cache_write
@@ -86,7 +42,7 @@ class PriceTable:
 
     prices: Mapping[str, Sequence[Price]]
 
-    def cost(self, model: str, used: Used) -> float | None:
+    def cost(self, model: str, used: TokenUsage) -> float | None:
         """US dollars of one call; None if the model's price is not known."""
         if model not in self._known:
             self._known[model] = self._tiers(model)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
+from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
 from eval_pipeline.telemetry.plain import text_of
 
 RESULT_SCHEMA_VERSION = 3
@@ -56,15 +57,6 @@ class Vote(TypedDict):
     """Why it gave no verdict, if it gave none."""
 
 
-class ModelUsage(TypedDict):
-    """Tokens that calls of one model used."""
-
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class AssertionResult:
     """What came of one assertion."""
@@ -102,43 +94,6 @@ class TurnResult:
     """Seconds until the first token of the answer; None from a target that does not stream."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tokens:
-    """Tokens of model calls: in a case's result, those of the target."""
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoleUsage:
-    """What the model calls of one role used in one attempt."""
-
-    calls: int = 0
-    cached_calls: int = 0
-    """Answered by the cache of model calls: they used nothing, and are in no other figure."""
-    input: int = 0
-    """Tokens, with those that the provider had cached."""
-    output: int = 0
-    """Tokens, with those of reasoning."""
-    cached: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-    cost_usd: float | None = None
-    """None where it is not known, which is not nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttemptUsage:
-    """What an attempt used, by whose calls they were."""
-
-    target: RoleUsage = RoleUsage()
-    judge: RoleUsage = RoleUsage()
-    user: RoleUsage = RoleUsage()
-    """The simulated one."""
-
-
 Ended = Literal["goal_reached", "stop_condition", "max_turns", "script_ended", "error"]
 
 
@@ -154,7 +109,7 @@ class SimulationResult:
     """None for a scripted user."""
     calls: int = 0
     """Model calls made to play the user."""
-    tokens: Tokens = field(default_factory=Tokens)
+    tokens: TokenUsage = field(default_factory=TokenUsage)
     cost_usd: float | None = None
     """None where it is not known."""
 
@@ -189,7 +144,8 @@ class CaseResult:
     started_at: dt.datetime
     latency_s: float
     """Seconds the target took; judges are not in it."""
-    tokens: Tokens
+    tokens: TokenUsage
+    """Of the target: `input`, `output` and `cached`."""
     cost_usd: float | None
     """Of the target; None where it is not known."""
     context_id: str | None
@@ -199,7 +155,7 @@ class CaseResult:
     error: EvaluationError | None = None
     simulation: SimulationResult | None = None
     """Set if somebody played the user."""
-    usage: AttemptUsage = AttemptUsage()
+    usage: AttemptUsage = field(default_factory=AttemptUsage)
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
@@ -221,12 +177,12 @@ class CaseResult:
         row["tags"] = list(self.tags)
         row["assertions"] = [_fields(found) | {"error": _maybe(found.error)} for found in self.assertions]
         row["turns"] = [_fields(turn) | {"events": [_event_row(event) for event in turn.events]} for turn in self.turns]
-        row["tokens"] = _fields(self.tokens)
+        row["tokens"] = _tokens_row(self.tokens)
         row["usage"] = {role: _fields(used) for role, used in _fields(self.usage).items()}
         row["error"] = _maybe(self.error)
         row["carried_from"] = _maybe(self.carried_from)
         played = self.simulation
-        row["simulation"] = None if played is None else _fields(played) | {"tokens": _fields(played.tokens)}
+        row["simulation"] = None if played is None else _fields(played) | {"tokens": _tokens_row(played.tokens)}
         stored: dict[str, Any] = storable(row)
         return stored
 
@@ -234,6 +190,10 @@ class CaseResult:
 def _fields(value: Any) -> dict[str, Any]:
     """A dataclass as a mapping of its fields, which `asdict` would copy as deeply as they go: it took half of a row."""
     return dict(vars(value))
+
+
+def _tokens_row(tokens: TokenUsage) -> dict[str, int]:
+    return {"input": tokens.input, "output": tokens.output, "cached": tokens.cached}
 
 
 def _maybe(value: Any) -> dict[str, Any] | None:

@@ -7,15 +7,13 @@ from typing import Any
 
 from eval_pipeline.results.case_result import (
     AssertionResult,
-    AttemptUsage,
     CaseResult,
     EvaluationError,
     ReusedFrom,
-    RoleUsage,
     SimulationResult,
-    Tokens,
     TurnResult,
 )
+from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 
 _NAMES = frozenset(field.name for field in fields(CaseResult))
 
@@ -29,7 +27,7 @@ def result_of_row(row: Mapping[str, Any]) -> CaseResult:
             "tags": tuple(row["tags"] or ()),
             "assertions": tuple(_assertion(found) for found in row["assertions"] or ()),
             "turns": tuple(_turn(found) for found in row["turns"] or ()),
-            "tokens": _tokens(row["tokens"]),
+            "tokens": TokenUsage.of_row(row["tokens"]),
             "error": _error(row["error"]),
             "carried_from": None if row.get("carried_from") is None else ReusedFrom(**row["carried_from"]),
             "simulation": _simulation(row.get("simulation")),
@@ -56,15 +54,11 @@ def _event(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _simulation(found: Mapping[str, Any] | None) -> SimulationResult | None:
-    return None if found is None else SimulationResult(**{**found, "tokens": _tokens(found["tokens"])})
+    return None if found is None else SimulationResult(**{**found, "tokens": TokenUsage.of_row(found["tokens"])})
 
 
 def _usage(found: Mapping[str, Any] | None) -> AttemptUsage:
-    return AttemptUsage(**{role: RoleUsage(**used) for role, used in (found or {}).items() if used is not None})
-
-
-def _tokens(found: Mapping[str, Any] | None) -> Tokens:
-    return Tokens(**{name: value or 0 for name, value in (found or {}).items()})
+    return AttemptUsage(**{role: TokenUsage.of_row(used) for role, used in (found or {}).items() if used is not None})
 
 
 def _error(found: Mapping[str, Any] | None) -> EvaluationError | None:

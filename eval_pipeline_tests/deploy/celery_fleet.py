@@ -24,7 +24,7 @@ from eval_pipeline.store.store import Store
 from eval_pipeline_tests.dagster_api import DagsterApi
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.ports import reserved_port
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.redis_server import running_redis
@@ -109,7 +109,7 @@ def running_fleet(
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
         broker = stack.enter_context(running_redis(folder / "redis")).url
         stack.enter_context(ending(groups))
-        s3, recorder, code, web = (free_port() for _ in range(4))
+        s3, recorder, code, web = (stack.enter_context(reserved_port()) for _ in range(4))
         home = _home(folder)
         own = {
             "PATH": f"{_PROGRAMS}{os.pathsep}{os.environ['PATH']}",

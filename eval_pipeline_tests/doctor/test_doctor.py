@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.doctor.clock import check_clock
-from eval_pipeline.doctor.finding import Finding, findings_of
-from eval_pipeline.doctor.secretive import without_password
+from eval_pipeline.doctor.finding import Finding, findings_of, without_password
+from eval_pipeline.doctor.packages import LIBRARIES, check_versions
 from eval_pipeline.doctor.stores import check_store
-from eval_pipeline.doctor.versions import LIBRARIES, check_versions
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.doctor.findings import found_by
-from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, moto_server
 
 
@@ -68,8 +66,8 @@ def test_a_configuration_that_is_wrong(terminal: Terminal, tmp_path: Path) -> No
     assert ("dagster.yaml" in found["fix"], "Error" in found["message"]) == (True, True)
 
 
-def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path) -> None:
-    url = f"postgresql://eval:hunter2@127.0.0.1:{free_port()}/dagster"
+def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path, port: int) -> None:
+    url = f"postgresql://eval:hunter2@127.0.0.1:{port}/dagster"
     (tmp_path / "home" / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
     found = found_by(terminal)
     assert "OperationalError" in found["database"]["message"]

@@ -60,10 +60,8 @@ def test_a_port_in_use_is_an_error() -> None:
             server.start()
 
 
-def test_a_file_that_is_no_database_is_refused_and_the_port_is_free_again(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_the_port_is_free_again(tmp_path: Path, port: int) -> None:
     (tmp_path / "notes.txt").write_text("not a database, " * 100)
-    with RecorderServer() as server:
-        port = int(server.url.rpartition(":")[2])
     with pytest.raises(sqlite3.DatabaseError):
         RecorderServer(port=port, db_path=tmp_path / "notes.txt").start()
     with RecorderServer(port=port) as server:

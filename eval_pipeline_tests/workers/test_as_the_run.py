@@ -10,7 +10,6 @@ from eval_pipeline.errors import PermanentError, TransientError
 from eval_pipeline.workers.aws_lambda import handler
 from eval_pipeline.workers.work import do_task
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
-from eval_pipeline_tests.ports import free_port
 from eval_pipeline_tests.prompts.published import publish
 from eval_pipeline_tests.workers.begun import Begun, set_up_environment
 
@@ -89,10 +88,10 @@ def test_failures_are_raised_only_as_a_task_says(begun: Begun, raise_errors: str
 
 @pytest.mark.parametrize(("raise_errors", "raises"), [("never", False), ("transient", True), ("all", True)])
 def test_a_store_that_is_away_is_raised_for_those_who_try_again(
-    begun: Begun, raise_errors: str, monkeypatch: pytest.MonkeyPatch, *, raises: bool
+    begun: Begun, raise_errors: str, monkeypatch: pytest.MonkeyPatch, port: int, *, raises: bool
 ) -> None:
     event = {**begun.tasks()[0].model_dump(mode="json"), "raise_errors": raise_errors, "store": "s3://elsewhere/team"}
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     if raises:

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from eval_pipeline_tests.cli.terminal import Terminal
-from eval_pipeline_tests.ports import free_port
 
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
 
@@ -38,8 +37,7 @@ def _opened(port: int, *, said: int = subprocess.DEVNULL) -> Iterator[subprocess
         process.wait(timeout=120)
 
 
-def test_ending_it_ends_the_server_and_the_daemon(store: Path) -> None:
-    port = free_port()
+def test_ending_it_ends_the_server_and_the_daemon(store: Path, port: int) -> None:
     with _opened(port):
         pass
     assert not _listening(port)
@@ -48,7 +46,7 @@ def test_ending_it_ends_the_server_and_the_daemon(store: Path) -> None:
 
 @pytest.mark.usefixtures("store")
 def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_instead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     where, log = tmp_path / "where.txt", tmp_path / "said.txt"
     (tmp_path / "seen.py").write_text(
@@ -67,7 +65,7 @@ def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_i
         taken.listen()
         name, number = taken.getsockname()
         monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://{name}:{number}")
-        with _opened(free_port(), said=said.fileno()):
+        with _opened(port, said=said.fileno()):
             _until(where.is_file)
             told = where.read_text()
             _until(lambda: _answers(told))
@@ -93,5 +91,5 @@ def _answers(url: str) -> bool:
 def test_beyond_loopback_it_does_not_listen_unasked(terminal: Terminal, host: str) -> None:
     refused = terminal("ui", "--host", host)
     assert refused.code == 2
-    assert "the Dagster UI knows no users" in refused.stderr
+    assert "the Dagster UI has no authentication" in refused.stderr
     assert "--unprotected" in refused.stderr

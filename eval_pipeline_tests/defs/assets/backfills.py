@@ -14,7 +14,7 @@ import yaml
 
 from eval_pipeline_tests.dagster_api import DagsterApi
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
-from eval_pipeline_tests.ports import free_port
+from eval_pipeline_tests.ports import reserved_port
 from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.waiting import wait_for
 
@@ -103,7 +103,6 @@ class Backfills:
 def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) -> Iterator[Backfills]:
     """A daemon and a web server over a suite of sixteen cases in `folder`, on SQLite or on what `storage` says."""
     _write(folder, storage or {})
-    port = free_port()
     own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
     environment = {
         **os.environ,
@@ -111,6 +110,7 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
         "EVAL_PIPELINE_TRACING": "off",
     }
     with dg.DagsterInstance.from_config(str(folder / "home")) as instance, contextlib.ExitStack() as stack:
+        port = stack.enter_context(reserved_port())
         project = DagsterProject(
             folder=folder / "suite", suite="filled", instance=instance, store_root=folder / "store"
         )

@@ -12,8 +12,8 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.telemetry.bus import EventBus
 from eval_pipeline.tracing.collect.telemetry import LangSmithTelemetry
+from eval_pipeline_tests.browser import a_page, needs_chromium
 from eval_pipeline_tests.building import a_case
-from eval_pipeline_tests.chromium import a_page, needs_chromium
 from eval_pipeline_tests.recorder.frames import a_client
 from eval_pipeline_tests.tracing.collect.test_event_runs import agent
 from eval_pipeline_tests.tracing.reporting_agents import own_turns
@@ -134,8 +134,8 @@ async def test_the_recorders_page_shows_them_nested(folder: Path, client: Client
 
     with a_page() as page:
         page.open(url)
-        text = page.ask("document.body.innerText")
-        page.picture(folder / "trace.png")
+        text = page.evaluate("document.body.innerText")
+        page.screenshot(folder / "trace.png")
 
     places = [text.index(name) for name in ("evaluate_case", "take_turn", "target", "acme:agent-1", "find_order")]
     assert places == sorted(places)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eval_pipeline.langsmith.protocol.rules import validate_feedback
-from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, Tokens
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.tracing.experiment.feedback import evaluator_keys, feedback_of, keys_of
 
 START = dt.datetime(2026, 11, 21, 4, 0, tzinfo=dt.UTC)
@@ -34,7 +35,7 @@ def a_result(*assertions: AssertionResult, **fields: Any) -> CaseResult:
         turns=(),
         started_at=START,
         latency_s=0.1,
-        tokens=Tokens(),
+        tokens=TokenUsage(),
         cost_usd=None,
         context_id=None,
         dataset_version="v",
