@@ -15,10 +15,9 @@ from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, 
 from eval_pipeline.defs.assets.corrections import build_corrections
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
-from eval_pipeline.feedback.corrections import known_corrections
+from eval_pipeline.feedback.corrections import stored_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
-from eval_pipeline.pipeline.evaluator import evaluator_of
-from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.pipeline.begin import join_experiment
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.experiment_record import read_experiment
@@ -134,7 +133,7 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     assert "2 corrections in 1 experiments, 2 new" in pulled.stdout
     assert "2 corrections in 1 experiments, 0 new" in again.stdout
     assert pulled.stdout.splitlines()[1] == again.stdout.splitlines()[1]
-    known = {row["case_id"]: row for row in known_corrections(store, "sample")}
+    known = {row["case_id"]: row for row in stored_corrections(store, "sample")}
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")
     assert (known["c0"]["comment"], known["c3"]["verdict"]) == ("too short", "yes")
     assert "ann@example.com" not in json.dumps(known)
@@ -159,12 +158,13 @@ def test_an_experiment_keeps_the_corrections_that_it_began_with(
 
     assert record.corrections is not None
     assert record.corrections != corrections_now(read, store)
-    judge = evaluator_of(read, store, record, NO_PROMPTS).suite.spec.judge
+    experiment = join_experiment(store, read, record, LangSmithSettings(mode="off"))
+    judge = experiment.evaluator().suite.spec.judge
     assert judge is not None
     assert [row["case_id"] for row in examples_for(judge, "contains", folder=suite)] == ["c0"]
     (tmp_path / "store" / record.corrections).unlink()
     with pytest.raises(MissingUpstreamError, match="are gone"):
-        evaluator_of(read, store, record, NO_PROMPTS)
+        experiment.evaluator()
 
 
 def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
@@ -181,11 +181,11 @@ def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
 
     terminal("corrections", suite)
 
-    assert [(row["case_id"], row["verdict"]) for row in known_corrections(store, "sample")] == [("c3", "no")]
+    assert [(row["case_id"], row["verdict"]) for row in stored_corrections(store, "sample")] == [("c3", "no")]
     for taken_back in client.list_feedback(run_ids=[rows["c3"].id], feedback_key=["contains"]):
         client.delete_feedback(taken_back.id)
     terminal("corrections", suite)
-    assert known_corrections(store, "sample") == []
+    assert stored_corrections(store, "sample") == []
 
 
 def test_agreement_takes_its_labels_from_langsmith(terminal: Terminal, suite: Path, client: Client) -> None:

@@ -17,8 +17,7 @@ from eval_pipeline.tracing.experiment.feedback import feedback_of
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
 from eval_pipeline.tracing.shape.modes import Grafted
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline_tests.building import a_case, an_evaluator
 from eval_pipeline_tests.tracing.traced import (
     AGENT,

@@ -11,7 +11,7 @@ import pytest
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.tracing.shape.modes import Bare
+from eval_pipeline.tracing.shape.modes import NoSharedContext
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.tracing.traced import (
@@ -219,7 +219,7 @@ async def test_feedback_follows_the_runs_it_is_about(folder: Path) -> None:
 
 async def test_a_trace_that_cannot_begin_costs_no_result(folder: Path) -> None:
     @dataclass(frozen=True)
-    class Broken(Bare):
+    class Broken(NoSharedContext):
         def lead_time(self, case_id: str) -> dt.timedelta:
             raise OSError(f"no spans of {case_id}")
 
