@@ -17,8 +17,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
 from eval_pipeline.feedback.corrections import stored_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
-from eval_pipeline.pipeline.evaluator import evaluator_of
-from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.pipeline.begin import join_experiment
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.experiment_record import read_experiment
@@ -159,12 +158,13 @@ def test_an_experiment_keeps_the_corrections_that_it_began_with(
 
     assert record.corrections is not None
     assert record.corrections != corrections_now(read, store)
-    judge = evaluator_of(read, store, record, NO_PROMPTS).suite.spec.judge
+    experiment = join_experiment(store, read, record, LangSmithSettings(mode="off"))
+    judge = experiment.evaluator().suite.spec.judge
     assert judge is not None
     assert [row["case_id"] for row in examples_for(judge, "contains", folder=suite)] == ["c0"]
     (tmp_path / "store" / record.corrections).unlink()
     with pytest.raises(MissingUpstreamError, match="are gone"):
-        evaluator_of(read, store, record, NO_PROMPTS)
+        experiment.evaluator()
 
 
 def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
