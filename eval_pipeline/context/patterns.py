@@ -1,4 +1,4 @@
-"""Patterns: what a chat model finds by reading rows of the context once, so that no case has to."""
+"""Patterns that a chat model finds in rows of the context, once for all cases."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class FoundPatterns(BaseModel):
 def find_patterns(
     rows: Sequence[dict[str, Any]], *, name: str, instruction: str, model: BaseChatModel, rows_per_call: int
 ) -> tuple[list[dict[str, Any]], TokenUsage]:
-    """Let `model` read `rows`, some at a time; patterns with the same title are one.
+    """Ask `model` for the patterns in `rows`, some rows at a time; patterns with the same title are merged.
 
     Returns:
         Rows of `PATTERNS_SCHEMA`, and the tokens used.
@@ -68,10 +68,6 @@ def find_patterns(
                     f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure"
                 )
             for pattern in answer.patterns:
-                known = merged.get(pattern.title.casefold())
-                if known is None:
-                    merged[pattern.title.casefold()] = pattern
-                else:
-                    known.evidence.extend(item for item in pattern.evidence if item not in known.evidence)
-    found = [{"name": name, **pattern.model_dump(), "case_id": None} for pattern in merged.values()]
-    return found, counted.total
+                earlier = merged.setdefault(pattern.title.casefold(), pattern)
+                earlier.evidence.extend(item for item in pattern.evidence if item not in earlier.evidence)
+    return [{"name": name, **pattern.model_dump(), "case_id": None} for pattern in merged.values()], counted.total

@@ -10,15 +10,19 @@ import dagster as dg
 
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.verdict import verdict_of
+from eval_pipeline.defs.assets.partition_health import (
+    PARTITIONS_UP_TO_DATE,
+    read_partition_health,
+    up_to_date_check,
+)
 from eval_pipeline.defs.assets.tracing import trace_status_metadata
-from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.pipeline.restore_rows import rows_expected
-from eval_pipeline.pipeline.trace_end import trace_status
+from eval_pipeline.pipeline.trace_rows import trace_status
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.trace_status import read_traced
 
@@ -87,7 +91,7 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             traced = read_traced(opened, suite.name, experiment)
             if not traced:
                 return
-            attempts = rows_expected(opened, suite.name, experiment)
+            attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
             status = trace_status(langsmith.settings(), traced, attempts=attempts)
         present = "an unknown number" if status.rows_present is None else str(status.rows_present)
         dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
@@ -122,8 +126,8 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
-        yield said_of(upkeep, suite, dg.AssetCheckResult)
+            health = read_partition_health(context, suite, store.open(), langsmith.settings())
+        yield up_to_date_check(health, suite, dg.AssetCheckResult)
 
     return up_to_date
 

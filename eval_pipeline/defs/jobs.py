@@ -7,8 +7,8 @@ in `schedules.py` and `sensors`. See https://docs.dagster.io/guides/build/jobs.
 import dagster as dg
 
 from eval_pipeline.defs.assets.corrections import CORRECTIONS, wants_corrections
+from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
 from eval_pipeline.defs.assets.promoted_prompt import PROMOTED_PROMPT
-from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, SHARED_CONTEXT, TEST_CASES, VARIANT_COMPARISON, asset_key
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite

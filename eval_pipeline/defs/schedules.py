@@ -9,7 +9,7 @@ import dagster as dg
 from eval_pipeline.defs.assets.upstream import LAUNCH_TAG, SHARE_TAG
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import SUITE_TAG, in_registry_order, range_tags, sync_partitions
-from eval_pipeline.pipeline.fan_in import shares_of
+from eval_pipeline.pipeline.shares import shares_of
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -110,8 +109,3 @@ class FeedbackServer:
                 yield
         except (LangSmithError, RequestException) as error:
             raise server_error(error, what) from error
-
-
-def queue_id(suite: str, name: str) -> UUID:
-    """The id that a suite's queue is created with, so that two processes that create it at once create one."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"eval_pipeline/annotation_queue/{suite}/{name}")

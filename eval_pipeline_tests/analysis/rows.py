@@ -1,4 +1,4 @@
-"""Case results for tests of what is computed from them."""
+"""Case results for tests of analysis."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 def an_assertion(
     name: str, *, passed: bool | None = True, score: float | None = None, broken: bool = False
 ) -> AssertionResult:
-    """One verdict; by default the score is what `passed` says."""
+    """One assertion result; by default the score follows from `passed`."""
     if score is None and passed is not None:
         score = float(passed)
     error = EvaluationError(name="E", message="m", traceback="t") if broken else None
     return AssertionResult(
-        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="said <b>so</b>", error=error
+        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="because <b>so</b>", error=error
     )
 
 
@@ -34,7 +34,7 @@ def a_result(
     case_id: str = "c1", attempt: int = 1, *, status: Any = "passed", second: float = 0, **fields: Any
 ) -> CaseResult:
     """One result, begun `second` seconds after the others."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "suite": "sample",
         "experiment": "e",
         "variant": None,
@@ -52,9 +52,9 @@ def a_result(
         "fingerprint": "f",
         "started_at": START + dt.timedelta(seconds=second),
     }
-    return CaseResult(case_id=case_id, attempt=attempt, status=status, **{**known, **fields})
+    return CaseResult(case_id=case_id, attempt=attempt, status=status, **{**defaults, **fields})
 
 
 def a_table(results: Sequence[CaseResult]) -> pa.Table:
-    """Results as the result log gives them."""
-    return pa.Table.from_pylist([found.to_row() for found in results], schema=RESULT_SCHEMA)
+    """Results as the result log returns them."""
+    return pa.Table.from_pylist([result.to_row() for result in results], schema=RESULT_SCHEMA)

@@ -1,4 +1,4 @@
-"""Patterns: what a chat model finds by reading rows once."""
+"""Patterns that a chat model finds in rows."""
 
 import pytest
 
@@ -12,11 +12,11 @@ ROWS = [{"id": f"r{n}", "text": "späte Pakete"} for n in range(5)]
 
 def test_rows_are_read_some_at_a_time_and_equal_titles_are_one_pattern() -> None:
     model = ReadingModel(seen=[])
-    found, usage = find_patterns(ROWS, name="complaints", instruction="Look.", model=model, rows_per_call=2)
+    patterns, usage = find_patterns(ROWS, name="complaints", instruction="Look.", model=model, rows_per_call=2)
     assert len(model.seen) == 3
     assert all(text.startswith("Look.") for text in model.seen)
     assert "späte Pakete" in model.seen[0]
-    assert found == [
+    assert patterns == [
         {
             "name": "complaints",
             "title": "Late parcels",
@@ -25,7 +25,7 @@ def test_rows_are_read_some_at_a_time_and_equal_titles_are_one_pattern() -> None
             "case_id": None,
         }
     ]
-    assert set(found[0]) == set(PATTERNS_SCHEMA.names)
+    assert set(patterns[0]) == set(PATTERNS_SCHEMA.names)
     assert (usage.input, usage.output) == (30, 6)
 
 
@@ -35,6 +35,6 @@ def test_without_rows_the_model_is_not_asked() -> None:
     assert model.seen == []
 
 
-def test_a_model_that_gives_no_structure_is_told() -> None:
+def test_a_model_that_gives_no_structure_is_reported() -> None:
     with pytest.raises(PermanentError, match="the model gave no patterns for 'n'"):
         find_patterns(ROWS, name="n", instruction="i", model=SilentModel(seen=[]), rows_per_call=9)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.building import a_case, a_suite, evaluated

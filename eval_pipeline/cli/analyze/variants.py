@@ -28,11 +28,10 @@ from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
-from eval_pipeline.variants.finished import finished_attempts
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison, latest_comparison
-from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, latest_plan
+from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, finished_attempts, latest_plan
 
 
 @click.group()

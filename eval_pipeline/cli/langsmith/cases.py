@@ -62,7 +62,7 @@ def import_cases(
     if imported.cases:
         append_cases(file, imported.cases)
     silent = f", {imported.silent} without a user message" if imported.silent else ""
-    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.known} already in the suite{silent}")
+    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
     if imported.cases:
         click.echo(f"{file}: add assertions and references to the new cases")
         listed = {case.id for case in load_dataset(read).cases}

@@ -45,13 +45,13 @@ def a_report(store: LocalStore, failing: int = 3) -> str:
     return rendered(store, record, "http://127.0.0.1:1984/experiments/now")
 
 
-def test_the_page_says_the_verdict_and_why(store: LocalStore) -> None:
+def test_the_page_shows_the_verdict_and_why(store: LocalStore) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", a_report(store)))
     assert "Failed 40.0%" in text
     assert "2 of 5 attempts at 5 cases passed" in text
     assert "pass rate 40.0% (95 % interval" in text
     assert "0 cases improved, 3 regressed, 2 unchanged" in text
-    assert "not met min_pass_rate" in text
+    assert "failed min_pass_rate" in text
 
 
 def test_the_page_asks_nothing_of_any_network_and_runs_its_own_script_only(store: LocalStore) -> None:
@@ -67,11 +67,11 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
     assert "Every attempt passed" in page
 
 
-def test_what_was_carried_is_said_and_is_in_no_picture_of_costs(store: LocalStore) -> None:
+def test_reused_results_are_shown_and_are_in_no_picture_of_costs(store: LocalStore) -> None:
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
-    assert "1 of them are of earlier experiments" in rendered(store, record)
+    assert "1 results were reused from earlier experiments" in rendered(store, record)
     alone = keep_experiment(store, "alone", results[1:], day=2)
     both, other = (draw(store, each, concluded(store, each)).cost for each in (record, alone))
     assert both is not None
@@ -103,8 +103,8 @@ def test_a_transcript_is_unpacked_when_it_is_chosen_and_is_never_code(
     tab.console.clear()
     tab.open(f"{file.as_uri()}#case=case-0001")
     tab.wait_for("document.querySelector('#detail h3')?.textContent === 'case-0001'")
-    said = tab.evaluate("[...document.querySelectorAll('.message')].map(part => part.textContent)")
-    assert said == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
+    messages = tab.evaluate("[...document.querySelectorAll('.message')].map(part => part.textContent)")
+    assert messages == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
     assert tab.evaluate("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
     assert tab.evaluate("document.querySelectorAll('#detail img, #detail i').length") == 0
     assert tab.console == []

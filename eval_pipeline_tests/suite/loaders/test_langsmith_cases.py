@@ -66,7 +66,7 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
     ]
 
 
-def test_a_run_without_a_conversation_is_told(folder: Path) -> None:
+def test_a_run_without_a_conversation_is_reported(folder: Path) -> None:
     with pytest.raises(InputError, match="neither messages nor text"):
         write(folder, [{"id": "r", "start_time": "1", "inputs": {"n": 1}, "outputs": {}}])
 

@@ -1,4 +1,4 @@
-"""Somebody who records how a snapshot is built, step by step; by default nobody."""
+"""The interface through which the steps of building a snapshot are recorded for its trace; by default they are not."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ StepKind = Literal["chain", "tool"]
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What was found for one case."""
+    """The search for one case, and its results."""
 
     case_id: str
     query: str
@@ -24,23 +24,23 @@ class Search:
 class StepRecord(Protocol):
     """A step in progress."""
 
-    def outputs(self, said: Mapping[str, Any]) -> None:
-        """What came of the step."""
+    def outputs(self, values: Mapping[str, Any]) -> None:
+        """Record the outputs of the step."""
 
-    def searches(self, found: Iterable[Search]) -> None:
-        """What was found for each case, by one search for all of them that began with the step and ends now."""
+    def searches(self, searches: Iterable[Search]) -> None:
+        """Record the search for each case: all were made at once, from the start of the step until now."""
 
 
 class BuildRecorder(Protocol):
-    """Records steps; a step within a step is part of it."""
+    """Records steps; a step within another is a child of it."""
 
     def step(
         self, name: str, *, kind: StepKind = "chain", inputs: Mapping[str, Any]
     ) -> AbstractContextManager[StepRecord]:
-        """Record a step, and what models and tools do within it."""
+        """Record a step, and the runs of models and tools within it."""
 
     def table(self) -> pa.Table | None:
-        """All that was recorded, as the snapshot's part `trace`; None if nothing was."""
+        """All recorded steps, as the part `trace` of the snapshot; None without any."""
 
 
 class _NothingRecorded:
@@ -50,14 +50,14 @@ class _NothingRecorded:
         del name, kind, inputs
         return contextlib.nullcontext(self)
 
-    def outputs(self, said: Mapping[str, Any]) -> None:
+    def outputs(self, values: Mapping[str, Any]) -> None:
         """Record nothing."""
 
-    def searches(self, found: Iterable[Search]) -> None:
-        """Record nothing, and do not even ask what was found."""
+    def searches(self, searches: Iterable[Search]) -> None:
+        """Record nothing; the iterable is not consumed."""
 
     def table(self) -> None:
-        """Nothing was recorded."""
+        """Return None: nothing was recorded."""
 
 
 NOTHING_RECORDED: BuildRecorder = _NothingRecorded()

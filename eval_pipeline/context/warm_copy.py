@@ -1,6 +1,6 @@
-"""The warm copy of a snapshot on this host: downloaded once, verified once, kept as Arrow files that processes map.
+"""The copy of a snapshot on this host: downloaded and verified once, stored as Arrow files.
 
-Every worker process on a host maps the same files, so the pages are shared, and opening a warm copy takes
+All processes of a host map the same files into memory, so that they share the pages, and opening a copy takes
 milliseconds whatever its size.
 """
 
@@ -24,14 +24,14 @@ from eval_pipeline.store.store import Store
 
 
 def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path]:
-    """The manifest of a snapshot and the folder of its warm copy, made now if there is none.
+    """The manifest of a snapshot and the folder of its copy on this host, which is made if there is none.
 
-    The copy is named after the manifest's hash: a snapshot that was deleted and built anew is another copy.
+    The copy is named after the manifest's hash: a snapshot that was deleted and rebuilt has another copy.
 
     Raises:
         MissingUpstreamError: there is no such snapshot.
-        CorruptDataError: a file of it is not what was written.
-        PermanentError: the copy cannot be written, or somebody else made it.
+        CorruptDataError: a file of it differs from its checksum.
+        PermanentError: the copy cannot be written, or other users can change it.
     """
     manifest, data = require_manifest(store, suite, context_id)
     folder = cache_folder() / "contexts" / f"{context_id}-{hashlib.sha256(data).hexdigest()[:12]}"
@@ -42,27 +42,27 @@ def warm_copy(store: Store, suite: str, context_id: str) -> tuple[Manifest, Path
                 if not folder.is_dir():
                     _make(store, manifest, folder)
         except OSError as error:
-            fix = f"make it writable and see that it is not full, or set {CACHE_VARIABLE} to another folder"
+            fix = f"make it writable, free disk space, or set {CACHE_VARIABLE} to another folder"
             raise PermanentError(f"no warm copy can be kept in {cache_folder()}: {error}", fix=fix) from error
     _require_own(folder)
     return manifest, folder
 
 
 def _require_own(folder: Path) -> None:
-    """Checksums are verified when a copy is made, so it must be one that nobody else could make or change."""
+    """Refuse a copy that other users can change: checksums are verified only when a copy is made."""
     if not hasattr(os, "getuid"):
         return
-    found = folder.stat()
-    if found.st_uid not in {os.getuid(), 0} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    status = folder.stat()
+    if status.st_uid not in {os.getuid(), 0} or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PermanentError(
-            f"the warm copy {folder} belongs to somebody else, or others may write it",
+            f"the warm copy {folder} belongs to another user, or other users may write to it",
             fix=f"delete it, and set {CACHE_VARIABLE} to a folder that is yours alone",
         )
 
 
 @contextlib.contextmanager
 def only_builder(context_id: str) -> Iterator[None]:
-    """Within it, no other process of this host builds the context; two hosts may, and one of them publishes.
+    """Keep other processes of this host from building the same context. Two hosts may build it; one of them publishes.
 
     Raises:
         PermanentError: the cache folder cannot be written.
