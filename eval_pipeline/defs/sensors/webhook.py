@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import orjson
 
-from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.promotion.moving import shown
+from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.spec.automation import WebhookShape
 
@@ -111,8 +111,6 @@ def _post_once(url: str, data: bytes) -> str | None:
         # Without a proxy of the environment for a server on this machine.
         proxies = urllib.request.ProxyHandler({} if is_loopback_url(url) else None)
         with urllib.request.build_opener(proxies).open(request, timeout=_TIMEOUT_SECONDS):
-        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - the scheme was checked
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310
             return None
     except urllib.error.HTTPError as error:
         error.close()
