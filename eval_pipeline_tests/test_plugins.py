@@ -132,16 +132,16 @@ def evaluated(folder: Path, packages: Path, **fields: object) -> dict[str, objec
 def test_a_suite_is_evaluated_with_the_assertion_and_the_target_of_an_installed_package(
     folder: Path, packages: Path
 ) -> None:
-    found = evaluated(folder, packages)
-    assert found["problems"] == []
-    assert found["results"] == {"loud": ["passed", "100% upper case"], "quiet": ["failed", "100% upper case"]}
+    outcome = evaluated(folder, packages)
+    assert outcome["problems"] == []
+    assert outcome["results"] == {"loud": ["passed", "100% upper case"], "quiet": ["failed", "100% upper case"]}
 
 
 def test_check_reports_what_the_package_finds_wrong_and_suggests_its_fields(folder: Path, packages: Path) -> None:
-    found = evaluated(folder, packages, assertions=[{"type": "is_loud", "share": 2.0}])
-    assert found["problems"] == [["assertions[0].share", "no answer is that loud", "write a share of at most 1"]]
-    found = evaluated(folder, packages, target={"kind": "shouter", "sufix": "!"})
-    assert found["problems"] == [["target.sufix", "unknown field 'sufix'", "did you mean 'suffix'?"]]
+    outcome = evaluated(folder, packages, assertions=[{"type": "is_loud", "share": 2.0}])
+    assert outcome["problems"] == [["assertions[0].share", "no answer is that loud", "write a share of at most 1"]]
+    outcome = evaluated(folder, packages, target={"kind": "shouter", "sufix": "!"})
+    assert outcome["problems"] == [["target.sufix", "unknown field 'sufix'", "did you mean 'suffix'?"]]
 
 
 def test_without_the_package_its_type_and_its_kind_are_unknown(folder: Path) -> None:
