@@ -31,7 +31,7 @@ class StderrConsole(Console):
     def __init__(self, file: TextIO) -> None:
         super().__init__(file=file)
 
-    @property  # type: ignore[misc] - rich lets a size be set; a terminal has its own
+    @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
         """The size of the terminal. Rich looks at descriptors 0 to 2, which may all be redirected."""
         if "COLUMNS" not in os.environ:
