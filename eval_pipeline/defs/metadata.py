@@ -104,7 +104,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         DATASET_VERSION: first.dataset_version,
         "eval/fingerprint": first.fingerprint,
     }
-    carried = [result.carried_from.experiment for result in results if result.carried_from is not None]
+    carried = [result.reused_from.experiment for result in results if result.reused_from is not None]
     if carried:
         found |= {"eval/carried": len(carried), "eval/carried_from": ", ".join(dict.fromkeys(carried))}
     if scores:

@@ -9,14 +9,8 @@ from typing import Any
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
-from eval_pipeline.results.case_result import (
-    AssertionResult,
-    Ended,
-    EvaluationError,
-    SimulationResult,
-    TurnResult,
-    storable,
-)
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
+from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion

@@ -29,14 +29,8 @@ from eval_pipeline.models.usage import UsageHandler, counting_attempt
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA_VERSION,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    SimulationResult,
-    TurnResult,
-)
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
+from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest

@@ -24,7 +24,7 @@ from eval_pipeline.results.result_log import (
     live_segments,
     next_number,
 )
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
