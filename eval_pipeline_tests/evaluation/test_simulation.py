@@ -87,7 +87,7 @@ async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monke
     stop_when = r"for (a|aa|a*)+$(?<!b)"
     found = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
     assert found.error is not None
-    assert "found no end within 0.05 s" in found.error.message
+    assert "did not end within 0.05 s" in found.error.message
 
 
 @settings(deadline=None)
