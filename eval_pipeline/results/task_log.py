@@ -35,7 +35,7 @@ class TaskLog:
         suite: its suite.
         experiment: its name.
         task: the task's name.
-        view: the task's part of the log, as the worker found it: what is written since then is another worker's.
+        view: the task's part of the log when the worker began; what is written since then is another worker's.
     """
 
     def __init__(self, store: Store, *, suite: str, experiment: str, task: str, view: ResultLogView) -> None:
