@@ -1,1 +1,5 @@
-"""Assertions: rules on a turn or on a whole conversation, and the checks that decide them."""
+"""Assertions: rules on a turn or on a whole conversation.
+
+Each type is one class: its fields, how it decides (`check`), and what identifies that (`version`). The classes are
+registered by name in `eval_pipeline.suite.spec.assertion`.
+"""

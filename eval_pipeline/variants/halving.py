@@ -1,4 +1,4 @@
-"""Successive halving: variants are compared with the best one at 16 cases, 32, 64, …; those that cannot win are dropped.
+"""Successive halving: variants are compared with the best one at 16, 32, 64, … cases, and drop out if they cannot win.
 
 The order of cases is that of a hash of their ids, so that the first so many are a sample of all, and the same for
 every variant and every run.

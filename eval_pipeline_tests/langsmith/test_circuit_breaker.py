@@ -1,4 +1,4 @@
-"""A server that hangs is waited for by one, and left alone by all for a while."""
+"""After one request to a hanging server timed out, no other is made for a while."""
 
 import time
 
@@ -17,7 +17,7 @@ def _asked(server: RecorderServer) -> int:
     return len(server.faults.fired)
 
 
-def test_after_one_waited_for_nothing_no_other_does(server: RecorderServer, make_settings: MakeSettings) -> None:
+def test_after_one_timeout_no_other_request_is_made(server: RecorderServer, make_settings: MakeSettings) -> None:
     settings = make_settings(request_timeout_seconds=1.5)
     server.faults.add(Fault(delay_s=6, times=1, path="/sessions"))
 
@@ -30,7 +30,7 @@ def test_after_one_waited_for_nothing_no_other_does(server: RecorderServer, make
     assert Connection(settings.destinations[0], settings).check().ok
 
 
-def test_somebody_who_insists_is_answered_and_that_ends_it_for_all(
+def test_a_response_to_a_connection_that_insists_closes_the_breaker_for_all(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:
     settings = make_settings(request_timeout_seconds=1.5)
@@ -51,7 +51,7 @@ def test_a_server_that_refuses_is_asked_again_at_once(server: RecorderServer, ma
     assert connection.check().ok
 
 
-def test_a_server_that_hangs_over_the_examples_is_away(
+def test_a_server_that_hangs_over_the_examples_is_unavailable(
     server: RecorderServer, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.faults.add(Fault(delay_s=6, method="POST", path="examples", times=None))
