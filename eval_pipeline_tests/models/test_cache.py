@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from eval_pipeline.models.cache import AnswerFile, CallCache
 from eval_pipeline.models.calls.governor import CalledModel
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline_tests.small_disk import small_disk
 

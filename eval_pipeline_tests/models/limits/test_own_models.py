@@ -14,7 +14,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits import own_models
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.models.limits import own_model_agents
@@ -146,7 +146,7 @@ async def test_a_call_that_waits_when_its_attempt_ends_gives_its_room_back(
         await run(made, 3, width=3, throughput=throughput)
         await asyncio.gather(*own_model_agents.left)
     assert len(server.log.entries) == 3
-    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
+    assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]
 
 
 async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
@@ -182,4 +182,4 @@ async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_th
         attempts = [Attempt(case=a_case(said, input=said), number=1) for said in ("first", "second")]
         found = [each async for each in evaluate_all(made, attempts, max_concurrency=2, throughput=throughput)]
     assert [result.status for result in found] == ["passed", "passed"]
-    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
+    assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]

@@ -13,7 +13,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import SKIPPED, CaseEvaluator
 from eval_pipeline.models.calls import retrying
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
