@@ -103,4 +103,4 @@ def test_a_run_whose_cache_cannot_be_opened_asks_its_models(
         model = CalledModel(name="m", version="v", endpoint="e")
         assert throughput.cache(model) is None
         throughput.close()
-    assert "every model call of this run is made" in caplog.text
+    assert "this run makes every model call" in caplog.text

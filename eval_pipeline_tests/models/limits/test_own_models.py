@@ -162,10 +162,10 @@ async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
 async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    patience_s = 120.0
-    monkeypatch.setattr(own_models, "_PATIENCE_S", 10 * patience_s)
+    longest_s = 120.0
+    monkeypatch.setattr(own_models, "_ROOM_WITHIN_S", 10 * longest_s)
     own_model_agents.somebody_asks.clear()
-    both = threading.Barrier(2, timeout=patience_s)
+    both = threading.Barrier(2, timeout=longest_s)
 
     def answer(_: object) -> str | int:
         own_model_agents.somebody_asks.set()

@@ -140,7 +140,7 @@ async def test_first_attempts_that_all_break_in_one_way_end_the_run(folder: Path
             async for result in evaluate_all(made, attempts, max_concurrency=2):
                 seen.append(result)  # noqa: PERF401 - what came before the error counts
 
-        with pytest.raises(PermanentError, match=r"first 5 attempts all broke in the same way: .*context length"):
+        with pytest.raises(PermanentError, match=r"first 5 attempts all failed with the same error: .*context length"):
             await take()
     assert [result.status for result in seen] == ["error"] * 5
 
