@@ -15,11 +15,10 @@ from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_opt
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
-from eval_pipeline.defs.default_resources import store_resource
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import RunBrokenError, Stopped
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
-from eval_pipeline.defs.resources import StoreResource
+from eval_pipeline.defs.resources import StoreResource, store_resource
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.opening import open_store
