@@ -18,7 +18,7 @@ from eval_pipeline.analysis.report.page import Pictures
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord

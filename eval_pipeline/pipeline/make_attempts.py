@@ -8,7 +8,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.case_result import CaseResult
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run, key_of

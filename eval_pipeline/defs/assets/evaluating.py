@@ -13,7 +13,7 @@ import dagster as dg
 from eval_pipeline.defs.assets.reported import PartitionReports
 from eval_pipeline.defs.assets.upstream import SHARE_TAG
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.models.limits.run import Throughput, ThroughputReport
+from eval_pipeline.models.limits.throughput import Throughput, ThroughputReport
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.record_results import ResultRecorder

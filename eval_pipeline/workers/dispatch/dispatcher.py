@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from eval_pipeline.errors import EvalPipelineError, TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.models.budget import Budget
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import AttemptKey, segment_place
