@@ -1,7 +1,8 @@
-"""A package that registers a type of assertion and a kind of target, really installed, and a suite that uses both."""
+"""The package of docs/assertions.md, really installed: a suite is evaluated with its assertion and its target."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from eval_pipeline.suite.checking.check import check_suite
 
+GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "assertions.md").read_text()
 PROJECT = """
 [build-system]
 requires = ["setuptools"]
@@ -20,65 +22,10 @@ build-backend = "setuptools.build_meta"
 name = "shouting"
 version = "1.0"
 
-[project.entry-points."eval_pipeline.assertions"]
-is_loud = "shouting:IsLoud"
-
-[project.entry-points."eval_pipeline.targets"]
-shouter = "shouting:ShouterTarget"
-
 [tool.setuptools]
 py-modules = ["shouting"]
+
 """
-
-MODULE = '''
-"""An assertion and a target of another package than eval_pipeline."""
-
-from typing import Literal
-
-from eval_pipeline.assertions.scope import CheckResult
-from eval_pipeline.errors import Problem
-from eval_pipeline.suite.spec.assertion import Assertion
-from eval_pipeline.suite.spec.target import Target
-from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-
-
-class IsLoud(Assertion):
-    type: Literal["is_loud"]
-    share: float = 1.0
-
-    def check(self, scope):
-        letters = [letter for letter in scope.response if letter.isalpha()]
-        share = sum(letter.isupper() for letter in letters) / len(letters)
-        return CheckResult(passed=share >= self.share, message=f"{share:.0%} upper case")
-
-    def problems(self, suite):
-        if self.share > 1:
-            yield Problem(message="no answer is that loud", fix="write a share of at most 1", field="share")
-
-
-class ShouterTarget(Target):
-    kind: Literal["shouter"]
-    suffix: str = "!"
-
-    def open(self, folder):
-        return Shouters(self.suffix)
-
-
-class Shouters(LiveSessionFactory):
-    def __init__(self, suffix):
-        self.suffix = suffix
-
-    def open(self, case, *, attempt, thread_id):
-        return Shouting(self.suffix)
-
-
-class Shouting(LiveSession):
-    def __init__(self, suffix):
-        self.suffix = suffix
-
-    async def send(self, message):
-        return Reply(response=message.upper() + self.suffix)
-'''
 
 SUITE = {"name": "loud", "cases": "cases.yaml", "target": {"kind": "shouter", "suffix": "?!"}}
 CASES = [
@@ -106,8 +53,10 @@ print(json.dumps({
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package `shouting` is installed in."""
     source, target = tmp_path_factory.mktemp("shouting"), tmp_path_factory.mktemp("site")
-    (source / "pyproject.toml").write_text(PROJECT)
-    (source / "shouting.py").write_text(MODULE)
+    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", GUIDE, re.DOTALL)
+    (module,) = re.findall(r"```python\n# shouting.py\n(.*?)```", GUIDE, re.DOTALL)
+    (source / "pyproject.toml").write_text(PROJECT + entry_points)
+    (source / "shouting.py").write_text(module)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
     subprocess.run(command, check=True, capture_output=True)

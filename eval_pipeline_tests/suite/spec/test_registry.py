@@ -1,5 +1,6 @@
 """Registries: types built in and registered by other packages, their errors, and the union of all."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -147,3 +148,8 @@ def test_a_field_that_a_type_does_not_have_is_reported_with_those_it_has(folder:
     (problem,) = check_suite(write_suite(folder, assertions=asserted))[2]
     assert (problem.field, problem.fix) == ("assertions[0].ignorecase", "did you mean 'ignore_case'?")
     assert problem.line is not None
+
+
+def test_every_kind_of_target_stands_in_the_guide() -> None:
+    guide = Path(__file__).resolve().parents[3] / "docs" / "suites.md"
+    assert sorted(re.findall(r"^\| `{kind: (\w+)", guide.read_text(), re.MULTILINE)) == sorted(TARGETS.names())
