@@ -133,14 +133,7 @@ def rows_at(document: dict[str, str]) -> Rows:
     feedback = list(client.list_feedback(run_ids=[run.id for run in runs])) if runs else []
     examples = {run.reference_example_id for run in runs}
     client.close(timeout=0)
-    return Rows(
-        link=link,
-        experiment=document["experiment"],
-        page=page,
-        rows=len(runs),
-        cases=len(examples),
-        feedback=len(feedback),
-    )
+    return Rows(link=link, page=page, rows=len(runs), cases=len(examples), feedback=len(feedback))
 
 
 def recorder_processes(home: Path) -> int:
