@@ -14,7 +14,7 @@ from typing import Any
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results

@@ -282,4 +282,4 @@ def test_a_refused_key_is_an_error_of_credentials() -> None:
             {"recorder_url": strict.url, "recorder_token": "wrong", "mode": "recorder"}
         )
         with FeedbackServer(settings) as server, pytest.raises(CredentialsError):
-            server.failed_runs("prod", where=None, error=None, limit=1)
+            server.root_runs("prod", where=None, error=None, limit=1)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from eval_pipeline.langsmith.circuit_breaker import OPEN_PER_TIMEOUT
+from eval_pipeline.langsmith.circuit_breaker import LONGEST_BACKOFF_S, OPEN_PER_TIMEOUT, CircuitBreaker
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
@@ -62,3 +62,44 @@ def test_a_server_that_hangs_over_the_examples_is_unavailable(
         is None
     )
     assert "the dataset 'desk' cannot be written" in caplog.text
+
+
+def test_each_failure_in_a_row_opens_the_breaker_for_twice_as_long() -> None:
+    clock, waits = [100.0], []
+    breaker = CircuitBreaker(now=lambda: clock[0])
+    for _ in range(9):
+        breaker.back_off()
+        start = clock[0]
+        while breaker.is_open:
+            clock[0] += 0.25
+        waits.append(clock[0] - start)
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    breaker.succeeded()
+    breaker.back_off()
+    clock[0] += 0.5
+    assert not breaker.is_open
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(2.0, 2.0), (3_600.0, LONGEST_BACKOFF_S)])
+def test_a_server_that_asks_to_wait_is_left_alone_for_that_long_within_limits(asked: float, waited: float) -> None:
+    clock = [100.0]
+    breaker = CircuitBreaker(now=lambda: clock[0])
+    breaker.back_off(asked)
+    clock[0] += waited - 0.25
+    assert breaker.is_open
+    clock[0] += 0.25
+    assert not breaker.is_open
+
+
+def test_an_outage_is_reported_once_until_the_server_works_again() -> None:
+    breaker = CircuitBreaker()
+    assert [breaker.report_outage() for _ in range(3)] == [True, False, False]
+    breaker.close()
+    assert not breaker.report_outage()
+    breaker.succeeded()
+    assert breaker.report_outage()
+
+
+def test_connections_to_one_server_share_a_breaker(make_settings: MakeSettings) -> None:
+    one, other = (Connection(settings.destinations[0], settings) for settings in (make_settings(), make_settings()))
+    assert one.breaker is other.breaker

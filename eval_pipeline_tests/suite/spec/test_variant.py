@@ -1,4 +1,4 @@
-"""`variants:` in suite.yaml: what each makes of the target, and what is told of mistakes."""
+"""`variants:` in suite.yaml: the target that each makes, and the problems of mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -23,30 +23,30 @@ def varied(folder: Path, target: dict[str, Any], /, **variant: Any) -> tuple[Sui
 
 
 def test_a_variant_replaces_what_it_names_and_nothing_else(folder: Path) -> None:
-    suite, found = varied(folder, CHAT, prompt="hub:support:new", model="openai:mini", params={"temperature": 1})
-    target = found.spec.target
+    suite, changed = varied(folder, CHAT, prompt="hub:support:new", model="openai:mini", params={"temperature": 1})
+    target = changed.spec.target
     assert isinstance(target, ChatTarget)
     assert (target.prompt, target.model, target.options) == (
         "hub:support:new",
         "openai:mini",
         {"temperature": 1, "seed": 1},
     )
-    assert changes_of(suite, found) == ("prompt", "model", "params")
-    assert found.spec.model_copy(update={"target": suite.spec.target}) == suite.spec
+    assert changes_of(suite, changed) == ("prompt", "model", "params")
+    assert changed.spec.model_copy(update={"target": suite.spec.target}) == suite.spec
 
 
 def test_the_model_of_a_factory_is_its_option(folder: Path) -> None:
     target = {**ECHO, "factory": True, "options": {"model": "a:b", "k": 1}}
-    suite, found = varied(folder, target, model="c:d")
-    assert found.spec.target.options == {"model": "c:d", "k": 1}
-    assert changes_of(suite, found) == ("model",)
+    suite, changed = varied(folder, target, model="c:d")
+    assert changed.spec.target.options == {"model": "c:d", "k": 1}
+    assert changes_of(suite, changed) == ("model",)
 
 
 def test_any_field_of_the_target_may_be_varied_and_with_a_kind_all_of_it(folder: Path) -> None:
-    suite, found = varied(folder, ECHO, target={"path": "eval_pipeline_tests.fakes:WordEmbeddings"})
-    assert isinstance(found.spec.target, PythonTarget)
-    assert found.spec.target.path.endswith("WordEmbeddings")
-    assert changes_of(suite, found) == ("config",)
+    suite, changed = varied(folder, ECHO, target={"path": "eval_pipeline_tests.fakes:WordEmbeddings"})
+    assert isinstance(changed.spec.target, PythonTarget)
+    assert changed.spec.target.path.endswith("WordEmbeddings")
+    assert changes_of(suite, changed) == ("config",)
     _, other = varied(folder, CHAT, target=ECHO)
     assert isinstance(other.spec.target, PythonTarget)
     assert other.spec.target.prompt is None
