@@ -37,5 +37,5 @@ class Share:
     def dataset(self) -> Sequence[Case]:
         """All cases of the experiment, sorted by id; read when it is asked for: few runs of few cases need it."""
         own = {case.id for case in self.cases}
-        others = written_cases(self.store, self.evaluator.suite, self.record.dataset_version, but=own)
+        others = written_cases(self.store, self.evaluator.suite, self.record.dataset_version, excluded=own)
         return sorted([*self.cases, *others], key=lambda case: case.id)

@@ -27,7 +27,7 @@ from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, example_fields
 from eval_pipeline.suite.dataset.load import case_files, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
-from eval_pipeline.suite.loaders.dataset_cases import case_data
+from eval_pipeline.suite.loaders.langsmith_dataset import case_data
 from eval_pipeline.suite.spec.case_source import LangSmithDataset
 from eval_pipeline.tracing.experiment.dataset_sync import sync_dataset
 from eval_pipeline_tests.building import a_case, a_suite, write_suite
