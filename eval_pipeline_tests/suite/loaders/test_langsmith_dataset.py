@@ -314,7 +314,8 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_an_unreachable_server_is_reported_in_a_line(folder: Path, unreachable: str) -> None:
     with pytest.raises(TransientError) as caught:
         loaded(folder)
-    assert str(caught.value).startswith(f"the dataset 'questions' cannot be read from {unreachable}: it cannot be reached.")
+    message = f"the dataset 'questions' cannot be read from {unreachable}: it cannot be reached."
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
