@@ -14,7 +14,7 @@ from typing import Any
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results
@@ -46,7 +46,7 @@ def main() -> None:
         with watch.running(), ResultRecorder(log, attempts={case.id: 1 for case in cases}, report=_ignore) as recorder:
             attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
             throughput = Throughput.of(suite)
-            asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, told=_ignore))
+            asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, on_result=_ignore))
         statuses = read_results(store, "bench", "bench-1", columns=["status"]).column("status").to_pylist()
     watch.report(passed=statuses.count("passed"))
 

@@ -10,7 +10,7 @@ from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import AssertionResult, EvaluationError
 from eval_pipeline.suite.spec.assertion import Assertion
-from eval_pipeline.user_code.exits import ending_only_itself
+from eval_pipeline.user_code.exits import contain_exits
 
 
 def may_call_out(assertion: Assertion) -> bool:
@@ -26,7 +26,7 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     """
     with counted_usage() as counted:
         try:
-            with ending_only_itself("the assertion"):
+            with contain_exits("the assertion"):
                 returned = assertion.check(scope)
                 if inspect.isawaitable(returned):
                     returned = await returned

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.evaluation.garbage import what_stays_set_aside
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.evaluation.interpreter import fewer_collections
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 
 UNKEPT = 50
@@ -58,7 +58,7 @@ async def evaluate_all(
     ended: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
     begun_at_most = max(max_concurrency, UNKEPT)
     try:
-        with what_stays_set_aside():
+        with fewer_collections():
             while True:
                 spent = run.budget.spent
                 if spent is None:
@@ -77,7 +77,7 @@ async def evaluate_all(
                     if keep is not None:
                         keeping.add(_told_of(keep(result), ended))
                     yield result
-                    run.breaker.saw(result)
+                    run.repeated_errors.check(result)
             if spent is not None:
                 for attempt in waiting:
                     yield evaluator.skipped(attempt, spent)

@@ -5,7 +5,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ class BatchRuntime:
     """LangGraph's runtime context of one batch."""
 
     evaluator: CaseEvaluator
-    attempts: Iterable[Attempt]
+    attempts: Sequence[Attempt]
     max_concurrency: int
     keep: Callable[[CaseResult], None] = lambda _: None
     """Is given each result; the workflow itself keeps none, so that memory stays flat."""

@@ -46,7 +46,7 @@ from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import SessionFactory
-from eval_pipeline.user_code.exits import ending_only_itself
+from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
@@ -117,7 +117,7 @@ class CaseEvaluator:
         counted = UsageHandler(self._prices, current_budget())
         with context, prompt, counting_attempt(counted):
             try:
-                with ending_only_itself("the target"):
+                with contain_exits("the target"):
                     runtime = self._runtime(attempt)
                 async with limit:
                     await self._run(runtime, attempt, listener)

@@ -20,7 +20,7 @@ from eval_pipeline.results.usage import ModelUsage
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
-from eval_pipeline.user_code.signature import call_with_known
+from eval_pipeline.user_code.signature import call_by_signature
 
 _SYSTEM = (
     "You play the user who talks to an assistant that is being tested. Stay in your role: never help the assistant, "
@@ -145,7 +145,7 @@ class ScriptUser:
             "facts": dict(self._simulation.facts),
             "goal": self._simulation.goal,
         }
-        said = await call_with_known(self._call, known)
+        said = await call_by_signature(self._call, known)
         if said is None:
             return UserMove(ended="script_ended", reason="the script has nothing more to say")
         if isinstance(said, str):

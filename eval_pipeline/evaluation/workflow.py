@@ -38,7 +38,7 @@ from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
 from eval_pipeline.telemetry.reporting import turn as reporting
-from eval_pipeline.user_code.exits import ending_only_itself
+from eval_pipeline.user_code.exits import contain_exits
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -98,7 +98,7 @@ async def take_turn(index: int, said: str) -> Any:
 
 
 async def _sent(runtime: AttemptRuntime, said: str) -> Reply:
-    with ending_only_itself("the target"):
+    with contain_exits("the target"):
         return await runtime.session.send(said)
 
 
@@ -153,7 +153,7 @@ async def simulate_user(index: int) -> dict[str, Any]:
     assert user is not None
     if index == 0 and simulation.opening is not None:
         return asdict(UserMove(say=simulation.opening))
-    with in_role("user"), ending_only_itself("the simulated user"):
+    with in_role("user"), contain_exits("the simulated user"):
         return asdict(await user.next(runtime.turns))
 
 

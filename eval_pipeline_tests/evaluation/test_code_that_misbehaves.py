@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from eval_pipeline.api.sse import _data
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.events import iterate
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.plain import plain

@@ -48,7 +48,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class AnExperiment:
-    """An experiment nobody created."""
+    """An experiment without a project on a server."""
 
     name: str = EXPERIMENT
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.defs.default_resources import store_resource
+from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.doctor.clock import check_bucket_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
 from eval_pipeline.doctor.instance import check_instance

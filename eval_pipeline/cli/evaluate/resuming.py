@@ -7,7 +7,7 @@ import click
 
 from eval_pipeline.defs.launching.launch import Request
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.pipeline.plan import planned_cases
+from eval_pipeline.pipeline.run_plan import planned_cases
 from eval_pipeline.results.experiment_record import find_experiment, latest_experiment
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import written_cases

@@ -19,9 +19,9 @@ from eval_pipeline.cli.evaluate.show import (
 )
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
-from eval_pipeline.defs.default_resources import store_resource
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import Request, RunBrokenError, Stopped, launch
+from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder

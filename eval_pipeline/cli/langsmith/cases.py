@@ -55,7 +55,7 @@ def import_cases(
     redactor = Redactor.of(settings)
     existing = load_dataset(read).cases
     with FeedbackServer(settings) as server:
-        runs = server.failed_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
+        runs = server.root_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
         web_url = server.connection.destination.web_url
     imported = cases_of_runs(runs, existing, project=project, web_url=web_url, redactor=redactor)
     file = read.folder / into

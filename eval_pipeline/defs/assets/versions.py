@@ -1,9 +1,9 @@
 """The versions by which Dagster knows whether a partition is stale: its own, its code's, and those of what it read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key
-from eval_pipeline.results.case_health import LastResult
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.content_hash import digest
 
@@ -13,6 +13,16 @@ INPUT_VERSION, INPUT_EVENT = "dagster/input_data_version/", "dagster/input_event
 _NO_EVENT = "NULL"
 """Of an input without partitions the version decides; but Dagster takes no input as known that names no event."""
 _BROKE = "error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastResult:
+    """What the newest result of a case says."""
+
+    fingerprint: str | None
+    """What it depended on; None if it does not say."""
+    broke: bool
+    """Whether an attempt ended in an error, so that nothing was learnt of the target."""
 
 
 def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:

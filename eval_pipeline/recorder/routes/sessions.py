@@ -57,7 +57,7 @@ def resolve(
 ) -> dict[str, Any]:
     """Resolve an address to a session: an experiment by id, an agent by name, the evaluators' project."""
     if kind == "EVALUATOR":
-        return {"session_id": recorder.sessions.named(_EVALUATORS)}
+        return {"session_id": recorder.sessions.get_or_create(_EVALUATORS)}
     sessions = recorder.sessions.find(ids=[identity or ""]) or recorder.sessions.find(name=identity or "")
     if not sessions:
         raise not_found("Session")

@@ -68,8 +68,8 @@ class RecordedConversations(Document):
 class LangSmithRuns(Document):
     """Root runs of a LangSmith project, or of a saved export (`.json`, `.jsonl`).
 
-    A project is read from `LANGSMITH_ENDPOINT` with `LANGSMITH_API_KEY`. Runs of one thread are the turns of one
-    conversation, and conversations of one case its attempts.
+    A project is read from the server that traces go to, LangSmith or the recorder. Runs of one thread are the turns of
+    one conversation, and conversations of one case its attempts.
     """
 
     tag: ClassVar[str] = "langsmith"

@@ -10,7 +10,8 @@ import pytest
 
 from eval_pipeline.analysis.report import attempts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
-from eval_pipeline.results.result_log import ResultLog, set_unreadable_aside
+from eval_pipeline.results.log_view import ResultLogView
+from eval_pipeline.results.result_log import ResultLog
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.building import a_case, a_context, a_suite
@@ -47,7 +48,7 @@ def test_what_was_merged_or_set_aside_is_read_once_or_not_at_all(store: LocalSto
     log.close()
     torn = a_log(store, "r2").append([a_result("c", status="failed")])
     store.put(torn, b"PAR1")
-    assert set_unreadable_aside(store, "sample", "e", run_id="r3")
+    assert ResultLogView.open(store, "sample", "e", set_aside_by="r3").unreadable
     assert [row["case_id"] for row in failing_rows(store, "sample", "e")] == ["a", "b"]
 
 

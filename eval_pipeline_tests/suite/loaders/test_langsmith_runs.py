@@ -86,7 +86,7 @@ def test_a_project_is_read_over_the_sdk(folder: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
         monkeypatch.setenv("LANGSMITH_API_KEY", "any")
         (case,) = load_dataset(a_suite(folder, cases={"langsmith": "production"})).cases
-        with pytest.raises(InputError, match="LangSmith has no project 'missing'"):
+        with pytest.raises(InputError, match="there is no project 'missing'"):
             load_dataset(a_suite(folder, cases={"langsmith": "missing"}))
     assert case.id == "thread-1"
     assert [(message["role"], message["content"]) for message in case.recordings[0].messages] == [

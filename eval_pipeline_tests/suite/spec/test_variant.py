@@ -75,9 +75,9 @@ def test_a_mistake_in_a_variant_is_reported_at_its_field(folder: Path, variants:
 @pytest.mark.parametrize(
     ("target", "variant", "field", "message"),
     [
-        (ECHO, {"model": "x:y"}, "variants[0].model", "the `python` target is not made with a `model`"),
-        (ECHO, {"params": {"k": 1}}, "variants[0].params", "the `python` target is made without options"),
-        (ECHO, {"target": ECHO}, "variants[0].name", "it is the suite as it stands"),
+        (ECHO, {"model": "x:y"}, "variants[0].model", "the `python` target takes no `model`"),
+        (ECHO, {"params": {"k": 1}}, "variants[0].params", "the `python` target takes no options"),
+        (ECHO, {"target": ECHO}, "variants[0].name", "it changes nothing in the suite's target"),
         (ECHO, {"target": {"factory": "often"}}, "variants[0].target.factory", "should be a valid boolean"),
         (ECHO, {"target": {"pth": "a.py:b"}}, "variants[0].target.pth", "unknown field 'pth'"),
         (ECHO, {"target": {"path": "gone.py:b"}}, "variants[0]: target.path", "gone.py"),

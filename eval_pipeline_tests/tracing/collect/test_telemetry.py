@@ -80,18 +80,20 @@ def test_what_an_agent_did_is_redacted_in_each_of_its_runs(client: Client, bus: 
     assert reporting.flush(timeout=PATIENCE_S, bus=bus)
     reporting.detach(bus)
 
-    found = {run.name: f"{run.inputs} {run.outputs}" for run in client.list_runs(project_name="support")}
-    assert sorted(found) == ["acme:agent-1", "find", "support"]
-    assert all("[redacted:email]" in said for said in found.values())
-    assert not any("ann@example.com" in said or "hunter2" in said for said in found.values())
+    texts = {run.name: f"{run.inputs} {run.outputs}" for run in client.list_runs(project_name="support")}
+    assert sorted(texts) == ["acme:agent-1", "find", "support"]
+    assert all("[redacted:email]" in text for text in texts.values())
+    assert not any("ann@example.com" in text or "hunter2" in text for text in texts.values())
 
 
-def test_with_langsmith_away_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
-    class Away(Client):
+def test_with_langsmith_unreachable_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
+    class Unreachable(Client):
         def create_run(self, *_args: Any, **_kwargs: Any) -> None:
-            raise ConnectionError("away")
+            raise ConnectionError("unreachable")
 
-    reporting = LangSmithTelemetry(Away(api_url="http://127.0.0.1:9", api_key="x"), project="support").attach(bus)
+    reporting = LangSmithTelemetry(Unreachable(api_url="http://127.0.0.1:9", api_key="x"), project="support").attach(
+        bus
+    )
 
     assert own_turns("where is it?") == "shipped"
     assert bus.flush(PATIENCE_S)

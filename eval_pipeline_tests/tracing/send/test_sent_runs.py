@@ -205,10 +205,10 @@ def test_a_unified_trace_is_joined_by_two_processes(
 ) -> None:
     begun = open_unified(built.spans, ORIGIN, session_name=EXPERIMENT, labels={}, cases=2, attempts=1)
     assert begun.headers.keys() == {"langsmith-trace", "baggage"}
-    said = json.dumps(dict(begun.headers))
+    headers = json.dumps(dict(begun.headers))
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", _OTHER_PROCESS, str(folder), str(tmp_path / "store"), said, str(number)],
+            [sys.executable, "-c", _OTHER_PROCESS, str(folder), str(tmp_path / "store"), headers, str(number)],
             stdout=subprocess.PIPE,
         )
         for number in range(2)

@@ -1,20 +1,20 @@
-"""From tasks to results: each is given to a worker until nothing of it is left, and results are read as they come.
+"""From tasks to results: each is given to workers until nothing of it is left, and results are read as they come.
 
-a worker answers        what the store has of its task is read; what is left of it is asked for again
-no answer, a failure    the same; a task that brings nothing further so often ends the run
-meanwhile               the store is looked at for what tasks in progress have finished
+a worker answers        the task's results are read from the store; what is left of it is given to a worker again
+no answer, a failure    the same; a task that makes no progress so often ends the run
+meanwhile               the store is polled for results of the tasks in progress
 """
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from eval_pipeline.errors import EvalPipelineError, TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.models.budget import Budget
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import AttemptKey, segment_place
@@ -34,7 +34,7 @@ _LONGEST_WAIT_S = 60.0
 
 @dataclass(kw_only=True)
 class WorkerUsage:
-    """What the workers of a run used and sent, by their answers: of a worker that died without one it is not known."""
+    """What the workers of a run used and sent, as their answers say; that of a worker that died is not known."""
 
     tokens: int = 0
     cost_usd: float = 0.0
@@ -44,7 +44,7 @@ class WorkerUsage:
     unsent_runs: int = 0
     """Spooled or dropped."""
     lost_workers: int = 0
-    """Those that gave no answer: what they had not sent yet is gone."""
+    """Workers without an answer: traces that they had not sent are lost."""
 
     def add(self, answer: TaskAnswer) -> None:
         """One more answer."""
@@ -56,7 +56,7 @@ class WorkerUsage:
         self.unsent_runs += answer.runs_spooled + answer.runs_dropped
 
     def report(self) -> ThroughputReport:
-        """As of a run that makes its attempts itself; how calls were spread out each worker knows alone."""
+        """As of a run that makes its attempts itself, but for how calls were spread out, which only workers know."""
         return ThroughputReport(
             tokens=self.tokens,
             cost_usd=self.cost_usd if self.priced and self.tokens else None,
@@ -73,7 +73,7 @@ class _InFlight:
 
 
 class TaskDispatcher:
-    """One run's tasks, and those who do them."""
+    """Gives the tasks of one run to workers."""
 
     def __init__(
         self,
@@ -83,33 +83,33 @@ class TaskDispatcher:
         record: ExperimentRecord,
         compute: AnyFanOut,
         evaluation: Evaluation,
-        known: set[str],
+        seen: Collection[str],
         warn: Callable[[str], object],
     ) -> None:
-        """Nobody is asked for anything yet.
+        """No worker is called yet.
 
         Args:
-            workers: who does the tasks; closed when `results` ends.
+            workers: do the tasks; closed when `results` ends.
             store: where their results are.
             record: of the experiment.
-            compute: how many at once, how often, and when to look.
+            compute: how many at once, how often each is tried, and when to poll.
             evaluation: the suite's limits, which are those of all workers together.
-            known: segments of the result log that were there before it was asked what is left.
-            warn: is told what went wrong and is tried again.
+            seen: objects of the result log that were there when it was read what is left.
+            warn: is called with what went wrong and is tried again.
         """
-        self.used = WorkerUsage()
+        self.usage = WorkerUsage()
         self.not_begun: list[Attempt] = []
-        """Those for which nothing was left of the budget."""
+        """Attempts for which nothing was left of the budget."""
         self._workers, self._store, self._record, self._compute = workers, store, record, compute
-        self._evaluation, self._known, self._warn = evaluation, set(known), warn
+        self._evaluation, self._seen, self._warn = evaluation, set(seen), warn
         self._in_flight: dict[str, _InFlight] = {}
         self._failure: EvalPipelineError | None = None
-        self._found: asyncio.Queue[list[CaseResult] | None] = asyncio.Queue(_BATCHES_WAITING)
+        self._batches: asyncio.Queue[list[CaseResult] | None] = asyncio.Queue(_BATCHES_WAITING)
         self._at_once = 1
 
     @property
     def spent(self) -> str | None:
-        """Why no further task may begin; None if one may."""
+        """Why no further task may begin; None if one may begin."""
         return self._budget().spent
 
     async def results(self, portions: Sequence[Portion]) -> AsyncGenerator[CaseResult, None]:
@@ -122,23 +122,23 @@ class TaskDispatcher:
         self._at_once = max(1, min(self._compute.max_parallel, len(portions)))
         room = asyncio.Semaphore(len(portions) or 1 if self._workers.takes_all else self._at_once)
         working = asyncio.ensure_future(self._all(portions, room))
-        looking = asyncio.create_task(self._look())
+        polling = asyncio.create_task(self._poll())
         try:
-            while (batch := await self._found.get()) is not None:
+            while (batch := await self._batches.get()) is not None:
                 for result in batch:
                     yield result
             await working
         finally:
             working.cancel()
-            looking.cancel()
-            await asyncio.gather(working, looking, return_exceptions=True)
+            polling.cancel()
+            await asyncio.gather(working, polling, return_exceptions=True)
             await self._workers.close()
 
     async def _all(self, portions: Sequence[Portion], room: asyncio.Semaphore) -> None:
         try:
             await asyncio.gather(*(self._one(portion, room) for portion in portions))
         finally:
-            await self._found.put(None)
+            await self._batches.put(None)
         if self._failure is not None:
             raise self._failure
 
@@ -152,43 +152,43 @@ class TaskDispatcher:
                     return
                 await self._until_done(portion)
             except EvalPipelineError as error:
-                # Others in flight are waited for: they are paid for.
+                # Those in flight are waited for: they are paid for.
                 self._failure = self._failure or error
 
     async def _until_done(self, portion: Portion) -> None:
         name = portion.task.task
-        state = self._in_flight[name] = _InFlight(portion=portion, open=portion.wanted)
-        in_vain = 0
+        state = self._in_flight[name] = _InFlight(portion=portion, open=portion.keys)
+        without_progress = 0
         try:
             while True:
                 before = len(state.open)
-                error = await self._asked_once(state)
+                error = await self._do_once(state)
                 if not state.open:
                     return
-                in_vain = 0 if len(state.open) < before else in_vain + 1
-                if in_vain >= self._compute.tries:
+                without_progress = 0 if len(state.open) < before else without_progress + 1
+                if without_progress >= self._compute.tries:
                     raise TransientError(
-                        f"{name} was given to a worker {in_vain} times, and {len(state.open)} of its attempts are not "
-                        f"made: {error or 'it says nothing of them'}",
+                        f"{name} was given to a worker {without_progress} times, and {len(state.open)} of its attempts "
+                        f"are not made: {error or 'its answer does not mention them'}",
                         fix="see the worker's log; then resume the run, which keeps what is finished",
                     ) from error
                 if error is not None:
                     self._warn(f"{name} is given to a worker again: {error}")
-                    await asyncio.sleep(min(_LONGEST_WAIT_S, 2.0**in_vain - 1))
+                    await asyncio.sleep(min(_LONGEST_WAIT_S, 2.0**without_progress - 1))
         finally:
             del self._in_flight[name]
 
-    async def _asked_once(self, state: _InFlight) -> EvalPipelineError | None:
+    async def _do_once(self, state: _InFlight) -> EvalPipelineError | None:
         """Have a worker do what is left of a task; what went wrong, if trying again can help."""
         task = state.portion.task
         error: EvalPipelineError | None = None
         try:
             answer = await self._workers.do(self._call(task))
-            self.used.add(answer)
+            self.usage.add(answer)
             if answer.failure is not None:
                 error = answer.failure.error(task.task)
         except TransientError as raised:
-            self.used.lost_workers += 1
+            self.usage.lost_workers += 1
             error = raised
         try:
             await self._read(state)
@@ -203,51 +203,51 @@ class TaskDispatcher:
 
     def _limits(self) -> TaskLimits:
         """One worker's share. Of a budget, its share of what is left, so that all together stay within it."""
-        asked, count = self._evaluation, self._at_once
-        tokens, cost = asked.max_tokens, asked.max_cost_usd
+        limits, count = self._evaluation, self._at_once
+        tokens, cost = limits.max_tokens, limits.max_cost_usd
         return TaskLimits(
-            requests_per_minute=None if asked.requests_per_minute is None else asked.requests_per_minute / count,
-            tokens_per_minute=None if asked.tokens_per_minute is None else asked.tokens_per_minute / count,
-            max_tokens=None if tokens is None else max(1, (tokens - self.used.tokens) // count),
-            max_cost_usd=None if cost is None else max(1e-9, (cost - self.used.cost_usd) / count),
+            requests_per_minute=None if limits.requests_per_minute is None else limits.requests_per_minute / count,
+            tokens_per_minute=None if limits.tokens_per_minute is None else limits.tokens_per_minute / count,
+            max_tokens=None if tokens is None else max(1, (tokens - self.usage.tokens) // count),
+            max_cost_usd=None if cost is None else max(1e-9, (cost - self.usage.cost_usd) / count),
         )
 
     def _budget(self) -> Budget:
-        asked, used = self._evaluation, self.used
+        limits, usage = self._evaluation, self.usage
         return Budget(
-            max_tokens=asked.max_tokens,
-            max_cost_usd=asked.max_cost_usd,
-            tokens=used.tokens,
-            cost_usd=used.cost_usd,
-            unpriced=set(used.unpriced_models),
+            max_tokens=limits.max_tokens,
+            max_cost_usd=limits.max_cost_usd,
+            tokens=usage.tokens,
+            cost_usd=usage.cost_usd,
+            unpriced=set(usage.unpriced_models),
         )
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self._compute.poll_s)
             for state in list(self._in_flight.values()):
-                with contextlib.suppress(TransientError):  # the store is away: the next look, or the answer's, will do
+                with contextlib.suppress(TransientError):  # the next poll, or the read after the answer, will do
                     await self._read(state)
 
     async def _read(self, state: _InFlight) -> None:
-        """Hand on what is new of a task."""
+        """Pass on the new results of a task."""
         async with state.reading:
             batch = await asyncio.to_thread(self._new, state)
             state.open -= {(result.case_id, result.attempt) for result in batch}
             if batch:
-                await self._found.put(batch)
+                await self._batches.put(batch)
 
     def _new(self, state: _InFlight) -> list[CaseResult]:
         prefix = results_prefix(self._record.suite, self._record.experiment) + task_part(state.portion.task.task)
-        found: dict[AttemptKey, CaseResult] = {}
+        new: dict[AttemptKey, CaseResult] = {}
         for key in self._store.list(prefix):
             _, first, last = segment_place(key)
             # A merged segment has nothing that is not in those it was merged from.
-            if key in self._known or first != last or not key.endswith(".parquet"):
+            if key in self._seen or first != last or not key.endswith(".parquet"):
                 continue
             table = self._store.get_table(key)
-            self._known.add(key)
+            self._seen.add(key)
             rows = [] if table is None else table.to_pylist()
             results = [result_of_row(row) for row in rows if (row["case_id"], row["attempt"]) in state.open]
-            found.update({(result.case_id, result.attempt): result for result in results})
-        return list(found.values())
+            new.update({(result.case_id, result.attempt): result for result in results})
+        return list(new.values())

@@ -1,4 +1,4 @@
-"""What each run of an experiment undertook, written before its first attempt: how else to know what is missing?"""
+"""The plan of each run of an experiment, written before its first attempt: how else to know what is missing?"""
 
 from collections.abc import Sequence
 
@@ -19,22 +19,22 @@ class RunPlan(BaseModel):
 
 
 def write_plan(store: Store, suite: str, experiment: str, *, run_id: str, cases: Sequence[str]) -> None:
-    """Say what a run undertakes; once, however often it begins."""
+    """Write the plan of a run; once, however often the run begins."""
     plan = RunPlan(run_id=run_id, cases=tuple(cases))
     store.put_if_absent(f"{plans_prefix(suite, experiment)}{run_id}.json", plan.model_dump_json().encode())
 
 
 def planned_cases(store: Store, suite: str, experiment: str) -> list[str]:
-    """The cases that the runs of an experiment undertook, sorted.
+    """The cases that the runs of an experiment were to evaluate, sorted.
 
     Raises:
         CorruptDataError: a plan cannot be read.
     """
-    found: set[str] = set()
+    case_ids: set[str] = set()
     for key in store.list(plans_prefix(suite, experiment)):
         try:
-            found.update(RunPlan.model_validate_json(store.get(key) or b"").cases)
+            case_ids.update(RunPlan.model_validate_json(store.get(key) or b"").cases)
         except ValidationError as error:
             fix = "delete it, and say which cases to evaluate"
             raise CorruptDataError(f"{store.uri(key)} cannot be read as a run's plan", fix=fix) from error
-    return sorted(found)
+    return sorted(case_ids)

@@ -1,9 +1,10 @@
-"""Which cases need somebody: the rule, and how it is said."""
+"""Which partitions have to be evaluated: the rule, and its message."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.results.case_health import LastResult, sample, upkeep_of
+from eval_pipeline.defs.assets.partition_health import partition_health, sample
+from eval_pipeline.defs.assets.versions import LastResult
 
 names = st.sampled_from("abcdefgh")
 prints = st.sampled_from(["one", "two"])
@@ -11,28 +12,28 @@ results = st.builds(LastResult, fingerprint=st.one_of(st.none(), prints), broke=
 
 
 @given(
-    present=st.dictionaries(names, prints),
+    fingerprints=st.dictionaries(names, prints),
     last=st.dictionaries(names, results),
     failed=st.frozensets(names),
     running=st.frozensets(names),
 )
-def test_a_case_is_in_one_list_or_sound(
-    present: dict[str, str], last: dict[str, LastResult], failed: frozenset[str], running: frozenset[str]
+def test_a_case_is_in_one_list_or_up_to_date(
+    fingerprints: dict[str, str], last: dict[str, LastResult], failed: frozenset[str], running: frozenset[str]
 ) -> None:
-    upkeep = upkeep_of(present, last, failed=failed, running=running)
+    health = partition_health(fingerprints, last, failed=failed, running=running)
 
-    listed = [*upkeep.due, *upkeep.running]
+    listed = [*health.due, *health.running]
     assert len(listed) == len(set(listed))
-    sound = {
+    up_to_date = {
         name
-        for name, fingerprint in present.items()
+        for name, fingerprint in fingerprints.items()
         if name not in failed | running
         and name in last
         and not last[name].broke
         and last[name].fingerprint == fingerprint
     }
-    assert set(present) == sound | set(listed)
-    assert not sound & set(listed)
+    assert set(fingerprints) == up_to_date | set(listed)
+    assert not up_to_date & set(listed)
 
 
 def test_each_reason() -> None:
@@ -42,29 +43,29 @@ def test_each_reason() -> None:
         LastResult(fingerprint="then", broke=False),
     )
 
-    upkeep = upkeep_of(
+    health = partition_health(
         dict.fromkeys(["broken", "failed", "good", "new", "old", "busy"], "now"),
         {"broken": broken, "failed": good, "good": good, "old": old, "busy": old, "removed": old},
         failed={"failed", "removed"},
         running={"busy"},
     )
 
-    assert (upkeep.failed, upkeep.never_run, upkeep.stale, upkeep.running) == (
+    assert (health.failed, health.never_run, health.stale, health.running) == (
         ("broken", "failed"),
         ("new",),
         ("old",),
         ("busy",),
     )
-    assert upkeep.said == "2 failed, 1 never run, 1 stale, 1 running of 6 cases"
-    assert upkeep.what_to_do("shop").startswith(
+    assert health.message == "2 failed, 1 never run, 1 stale, 1 running of 6 cases"
+    assert health.what_to_do("shop").startswith(
         "Evaluate them: `eval-pipeline run shop --case broken --case failed --case new` and 1 more, or materialize"
     )
 
 
-def test_nothing_due_is_said_to_be_nothing() -> None:
-    upkeep = upkeep_of({"a": "x"}, {"a": LastResult(fingerprint="x", broke=False)}, failed=(), running=())
+def test_nothing_is_to_do_where_nothing_is_due() -> None:
+    health = partition_health({"a": "x"}, {"a": LastResult(fingerprint="x", broke=False)}, failed=(), running=())
 
-    assert (upkeep.said, upkeep.what_to_do("shop")) == ("all 1 cases are up to date", "nothing")
+    assert (health.message, health.what_to_do("shop")) == ("all 1 cases are up to date", "nothing")
 
 
 def test_samples_are_capped() -> None:

@@ -1,4 +1,4 @@
-"""What is set aside while attempts are made, and that it is given back."""
+"""What the garbage collector leaves out while attempts are made, and that it looks at it again afterwards."""
 
 import gc
 import weakref
@@ -7,22 +7,22 @@ from typing import Any
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.evaluation.garbage import YOUNG_OBJECTS, what_stays_set_aside
+from eval_pipeline.evaluation.interpreter import YOUNG_OBJECTS, fewer_collections
 from eval_pipeline.targets.python import PythonSession, PythonSessionFactory
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 ECHO = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
 
 
-def test_objects_that_were_there_are_set_aside_and_given_back() -> None:
-    with what_stays_set_aside():
+def test_objects_that_existed_before_are_frozen_and_unfrozen() -> None:
+    with fewer_collections():
         assert gc.get_freeze_count() > 0
     assert gc.get_freeze_count() == 0
 
 
 def test_collections_are_fewer_until_the_last_of_overlapping_uses_ends() -> None:
     before = gc.get_threshold()
-    first, second = what_stays_set_aside(), what_stays_set_aside()
+    first, second = fewer_collections(), fewer_collections()
     first.__enter__()
     second.__enter__()
     assert gc.get_threshold()[0] == max(before[0], YOUNG_OBJECTS)
@@ -37,13 +37,13 @@ def test_a_process_that_wants_no_collections_gets_none() -> None:
     before = gc.get_threshold()
     gc.set_threshold(0, *before[1:])
     try:
-        with what_stays_set_aside():
+        with fewer_collections():
             assert gc.get_threshold()[0] == 0
     finally:
         gc.set_threshold(*before)
 
 
-async def test_they_are_set_aside_while_attempts_are_made(tmp_path: Path) -> None:
+async def test_they_are_frozen_while_attempts_are_made(tmp_path: Path) -> None:
     evaluator = an_evaluator(a_suite(tmp_path, target=ECHO))
     results = evaluate_all(evaluator, [Attempt(case=a_case(), number=1)], max_concurrency=1)
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.pipeline.plan import planned_cases, write_plan
-from eval_pipeline.pipeline.restore_rows import rows_expected
+from eval_pipeline.pipeline.run_plan import planned_cases, write_plan
 from eval_pipeline.results.case_result import (
     RESULT_SCHEMA,
     AssertionResult,
@@ -19,8 +18,8 @@ from eval_pipeline.results.case_result import (
     TurnResult,
 )
 from eval_pipeline.results.experiment_record import ExperimentRecord
-from eval_pipeline.results.progress import standing_of
-from eval_pipeline.results.result_log import ResultLog, read_results, results_of, set_unreadable_aside
+from eval_pipeline.results.log_view import ResultLogView
+from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.results.stored_result import result_of_row
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.local import LocalStore
@@ -48,18 +47,22 @@ def _log(store: LocalStore, run_id: str = "r1") -> ResultLog:
     return ResultLog(store, suite="sample", experiment="e", run_id=run_id)
 
 
+def _view(store: LocalStore, **options: Any) -> ResultLogView:
+    return ResultLogView.open(store, "sample", "e", **options)
+
+
 def test_skipped_attempts_are_not_finished_and_errors_are_unless_retried(store: LocalStore) -> None:
     statuses = {"a": "passed", "b": "failed", "c": "error", "d": "skipped"}
     _log(store).append([a_result(case_id, status=status) for case_id, status in statuses.items()])
 
-    assert {case_id for case_id, _ in standing_of(store, RECORD).finished} == {"a", "b", "c"}
-    assert {case_id for case_id, _ in standing_of(store, RECORD, retry_errors=True).finished} == {"a", "b"}
+    assert {case_id for case_id, _ in _view(store).finished} == {"a", "b", "c"}
+    assert {case_id for case_id, _ in _view(store, retry_errors=True).finished} == {"a", "b"}
 
 
 def test_a_case_is_whole_when_all_attempts_planned_are_finished(store: LocalStore) -> None:
     _log(store).append([a_result("a"), a_result("a", 2), a_result("b")])
 
-    assert standing_of(store, RECORD).complete({"a": [1, 2], "b": [1, 2], "c": [1]}) == {"a"}
+    assert _view(store).complete({"a": [1, 2], "b": [1, 2], "c": [1]}) == {"a"}
 
 
 def test_a_run_that_begins_anew_under_its_own_id_overwrites_nothing(store: LocalStore) -> None:
@@ -78,9 +81,10 @@ def test_a_torn_segment_is_left_out_once_it_was_set_aside(store: LocalStore, tmp
     torn = tmp_path / log.append([a_result("b")])
     torn.write_bytes(torn.read_bytes()[:100])
 
-    assert set_unreadable_aside(store, "sample", "e", run_id="r2") == [str(torn)]
-    assert set_unreadable_aside(store, "sample", "e", run_id="r2") == []
-    assert {case_id for case_id, _ in standing_of(store, RECORD).finished} == {"a"}
+    view = _view(store, set_aside_by="r2")
+    assert view.unreadable == (str(torn),)
+    assert {case_id for case_id, _ in view.finished} == {"a"}
+    assert _view(store, set_aside_by="r2").unreadable == ()
     assert torn.exists()
     log = _log(store)
     log.append([a_result("b")])
@@ -99,7 +103,7 @@ def test_an_error_that_was_retried_has_two_rows(store: LocalStore) -> None:
     _log(store, "r2").append([a_result("a", second=1, run_id="3"), a_result("c", status="skipped")])
 
     # Of `d` no trace could be made; `c` was never attempted.
-    assert rows_expected(store, "sample", "e") == 4
+    assert _view(store).traced_rows == 4
 
 
 _errors = st.none() | st.builds(EvaluationError, name=st.text(), message=st.text(), traceback=st.text())
@@ -170,7 +174,7 @@ def test_results_are_read_whole_for_the_attempts_that_are_wanted(store: LocalSto
     _log(store).append([a_result("a"), kept])
     _log(store, "r2").append([a_result("c")])
 
-    assert list(results_of(store, "sample", "e", {("b", 2), ("z", 1)})) == [kept]
+    assert list(_view(store).results({("b", 2), ("z", 1)})) == [kept]
     assert kept.started_at.tzinfo is not None
     assert kept.started_at - dt.timedelta(seconds=3) == a_result().started_at
     assert {field.name for field in RESULT_SCHEMA} >= {"run_id", "trace_id"}
@@ -184,7 +188,7 @@ def test_merged_segments_are_read_instead_of_those_they_hold(store: LocalStore, 
     log.close()
 
     assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b", "c", "d"]
-    assert [found.case_id for found in results_of(store, "sample", "e", {(n, 1) for n in "abcd"})] == [
+    assert [found.case_id for found in _view(store).results({(n, 1) for n in "abcd"})] == [
         "a",
         "b",
         "c",
@@ -194,7 +198,9 @@ def test_merged_segments_are_read_instead_of_those_they_hold(store: LocalStore, 
     # A torn merged segment is set aside, and those it held are read again.
     (merged,) = (tmp_path / "experiments/sample/e/results").glob("*-000000-000002.parquet")
     merged.write_bytes(b"PAR1")
-    assert set_unreadable_aside(store, "sample", "e", run_id="r2") == [str(merged)]
+    view = _view(store, set_aside_by="r2")
+    assert view.unreadable == (str(merged),)
+    assert {case_id for case_id, _ in view.finished} == {*"abcd"}
     assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b", "c", "d"]
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 import eval_pipeline
+from eval_pipeline.analysis.results_frame import COLUMNS, load_results
 from eval_pipeline.errors import MissingUpstreamError
-from eval_pipeline.results.frame import COLUMNS, load_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of

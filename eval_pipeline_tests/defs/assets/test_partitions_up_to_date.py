@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from eval_pipeline.dagster_ext.newest_versions import newest_versions
-from eval_pipeline.defs.assets import upkeep
-from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE
+from eval_pipeline.defs.assets import partition_health
+from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 
 CASES = ["gold", "milk", "tea"]
@@ -148,7 +148,7 @@ def test_without_the_query_for_versions_the_answer_is_the_same(
     asked_at_once = _check(project)
     assert asked_at_once[1] == "1 failed, 1 never run, 1 stale of 3 cases"
 
-    monkeypatch.setattr(upkeep, "newest_versions", lambda *_: {})
+    monkeypatch.setattr(partition_health, "newest_versions", lambda *_: {})
     assert _check(project) == asked_at_once
 
 

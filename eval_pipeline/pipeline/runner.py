@@ -1,4 +1,4 @@
-"""`EvalRunner`: evaluating cases from Python, without Dagster. The front door to the workflows.
+"""`EvalRunner`: evaluating cases from Python, without Dagster.
 
     runner = EvalRunner("support_desk", model="openai:gpt-4o")
     result = await runner.arun("order-status")            # or a Case, or the mapping that a case is in YAML
@@ -21,9 +21,7 @@ from typing import Any, TypedDict, Unpack, cast
 
 from pydantic import ValidationError
 
-from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, with_pulled_corrections
-from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.plan import plan_context
+from eval_pipeline.assertions.judges.pulled_corrections import corrections_now
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
@@ -31,8 +29,11 @@ from eval_pipeline.evaluation.batch_workflow import BatchRuntime, evaluate_batch
 from eval_pipeline.evaluation.checkpoints import open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.evaluation.events import Event, Listener, events_of, iterate
+from eval_pipeline.pipeline.begin import open_evaluator
+from eval_pipeline.pipeline.prepare import build_context
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
@@ -43,7 +44,7 @@ from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
-from eval_pipeline.targets.opening import open_given_target, open_target, target_version
+from eval_pipeline.targets.opening import open_given_target, target_version
 from eval_pipeline.targets.recorded import RecordedTarget
 from eval_pipeline.user_code.loop import run_in_loop
 
@@ -111,7 +112,7 @@ class EvalRunner:
         Raises:
             InputError: some are wrong; carries every problem.
         """
-        return load_dataset(self.suite)
+        return load_dataset(self.suite, redactor=Redactor.of(self._settings))
 
     async def arun(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
         """The result of one attempt at `case`; whatever the target or an assertion raises is in it.
@@ -173,74 +174,80 @@ class EvalRunner:
             return await evaluator.evaluate(Attempt(case=self._case(case, runtime), number=1), listener=listener)
 
     def _batch(
-        self, evaluator: CaseEvaluator, cases: Iterable[CaseLike] | None, runtime: RuntimeChoice, **given: Any
-    ) -> Any:
-        found = [self._case(case, runtime) for case in (self.dataset.cases if cases is None else cases)]
-        attempts = [made for case in found for made in evaluator.attempts(case, self.suite.spec.repetitions)]
-        return BatchRuntime(evaluator=evaluator, attempts=attempts, max_concurrency=self._max_concurrency, **given)
+        self, evaluator: CaseEvaluator, cases: Iterable[CaseLike] | None, runtime: RuntimeChoice, **options: Any
+    ) -> BatchRuntime:
+        chosen = [self._case(case, runtime) for case in (self.dataset.cases if cases is None else cases)]
+        attempts = [attempt for case in chosen for attempt in evaluator.attempts(case, self.suite.spec.repetitions)]
+        return BatchRuntime(evaluator=evaluator, attempts=attempts, max_concurrency=self._max_concurrency, **options)
 
     def _case(self, case: CaseLike, runtime: RuntimeChoice) -> Case:
-        if isinstance(case, str):
-            found = next((known for known in self.dataset.cases if known.id == case), None)
-            if found is None:
-                known = ", ".join(known.id for known in self.dataset.cases[:10])
-                raise InputError(
-                    Problem(message=f"no case {case!r}", fix=f"use one of: {known}", file=self.suite.folder)
-                )
-        elif isinstance(case, Case):
-            found = case
-        else:
-            try:
-                found = Case.model_validate(dict(case))
-            except ValidationError as error:
-                raise InputError(
-                    problems_of(error, model=Case, data=dict(case), file="the given case", case=str(case.get("id")))
-                ) from error
         chosen = {name: value for name, value in {**self._runtime, **runtime}.items() if value is not None}
-        return found.model_copy(update={"runtime": found.runtime.model_copy(update=chosen)}) if chosen else found
+        read = self._read_case(case)
+        return read.model_copy(update={"runtime": read.runtime.model_copy(update=chosen)}) if chosen else read
+
+    def _read_case(self, case: CaseLike) -> Case:
+        if isinstance(case, Case):
+            return case
+        if isinstance(case, str):
+            by_id = {each.id: each for each in self.dataset.cases}
+            if case not in by_id:
+                fix = f"use one of: {', '.join([*by_id][:10])}"
+                raise InputError(Problem(message=f"no case {case!r}", fix=fix, file=self.suite.folder))
+            return by_id[case]
+        try:
+            return Case.model_validate(dict(case))
+        except ValidationError as error:
+            raise InputError(
+                problems_of(error, model=Case, data=dict(case), file="the given case", case=str(case.get("id")))
+            ) from error
 
     @contextlib.asynccontextmanager
     async def _evaluator(self) -> AsyncIterator[CaseEvaluator]:
         if self._opened is None:
             # Sources of a context may take minutes, and other work of the loop goes on meanwhile.
-            self._opened = await asyncio.to_thread(self._open)
+            self._opened = await asyncio.to_thread(self._open_once)
         if self._checkpoints is None:
             yield self._opened
             return
         async with open_checkpoints(self._checkpoints) as checkpoints:
             yield dataclasses.replace(self._opened, checkpoints=checkpoints)
 
-    def _open(self) -> CaseEvaluator:
+    def _open_once(self) -> CaseEvaluator:
         with self._opening:
-            return self._opened or self._made()
+            return self._opened or self._open()
 
-    def _made(self) -> CaseEvaluator:
-        context = self._given_context or self._built_context()
-        own = self._target is None
-        settings = LangSmithSettings.from_environment()
-        prompts = prompts_of(self.suite, settings) if own else NO_PROMPTS
-        suite = prompts.applied(self.suite)
-        target = open_target(suite, prompts) if own else open_given_target(self._target)
+    def _open(self) -> CaseEvaluator:
+        store, given = self._opened_store(), self._target
+        context = self._given_context or self._built_context(store)
+        prompts = prompts_of(self.suite, self._settings) if given is None else NO_PROMPTS
         pins = Pins(
             experiment=self.experiment,
-            dataset_version=self.dataset.version if own else "in-python",
+            dataset_version=self.dataset.version if given is None else "in-python",
             context_id=None if context is None else context.id,
-            target_version=target_version(suite, prompts) if own else "in-python",
+            target_version=target_version(self.suite, prompts) if given is None else "in-python",
         )
-        store = self._opened_store()
-        suite = with_pulled_corrections(suite, store, corrections_now(suite, store))
-        evaluator = CaseEvaluator(
-            suite=suite, target=target, context=context, pins=pins, tracer=self._tracer, prompts=prompts
+        evaluator = open_evaluator(
+            self.suite,
+            store,
+            pins=pins,
+            prompts=prompts,
+            corrections=corrections_now(self.suite, store),
+            context=context,
+            settings=self._settings,
+            target=None if given is None else open_given_target(given),
         )
-        return evaluator.configured(settings)
+        return dataclasses.replace(evaluator, tracer=self._tracer)
 
-    def _built_context(self) -> SharedContext | None:
+    def _built_context(self, store: Store) -> SharedContext | None:
         spec = self.suite.spec.context
         if not (spec.tables or spec.documents or spec.patterns):
             return None
-        store = self._opened_store()
-        snapshot = ensure_snapshot(plan_context(self.suite, self.dataset.cases), store)
-        return SharedContext.open(store, self.suite.name, snapshot.manifest.context_id)
+        cases = [] if spec.documents is None else self.dataset.cases
+        return build_context(self.suite, store, cases, self._settings).context
+
+    @functools.cached_property
+    def _settings(self) -> LangSmithSettings:
+        return LangSmithSettings.from_environment()
 
     def _opened_store(self) -> Store:
         given = self._store
