@@ -54,7 +54,7 @@ class PromptDeployment:
     @property
     def told(self) -> list[tuple[str, str]]:
         """What the webhook was told: events, each with the commit that it is about."""
-        return [(told["event"], told["after"]) for told in self.webhook.told]
+        return [(told["event"], told["after"]) for told in self.webhook.received]
 
     def publish(self, knows: int, *, tag: str | None = None) -> str:
         """Commit a prompt with which so many cases pass."""

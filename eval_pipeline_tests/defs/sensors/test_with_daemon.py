@@ -100,8 +100,8 @@ def _until(there: Callable[[], Any], deployment: Deployment) -> Any:
     """Wait for something to be there, and return it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        if found := there():
-            return found
+        if value := there():
+            return value
         time.sleep(0.2)
     raise AssertionError((deployment.root / "daemon.log").read_text()[-3_000:])
 
@@ -145,16 +145,16 @@ def test_a_changed_case_is_evaluated_and_nothing_else(deployment: Deployment) ->
     assert _evaluated(deployment) == ["tea"]
 
 
-def test_a_failed_run_is_told_to_the_webhook_in_one_line(deployment: Deployment) -> None:
+def test_a_failed_run_is_posted_to_the_webhook_in_one_line(deployment: Deployment) -> None:
     _await_the_first_look(deployment)
     # The case is changed, so that it is evaluated; and then the context cannot be built.
     deployment.edit("prices.csv", "product,price", "thing,price")
     deployment.edit("cases.yaml", "What does milk cost?", "Say, what does milk cost?")
 
-    told = _until(lambda: deployment.webhook.told, deployment)
+    posted = _until(lambda: deployment.webhook.received, deployment)
 
-    assert len(told) == 1
-    assert told[0]["text"].startswith("*shop*: run ")
-    assert "`shop__shared_context`" in told[0]["text"]
-    assert "prices" in told[0]["text"]
-    assert "\n" not in told[0]["text"]
+    assert len(posted) == 1
+    assert posted[0]["text"].startswith("*shop*: run ")
+    assert "`shop__shared_context`" in posted[0]["text"]
+    assert "prices" in posted[0]["text"]
+    assert "\n" not in posted[0]["text"]
