@@ -34,9 +34,9 @@ def test_a_promotion_that_makes_the_next_nightly_run_worse_is_taken_back(tmp_pat
         assert deployment.production == new
 
         with deployment.daemon():
-            deployment.until(lambda: deployment.received)
+            deployment.until(lambda: deployment.told)
 
-        assert deployment.received == [("prompt_rolled_back", old)]
+        assert deployment.told == [("prompt_rolled_back", old)]
         assert deployment.production == old
         promotion, rollback = read_moves(deployment.store, PLACE)
         assert (promotion.made, rollback.made) == (True, True)
@@ -66,13 +66,13 @@ def test_commits_are_evaluated_told_and_promoted_only_where_they_are_better(tmp_
         with deployment.daemon():
             deployment.until(lambda: "the first look" in deployment.log())
             bad = deployment.publish(0)
-            deployment.until(lambda: len(deployment.received) == 1)
+            deployment.until(lambda: len(deployment.told) == 1)
             assert deployment.production == current
             better = deployment.publish(12)
-            deployment.until(lambda: len(deployment.received) == 2)
+            deployment.until(lambda: len(deployment.told) == 2)
 
-        assert deployment.received == [("prompt_commit_evaluated", bad), ("prompt_commit_evaluated", better)]
-        assert [told["before"] for told in deployment.webhook.received] == [current, current]
+        assert deployment.told == [("prompt_commit_evaluated", bad), ("prompt_commit_evaluated", better)]
+        assert [notice["before"] for notice in deployment.webhook.received] == [current, current]
         assert "better" in deployment.webhook.received[1]["reason"]
         assert deployment.production == better
         (move,) = read_moves(deployment.store, PLACE)
