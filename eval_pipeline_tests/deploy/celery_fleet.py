@@ -26,7 +26,7 @@ from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
 from eval_pipeline_tests.ports import reserved_port
 from eval_pipeline_tests.postgres import running_postgres
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 from eval_pipeline_tests.waiting import wait_for
