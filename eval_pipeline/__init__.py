@@ -7,15 +7,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eval_pipeline.analysis.results_frame import load_results
     from eval_pipeline.analysis.statistics.estimate import estimate
     from eval_pipeline.context.retriever import SharedContextRetriever
     from eval_pipeline.context.shared_context import SharedContext, get_shared_context
     from eval_pipeline.defs.build import build_definitions
     from eval_pipeline.errors import EvalPipelineError
-    from eval_pipeline.evaluation.runner import EvalRunner
     from eval_pipeline.models.opening import chat_model
+    from eval_pipeline.pipeline.runner import EvalRunner
     from eval_pipeline.prompts.current import current_prompt, prompt_text
-    from eval_pipeline.results.frame import load_results
     from eval_pipeline.telemetry import emit, turn
     from eval_pipeline.tracing.collect.telemetry import LangSmithTelemetry
     from eval_pipeline.variants.evaluation_result import EvaluationResult, compare_variants, evaluation_results
@@ -42,7 +42,7 @@ __all__ = [
 
 _MODULES = {
     "EvalPipelineError": "errors",
-    "EvalRunner": "evaluation.runner",
+    "EvalRunner": "pipeline.runner",
     "EvaluationResult": "variants.evaluation_result",
     "LangSmithTelemetry": "tracing.collect.telemetry",
     "SharedContext": "context.shared_context",
@@ -55,7 +55,7 @@ _MODULES = {
     "estimate": "analysis.statistics.estimate",
     "evaluation_results": "variants.evaluation_result",
     "get_shared_context": "context.shared_context",
-    "load_results": "results.frame",
+    "load_results": "analysis.results_frame",
     "prompt_text": "prompts.current",
     "turn": "telemetry",
 }

@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over its own protocol (https://chromedevtools.github.io/devtools-protocol/)."""
+"""Headless Chromium for tests of pages, driven over its DevTools protocol."""
 
 import base64
 import contextlib
@@ -6,6 +6,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,75 +16,89 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")
 
-_PATIENCE_S = 40.0
+_TIMEOUT_S = 60.0
 
 
 class Page:
-    """A tab."""
+    """One tab."""
 
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection, self._ids = connection, itertools.count(1)
-        self.problems: list[str] = []
-        """What the page's console and its scripts complained of."""
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket, self._numbers = socket, itertools.count(1)
+        self.console: list[str] = []
+        """What the page logged, and the exceptions of its scripts."""
+
+    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command of the protocol and return its result."""
+        number = next(self._numbers)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=_TIMEOUT_S))
+            if message.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
+                self.console.append(json.dumps(message["params"]))
+            if message.get("id") == number:
+                assert "error" not in message, message
+                result: dict[str, Any] = message["result"]
+                return result
+
+    def open(self, url: str, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+        """Navigate to `url` and wait until it is loaded."""
         for domain in ("Page", "Runtime", "Log"):
-            self._ask(f"{domain}.enable")
+            self.send(f"{domain}.enable")
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        self.send("Page.navigate", url=url)
+        self.wait_for("document.readyState === 'complete'")
 
-    def open(self, url: str) -> None:
-        """Go to `url`."""
-        self._ask("Page.navigate", url=url)
-
-    def run(self, script: str) -> Any:
-        """The JSON value of an expression in the page."""
-        answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression; promises are awaited."""
+        answer = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def wait_for(self, script: str) -> Any:
-        """The value of an expression, as soon as it is true."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not (found := self.run(script)):
-            assert time.monotonic() < deadline, f"never true: {script}\n{self.run('document.body.innerText')}"
+    def wait_for(self, expression: str) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + _TIMEOUT_S
+        while not self.evaluate(expression):
+            assert time.monotonic() < end, f"never true: {expression}\n{self.evaluate('document.body.innerText')}"
             time.sleep(0.05)
-        return found
 
     def screenshot(self, file: Path) -> None:
-        """A picture of the page, as PNG."""
-        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))
-
-    def _ask(self, method: str, **params: Any) -> Any:
-        number = next(self._ids)
-        self._connection.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            said = json.loads(self._connection.recv(timeout=_PATIENCE_S))
-            if said.get("id") == number:
-                return said.get("result", said)
-            if said.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
-                self.problems.append(json.dumps(said["params"]))
+        """Write the visible part of the page to a PNG file."""
+        file.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
 
 
 @contextlib.contextmanager
-def chromium(folder: Path, *, width: int = 1200, height: int = 800) -> Iterator[Page]:
-    """A page of a browser whose profile is in `folder`."""
-    assert CHROMIUM is not None
-    profile = folder / "profile"
-    arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    arguments += ["--remote-debugging-port=0", f"--user-data-dir={profile}", f"--window-size={width},{height}"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([CHROMIUM, *arguments, "about:blank"], **quiet)  # type: ignore[call-overload]
-    try:
-        port_file, deadline = profile / "DevToolsActivePort", time.monotonic() + _PATIENCE_S
-        while not (port_file.exists() and port_file.read_text().strip()):
-            assert process.poll() is None, "chromium ended"
-            assert time.monotonic() < deadline, "chromium did not start"
-            time.sleep(0.05)
-        port = port_file.read_text().split("\n")[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_PATIENCE_S) as answer:
-            tab = next(found for found in json.load(answer) if found["type"] == "page")
-        with connect(tab["webSocketDebuggerUrl"], max_size=None, proxy=None) as connection:
-            yield Page(connection)
-    finally:
-        process.terminate()
-        process.wait(20)
+def a_page() -> Iterator[Page]:
+    """A tab of a new browser, which ends with the block."""
+    assert PROGRAM is not None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
+        browser = subprocess.Popen(
+            [PROGRAM, *options, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            port = _port(Path(profile) / "DevToolsActivePort")
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_TIMEOUT_S) as answer:
+                (tab,) = [target for target in json.load(answer) if target["type"] == "page"]
+            with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
+                yield Page(socket)
+        finally:
+            browser.terminate()
+            browser.wait(timeout=_TIMEOUT_S)
+
+
+def _port(file: Path) -> int:
+    end = time.monotonic() + _TIMEOUT_S
+    while True:
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+            return int(file.read_text().splitlines()[0])
+        assert time.monotonic() < end, "the browser did not start"
+        time.sleep(0.05)

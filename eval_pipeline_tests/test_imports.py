@@ -12,7 +12,7 @@ import pytest
 from eval_pipeline.cli.main import _COMMANDS
 
 _SHOW_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)))"
-HEAVY = {"bm25s", "duckdb", "fastapi", "pandas", "scipy.stats", "statsmodels", "uvicorn"}
+HEAVY = {"bm25s", "duckdb", "fastapi", "genai_prices", "pandas", "scipy.stats", "statsmodels", "uvicorn"}
 
 
 def imported_by(code: str, folder: Path) -> set[str]:

@@ -1,7 +1,8 @@
-"""A package that registers a type of assertion and a kind of target, really installed, and a suite that uses both."""
+"""The package of docs/assertions.md, really installed: a suite is evaluated with its assertion and its target."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from eval_pipeline.suite.checking.check import check_suite
 
+GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "assertions.md").read_text()
 PROJECT = """
 [build-system]
 requires = ["setuptools"]
@@ -20,65 +22,10 @@ build-backend = "setuptools.build_meta"
 name = "shouting"
 version = "1.0"
 
-[project.entry-points."eval_pipeline.assertions"]
-is_loud = "shouting:IsLoud"
-
-[project.entry-points."eval_pipeline.targets"]
-shouter = "shouting:ShouterTarget"
-
 [tool.setuptools]
 py-modules = ["shouting"]
+
 """
-
-MODULE = '''
-"""An assertion and a target of another package than eval_pipeline."""
-
-from typing import Literal
-
-from eval_pipeline.assertions.scope import CheckResult
-from eval_pipeline.errors import Problem
-from eval_pipeline.suite.spec.assertion import Assertion
-from eval_pipeline.suite.spec.target import Target
-from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-
-
-class IsLoud(Assertion):
-    type: Literal["is_loud"]
-    share: float = 1.0
-
-    def check(self, scope):
-        letters = [letter for letter in scope.response if letter.isalpha()]
-        share = sum(letter.isupper() for letter in letters) / len(letters)
-        return CheckResult(passed=share >= self.share, message=f"{share:.0%} upper case")
-
-    def problems(self, suite):
-        if self.share > 1:
-            yield Problem(message="no answer is that loud", fix="write a share of at most 1", field="share")
-
-
-class ShouterTarget(Target):
-    kind: Literal["shouter"]
-    suffix: str = "!"
-
-    def open(self, folder):
-        return Shouters(self.suffix)
-
-
-class Shouters(LiveSessionFactory):
-    def __init__(self, suffix):
-        self.suffix = suffix
-
-    def open(self, case, *, attempt, thread_id):
-        return Shouting(self.suffix)
-
-
-class Shouting(LiveSession):
-    def __init__(self, suffix):
-        self.suffix = suffix
-
-    async def send(self, message):
-        return Reply(response=message.upper() + self.suffix)
-'''
 
 SUITE = {"name": "loud", "cases": "cases.yaml", "target": {"kind": "shouter", "suffix": "?!"}}
 CASES = [
@@ -106,8 +53,10 @@ print(json.dumps({
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package `shouting` is installed in."""
     source, target = tmp_path_factory.mktemp("shouting"), tmp_path_factory.mktemp("site")
-    (source / "pyproject.toml").write_text(PROJECT)
-    (source / "shouting.py").write_text(MODULE)
+    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", GUIDE, re.DOTALL)
+    (module,) = re.findall(r"```python\n# shouting.py\n(.*?)```", GUIDE, re.DOTALL)
+    (source / "pyproject.toml").write_text(PROJECT + entry_points)
+    (source / "shouting.py").write_text(module)
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
     subprocess.run(command, check=True, capture_output=True)
@@ -132,16 +81,16 @@ def evaluated(folder: Path, packages: Path, **fields: object) -> dict[str, objec
 def test_a_suite_is_evaluated_with_the_assertion_and_the_target_of_an_installed_package(
     folder: Path, packages: Path
 ) -> None:
-    found = evaluated(folder, packages)
-    assert found["problems"] == []
-    assert found["results"] == {"loud": ["passed", "100% upper case"], "quiet": ["failed", "100% upper case"]}
+    outcome = evaluated(folder, packages)
+    assert outcome["problems"] == []
+    assert outcome["results"] == {"loud": ["passed", "100% upper case"], "quiet": ["failed", "100% upper case"]}
 
 
 def test_check_reports_what_the_package_finds_wrong_and_suggests_its_fields(folder: Path, packages: Path) -> None:
-    found = evaluated(folder, packages, assertions=[{"type": "is_loud", "share": 2.0}])
-    assert found["problems"] == [["assertions[0].share", "no answer is that loud", "write a share of at most 1"]]
-    found = evaluated(folder, packages, target={"kind": "shouter", "sufix": "!"})
-    assert found["problems"] == [["target.sufix", "unknown field 'sufix'", "did you mean 'suffix'?"]]
+    outcome = evaluated(folder, packages, assertions=[{"type": "is_loud", "share": 2.0}])
+    assert outcome["problems"] == [["assertions[0].share", "no answer is that loud", "write a share of at most 1"]]
+    outcome = evaluated(folder, packages, target={"kind": "shouter", "sufix": "!"})
+    assert outcome["problems"] == [["target.sufix", "unknown field 'sufix'", "did you mean 'suffix'?"]]
 
 
 def test_without_the_package_its_type_and_its_kind_are_unknown(folder: Path) -> None:

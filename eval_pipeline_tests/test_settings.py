@@ -217,6 +217,11 @@ def test_every_variable_that_the_package_names_is_documented() -> None:
     assert all(f"`{variable}`" in reference() for variable in documented)
 
 
+def test_the_document_has_the_tables_that_the_settings_make() -> None:
+    document = (PACKAGE.parent / "docs" / "settings.md").read_text()
+    assert reference() in document, "python -m eval_pipeline.settings prints them"
+
+
 def test_every_setting_says_what_it_does() -> None:
     fields = {**LangSmithSettings.model_fields, **PipelineSettings.model_fields}
     assert [name for name, field in fields.items() if not field.description] == []

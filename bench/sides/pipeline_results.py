@@ -14,7 +14,7 @@ from typing import Any
 from bench.sides.stopwatch import Stopwatch
 from bench.sides.tracing_agent import build_agent
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results
@@ -43,16 +43,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
         log = ResultLog(store, suite="bench", experiment="bench-1", run_id="run")
-        with watch.running(), ResultRecorder(log, attempts={case.id: 1 for case in cases}, report=_nobody) as recorder:
+        with watch.running(), ResultRecorder(log, attempts={case.id: 1 for case in cases}, report=_ignore) as recorder:
             attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
             throughput = Throughput.of(suite)
-            asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, told=_nobody))
+            asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, on_result=_ignore))
         statuses = read_results(store, "bench", "bench-1", columns=["status"]).column("status").to_pylist()
     watch.tell(passed=statuses.count("passed"))
 
 
-def _nobody(_: object) -> None:
-    """Is told, and does nothing."""
+def _ignore(_: object) -> None:
+    """Do nothing."""
 
 
 if __name__ == "__main__":

@@ -24,8 +24,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite, SuiteSpec
 from eval_pipeline.targets.langgraph import LangGraphSessionFactory
 from eval_pipeline.tracing.shape.modes import Grafted
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.spans import Span, table_of_spans
 
 _TEXT = "Customers who write about delivery want a date; those who write twice want an apology as well. " * 40

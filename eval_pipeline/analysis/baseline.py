@@ -1,4 +1,4 @@
-"""Which experiment a new one is compared with."""
+"""Choose the experiment that a new one is compared with."""
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -12,13 +12,13 @@ from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import LAST_PASSED
 
 _COVERED = 0.9
-"""Of the new experiment's cases, the share that the last passed one must have attempted: a run of three cases that
-passed says nothing about the others."""
-_TRIED = 50
+"""The share of the new experiment's cases that the last passed one must have attempted: a run of three cases that
+passed is no baseline for a hundred."""
+_MOST_CANDIDATES = 50
 
 
 class Baseline(BaseModel):
-    """The experiment that somebody chose."""
+    """The experiment that was set as a suite's baseline."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,18 +27,18 @@ class Baseline(BaseModel):
 
 
 def set_baseline(store: Store, suite: str, experiment: str) -> Baseline:
-    """Make `experiment` what the suite's new experiments are compared with.
+    """Make `experiment` the one that new experiments of the suite are compared with.
 
     Raises:
         MissingUpstreamError: there is no such experiment.
     """
-    found = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=timestamp())
-    store.put(baseline_key(suite), found.model_dump_json(indent=2).encode())
-    return found
+    baseline = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=timestamp())
+    store.put(baseline_key(suite), baseline.model_dump_json(indent=2).encode())
+    return baseline
 
 
 def read_baseline(store: Store, suite: str) -> Baseline | None:
-    """What was set, if anything.
+    """The baseline that was set, if any.
 
     Raises:
         CorruptDataError: it cannot be read.
@@ -53,40 +53,38 @@ def read_baseline(store: Store, suite: str) -> Baseline | None:
         ) from error
 
 
-def baseline_of(store: Store, record: ExperimentRecord, wanted: str | None) -> str | None:
+def baseline_of(store: Store, record: ExperimentRecord, name: str | None) -> str | None:
     """The experiment to compare `record`'s with, or None if there is none yet.
 
     Args:
         store: where experiments are.
         record: the new experiment.
-        wanted: `baseline:` of suite.yaml: an experiment's name, or `last_passed`; by default what was set with
+        name: `baseline:` of suite.yaml: an experiment's name, or `last_passed`. By default the one that was set with
             `eval-pipeline baseline set`, or else the last that passed.
 
     Raises:
-        MissingUpstreamError: the experiment that is wanted is not there.
+        MissingUpstreamError: there is no such experiment.
     """
-    if wanted is None:
+    if name is None:
         chosen = read_baseline(store, record.suite)
-        wanted = LAST_PASSED if chosen is None else chosen.experiment
-    if wanted == LAST_PASSED:
+        name = LAST_PASSED if chosen is None else chosen.experiment
+    if name == LAST_PASSED:
         return last_passed(store, record)
-    if wanted == record.experiment:
+    if name == record.experiment:
         return None
-    if find_experiment(store, record.suite, wanted) is None:
-        message = (
-            f"the baseline cannot be compared with: there is no experiment {wanted!r} of {record.suite} in {store.root}"
-        )
+    if find_experiment(store, record.suite, name) is None:
+        message = f"there is no baseline: {store.root} has no experiment {name!r} of {record.suite}"
         fix = "correct `baseline` in suite.yaml, or set another with `eval-pipeline baseline set`"
         raise MissingUpstreamError(message, fix=fix)
-    return wanted
+    return name
 
 
 def last_passed(store: Store, record: ExperimentRecord) -> str | None:
     """The latest experiment before `record`'s whose blocking gates passed, and that attempted nearly all its cases."""
-    wanted = _attempted(store, record)
-    for point in read_points(store, record.suite, before=record, last=_TRIED, passed=True):
+    case_ids = _attempted(store, record)
+    for point in read_points(store, record.suite, before=record, last=_MOST_CANDIDATES, passed=True):
         before = find_experiment(store, record.suite, point.experiment)
-        if before is not None and len(wanted & _attempted(store, before)) >= _COVERED * len(wanted):
+        if before is not None and len(case_ids & _attempted(store, before)) >= _COVERED * len(case_ids):
             return before.experiment
     return None
 

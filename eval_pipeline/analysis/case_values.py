@@ -1,110 +1,106 @@
-"""The numbers of an experiment's rows, by case: the verdict, the score, and every assertion's score."""
+"""Numbers of an experiment's rows, by case: verdicts, scores of assertions, cost, usage of models."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
-_COUNTS = ("calls", "cached_calls", "input", "output", "cached", "cache_write", "reasoning")
+from eval_pipeline.results.usage import TokenUsage
 
 Row = Mapping[str, Any]
 ByCase = dict[str, list[float]]
-"""A value per attempt, by case id."""
+"""A value for each attempt, by case id."""
 
 
 def attempts_made(rows: Iterable[Row]) -> list[Row]:
-    """The rows of attempts that were made: a skipped one says nothing about the target."""
+    """The rows without the skipped attempts, which say nothing about the target."""
     return [row for row in rows if row["status"] != "skipped"]
 
 
 def verdicts_by_case(rows: Iterable[Row]) -> ByCase:
-    """1 for an attempt that passed, 0 for one that failed or broke."""
+    """1 for an attempt that passed, 0 for one that failed or ended in an error."""
     return values_by_case(rows, lambda row: float(row["status"] == "passed"))
 
 
 def values_by_case(rows: Iterable[Row], value: Callable[[Row], float | None]) -> ByCase:
-    """Any number of a row; rows that have none are left out."""
-    found: ByCase = defaultdict(list)
+    """The number `value` of each row; rows without one are left out."""
+    by_case: ByCase = defaultdict(list)
     for row in rows:
         number = value(row)
         if number is not None:
-            found[row["case_id"]].append(number)
-    return dict(found)
+            by_case[row["case_id"]].append(number)
+    return dict(by_case)
 
 
 def scores_by_assertion(rows: Iterable[Row]) -> dict[str, ByCase]:
-    """By assertion: its mean score in each attempt that it scored. One that broke scored nothing."""
+    """By assertion: its mean score in each attempt that it scored; errors have no score."""
     values: dict[str, ByCase] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        for name, found in assertions_of(row).items():
-            scores = [item["score"] for item in found if item["score"] is not None]
+        for name, results in assertions_of(row).items():
+            scores = [item["score"] for item in results if item["score"] is not None]
             if scores:
                 values[name][row["case_id"]].append(fmean(scores))
     return {name: dict(by_case) for name, by_case in sorted(values.items())}
 
 
 def cost_of(row: Row) -> float | None:
-    """Dollars of an attempt, of the target, judges and simulated user together; None if any of them is not known.
+    """Dollars of an attempt: target, judges and simulated user together; None if any of them is unknown.
 
-    None as well for a result that was carried over from another experiment: it cost nothing in this one.
+    Also None for a result that was reused from another experiment: it cost nothing in this one.
     """
     if row.get("carried_from") is not None or is_unpriced(row):
         return None
     usage = row.get("usage") or {}
-    known = [role["cost_usd"] for role in usage.values() if role and role["cost_usd"] is not None]
-    cost: float | None = sum(known) if known else row["cost_usd"]
+    costs = [role["cost_usd"] for role in usage.values() if role and role["cost_usd"] is not None]
+    cost: float | None = sum(costs) if costs else row["cost_usd"]
     return cost
 
 
 def is_unpriced(row: Row) -> bool:
-    """Whether the attempt called models whose price is not known."""
+    """Whether the attempt called models without a price."""
     roles = [role for role in (row.get("usage") or {}).values() if role]
     return row.get("carried_from") is None and any(role["calls"] and role["cost_usd"] is None for role in roles)
 
 
 def total_cost(rows: Iterable[Row]) -> float | None:
-    """Dollars of all attempts; None where one called models that no price is known of: a part is not the sum.
+    """Dollars of all attempts; None if one called models without a price: a part is not the sum.
 
-    Where all were carried over from other experiments, nothing was spent, which is known.
+    0 if all results were reused from other experiments.
     """
-    found = list(rows)
-    if found and all(row.get("carried_from") is not None for row in found):
+    attempts = list(rows)
+    if attempts and all(row.get("carried_from") is not None for row in attempts):
         return 0.0
-    costs = [cost for row in found if (cost := cost_of(row)) is not None]
-    return sum(costs) if costs and not any(map(is_unpriced, found)) else None
+    costs = [cost for row in attempts if (cost := cost_of(row)) is not None]
+    return sum(costs) if costs and not any(map(is_unpriced, attempts)) else None
 
 
 def assertions_of(row: Row) -> dict[str, list[Row]]:
-    """What came of the assertions of a row, by their names."""
-    found: dict[str, list[Row]] = defaultdict(list)
+    """The assertion results of a row, by name."""
+    by_name: dict[str, list[Row]] = defaultdict(list)
     for item in row["assertions"] or []:
-        found[item["name"]].append(item)
-    return found
+        by_name[item["name"]].append(item)
+    return by_name
 
 
 def decided_against(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The assertions of weight that failed or broke, of a row with the column `assertions`."""
+    """The assertion results with weight that failed or ended in an error, of a row with the column `assertions`."""
     return [
-        found
-        for found in row["assertions"] or []
-        if found["weight"] > 0 and (found["passed"] is False or found["error"])
+        assertion
+        for assertion in row["assertions"] or []
+        if assertion["weight"] > 0 and (assertion["passed"] is False or assertion["error"])
     ]
 
 
 def usage_by_role(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """For each role that called a model: `calls`, tokens, and `cost_usd`.
+    """For each role that called a model (`target`, `judge`, `user`): `calls`, tokens, and `cost_usd`.
 
-    `cost_usd` is None where the cost of any attempt is not known: a part of it is not the sum.
+    `cost_usd` is None if the cost of any attempt is unknown: a part is not the sum.
     """
-    found: dict[str, dict[str, Any]] = {}
+    sums: dict[str, TokenUsage] = {}
     for row in rows:
-        for role, used in (row.get("usage") or {}).items():
-            if used is None or not (used["calls"] or used["cached_calls"]):
-                continue
-            total = found.setdefault(role, {**dict.fromkeys(_COUNTS, 0), "cost_usd": 0.0})
-            for name in _COUNTS:
-                total[name] += used[name] or 0
-            if used["calls"]:
-                unknown = used["cost_usd"] is None or total["cost_usd"] is None
-                total["cost_usd"] = None if unknown else total["cost_usd"] + used["cost_usd"]
-    return found
+        for role, stored in (row.get("usage") or {}).items():
+            used = TokenUsage.of_row(stored)
+            if used.calls or used.cached_calls:
+                sums[role] = sums.get(role, TokenUsage(cost_usd=0.0)) + used
+    return {role: asdict(used) for role, used in sums.items()}

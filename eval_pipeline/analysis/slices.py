@@ -1,7 +1,4 @@
-"""Slices: the cases of a split, with a tag, or with a value in their metadata.
-
-A slice's name is `split=hard`, `tag=refunds` or `metadata.tier=gold`.
-"""
+"""Slices: groups of cases by split, tag, or metadata, named `split=hard`, `tag=refunds` or `metadata.tier=gold`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,34 +8,34 @@ from eval_pipeline.suite.dataset.stored import CaseFacts
 from eval_pipeline.suite.spec.gates import EVERY
 
 MOST_VALUES = 20
-"""A key of metadata with more values than this is an identifier or a number, not a way to group cases."""
+"""A metadata key with more values is an identifier or a number, and makes no slices."""
 
 Members = Mapping[str, frozenset[str]]
-"""The ids of a slice's cases, by its name."""
+"""The ids of the cases of each slice, by its name."""
 
 
 def slices_of(rows: Iterable[Mapping[str, Any]], cases: Sequence[CaseFacts] = ()) -> Members:
     """Every slice of an experiment: splits, tags, then metadata, each by name.
 
     Args:
-        rows: with `case_id`, `split` and `tags`.
-        cases: the cases of its dataset, for their metadata.
+        rows: rows with `case_id`, `split` and `tags`.
+        cases: the cases of the dataset, for their metadata.
     """
-    found: dict[str, set[str]] = defaultdict(set)
+    members: dict[str, set[str]] = defaultdict(set)
     present = set()
     for row in rows:
         present.add(row["case_id"])
-        found[f"split={row['split']}"].add(row["case_id"])
+        members[f"split={row['split']}"].add(row["case_id"])
         for tag in row["tags"] or []:
-            found[f"tag={tag}"].add(row["case_id"])
-    found |= _by_metadata(case for case in cases if case.id in present)
+            members[f"tag={tag}"].add(row["case_id"])
+    members |= _by_metadata(case for case in cases if case.id in present)
     kinds = ["split", "tag", "metadata"]
-    ordered = sorted(found, key=lambda name: (kinds.index(kind_of(name).partition(".")[0]), kind_of(name), name))
-    return {name: frozenset(found[name]) for name in ordered}
+    ordered = sorted(members, key=lambda name: (kinds.index(kind_of(name).partition(".")[0]), kind_of(name), name))
+    return {name: frozenset(members[name]) for name in ordered}
 
 
 def kind_of(name: str) -> str:
-    """`split`, `tag` or `metadata.<key>`: what is left of the `=`."""
+    """The part of a slice's name before the `=`: `split`, `tag` or `metadata.<key>`."""
     return name.partition("=")[0]
 
 
@@ -57,11 +54,11 @@ def _by_metadata(cases: Iterable[CaseFacts]) -> dict[str, set[str]]:
 
 
 def in_slice(case_id: str, name: str | None, members: Members) -> bool:
-    """Whether a case is in a slice; None is all cases."""
+    """Whether a case is in a slice; None means all cases."""
     return name is None or case_id in members.get(name, ())
 
 
 def matching(pattern: str, members: Members) -> list[str]:
-    """The slices that `split=hard` or `tag=*` means, of those there are."""
+    """The slices that match `split=hard` or `tag=*`."""
     kind, _, value = pattern.partition("=")
     return [name for name in members if name == pattern or (value == EVERY and kind_of(name) == kind)]

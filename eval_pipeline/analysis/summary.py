@@ -1,4 +1,4 @@
-"""The summary of an experiment, computed from its rows and nothing else."""
+"""Summarize an experiment from its rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,62 +38,62 @@ SUMMARY_COLUMNS = [
     "carried_from",
 ]
 OVERALL = "overall"
-"""The name under which a case's whole verdict stands among those of its assertions."""
+"""The name of the verdict on the whole attempt, among those of its assertions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """What came out for some of the cases; for all of them it is a part of the summary."""
+    """The numbers of some of the cases, or of all as a part of the summary."""
 
     cases: int
     attempts: int
     status_counts: Mapping[str, int]
-    """Attempts by status: passed, failed, error, skipped."""
+    """The number of attempts by status: passed, failed, error, skipped."""
     pass_rate: Estimate | None
-    """Attempts that passed among all that were made; one that broke did not pass."""
+    """The share of attempts that passed; errors did not pass, skipped attempts are left out."""
     score: Estimate | None
     metrics: Mapping[str, Estimate]
-    """By assertion: its mean score over the attempts it scored. One that broke scored nothing."""
+    """By assertion: its mean score over the attempts that it scored; errors have no score."""
     latency_s: Mapping[str, float]
-    """p50, p95 and p99 of the target's seconds per attempt."""
+    """p50, p95 and p99 of the target's seconds for an attempt."""
     tokens: Mapping[str, int]
     cost_usd: float | None
-    """Of the target, judges and simulated users; None where the cost of any attempt is not known."""
+    """Of the target, judges and simulated users; None if the cost of any attempt is unknown."""
     usage: Mapping[str, Mapping[str, Any]]
-    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of carried results."""
+    """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of reused results."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlakyCase:
-    """A case at which attempts disagree."""
+    """A case whose attempts disagree."""
 
     case_id: str
     attempts: int
     passed: int
     flakiness: float
-    """The chance that two attempts disagree."""
+    """The probability that two attempts disagree."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary(Slice):
-    """What came out of an experiment."""
+    """The summary of an experiment."""
 
     suite: str
     experiment: str
     pass_at_k: Mapping[str, Sequence[float]]
-    """By assertion, for k = 1, 2, …: the chance that at least one of k attempts at a case passes."""
+    """By assertion, for k = 1, 2, …: the probability that at least one of k attempts at a case passes."""
     pass_hat_k: Mapping[str, Sequence[float]]
-    """By assertion, for k = 1, 2, …: the chance that all of k attempts at a case pass."""
+    """By assertion, for k = 1, 2, …: the probability that all of k attempts at a case pass."""
     pass_hat_k_estimates: Mapping[str, Sequence[Estimate]]
     """As `pass_hat_k`, with the 95 % interval over the cases."""
     slices: Mapping[str, Slice]
     """By name: `split=hard`, `tag=refunds`, `metadata.tier=gold`."""
     flakiness: float | None
-    """The mean over the cases with several attempts; None without any."""
+    """The mean over the cases with several attempts; None if there are none."""
     flaky_cases: Sequence[FlakyCase]
-    """Those at which attempts disagree, the worst first."""
+    """The cases whose attempts disagree, the worst first."""
     carried: int = 0
-    """Attempts whose results were carried over from earlier experiments."""
+    """Attempts whose results were reused from earlier experiments."""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
@@ -105,14 +105,14 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
 
     Args:
         results: the rows.
-        suite: the suite they are of.
-        experiment: the experiment they are of.
+        suite: the name of the suite.
+        experiment: the name of the experiment.
         cases: the cases of its dataset, for the slices by metadata.
     """
     rows: list[Row] = results.to_pylist()
-    made = attempts_made(rows)
-    verdicts = _verdicts(made)
-    flaky = _flaky_cases(verdicts_by_case(made))
+    attempts = attempts_made(rows)
+    verdicts = _verdicts(attempts)
+    flaky = _flaky_cases(verdicts_by_case(attempts))
     return Summary(
         suite=suite,
         experiment=experiment,
@@ -126,76 +126,76 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         },
         flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
         flaky_cases=[case for case in flaky if case.flakiness > 0],
-        carried=sum(map(_is_carried, rows)),
+        carried=sum(map(_is_reused, rows)),
     )
 
 
 def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a `Slice`."""
-    made = attempts_made(rows)
-    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(made).items()}
+    attempts = attempts_made(rows)
+    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(attempts).items()}
     return {
         "cases": len({row["case_id"] for row in rows}),
         "attempts": len(rows),
         "status_counts": dict(Counter(row["status"] for row in rows)),
-        "pass_rate": estimate(list(verdicts_by_case(made).values())),
-        "score": estimate(list(values_by_case(made, lambda row: row["score"]).values())),
-        "metrics": {name: found for name, found in metrics.items() if found is not None},
-        "latency_s": percentiles([row["latency_s"] for row in made]),
+        "pass_rate": estimate(list(verdicts_by_case(attempts).values())),
+        "score": estimate(list(values_by_case(attempts, lambda row: row["score"]).values())),
+        "metrics": {name: metric for name, metric in metrics.items() if metric is not None},
+        "latency_s": percentiles([row["latency_s"] for row in attempts]),
         "tokens": {
             name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
         },
         "cost_usd": total_cost(rows),
-        "usage": usage_by_role(row for row in rows if not _is_carried(row)),
+        "usage": usage_by_role(row for row in rows if not _is_reused(row)),
     }
 
 
-def _is_carried(row: Row) -> bool:
+def _is_reused(row: Row) -> bool:
     return row["carried_from"] is not None
 
 
 def _flaky_cases(verdicts: Mapping[str, Sequence[float]]) -> list[FlakyCase]:
-    found = [
+    repeated = [
         FlakyCase(case_id=case_id, attempts=n, passed=passed, flakiness=flakiness(n, passed))
         for case_id, values in verdicts.items()
         if (n := len(values)) > 1
         for passed in [int(sum(values))]
     ]
-    return sorted(found, key=lambda case: (-case.flakiness, case.case_id))
+    return sorted(repeated, key=lambda case: (-case.flakiness, case.case_id))
 
 
 def _verdicts(rows: Iterable[Row]) -> dict[str, list[list[bool]]]:
-    """For each assertion and for the whole verdict: by case, whether each attempt passed."""
-    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    """For each assertion and for the whole attempt: by case, whether each attempt passed."""
+    by_name: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         verdicts = {
             name: [item["passed"] for item in items if item["passed"] is not None]
             for name, items in assertions_of(row).items()
         }
-        # The case's verdict stands last: an assertion of that name does not mix with it.
+        # The verdict on the attempt comes last, and replaces that of an assertion named `overall`.
         for name, passed in {**verdicts, OVERALL: [row["status"] == "passed"]}.items():
             if passed:
-                found[name][row["case_id"]].append(all(passed))
-    return {name: list(cases.values()) for name, cases in sorted(found.items())}
+                by_name[name][row["case_id"]].append(all(passed))
+    return {name: list(cases.values()) for name, cases in sorted(by_name.items())}
 
 
 def _for_each_k(
     verdicts: Mapping[str, Sequence[Sequence[bool]]], chance: Callable[[int, int, int], float]
 ) -> dict[str, list[float]]:
-    """`chance` for k = 1 …, averaged over the cases with k attempts."""
+    """`chance` for k = 1, 2, …, averaged over the cases with at least k attempts."""
     return {
         name: [fmean(chances) for chances in _chances_for_each_k(cases, chance)] for name, cases in verdicts.items()
     }
 
 
 def _estimates_for_each_k(verdicts: Mapping[str, Sequence[Sequence[bool]]]) -> dict[str, list[Estimate]]:
-    found = {}
+    estimates = {}
     for name, cases in verdicts.items():
-        # One attempt of one is the pass rate, whose interval knows the attempts as they are.
+        # For k = 1 it is the pass rate, whose interval is computed from the attempts themselves.
         groups = [[list(map(float, attempts)) for attempts in cases]]
         groups += [[[chance] for chance in chances] for chances in _chances_for_each_k(cases, pass_hat_k)[1:]]
-        found[name] = [one for group in groups if (one := estimate(group)) is not None]
-    return found
+        estimates[name] = [one for group in groups if (one := estimate(group)) is not None]
+    return estimates
 
 
 def _chances_for_each_k(cases: Sequence[Sequence[bool]], chance: Callable[[int, int, int], float]) -> list[list[float]]:

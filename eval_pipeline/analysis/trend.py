@@ -1,4 +1,4 @@
-"""The last experiments of a suite, one small document each, so that a trend is read without reading experiments."""
+"""The trend of a suite: one small document an experiment, so that a trend is read without reading results."""
 
 from collections.abc import Mapping
 
@@ -9,6 +9,7 @@ from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.layout import trend_key, trend_prefix
 from eval_pipeline.store.store import Store
+from eval_pipeline.store.timestamps import sortable
 
 
 class TrendPoint(BaseModel):
@@ -23,7 +24,7 @@ class TrendPoint(BaseModel):
     target_version: str
     variant: str | None
     passed: bool
-    """Whether its blocking gates passed."""
+    """Whether it met its blocking gates."""
     cases: int
     attempts: int
     errors: int
@@ -51,14 +52,14 @@ def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> Tre
         low=None if rate is None else rate.low,
         high=None if rate is None else rate.high,
         score=None if summary.score is None else summary.score.mean,
-        metrics={name: found.mean for name, found in summary.metrics.items()},
+        metrics={name: metric.mean for name, metric in summary.metrics.items()},
         p95_latency_s=summary.latency_s.get("p95"),
         cost_usd=summary.cost_usd,
     )
 
 
 def write_point(store: Store, suite: str, point: TrendPoint) -> None:
-    """Keep the point; of several summaries of an experiment the last counts."""
+    """Store the point of an experiment; it replaces an earlier one."""
     store.put(trend_key(suite, point.created_at, point.experiment), point.model_dump_json().encode())
 
 
@@ -71,34 +72,34 @@ def read_points(
     since: str | None = None,
     passed: bool | None = None,
 ) -> list[TrendPoint]:
-    """The last points, the newest first.
+    """The latest points, newest first.
 
     Args:
-        store: where they are.
-        suite: whose they are.
-        last: at most so many.
-        before: only those before this experiment, whose own is not among them.
-        since: only those that began then, ISO 8601, or later.
-        passed: only those that did, or did not; all by default.
+        store: where they are stored.
+        suite: the name of the suite.
+        last: the most points returned.
+        before: only experiments before this one.
+        since: only experiments that began at this time (ISO 8601) or later.
+        passed: only experiments that passed, or only those that did not; all by default.
     """
     keys = list(store.list(trend_prefix(suite)))
     if before is not None:
         own = trend_key(suite, before.created_at, before.experiment)
-        # Of experiments that began within the same second any order is as good.
-        keys = [key for key in keys if key != own and _moment(key) <= _moment(own)]
+        # Experiments that began in the same second are in any order.
+        keys = [key for key in keys if key != own and _time_of(key) <= _time_of(own)]
     if since is not None:
-        keys = [key for key in keys if _moment(key) >= _moment(trend_key(suite, since, ""))]
-    found: list[TrendPoint] = []
+        keys = [key for key in keys if _time_of(key) >= sortable(since)]
+    points: list[TrendPoint] = []
     for key in sorted(keys, reverse=True):
-        if len(found) == last:
+        if len(points) == last:
             break
         point = _read(store, key)
         if point is not None and passed in (None, point.passed):
-            found.append(point)
-    return found
+            points.append(point)
+    return points
 
 
-def _moment(key: str) -> str:
+def _time_of(key: str) -> str:
     return key.rpartition("/")[2].partition("_")[0]
 
 
@@ -108,6 +109,6 @@ def _read(store: Store, key: str) -> TrendPoint | None:
         return None if data is None else TrendPoint.model_validate_json(data)
     except ValidationError as error:
         raise CorruptDataError(
-            f"{store.uri(key)} cannot be read as a point of a trend",
+            f"{store.uri(key)} is not a readable point of a trend",
             fix="delete it, or summarize that experiment again",
         ) from error

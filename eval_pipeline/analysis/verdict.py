@@ -1,4 +1,4 @@
-"""The verdict on an experiment: summary, change since the baseline, and gates; stored as `summary.json`."""
+"""The verdict on an experiment: its summary, comparison with the baseline, and gates. Stored as `summary.json`."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from eval_pipeline.suite.suite import SuiteSpec
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentVerdict:
-    """What an experiment comes to."""
+    """The summary of an experiment, its comparison with the baseline, and its gates."""
 
     summary: Summary
     comparison: Comparison | None
@@ -33,7 +33,7 @@ class ExperimentVerdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every blocking gate is met."""
+        """Whether the experiment meets every blocking gate."""
         return not any(gate.blocks for gate in self.gates)
 
     def to_json(self) -> dict[str, Any]:
@@ -42,10 +42,10 @@ class ExperimentVerdict:
 
 
 def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> ExperimentVerdict:
-    """The verdict on an experiment, from its rows and the suite's gates as they are now.
+    """The verdict on an experiment, from its rows and the gates that the suite has now.
 
     Raises:
-        MissingUpstreamError: the baseline that the suite names is not there.
+        MissingUpstreamError: the baseline that the suite names does not exist.
     """
     results = read_results(store, record.suite, record.experiment, columns=SUMMARY_COLUMNS)
     rows = results.to_pylist()
@@ -64,7 +64,7 @@ def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Exper
 
 
 def write_verdict(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> None:
-    """Keep it as `summary.json`, and as a point of the suite's trend, in which variants of it have no place."""
+    """Store it as `summary.json`, and as a point of the suite's trend unless it is of a variant."""
     data = orjson.dumps(verdict.to_json(), option=orjson.OPT_INDENT_2)
     store.put(summary_key(record.suite, record.experiment), data)
     if record.variant is None:
@@ -72,11 +72,11 @@ def write_verdict(store: Store, record: ExperimentRecord, verdict: ExperimentVer
 
 
 def read_verdict(store: Store, suite: str, experiment: str) -> ExperimentVerdict:
-    """What was kept.
+    """Read a stored verdict.
 
     Raises:
         MissingUpstreamError: the experiment has not been summarized.
-        CorruptDataError: what is there cannot be read.
+        CorruptDataError: the stored verdict cannot be read.
     """
     key = summary_key(suite, experiment)
     data = store.get(key)

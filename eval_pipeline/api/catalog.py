@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder, suite_folders

@@ -17,14 +17,14 @@ _NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
 
 
 class EvaluatedRun:
-    """What one evaluator sees of an attempt; its own copies, for it may change them."""
+    """What one evaluator gets of an attempt: copies of its own, because it may change them."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
-        """`input`, the first thing the user said, and `messages`, all of it."""
+        """`input`, the user's first message, and `messages`, all of them."""
         turns = self._scope.turns
         return {"input": turns[0].input if turns else "", "messages": [turn.input for turn in turns]}
 
@@ -40,7 +40,7 @@ class EvaluatedRun:
         return copy.deepcopy(dict(self._scope.case.reference))
 
     def example(self) -> Example:
-        """The case."""
+        """The case as an example of a dataset."""
         case = self._scope.case
         return Example(
             id=uuid.uuid5(_NAMESPACE, case.id),
@@ -52,7 +52,7 @@ class EvaluatedRun:
         )
 
     def run(self) -> Run:
-        """The attempt: as long as the target took, with a child run per tool call."""
+        """The attempt as a run that took as long as the target did, with a child run per tool call."""
         run_id = uuid.uuid4()
         ended = dt.datetime.now(tz=dt.UTC)
         took = dt.timedelta(seconds=sum(turn.latency_s for turn in self._scope.turns))

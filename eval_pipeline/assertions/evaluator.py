@@ -21,7 +21,7 @@ from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
-from eval_pipeline.user_code.signature import call_with_known, required_names
+from eval_pipeline.user_code.signature import call_by_signature, required_names
 
 _FACTORY_CACHE = 256
 """Evaluators of factories that are kept, by factory and arguments."""
@@ -93,7 +93,7 @@ class Evaluator(Assertion):
         if isinstance(evaluator, RunEvaluator):
             returned = await evaluator.aevaluate_run(attempt.run(), attempt.example())
         else:
-            returned = await call_with_known(evaluator, self._arguments(evaluator, scope, attempt))
+            returned = await call_by_signature(evaluator, self._arguments(evaluator, scope, attempt))
         return results_of(returned, path=self.path, returns=self.returns, scale=self.scale)
 
     @override

@@ -1,4 +1,4 @@
-"""Tool calls with their results."""
+"""Tool calls paired with their results."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ _ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """A call that was answered."""
+    """A tool call and its result."""
 
     name: str
     args: Mapping[str, Any]
@@ -18,15 +18,15 @@ class Exchange:
 
     @property
     def failed(self) -> bool:
-        """Whether the result says that it is an error, as tools do by beginning with that word."""
+        """Whether the result is an error: tools begin it with that word."""
         return _ERROR.match(self.content) is not None
 
 
 def exchanges(events: Iterable[Mapping[str, Any]]) -> Iterator[Exchange]:
-    """The answered calls among `events`, in the order of their results.
+    """The tool calls with results among `events`, in the order of the results.
 
     A result answers the latest call before it with its id, because recordings reuse ids; without an id, with its name.
-    A call that nothing answers, such as one that the end of a recording cut off, is left out.
+    A call without a result, such as one that the end of a recording cut off, is left out.
     """
     calls: dict[Any, Mapping[str, Any]] = {}
     for event in events:

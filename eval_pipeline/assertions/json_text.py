@@ -88,7 +88,7 @@ class JsonPath(Assertion):
     def _is_something(cls, value: Any) -> Any:
         if value is None:
             reason = {"fix": "leave `value` out to select anything, or assert null by `json_schema`"}
-            raise PydanticCustomError("json_path", "null cannot be told from no value", reason)
+            raise PydanticCustomError("json_path", "null is the same as no value", reason)
         return value
 
     @field_validator("path")

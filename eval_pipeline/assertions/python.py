@@ -11,7 +11,7 @@ from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
-from eval_pipeline.user_code.signature import call_with_known
+from eval_pipeline.user_code.signature import call_by_signature
 
 
 class Python(Assertion):
@@ -51,7 +51,7 @@ class Python(Assertion):
             "context": scope.context,
             **self.args,
         }
-        returned = await call_with_known(resolve(self.path, folder=scope.folder), values)
+        returned = await call_by_signature(resolve(self.path, folder=scope.folder), values)
         return _result_of(returned, path=self.path)
 
     @override

@@ -7,10 +7,10 @@ from dataclasses import replace
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.models.calls.failures import require_accepted_key
-from eval_pipeline.models.metering import metered
+from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import AssertionResult, EvaluationError
 from eval_pipeline.suite.spec.assertion import Assertion
-from eval_pipeline.user_code.exits import ending_only_itself
+from eval_pipeline.user_code.exits import contain_exits
 
 
 def may_call_out(assertion: Assertion) -> bool:
@@ -24,9 +24,9 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     Raises:
         InfrastructureError: the infrastructure failed. Anything else that an assertion raises is a result.
     """
-    with metered() as meter:
+    with counted_usage() as counted:
         try:
-            with ending_only_itself("the assertion"):
+            with contain_exits("the assertion"):
                 returned = assertion.check(scope)
                 if inspect.isawaitable(returned):
                     returned = await returned
@@ -37,8 +37,8 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
         except Exception as error:  # noqa: BLE001 - whatever an assertion raises, the others still count
             require_accepted_key(error)
             results = [_failed(assertion, scope, error)]
-    if meter.usage:
-        results[:1] = [replace(result, usage=meter.usage) for result in results[:1]]
+    if used := counted.by_model:
+        results[:1] = [replace(result, usage=used) for result in results[:1]]
     return results
 
 

@@ -1,4 +1,4 @@
-"""A conversation as OpenAI-style messages, as evaluators of trajectories read it."""
+"""A conversation as OpenAI-style messages, the form that evaluators of trajectories read."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ Message = dict[str, Any]
 def openai_messages(turns: Sequence[TurnResult]) -> list[Message]:
     """`turns` as messages of the roles `user`, `assistant` and `tool`.
 
-    Calls that follow each other without a result between them were made at once, and share a message, as does what was
-    said beside them. A turn that ended with calls has no empty answer after them. A call without an id gets one, and a
-    result without one is that of the first unanswered call of its tool.
+    Calls without a result between them share a message, together with the text beside them. A turn that ended with
+    calls has no empty answer after them. A call without an id gets one, and a result without one is that of the first
+    unanswered call of its tool.
     """
     messages: list[Message] = []
     for turn in turns:
@@ -29,7 +29,7 @@ def openai_messages(turns: Sequence[TurnResult]) -> list[Message]:
 
 
 class _Turn:
-    """The messages of one turn, as its events come."""
+    """The messages of one turn, built from its events in order."""
 
     def __init__(self, start: int) -> None:
         self.messages: list[Message] = []
@@ -39,7 +39,7 @@ class _Turn:
         self._unanswered: list[tuple[str, str]] = []
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """The next event; those that say nothing are left out."""
+        """Add the next event; only messages, calls and results become messages."""
         if event["type"] == "message":
             self.messages.append({"role": "assistant", "content": str(event.get("content") or "")})
         elif event["type"] == "tool_call":
@@ -61,9 +61,8 @@ class _Turn:
     def _result(self, event: Mapping[str, Any]) -> None:
         call_id = event.get("id")
         if not call_id:
-            fitting = [found for name, found in self._unanswered if event.get("name") in (None, name)]
-            call_id = next(iter(fitting), "")
-        name = next((name for name, found in self._unanswered if found == call_id), event.get("name"))
-        self._unanswered = [(name, found) for name, found in self._unanswered if found != call_id]
+            call_id = next((call for name, call in self._unanswered if event.get("name") in (None, name)), "")
+        name = next((name for name, call in self._unanswered if call == call_id), event.get("name"))
+        self._unanswered = [(name, call) for name, call in self._unanswered if call != call_id]
         content = str(event.get("content") or "")
         self.messages.append({"role": "tool", "tool_call_id": str(call_id), "name": name, "content": content})

@@ -1,7 +1,7 @@
-"""Building a snapshot: run every source once, search for all cases, let models find patterns, write it all, publish.
+"""Build a snapshot: read every source once, search for all cases, let models find patterns, store the result.
 
-Queries run on the true values. What is kept is redacted before, and so is what a model or a search reads: nothing that
-is worked out from it can bring back what was taken out. A source that says `redact: false` is kept as it is.
+Queries run on the true values. Tables are redacted before they are stored and before a model or a search reads them, so
+that nothing derived from them contains what was redacted. A source with `redact: false` is stored as it is.
 """
 
 import hashlib
@@ -13,18 +13,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.context.cache import only_builder
+from eval_pipeline.context.build_recorder import NOTHING_RECORDED, BuildRecorder, Search
 from eval_pipeline.context.manifest import Manifest, SnapshotFile, find_manifest, manifest_bytes, manifest_key, verify
-from eval_pipeline.context.patterns import PATTERNS_SCHEMA, Usage, find_patterns
+from eval_pipeline.context.patterns import PATTERNS_SCHEMA, find_patterns
 from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
-from eval_pipeline.context.recording import NOTHING_RECORDED, BuildRecorder, Search
 from eval_pipeline.context.retrieval import Hit, index_of
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
+from eval_pipeline.context.warm_copy import only_builder
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.calls.failures import fatal_model_errors
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
@@ -47,12 +48,12 @@ SIMILAR_SCHEMA = pa.schema(
 Report = Callable[[str], None]
 
 _IDENTITIES = frozenset({"case_id"})
-"""Columns of ids that are the same everywhere."""
+"""Columns of ids, which are not redacted: they are the same in every table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A snapshot in the store, and whether it had been there before."""
+    """A snapshot in the store, and whether it was reused."""
 
     manifest: Manifest
     reused: bool
@@ -65,29 +66,30 @@ def ensure_snapshot(
 
     Args:
         plan: what to build.
-        store: where snapshots live.
-        report: is told each step in a line, for people who wait.
-        recorder: records each step for the trace; not asked when the snapshot is reused.
+        store: where snapshots are stored.
+        report: called with a line of text after each step, for progress.
+        recorder: records each step for the trace; unused when the snapshot is reused.
 
     Raises:
-        CorruptDataError: the snapshot in the store is not what was written.
+        CorruptDataError: the snapshot in the store differs from its checksums.
         EvalPipelineError: a source, a query or a model failed; nothing was published.
     """
-    found = _published(plan, store, report)
-    if found is not None:
-        return found
-    # Runs of one launch begin together, on one host as a rule: the first builds, the others wait and reuse.
+    snapshot = _published(plan, store, report)
+    if snapshot is not None:
+        return snapshot
+    # Runs of one launch start together, usually on one host: the first builds, the others wait and reuse.
     with only_builder(plan.context_id):
         return _published(plan, store, report) or _build(plan, store, report, recorder)
 
 
 def _published(plan: ContextPlan, store: Store, report: Report) -> Snapshot | None:
-    found = find_manifest(store, plan.suite.name, plan.context_id)
-    if found is None:
+    published = find_manifest(store, plan.suite.name, plan.context_id)
+    if published is None:
         return None
-    verify(store, found[0])
+    manifest, _ = published
+    verify(store, manifest)
     report(f"reused shared context {plan.context_id}: nothing it depends on changed")
-    return Snapshot(manifest=found[0], reused=True)
+    return Snapshot(manifest=manifest, reused=True)
 
 
 def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecorder) -> Snapshot:
@@ -98,7 +100,7 @@ def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecor
     for name, table in parts.items():
         data = parquet_bytes(table)
         sha256 = hashlib.sha256(data).hexdigest()
-        # The hash in the name keeps two builders of one context, whose models may differ in words, from mixing files.
+        # The hash in the name keeps the files of two concurrent builds apart: their models may answer differently.
         file = f"{name}.{sha256[:12]}.parquet"
         store.put(prefix + file, data)
         files[name] = SnapshotFile(
@@ -111,14 +113,14 @@ def _build(plan: ContextPlan, store: Store, report: Report, recorder: BuildRecor
         plan=plan.redactor.value(plan.content),
         parts=files,
         build_s=round(time.perf_counter() - started, 3),
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
     )
     if not store.put_if_absent(manifest_key(plan.suite.name, plan.context_id), manifest_bytes(manifest)):
-        # Somebody else published the same context meanwhile: theirs is the one.
-        theirs = _published(plan, store, report)
-        assert theirs is not None
-        return theirs
+        # Another process published the same context meanwhile.
+        published = _published(plan, store, report)
+        assert published is not None
+        return published
     return Snapshot(manifest=manifest, reused=False)
 
 
@@ -129,7 +131,7 @@ class _Builder:
     recorder: BuildRecorder
     parts: dict[str, pa.Table] = field(default_factory=dict)
 
-    def build(self) -> tuple[Mapping[str, pa.Table], Usage]:
+    def build(self) -> tuple[Mapping[str, pa.Table], TokenUsage]:
         inputs = {"suite": self.plan.suite.name, "context_id": self.plan.context_id, "cases": len(self.plan.queries)}
         with self.recorder.step("shared_context", inputs=inputs) as step:
             usage = self._build()
@@ -139,7 +141,7 @@ class _Builder:
             self.parts["trace"] = trace
         return self.parts, usage
 
-    def _build(self) -> Usage:
+    def _build(self) -> TokenUsage:
         tables: dict[str, pa.Table] = {}
         for name, source in self.plan.tables.items():
             described = {"source": type(self.plan.suite.spec.context.tables[name]).__name__, "version": source.version}
@@ -155,9 +157,9 @@ class _Builder:
                 documents = _documents_table(self.plan.documents.read(tables), spec)
                 step.outputs({"rows": documents.num_rows})
             tables["documents"] = documents
-            kept = self._keep("documents", documents, redact=spec.source.redact)
+            redacted = self._keep("documents", documents, redact=spec.source.redact)
             self.report(f"documents: {documents.num_rows:,}")
-            self._keep("similar_documents", self._similar_documents(kept, spec))
+            self._keep("similar_documents", self._similar_documents(redacted, spec))
         return self._patterns(tables)
 
     def _similar_documents(self, documents: pa.Table, spec: Documents) -> pa.Table:
@@ -167,55 +169,55 @@ class _Builder:
         inputs = {"method": spec.retrieval.method, "k": spec.retrieval.k, "queries": len(queries)}
         with self.recorder.step("similar_documents", inputs=inputs) as step:
             index = index_of(texts, spec.retrieval, folder=self.plan.suite.folder)
-            found = index.search([query for _, query in queries], spec.retrieval.k)
-            step.searches(_searches(queries, found, documents, texts))
-            step.outputs({"documents": sum(map(len, found))})
+            hits_by_query = index.search([query for _, query in queries], spec.retrieval.k)
+            step.searches(_searches(queries, hits_by_query, documents, texts))
+            step.outputs({"documents": sum(map(len, hits_by_query))})
         rows = [
             {"case_id": case_id, "query": query, "rank": rank, "document_id": ids[hit.position], "score": hit.score}
-            for (case_id, query), hits in zip(queries, found, strict=True)
+            for (case_id, query), hits in zip(queries, hits_by_query, strict=True)
             for rank, hit in enumerate(hits)
         ]
         self.report(f"similar documents: {len(rows):,} for {len(queries):,} cases ({spec.retrieval.method})")
         return pa.Table.from_pylist(rows, schema=SIMILAR_SCHEMA)
 
-    def _patterns(self, tables: Mapping[str, pa.Table]) -> Usage:
-        usage, rows = Usage(), []
+    def _patterns(self, tables: Mapping[str, pa.Table]) -> TokenUsage:
+        usage, rows = TokenUsage(), []
         for spec in self.plan.suite.spec.context.patterns:
             selected = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
-            read = redacted_table(selected.slice(0, spec.max_rows), self.plan.redactor).to_pylist()
+            records = redacted_table(selected.slice(0, spec.max_rows), self.plan.redactor).to_pylist()
             model = chat_model(spec.model, folder=self.plan.suite.folder)
-            inputs = {"instruction": spec.instruction, "rows": len(read), "model": spec.model}
+            inputs = {"instruction": spec.instruction, "rows": len(records), "model": spec.model}
             with self.recorder.step(f"patterns:{spec.name}", inputs=inputs) as step:
                 with fatal_model_errors(spec.model):
-                    found, used = find_patterns(
-                        read,
+                    patterns, used = find_patterns(
+                        records,
                         name=spec.name,
                         instruction=spec.instruction,
                         model=model,
                         rows_per_call=spec.rows_per_call,
                     )
-                step.outputs({"patterns": found})
-            rows += found
+                step.outputs({"patterns": patterns})
+            rows += patterns
             usage += used
-            self.report(f"patterns {spec.name}: {len(found)} in {len(read):,} rows")
+            self.report(f"patterns {spec.name}: {len(patterns)} in {len(records):,} rows")
         if self.plan.suite.spec.context.patterns:
             self._keep("patterns", pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA))
         return usage
 
     def _keep(self, part: str, table: pa.Table, *, redact: bool = True) -> pa.Table:
-        """Make `table` a part of the snapshot, without what may not be kept. Returns the part.
+        """Make `table`, redacted, a part of the snapshot. Returns the part.
 
         Raises:
-            InputError: nothing could be looked up in it any more.
+            InputError: redaction changed its key, so that rows could not be looked up.
         """
-        kept = redacted_table(table, self.plan.redactor, keep=_IDENTITIES) if redact else table
-        changed = changed_columns(table, kept)
+        redacted = redacted_table(table, self.plan.redactor, keep=_IDENTITIES) if redact else table
+        changed = changed_columns(table, redacted)
         if changed:
-            _require_key(part, kept, changed)
+            _require_key(part, redacted, changed)
             columns = ", ".join(changed)
-            self.report(f"{part}: secrets or personal data taken out of {columns} (`redact: false` keeps them)")
-        self.parts[part] = kept
-        return kept
+            self.report(f"{part}: secrets or personal data redacted in {columns} (`redact: false` keeps them)")
+        self.parts[part] = redacted
+        return redacted
 
 
 def _require_key(part: str, table: pa.Table, changed: Sequence[str]) -> None:
@@ -226,16 +228,19 @@ def _require_key(part: str, table: pa.Table, changed: Sequence[str]) -> None:
     if key in changed:
         shown = "id" if part == "documents" else key
         fix = "write `redact: false` with the source, so that the snapshot keeps its true values, or choose another key"
-        message = f"`{shown}` is what rows are found by, and holds what redaction takes out"
+        message = f"rows are looked up by `{shown}`, which holds secrets or personal data that redaction replaces"
         field = "context.documents.source" if part == "documents" else f"context.{part.replace('/', '.')}"
         raise InputError(Problem(message=message, fix=fix, field=field))
 
 
 def _searches(
-    queries: Sequence[tuple[str, str]], found: Sequence[Sequence[Hit]], documents: pa.Table, texts: Sequence[str]
+    queries: Sequence[tuple[str, str]],
+    hits_by_query: Sequence[Sequence[Hit]],
+    documents: pa.Table,
+    texts: Sequence[str],
 ) -> Iterator[Search]:
     ids, metadata = documents.column("document_id"), documents.column("metadata")
-    for (case_id, query), hits in zip(queries, found, strict=True):
+    for (case_id, query), hits in zip(queries, hits_by_query, strict=True):
         yield Search(
             case_id=case_id,
             query=query,
@@ -259,8 +264,7 @@ def _documents_table(table: pa.Table, spec: Documents) -> pa.Table:
     columns = (spec.text,) if isinstance(spec.text, str) else spec.text
     missing = [name for name in (spec.id, *columns) if name not in table.column_names]
     if missing:
-        found = ", ".join(table.column_names)
-        fix = f"correct `id` and `text`, or the source; columns found: {found}"
+        fix = f"correct `id` and `text`, or the source; columns found: {', '.join(table.column_names)}"
         raise InputError(
             Problem(message=f"documents have no column {', '.join(missing)}", fix=fix, field="context.documents")
         )

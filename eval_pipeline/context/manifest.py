@@ -1,4 +1,4 @@
-"""The manifest of a snapshot: what it is made of, and the checksum of every file."""
+"""The manifest of a snapshot: its files, their checksums, and the plan that its id is the hash of."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.store import Store
 
 SCHEMA_VERSION = 3
-"""Raised when snapshots written before can no longer be read as they are; part of every context's id."""
+"""Part of every context's id. Raised when snapshots of earlier versions cannot be read any more."""
 
 
 class SnapshotFile(BaseModel):
@@ -28,7 +28,7 @@ class SnapshotFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The record that publishes a snapshot."""
+    """The document that publishes a snapshot; it is written last."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,7 +37,7 @@ class Manifest(BaseModel):
     suite: str
     created_at: str
     plan: Mapping[str, Any]
-    """What the id is the hash of."""
+    """The content that the id is the hash of."""
     parts: Mapping[str, SnapshotFile]
     """By part: `tables/<name>`, `documents`, `similar_documents`, `patterns`."""
     build_s: float
@@ -60,14 +60,14 @@ class Manifest(BaseModel):
 
 
 class _Sealed(Manifest):
-    """A manifest as it is stored."""
+    """A manifest as it is stored, with its own checksum."""
 
     checksum: str
-    """SHA-256 of the manifest without it: the file that holds all checksums needs one as well."""
+    """SHA-256 of the manifest without this field."""
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The manifest as it is stored, sealed with its own checksum."""
+    """The manifest as it is stored, with its own checksum."""
     checksum = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
     return _Sealed(**manifest.model_dump(), checksum=checksum).model_dump_json(indent=2).encode()
 
@@ -81,7 +81,7 @@ def find_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, 
     """The manifest of a snapshot and its bytes, or None if there is no such snapshot.
 
     Raises:
-        CorruptDataError: it is there and is not what was written.
+        CorruptDataError: it cannot be read, or differs from its checksum.
     """
     key = manifest_key(suite, context_id)
     data = store.get(key)
@@ -93,7 +93,7 @@ def find_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifest, 
     except ValidationError as error:
         raise CorruptDataError(f"{store.uri(key)} cannot be read as a manifest", fix=fix) from error
     if manifest_bytes(manifest) != data or (manifest.suite, manifest.context_id) != (suite, context_id):
-        raise CorruptDataError(f"{store.uri(key)} is not what was written: its checksum differs", fix=fix)
+        raise CorruptDataError(f"{store.uri(key)} differs from its checksum", fix=fix)
     return manifest, data
 
 
@@ -103,18 +103,18 @@ def require_manifest(store: Store, suite: str, context_id: str) -> tuple[Manifes
     Raises:
         MissingUpstreamError: there is no such snapshot.
     """
-    found = find_manifest(store, suite, context_id)
-    if found is None:
+    manifest = find_manifest(store, suite, context_id)
+    if manifest is None:
         uri = store.uri(context_prefix(suite, context_id))
         raise MissingUpstreamError(f"there is no shared context at {uri}", fix="materialize shared_context")
-    return found
+    return manifest
 
 
 def read_part(store: Store, manifest: Manifest, part: str) -> bytes:
     """The bytes of a part, verified.
 
     Raises:
-        CorruptDataError: the file is missing, or is not what was written.
+        CorruptDataError: the file is missing, or differs from its checksum.
     """
     key, recorded = manifest.key(part), manifest.parts[part]
     data = store.get(key)
@@ -122,9 +122,7 @@ def read_part(store: Store, manifest: Manifest, part: str) -> bytes:
     if data is None:
         raise CorruptDataError(f"{store.uri(key)} is missing from the snapshot", fix=fix)
     if hashlib.sha256(data).hexdigest() != recorded.sha256:
-        raise CorruptDataError(
-            f"{store.uri(key)} is not what was written: its checksum differs from the manifest's", fix=fix
-        )
+        raise CorruptDataError(f"{store.uri(key)} differs from its checksum in the manifest", fix=fix)
     return data
 
 
@@ -132,7 +130,7 @@ def verify(store: Store, manifest: Manifest) -> None:
     """Read every part once and compare checksums.
 
     Raises:
-        CorruptDataError: a file is missing, or is not what was written.
+        CorruptDataError: a file is missing, or differs from its checksum.
     """
     for part in manifest.parts:
         read_part(store, manifest, part)
@@ -140,4 +138,4 @@ def verify(store: Store, manifest: Manifest) -> None:
 
 def _rebuild(store: Store, suite: str, context_id: str) -> str:
     folder = store.uri(context_prefix(suite, context_id))
-    return f"delete {folder}, then materialize shared_context or run again: it is built anew, results are kept"
+    return f"delete {folder}, then materialize shared_context or run again: it is rebuilt, and results are kept"

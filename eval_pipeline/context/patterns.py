@@ -1,16 +1,16 @@
-"""Patterns: what a chat model finds by reading rows of the context once, so that no case has to."""
+"""Patterns that a chat model finds in rows of the context, once for all cases."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import PermanentError
+from eval_pipeline.models.usage import counted_usage
+from eval_pipeline.results.usage import TokenUsage
 
 PATTERNS_SCHEMA = pa.schema(
     [
@@ -43,23 +43,10 @@ class FoundPatterns(BaseModel):
     patterns: list[FoundPattern]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Tokens that were paid for."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens, output_tokens=self.output_tokens + other.output_tokens
-        )
-
-
 def find_patterns(
     rows: Sequence[dict[str, Any]], *, name: str, instruction: str, model: BaseChatModel, rows_per_call: int
-) -> tuple[list[dict[str, Any]], Usage]:
-    """Let `model` read `rows`, some at a time; patterns with the same title are one.
+) -> tuple[list[dict[str, Any]], TokenUsage]:
+    """Ask `model` for the patterns in `rows`, some rows at a time; patterns with the same title are merged.
 
     Returns:
         Rows of `PATTERNS_SCHEMA`, and the tokens used.
@@ -68,31 +55,19 @@ def find_patterns(
         PermanentError: the model did not answer with patterns.
     """
     merged: dict[str, FoundPattern] = {}
-    usage = UsageMetadataCallbackHandler()
     reader = model.with_structured_output(FoundPatterns)
-    for start in range(0, len(rows), rows_per_call):
-        records = "\n".join(
-            json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call]
-        )
-        prompt = [("system", _SYSTEM), ("human", f"{instruction}\n\nRecords, one a line:\n{records}")]
-        answer = reader.invoke(prompt, config={"callbacks": [usage], "run_name": f"find_patterns:{name}"})
-        if not isinstance(answer, FoundPatterns):
-            raise PermanentError(
-                f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure"
+    with counted_usage() as counted:
+        for start in range(0, len(rows), rows_per_call):
+            records = "\n".join(
+                json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call]
             )
-        for pattern in answer.patterns:
-            known = merged.get(pattern.title.casefold())
-            if known is None:
-                merged[pattern.title.casefold()] = pattern
-            else:
-                known.evidence.extend(item for item in pattern.evidence if item not in known.evidence)
-    found = [{"name": name, **pattern.model_dump(), "case_id": None} for pattern in merged.values()]
-    return found, _total(usage)
-
-
-def _total(usage: UsageMetadataCallbackHandler) -> Usage:
-    used = usage.usage_metadata.values()
-    return Usage(
-        input_tokens=sum(item["input_tokens"] for item in used),
-        output_tokens=sum(item["output_tokens"] for item in used),
-    )
+            prompt = [("system", _SYSTEM), ("human", f"{instruction}\n\nRecords, one a line:\n{records}")]
+            answer = reader.invoke(prompt, config={"run_name": f"find_patterns:{name}"})
+            if not isinstance(answer, FoundPatterns):
+                raise PermanentError(
+                    f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure"
+                )
+            for pattern in answer.patterns:
+                earlier = merged.setdefault(pattern.title.casefold(), pattern)
+                earlier.evidence.extend(item for item in pattern.evidence if item not in earlier.evidence)
+    return [{"name": name, **pattern.model_dump(), "case_id": None} for pattern in merged.values()], counted.total

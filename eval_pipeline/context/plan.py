@@ -1,4 +1,4 @@
-"""The plan of a shared context: its sources, and the id that is known before any expensive work.
+"""The plan of a shared context: its sources, and its id, which is computed before any expensive work.
 
 context_id = hash(canonical specification + data version of every source + what is redacted + schema version)
 """
@@ -25,17 +25,17 @@ _REDACTOR = Redactor()
 
 @dataclass(frozen=True, kw_only=True)
 class ContextPlan:
-    """What would be built, and its id."""
+    """The sources of a context, and its id."""
 
     suite: Suite
     tables: Mapping[str, Source]
     documents: Source | None
     queries: Mapping[str, str]
-    """By case id, what its similar documents are searched with; empty without documents."""
+    """By case id: the text that its similar documents are searched with. Empty without documents."""
     content: Mapping[str, Any]
-    """What the id is the hash of."""
+    """The content that the id is the hash of."""
     redactor: Redactor
-    """What is taken out of all that the snapshot keeps, but for sources that say `redact: false`."""
+    """Redacts the whole snapshot, except sources with `redact: false`."""
 
     @property
     def context_id(self) -> str:
@@ -47,8 +47,8 @@ def plan_context(suite: Suite, cases: Iterable[Case], *, redactor: Redactor = _R
     """The plan for `suite` and the cases that will search its documents.
 
     Raises:
-        InputError: a source is not there, or a query expression gives no text.
-        TransientError: a database that is asked for its version could not be reached.
+        InputError: a source does not exist, or a query expression gives no text.
+        TransientError: a database could not be asked for its version.
     """
     spec = suite.spec.context
     tables: dict[str, Source] = {}
@@ -83,26 +83,26 @@ def _unredacted(spec: ContextSpec) -> list[str]:
 
 
 def case_query(case: Case, expression: str | None) -> str:
-    """What the documents similar to `case` are searched with.
+    """The text that documents similar to `case` are searched with.
 
     Raises:
         InputError: the expression gives no text for this case.
     """
     if expression is None:
-        said = [turn.user for turn in case.turns]
-        if not said and case.recordings:
-            said = [
+        inputs = [turn.user for turn in case.turns]
+        if not inputs and case.recordings:
+            inputs = [
                 content_text(message.get("content"))
                 for message in case.recordings[0].messages
                 if message.get("role") == "user"
             ]
-        return "\n".join(said)
+        return "\n".join(inputs)
     try:
-        found = jmespath.search(expression, case.model_dump(mode="json"))
+        query = jmespath.search(expression, case.model_dump(mode="json"))
     except jmespath.exceptions.JMESPathError:  # such as the length of a number
-        found = None
-    if not isinstance(found, str):
-        fix = f"correct the JMESPath {expression!r}, or give the case what it names"
+        query = None
+    if not isinstance(query, str):
+        fix = f"correct the JMESPath {expression!r}, or add the field that it names to the case"
         raise InputError(
             Problem(
                 message="the retrieval query is not text",
@@ -111,7 +111,7 @@ def case_query(case: Case, expression: str | None) -> str:
                 field="context.documents.retrieval.query",
             )
         )
-    return found
+    return query
 
 
 def _documents_content(spec: Documents, source: Source, queries: Mapping[str, str], suite: Suite) -> dict[str, Any]:

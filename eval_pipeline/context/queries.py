@@ -1,4 +1,4 @@
-"""SQL: DuckDB over the tables of the context, SQLAlchemy for databases."""
+"""Run SQL: DuckDB over the tables of the context, SQLAlchemy for databases."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,20 @@ from eval_pipeline.errors import InputError, PermanentError, Problem, TransientE
 
 
 def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.Table:
-    """The result of `sql` over `tables`; nothing but them can be reached.
+    """The result of `sql` over `tables`. The query cannot reach files or networks.
 
     Raises:
         InputError: the query is wrong; names `place`, the field of suite.yaml.
     """
-    import duckdb  # noqa: PLC0415 - 20 MB, which a snapshot that is there already does not need
+    import duckdb  # noqa: PLC0415 - 20 MB, which reusing a snapshot does not need
 
     with duckdb.connect(config={"enable_external_access": False, "autoinstall_known_extensions": False}) as connection:
         for name, table in tables.items():
             connection.register(name, table)
         try:
-            found = connection.sql(sql)
-            if found is not None:
-                return found.to_arrow_table()
+            relation = connection.sql(sql)
+            if relation is not None:
+                return relation.to_arrow_table()
             reason = "it selects nothing"
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
@@ -33,7 +33,7 @@ def query_tables(sql: str, tables: Mapping[str, pa.Table], *, place: str) -> pa.
 
 
 def query_database(url: str, sql: str, *, place: str) -> pa.Table:
-    """The result of `sql` at the database `url` (SQLAlchemy's form). Neither is shown in full in an error.
+    """The result of `sql` at the database `url` (SQLAlchemy's form). Errors show the URL without its password.
 
     Raises:
         InputError: the URL or the query is wrong.
@@ -52,15 +52,15 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
     shown = _shown(engine.url)
     try:
         with engine.connect() as connection:
-            found = connection.execute(sqlalchemy.text(sql))
-            columns = list(found.keys())
-            rows = [dict(row) for row in found.mappings()]
+            result = connection.execute(sqlalchemy.text(sql))
+            columns = list(result.keys())
+            rows = [dict(row) for row in result.mappings()]
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
-        # SQLite reports mistakes in the query as it does a database that is not there.
+        # SQLite reports mistakes in the query with the same error as a missing database.
         if any(sign in str(error.orig) for sign in ("no such", "syntax error")):
             raise _wrong_query(error, place) from error
         raise TransientError(
-            f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and may be reached"
+            f"{place}: {shown} could not be queried: {error.orig}", fix="check that it runs and can be reached"
         ) from error
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise _wrong_query(error, place) from error
@@ -70,7 +70,7 @@ def query_database(url: str, sql: str, *, place: str) -> pa.Table:
 
 
 def shown_url(url: str) -> str:
-    """`url` without what may be secret, for hashes and metadata."""
+    """`url` without its secret parts, for hashes and metadata."""
     return _shown(sqlalchemy.engine.make_url(url))
 
 

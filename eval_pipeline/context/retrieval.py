@@ -1,4 +1,4 @@
-"""Finding the documents similar to a query: BM25 offline, or an embeddings model by name."""
+"""Find documents similar to a query: by BM25, which works offline, or with an embeddings model."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ _QUERIES_PER_BATCH = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A document found: its position among the texts, and its score (higher is more similar)."""
+    """A search result: the position of the text, and its score (higher is more similar)."""
 
     position: int
     score: float
@@ -31,7 +31,7 @@ class Index(Protocol):
     """Texts that can be searched."""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """For each query its best `k` texts at most, best first."""
+        """For each query at most `k` texts, best first."""
 
 
 def index_of(texts: Sequence[str], retrieval: Retrieval, *, folder: Path) -> Index:
@@ -52,12 +52,12 @@ class Bm25Index:
         try:
             self._stemmer = Stemmer.Stemmer(language)
         except KeyError as error:
-            known = ", ".join(Stemmer.algorithms())
+            fix = f"use one of {', '.join(Stemmer.algorithms())}"
             raise InputError(
-                Problem(message=f"no stemmer for {language!r}", fix=f"use one of {known}", field="retrieval.language")
+                Problem(message=f"no stemmer for {language!r}", fix=fix, field="retrieval.language")
             ) from error
         self._stopwords = "english" if language == "english" else []
-        import bm25s  # noqa: PLC0415 - 0.2 s, which a snapshot that is there already does not need
+        import bm25s  # noqa: PLC0415 - 0.2 s, which reusing a snapshot does not need
 
         self._index, self._tokenize = bm25s.BM25(), bm25s.tokenize
         self._size = len(texts)
@@ -68,17 +68,17 @@ class Bm25Index:
             self._index.index(tokens, show_progress=False)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """For each query its best `k` texts, best first; fewer where fewer share a word with it."""
+        """For each query its `k` best texts, best first; fewer if fewer share a word with it."""
         if self._empty or not queries:
             return [[] for _ in queries]
-        found, scores = self._index.retrieve(self._tokens(queries), k=min(k, self._size), show_progress=False)
+        positions, scores = self._index.retrieve(self._tokens(queries), k=min(k, self._size), show_progress=False)
         return [
             [
                 Hit(position=int(position), score=float(score))
                 for position, score in zip(*pair, strict=True)
                 if score > 0
             ]
-            for pair in zip(found, scores, strict=True)
+            for pair in zip(positions, scores, strict=True)
         ]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[str]]:
@@ -96,13 +96,13 @@ class EmbeddingsIndex:
         self._vectors = _normalized(self._model.embed_documents(list(texts)))
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """For each query its best `k` texts, best first."""
+        """For each query its `k` best texts, best first."""
         if not self._vectors.size:
             return [[] for _ in queries]
         hits: list[list[Hit]] = []
         for start in range(0, len(queries), _QUERIES_PER_BATCH):
             batch = list(queries[start : start + _QUERIES_PER_BATCH])
-            # Some models embed queries otherwise than documents, and LangChain's interface takes them one by one.
+            # Some models embed queries differently from documents; LangChain's interface takes queries one by one.
             with ThreadPoolExecutor(_QUERIES_AT_ONCE) as threads:
                 vectors = list(threads.map(self._model.embed_query, batch))
             scores = _normalized(vectors) @ self._vectors.T

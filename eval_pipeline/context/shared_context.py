@@ -1,4 +1,4 @@
-"""What agents and judges read: the tables, documents and patterns of a snapshot, mapped into memory."""
+"""The shared context as agents and judges read it: tables, documents and patterns, mapped into memory."""
 
 import contextlib
 import functools
@@ -12,27 +12,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.context.cache import arrow_file, warm_copy
 from eval_pipeline.context.manifest import Manifest
 from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
+from eval_pipeline.context.warm_copy import arrow_file, warm_copy
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.store import Store
 
 
 class MissingContextError(EvalPipelineError):
-    """`get_shared_context()` was called outside an attempt, or in a thread of one's own: an error of that case."""
+    """`get_shared_context()` was called outside an attempt, or in a thread that the agent started itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimilarDocument:
-    """A document found for a query."""
+    """A document similar to a query."""
 
     id: str
     text: str
     score: float
-    """Higher is more similar; the scale is the method's."""
+    """Higher is more similar; the scale depends on the method."""
     rank: int
     """0 is the best."""
     metadata: Mapping[str, Any]
@@ -40,17 +40,17 @@ class SimilarDocument:
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """Something a chat model found by reading rows once, for all cases."""
+    """A pattern that a chat model found in rows of the context."""
 
     name: str
-    """Which of the suite's `patterns` it belongs to."""
+    """The name of the entry of `context.patterns` in suite.yaml."""
     title: str
     description: str
     evidence: tuple[str, ...]
 
 
 class SharedContext:
-    """A snapshot, read-only. Tables are mapped, not loaded: opening one costs the same whatever its size."""
+    """A snapshot, read-only. Tables are mapped into memory: opening one costs the same whatever its size."""
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self.manifest = manifest
@@ -61,11 +61,11 @@ class SharedContext:
 
     @classmethod
     def open(cls, store: Store, suite: str, context_id: str) -> "SharedContext":
-        """The snapshot `context_id` of `suite`, from this host's warm copy.
+        """The snapshot `context_id` of `suite`, from the copy on this host.
 
         Raises:
             MissingUpstreamError: there is no such snapshot.
-            CorruptDataError: a file of it is not what was written.
+            CorruptDataError: a file of it differs from its checksum.
         """
         return cls(*warm_copy(store, suite, context_id))
 
@@ -83,7 +83,7 @@ class SharedContext:
         return self._part(f"tables/{name}")
 
     def key_column(self, name: str) -> str:
-        """The column by which `lookup` finds rows of a table: its declared key, or its first column."""
+        """The column that `lookup` searches by default: the declared key of a table, or its first column."""
         schema = self.table(name).schema
         declared = (schema.metadata or {}).get(KEY_COLUMN)
         return declared.decode() if declared else str(schema.names[0])
@@ -94,14 +94,14 @@ class SharedContext:
         positions = self._positions.get((name, column))
         if positions is None:
             values = self.table(name).column(column).to_pylist()
-            # Reversed, so that of several rows with the key the first one stays.
+            # Reversed, so that the first of several rows with the same key is kept.
             positions = {
                 value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)
             }
             self._positions[name, column] = positions
         try:
             position = positions.get(key)
-        except TypeError:  # a model may well call a tool with a list for a key
+        except TypeError:  # models may call a tool with a list as the key
             position = None
         return None if position is None else rows_of(self.table(name).slice(position, 1))[0]
 
@@ -114,33 +114,33 @@ class SharedContext:
         return rows_of(table)
 
     def holds(self, name: str, column: str, text: str) -> bool:
-        """Whether a column of a table has a value that reads as `text`; numbers in answers are text."""
+        """Whether a column of a table contains `text`, values compared as text: numbers in answers are text."""
         texts = self._texts.get((name, column))
         if texts is None:
             texts = self._texts[name, column] = set(map(str, self.table(name).column(column).to_pylist()))
         return text in texts
 
     def similar_documents(self, case_id: str | None = None) -> list[SimilarDocument]:
-        """The documents found for a case (by default the one in progress) when the snapshot was built, best first."""
+        """The documents similar to a case (by default the one in progress), as stored in the snapshot, best first."""
         case_id = case_id or current_case_id()
         if "similar_documents" not in self.manifest.parts:
             return []
         similar = self._part("similar_documents")
-        found = similar.filter(pc.equal(similar.column("case_id"), case_id)).to_pylist()
-        return [self._document(row["document_id"], score=row["score"], rank=row["rank"]) for row in found]
+        rows = similar.filter(pc.equal(similar.column("case_id"), case_id)).to_pylist()
+        return [self._document(row["document_id"], score=row["score"], rank=row["rank"]) for row in rows]
 
     @property
     def trace(self) -> pa.Table | None:
-        """The spans of the snapshot's own trace, if one was recorded when it was built."""
+        """The spans that were recorded when the snapshot was built, if any."""
         return self._part("trace") if "trace" in self.manifest.parts else None
 
     def version_for(self, case_id: str) -> str:
-        """What identifies what a case can read here: everything that is shared, and the documents found for it.
+        """A hash of what a case can read: everything shared, and the documents similar to the case.
 
-        Another case that is added or changed gives the snapshot another id, and this case the same version.
+        If another case is added or changed, the snapshot has another id, and this case the same version.
         """
-        found = self._similar_by_case.get(case_id, [])
-        return digest(self._shared_version, [[row["document_id"], row["score"], row["rank"]] for row in found])
+        rows = self._similar_by_case.get(case_id, [])
+        return digest(self._shared_version, [[row["document_id"], row["score"], row["rank"]] for row in rows])
 
     @functools.cached_property
     def _shared_version(self) -> str:
@@ -149,14 +149,14 @@ class SharedContext:
 
     @functools.cached_property
     def _similar_by_case(self) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = {}
+        by_case: dict[str, list[dict[str, Any]]] = {}
         if "similar_documents" in self.manifest.parts:
             for row in self._part("similar_documents").to_pylist():
-                found.setdefault(row["case_id"], []).append(row)
-        return found
+                by_case.setdefault(row["case_id"], []).append(row)
+        return by_case
 
     def search_documents(self, query: str, k: int = 4) -> list[SimilarDocument]:
-        """The documents most similar to any text (BM25 over the snapshot's documents), best first."""
+        """The documents most similar to `query` (BM25 over the documents of the snapshot), best first."""
         if "documents" not in self.manifest.parts:
             return []
         hits = self._search_index.search([query], k)[0]
@@ -165,7 +165,7 @@ class SharedContext:
 
     @functools.cached_property
     def patterns(self) -> list[Pattern]:
-        """Every pattern found."""
+        """All patterns."""
         if "patterns" not in self.manifest.parts:
             return []
         rows = self._part("patterns").select(["name", "title", "description", "evidence"]).to_pylist()
@@ -202,20 +202,13 @@ _current: ContextVar[tuple[SharedContext, str] | None] = ContextVar("eval_pipeli
 def get_shared_context() -> SharedContext:
     """The shared context of the attempt in progress, for tools and retrievers.
 
-    Tasks inherit it, and so do the threads that `asyncio.to_thread` and LangGraph start. A thread of your own does not:
-    start it with `contextvars.copy_context().run`, as in `pool.submit(copy_context().run, look_up, key)`.
+    Tasks inherit it, and so do the threads that `asyncio.to_thread` and LangGraph start. Threads that you start do not:
+    run them in a copy of the context, as in `pool.submit(contextvars.copy_context().run, look_up, key)`.
 
     Raises:
         MissingContextError: no attempt is in progress here.
     """
-    found = _current.get()
-    if found is None:
-        raise MissingContextError(
-            "there is no shared context here. Fix: call it from within a target, of a suite with a `context:`; in a "
-            "thread of your own by `contextvars.copy_context().run(…)`; elsewhere within `use_shared_context(context, "
-            "case_id=…)`."
-        )
-    return found[0]
+    return _in_progress()[0]
 
 
 def current_case_id() -> str:
@@ -224,15 +217,23 @@ def current_case_id() -> str:
     Raises:
         MissingContextError: no attempt is in progress here.
     """
-    get_shared_context()
-    found = _current.get()
-    assert found is not None
-    return found[1]
+    return _in_progress()[1]
+
+
+def _in_progress() -> tuple[SharedContext, str]:
+    current = _current.get()
+    if current is None:
+        raise MissingContextError(
+            "there is no shared context here. Fix: call this within a target of a suite with a `context:`; in a thread "
+            "that you start, within `contextvars.copy_context().run(…)`; elsewhere, within "
+            "`use_shared_context(context, case_id=…)`."
+        )
+    return current
 
 
 @contextlib.contextmanager
 def use_shared_context(context: SharedContext, *, case_id: str) -> Iterator[None]:
-    """Make `context` what `get_shared_context` returns, in this task and those it starts."""
+    """Make `get_shared_context` return `context`, in this task and those that it starts."""
     token = _current.set((context, case_id))
     try:
         yield

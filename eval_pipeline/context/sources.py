@@ -1,4 +1,4 @@
-"""Sources: for each, a version that says whether its data changed, and its rows."""
+"""The sources of a context: rows, and a version that changes when they do."""
 
 import functools
 import hashlib
@@ -21,14 +21,14 @@ from eval_pipeline.suite.suite import Suite
 
 
 class Source(Protocol):
-    """Rows for the context, and a version that changes when they do."""
+    """A source of rows."""
 
     @property
     def version(self) -> str:
-        """Whatever of the source decides its rows, as a hash; cheap where the kind of source allows it."""
+        """A hash of what decides the rows; cheap where the kind of source allows it."""
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """The rows; `tables` are those made before this one."""
+        """The rows; `tables` are those read before this one."""
 
 
 def source_of(spec: TableSource, *, suite: Suite, place: str, earlier: Mapping[str, "Source"]) -> Source:
@@ -63,7 +63,7 @@ class _File:
             )
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        # The place of the file does not count: the same data elsewhere is the same context.
+        # The path is left out: the same data elsewhere is the same context.
         return digest("file", sha256, file.suffix, self.spec.key, self.spec.columns, self.spec.text_columns)
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -125,20 +125,20 @@ class _Python:
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
         del tables
-        found = resolve(self.spec.python, folder=self.suite.folder)(**self.spec.args)
-        if isinstance(found, pa.Table):
-            return found
-        if _is_frame(found):
-            return pa.Table.from_pandas(found, preserve_index=False)
-        if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
-            return table_of_rows(found)
+        rows = resolve(self.spec.python, folder=self.suite.folder)(**self.spec.args)
+        if isinstance(rows, pa.Table):
+            return rows
+        if _is_frame(rows):
+            return pa.Table.from_pandas(rows, preserve_index=False)
+        if isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows):
+            return table_of_rows(rows)
         fix = "return a pyarrow table, a pandas frame or a list of mappings"
         raise InputError(
-            Problem(message=f"{self.spec.python!r} returned a {type(found).__name__}", fix=fix, field=self.place)
+            Problem(message=f"{self.spec.python!r} returned a {type(rows).__name__}", fix=fix, field=self.place)
         )
 
 
-def _is_frame(found: Any) -> bool:
-    """Whether it is a pandas frame, which nobody has made who has not imported pandas: that takes half a second."""
+def _is_frame(rows: Any) -> bool:
+    """Whether it is a pandas frame; without importing pandas, which takes half a second, and which a frame implies."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(found, pandas.DataFrame)
+    return pandas is not None and isinstance(rows, pandas.DataFrame)

@@ -1,7 +1,7 @@
-"""Files as Arrow tables: CSV, JSON, JSONL and Parquet.
+"""Read CSV, JSON, JSONL and Parquet files as Arrow tables.
 
-Nested JSON values become JSON text in a column marked as such, not Arrow structs: a struct takes the union of all
-keys ever seen, which for objects keyed by ids is a column per id.
+Nested JSON values become JSON text in a column marked as such, not Arrow structs: a struct has the union of all keys,
+which for objects keyed by ids is a column per id.
 """
 
 import json
@@ -19,7 +19,7 @@ from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 
 JSON_ENCODED = {b"eval_pipeline.encoding": b"json"}
 KEY_COLUMN = b"eval_pipeline.key"
-"""Schema metadata: the column by which `lookup` finds rows."""
+"""Schema metadata: the column that `lookup` searches."""
 
 
 def read_table_file(
@@ -29,12 +29,12 @@ def read_table_file(
 
     Args:
         file: `.csv`, `.json`, `.jsonl` or `.parquet`.
-        key: the column by which rows are looked up; for a JSON object of objects, the column its keys go to.
-        columns: columns that must be there.
-        text_columns: columns of a CSV that are not to become numbers or dates; `key` is one of them.
+        key: the column that rows are looked up by; for a JSON object of objects, the column for its keys.
+        columns: columns that the file must have.
+        text_columns: columns of a CSV that stay text; others become numbers or dates. `key` stays text too.
 
     Raises:
-        InputError: missing, of an unknown kind, not readable, or without one of `columns`.
+        InputError: the file is missing, of an unknown kind, not readable, or lacks a column.
     """
     try:
         table = _read(file, key, text_columns)
@@ -49,11 +49,10 @@ def read_table_file(
         ) from error
     missing = [name for name in (*columns, *text_columns, *([key] if key else [])) if name not in table.column_names]
     if missing:
-        found = ", ".join(table.column_names)
         raise InputError(
             Problem(
                 message=f"column {', '.join(missing)} is missing",
-                fix=f"add it, or correct suite.yaml; columns found: {found}",
+                fix=f"add it, or correct suite.yaml; columns found: {', '.join(table.column_names)}",
                 file=file,
             )
         )
@@ -64,8 +63,8 @@ def table_of_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()
     """Mappings as a table; values that are lists or mappings become marked JSON text.
 
     Args:
-        rows: may have different keys.
-        columns: columns to have even if no row has them.
+        rows: the rows; they may have different keys.
+        columns: columns that the table has even if no row has them.
     """
     names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
     arrays, fields = [], []
@@ -121,7 +120,7 @@ def _read(file: Path, key: str | None, text_columns: Sequence[str]) -> pa.Table:
 def _csv_table(file: Path, text_columns: Sequence[str]) -> pa.Table:
     types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string()))
     table = pyarrow.csv.read_csv(file, convert_options=types)
-    # Arrow takes text that is not UTF-8 for bytes.
+    # Arrow reads a column that is not UTF-8 as bytes.
     broken = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if broken:
         message = f"column {', '.join(broken)} is not UTF-8"
@@ -141,7 +140,7 @@ def _json_table(file: Path, key: str | None) -> pa.Table:
         column = key or "key"
         for name, value in data.items():
             if str(value.get(column, name)) != name:
-                message = f"the object under {name!r} says {value[column]!r} for {column!r} itself"
+                message = f"the object under {name!r} has {value[column]!r} as its {column!r}"
                 fix = "make the two agree, or name another column as `key`"
                 raise InputError(Problem(message=message, fix=fix, file=file))
         return with_key(table_of_rows([{column: name, **value} for name, value in data.items()]), column)

@@ -1,10 +1,9 @@
-"""Telling Dagster of partitions, many at once.
+"""Reports the materializations of many partitions at once.
 
-Dagster's public way to report one partition of a range run, `context.log_event`, costs 6 to 14 ms (measured, SQLite and
-Postgres), most of it for connections. `EventLogStorage.store_event_batch` is what Dagster's own engine calls when it
-reports several; it is not documented, and neither is the payload of an event, `StepMaterializationData`. Both are used
-here and nowhere else, because 10,000 partitions take 5 s by them and two minutes without. Where Dagster has changed,
-`log_event` is what is left; a test notices.
+Dagster's public way to report one partition of a range run, `context.log_event`, takes 6 to 14 ms (measured on SQLite
+and Postgres), most of it to open connections: two minutes for 10,000 partitions. Dagster's own engine reports several
+events with `EventLogStorage.store_event_batch`, which takes 5 s for them. That method and the payload of an event,
+`StepMaterializationData`, are undocumented, and used here only. If they change, `log_event` is used; a test fails then.
 """
 
 import logging
@@ -16,23 +15,23 @@ import dagster as dg
 from eval_pipeline.errors import TransientError
 
 FEW = 50
-"""Runs of so few partitions report them one by one, in Dagster's documented way."""
+"""Runs of at most this many partitions report them one by one, by the documented API."""
 BATCH = 1_000
 _WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Between tries to write; a database that restarts is back within them."""
+"""Pauses between attempts to write, long enough for a database to restart."""
 
 Reported = Callable[[Sequence[str]], set[str]]
-"""Those of some partitions that have been reported already."""
+"""Returns which of the given partitions are reported already."""
 
 
 class PartitionEvents:
-    """Where one run reports the partitions it has finished.
+    """Reports the partitions that a run has finished.
 
     Args:
-        context: of the step that reports.
-        step_key: its name.
-        expected: how many partitions it has.
-        reported: asked after a batch failed, for it may be there nevertheless.
+        context: the context of the step that reports.
+        step_key: the name of that step.
+        expected: how many partitions the step has.
+        reported: called after a batch failed, because it may have been written nevertheless.
     """
 
     def __init__(self, context: dg.AssetExecutionContext, *, step_key: str, expected: int, reported: Reported) -> None:
@@ -40,23 +39,23 @@ class PartitionEvents:
         self._batched = expected > FEW
 
     def report(self, materializations: Sequence[dg.AssetMaterialization]) -> None:
-        """Record events, durable when this returns.
+        """Write events to Dagster's database; they are durable when this returns.
 
         Raises:
-            TransientError: Dagster's database could not be written for a while.
+            TransientError: the database could not be written for about 15 seconds.
         """
-        left = list(materializations)
+        unwritten = list(materializations)
         for wait_s in (*_WAITS_S, None):
             try:
-                self._record(left)
+                self._record(unwritten)
             except Exception as error:
                 if wait_s is None:
                     raise TransientError(
                         f"Dagster's event log cannot be written: {error}",
-                        fix="see to Dagster's database, then resume the run: what was evaluated is kept",
+                        fix="repair Dagster's database and resume the run: finished results are kept",
                     ) from error
                 time.sleep(wait_s)
-                left = self._missing(left)
+                unwritten = self._missing(unwritten)
             else:
                 return
 
@@ -66,9 +65,9 @@ class PartitionEvents:
                 for start in range(0, len(materializations), BATCH):
                     store_at_once(self._context, self._step_key, materializations[start : start + BATCH])
             except (ImportError, AttributeError, TypeError) as error:
-                # Nothing was written: this is Dagster's inside looking different.
+                # Nothing was written: the undocumented parts of Dagster have changed.
                 self._batched = False
-                self._context.log.warning("partitions are reported one by one, which takes longer: %s", error)
+                self._context.log.warning("reporting partitions one by one, which takes longer: %s", error)
             else:
                 return
         for materialization in materializations:
@@ -76,21 +75,21 @@ class PartitionEvents:
 
     def _missing(self, materializations: list[dg.AssetMaterialization]) -> list[dg.AssetMaterialization]:
         try:
-            there = self._reported([str(found.partition) for found in materializations])
-        except Exception:  # noqa: BLE001 - the database is still away, which the next try finds out
+            reported = self._reported([str(each.partition) for each in materializations])
+        except Exception:  # noqa: BLE001 - if the database is still unavailable, the next attempt fails as well
             return materializations
-        return [found for found in materializations if found.partition not in there]
+        return [each for each in materializations if each.partition not in reported]
 
 
 def store_at_once(
     context: dg.AssetExecutionContext, step_key: str, materializations: Sequence[dg.AssetMaterialization]
 ) -> None:
-    """Write events of one step as one batch, past Dagster's log manager.
+    """Write the events of a step as one batch, without Dagster's log manager.
 
     Raises:
-        Exception: whatever the storage raises; `ImportError`, `AttributeError` or `TypeError` if Dagster has changed.
+        Exception: what the storage raises; `ImportError`, `AttributeError` or `TypeError` if Dagster has changed.
     """
-    from dagster._core.events import StepMaterializationData  # noqa: PLC0415 - where it is gone, `log_event` is left
+    from dagster._core.events import StepMaterializationData  # noqa: PLC0415 - private: may be missing in a new version
 
     run = context.run
     entries = [
@@ -106,10 +105,10 @@ def store_at_once(
                 event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
                 job_name=run.job_name,
                 step_key=step_key,
-                event_specific_data=StepMaterializationData(found),
-                message=f"Materialized {found.asset_key.to_user_string()}, partition {found.partition}.",
+                event_specific_data=StepMaterializationData(each),
+                message=f"Materialized {each.asset_key.to_user_string()}, partition {each.partition}.",
             ),
         )
-        for found in materializations
+        for each in materializations
     ]
     context.instance.event_log_storage.store_event_batch(entries)

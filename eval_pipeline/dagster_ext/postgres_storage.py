@@ -1,10 +1,10 @@
-"""Postgres's storage, whose event log takes planned events at once: Dagster's own opens three connections for each.
+"""Dagster's Postgres storage, with an event log that writes planned events in one transaction.
 
-Dagster's class writes materializations many at a time, and the events that say what a run plans one by one.
-`dagster.yaml` names ours under `storage: {custom: …}`, which is how Dagster means a storage to be changed. What it
-builds on is public, but for the methods that make an event's rows: there is no other way to make the same rows. Where
-Dagster has changed its own way is left, which takes minutes for 10,000 partitions; a test notices. Tables stay as they
-are, so that `storage: {postgres: …}` goes back to Dagster's own. Measured by `bench/events.py`.
+Dagster's class writes materializations many at a time, but the events that plan a run one by one, with three
+connections each: minutes for 10,000 partitions. `dagster.yaml` names this class under `storage: {custom: …}`, Dagster's
+documented way to replace a storage. Its base classes are public, the methods that make the rows of an event are not;
+there is no other way to make the same rows. If they change, events are written in Dagster's way; a test fails then.
+The tables are unchanged: `storage: {postgres: …}` goes back to Dagster's class. Measured by `bench/events.py`.
 """
 
 import logging
@@ -20,29 +20,29 @@ from typing_extensions import override
 from eval_pipeline.dagster_ext.sqlite_storage import stored_together
 
 _CHANGED = (AttributeError, ImportError, TypeError)
-"""What Dagster's inside raises where it looks different."""
+"""What is raised if private methods of Dagster have changed."""
 _log = logging.getLogger(__name__)
 
 
 class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
-    """A batch is one transaction."""
+    """Writes a batch of events in one transaction."""
 
     @override
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         for together, alike in groupby(events, key=stored_together):
-            found = list(alike)
+            batch = list(alike)
             if not together:
-                super().store_event_batch(found)
+                super().store_event_batch(batch)
                 continue
             try:
-                self._store_together(found)
+                self._store_together(batch)
             except _CHANGED as error:
-                # The transaction was rolled back: nothing of it is there.
-                _log.warning("events are stored in Dagster's own way, which takes longer: %s", error)
-                super().store_event_batch(found)
+                # The transaction was rolled back.
+                _log.warning("writing events one by one, which takes longer: %s", error)
+                super().store_event_batch(batch)
 
     def _store_together(self, events: list[dg.EventLogEntry]) -> None:
-        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: PLC0415 - private, may be gone
+        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: PLC0415 - private: may be missing in a new version
 
         rows = [self._event_to_row(event) for event in events]
         id_column = SqlEventLogStorageTable.c.id
@@ -51,13 +51,13 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
             ids = [cast("int", row[0]) for row in connection.execute(insert, rows)]
             self._store_asset_event_tags(connection, events, ids)
             latest = {event.get_dagster_event().asset_key: (event, id_) for event, id_ in zip(events, ids, strict=True)}
-            # Rows are held until the end: taken in any order, two runs of the same assets could wait for each other.
+            # Rows stay locked until the end of the transaction: in any other order, two runs could deadlock.
             for key in sorted(latest, key=str):
                 self._store_asset_event(connection, *latest[key])
 
 
 class BatchingPostgresStorage(DagsterPostgresStorage):
-    """Runs, schedules and events in one database, as Dagster's own, with the event log above."""
+    """Dagster's storage of runs, schedules and events in one database, with the event log above."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""What every suite gets on the Dagster side: its assets, gates, job, schedule and sensors.
+"""Builds the `dg.Definitions` of all suites: the place that says what every suite gets.
 
-Add here what a suite gets. Keep out how any of it works. A suite whose suite.yaml is wrong still has its `test_cases`,
-which fails with the reason when it is materialized: one broken suite takes no other one down.
+A suite that cannot be read becomes a single asset that fails with the reason when it is materialized, so one broken
+suite does not affect the others. See https://docs.dagster.io/getting-started/concepts#definitions.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from eval_pipeline.defs.assets.test_cases import build_test_cases
 from eval_pipeline.defs.assets.upstream import TEST_CASES
 from eval_pipeline.defs.assets.variant_comparison import build_variant_comparison
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
-from eval_pipeline.defs.default_resources import default_resources
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
+from eval_pipeline.defs.resources import default_resources
 from eval_pipeline.defs.schedules import build_schedule
-from eval_pipeline.defs.secret_literals import require_no_plain_secrets
+from eval_pipeline.defs.secret_literals import check_no_secret_literals
 from eval_pipeline.defs.sensors.dataset_changed import build_dataset_changed
 from eval_pipeline.defs.sensors.prompt_committed import build_prompt_committed
 from eval_pipeline.defs.sensors.prompt_regressed import build_prompt_regressed
@@ -41,43 +41,44 @@ from eval_pipeline.suite.suite import Suite, read_suite
 def build_definitions(
     *, folders: Iterable[Path] | None = None, resource_overrides: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
-    """Definitions for the suites in `folders`, by default all that are found.
+    """Build the definitions of the suites in `folders`.
 
     Args:
-        folders: folders that hold a suite.yaml.
-        resource_overrides: resources in place of the default ones, by name.
+        folders: folders that hold a suite.yaml; by default, the folders of all suites.
+        resource_overrides: resources that replace the default ones, by name.
 
     Raises:
-        InputError: a resource is given a secret as text.
+        InputError: a resource contains a secret as text.
     """
-    taken: dict[str, Path] = {}
-    parts = [_suite_definitions(folder, taken) for folder in (suite_folders() if folders is None else folders)]
+    folders_by_name: dict[str, Path] = {}
+    folders = suite_folders() if folders is None else folders
+    parts = [_suite_definitions(folder, folders_by_name) for folder in folders]
     resources = {**default_resources(), **(resource_overrides or {})}
-    require_no_plain_secrets(resources)
-    # One process a run: the steps are a chain, and the only parallel one is so by itself.
-    own = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
-    return dg.Definitions.merge(*parts, own)
+    check_no_secret_literals(resources)
+    # One process per run: steps depend on each other, and the step that evaluates is concurrent by itself.
+    common = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
+    return dg.Definitions.merge(*parts, common)
 
 
-def _suite_definitions(folder: Path, taken: dict[str, Path]) -> dg.Definitions:
+def _suite_definitions(folder: Path, folders_by_name: dict[str, Path]) -> dg.Definitions:
     try:
         suite = read_suite(folder)
-        _refuse_taken_name(suite, taken)
-        found = _sound_suite(suite)
-    except Exception as error:  # noqa: BLE001 - code of a suite runs here, and no other suite may fall with it
+        _check_unique_name(suite, folders_by_name)
+        definitions = _valid_suite(suite)
+    except Exception as error:  # noqa: BLE001 - code of the suite runs here and must not break other suites
         return dg.Definitions(assets=[_broken_suite(folder, error)])
-    taken[suite.name] = folder
-    return found
+    folders_by_name[suite.name] = folder
+    return definitions
 
 
-def _refuse_taken_name(suite: Suite, taken: Mapping[str, Path]) -> None:
-    if suite.name in taken:
-        message = f"the name {suite.name!r} is already that of the suite in {taken[suite.name]}"
-        raise InputError(Problem(message=message, fix="give one of the two another name", file=suite.folder))
+def _check_unique_name(suite: Suite, folders_by_name: Mapping[str, Path]) -> None:
+    if suite.name in folders_by_name:
+        message = f"the suite in {folders_by_name[suite.name]} has the same name, {suite.name!r}"
+        raise InputError(Problem(message=message, fix="rename one of the suites", file=suite.folder))
 
 
-def _sound_suite(suite: Suite) -> dg.Definitions:
-    own = dg.Definitions(
+def _valid_suite(suite: Suite) -> dg.Definitions:
+    always = dg.Definitions(
         assets=[
             build_test_cases(suite),
             build_shared_context(suite),
@@ -92,16 +93,16 @@ def _sound_suite(suite: Suite) -> dg.Definitions:
             build_run_failed(suite),
         ],
     )
-    return dg.Definitions.merge(own, build_job(suite), *_compared_variants(suite), *_promoted_prompt(suite))
+    return dg.Definitions.merge(always, build_job(suite), *_variants(suite), *_promotions(suite))
 
 
-def _compared_variants(suite: Suite) -> Iterator[dg.Definitions]:
+def _variants(suite: Suite) -> Iterator[dg.Definitions]:
     if suite.spec.variants or has_promotions(suite):
         yield dg.Definitions(assets=[build_variant_comparison(suite)])
         yield build_variants_job(suite)
 
 
-def _promoted_prompt(suite: Suite) -> Iterator[dg.Definitions]:
+def _promotions(suite: Suite) -> Iterator[dg.Definitions]:
     if has_promotions(suite):
         yield dg.Definitions(sensors=[build_prompt_committed(suite), build_prompt_regressed(suite)])
     if suite.spec.promotion.enabled:
@@ -111,7 +112,7 @@ def _promoted_prompt(suite: Suite) -> Iterator[dg.Definitions]:
 
 def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
     name = re.sub(r"[^A-Za-z0-9]", "_", folder.name)
-    # Two broken folders may have the same name.
+    # Two folders may have the same name.
     group = f"broken_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
 
     @dg.asset(

@@ -1,7 +1,7 @@
-"""The asset checks of a suite: gates, whether traces are complete, whether partitions are up to date.
+"""The asset checks of a suite: its gates, whether all traces arrived, and whether partitions are up to date.
 
-Add a check here when something should be seen as passed or failed in the UI. Keep out the comparison itself
-(`eval_pipeline.analysis.gates.check_gates`). See https://docs.dagster.io/guides/test/asset-checks.
+To add a check, write a `build_…` function and call it in `build.py`. How gates decide is in `analysis.gates`. See
+https://docs.dagster.io/guides/test/asset-checks.
 """
 
 from collections.abc import Iterator
@@ -10,15 +10,19 @@ import dagster as dg
 
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.verdict import verdict_of
+from eval_pipeline.defs.assets.partition_health import (
+    PARTITIONS_UP_TO_DATE,
+    read_partition_health,
+    up_to_date_check,
+)
 from eval_pipeline.defs.assets.tracing import trace_status_metadata
-from eval_pipeline.defs.assets.upkeep import PARTITIONS_UP_TO_DATE, read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import EXPERIMENT, gate_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.pipeline.restore_rows import rows_expected
-from eval_pipeline.pipeline.trace_end import trace_status
+from eval_pipeline.pipeline.trace_rows import trace_status
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.trace_status import read_traced
 
@@ -26,12 +30,12 @@ TRACES_COMPLETE = "traces_complete"
 
 
 def gates_op_name(suite: str) -> str:
-    """The name of the step that checks the gates."""
+    """The name of the step that evaluates the gates."""
     return f"{suite}__gates"
 
 
 def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
-    """One step with a check per gate that the suite sets; none if it sets none."""
+    """A step with one check for each gate of the suite; an empty list if it has none."""
     named = suite.spec.gates_to_meet.named()
     if not named:
         return []
@@ -54,7 +58,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
         with errors_as_failures():
             opened = store.open()
             experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
-            # Not what the summary found: the thresholds may be others by now.
+            # The thresholds may have changed since the summary was materialized.
             verdict = verdict_of(opened, suite.spec, read_experiment(opened, suite.name, experiment))
         for gate in verdict.gates:
             if dg.AssetCheckKey(key, gate.name) in context.selected_asset_check_keys:
@@ -64,13 +68,17 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
 
 
 def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
-    """Whether the experiment has a row for every attempt; says nothing where nothing was traced."""
+    """The check whether the experiment has a row for every attempt; no result if nothing was traced."""
     key = asset_key(suite.name, EXPERIMENT_ASSET)
 
     @dg.multi_asset_check(
         name=f"{suite.name}__traces",
         specs=[
-            dg.AssetCheckSpec(TRACES_COMPLETE, asset=key, description="Every attempt is a row of the experiment, once.")
+            dg.AssetCheckSpec(
+                TRACES_COMPLETE,
+                asset=key,
+                description="The experiment in LangSmith has exactly one row for each attempt.",
+            )
         ],
         can_subset=True,
     )
@@ -83,17 +91,17 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             traced = read_traced(opened, suite.name, experiment)
             if not traced:
                 return
-            attempts = rows_expected(opened, suite.name, experiment)
+            attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
             status = trace_status(langsmith.settings(), traced, attempts=attempts)
         present = "an unknown number" if status.rows_present is None else str(status.rows_present)
         dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
-        lost = f"; {dropped} are lost: `--resume` sends the rows that are missing" if dropped else ""
+        lost = f"; {dropped} were lost: `--resume` sends the missing rows" if dropped else ""
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=TRACES_COMPLETE,
             passed=status.complete,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{present} of {status.rows_expected} rows are there; {spooled} runs wait on disk{lost}",
+            description=f"{present} of {status.rows_expected} rows are present; {spooled} runs wait on disk{lost}",
             metadata=trace_status_metadata(status),
         )
 
@@ -101,7 +109,7 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
 
 
 def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
-    """Whether every partition has a result that is not stale; to be run by itself, at any time."""
+    """The check whether every partition has a result that is not stale; it can be run at any time."""
 
     @dg.multi_asset_check(
         name=f"{suite.name}__{PARTITIONS_UP_TO_DATE}",
@@ -109,7 +117,7 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 PARTITIONS_UP_TO_DATE,
                 asset=asset_key(suite.name, CASE_RESULTS),
-                description="No case failed, is stale or was never run. Says which, and what to do.",
+                description="No partition is failed, stale or missing. Lists those that are, and what to do.",
             )
         ],
         can_subset=True,
@@ -118,8 +126,8 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            upkeep = read_upkeep(context, suite, store.open(), langsmith.settings())
-        yield said_of(upkeep, suite, dg.AssetCheckResult)
+            health = read_partition_health(context, suite, store.open(), langsmith.settings())
+        yield up_to_date_check(health, suite, dg.AssetCheckResult)
 
     return up_to_date
 

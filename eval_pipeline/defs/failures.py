@@ -1,4 +1,4 @@
-"""The one translation from this project's errors to Dagster's."""
+"""Translates this project's errors to Dagster's."""
 
 import contextlib
 import traceback
@@ -11,14 +11,14 @@ from eval_pipeline.redaction.logs import displayable
 
 
 class RedactedError(Exception):
-    """Stands for an error whose text holds personal data or secrets; its own text is what is left of that one's."""
+    """Replaces an error whose text contains personal data or secrets; its message is the redacted text."""
 
 
 @contextlib.contextmanager
 def errors_as_failures() -> Iterator[None]:
-    """Turn an `EvalPipelineError` into a `dg.Failure` that says how to mend it; retried only if that can help.
+    """Turn an `EvalPipelineError` into a `dg.Failure` with the fix; Dagster retries it only if that can help.
 
-    Dagster keeps what errors say, with their causes: of any error only what may be said gets out of here.
+    Dagster stores the text of errors and their causes, so the text of every error is redacted here.
     """
     try:
         yield
@@ -31,16 +31,16 @@ def errors_as_failures() -> Iterator[None]:
         if isinstance(error, InputError):
             metadata["problems"] = len(error.problems)
         description = displayable(str(error))
-        raise dg.Failure(description=description, metadata=metadata, allow_retries=error.retryable) from _sayable(error)
+        raise dg.Failure(description, metadata=metadata, allow_retries=error.retryable) from _redacted(error)
     except Exception as error:
-        sayable = _sayable(error)
-        if sayable is error:
+        redacted = _redacted(error)
+        if redacted is error:
             raise
-        raise sayable from None
+        raise redacted from None
 
 
-def _sayable(error: Exception) -> Exception:
-    """The error itself, or one that says what may be said of it."""
-    whole = "".join(traceback.format_exception(error))
-    said = displayable(whole)
-    return error if said == whole else RedactedError(f"{type(error).__name__}: {displayable(str(error))}\n\n{said}")
+def _redacted(error: Exception) -> Exception:
+    """The error itself if there is nothing to redact in its traceback, else a `RedactedError`."""
+    original = "".join(traceback.format_exception(error))
+    text = displayable(original)
+    return error if text == original else RedactedError(f"{type(error).__name__}: {displayable(str(error))}\n\n{text}")

@@ -1,6 +1,7 @@
-"""What a materialization says: domain values as Dagster metadata, the only place that knows how the UI labels them.
+"""The metadata of materializations and asset checks, as the Dagster UI shows it.
 
-Add here what an asset should show. Keep out computing it. Numbers stay numbers, because Dagster plots those.
+One function for each asset turns results of the domain packages into metadata: to show something more, add a key to it.
+Numbers stay numbers, because Dagster plots them. See https://docs.dagster.io/guides/build/assets/metadata-and-tags.
 """
 
 import json
@@ -17,7 +18,7 @@ from eval_pipeline.analysis.report.page import Pictures
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -51,7 +52,7 @@ Metadata = dict[str, Any]
 def dataset_metadata(
     dataset: Dataset, changes: DatasetChanges, partitions: PartitionChanges, *, suite: str, store: Store
 ) -> Metadata:
-    """Of `test_cases`."""
+    """The metadata of `test_cases`."""
     splits = Counter(dataset.redactor.text(case.split) for case in dataset.cases)
     return {
         DATASET_VERSION: dataset.version,
@@ -67,7 +68,7 @@ def dataset_metadata(
 
 
 def context_metadata(snapshot: Snapshot, store: Store) -> Metadata:
-    """Of `shared_context`."""
+    """The metadata of `shared_context`."""
     manifest = snapshot.manifest
     parts = [
         {"part": name, "rows": part.rows, "bytes": part.bytes, "columns": ", ".join(part.columns)}
@@ -87,11 +88,11 @@ def context_metadata(snapshot: Snapshot, store: Store) -> Metadata:
 
 
 def case_metadata(results: Sequence[CaseResult]) -> Metadata:
-    """Of one partition of `case_results`: all attempts at one case."""
+    """The metadata of one partition of `case_results`: of all attempts at one case."""
     first = results[0]
     scores = [result.score for result in results if result.score is not None]
     costs = [result.cost_usd for result in results if result.cost_usd is not None]
-    found: Metadata = {
+    metadata: Metadata = {
         "eval/passed": sum(result.status == "passed" for result in results),
         "eval/attempts": len(results),
         "eval/status": ", ".join(result.status for result in results),
@@ -104,31 +105,31 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         DATASET_VERSION: first.dataset_version,
         "eval/fingerprint": first.fingerprint,
     }
-    carried = [result.carried_from.experiment for result in results if result.carried_from is not None]
-    if carried:
-        found |= {"eval/carried": len(carried), "eval/carried_from": ", ".join(dict.fromkeys(carried))}
+    reused = [result.reused_from.experiment for result in results if result.reused_from is not None]
+    if reused:
+        metadata |= {"eval/carried": len(reused), "eval/carried_from": ", ".join(dict.fromkeys(reused))}
     if scores:
-        found["eval/score"] = sum(scores) / len(scores)
+        metadata["eval/score"] = sum(scores) / len(scores)
     if costs:
-        found["eval/cost_usd"] = sum(costs)
+        metadata["eval/cost_usd"] = sum(costs)
     if first.context_id is not None:
-        found[CONTEXT_ID] = first.context_id
+        metadata[CONTEXT_ID] = first.context_id
     reasons = [why for result in results if (why := reason(result))]
     if reasons:
-        found["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
-    return found
+        metadata["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
+    return metadata
 
 
 def reason(result: CaseResult) -> str:
-    """Why an attempt did not pass, in a line; empty if it did."""
+    """Why an attempt did not pass, in one line; empty if it did."""
     if result.error is not None:
         return f"{result.error.name}: {result.error.message}"
     return "; ".join(f"{found.name}: {found.message}" for found in result.failed_assertions)
 
 
 def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
-    """Of `experiment`."""
-    found: Metadata = {
+    """The metadata of `experiment`."""
+    metadata: Metadata = {
         EXPERIMENT: record.experiment,
         DATASET_VERSION: record.dataset_version,
         "eval/target_version": record.target_version,
@@ -136,37 +137,37 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
         "eval/created_at": record.created_at,
     }
     if record.context_id is not None:
-        found[CONTEXT_ID] = record.context_id
+        metadata[CONTEXT_ID] = record.context_id
     if record.corrections is not None:
-        found["eval/corrections"] = store.uri(record.corrections)
+        metadata["eval/corrections"] = store.uri(record.corrections)
     for role, prompt in (record.prompts or {}).items():
         name = "eval/prompt" if role == "target" else f"eval/{role}_prompt"
-        found |= {
+        metadata |= {
             name: prompt.used or f"none in the place of {prompt.reference}",
             f"{name}_source": prompt.source,
             f"{name}_steps": dg.MetadataValue.text("\n".join(prompt.steps)),
         }
         if prompt.commit is not None:
-            found[f"{name}_commit"] = prompt.commit
-    return found
+            metadata[f"{name}_commit"] = prompt.commit
+    return metadata
 
 
 def throughput_metadata(report: ThroughputReport) -> Metadata:
-    """Of `experiment`: how a run called its models, and how the number of calls at once changed."""
-    found: Metadata = {"eval/model_tokens": report.tokens}
+    """The part of the metadata of `experiment` on the model calls of a run and their concurrency."""
+    metadata: Metadata = {"eval/model_tokens": report.tokens}
     if report.cost_usd is not None:
-        found["eval/model_cost_usd"] = report.cost_usd
+        metadata["eval/model_cost_usd"] = report.cost_usd
     if report.unpriced_models:
-        found["eval/models_without_price"] = ", ".join(report.unpriced_models)
+        metadata["eval/models_without_price"] = ", ".join(report.unpriced_models)
     if report.shared is not None:
-        found["eval/shared_limits"] = dg.MetadataValue.json(report.shared)
+        metadata["eval/shared_limits"] = dg.MetadataValue.json(report.shared)
     if report.endpoints:
-        found["eval/concurrency"] = dg.MetadataValue.json(list(report.endpoints))
-    return found
+        metadata["eval/concurrency"] = dg.MetadataValue.json(list(report.endpoints))
+    return metadata
 
 
 def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Pictures) -> Metadata:
-    """Of `experiment_summary`."""
+    """The metadata of `experiment_summary`."""
     summary, comparison = verdict.summary, verdict.comparison
     metrics = [
         {
@@ -186,7 +187,7 @@ def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Picture
         }
         for name, part in summary.slices.items()
     ]
-    found: Metadata = {
+    metadata: Metadata = {
         EXPERIMENT: summary.experiment,
         **_pictures(pictures),
         "eval/cases": summary.cases,
@@ -200,27 +201,27 @@ def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Picture
         "eval/output_tokens": summary.tokens["output"],
     }
     if summary.pass_rate is not None:
-        found |= {
+        metadata |= {
             "eval/pass_rate": summary.pass_rate.mean,
             "eval/pass_rate_low": summary.pass_rate.low,
             "eval/pass_rate_high": summary.pass_rate.high,
         }
     if summary.cost_usd is not None:
-        found["eval/cost_usd"] = summary.cost_usd
-    found |= {f"eval/latency_{name}_s": _seconds(value) for name, value in summary.latency_s.items()}
+        metadata["eval/cost_usd"] = summary.cost_usd
+    metadata |= {f"eval/latency_{name}_s": _seconds(value) for name, value in summary.latency_s.items()}
     if summary.score is not None:
-        found["eval/score"] = summary.score.mean
+        metadata["eval/score"] = summary.score.mean
     if summary.flakiness is not None:
-        found["eval/flakiness"] = summary.flakiness
-    found |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
-    found["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
+        metadata["eval/flakiness"] = summary.flakiness
+    metadata |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
+    metadata["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
     if comparison is not None:
-        found |= _comparison_metadata(comparison)
-    return found
+        metadata |= _comparison_metadata(comparison)
+    return metadata
 
 
 def _pictures(pictures: Pictures) -> Metadata:
-    """Small pictures, which the UI shows in one window."""
+    """The charts of the report, small enough to be shown together in the UI."""
     drawn = {
         "Pass rate of the last experiments": pictures.trend,
         "Points since the baseline": pictures.deltas,
@@ -233,22 +234,22 @@ def _pictures(pictures: Pictures) -> Metadata:
 
 
 def _comparison_metadata(comparison: Comparison) -> Metadata:
-    found: Metadata = {
+    metadata: Metadata = {
         "eval/baseline": comparison.baseline,
         "eval/improved": len(comparison.improved),
         "eval/regressed": len(comparison.regressed),
         "eval/regressed_cases": _keys([change.case_id for change in comparison.regressed]),
     }
     if comparison.pass_rate is not None:
-        found |= {
+        metadata |= {
             "eval/pass_rate_difference": comparison.pass_rate.difference,
             "eval/pass_rate_difference_p": comparison.pass_rate.p_value,
         }
-    return found
+    return metadata
 
 
 def gate_metadata(gate: GateResult) -> Metadata:
-    """Of an asset check."""
+    """The metadata of the check of a gate."""
     known = {"observed": gate.observed, "low": gate.low, "high": gate.high}
     return {
         **{name: value for name, value in known.items() if value is not None},
@@ -259,7 +260,7 @@ def gate_metadata(gate: GateResult) -> Metadata:
 
 
 def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
-    """Of `variant_comparison`: the verdict, and where each variant stands."""
+    """The metadata of `variant_comparison`: the verdict and a table of the variants."""
     rows = [
         {
             "variant": found.name,
@@ -279,7 +280,7 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
         for found in comparison.standings
     ]
     effort = comparison.effort
-    found: Metadata = {
+    metadata: Metadata = {
         VERDICT: dg.MetadataValue.text(comparison.verdict),
         "eval/winner": comparison.winner or "none",
         COMPARISON: comparison.name,
@@ -291,25 +292,25 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
         "dagster/uri": store.uri(variants_key(comparison.suite, comparison.name)),
     }
     if comparison.context_id is not None:
-        found[CONTEXT_ID] = comparison.context_id
+        metadata[CONTEXT_ID] = comparison.context_id
     if comparison.score_delta is not None:
-        found["eval/score_delta"] = comparison.score_delta
-    return found
+        metadata["eval/score_delta"] = comparison.score_delta
+    return metadata
 
 
 def _rounded(value: float | None) -> str:
-    # Text, because a column of a table has one type, and `current` has no difference to itself.
+    # Text, because a column of a table has one type, and the row of `current` has no difference.
     return "" if value is None else f"{value:.4g}"
 
 
 def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
-    # Redacted before it is cut: half a secret looks like none.
+    # Redact before truncating: a truncated secret is not recognized.
     said = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
     return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": said[:120]}
 
 
 def _seconds(value: float) -> float:
-    """As a person reads them; all digits stay in the results."""
+    """Seconds to the millisecond; the results have all digits."""
     return round(value, 3)
 
 

@@ -1,7 +1,7 @@
-"""The IO manager of every suite: none. Steps hand on references, and read the store by themselves.
+"""An IO manager that refuses to pickle: steps pass references and read the store themselves.
 
-Dagster's own default pickles what an asset returns into a folder and unpickles it for whoever takes it as an input:
-whoever can write there runs code here.
+Dagster's default IO manager pickles what an asset returns into a folder and unpickles it for the next asset, so anyone
+who can write to that folder can run code here.
 """
 
 from typing import Any
@@ -10,13 +10,13 @@ import dagster as dg
 from typing_extensions import override
 
 _FIX = (
-    "return dg.MaterializeResult and write to the resource `store`; or give the asset an io_manager_key of its own, to "
-    "one that does not pickle"
+    "return dg.MaterializeResult and write to the resource `store`; or set io_manager_key of the asset to an IO "
+    "manager that does not pickle"
 )
 
 
-class RefusingIOManager(dg.IOManager):
-    """Writes nothing and reads nothing, and says so."""
+class NoPickleIOManager(dg.IOManager):
+    """Raises when an asset returns a value or takes one as an input."""
 
     @override
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -29,7 +29,7 @@ class RefusingIOManager(dg.IOManager):
     @override
     def load_input(self, context: dg.InputContext) -> Any:
         raise dg.Failure(
-            f"an input of {_name(context)} would be unpickled. {_FIX}; name what comes before with `deps`.",
+            f"an input of {_name(context)} would be unpickled. {_FIX}; declare upstream assets with `deps`.",
             allow_retries=False,
         )
 

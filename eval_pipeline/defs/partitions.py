@@ -1,8 +1,8 @@
-"""The partitions of a suite: one per case, named by its id.
+"""The partitions of a suite: one for each case, with the case's id as its key.
 
-Add here what decides which partitions there are. Keep out what a partition holds. Dagster keeps dynamic partitions in
-the order they were added and runs ranges in that order, so keys are added sorted and never re-created; and deleting a
-key while a run works on it loses that run's work, so deletions wait until nothing is in flight.
+Dagster keeps dynamic partitions in the order in which they were added, and runs ranges in that order, so keys are added
+sorted and never created again. Deleting a key while a run works on it loses that run's work, so keys are deleted when
+no run of the suite is in progress.
 """
 
 import time
@@ -20,7 +20,7 @@ IN_FLIGHT = (
 )
 SUITE_TAG = "eval/suite"
 FORGOTTEN_SECONDS = 24 * 3600
-"""A run that was killed stays `STARTED` for ever; one without a sign of life for so long counts as ended."""
+"""A killed run stays `STARTED` indefinitely; a run without an event for this long counts as ended."""
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
@@ -28,12 +28,12 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionChanges:
-    """What to do to the registry of partitions."""
+    """How to change the registered partitions."""
 
     add: tuple[str, ...]
     delete: tuple[str, ...]
     deferred: tuple[str, ...]
-    """Keys that will go when nothing is in flight."""
+    """Keys to delete when no run is in progress."""
 
 
 def cases_partitions(suite: str) -> dg.DynamicPartitionsDefinition:
@@ -41,27 +41,27 @@ def cases_partitions(suite: str) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"{suite}/cases")
 
 
-def partition_changes(wanted: Iterable[str], existing: Iterable[str], *, in_flight: bool) -> PartitionChanges:
-    """What makes `existing` partitions the `wanted` ones, as far as may be done now."""
-    wanted_keys, existing_keys = set(wanted), set(existing)
-    gone = tuple(sorted(existing_keys - wanted_keys))
+def partition_changes(case_ids: Iterable[str], existing: Iterable[str], *, in_flight: bool) -> PartitionChanges:
+    """The changes that turn the existing partitions into those of `case_ids`; no deletions while a run is in flight."""
+    new_keys, existing_keys = set(case_ids), set(existing)
+    removed = tuple(sorted(existing_keys - new_keys))
     return PartitionChanges(
-        add=tuple(sorted(wanted_keys - existing_keys)),
-        delete=() if in_flight else gone,
-        deferred=gone if in_flight else (),
+        add=tuple(sorted(new_keys - existing_keys)),
+        delete=() if in_flight else removed,
+        deferred=removed if in_flight else (),
     )
 
 
 def sync_partitions(
     instance: dg.DagsterInstance, suite: str, case_ids: Iterable[str], *, own_run: str | None = None
 ) -> PartitionChanges:
-    """Bring the registry to `case_ids`.
+    """Register the partitions of `case_ids` and delete all others of the suite.
 
     Args:
-        instance: whose registry.
-        suite: whose cases.
-        case_ids: the keys there are to be.
-        own_run: the id of the run that asks, if it has no partitions itself: it does not count as in flight.
+        instance: where partitions are registered.
+        suite: the name of the suite.
+        case_ids: the keys.
+        own_run: the id of the calling run if it has no partitions: it does not count as in flight.
     """
     name = cases_partitions(suite).name
     assert name is not None
@@ -76,17 +76,17 @@ def sync_partitions(
 
 
 def range_tags(instance: dg.DagsterInstance, suite: str, case_ids: Sequence[str]) -> dict[str, str]:
-    """The tags of a run over the smallest range of the registry that holds `case_ids`, which must be registered."""
+    """The tags of a run over the smallest range of partitions that includes `case_ids`, which must be registered."""
     within = in_registry_order(instance, suite, case_ids)
     return {RANGE_START_TAG: within[0], RANGE_END_TAG: within[-1]}
 
 
 def in_registry_order(instance: dg.DagsterInstance, suite: str, case_ids: Iterable[str]) -> list[str]:
-    """Those of `case_ids` that are registered, in the order in which Dagster runs ranges."""
+    """The registered `case_ids`, in the order in which Dagster runs ranges."""
     name = cases_partitions(suite).name
     assert name is not None
-    wanted = set(case_ids)
-    return [key for key in instance.get_dynamic_partitions(name) if key in wanted]
+    selected = set(case_ids)
+    return [key for key in instance.get_dynamic_partitions(name) if key in selected]
 
 
 def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | None) -> bool:
@@ -101,5 +101,5 @@ def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | N
 
 
 def concerns(run: dg.DagsterRun, suite: str) -> bool:
-    """Whether a run works on a suite: by its tag, or by the assets that were chosen in the UI."""
+    """Whether a run is of a suite, by its tag or by the assets selected in the UI."""
     return run.tags.get(SUITE_TAG) == suite or any(key.path[0] == suite for key in run.asset_selection or ())

@@ -1,25 +1,30 @@
-"""The resources of assets: the store, and where traces go.
+"""The resources of assets and sensors: the store, where traces go, the IO manager, and the progress of a run.
 
-Add a resource here when assets need something that differs between a laptop, a test and a deployment. Keep out anything
-that does I/O when it is made. See https://docs.dagster.io/guides/build/external-resources.
+Add a resource for anything that differs between a laptop, a test and a deployment, and its default to
+`default_resources`. Creating a resource does no I/O. See https://docs.dagster.io/guides/build/external-resources.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 from pydantic import ConfigDict
 
+from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
+from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings
-from eval_pipeline.store.opening import open_store
+from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings, store_root
+from eval_pipeline.store.opening import open_store, s3_location
 from eval_pipeline.store.store import Store
 
 
 class StoreResource(dg.ConfigurableResource[Store]):
-    """Where snapshots, datasets and results live."""
+    """The store of snapshots, datasets and results."""
 
     model_config = ConfigDict(extra="forbid")
 
     root: str = DEFAULT_STORE
-    """A folder, a `file://` URI, or `s3://bucket/prefix` (see `s3_store.py`)."""
+    """A folder, a `file://` URI, or `s3://bucket/prefix` (then an `S3StoreResource`)."""
 
     def open(self) -> Store:
         """The store."""
@@ -81,3 +86,22 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
             InputError: a value cannot be used.
         """
         return Redactor.of(self.settings())
+
+
+def store_resource(root: str) -> StoreResource:
+    """The resource of the store at `root`, of the kind that its URI requires."""
+    if s3_location(root) is not None:
+        from eval_pipeline.defs.s3_store_resource import S3StoreResource  # noqa: PLC0415 - importing boto3 takes a second
+
+        return S3StoreResource(root=root)
+    return StoreResource(root=root)
+
+
+def default_resources() -> Mapping[str, Any]:
+    """The resources of a deployment that overrides none: they read the environment."""
+    return {
+        "store": store_resource(store_root()),
+        "langsmith": LangSmithResource(),
+        "io_manager": NoPickleIOManager(),
+        "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
+    }

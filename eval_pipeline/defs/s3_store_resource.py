@@ -1,6 +1,6 @@
-"""The store in a bucket as a Dagster resource, on `dagster_aws.s3.S3Resource`.
+"""The store in an S3 bucket, as a Dagster resource based on `dagster_aws.s3.S3Resource`.
 
-It stands apart from `resources.py` because importing boto3 takes a second, which runs on a folder need not pay.
+It is a module of its own because importing boto3 takes a second, which runs with a local store do not need.
 """
 
 from dagster_aws.s3 import S3Resource
@@ -12,11 +12,11 @@ from eval_pipeline.store.store import Store
 
 
 class S3StoreResource(StoreResource, S3Resource):
-    """Where snapshots, datasets and results live: `root` is `s3://bucket/prefix`.
+    """The store of snapshots, datasets and results; `root` is `s3://bucket/prefix`.
 
-    The other fields are those of `S3Resource` (`endpoint_url`, `region_name`, keys …). What they do not say comes from
-    the environment, as for every AWS client (`AWS_PROFILE`, `AWS_ENDPOINT_URL_S3`, a role). Give secrets as
-    `dg.EnvVar`, never as text. One resource rather than one inside the other, for which Dagster warns of itself.
+    The other fields are those of `S3Resource` (`endpoint_url`, `region_name`, keys …). Fields that are not set are read
+    from the environment, as by every AWS client (`AWS_PROFILE`, `AWS_ENDPOINT_URL_S3`, a role). Give secrets as
+    `dg.EnvVar`, never as text. It derives from both resources, because Dagster warns of a resource inside a resource.
     """
 
     @override

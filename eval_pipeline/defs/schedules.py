@@ -1,7 +1,7 @@
-"""One nightly schedule per suite, as `schedule:` in suite.yaml says.
+"""The nightly schedule of a suite, configured by `schedule:` in suite.yaml.
 
-Add a schedule here when something should happen at a time. Keep out what happens on an event (`sensors.py`).
-See https://docs.dagster.io/guides/automate/schedules.
+To add a schedule, write a `build_…` function and call it in `build.py`. What reacts to an event is a sensor. See
+https://docs.dagster.io/guides/automate/schedules.
 """
 
 import dagster as dg
@@ -9,7 +9,7 @@ import dagster as dg
 from eval_pipeline.defs.assets.upstream import LAUNCH_TAG, SHARE_TAG
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import SUITE_TAG, in_registry_order, range_tags, sync_partitions
-from eval_pipeline.pipeline.fan_in import shares_of
+from eval_pipeline.pipeline.shares import shares_of
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite
@@ -18,9 +18,9 @@ from eval_pipeline.suite.suite import Suite
 def build_schedule(suite: Suite) -> dg.ScheduleDefinition:
     """The schedule that evaluates every case of a suite.
 
-    A tick reads the cases as they are then, registers their partitions and asks for a run over all of them, or, where
-    they are more than `max_cases_per_run`, for several runs of one experiment, of which the last makes the summary. If
-    the cases cannot be read the tick fails and says why.
+    A tick reads the cases, registers their partitions and requests a run over all of them. If there are more cases than
+    `max_cases_per_run`, it requests several runs of one experiment, the last of which materializes the summary. If the
+    cases cannot be read, the tick fails with the reason.
     """
     schedule, most = suite.spec.schedule, suite.spec.evaluation.max_cases_per_run
 

@@ -1,37 +1,41 @@
-"""What a check found."""
+"""The result of a check, and errors as one line without passwords."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import sqlalchemy.exc
+
 from eval_pipeline.errors import EvalPipelineError, InfrastructureError
 
 Health = Literal["ok", "warning", "failed"]
+_LONGEST = 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of checking one thing."""
 
     subject: str
-    """Which part, such as `store` or `database`."""
+    """What was checked, such as `store` or `database`."""
     health: Health
     message: str
-    """What was found; without secrets."""
+    """What the check observed, without secrets."""
     fix: str | None = None
-    """What to do, unless all is well."""
+    """What to do about it; None if `health` is `ok`."""
 
 
 Check = Callable[[], Iterable[Finding]]
 
 
 def ok(subject: str, message: str) -> Finding:
-    """All is well."""
+    """The subject is fine."""
     return Finding(subject=subject, health="ok", message=message)
 
 
 def warning(subject: str, message: str, *, fix: str) -> Finding:
-    """It works, but will not do well."""
+    """Runs work, but not as well as they should."""
     return Finding(subject=subject, health="warning", message=message, fix=fix)
 
 
@@ -41,13 +45,34 @@ def failed(subject: str, message: str, *, fix: str) -> Finding:
 
 
 def findings_of(subject: str, check: Check) -> Iterator[Finding]:
-    """What `check` finds; what it raises is a finding too, so that one broken part does not hide another."""
+    """The findings of a check; an exception becomes a finding too, so that the other checks still run."""
     try:
         yield from check()
     except InfrastructureError as error:
         yield failed(subject, error.message, fix=error.fix)
     except EvalPipelineError as error:
         yield failed(subject, str(error), fix="see the message")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with this part, the others are still to be looked at
+    except Exception as error:  # noqa: BLE001 - whatever this check raises, the others must run
         reason = str(error).strip().splitlines()
-        yield failed(subject, f"{type(error).__name__}: {reason[0] if reason else ''}"[:400], fix="see the message")
+        yield failed(
+            subject, f"{type(error).__name__}: {reason[0] if reason else ''}"[:_LONGEST], fix="see the message"
+        )
+
+
+def reason_of(error: BaseException) -> str:
+    """The first cause of an error in one line, without passwords."""
+    first = list(causes_of(error))[-1]
+    lines = [line.strip() for line in str(first).splitlines() if line.strip()]
+    return f"{type(first).__name__}: {without_password(lines[0]) if lines else ''}"[:_LONGEST]
+
+
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes, up to SQLAlchemy's error, which repeats that of the database driver."""
+    while error is not None:
+        yield error
+        error = None if isinstance(error, sqlalchemy.exc.DBAPIError) else error.__cause__
+
+
+def without_password(text: str) -> str:
+    """The text with the user and password removed from every URL."""
+    return re.sub(r"://[^/@\s]+@", "://…@", text)

@@ -1,1 +1,1 @@
-"""From LangSmith back into evaluations: people's verdicts, queues for their review, and production runs as cases."""
+"""From LangSmith back into evaluations: human verdicts, queues for human review, and production runs as cases."""

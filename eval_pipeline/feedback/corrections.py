@@ -1,7 +1,7 @@
-"""A suite's corrections: people's verdicts with what they are about, pulled from LangSmith into one Parquet file.
+"""Pull a suite's corrections from LangSmith into one Parquet file: human verdicts and the turns they are about.
 
-Pulled again, the experiments that are asked about are read anew, what was known of others is kept, and equal content
-is the same file. LangSmith cannot be asked what was corrected since some time, so an experiment is read whole.
+A later pull reads its experiments anew, and keeps the rows of all others; equal content is the same file. LangSmith has
+no query for corrections since some time, so experiments are read completely.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
@@ -34,52 +34,52 @@ CORRECTIONS_SCHEMA = pa.schema(
     ]
 )
 EXPERIMENTS = 10
-"""Of how many experiments, the newest, corrections are looked for."""
+"""The number of experiments, the newest, that are read for corrections."""
 _REDACTOR = Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulled:
-    """What a pull came to."""
+class PulledCorrections:
+    """The result of a pull."""
 
     key: str | None
-    """In the store; None where nobody has corrected anything yet."""
+    """In the store; None if there are no corrections yet."""
     version: str
     rows: int
     added: int
     experiments: int
-    """How many were asked about."""
+    """The number of experiments that were read."""
 
 
 def pull_corrections(
     store: Store, suite: str, server: FeedbackServer, *, experiments: int = EXPERIMENTS, redactor: Redactor = _REDACTOR
-) -> Pulled:
-    """Read what people corrected in the suite's newest experiments, and keep it with what was known.
+) -> PulledCorrections:
+    """Read the corrections of the suite's newest experiments, and store them with those of older ones.
 
     Raises:
         CredentialsError: the server refuses the key.
-        TransientError: the server, or the store, is away.
+        TransientError: the server or the store is unreachable.
     """
-    known = known_corrections(store, suite)
-    asked = [record.experiment for record in experiments_newest_first(store, suite)][:experiments]
-    found = [row for row in known if row["experiment"] not in asked]
-    for experiment in asked:
-        said = latest_of_each(verdicts_on(store, suite, experiment, server))
-        found += [redactor.value(_row(one)) for one in said]
-    rows = sorted(found, key=lambda row: (row["modified_at"], row["feedback_id"]))
+    stored = stored_corrections(store, suite)
+    newest = [record.experiment for record in experiments_newest_first(store, suite)][:experiments]
+    unsorted = [row for row in stored if row["experiment"] not in newest]
+    for experiment in newest:
+        latest = latest_of_each(verdicts_on(store, suite, experiment, server))
+        unsorted += [redactor.value(_row(verdict)) for verdict in latest]
+    rows = sorted(unsorted, key=lambda row: (row["modified_at"], row["feedback_id"]))
     version = digest(rows)
     key = latest_corrections(store, suite)
-    if rows != known:
-        # By the time of the pull: one that was taken back leaves nothing newer than there was.
+    if rows != stored:
+        # Named by the time of the pull: a verdict that was withdrawn leaves nothing newer behind.
         pulled_at = timestamp("microseconds")
         key = corrections_key(suite, pulled_at.partition("+")[0], version)
         store.put_table(key, pa.Table.from_pylist(rows, schema=CORRECTIONS_SCHEMA))
-    ids = {row["feedback_id"] for row in known}
+    ids = {row["feedback_id"] for row in stored}
     added = sum(row["feedback_id"] not in ids for row in rows)
-    return Pulled(key=key, version=version, rows=len(rows), added=added, experiments=len(asked))
+    return PulledCorrections(key=key, version=version, rows=len(rows), added=added, experiments=len(newest))
 
 
-def known_corrections(store: Store, suite: str) -> list[dict[str, Any]]:
+def stored_corrections(store: Store, suite: str) -> list[dict[str, Any]]:
     """The rows that were pulled before."""
     key = latest_corrections(store, suite)
     table = None if key is None else store.get_table(key)
@@ -88,14 +88,14 @@ def known_corrections(store: Store, suite: str) -> list[dict[str, Any]]:
 
 
 def verdicts_on(store: Store, suite: str, experiment: str, server: FeedbackServer) -> list[HumanVerdict]:
-    """What people said of one experiment's results.
+    """The human verdicts on one experiment's results.
 
     Raises:
         CredentialsError: the server refuses the key.
-        TransientError: the server, or the store, is away.
+        TransientError: the server or the store is unreachable.
     """
     sessions = dict.fromkeys(traced.session_id for traced in read_traced(store, suite, experiment))
-    feedback = [one for session in sessions for one in server.feedback(session)]
+    feedback = [each for session in sessions for each in server.feedback(session)]
     return verdicts(stored_results(store, suite, experiment), feedback) if feedback else []
 
 
@@ -105,26 +105,26 @@ def stored_results(store: Store, suite: str, experiment: str) -> Iterator[CaseRe
         yield from map(result_of_row, batch.to_pylist())
 
 
-def _row(one: HumanVerdict) -> dict[str, Any]:
-    turn = one.assertion.turn
-    shown = [found for found in one.result.turns if turn is None or found.index == turn]
+def _row(human: HumanVerdict) -> dict[str, Any]:
+    turn = human.assertion.turn
+    shown = [each for each in human.result.turns if turn is None or each.index == turn]
     several = len(shown) > 1
-    said = [f"User: {found.input}\nAssistant: {found.response}" for found in shown[:-1]]
+    earlier = [f"User: {each.input}\nAssistant: {each.response}" for each in shown[:-1]]
     last = shown[-1] if shown else None
-    verdict = one.verdict
+    verdict = human.verdict
     return {
-        "input": "" if last is None else "\n".join([*said, f"User: {last.input}"]) if several else last.input,
+        "input": "" if last is None else "\n".join([*earlier, f"User: {last.input}"]) if several else last.input,
         "output": "" if last is None else last.response,
         "verdict": ("yes" if verdict else "no") if isinstance(verdict, bool) else _text(verdict),
-        "comment": one.comment,
-        "assertion": one.assertion.name,
-        "experiment": one.result.experiment,
-        "case_id": one.result.case_id,
-        "attempt": one.result.attempt,
+        "comment": human.comment,
+        "assertion": human.assertion.name,
+        "experiment": human.result.experiment,
+        "case_id": human.result.case_id,
+        "attempt": human.result.attempt,
         "turn": turn,
-        "run_id": one.result.run_id,
-        "feedback_id": one.feedback_id,
-        "modified_at": one.modified_at,
+        "run_id": human.result.run_id,
+        "feedback_id": human.feedback_id,
+        "modified_at": human.modified_at,
     }
 
 

@@ -1,6 +1,6 @@
-"""What people said in LangSmith of an experiment's results.
+"""Read human verdicts on an experiment's results from LangSmith's feedback.
 
-A person's verdict is feedback that no model gave, under the key of an assertion; or a correction, on any feedback.
+A human verdict is feedback that no model gave, under the key of an assertion; or a correction, on any feedback.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ _COMMENTS = ("comment", "explanation")
 
 @dataclass(frozen=True, kw_only=True)
 class HumanVerdict:
-    """What somebody said of one assertion's result."""
+    """A person's verdict on one assertion's result."""
 
     feedback_id: str
     modified_at: str
@@ -30,7 +30,7 @@ class HumanVerdict:
     comment: str | None
 
     def label(self) -> HumanLabel:
-        """It, for measuring agreement."""
+        """The verdict as a label, for measuring agreement."""
         return HumanLabel(
             case_id=self.result.case_id,
             assertion=self.assertion.name,
@@ -42,32 +42,32 @@ class HumanVerdict:
 
 
 def verdicts(results: Iterable[CaseResult], feedback: Iterable[Feedback]) -> list[HumanVerdict]:
-    """People's verdicts on the results, the oldest first; of several on one result, all."""
-    found = {result.run_id: result for result in results if result.run_id is not None}
-    said = [verdict for one in feedback for verdict in _verdict(one, found)]
-    return sorted(said, key=lambda verdict: (verdict.modified_at, verdict.feedback_id))
+    """All human verdicts on the results, the oldest first."""
+    by_run = {result.run_id: result for result in results if result.run_id is not None}
+    unsorted = [verdict for each in feedback for verdict in _verdict(each, by_run)]
+    return sorted(unsorted, key=lambda verdict: (verdict.modified_at, verdict.feedback_id))
 
 
-def latest_of_each(said: Iterable[HumanVerdict]) -> list[HumanVerdict]:
-    """The last verdict on each result, so that nobody's change of mind counts as two opinions."""
-    last = {(one.result.run_id, one.assertion.name, one.assertion.turn): one for one in said}
+def latest_of_each(verdicts: Iterable[HumanVerdict]) -> list[HumanVerdict]:
+    """The last verdict on each result, so that a change of mind does not count as two opinions."""
+    last = {(each.result.run_id, each.assertion.name, each.assertion.turn): each for each in verdicts}
     return list(last.values())
 
 
-def _verdict(one: Feedback, results: Mapping[str, CaseResult]) -> Iterator[HumanVerdict]:
-    result = results.get(str(one.run_id))
-    value, comment = _said(one)
+def _verdict(feedback: Feedback, results: Mapping[str, CaseResult]) -> Iterator[HumanVerdict]:
+    result = results.get(str(feedback.run_id))
+    value, comment = _value_and_comment(feedback)
     if result is None or value is None:
         return
     assertions = dict(zip(keys_of(result.assertions), result.assertions, strict=True))
-    assertion = assertions.get(one.key)
+    assertion = assertions.get(feedback.key)
     if assertion is None:
         return
     if assertion.passed is not None and value in (0, 1, "0", "1"):
         value = bool(int(value))
     yield HumanVerdict(
-        feedback_id=str(one.id),
-        modified_at=(one.modified_at or one.created_at).isoformat(),
+        feedback_id=str(feedback.id),
+        modified_at=(feedback.modified_at or feedback.created_at).isoformat(),
         result=result,
         assertion=assertion,
         verdict=value,
@@ -75,21 +75,21 @@ def _verdict(one: Feedback, results: Mapping[str, CaseResult]) -> Iterator[Human
     )
 
 
-def _said(one: Feedback) -> tuple[Any, str | None]:
-    """Verdict and comment; no verdict if no person said anything."""
-    correction = one.correction
+def _value_and_comment(feedback: Feedback) -> tuple[Any, str | None]:
+    """A person's verdict and comment; None for what no person gave."""
+    correction = feedback.correction
     if correction is not None:
         if not isinstance(correction, Mapping):
-            return correction, one.comment if _by_person(one) else None
+            return correction, feedback.comment if _by_person(feedback) else None
         value = next((correction[name] for name in _CORRECTED if correction.get(name) is not None), None)
         comment = next((str(correction[name]) for name in _COMMENTS if correction.get(name)), None)
-        # The comment of a model is what was corrected.
-        return value, comment or (one.comment if _by_person(one) else None)
-    if not _by_person(one):
+        # A model's comment is about the value that was corrected.
+        return value, comment or (feedback.comment if _by_person(feedback) else None)
+    if not _by_person(feedback):
         return None, None
-    # A category's text says more than the number that it stands for.
-    return (one.value if isinstance(one.value, str | bool) else one.score), one.comment
+    # The text of a category is more specific than its number.
+    return (feedback.value if isinstance(feedback.value, str | bool) else feedback.score), feedback.comment
 
 
-def _by_person(one: Feedback) -> bool:
-    return one.feedback_source is not None and one.feedback_source.type != "model"
+def _by_person(feedback: Feedback) -> bool:
+    return feedback.feedback_source is not None and feedback.feedback_source.type != "model"

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 OPEN_PER_TIMEOUT = 3.0
 """A timeout opens the breaker for this many times its length, so that at most a quarter of a run is spent waiting."""
@@ -15,7 +16,8 @@ class CircuitBreaker:
     Every step of a run connects by itself, and each would wait for a server that hangs: two minutes a run, measured.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._lock = threading.Lock()
         self._open_until = 0.0
         self._backoff_s = FIRST_BACKOFF_S
@@ -24,18 +26,18 @@ class CircuitBreaker:
     @property
     def is_open(self) -> bool:
         """Whether no request should be made now."""
-        return time.monotonic() < self._open_until
+        return self._now() < self._open_until
 
     def timed_out(self, timeout_s: float) -> None:
         """Open after a request that got no response within `timeout_s`."""
         with self._lock:
-            self._open_until = time.monotonic() + OPEN_PER_TIMEOUT * timeout_s
+            self._open_until = self._now() + OPEN_PER_TIMEOUT * timeout_s
 
     def back_off(self, retry_after_s: float | None = None) -> None:
         """Open for as long as the server asks, else for twice as long after each failure in a row."""
         with self._lock:
             wait = self._backoff_s if retry_after_s is None else min(retry_after_s, LONGEST_BACKOFF_S)
-            self._open_until = time.monotonic() + wait
+            self._open_until = self._now() + wait
             self._backoff_s = min(self._backoff_s * 2, LONGEST_BACKOFF_S)
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import orjson
 import requests
 from langsmith import Client
 from langsmith.utils import LangSmithError
+from urllib3.util import Retry
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.circuit_breaker import CircuitBreaker, breaker_of
@@ -63,12 +64,14 @@ class Connection:
         settings: LangSmithSettings,
         *,
         insists: bool = False,
+        retries: Retry = NO_RETRIES,
     ) -> None:
-        """`insists`: make requests also while the server's circuit breaker is open."""
+        """`insists`: make requests also while the server's circuit breaker is open; `retries`: of each request."""
         self.destination = destination
         self.breaker: CircuitBreaker = breaker_of(destination.api_url)
         self._settings = settings
         self._insists = insists
+        self._retries = retries
         self._clients: list[Client] = []
         self._info: dict[str, Any] | None = None
 
@@ -207,7 +210,7 @@ class Connection:
         self.__dict__.pop("graft_client", None)
 
     def _make_client(self) -> Client:
-        client = make_client(self.destination, self._settings, retries=NO_RETRIES, info=self._info)
+        client = make_client(self.destination, self._settings, retries=self._retries, info=self._info)
         self._clients.append(client)
         return client
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -14,6 +13,7 @@ from langsmith.utils import LangSmithConflictError, LangSmithError, LangSmithNot
 from requests import RequestException
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.client import READ_RETRIES
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.errors import server_error
 from eval_pipeline.settings import LangSmithSettings
@@ -36,7 +36,7 @@ class FeedbackServer:
         """
         settings = settings or LangSmithSettings.from_environment()
         self.url = settings.source.api_url
-        self.connection = Connection(settings.source, settings, insists=True)
+        self.connection = Connection(settings.source, settings, insists=True, retries=READ_RETRIES)
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -62,7 +62,7 @@ class FeedbackServer:
                 runs += self.connection.client.list_runs(project_id=session_id, run_ids=page, limit=len(page))
         return runs
 
-    def failed_runs(self, project: str, *, where: str | None, error: bool | None, limit: int) -> list[Run]:
+    def root_runs(self, project: str, *, where: str | None, error: bool | None, limit: int) -> list[Run]:
         """The newest root runs of a project that meet the conditions.
 
         Raises:
@@ -70,6 +70,7 @@ class FeedbackServer:
         """
         with self._errors_of(f"the project {project!r} cannot be read from {self.url}"):
             try:
+                # Without `limit`, which the server takes for the size of a page, at most 100.
                 runs = self.connection.client.list_runs(project_name=project, is_root=True, filter=where, error=error)
                 return list(itertools.islice(runs, limit))
             except LangSmithNotFoundError as missing:
@@ -110,8 +111,3 @@ class FeedbackServer:
                 yield
         except (LangSmithError, RequestException) as error:
             raise server_error(error, what) from error
-
-
-def queue_id(suite: str, name: str) -> UUID:
-    """The id that a suite's queue is created with, so that two processes that create it at once create one."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"eval_pipeline/annotation_queue/{suite}/{name}")

@@ -1,4 +1,4 @@
-"""Where a person looks at what was sent, worked out without a request."""
+"""URLs of the web pages of LangSmith or the recorder, built without a request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

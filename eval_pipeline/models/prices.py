@@ -1,4 +1,4 @@
-"""What tokens cost: a table of prices by model, the package's own (`prices.csv`) and the user's, which comes first."""
+"""What tokens cost: the user's CSV files of prices, else the package `genai-prices`, which never asks the network."""
 
 import csv
 import functools
@@ -6,61 +6,26 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.settings import PRICES_VARIABLE, PipelineSettings
 
-_OWN_TABLE = Path(__file__).with_name("prices.csv")
 _COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output")
 _PER = 1_000_000
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
-"""Snapshots of a model cost what it costs, unless the table says otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Used:
-    """Tokens. As LangChain and the providers count them, `input` holds the cached ones and `output` the reasoning."""
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    reasoning: int = 0
-
-    def __add__(self, other: "Used") -> "Used":
-        return Used(
-            input=self.input + other.input,
-            output=self.output + other.output,
-            cached=self.cached + other.cached,
-            cache_write=self.cache_write + other.cache_write,
-            reasoning=self.reasoning + other.reasoning,
-        )
-
-    @property
-    def total(self) -> int:
-        """All of them, each once."""
-        return self.input + self.output
-
-    @classmethod
-    def of_metadata(cls, usage: Mapping[str, Any]) -> "Used":
-        """From LangChain's `usage_metadata`."""
-        read, written = usage.get("input_token_details") or {}, usage.get("output_token_details") or {}
-        return cls(
-            input=int(usage.get("input_tokens") or 0),
-            output=int(usage.get("output_tokens") or 0),
-            cached=int(read.get("cache_read") or 0),
-            cache_write=int(read.get("cache_creation") or 0),
-            reasoning=int(written.get("reasoning") or 0),
-        )
-
-    @classmethod
-    def of_event(cls, event: Mapping[str, Any]) -> "Used":
-        """From a `usage` event of a target."""
-        names = {"input": "input_tokens", "output": "output_tokens", "cached": "cached_tokens"}
-        names |= {"cache_write": "cache_write_tokens", "reasoning": "reasoning_tokens"}
-        return cls(**{name: int(event.get(field) or 0) for name, field in names.items()})
+"""A dated snapshot of a model costs what the model costs, unless the table has a price for it."""
+_BEDROCK = re.compile(r"[a-z-]+\.[a-z]")
+"""`anthropic.claude-…`, or with a region's profile `us.anthropic.claude-…`."""
+_INFERENCE_PROFILE = re.compile(r"arn:[^:]*:bedrock:.*inference-profile/")
+"""The user chose the models of an application's profile, so its ARN gives no price."""
+_MAKERS = (
+    *("openai", "anthropic", "google", "mistral", "x-ai", "cohere"),
+    *("deepseek", "zai", "moonshotai", "minimax", "perplexity"),
+)
+"""Providers whose own models are looked up by name alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +38,7 @@ class Price:
     cache_write: float
     output: float
 
-    def of(self, used: Used) -> float:
+    def of(self, used: TokenUsage) -> float:
         """What `used` costs. Reasoning is output, and priced with it."""
         fresh = max(0, used.input - used.cached - used.cache_write)
         read = fresh * self.input + used.cached * self.cached_input + used.cache_write * self.cache_write
@@ -85,21 +50,24 @@ class PriceTable:
     """Prices by model name; a name that ends in `*` stands for all that begin so, and the longest wins."""
 
     prices: Mapping[str, Sequence[Price]]
+    """The user's."""
 
-    def cost(self, model: str, used: Used) -> float | None:
-        """US dollars of one call; None if the model's price is not known."""
-        if model not in self._known:
-            self._known[model] = self._tiers(model)
-        tiers = self._known[model]
+    def cost(self, model: str, used: TokenUsage) -> float | None:
+        """US dollars of one call; None if the price of the model is unknown."""
+        if model not in self._tiers:
+            self._tiers[model] = self._tiers_of(model)
+        tiers = self._tiers[model]
+        if not tiers:
+            return _published_cost(model, used)
         fitting = [price for price in tiers if used.input > price.from_input_tokens or price.from_input_tokens == 0]
         return fitting[-1].of(used) if fitting else None
 
     @functools.cached_property
-    def _known(self) -> dict[str, Sequence[Price]]:
-        """By model, what was found: the same few are asked for with every call."""
+    def _tiers(self) -> dict[str, Sequence[Price]]:
+        """By model: the same few are asked for with every call."""
         return {}
 
-    def _tiers(self, model: str) -> Sequence[Price]:
+    def _tiers_of(self, model: str) -> Sequence[Price]:
         short = model.rpartition("/")[2]
         for name in (model, short, _DATE.sub("", short)):
             if name in self.prices:
@@ -108,8 +76,62 @@ class PriceTable:
         return self.prices[max(patterns, key=len)] if patterns else ()
 
 
+def _published_cost(model: str, used: TokenUsage) -> float | None:
+    """US dollars of one call at the prices of `genai-prices`."""
+    provider_and_name = _published_name(model)
+    return None if provider_and_name is None else float(_published(*provider_and_name, used))
+
+
+@functools.cache
+def _published_name(model: str) -> tuple[str | None, str] | None:
+    """The provider and the name that `genai-prices` knows a model by; None if it knows none."""
+    for provider, name in _candidates(model):
+        try:
+            _published(provider, name, TokenUsage())
+        except LookupError:
+            continue
+        return provider, name
+    return None
+
+
+def _candidates(model: str) -> Iterator[tuple[str | None, str]]:
+    if not model or _INFERENCE_PROFILE.match(model):
+        return
+    short = model.rpartition("/")[2]
+    yield None, model
+    for name in (short, model.partition(":")[2]):
+        if _BEDROCK.match(name):
+            yield "aws", name
+    for separator in ":/":
+        provider, _, name = model.partition(separator)
+        if name:
+            yield provider, name
+    for name in dict.fromkeys((short, _DATE.sub("", short))):
+        yield None, name
+        yield from ((maker, name) for maker in _MAKERS)
+
+
+def _published(provider: str | None, name: str, used: TokenUsage) -> Decimal:
+    """The cost of one call.
+
+    Raises:
+        LookupError: there is no such provider or model.
+    """
+    # Its table takes a tenth of a second to import, which processes that call no model need not pay.
+    import genai_prices  # noqa: PLC0415
+
+    cached = min(used.cached, used.input)
+    usage = genai_prices.Usage(
+        input_tokens=used.input,
+        output_tokens=used.output,
+        cache_read_tokens=cached,
+        cache_write_tokens=min(used.cache_write, used.input - cached),
+    )
+    return genai_prices.calc_price(usage, name, provider_id=provider).total_price
+
+
 def price_table(*files: Path | None) -> PriceTable:
-    """The package's prices, under those of the file that `EVAL_PIPELINE_PRICES` names, under those of `files`.
+    """The prices of `genai-prices`, below those of the file that `EVAL_PIPELINE_PRICES` names, below those of `files`.
 
     Args:
         files: CSV with the columns `model`, `input`, `output` and, if they differ, `cached_input`, `cache_write`
@@ -134,16 +156,16 @@ def _stamp(file: Path) -> int:
 @functools.lru_cache(maxsize=8)
 def _table(files: tuple[tuple[Path, int], ...]) -> PriceTable:
     prices: dict[str, list[Price]] = {}
-    for file in (_OWN_TABLE, *(file for file, _ in files)):
+    for file, _ in files:
         prices |= _read(file)
     return PriceTable(prices=prices)
 
 
 def _read(file: Path) -> dict[str, list[Price]]:
-    found: dict[str, list[Price]] = {}
+    tiers: dict[str, list[Price]] = {}
     for line, row in _rows(file):
-        found.setdefault(row["model"], []).append(_price(file, line, row))
-    return {name: sorted(tiers, key=lambda price: price.from_input_tokens) for name, tiers in found.items()}
+        tiers.setdefault(row["model"], []).append(_price(file, line, row))
+    return {model: sorted(prices, key=lambda price: price.from_input_tokens) for model, prices in tiers.items()}
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -174,7 +196,7 @@ def _price(file: Path, line: int, row: Mapping[str, str | None]) -> Price:
             raise InputError(Problem(message=f"{text!r} is no price", fix=fix, file=file, line=line, field=name))
     if math.isnan(values["input"]) or math.isnan(values["output"]):
         raise InputError(Problem(message="a price is missing", fix="give `input` and `output`", file=file, line=line))
-    # What is not said to be cheaper costs what fresh input costs.
+    # Cached tokens without a price of their own cost what fresh input costs.
     whole = {name: values["input"] if math.isnan(value) else value for name, value in values.items()}
     start = values["from_input_tokens"]
     return Price(

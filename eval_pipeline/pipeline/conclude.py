@@ -1,22 +1,37 @@
-"""The end of an experiment: its verdict, its report, and the end of its traces, each in its place."""
+"""Concluding an experiment: its verdict, its report, and the end of its project in LangSmith."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
+from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
-from eval_pipeline.pipeline.trace_end import end_tracing
+from eval_pipeline.errors import TransientError
+from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.experiments import close_experiment
+from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline.tracing.experiment.feedback import summary_feedback
+from eval_pipeline.tracing.experiment.setup import end_request
 from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
+from eval_pipeline.tracing.send.flush import spool_folder
+from eval_pipeline.tracing.send.sender import SpoolingSender
+from eval_pipeline.tracing.send.spool import keep_requests
+
+_log = logger_of(__name__)
+
+_FLUSH_SECONDS = 10.0
+"""For the scores of the experiment as a whole, which are few."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
-    """What an experiment came to."""
+    """The outcome of an experiment."""
 
     verdict: ExperimentVerdict
     pictures: Pictures
@@ -30,7 +45,7 @@ class Conclusion:
 
 
 def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: LangSmithSettings) -> Conclusion:
-    """Judge an experiment, write its summary and report, and close it where it is traced. Again is no harm.
+    """Judge an experiment, write its summary and report, and close its project. May be done again.
 
     Raises:
         MissingUpstreamError: the baseline that the suite names is not there.
@@ -38,8 +53,29 @@ def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: 
     verdict = verdict_of(store, spec, record)
     write_verdict(store, record, verdict)
     traced = read_traced(store, record.suite, record.experiment)
-    found = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)
-    page = render_report(store, record, verdict, pictures=found.pictures, experiment_url=found.experiment_url)
+    conclusion = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)
+    page = render_report(store, record, verdict, pictures=conclusion.pictures, experiment_url=conclusion.experiment_url)
     store.put(report_key(record.suite, record.experiment), page.encode())
-    end_tracing(settings, traced, verdict.summary)
-    return found
+    _end_tracing(settings, traced, verdict.summary)
+    return conclusion
+
+
+def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summary: Summary) -> None:
+    """Close the experiment's project and score it as a whole. What a server does not take now is spooled."""
+    if not traced:
+        return
+    session = traced[0].session
+    scores = {name: score.mean for name, score in summary.metrics.items()}
+    if summary.pass_rate is not None:
+        scores["pass_rate"] = summary.pass_rate.mean
+    sender = SpoolingSender(settings)
+    sender.send_feedback(summary_feedback(session.id, scores))
+    sender.close(_FLUSH_SECONDS)
+    metadata = {"attempts": summary.attempts, **{f"{name}_attempts": n for name, n in summary.status_counts.items()}}
+    for destination in settings.destinations:
+        with Connection(destination, settings) as connection:
+            try:
+                close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
+            except TransientError:
+                if not keep_requests(spool_folder(settings, destination.name), [end_request(session)]):
+                    _log.error("%s does not know that %s has ended", destination.api_url, session.name)

@@ -1,20 +1,20 @@
-"""Recording results while the evaluation goes on: a segment of the result log first, then the partitions' events.
+"""Recording results during the evaluation: a segment of the result log first, then the partitions' events.
 
-Two threads, and the event loop of the evaluation pays for neither. The writer makes results durable as soon as they
-are there, since what is not durable when the process dies is paid for twice. The reporter tells Dagster, whose
-events cost milliseconds each time and little for each, in larger portions; durability never waits for it.
+Two threads, so that the event loop of the evaluation pays for neither. The writer makes results durable as soon as they
+are there, since what is not durable when the process dies is paid for twice. The reporter calls Dagster, whose events
+cost milliseconds for each call and little for each event, with many at once; durability never waits for it.
 """
 
 import asyncio
 import contextlib
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
+from eval_pipeline.evaluation.interpreter import shorter_switch_interval
 from eval_pipeline.results.case_result import CaseResult
 
 SEGMENT_ATTEMPTS = 200
@@ -23,73 +23,46 @@ SEGMENT_SECONDS = 0.005
 REPORT_CASES = 500
 REPORT_SECONDS = 2.0
 """So that the UI shows what is finished soon after."""
-SWITCH_SECONDS = 0.002
-"""How long the evaluation's thread keeps Python's lock from others, who ask for it after every write and every answer
-of a server. With Python's 5 ms those who send traces fall behind, and what waits for them takes memory."""
 WAITING = 2_000
 """Results, and whole cases, that may wait; beyond it the evaluation waits too, so that memory stays flat."""
 
 ReportCases = Callable[[Sequence[Sequence[CaseResult]]], None]
-"""Is given whole cases: all attempts at each, in order."""
+"""Is called with whole cases: all attempts at each, in order."""
 _Item = TypeVar("_Item")
 
 
-class Log(Protocol):
-    """Where results become durable."""
+class ResultWriter(Protocol):
+    """Makes results durable."""
 
     def keep(self, results: Sequence[CaseResult]) -> Sequence[CaseResult]:
-        """Write results; durable when this returns. Returns those that count: another writer may have been faster."""
+        """Write results; durable when this returns. Returns those that count: another process may have been first."""
 
     def close(self) -> None:
-        """No more will come."""
+        """Finish: no more results follow."""
 
 
 class _Taken(NamedTuple):
     result: CaseResult
-    waits: asyncio.Future[None] | None = None
-    """Who waits for it to be durable."""
+    durable: asyncio.Future[None] | None = None
+    """Set when it is durable."""
     in_log: bool = False
-    """Whether somebody else has made it durable."""
-
-
-class _ShortTurns:
-    """Threads take turns sooner for as long as anybody in the process records."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._recorders, self._usual = 0, 0.0
-
-    def begin(self) -> None:
-        with self._lock:
-            if self._recorders == 0:
-                self._usual = sys.getswitchinterval()
-                sys.setswitchinterval(min(self._usual, SWITCH_SECONDS))
-            self._recorders += 1
-
-    def end(self) -> None:
-        with self._lock:
-            self._recorders -= 1
-            if self._recorders == 0:
-                sys.setswitchinterval(self._usual)
-
-
-_turns = _ShortTurns()
+    """Whether another process has made it durable."""
 
 
 class ResultRecorder:
     """Takes results as they come; a case is reported when all its attempts are durable.
 
     Args:
-        log: where results become durable.
+        log: makes results durable.
         attempts: by case, how many make it whole.
-        report: is told the cases that have become so, many together.
-        durable: is told every result that is durable, before `report`.
+        report: is called with cases that have become whole, many together.
+        durable: is called with every result that is durable, before `report`.
         earlier: results that are in the log already, of cases that were not reported.
     """
 
     def __init__(
         self,
-        log: Log,
+        log: ResultWriter,
         *,
         attempts: Mapping[str, int],
         report: ReportCases,
@@ -102,13 +75,14 @@ class ResultRecorder:
         self._results: queue.Queue[_Taken | None] = queue.Queue(maxsize=WAITING)
         self._whole: queue.Queue[list[CaseResult] | None] = queue.Queue(maxsize=WAITING)
         self._failure: Exception | None = None
+        self._switching = contextlib.ExitStack()
         self._threads = [
             threading.Thread(target=self._write_all, name="recorder"),
             threading.Thread(target=self._report_all, name="reporter"),
         ]
 
     def __enter__(self) -> Self:
-        _turns.begin()
+        self._switching.enter_context(shorter_switch_interval())
         for thread in self._threads:
             thread.start()
         return self
@@ -120,14 +94,14 @@ class ResultRecorder:
         self._results.put(None)
         for thread in self._threads:
             thread.join()
-        _turns.end()
+        self._switching.close()
         if error is None:
             self._raise_failure()
 
     async def add(self, result: CaseResult, *, in_log: bool = False) -> None:
         """Take a result, when there is room for it. Raises what went wrong with an earlier one.
 
-        One that is `in_log` was written there by somebody else, who also saw to its trace.
+        One that is `in_log` was written there by another process, which also sends its trace.
         """
         self._raise_failure()
         taken = _Taken(result, in_log=in_log)
@@ -139,7 +113,7 @@ class ResultRecorder:
     def keep(self, result: CaseResult) -> asyncio.Future[None]:
         """Take a result at once; the future is done when it is durable. Raises what went wrong with an earlier one.
 
-        For those who wait for the futures of what they gave before they give much more.
+        For callers that wait for these futures before they give much more.
         """
         self._raise_failure()
         future = asyncio.get_running_loop().create_future()
@@ -157,7 +131,7 @@ class ResultRecorder:
             segment, last = _together(self._results, most=SEGMENT_ATTEMPTS, seconds=SEGMENT_SECONDS)
             if segment:
                 self._unless_failed(self._write, segment)
-                _tell([taken.waits for taken in segment if taken.waits is not None])
+                _set_durable([taken.durable for taken in segment if taken.durable is not None])
         self._unless_failed(self._log.close)
         self._whole.put(None)
 
@@ -169,7 +143,7 @@ class ResultRecorder:
                 self._unless_failed(self._report, cases)
 
     def _unless_failed(self, work: Callable[..., object], *arguments: object) -> None:
-        """After a failure results are only taken, so that nobody waits for room for ever."""
+        """After a failure results are only taken, so that no caller waits for room indefinitely."""
         if self._failure is None:
             try:
                 work(*arguments)
@@ -188,34 +162,34 @@ class ResultRecorder:
             attempts = self._unfinished.setdefault(result.case_id, {})
             attempts[result.attempt] = result
             if len(attempts) == self._expected[result.case_id]:
-                found = self._unfinished.pop(result.case_id)
-                self._whole.put([found[number] for number in sorted(found)])
+                del self._unfinished[result.case_id]
+                self._whole.put([attempts[number] for number in sorted(attempts)])
 
 
-def _tell(waiting: Sequence[asyncio.Future[None]]) -> None:
-    """Set futures of a loop in another thread, which may have ended in an error and wait for nothing."""
-    if waiting:
+def _set_durable(futures: Sequence[asyncio.Future[None]]) -> None:
+    """Set futures of a loop in another thread, which may have ended in an error."""
+    if futures:
         with contextlib.suppress(RuntimeError):
-            waiting[0].get_loop().call_soon_threadsafe(_set_all, waiting)
+            futures[0].get_loop().call_soon_threadsafe(_set_all, futures)
 
 
-def _set_all(waiting: Sequence[asyncio.Future[None]]) -> None:
-    for future in waiting:
+def _set_all(futures: Sequence[asyncio.Future[None]]) -> None:
+    for future in futures:
         if not future.done():
             future.set_result(None)
 
 
 def _together(waiting: "queue.Queue[_Item | None]", *, most: int, seconds: float) -> tuple[list[_Item], bool]:
     """The next item and those that follow it soon, and whether they are the last."""
-    found: list[_Item] = []
+    items: list[_Item] = []
     until: float | None = None
-    while len(found) < most:
+    while len(items) < most:
         try:
             item = waiting.get(timeout=None if until is None else max(0.0, until - time.monotonic()))
         except queue.Empty:
             break
         if item is None:
-            return found, True
-        found.append(item)
+            return items, True
+        items.append(item)
         until = until or time.monotonic() + seconds
-    return found, False
+    return items, False

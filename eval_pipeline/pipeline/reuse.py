@@ -1,33 +1,58 @@
-"""Results of earlier experiments that stand for attempts of which nothing has changed since.
+"""Reusing results of earlier experiments for attempts whose fingerprint has not changed.
 
-An attempt's fingerprint is all its result depends on (`Evaluator.fingerprint`).
+An attempt's fingerprint is a hash of all that its result depends on (`CaseEvaluator.fingerprint`).
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.results.case_result import CaseResult, ReusedFrom
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiments_newest_first
-from eval_pipeline.results.result_log import AttemptKey, read_results, results_of
+from eval_pipeline.results.log_view import ResultLogView
+from eval_pipeline.results.result_log import AttemptKey
 from eval_pipeline.store.store import Store
 
 MOST_EXPERIMENTS = 20
-"""How far back results are looked for; each that is carried is in the latest experiment again."""
-_FINISHED = frozenset({"passed", "failed"})
+"""How far back results are looked for; each that is reused is in the latest experiment again."""
 
 _log = logging.getLogger(__name__)
 
-Found = Mapping[str, set[AttemptKey]]
-"""By experiment, the attempts whose results it has."""
+
+@dataclass(frozen=True, kw_only=True)
+class ReusableResults:
+    """Results of earlier experiments that stand for attempts of one experiment."""
+
+    record: ExperimentRecord
+    """Of the experiment that reuses them."""
+    fingerprints: Mapping[AttemptKey, str]
+    """Of the attempts that they were looked for."""
+    sources: Sequence[tuple[ResultLogView, set[AttemptKey]]]
+    """The logs that hold them, with the attempts that each is used for, the latest experiment first."""
+
+    @property
+    def attempts(self) -> set[AttemptKey]:
+        """The attempts that need not be made."""
+        return set().union(*(attempts for _, attempts in self.sources))
+
+    def results(self) -> Iterator[CaseResult]:
+        """The results, as results of this experiment, without a row in it yet. One reused before keeps its origin."""
+        left = self.attempts
+        for log, attempts in self.sources:
+            for result in log.results(attempts):
+                key = (result.case_id, result.attempt)
+                same = result.fingerprint == self.fingerprints[key] and result.status in {"passed", "failed"}
+                if same and key in left:
+                    left.remove(key)
+                    yield _reused(result, self.record)
 
 
-def find_unchanged(store: Store, record: ExperimentRecord, wanted: Mapping[AttemptKey, str]) -> Found:
-    """Where results of attempts are that have the fingerprints `wanted`, the latest first; transcripts are not read."""
-    missing = dict(wanted)
-    found: dict[str, set[AttemptKey]] = {}
-    # The variant is a part of the fingerprint: another one's results are never found.
+def find_reusable(store: Store, record: ExperimentRecord, fingerprints: Mapping[AttemptKey, str]) -> ReusableResults:
+    """Look for results with these fingerprints, in the latest experiments first; transcripts are not read."""
+    missing = dict(fingerprints)
+    sources: list[tuple[ResultLogView, set[AttemptKey]]] = []
+    # The variant is a part of the fingerprint, so that another variant's results never match.
     earlier = [
         each
         for each in experiments_newest_first(store, record.suite)
@@ -36,48 +61,27 @@ def find_unchanged(store: Store, record: ExperimentRecord, wanted: Mapping[Attem
     for each in earlier[:MOST_EXPERIMENTS]:
         if not missing:
             break
-        there = _fingerprints(store, each)
-        here = {key for key, fingerprint in missing.items() if there.get(key) == fingerprint}
-        if here:
-            found[each.experiment] = here
-            missing = {key: fingerprint for key, fingerprint in missing.items() if key not in here}
-    return found
+        try:
+            log = ResultLogView.open(store, each.suite, each.experiment)
+        except CorruptDataError as error:
+            _log.warning("nothing is reused from %s: %s", each.experiment, error)
+            continue
+        attempts = log.reusable(missing)
+        if attempts:
+            sources.append((log, attempts))
+            missing = {key: fingerprint for key, fingerprint in missing.items() if key not in attempts}
+    return ReusableResults(record=record, fingerprints=fingerprints, sources=sources)
 
 
-def unchanged_results(
-    store: Store, record: ExperimentRecord, found: Found, wanted: Mapping[AttemptKey, str]
-) -> Iterator[CaseResult]:
-    """The results that `find_unchanged` found, as results of this experiment, without a row in it yet.
-
-    One that was carried before keeps its origin.
-    """
-    for experiment, keys in found.items():
-        left = set(keys)
-        for result in results_of(store, record.suite, experiment, keys):
-            key = (result.case_id, result.attempt)
-            if key in left and result.fingerprint == wanted[key] and result.status in _FINISHED:
-                left.remove(key)
-                yield _carried(result, record)
-
-
-def _carried(result: CaseResult, record: ExperimentRecord) -> CaseResult:
+def _reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
     origin = ReusedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
     return replace(
         result,
         experiment=record.experiment,
         dataset_version=record.dataset_version,
         context_id=record.context_id,
-        carried_from=result.carried_from or origin,
+        reused_from=result.reused_from or origin,
         trace_id=None,
         run_id=None,
         trace_url=None,
     )
-
-
-def _fingerprints(store: Store, record: ExperimentRecord) -> dict[AttemptKey, str]:
-    try:
-        rows = read_results(store, record.suite, record.experiment, columns=["status", "fingerprint"]).to_pylist()
-    except CorruptDataError as error:
-        _log.warning("nothing is carried from %s: %s", record.experiment, error)
-        return {}
-    return {(row["case_id"], row["attempt"]): row["fingerprint"] for row in rows if row["status"] in _FINISHED}

@@ -1,4 +1,4 @@
-"""Tracing one run's share of an experiment: set up before the first attempt, flushed after the last."""
+"""The tracing of one run's share of an experiment: set up before the first attempt, flushed after the last."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from typing import Any
 
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
-from eval_pipeline.langsmith.experiments import ExperimentPlan, ExperimentSession, git_metadata
-from eval_pipeline.pipeline.announced import assertion_names, model_names, splits
+from eval_pipeline.langsmith.experiments import ExperimentSession
+from eval_pipeline.pipeline.experiment_metadata import experiment_plan, run_labels
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -16,7 +16,7 @@ from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import stored_origin
 from eval_pipeline.suite.suite import SuiteSpec
-from eval_pipeline.tracing.experiment.feedback import evaluator_keys, feedback_of
+from eval_pipeline.tracing.experiment.feedback import feedback_of
 from eval_pipeline.tracing.experiment.setup import set_up
 from eval_pipeline.tracing.experiment.shared_context_trace import shared_project_of, shared_run_url
 from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced, write_traced
@@ -25,14 +25,12 @@ from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.send.queued_item import QueuedItem
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, Feedback, TracedAttempt
-from eval_pipeline.tracing.shape.modes import SharedPart
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_part import shared_part
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.modes import shared_context_view
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
 
 FLUSH_SECONDS = 30.0
-"""What a run waits at most for a slow server when all cases are done; the rest is spooled."""
+"""How long a run waits at most for a slow server when all cases are done; the rest is spooled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +40,7 @@ class ExperimentTracing:
     tracer: CaseTracer
     session: ExperimentSession
     online: bool
+    """Whether every destination knows the experiment."""
     _sender: SpoolingSender
     _store: Store
     _record: ExperimentRecord
@@ -49,11 +48,11 @@ class ExperimentTracing:
     _settings: LangSmithSettings
 
     def announce(self) -> None:
-        """Say in the store where the experiment is at its first server, for workers that join it (`join_tracing`)."""
+        """Write to the store where the experiment is at its first server, for workers that join it."""
         write_traced(self._store, self._record.suite, self._traced(DeliveryCounts()))
 
     def finish(self, *, seconds: float = FLUSH_SECONDS) -> TracedRun:
-        """Send what is left, within so many seconds, and say in the store what became of everything."""
+        """Send what is left, within so many seconds, and write to the store what became of everything."""
         traced = self._traced(self._sender.close(seconds))
         write_traced(self._store, self._record.suite, traced)
         return traced
@@ -80,20 +79,20 @@ def begin_tracing(
     context: SharedContext | None,
     store: Store,
     run_id: str,
-    opened: UnifiedTrace | None = None,
+    unified: UnifiedTrace | None = None,
 ) -> ExperimentTracing | None:
-    """Dataset and experiment are there, or spooled to be, before any run; None when tracing is off.
+    """Make dataset and experiment at every destination, or spool what makes them; None when tracing is off.
 
     Args:
         settings: where runs go, and in what form.
-        suite: says which scores and models to expect.
+        suite: names the scores and models to expect.
         record: of the experiment.
         dataset: all cases of the pinned dataset.
         cases: how many of them this run evaluates.
         context: what cases read.
         store: where counts are written.
         run_id: Dagster's.
-        opened: the experiment's one trace, if this run has begun it.
+        unified: the experiment's one trace, if this run begins it.
 
     Raises:
         CredentialsError: a destination refuses its key.
@@ -101,29 +100,29 @@ def begin_tracing(
     """
     if not settings.destinations:
         return None
-    came_from = stored_origin(store, record.suite, record.dataset_version)
     redactor = Redactor.of(settings)
-    before = read_traced(store, record.suite, record.experiment) or _traced_last(store, record)
+    origin = stored_origin(store, record.suite, record.dataset_version)
+    earlier = read_traced(store, record.suite, record.experiment) or _last_traced(store, record)
     plan = replace(
-        _plan(suite, record, dataset, cases, redactor),
-        dataset_id=before[0].dataset_id if before else None,
+        experiment_plan(suite, record, dataset, cases, redactor),
+        dataset_id=earlier[0].dataset_id if earlier else None,
     )
-    made = set_up(settings, plan, dataset, redactor=redactor, origin=came_from)
-    assert made is not None
-    found = _tracing(
+    ready = set_up(settings, plan, dataset, redactor=redactor, origin=origin)
+    assert ready is not None
+    tracing = _tracing(
         settings,
-        made.session,
-        online=made.online,
-        owed=made.owed,
+        ready.session,
+        online=ready.online,
+        owed=ready.owed,
         record=record,
         context=context,
         store=store,
         run_id=run_id,
         dataset_cases=len(dataset),
     )
-    if opened is not None:
-        found.tracer.sender.send_runs(opened.runs)
-    return found
+    if unified is not None:
+        tracing.tracer.sender.send_runs(unified.runs)
+    return tracing
 
 
 def join_tracing(
@@ -136,22 +135,22 @@ def join_tracing(
     run_id: str,
     dataset_cases: int,
 ) -> ExperimentTracing:
-    """The tracing of one worker of an experiment that a run has begun and announced: no server is asked about it.
+    """The tracing of a process that joins an experiment which a run has begun and announced. No server is asked.
 
     Args:
         settings: where runs go, and in what form.
-        begun: what that run said.
+        begun: what that run wrote to the store.
         record: of the experiment.
         context: what cases read.
         store: where counts are written.
-        run_id: names the worker's share.
+        run_id: names this process's share.
         dataset_cases: how many cases the dataset has.
 
     Raises:
         InputError: the trace mode is `unified`, and the experiment was not begun so.
     """
-    came_from = stored_origin(store, record.suite, record.dataset_version)
-    session = replace(begun.session, example_ids={} if came_from is None else came_from.examples)
+    origin = stored_origin(store, record.suite, record.dataset_version)
+    session = replace(begun.session, example_ids={} if origin is None else origin.examples)
     return _tracing(
         settings,
         session,
@@ -162,6 +161,26 @@ def join_tracing(
         store=store,
         run_id=run_id,
         dataset_cases=dataset_cases,
+    )
+
+
+def unified_trace(
+    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, *, cases: int, run_id: str
+) -> UnifiedTrace | None:
+    """The one trace of an experiment about to begin, whose headers its record pins; None in other trace modes.
+
+    Raises:
+        InputError: the experiment is too large for one trace.
+    """
+    if not settings.destinations or settings.trace_mode != "unified":
+        return None
+    return open_unified(
+        _spans(context),
+        _origin(settings, record.suite, online=False),
+        session_name=record.experiment,
+        labels=run_labels(record, run_id),
+        cases=cases,
+        attempts=record.repetitions or 1,
     )
 
 
@@ -178,13 +197,16 @@ def _tracing(
     dataset_cases: int,
 ) -> ExperimentTracing:
     redactor, sender = Redactor.of(settings), SpoolingSender(settings, owed=owed)
-    origin = origin_of(settings, record.suite, online=online)
+    origin = _origin(settings, record.suite, online=online)
+    shared = shared_context_view(
+        settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
+    )
     tracer = CaseTracer(
         experiment=session,
         sender=sender,
-        shared=_shared(settings, record, context, origin),
+        shared=shared,
         feedback=_feedback(session, redactor),
-        labels=labels_of(record, run_id),
+        labels=run_labels(record, run_id),
         root_labels=_root_labels(context, origin, dataset_cases),
         redact=redactor.json,
         outbox=Outbox(),
@@ -201,28 +223,8 @@ def _tracing(
     )
 
 
-def unified_trace(
-    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, *, cases: int, run_id: str
-) -> UnifiedTrace | None:
-    """The one trace of an experiment about to begin, whose headers its record pins; None in other trace modes.
-
-    Raises:
-        InputError: the experiment is too large for one trace.
-    """
-    if not settings.destinations or settings.trace_mode != "unified":
-        return None
-    return open_unified(
-        _spans(context),
-        origin_of(settings, record.suite, online=False),
-        session_name=record.experiment,
-        labels=labels_of(record, run_id),
-        cases=cases,
-        attempts=record.repetitions or 1,
-    )
-
-
-def origin_of(settings: LangSmithSettings, suite: str, *, online: bool) -> Origin:
-    """Where the originals of copies are."""
+def _origin(settings: LangSmithSettings, suite: str, *, online: bool) -> Origin:
+    """Where the originals of copied spans are."""
     return Origin(
         project=shared_project_of(settings, suite),
         url=shared_run_url(settings, suite, online=online),
@@ -231,63 +233,10 @@ def origin_of(settings: LangSmithSettings, suite: str, *, online: bool) -> Origi
     )
 
 
-def labels_of(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
-    """Metadata of every run."""
-    found = {
-        "suite": record.suite,
-        "experiment": record.experiment,
-        "variant": record.variant,
-        "shared_context_id": record.context_id,
-        "git_sha": git_metadata().get("git_sha"),
-        "dagster_run_id": run_id,
-        "prompt_commit": prompt_labels(record).get("prompt_commit"),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def prompt_labels(record: ExperimentRecord) -> dict[str, str | None]:
-    """Metadata of an experiment: `prompt`, `prompt_commit`, `prompt_source`; the judge's as `judge_prompt`, ..."""
-    found: dict[str, str | None] = {}
-    for role, pinned in (record.prompts or {}).items():
-        name = "prompt" if role == "target" else f"{role}_prompt"
-        found |= {name: pinned.used, f"{name}_commit": pinned.commit, f"{name}_source": pinned.source}
-    return found
-
-
-def _traced_last(store: Store, record: ExperimentRecord) -> list[TracedRun]:
-    """What the experiment before this one traced: a new host learns from it what a server that is away has."""
+def _last_traced(store: Store, record: ExperimentRecord) -> list[TracedRun]:
+    """What the experiment before this one traced: a new host learns from it the dataset of an unreachable server."""
     points = read_points(store, record.suite, last=1, before=record)
     return [] if not points else read_traced(store, record.suite, points[0].experiment)
-
-
-def _plan(
-    suite: SuiteSpec, record: ExperimentRecord, dataset: Sequence[Case], cases: int, redactor: Redactor
-) -> ExperimentPlan:
-    return ExperimentPlan(
-        name=record.experiment,
-        suite=record.suite,
-        cases=cases,
-        repetitions=record.repetitions or 1,
-        splits=tuple(map(redactor.text, splits(dataset))),
-        evaluator_keys=tuple(evaluator_keys(map(redactor.text, assertion_names(suite, dataset)))),
-        metadata={
-            "context_id": record.context_id,
-            "dataset_content_version": record.dataset_version,
-            "target_version": record.target_version,
-            "variant": record.variant,
-            **model_names(suite),
-            **prompt_labels(record),
-            **{f"dagster_{name}": value for name, value in record.launched_by.items()},
-        },
-    )
-
-
-def _shared(
-    settings: LangSmithSettings, record: ExperimentRecord, context: SharedContext | None, origin: Origin
-) -> SharedPart:
-    return shared_part(
-        settings.trace_mode, context, origin=origin, timing=settings.graft_timing, headers=record.trace_headers
-    )
 
 
 def _feedback(session: ExperimentSession, redactor: Redactor) -> Feedback:

@@ -10,12 +10,11 @@ from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.prompts.suite_prompts import (
     NO_PROMPTS,
-    PinnedPrompt,
-    Role,
     SuitePrompts,
     named_prompts,
     resolve_prompts,
 )
+from eval_pipeline.results.experiment_record import PinnedPrompt, PromptRole
 from eval_pipeline.settings import LangSmithSettings, cache_folder
 from eval_pipeline.suite.suite import Suite
 
@@ -45,7 +44,7 @@ def open_prompts(settings: LangSmithSettings, folder: Path) -> Iterator[HubPromp
 
 
 def prompts_of(
-    suite: Suite, settings: LangSmithSettings, *, pinned: Mapping[Role, PinnedPrompt] | None = None
+    suite: Suite, settings: LangSmithSettings, *, pinned: Mapping[PromptRole, PinnedPrompt] | None = None
 ) -> SuitePrompts:
     """`resolve_prompts` at what `settings` lead to; where a suite names no prompt nothing is opened."""
     if not any(named_prompts(suite)):

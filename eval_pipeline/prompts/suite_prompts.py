@@ -2,41 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from eval_pipeline.errors import InputError, Problem, TransientError
 from eval_pipeline.prompts.current import FilledPrompt
 from eval_pipeline.prompts.prompt import Prompt
 from eval_pipeline.prompts.resolving import PromptOverridesStore, ResolvedPrompt
+from eval_pipeline.results.experiment_record import PinnedPrompt, PromptRole
 from eval_pipeline.suite.spec.prompt_reference import PromptReference, parse_reference
 from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
-
-Role = Literal["target", "judge"]
-
-
-class PinnedPrompt(BaseModel):
-    """Which version of a prompt an experiment uses, and how it was come by."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reference: str
-    """As the suite names it."""
-    used: str | None
-    """What was used: the same, or the fallback; None if there was nothing."""
-    commit: str | None
-    source: Literal["hub", "cached", "file", "none"]
-    steps: tuple[str, ...]
-    """What was tried, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedPrompt:
     """A prompt as a suite names it."""
 
-    role: Role
+    role: PromptRole
     reference: PromptReference
     variables: tuple[str, ...] = ()
     fallback: PromptReference | None = None
@@ -48,7 +30,7 @@ class SuitePrompts:
 
     target: ResolvedPrompt | None = None
     judge: ResolvedPrompt | None = None
-    pinned: Mapping[Role, PinnedPrompt] | None = None
+    pinned: Mapping[PromptRole, PinnedPrompt] | None = None
 
     @property
     def version(self) -> str | None:
@@ -93,7 +75,7 @@ def named_prompts(suite: Suite) -> Iterator[NamedPrompt]:
 
 
 def resolve_prompts(
-    suite: Suite, store: PromptOverridesStore, *, pinned: Mapping[Role, PinnedPrompt] | None = None
+    suite: Suite, store: PromptOverridesStore, *, pinned: Mapping[PromptRole, PinnedPrompt] | None = None
 ) -> SuitePrompts:
     """The prompts that `suite` names.
 
@@ -107,8 +89,8 @@ def resolve_prompts(
         CredentialsError: the key was refused, and there is nothing to go on with.
         TransientError: the commit that is pinned cannot be had.
     """
-    found: dict[Role, ResolvedPrompt] = {}
-    pins: dict[Role, PinnedPrompt] = {}
+    found: dict[PromptRole, ResolvedPrompt] = {}
+    pins: dict[PromptRole, PinnedPrompt] = {}
     for named in named_prompts(suite):
         pin = None if pinned is None else pinned.get(named.role)
         try:
@@ -161,6 +143,6 @@ def _pin(named: NamedPrompt, found: ResolvedPrompt) -> PinnedPrompt:
     )
 
 
-def _placed(problem: Problem, suite: Suite, role: Role) -> Problem:
+def _placed(problem: Problem, suite: Suite, role: PromptRole) -> Problem:
     file = suite.folder / SUITE_FILE if problem.file is None else problem.file
     return replace(problem, file=file, field=f"{role}.prompt")

@@ -1,13 +1,36 @@
-"""The record of an experiment: written once, it pins what every run that joins evaluates."""
+"""The record of an experiment: written once, it pins what every run that joins the experiment evaluates."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval_pipeline.errors import CorruptDataError, ExperimentConflictError, MissingUpstreamError
-from eval_pipeline.prompts.suite_prompts import PinnedPrompt, Role
+from eval_pipeline.errors import (
+    CorruptDataError,
+    ExperimentConflictError,
+    InputError,
+    MissingUpstreamError,
+    Problem,
+)
 from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
+
+PromptRole = Literal["target", "judge"]
+
+
+class PinnedPrompt(BaseModel):
+    """The version of a prompt that an experiment uses, and how it was found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: str
+    """As the suite names it."""
+    used: str | None
+    """The reference that was used: the same, or the fallback; None if there was no prompt."""
+    commit: str | None
+    source: Literal["hub", "cached", "file", "none"]
+    steps: tuple[str, ...]
+    """What was tried, in order."""
 
 
 class ExperimentRecord(BaseModel):
@@ -27,7 +50,7 @@ class ExperimentRecord(BaseModel):
     """As asked for; None for the suite's default."""
     launched_by: Mapping[str, str]
     """Dagster's ids of the run or backfill that began it."""
-    prompts: Mapping[Role, PinnedPrompt] | None = None
+    prompts: Mapping[PromptRole, PinnedPrompt] | None = None
     """Of the target and of the judge, where the suite names any."""
     corrections: str | None = None
     """The key of the pulled corrections that the judge is shown, where there are any."""
@@ -36,29 +59,44 @@ class ExperimentRecord(BaseModel):
 
 
 def experiment_name(suite: str, launch_id: str) -> str:
-    """The name of the experiment that a launch (a backfill's id, or a root run's) and its retries belong to."""
+    """The name of the experiment of a launch (a backfill's id, or a root run's) and its retries."""
     return f"{suite}-{launch_id.replace('-', '')[:12]}"
 
 
-def pin_experiment(store: Store, wanted: ExperimentRecord) -> ExperimentRecord:
+def suite_of(store: Store, experiment: str) -> str:
+    """The suite of an experiment, which is the first part of its name: a suite's name has no `-`.
+
+    Raises:
+        InputError: there is no such experiment.
+    """
+    suite = experiment.partition("-")[0]
+    if not suite or find_experiment(store, suite, experiment) is None:
+        message = f"there is no experiment {experiment!r} in {store.root}"
+        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        raise InputError(Problem(message=message, fix=fix))
+    return suite
+
+
+def pin_experiment(store: Store, record: ExperimentRecord) -> ExperimentRecord:
     """Begin the experiment, or join it.
 
     Returns:
-        `wanted` if this call wrote the record, else the record that is there: data and context are those it pins,
-        whatever became of them since.
+        `record` if this call wrote it, else the stored record: data and context are those that it pins, whatever has
+        changed since.
 
     Raises:
-        ExperimentConflictError: the record pins what this run cannot provide: another target or other repetitions.
+        ExperimentConflictError: the stored record pins what this run cannot provide: another target or other
+            repetitions.
     """
-    key = experiment_key(wanted.suite, wanted.experiment)
-    if store.put_if_absent(key, wanted.model_dump_json(indent=2).encode()):
-        return wanted
-    pinned = read_experiment(store, wanted.suite, wanted.experiment)
+    key = experiment_key(record.suite, record.experiment)
+    if store.put_if_absent(key, record.model_dump_json(indent=2).encode()):
+        return record
+    pinned = read_experiment(store, record.suite, record.experiment)
     for name in ("target_version", "variant", "repetitions"):
-        there, here = getattr(pinned, name), getattr(wanted, name)
+        there, here = getattr(pinned, name), getattr(record, name)
         if there != here:
             raise ExperimentConflictError(
-                f"experiment {wanted.experiment} was begun with {name} {there!r}, and this run has {here!r}",
+                f"experiment {record.experiment} was begun with {name} {there!r}, and this run has {here!r}",
                 fix="launch a new run, which begins an experiment of its own",
             )
     return pinned
@@ -71,13 +109,13 @@ def read_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
         MissingUpstreamError: there is no such experiment.
         CorruptDataError: its record cannot be read.
     """
-    found = find_experiment(store, suite, experiment)
-    if found is None:
+    record = find_experiment(store, suite, experiment)
+    if record is None:
         key = experiment_key(suite, experiment)
         raise MissingUpstreamError(
             f"there is no experiment {experiment!r} at {store.uri(key)}", fix="materialize case_results first"
         )
-    return found
+    return record
 
 
 def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentRecord | None:
@@ -95,13 +133,13 @@ def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
 
 
 def latest_experiment(store: Store, suite: str) -> ExperimentRecord | None:
-    """The experiment of the suite as it stands that was begun last, or None if there is none. Variants are not it."""
-    return next((found for found in experiments_newest_first(store, suite) if found.variant is None), None)
+    """The experiment of the suite as it stands, no variant, that was begun last; None if there is none."""
+    return next((record for record in experiments_newest_first(store, suite) if record.variant is None), None)
 
 
 def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]:
     """The records of a suite's experiments, those of variants among them."""
     prefix = experiments_prefix(suite)
     names = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
-    found = [record for name in names if (record := find_experiment(store, suite, name)) is not None]
-    return sorted(found, key=lambda record: (record.created_at, record.experiment), reverse=True)
+    records = [record for name in names if (record := find_experiment(store, suite, name)) is not None]
+    return sorted(records, key=lambda record: (record.created_at, record.experiment), reverse=True)

@@ -58,16 +58,16 @@ class LocalStore(Store):
             return read_parquet(mapped, columns, uri=self.uri(key))
 
     @override
-    def get_rows(self, key: str, column: str, wanted: Collection[str]) -> pa.Table | None:
+    def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
         mapped = self._mapped(key)
         if mapped is None:
-            return super().get_rows(key, column, wanted)
+            return super().get_rows(key, column, values)
         with mapped:
-            return rows_of_parquet(mapped, column, wanted, uri=self.uri(key))
+            return rows_of_parquet(mapped, column, values, uri=self.uri(key))
 
     @override
     def list(self, prefix: str) -> Iterator[str]:
-        files = (found for found in self._path(prefix).rglob("*") if not found.name.startswith(".") and found.is_file())
+        files = (path for path in self._path(prefix).rglob("*") if not path.name.startswith(".") and path.is_file())
         yield from sorted(file.relative_to(self._folder).as_posix() for file in files)
 
     def _mapped(self, key: str) -> pa.MemoryMappedFile | None:

@@ -42,13 +42,13 @@ def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: s
         raise _unreadable(uri, error) from error
 
 
-def rows_of_parquet(source: pa.NativeFile, column: str, wanted: Collection[str], *, uri: str) -> pa.Table:
+def rows_of_parquet(source: pa.NativeFile, column: str, values: Collection[str], *, uri: str) -> pa.Table:
     """The rows whose `column`, of text, holds one of `wanted`; groups whose statistics exclude that are not read.
 
     Raises:
         CorruptDataError: the object is not readable as Parquet, or what was read is not what was written.
     """
-    ordered = sorted(wanted)
+    ordered = sorted(values)
     try:
         # Buffered ahead, neighbouring groups are one read.
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=True)

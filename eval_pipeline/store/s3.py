@@ -76,20 +76,20 @@ class S3Store(Store):
 
     @override
     def get(self, key: str) -> bytes | None:
-        found = self._read(key)
-        if found is None:
+        answered = self._read(key)
+        if answered is None:
             return None
-        data, answer = found
+        data, answer = answered
         self._verify(key, data, answer["Metadata"].get(SHA256_METADATA))
         return data
 
     @override
-    def get_rows(self, key: str, column: str, wanted: Collection[str]) -> pa.Table | None:
+    def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
         # The checksum of the whole says nothing of a part: those of the pages are verified instead.
-        found = self._read(key, Range=f"bytes=-{TAIL_BYTES}")
-        if found is None:
+        answered = self._read(key, Range=f"bytes=-{TAIL_BYTES}")
+        if answered is None:
             return None
-        tail, answer = found
+        tail, answer = answered
         # A server that knows no ranges sends all.
         size = int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(tail)
 
@@ -98,14 +98,14 @@ class S3Store(Store):
             return b"" if more is None else more[0]
 
         with pa.PythonFile(ReadInParts(part, size=size, tail=tail), mode="r") as file:
-            return rows_of_parquet(file, column, wanted, uri=self.uri(key))
+            return rows_of_parquet(file, column, values, uri=self.uri(key))
 
     @override
     def list(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._key(prefix))
         try:
             for page in pages:
-                yield from (found["Key"].removeprefix(self._prefix) for found in page.get("Contents", ()))
+                yield from (entry["Key"].removeprefix(self._prefix) for entry in page.get("Contents", ()))
         except (BotoCoreError, ClientError) as error:
             raise store_error(self.uri(prefix), error) from error
 
@@ -113,8 +113,8 @@ class S3Store(Store):
         """An object, or a part of it, with what the server says of it."""
         for attempt in range(READ_ATTEMPTS):
             try:
-                found = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **more)
-                return b"".join(found["Body"].iter_chunks(READ_BYTES)), found
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **more)
+                return b"".join(answer["Body"].iter_chunks(READ_BYTES)), answer
             except ClientError as error:
                 if code_of(error) == "NoSuchKey":
                     return None
@@ -157,10 +157,10 @@ class S3Store(Store):
 
     def _metadata(self, key: str) -> dict[str, str]:
         try:
-            found: dict[str, str] = self._client.head_object(Bucket=self._bucket, Key=self._key(key))["Metadata"]
+            metadata: dict[str, str] = self._client.head_object(Bucket=self._bucket, Key=self._key(key))["Metadata"]
         except (BotoCoreError, ClientError) as error:
             raise store_error(self.uri(key), error) from error
-        return found
+        return metadata
 
     def _verify(self, key: str, data: bytes, expected: str | None) -> None:
         if expected is not None and hashlib.sha256(data).hexdigest() != expected:

@@ -30,8 +30,8 @@ _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound,
 def code_of(error: Exception) -> str:
     """The service's code for an error, such as `NoSuchKey`; the class's name where the service said nothing."""
     if isinstance(error, ClientError):
-        found: Any = error.response.get("Error", {}).get("Code", "")
-        return str(found)
+        code: Any = error.response.get("Error", {}).get("Code", "")
+        return str(code)
     return type(error).__name__
 
 

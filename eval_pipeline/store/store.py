@@ -68,7 +68,7 @@ class Store(ABC):
         data = self.get(key)
         return None if data is None else read_parquet(pa.BufferReader(data), columns, uri=self.uri(key))
 
-    def get_rows(self, key: str, column: str, wanted: Collection[str]) -> pa.Table | None:
+    def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
         """The rows of a Parquet object whose `column` holds one of `wanted`, in their order; None if it is not there.
 
         A store that can, reads only the groups of rows that may hold some, which are few where the table is sorted by
@@ -78,4 +78,4 @@ class Store(ABC):
             CorruptDataError: the object is not readable as Parquet.
         """
         data = self.get(key)
-        return None if data is None else rows_of_parquet(pa.BufferReader(data), column, wanted, uri=self.uri(key))
+        return None if data is None else rows_of_parquet(pa.BufferReader(data), column, values, uri=self.uri(key))

@@ -65,12 +65,12 @@ def resolve(path: str, *, folder: Path) -> Any:
         )
     except (Exception, SystemExit) as error:
         raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
-    found: Any = module
+    value: Any = module
     for name in attribute.split("."):
-        if not hasattr(found, name):
+        if not hasattr(value, name):
             raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
-        found = getattr(found, name)
-    return found
+        value = getattr(value, name)
+    return value
 
 
 def suite_file(text: str, *, folder: Path) -> Path:
@@ -86,7 +86,7 @@ def source_digest(path: str, *, folder: Path) -> str:
     """Hash of the source that `path` runs: every Python file beside it in its own folder (12 hex digits).
 
     The folder rather than the file, because an agent is rarely one file, and a version that misses an edit is worse
-    than one that changes too often. What cannot be found has the digest `unknown`: `resolve` says why.
+    than one that changes too often. Source that does not exist has the digest `unknown`; `resolve` raises the reason.
     """
     module_name, _, _ = path.partition(":")
     if module_name.endswith(".py"):

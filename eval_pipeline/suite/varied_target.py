@@ -1,4 +1,4 @@
-"""The suite with the target that a variant makes of it."""
+"""Applying a variant to a suite: the suite with the variant's target."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ def varied_suite(suite: Suite, variant: VariantSpec) -> Suite:
     """`suite`, with the target of `variant`.
 
     Raises:
-        InputError: what it changes makes no target, or not another one; carries every problem.
+        InputError: the changed target is invalid, or the same; carries every problem.
     """
     problems = list(_problems(suite, variant))
     if problems:
@@ -32,12 +32,12 @@ def varied_suite(suite: Suite, variant: VariantSpec) -> Suite:
         raise InputError(_invalid(suite, variant, error, fields)) from error
     if target == suite.spec.target:
         fix = "change something, or leave it out"
-        raise InputError(_problem(suite, variant, "it is the suite as it stands", fix, "name"))
+        raise InputError(_problem(suite, variant, "it changes nothing in the suite's target", fix, "name"))
     return replace(suite, spec=suite.spec.model_copy(update={"target": target}))
 
 
 def changes_of(suite: Suite, varied: Suite) -> tuple[str, ...]:
-    """What differs between the targets of the two: `prompt`, `model`, `params`, `config`, in this order."""
+    """What differs between the targets of two suites: `prompt`, `model`, `params`, `config`, in this order."""
     before, after = ({**_plain(each.spec.target)} for each in (suite, varied))
     options = [{**(fields.pop("options", None) or {})} for fields in (before, after)]
     prompts = [fields.pop("prompt", None) for fields in (before, after)]
@@ -81,14 +81,14 @@ def _problems(suite: Suite, variant: VariantSpec) -> Iterator[Problem]:
     target, kind = suite.spec.target, suite.spec.target.kind
     options = {**target.options, **variant.params} if target.takes_options else {}
     if variant.prompt is not None and not isinstance(target, PromptedTarget):
-        fix = "vary something else: the prompt of such a target is its own"
+        fix = "vary something else: the prompt of such a target is part of it"
         yield _problem(suite, variant, f"a `{kind}` target takes no prompt", fix, "prompt")
     if variant.model is not None and "model" not in {*type(target).model_fields, *options}:
         fix = "give the target's factory `options: {model: …}`, or vary `target`"
-        yield _problem(suite, variant, f"the `{kind}` target is not made with a `model`", fix, "model")
+        yield _problem(suite, variant, f"the `{kind}` target takes no `model`", fix, "model")
     if variant.params and not target.takes_options:
         fix = "vary `target`"
-        yield _problem(suite, variant, f"the `{kind}` target is made without options", fix, "params")
+        yield _problem(suite, variant, f"the `{kind}` target takes no options", fix, "params")
 
 
 def _invalid(suite: Suite, variant: VariantSpec, error: ValidationError, data: Mapping[str, Any]) -> list[Problem]:

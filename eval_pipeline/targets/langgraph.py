@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
 from langgraph.types import Command
@@ -24,7 +25,6 @@ from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.messages import after_last_user, as_langchain
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
-from eval_pipeline.user_code.callbacks import callbacks_with
 
 
 class LangGraphTarget(CodeTarget):
@@ -131,7 +131,10 @@ class LangGraphSession(LiveSession):
             given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
 
     async def _run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
-        config: RunnableConfig = {**self._config, "callbacks": callbacks_with(trajectory)}
+        # A run that is given callbacks does not inherit those around it, such as a tracer's.
+        around = RunnableConfig(callbacks=ensure_config().get("callbacks"))
+        callbacks = merge_configs(around, {"callbacks": [trajectory]}).get("callbacks")
+        config: RunnableConfig = {**self._config, "callbacks": callbacks}
         if not self._target.stream:
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None

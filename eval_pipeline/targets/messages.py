@@ -1,4 +1,4 @@
-"""Messages as replies: OpenAI-style mappings and LangChain messages to an answer and its events."""
+"""Reading replies from messages: OpenAI-style mappings and LangChain messages as an answer and its events."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from eval_pipeline.telemetry.event import Event
 
 
 def reply_of_messages(messages: Sequence[Any]) -> Reply:
-    """The reply that the messages after the last thing the user said make up, in either form."""
+    """The reply that the messages after the user's last one make up, in either form."""
     if messages and all(isinstance(message, BaseMessage) for message in messages):
         return _langchain_reply([message for message in messages if isinstance(message, BaseMessage)])
     return openai_reply(messages)
@@ -43,7 +43,7 @@ def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
 
 
 def after_last_user(messages: Sequence[Any]) -> list[Any]:
-    """The messages after the last one that the user said."""
+    """The messages after the user's last one."""
     last = -1
     for index, message in enumerate(messages):
         role = message.type if isinstance(message, BaseMessage) else message.get("role")
@@ -58,12 +58,13 @@ def as_langchain(messages: Sequence[Any]) -> list[BaseMessage]:
 
 
 def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
-    read = [events_of_message(message) for message in messages]
-    return Reply(response="\n".join(text for text, _ in read if text), events=[e for _, found in read for e in found])
+    parts = [events_of_message(message) for message in messages]
+    events = [event for _, of_message in parts for event in of_message]
+    return Reply(response="\n".join(text for text, _ in parts if text), events=events)
 
 
 def events_of_message(message: BaseMessage) -> tuple[str, list[Event]]:
-    """What a LangChain message says to the user, and the events that it is."""
+    """The text of a LangChain message that the user sees, and its events."""
     answers: list[str] = []
     events: list[Event] = []
     if isinstance(message, AIMessage):
@@ -81,7 +82,7 @@ def events_of_message(message: BaseMessage) -> tuple[str, list[Event]]:
 
 
 def _keep_text(text: str, answers: list[str], events: list[Event], *, calls: bool) -> None:
-    """Text beside tool calls is thinking aloud, which the user never sees: an event, no answer."""
+    """Keep text as the answer; beside tool calls, which the user never sees, as an event."""
     if text and calls:
         events.append({"type": "message", "content": text})
     elif text:
@@ -131,8 +132,8 @@ def _arguments(text: Any) -> dict[str, Any]:
     if isinstance(text, Mapping):
         return dict(text)
     try:
-        found = json.loads(text or "{}")
+        arguments = json.loads(text or "{}")
     except (json.JSONDecodeError, TypeError):
-        found = None
+        arguments = None
     # A model can write arguments that are not JSON; what it wrote is kept.
-    return found if isinstance(found, dict) else {"unparsed": text}
+    return arguments if isinstance(arguments, dict) else {"unparsed": text}

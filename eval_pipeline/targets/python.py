@@ -19,7 +19,7 @@ from eval_pipeline.targets.messages import after_last_user, reply_of_messages
 from eval_pipeline.targets.session import EventHandler, LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.user_code.own_thread import in_own_thread
-from eval_pipeline.user_code.signature import WhenAsked, call_with_known
+from eval_pipeline.user_code.signature import LazyValue, call_by_signature
 
 
 class PythonTarget(CodeTarget):
@@ -71,15 +71,15 @@ class PythonSession(LiveSession):
         values: dict[str, Any] = {
             "message": message,
             "history": list(self._history),
-            "case": WhenAsked(make=lambda: self._case.model_dump(mode="json")),
+            "case": LazyValue(compute=lambda: self._case.model_dump(mode="json")),
             "thread_id": self._thread_id,
-            "runtime": WhenAsked(make=self._case.runtime.model_dump),
+            "runtime": LazyValue(compute=self._case.runtime.model_dump),
         }
         # Only where there is one: what a callable calls `prompt` may as well be the message.
         if (prompt := current_prompt()) is not None:
             values["prompt"] = prompt
         started = time.perf_counter()
-        returned = await call_with_known(self._call, values)
+        returned = await call_by_signature(self._call, values)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
             reply = await _streamed(returned, self.on_event, started)
         else:

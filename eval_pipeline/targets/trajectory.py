@@ -37,7 +37,7 @@ class _Seen:
 
     message: BaseMessage | None = None
     in_state: bool = False
-    """Whether a node returned the message; else a model or a tool made it, for whatever purpose."""
+    """Whether a node returned the message; else it is only known from a model or a tool."""
     event: Event | None = None
 
 

@@ -1,1 +1,5 @@
-"""Tracing to LangSmith: what a case's trace is made of, and how it gets there. Never imports Dagster."""
+"""The traces of an experiment in LangSmith or the recorder.
+
+`collect` gathers the runs of an attempt, `shape` builds the trace that LangSmith accepts, `send` delivers it, and
+`experiment` prepares and checks the experiment's dataset, project and rows.
+"""

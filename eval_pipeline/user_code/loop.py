@@ -1,7 +1,7 @@
-"""The event loop of this process: one, in a thread, for every run the process makes.
+"""The event loop of this process: one, in a thread, for every run in the process.
 
-HTTP clients that chat models keep belong to the loop they were first used in, so with a loop per run the second one
-of a process breaks (`Event loop is closed`).
+HTTP clients that chat models keep belong to the loop they were first used in, so with a loop per run the second run
+of a process would fail (`Event loop is closed`).
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from eval_pipeline.errors import InputError, Problem
 _T = TypeVar("_T")
 
 _STOPPING_SECONDS = 5.0
-"""What work that is cancelled has to clean up; a target that ignores it is left behind."""
+"""Seconds that cancelled work has to clean up; a target that ignores the cancellation is left running."""
 
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 """By process id: a forked child inherits the entry but not the thread that serves it."""
-_left: set[asyncio.Task[None]] = set()
-"""What nobody waits for, which the loop itself would not keep."""
+_unawaited: set[asyncio.Task[None]] = set()
+"""Tasks that no code awaits: the loop itself keeps no reference to them."""
 
 
 def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
@@ -39,13 +39,13 @@ def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
         raise InputError(Problem(message="async code of an evaluation waits for another evaluation", fix=fix))
     ended = threading.Event()
 
-    async def told() -> _T:
+    async def signalled() -> _T:
         try:
             return await work
         finally:
             ended.set()
 
-    future = asyncio.run_coroutine_threadsafe(told(), loop)
+    future = asyncio.run_coroutine_threadsafe(signalled(), loop)
     try:
         return future.result()
     except BaseException:
@@ -55,19 +55,19 @@ def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 async def awaited_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
-    """What `work` comes to in the process's loop, for other loops: what blocks or ends its own leaves them alone."""
+    """The result of `work` in the process's loop, awaited in another one, which is neither blocked nor ended by it."""
     return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _loop()))
 
 
 def finish_in_loop(work: Coroutine[Any, Any, None]) -> None:
-    """As `run_in_loop`; in the loop itself, where the garbage collector may ask for it, it is left to the loop."""
+    """As `run_in_loop`; called in the loop itself, as the garbage collector may do, it schedules `work` and returns."""
     loop = _loop()
     if not _is_running_here(loop):
         run_in_loop(work)
         return
     task = loop.create_task(work)
-    _left.add(task)
-    task.add_done_callback(_left.discard)
+    _unawaited.add(task)
+    task.add_done_callback(_unawaited.discard)
 
 
 def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -88,7 +88,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     while True:
-        # asyncio lets these two out of the loop. A task of the user's raised them, who awaits it gets them as well, and
-        # without the loop everybody else would wait for ever.
+        # asyncio lets these two end the loop. A task of the user's raised them, and who awaits it gets them as well;
+        # without the loop, all other work would never end.
         with contextlib.suppress(SystemExit, KeyboardInterrupt):
             loop.run_forever()

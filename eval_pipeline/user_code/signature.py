@@ -1,4 +1,4 @@
-"""Calling a callable of the user's with those of the known values that its signature asks for."""
+"""Calling a callable of the user's with those of some values that its signature names."""
 
 import functools
 import inspect
@@ -11,22 +11,22 @@ from eval_pipeline.user_code.own_thread import in_own_thread
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhenAsked:
-    """A known value that takes work: it is made for a callable that asks for it."""
+class LazyValue:
+    """A value that takes work: it is computed for a callable that names it."""
 
-    make: Callable[[], Any]
+    compute: Callable[[], Any]
 
 
-async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) -> Any:
-    """Call `call` with the values of `known` that it names, sync in a thread of its own, async as it is.
+async def call_by_signature(call: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Call `call` with those of `values` that its signature names: sync in a thread of its own, async as it is.
 
-    A callable that takes `**kwargs` gets all of them; the only one that must be given gets the first value if it has
+    A callable that takes `**kwargs` gets all of them. The only required parameter gets the first value if it has
     another name.
 
     Raises:
-        InputError: it wants something that is not known.
+        InputError: it requires something that is not among the values.
     """
-    given = _arguments(call, known)
+    given = _arguments(call, values)
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
         return await call(*given.args, **given.kwargs)
     returned = await in_own_thread(call, *given.args, **given.kwargs)
@@ -34,49 +34,49 @@ async def call_with_known(call: Callable[..., Any], known: Mapping[str, Any]) ->
 
 
 def required_names(call: Callable[..., Any]) -> list[str]:
-    """The parameters that must be given, in order."""
+    """The parameters without a default, in order."""
     return _required_names(_signature(call))
 
 
 def _signature(call: Callable[..., Any]) -> inspect.Signature:
     try:
-        return _read_signature(call)
-    except TypeError:  # it has no hash, or is nothing to be called
+        return _cached_signature(call)
+    except TypeError:  # it has no hash, or cannot be called
         return inspect.signature(call)
 
 
-# Few, since callables made for one attempt come too; they differ from attempt to attempt.
-_read_signature = functools.lru_cache(maxsize=32)(inspect.signature)
+# Few: among the callables are those that are made for one attempt.
+_cached_signature = functools.lru_cache(maxsize=32)(inspect.signature)
 
 
 def _required_names(signature: inspect.Signature) -> list[str]:
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = signature.parameters.values()
     return [
-        found.name for found in parameters if found.default is inspect.Parameter.empty and found.kind not in several
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.default is inspect.Parameter.empty and parameter.kind not in several
     ]
 
 
-def _arguments(call: Callable[..., Any], known: Mapping[str, Any]) -> inspect.BoundArguments:
+def _arguments(call: Callable[..., Any], values: Mapping[str, Any]) -> inspect.BoundArguments:
     signature = _signature(call)
     required = _required_names(signature)
-    if len(required) == 1 and required[0] not in known:
-        known = {**known, required[0]: next(iter(known.values()))}
-    unknown = [name for name in required if name not in known]
-    if unknown:
+    if len(required) == 1 and required[0] not in values:
+        values = {**values, required[0]: next(iter(values.values()))}
+    missing = [name for name in required if name not in values]
+    if missing:
         shown = getattr(call, "__qualname__", repr(call))
-        fix = f"ask for some of: {', '.join(known)}"
-        raise InputError(Problem(message=f"{shown} asks for {', '.join(unknown)}, which is not known here", fix=fix))
+        message = f"{shown} asks for {', '.join(missing)}, which it cannot have here"
+        raise InputError(Problem(message=message, fix=f"ask for some of: {', '.join(values)}"))
     given = signature.bind_partial()
     for name, parameter in signature.parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            given.arguments[name] = {
-                key: _made(value) for key, value in known.items() if key not in signature.parameters
-            }
-        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name in known:
-            given.arguments[name] = _made(known[name])
+            others = values.keys() - signature.parameters.keys()
+            given.arguments[name] = {key: _computed(value) for key, value in values.items() if key in others}
+        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name in values:
+            given.arguments[name] = _computed(values[name])
     return given
 
 
-def _made(value: Any) -> Any:
-    return value.make() if isinstance(value, WhenAsked) else value
+def _computed(value: Any) -> Any:
+    return value.compute() if isinstance(value, LazyValue) else value

@@ -1,12 +1,10 @@
-"""From a plan to the comparison: evaluate, conclude every experiment, decide, and keep what it came to."""
+"""From a plan to the comparison: evaluate, conclude every experiment, decide, and keep the outcome."""
 
-from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.pipeline.conclude import Conclusion, conclude
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.timestamps import timestamp
-from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.contender import Contender, open_contenders
@@ -23,23 +21,23 @@ from eval_pipeline.variants.variant_comparison import (
 
 
 def compare_as_planned(suite: Suite, launch: Launch) -> VariantComparison:
-    """Do what is left of a comparison, and say what it came to; one that is done says what it said.
+    """Do what is left of a comparison. Returns its outcome; that of one that is done is the stored one.
 
     Raises:
         InputError: a variant makes no target, a prompt is missing, or nothing has a score of the metric's name.
-        InfrastructureError: the world around us failed; what is finished is kept.
+        InfrastructureError: something around the cases failed; what is finished is kept.
     """
     plan, store = launch.plan, launch.store
     done = find_comparison(store, plan.suite, plan.name)
     if done is not None:
         return done
     contenders = open_contenders(suite, launch)
-    dataset = written_cases(store, suite, plan.dataset_version)
-    evaluated = evaluate_contenders(contenders, dataset, launch)
+    evaluated = evaluate_contenders(contenders, launch)
     concluded = {each.name: _concluded(each, launch) for each in contenders}
     entrants = [_entrant(each, concluded[each.name], launch) for each in contenders]
     decision = decide(entrants, evaluated.dropped, metric=plan.metric)
-    page = _page([found.verdict.comparison for name, found in concluded.items() if name != CURRENT], decision.verdict)
+    comparisons = [each.verdict.comparison for name, each in concluded.items() if name != CURRENT]
+    page = render_comparison([each for each in comparisons if each is not None], {}, verdict=decision.verdict)
     store.put(variants_page_key(plan.suite, plan.name), page.encode())
     return write_comparison(
         store,
@@ -80,7 +78,3 @@ def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Ent
         gates_passed=concluded.verdict.passed,
         errors=concluded.verdict.summary.status_counts.get("error", 0),
     )
-
-
-def _page(comparisons: list[Comparison | None], verdict: str) -> str:
-    return render_comparison([found for found in comparisons if found is not None], {}, verdict=verdict)

@@ -6,14 +6,11 @@ from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.pipeline.begin import Material, begin_or_join
-from eval_pipeline.pipeline.evaluator import evaluator_of
-from eval_pipeline.prompts.suite_prompts import SuitePrompts
+from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import LAST_PASSED, Suite
-from eval_pipeline.tracing.shape.unified import UnifiedTrace
 from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.variant import Variant, prompt_names, variants_of
 
@@ -23,11 +20,8 @@ class Contender:
     """One variant of a comparison."""
 
     variant: Variant
-    record: ExperimentRecord
+    experiment: OpenExperiment
     evaluator: CaseEvaluator
-    begun: UnifiedTrace | None
-    """The experiment's one trace, if this run is the one that begins it."""
-    prompts: SuitePrompts
 
     @property
     def name(self) -> str:
@@ -35,12 +29,17 @@ class Contender:
         return self.variant.name
 
     @property
+    def record(self) -> ExperimentRecord:
+        """Of its experiment."""
+        return self.experiment.record
+
+    @property
     def prompt_commits(self) -> dict[str, str]:
-        """The prompts of its target, as `VariantStanding.prompts` says."""
-        return prompt_names(self.prompts)
+        """The prompts of its target, as `VariantStanding.prompts` holds them."""
+        return prompt_names(self.experiment.prompts)
 
     def attempts(self, case: Case) -> list[Attempt]:
-        """The attempts at `case` that are to be made."""
+        """The attempts to make at `case`."""
         return self.evaluator.attempts(case, self.record.repetitions)
 
 
@@ -52,23 +51,22 @@ def open_contenders(suite: Suite, launch: Launch) -> list[Contender]:
         ExperimentConflictError: the comparison was begun with another target, prompt or judge.
         MissingUpstreamError: the context is gone, or the baseline that the suite names.
     """
-    found = [_opened(variant, launch) for variant in variants_of(suite, launch.plan.variants)]
+    contenders = [_opened(variant, launch) for variant in variants_of(suite, launch.plan.variants)]
     if suite.spec.baseline not in (None, LAST_PASSED):
-        baseline_of(launch.store, found[0].record, suite.spec.baseline)  # raises before anything is paid for
-    return found
+        baseline_of(launch.store, contenders[0].record, suite.spec.baseline)  # raises before anything is paid for
+    return contenders
 
 
 def _opened(variant: Variant, launch: Launch) -> Contender:
-    plan, store, settings = launch.plan, launch.store, launch.settings
-    name = plan.experiment(variant.name)
-    material = Material(dataset_version=plan.dataset_version, context_id=plan.context_id, cases=len(plan.cases))
+    plan = launch.plan
+    inputs = ExperimentInputs(dataset_version=plan.dataset_version, context_id=plan.context_id, cases=len(plan.cases))
     try:
-        found = begin_or_join(
-            store,
+        experiment = begin_or_join(
+            launch.store,
             variant.suite,
-            name,
-            lambda: material,
-            settings=settings,
+            plan.experiment(variant.name),
+            lambda: inputs,
+            settings=launch.settings,
             run_id=launch.run_id,
             repetitions=plan.repetitions,
             launched_by={"launch": plan.launched, **launch.launched_by},
@@ -76,17 +74,10 @@ def _opened(variant: Variant, launch: Launch) -> Contender:
         )
     except InputError as error:
         raise InputError([_of_variant(problem, variant) for problem in error.problems]) from error
-    evaluator = evaluator_of(variant.suite, store, found.record, found.prompts)
-    return Contender(
-        variant=variant,
-        record=found.record,
-        evaluator=evaluator.configured(settings),
-        begun=found.begun,
-        prompts=found.prompts,
-    )
+    return Contender(variant=variant, experiment=experiment, evaluator=experiment.evaluator())
 
 
 def _of_variant(problem: Problem, variant: Variant) -> Problem:
-    return (
-        problem if variant.name == CURRENT else replace(problem, message=f"variant {variant.name!r}: {problem.message}")
-    )
+    if variant.name == CURRENT:
+        return problem
+    return replace(problem, message=f"variant {variant.name!r}: {problem.message}")

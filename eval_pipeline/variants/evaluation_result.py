@@ -12,24 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval_pipeline.analysis.verdict import read_verdict
-from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.plan import plan_context
-from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.pipeline.prepare import prepare
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
-from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
-from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.dataset import Dataset
-from eval_pipeline.suite.dataset.load import load_dataset
-from eval_pipeline.suite.dataset.stored import store_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import Suite, read_suite
-from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
-from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.links import links_of
@@ -40,7 +31,7 @@ from eval_pipeline.variants.variant_plan import VariantPlan, pin_plan
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """What one variant came to."""
+    """The outcome of one variant."""
 
     dataset_name: str
     """The suite's, which is that of its dataset."""
@@ -83,47 +74,46 @@ def compare_variants(
         metric: `pass_rate`, `score`, or an assertion's name.
         halving: whether variants that cannot win are dropped on the way.
         settings: where traces go, by default as the environment says.
-        name: of the launch; the same again goes on with what is not finished, by default a new one.
-        progress: is called as it goes on.
+        name: of the launch; the same name again resumes what is not finished, by default a new one.
+        progress: is called as the comparison proceeds.
 
     Raises:
         InputError: the suite, a variant or a prompt is wrong.
-        InfrastructureError: the world around us failed; what is finished is kept.
+        InfrastructureError: something around the cases failed; what is finished is kept.
     """
-    found = suite if isinstance(suite, Suite) else read_suite(suite_folder(str(suite)))
-    variants_of(found, variants)  # raises before the context is built
-    opened = store if isinstance(store, Store) else open_store(str(store))
-    known = settings or LangSmithSettings.from_environment()
+    opened_suite = suite if isinstance(suite, Suite) else read_suite(suite_folder(str(suite)))
+    names = [variant.name for variant in variants_of(opened_suite, variants)]  # raises before the context is built
+    opened_store = store if isinstance(store, Store) else open_store(str(store))
+    settings = settings or LangSmithSettings.from_environment()
     launched = name or uuid.uuid4().hex
     run_id = uuid.uuid4().hex
-    dataset, context_id = _upstream(found, opened, known, run_id)
-    wanted = VariantPlan(
-        name=experiment_name(found.name, launched),
-        suite=found.name,
+    dataset, context = prepare(opened_suite, opened_store, settings, run_id=run_id)
+    plan = VariantPlan(
+        name=experiment_name(opened_suite.name, launched),
+        suite=opened_suite.name,
         launched=launched,
         created_at=timestamp(),
-        variants=tuple(each.name for each in variants_of(found, variants)[1:]),
+        variants=tuple(names[1:]),
         cases=tuple(case.id for case in dataset.cases if cases is None or case.id in set(cases)),
-        repetitions=repetitions or found.spec.repetitions,
+        repetitions=repetitions or opened_suite.spec.repetitions,
         metric=metric,
         halving=halving,
         dataset_version=dataset.version,
-        context_id=context_id,
+        context_id=context.id,
     )
-    plan = pin_plan(opened, wanted)
     launch = Launch(
-        plan=plan,
-        store=opened,
-        settings=known,
+        plan=pin_plan(opened_store, plan),
+        store=opened_store,
+        settings=settings,
         run_id=run_id,
         launched_by={"by": "python"},
         progress=progress or QuietProgress(),
     )
-    return compare_as_planned(found, launch)
+    return compare_as_planned(opened_suite, launch)
 
 
 def evaluation_results(store: Store | Path | str, comparison: VariantComparison) -> dict[str, EvaluationResult]:
-    """What each variant of a comparison came to, by its name.
+    """The outcome of each variant of a comparison, by its name.
 
     Raises:
         MissingUpstreamError: an experiment of it is gone.
@@ -131,12 +121,12 @@ def evaluation_results(store: Store | Path | str, comparison: VariantComparison)
     opened = store if isinstance(store, Store) else open_store(str(store))
     links = links_of(opened, comparison)
     best = None if comparison.winner is None else _pinned_prompt(comparison.standing(comparison.winner))
-    found = {}
+    results = {}
     for standing in comparison.standings:
         summary = read_verdict(opened, comparison.suite, standing.experiment).summary
         own = {"pass_rate": summary.pass_rate, "score": summary.score}
         link = links.get(standing.name)
-        found[standing.name] = EvaluationResult(
+        results[standing.name] = EvaluationResult(
             dataset_name=comparison.suite,
             example_count=summary.cases,
             completed_count=sum(count for status, count in summary.status_counts.items() if status in _COMPLETED),
@@ -145,7 +135,7 @@ def evaluation_results(store: Store | Path | str, comparison: VariantComparison)
             run_url=None if link is None else link.experiment,
             best_override=best,
         )
-    return found
+    return results
 
 
 _COMPLETED = frozenset({"passed", "failed"})
@@ -155,17 +145,3 @@ def _pinned_prompt(standing: VariantStanding) -> str | None:
     for name, commit in standing.prompts.items():
         return name if name.startswith("file:") else f"hub:{name}:{commit}"
     return None
-
-
-def _upstream(suite: Suite, store: Store, settings: LangSmithSettings, run_id: str) -> tuple[Dataset, str | None]:
-    """The dataset and the context, which are made if they are not there."""
-    redactor = Redactor.of(settings)
-    dataset = load_dataset(suite, redactor=redactor)
-    require_sound(suite, dataset.cases)
-    store_dataset(store, suite.name, dataset)
-    spec = suite.spec.context
-    plan = plan_context(suite, [] if spec.documents is None else dataset.cases, redactor=redactor)
-    snapshot = ensure_snapshot(plan, store, recorder=SharedTraceRecorder(redact=redactor.json))
-    context = SharedContext.open(store, suite.name, snapshot.manifest.context_id)
-    send_context_trace(settings, suite.name, context, run_id)
-    return dataset, context.id

@@ -1,27 +1,23 @@
 """Evaluating variants: the same cases in the same order, all variants at once, and between looks those that are left.
 
-What is left to make is read from the result logs, so that a comparison that was killed goes on where it was; whom
-the looks before dropped is found again from the same rows.
+What is left to make is read from the result logs, so that a comparison that was killed can be resumed; the variants
+that earlier looks dropped follow from the same rows.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.make_attempts import make_attempts
-from eval_pipeline.pipeline.plan import write_plan
 from eval_pipeline.pipeline.record_results import ResultRecorder
-from eval_pipeline.pipeline.restore_rows import restore_rows
-from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
-from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run, key_of
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.results.progress import standing_of
-from eval_pipeline.results.result_log import ResultLog, read_results, set_unreadable_aside
+from eval_pipeline.results.result_log import AttemptKey, read_results
 from eval_pipeline.suite.case import Case
 from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.variants.contender import Contender
@@ -29,14 +25,10 @@ from eval_pipeline.variants.halving import Drop, drops, in_hash_order, looks_at
 from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.metric import METRIC_COLUMNS, metric_by_case, shown_metric
 
-_log = logger_of(__name__)
-
-_Key = tuple[str, int]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """What an evaluation of variants came to."""
+    """The outcome of an evaluation of variants."""
 
     dropped: Mapping[str, Drop]
     """By variant."""
@@ -48,27 +40,27 @@ class Evaluated:
     """How many there were before the end."""
 
 
-def evaluate_contenders(contenders: Sequence[Contender], dataset: Sequence[Case], launch: Launch) -> Evaluated:
+def evaluate_contenders(contenders: Sequence[Contender], launch: Launch) -> Evaluated:
     """Evaluate what is left of a comparison. What is finished when something goes wrong is kept.
 
     Args:
         contenders: `current` and the variants.
-        dataset: all cases of the pinned dataset.
-        launch: what to do, and with what.
+        launch: the run.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
         PermanentError: the budget ended before every attempt was made.
     """
-    by_id = {case.id: case for case in dataset}
+    stored = ChosenCases.of(contenders[0].experiment, launch.plan.cases)
+    by_id = {case.id: case for case in stored.chosen}
     cases = [by_id[case_id] for case_id in in_hash_order(launch.plan.cases)]
     looks = looks_at(len(cases)) if launch.plan.halving and len(contenders) > 1 else []
     with contextlib.ExitStack() as opened:
-        throughput = opened.enter_context(
-            contextlib.closing(Throughput.of(contenders[0].evaluator.suite, experiment=launch.plan.name))
-        )
-        seats = [opened.enter_context(_seated(each, cases, dataset, launch)) for each in contenders]
-        left = {seat.contender.name: seat for seat in seats}
+        throughput = Throughput.of(contenders[0].evaluator.suite, experiment=launch.plan.name)
+        opened.enter_context(contextlib.closing(throughput))
+        chosen = ChosenCases(experiment=stored.experiment, chosen=cases)
+        entries = [_enter(each, chosen, launch, opened) for each in contenders]
+        left = {entry.contender.name: entry for entry in entries}
         dropped: dict[str, Drop] = {}
         for number, size in enumerate([*looks, len(cases)], start=1):
             names = "1 variant" if len(left) == 1 else f"{len(left)} variants"
@@ -77,110 +69,79 @@ def evaluate_contenders(contenders: Sequence[Contender], dataset: Sequence[Case]
             _evaluate(list(left.values()), cases[:size], throughput, launch)
             if number > len(looks):
                 break
-            found = _drops(left, cases[:size], launch, looks=len(looks), variants=len(contenders))
-            for drop in found:
+            for drop in _drops(left, cases[:size], launch, looks=len(looks), variants=len(contenders)):
                 left.pop(drop.variant)
                 dropped[drop.variant] = drop
-                launch.progress.step(_told(drop, launch.plan.metric, size))
+                launch.progress.step(_drop_message(drop, launch.plan.metric, size))
             if len(left) == 1:
                 break
-        made = sum(len(seat.finished) for seat in seats)
     return Evaluated(
         dropped=dropped,
-        attempts=made,
+        attempts=sum(len(entry.finished) for entry in entries),
         attempts_of_all=sum(len(each.attempts(case)) for each in contenders for case in cases),
         looks=min(number, len(looks)),
     )
 
 
 @dataclass(kw_only=True)
-class _Seat:
-    """A contender, with what takes its results and what was finished of it."""
+class _Entry:
+    """A contender's run of its experiment."""
 
     contender: Contender
-    evaluator: CaseEvaluator
+    run: ExperimentRun
     recorder: ResultRecorder
-    finished: set[_Key]
+    finished: set[AttemptKey] = field(default_factory=set)
 
     def left_of(self, cases: Sequence[Case]) -> list[Attempt]:
-        attempts = [attempt for case in cases for attempt in self.contender.attempts(case)]
-        return [attempt for attempt in attempts if (attempt.case.id, attempt.number) not in self.finished]
+        attempts = (attempt for case in cases for attempt in self.contender.attempts(case))
+        return [attempt for attempt in attempts if key_of(attempt) not in self.finished]
 
 
-@contextlib.contextmanager
-def _seated(contender: Contender, cases: Sequence[Case], dataset: Sequence[Case], launch: Launch) -> Iterator[_Seat]:
-    store, record = launch.store, contender.record
-    write_plan(store, record.suite, record.experiment, run_id=launch.run_id, cases=launch.plan.cases)
-    for uri in set_unreadable_aside(store, record.suite, record.experiment, run_id=launch.run_id):
-        _log.warning("%s cannot be read: the attempts in it are made again", uri)
-    standing = standing_of(store, record, retry_errors=launch.retry_errors)
-    tracing = begin_tracing(
-        launch.settings,
-        suite=contender.variant.suite.spec,
-        record=record,
-        dataset=dataset,
-        cases=len(cases),
-        context=contender.evaluator.context,
-        store=store,
-        run_id=launch.run_id,
-        opened=contender.begun,
-    )
-    try:
-        if tracing is not None and standing.finished:
-            restore_rows(launch.settings, tracing, record=record, store=store, standing=standing, dataset=dataset)
-        recorder = ResultRecorder(
-            ResultLog(store, suite=record.suite, experiment=record.experiment, run_id=launch.run_id),
-            attempts={case.id: len(contender.attempts(case)) for case in cases},
-            report=lambda _cases: None,
-            durable=(lambda _results: None) if tracing is None else tracing.tracer.durable,
+def _enter(contender: Contender, cases: ChosenCases, launch: Launch, opened: contextlib.ExitStack) -> _Entry:
+    run = opened.enter_context(
+        begin_run(
+            contender.experiment,
+            contender.evaluator,
+            cases,
+            run_id=launch.run_id,
+            retry_errors=launch.retry_errors,
         )
-        with recorder:
-            yield _Seat(
-                contender=contender,
-                evaluator=_traced(contender.evaluator, tracing),
-                recorder=recorder,
-                finished=set(standing.finished),
-            )
-    finally:
-        # Also when the run ends in an error: what is finished is kept.
-        if tracing is not None:
-            tracing.finish()
+    )
+    run.restore_rows()
+    recorder = opened.enter_context(run.recorder())
+    return _Entry(contender=contender, run=run, recorder=recorder, finished=set(run.log.finished))
 
 
-def _traced(evaluator: CaseEvaluator, tracing: ExperimentTracing | None) -> CaseEvaluator:
-    return evaluator if tracing is None else replace(evaluator, tracer=tracing.tracer)
-
-
-def _evaluate(seats: Sequence[_Seat], cases: Sequence[Case], throughput: Throughput, launch: Launch) -> None:
-    """What is left of some variants on some cases.
+def _evaluate(entries: Sequence[_Entry], cases: Sequence[Case], throughput: Throughput, launch: Launch) -> None:
+    """Evaluate what is left of some variants on some cases.
 
     Raises:
         PermanentError: the budget ended before every attempt was made.
     """
-    left = [(seat, found) for seat in seats if (found := seat.left_of(cases))]
-    launch.progress.begin(sum(len(found) for _, found in left))
+    left = [(entry, attempts) for entry in entries if (attempts := entry.left_of(cases))]
+    launch.progress.begin(sum(len(attempts) for _, attempts in left))
     skipped = 0
 
-    def told(seat: _Seat, result: CaseResult) -> None:
+    def on_result(entry: _Entry, result: CaseResult) -> None:
         nonlocal skipped
         if result.status == "skipped":
             skipped += 1
         else:
-            seat.finished.add((result.case_id, result.attempt))
+            entry.finished.add((result.case_id, result.attempt))
         launch.progress.result(result)
 
-    async def make(seat: _Seat, attempts: Sequence[Attempt]) -> None:
+    async def make(entry: _Entry, attempts: Sequence[Attempt]) -> None:
         await make_attempts(
-            _with_share(seat.evaluator, len(left)),
+            _with_share(entry.run.evaluator, len(left)),
             attempts,
-            recorder=seat.recorder,
+            recorder=entry.recorder,
             throughput=throughput,
-            told=lambda result: told(seat, result),
+            on_result=lambda result: on_result(entry, result),
         )
 
     async def make_all() -> None:
         # At once, so that what a provider is like at the time is so for all of them.
-        tasks = [asyncio.create_task(make(seat, attempts)) for seat, attempts in left]
+        tasks = [asyncio.create_task(make(entry, attempts)) for entry, attempts in left]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -192,7 +153,7 @@ def _evaluate(seats: Sequence[_Seat], cases: Sequence[Case], throughput: Through
     if skipped:
         raise PermanentError(
             f"the budget was used up before {skipped} attempts, so the variants cannot be compared yet",
-            fix="raise `evaluation.max_tokens` or `max_cost_usd`, or compare on fewer cases, and go on with it "
+            fix="raise `evaluation.max_tokens` or `max_cost_usd`, or compare on fewer cases, and resume it "
             "(`eval-pipeline variants run --resume`)",
         )
 
@@ -207,20 +168,20 @@ def _with_share(evaluator: CaseEvaluator, variants: int) -> CaseEvaluator:
 
 
 def _drops(
-    left: Mapping[str, _Seat], cases: Sequence[Case], launch: Launch, *, looks: int, variants: int
+    left: Mapping[str, _Entry], cases: Sequence[Case], launch: Launch, *, looks: int, variants: int
 ) -> list[Drop]:
     seen = {case.id for case in cases}
     values = {}
-    for name, seat in left.items():
-        record = seat.contender.record
+    for name, entry in left.items():
+        record = entry.contender.record
         rows = read_results(launch.store, record.suite, record.experiment, columns=METRIC_COLUMNS).to_pylist()
-        found = metric_by_case(rows, launch.plan.metric)
+        by_case = metric_by_case(rows, launch.plan.metric)
         # A run before this one may have come further.
-        values[name] = {case_id: value for case_id, value in found.items() if case_id in seen}
+        values[name] = {case_id: value for case_id, value in by_case.items() if case_id in seen}
     return drops(values, looks=looks, variants=variants)
 
 
-def _told(drop: Drop, metric: str, cases: int) -> str:
+def _drop_message(drop: Drop, metric: str, cases: int) -> str:
     return (
         f"dropped {drop.variant}: {shown_metric(metric)} {drop.score:.1%} on {cases} cases, "
         f"{drop.leader} has {drop.leaders_score:.1%} (p={drop.p_value:.2g})"

@@ -1,10 +1,13 @@
-"""What a comparison of variants undertook, written before its first attempt, so that one that was killed can go on."""
+"""The plan of a comparison of variants, written before its first attempt, so that it can be resumed."""
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.results.experiment_record import find_experiment
+from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.store.layout import variant_plans_prefix
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.spec.variant import CURRENT
 
 
 class VariantPlan(BaseModel):
@@ -16,7 +19,7 @@ class VariantPlan(BaseModel):
     """Of the launch; its experiments are `<name>-<variant>`."""
     suite: str
     launched: str
-    """The id of the launch, by which a run goes on with it."""
+    """The id of the launch, by which a run resumes it."""
     created_at: str
     variants: tuple[str, ...]
     """Besides `current`."""
@@ -35,17 +38,17 @@ class VariantPlan(BaseModel):
         return f"{self.name}-{variant}"
 
 
-def pin_plan(store: Store, wanted: VariantPlan) -> VariantPlan:
-    """Begin what `wanted` says, or go on with what is there under its name."""
-    if store.put_if_absent(_key(wanted.suite, wanted.name), wanted.model_dump_json(indent=2).encode()):
-        return wanted
-    found = find_plan(store, wanted.suite, wanted.name)
-    assert found is not None
-    return found
+def pin_plan(store: Store, plan: VariantPlan) -> VariantPlan:
+    """Write a plan, unless there is one of its name. Returns the one that counts, which is the first."""
+    if store.put_if_absent(_key(plan.suite, plan.name), plan.model_dump_json(indent=2).encode()):
+        return plan
+    pinned = find_plan(store, plan.suite, plan.name)
+    assert pinned is not None
+    return pinned
 
 
 def find_plan(store: Store, suite: str, name: str) -> VariantPlan | None:
-    """What the comparison of that name undertook; None if there is none.
+    """The plan of the comparison of that name; None if there is none.
 
     Raises:
         CorruptDataError: it cannot be read.
@@ -54,13 +57,23 @@ def find_plan(store: Store, suite: str, name: str) -> VariantPlan | None:
 
 
 def latest_plan(store: Store, suite: str) -> VariantPlan | None:
-    """What was begun last of a suite; None if nothing was.
+    """The plan of a suite that was begun last; None if none was.
 
     Raises:
         CorruptDataError: a plan cannot be read.
     """
-    found = [plan for key in store.list(variant_plans_prefix(suite)) if (plan := _read(store, key)) is not None]
-    return max(found, key=lambda plan: (plan.created_at, plan.name), default=None)
+    plans = [plan for key in store.list(variant_plans_prefix(suite)) if (plan := _read(store, key)) is not None]
+    return max(plans, key=lambda plan: (plan.created_at, plan.name), default=None)
+
+
+def finished_attempts(store: Store, plan: VariantPlan) -> dict[str, int]:
+    """By variant, `current` among them, how many attempts of a comparison are finished."""
+    finished = {}
+    for variant in (CURRENT, *plan.variants):
+        experiment = plan.experiment(variant)
+        begun = find_experiment(store, plan.suite, experiment) is not None
+        finished[variant] = len(ResultLogView.open(store, plan.suite, experiment).finished) if begun else 0
+    return finished
 
 
 def _key(suite: str, name: str) -> str:

@@ -1,24 +1,22 @@
-"""The tracing of one task, as part of an experiment that somebody else has begun.
+"""The tracing of one task, as part of an experiment that another process has begun.
 
-Dataset and experiment are at the servers already, and who began them says so in the store. Where a server was away
-then, the worker sets them up itself, as a run would.
+Dataset and experiment are at the servers already, and the process that began them has written to the store where. Where
+a server could not be reached then, the worker sets them up itself, as a run would.
 """
 
-from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.pipeline.run import ChosenCases
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
-from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.store.store import Store
-from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.tracing.experiment.trace_status import read_traced_run
 from eval_pipeline.workers.task import WorkerTask
 
 
 def settings_of(task: WorkerTask) -> LangSmithSettings:
-    """Where traces of a task go, and what is redacted.
+    """Where traces of a task go, what is redacted, and how long an attempt may take.
 
     Raises:
-        InputError: the worker's environment says something that cannot be used.
+        InputError: a variable of the worker's environment cannot be used.
     """
     traced = {"mode": "off"} if task.tracing is None else task.tracing.settings()
     return LangSmithSettings.from_environment(
@@ -27,45 +25,39 @@ def settings_of(task: WorkerTask) -> LangSmithSettings:
 
 
 def task_tracing(
-    task: WorkerTask,
-    settings: LangSmithSettings,
-    *,
-    evaluator: CaseEvaluator,
-    record: ExperimentRecord,
-    store: Store,
-    label: str,
+    task: WorkerTask, cases: ChosenCases, *, context: SharedContext | None, run_id: str
 ) -> ExperimentTracing | None:
     """The tracing of a task; None where nothing is traced.
 
     Args:
         task: says how.
-        settings: those of the task.
-        evaluator: has the suite and the context.
-        record: of the experiment.
-        store: where counts are written.
-        label: stands where a run of Dagster has its id.
+        cases: of the task, in their experiment.
+        context: what cases read.
+        run_id: stands where a run of Dagster has its id.
     """
+    experiment = cases.experiment
+    settings, record, store = experiment.settings, experiment.record, experiment.store
     if task.tracing is None or not settings.destinations:
         return None
-    begun = task.tracing.begun_by
-    traced = None if begun is None else read_traced_run(store, record.suite, record.experiment, begun)
-    if traced is not None and traced.online:
+    begun_by = task.tracing.begun_by
+    announced = None if begun_by is None else read_traced_run(store, record.suite, record.experiment, begun_by)
+    if announced is not None and announced.online:
         return join_tracing(
             settings,
-            traced,
+            announced,
             record=record,
-            context=evaluator.context,
+            context=context,
             store=store,
-            run_id=label,
+            run_id=run_id,
             dataset_cases=task.tracing.dataset_cases,
         )
     return begin_tracing(
         settings,
-        suite=evaluator.suite.spec,
+        suite=experiment.suite.spec,
         record=record,
-        dataset=written_cases(store, evaluator.suite, record.dataset_version),
+        dataset=cases.dataset,
         cases=task.tracing.dataset_cases,
-        context=evaluator.context,
+        context=context,
         store=store,
-        run_id=label,
+        run_id=run_id,
     )

@@ -1,4 +1,4 @@
-"""Case results for tests of what is computed from them."""
+"""Case results for tests of analysis."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,14 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    Tokens,
-    TurnResult,
-)
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, TurnResult
+from eval_pipeline.results.result_row import table_of
+from eval_pipeline.results.usage import TokenUsage
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
@@ -21,12 +16,12 @@ START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 def an_assertion(
     name: str, *, passed: bool | None = True, score: float | None = None, broken: bool = False
 ) -> AssertionResult:
-    """One verdict; by default the score is what `passed` says."""
+    """One assertion result; by default the score follows from `passed`."""
     if score is None and passed is not None:
         score = float(passed)
     error = EvaluationError(name="E", message="m", traceback="t") if broken else None
     return AssertionResult(
-        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="said <b>so</b>", error=error
+        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="because <b>so</b>", error=error
     )
 
 
@@ -34,7 +29,7 @@ def a_result(
     case_id: str = "c1", attempt: int = 1, *, status: Any = "passed", second: float = 0, **fields: Any
 ) -> CaseResult:
     """One result, begun `second` seconds after the others."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "suite": "sample",
         "experiment": "e",
         "variant": None,
@@ -44,7 +39,7 @@ def a_result(
         "assertions": (),
         "turns": (TurnResult(index=0, input="<i>hi</i>", response="<script>x</script>", events=(), latency_s=0.5),),
         "latency_s": 0.5,
-        "tokens": Tokens(input=10, output=2, cached=1),
+        "tokens": TokenUsage(input=10, output=2, cached=1),
         "cost_usd": None,
         "context_id": None,
         "dataset_version": "d",
@@ -52,9 +47,9 @@ def a_result(
         "fingerprint": "f",
         "started_at": START + dt.timedelta(seconds=second),
     }
-    return CaseResult(case_id=case_id, attempt=attempt, status=status, **{**known, **fields})
+    return CaseResult(case_id=case_id, attempt=attempt, status=status, **{**defaults, **fields})
 
 
 def a_table(results: Sequence[CaseResult]) -> pa.Table:
-    """Results as the result log gives them."""
-    return pa.Table.from_pylist([found.to_row() for found in results], schema=RESULT_SCHEMA)
+    """Results as the result log returns them."""
+    return table_of(results)

@@ -1,4 +1,4 @@
-"""Whole experiments in a store, for tests of what is made of them."""
+"""Whole experiments in a store, for tests of their analysis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ RECORDED = {"kind": "recorded"}
 
 
 def a_spec(**fields: Any) -> SuiteSpec:
-    """What `suite.yaml` says of the suite `sample`."""
+    """The specification of the suite `sample`."""
     return SuiteSpec.model_validate({"name": "sample", "cases": "cases.yaml", "target": RECORDED, **fields})
 
 
@@ -33,8 +33,10 @@ def keep_experiment(
     **fields: Any,
 ) -> ExperimentRecord:
     """An experiment of `results`, begun on a day of January; its dataset holds their cases unless others are given."""
-    found = [a_case(case_id) for case_id in sorted({result.case_id for result in results})] if cases is None else cases
-    known: dict[str, Any] = {
+    dataset = (
+        [a_case(case_id) for case_id in sorted({result.case_id for result in results})] if cases is None else cases
+    )
+    defaults: dict[str, Any] = {
         "suite": "sample",
         "experiment": name,
         "created_at": f"2024-01-{day:02d}T00:00:00+00:00",
@@ -44,17 +46,17 @@ def keep_experiment(
         "repetitions": None,
         "launched_by": {"run": f"run-{name}"},
     }
-    record = pin_experiment(store, ExperimentRecord(**{**known, **fields}))
-    store.put_table(cases_key(record.suite, record.dataset_version), Dataset.of(found).to_table())
+    record = pin_experiment(store, ExperimentRecord(**{**defaults, **fields}))
+    store.put_table(cases_key(record.suite, record.dataset_version), Dataset.of(dataset).to_table())
     ResultLog(store, suite=record.suite, experiment=name, run_id="r").append(list(results))
     return record
 
 
 def concluded(store: Store, record: ExperimentRecord, **spec: Any) -> ExperimentVerdict:
-    """The verdict on an experiment, kept."""
-    found = verdict_of(store, a_spec(**spec), record)
-    write_verdict(store, record, found)
-    return found
+    """The verdict on an experiment, stored."""
+    verdict = verdict_of(store, a_spec(**spec), record)
+    write_verdict(store, record, verdict)
+    return verdict
 
 
 def results_of(letters: Mapping[str, str], **fields: Any) -> list[CaseResult]:

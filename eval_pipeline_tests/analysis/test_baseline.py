@@ -1,4 +1,4 @@
-"""The baseline: what somebody set, what the suite names, or the last that passed."""
+"""The baseline: the one that was set, the one that the suite names, or the last that passed."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def begun(store: LocalStore, name: str, letters: str, day: int, **spec: Any) -> 
     return record
 
 
-def test_the_last_that_passed_is_the_baseline_until_somebody_sets_one(store: LocalStore) -> None:
+def test_the_last_that_passed_is_the_baseline_until_one_is_set(store: LocalStore) -> None:
     first = begun(store, "good", "pppp", 1)
     begun(store, "bad", "ffff", 2)
     latest = begun(store, "latest", "pppf", 3)
@@ -58,7 +58,7 @@ def test_the_baseline_itself_is_not_compared_with_itself(store: LocalStore) -> N
     assert baseline_of(store, record, None) is None
 
 
-def test_a_baseline_that_is_not_there_or_not_readable_is_told(store: LocalStore) -> None:
+def test_a_baseline_that_is_not_there_or_not_readable_is_reported(store: LocalStore) -> None:
     record = begun(store, "a", "pp", 1)
     with pytest.raises(MissingUpstreamError, match="no experiment 'nope'"):
         set_baseline(store, "sample", "nope")

@@ -17,7 +17,7 @@ _SCORE = re.compile(r"'?score'?: *(\w[\w.]*)")
 _KEY = re.compile(r"'?key'?: *'([^']+)'")
 
 _MODEL = ("gpt-5.6-sol", "gpt-4o")
-"""The one change made to examples: LangChain speaks to the newer models by an API that our server does not have."""
+"""The only change to examples: LangChain calls the newer models by an API that our server does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)

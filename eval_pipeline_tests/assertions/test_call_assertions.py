@@ -47,8 +47,8 @@ async def test_without_calls_only_their_absence_passes() -> None:
     scope = a_scope(a_turn("hello"))
     assert (await result_of({"type": "no_function_call"}, scope)).passed
     assert (await result_of({"type": "function_call_order", "value": []}, scope)).passed
-    found = await result_of({"type": "contains_function_call", "value": "find"}, scope)
-    assert found.message == "find was not called; called: none"
+    result = await result_of({"type": "contains_function_call", "value": "find"}, scope)
+    assert result.message == "find was not called; called: none"
 
 
 def _within(small: list[str], large: list[str]) -> bool:
@@ -64,24 +64,24 @@ def _within(small: list[str], large: list[str]) -> bool:
 calls = st.lists(st.sampled_from("abc"), max_size=5)
 
 
-@given(made=calls, expected=calls)
+@given(calls_made=calls, expected=calls)
 @settings(max_examples=150, deadline=None)
-def test_the_order_modes_are_those_of_multisets(made: list[str], expected: list[str]) -> None:
-    scope = a_scope(a_turn("", *[a_call(name) for name in made]))
+def test_the_order_modes_are_those_of_multisets(calls_made: list[str], expected: list[str]) -> None:
+    scope = a_scope(a_turn("", *[a_call(name) for name in calls_made]))
 
     def passes(mode: Any) -> bool | None:
         assertion = FunctionCallOrder(type="function_call_order", value=tuple(expected), mode=mode)
         return assertion.check(scope).passed
 
-    assert passes("strict") == (made == expected)
-    assert passes("unordered") == (sorted(made) == sorted(expected))
-    assert passes("subset") == _within(made, expected)
-    assert passes("superset") == _within(expected, made)
+    assert passes("strict") == (calls_made == expected)
+    assert passes("unordered") == (sorted(calls_made) == sorted(expected))
+    assert passes("subset") == _within(calls_made, expected)
+    assert passes("superset") == _within(expected, calls_made)
 
 
 @pytest.mark.parametrize(("agent", "passed"), [("billing", True), ("triage", False)])
 async def test_a_handoff_counts_for_the_agent_that_took_over(agent: str, *, passed: bool) -> None:
     event = {"type": "handoff", "from": "triage", "to": "billing"}
-    found = await result_of({"type": "handoff_to", "value": agent}, a_scope(a_turn("x", event)))
-    assert found.passed is passed
-    assert "handed to: billing" in found.message
+    result = await result_of({"type": "handoff_to", "value": agent}, a_scope(a_turn("x", event)))
+    assert result.passed is passed
+    assert "handed to: billing" in result.message

@@ -80,9 +80,9 @@ async def of(folder: Path, name: str, **fields: Any) -> AssertionResult:
     ["instance", "Class", "decorated", "typed", "took", "awaited", "no_extras", "attached", "partial", "changing"],
 )
 async def test_whatever_langsmith_takes_is_called_as_langsmith_does(suite_code: Path, name: str) -> None:
-    found = await of(suite_code, name)
-    assert found.error is None, found.error.traceback
-    assert (found.passed, found.score) == (True, 1.0)
+    result = await of(suite_code, name)
+    assert result.error is None, result.error.traceback
+    assert (result.passed, result.score) == (True, 1.0)
 
 
 async def test_a_class_may_be_given_arguments_and_report_several(suite_code: Path) -> None:
@@ -102,10 +102,10 @@ async def test_a_class_may_be_given_arguments_and_report_several(suite_code: Pat
     ],
 )
 async def test_evaluators_of_experiments_are_refused_with_the_reason(suite_code: Path, name: str, why: str) -> None:
-    found = await of(suite_code, name)
-    assert found.error is not None
-    assert found.error.name == "InputError"
-    assert why in found.message
+    result = await of(suite_code, name)
+    assert result.error is not None
+    assert result.error.name == "InputError"
+    assert why in result.message
 
 
 async def test_no_reference_is_as_good_as_an_empty_one(suite_code: Path) -> None:
@@ -123,8 +123,8 @@ async def test_what_one_evaluator_changes_no_other_sees(suite_code: Path) -> Non
 
 async def test_arguments_may_be_imported_by_name(suite_code: Path) -> None:
     args = {"prompt": {"import": "own.py:PROMPT"}, "deep": [{"import": "own.py:PROMPT"}, {"a": 1}]}
-    found = await of(suite_code, "made", factory=True, args=args)
-    assert (found.name, found.label) == ("the prompt", "['the prompt', {'a': 1}]")
+    result = await of(suite_code, "made", factory=True, args=args)
+    assert (result.name, result.label) == ("the prompt", "['the prompt', {'a': 1}]")
     wrong = await of(suite_code, "made", factory=True, args={"prompt": {"import": "own.py:NONE"}})
     assert "no attribute 'NONE'" in wrong.message
     assert (await of(suite_code, "limited", args={"limit": 1})).passed is False
@@ -140,16 +140,16 @@ async def test_values_may_be_picked_from_what_is_known(suite_code: Path) -> None
 
 
 async def test_a_result_of_another_shape_is_read_by_an_expression(suite_code: Path) -> None:
-    found = await of(suite_code, "own_schema", returns="{score: are_equal, comment: justification}")
-    assert (found.passed, found.message) == (True, "the same")
+    result = await of(suite_code, "own_schema", returns="{score: are_equal, comment: justification}")
+    assert (result.passed, result.message) == (True, "the same")
     assert "select these with `returns`" in (await of(suite_code, "own_schema")).message
 
 
-async def test_a_result_that_is_none_breaks(suite_code: Path) -> None:
-    found = await of(suite_code, "nothing")
-    assert (found.passed, found.score) == (None, None)
-    assert found.error is not None
-    assert "Traceback" in found.error.traceback
+async def test_no_result_is_an_error(suite_code: Path) -> None:
+    result = await of(suite_code, "nothing")
+    assert (result.passed, result.score) == (None, None)
+    assert result.error is not None
+    assert "Traceback" in result.error.traceback
     none = await of(suite_code, "empty")
     assert none.error is not None
 

@@ -34,9 +34,9 @@ def after_result(context: SharedContext, content: Any, *before: Any, order: str 
 
 async def said_of(scope: Scope, **rule: Any) -> tuple[bool | None, str]:
     assertion = {"type": "grounded_in_context", "results": [{**RULE, **rule}], "until": ["cancel"]}
-    found = await result_of(assertion, scope)
-    assert found.error is None
-    return found.passed, found.message
+    result = await result_of(assertion, scope)
+    assert result.error is None
+    return result.passed, result.message
 
 
 @pytest.mark.parametrize("result", [ORDER, {**ORDER, "id": "O-1"}, {"items": ORDER["items"], "status": "sent"}])
@@ -105,10 +105,10 @@ async def test_what_an_answer_mentions_must_stand_in_the_context(
     answer: str,
     passed: bool,  # noqa: FBT001
 ) -> None:
-    found = await result_of(
+    result = await result_of(
         {"type": "grounded_in_context", "mentions": [mention]}, a_scope(a_turn(answer), context=context)
     )
-    assert (found.passed, found.error) == (passed, None)
+    assert (result.passed, result.error) == (passed, None)
 
 
 async def test_without_a_context_nothing_is_grounded() -> None:

@@ -42,6 +42,6 @@ async def test_turns_are_counted_up_to_where_the_assertion_stands() -> None:
     ],
 )
 async def test_what_is_not_known_is_neither_passed_nor_failed(kind: str, turns: Any, message: str) -> None:
-    found = await result_of({"type": kind, "value": 1000}, a_scope(*turns))
-    assert (found.passed, found.score) == (None, None)
-    assert message in found.message
+    result = await result_of({"type": kind, "value": 1000}, a_scope(*turns))
+    assert (result.passed, result.score) == (None, None)
+    assert message in result.message

@@ -21,8 +21,8 @@ from eval_pipeline_tests.openai_server import OpenAIServer, openai_server, tool_
 LEFT_OUT = {
     "openevals-23": "an image goes to the judge: cases are text",
     "openevals-31": "a recording goes to the judge: cases are text",
-    "openevals-41": "asks a provider for embeddings, whose numbers nobody can expect",
-    "openevals-97": "asks a provider for embeddings, whose numbers nobody can expect",
+    "openevals-41": "asks a provider for embeddings, whose numbers cannot be predicted",
+    "openevals-97": "asks a provider for embeddings, whose numbers cannot be predicted",
     "openevals-49": "needs pyright",
     "openevals-65": "needs a sandbox on the internet",
     "openevals-75": "needs a sandbox on the internet",
@@ -101,7 +101,7 @@ async def test_an_example_has_its_documented_result(
     # Where mypy finds these settings, and neither ours nor those of the person who runs the tests.
     (folder / "mypy.ini").write_text("[mypy]\ndisallow_untyped_defs = False\n")
     monkeypatch.chdir(folder)
-    # The evaluator calls mypy by its name, which is found only where somebody activated the environment.
+    # The evaluator calls mypy by its name, which works only in an activated environment.
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     with openai_server(judging(example)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
@@ -117,7 +117,7 @@ async def test_an_example_has_its_documented_result(
 
 
 def assert_judged(server: OpenAIServer, case: Mapping[str, Any], example: Example) -> None:
-    """Where a model was asked, it saw what was said."""
+    """A model that was asked saw the conversation."""
     if server.requests and "outputs" in example.call:
         asked = json.dumps(server.requests[0]["messages"])
         last = str(case["recordings"][0]["messages"][-1]["content"])

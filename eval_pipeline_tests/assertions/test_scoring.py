@@ -77,8 +77,8 @@ async def _one(folder: Path, attribute: str, kind: str = "python", **fields: Any
 
 @pytest.mark.parametrize("name", ["answer", "other_name", "later", "instance", "everything"])
 async def test_a_callable_gets_what_its_signature_asks_for(suite_code: Path, name: str) -> None:
-    found = await _one(suite_code, name)
-    assert (found.passed, found.score, found.error) == (True, 1.0, None)
+    result = await _one(suite_code, name)
+    assert (result.passed, result.score, result.error) == (True, 1.0, None)
 
 
 async def test_a_number_is_a_score_that_decides_nothing_without_a_threshold(suite_code: Path) -> None:
@@ -90,8 +90,8 @@ async def test_a_number_is_a_score_that_decides_nothing_without_a_threshold(suit
 
 
 async def test_a_mapping_may_say_everything_and_args_reach_the_callable(suite_code: Path) -> None:
-    found = await _one(suite_code, "mapping", args={"limit": 4}, name="mine")
-    assert (found.name, found.passed, found.score, found.message, found.label) == ("mine", True, 0.25, "42", "l")
+    result = await _one(suite_code, "mapping", args={"limit": 4}, name="mine")
+    assert (result.name, result.passed, result.score, result.message, result.label) == ("mine", True, 0.25, "42", "l")
     negated = await _one(suite_code, "mapping", args={"limit": 4}, negate=True)
     assert (negated.passed, negated.score) == (False, 0.75)
 
@@ -106,15 +106,17 @@ async def test_a_mapping_may_say_everything_and_args_reach_the_callable(suite_co
         ("gone", "InputError", "no attribute 'gone'"),
     ],
 )
-async def test_what_breaks_is_data_and_never_a_zero(suite_code: Path, name: str, error: str, message: str) -> None:
-    found = await _one(suite_code, name)
-    assert (found.passed, found.score) == (None, None)
-    assert found.error is not None
-    assert found.error.name == error
-    assert message in found.error.message
-    assert "Traceback" in found.error.traceback
-    assert status_of([found], None) == "error"
-    assert overall_score([found]) is None
+async def test_what_an_assertion_raises_is_data_and_never_a_zero(
+    suite_code: Path, name: str, error: str, message: str
+) -> None:
+    result = await _one(suite_code, name)
+    assert (result.passed, result.score) == (None, None)
+    assert result.error is not None
+    assert result.error.name == error
+    assert message in result.error.message
+    assert "Traceback" in result.error.traceback
+    assert status_of([result], None) == "error"
+    assert overall_score([result]) is None
 
 
 async def test_the_world_failing_is_not_data(suite_code: Path) -> None:
@@ -143,14 +145,14 @@ async def test_cancelling_is_not_data(folder: Path) -> None:
 async def test_evaluators_of_every_signature_are_called_unchanged(
     suite_code: Path, name: str, key: str, *, passed: bool | None, score: float
 ) -> None:
-    found = await _one(suite_code, name, "evaluator")
-    assert (found.error, found.name, found.passed, found.score) == (None, key, passed, score)
+    result = await _one(suite_code, name, "evaluator")
+    assert (result.error, result.name, result.passed, result.score) == (None, key, passed, score)
 
 
 async def test_an_evaluator_may_report_several_metrics(suite_code: Path) -> None:
     scope = a_scope(a_turn("42"), folder=suite_code)
-    found = await results_of({"type": "evaluator", "path": "own.py:several", "threshold": 0.6}, scope)
-    assert [(item.name, item.score, item.passed, item.message) for item in found] == [
+    result = await results_of({"type": "evaluator", "path": "own.py:several", "threshold": 0.6}, scope)
+    assert [(item.name, item.score, item.passed, item.message) for item in result] == [
         ("a", 1.0, True, ""),
         ("b", 0.5, False, "so so"),
     ]
@@ -158,8 +160,8 @@ async def test_an_evaluator_may_report_several_metrics(suite_code: Path) -> None
 
 @pytest.mark.parametrize("name", ["text", "wrapped"])
 async def test_an_evaluator_may_give_a_label_only(suite_code: Path, name: str) -> None:
-    found = await _one(suite_code, name, "evaluator")
-    assert (found.passed, found.score, found.label, found.error) == (None, None, "good", None)
+    result = await _one(suite_code, name, "evaluator")
+    assert (result.passed, result.score, result.label, result.error) == (None, None, "good", None)
 
 
 async def test_an_evaluator_may_be_made_by_a_factory(suite_code: Path) -> None:
@@ -167,9 +169,9 @@ async def test_an_evaluator_may_be_made_by_a_factory(suite_code: Path) -> None:
 
 
 async def test_what_langsmith_would_not_accept_is_refused(suite_code: Path) -> None:
-    found = await _one(suite_code, "wrong", "evaluator")
-    assert found.error is not None
-    assert "own.py:wrong" in found.error.message
+    result = await _one(suite_code, "wrong", "evaluator")
+    assert result.error is not None
+    assert "own.py:wrong" in result.error.message
 
 
 async def test_evaluators_of_openevals_are_called_unchanged(folder: Path) -> None:
@@ -189,9 +191,9 @@ async def test_evaluators_of_openevals_are_called_unchanged(folder: Path) -> Non
 async def test_the_conversation_reaches_evaluators_as_openai_messages(folder: Path) -> None:
     (folder / "own.py").write_text("def seen(outputs, inputs):\n    return str([outputs['messages'], inputs])\n")
     turn = a_turn("done", a_call("find", "1", q="x"), a_result("find", "{}", "1"))
-    found = await result_of({"type": "evaluator", "path": "own.py:seen"}, a_scope(turn, folder=folder))
-    assert found.label is not None
-    messages, inputs = eval(found.label)  # noqa: S307, RUF100 - what the line above wrote
+    result = await result_of({"type": "evaluator", "path": "own.py:seen"}, a_scope(turn, folder=folder))
+    assert result.label is not None
+    messages, inputs = eval(result.label)  # noqa: S307, RUF100 - what the line above wrote
     assert [message["role"] for message in messages] == ["user", "assistant", "tool", "assistant"]
     assert messages[1]["tool_calls"][0]["function"] == {"name": "find", "arguments": '{"q": "x"}'}
     assert messages[2]["tool_call_id"] == messages[1]["tool_calls"][0]["id"] == "1"
@@ -224,17 +226,17 @@ def test_a_weight_of_zero_is_reported_and_decides_nothing(results: list[Assertio
 @pytest.mark.parametrize(("scale", "expected"), [([0, 10], 0.7), ([10, 0], 0.3), ([5, 9], 0.5)])
 async def test_an_evaluators_scale_is_mapped_into_0_to_1(folder: Path, scale: list[float], expected: float) -> None:
     (folder / "own.py").write_text("def seven(outputs):\n    return {'key': 'seven', 'score': 7}\n")
-    found = await result_of(
+    result = await result_of(
         {"type": "evaluator", "path": "own.py:seven", "scale": scale}, a_scope(a_turn("x"), folder=folder)
     )
-    assert pytest.approx(expected) == found.score
+    assert pytest.approx(expected) == result.score
 
 
-async def test_a_score_outside_the_scale_breaks_and_says_how_to_mend_it(folder: Path) -> None:
+async def test_a_score_outside_the_scale_is_an_error_with_its_fix(folder: Path) -> None:
     (folder / "own.py").write_text("def seven(outputs):\n    return 7\n")
-    found = await result_of({"type": "evaluator", "path": "own.py:seven"}, a_scope(a_turn("x"), folder=folder))
-    assert (found.passed, found.score) == (None, None)
-    assert "give its range as `scale: [worst, best]`" in found.message
+    result = await result_of({"type": "evaluator", "path": "own.py:seven"}, a_scope(a_turn("x"), folder=folder))
+    assert (result.passed, result.score) == (None, None)
+    assert "give its range as `scale: [worst, best]`" in result.message
 
 
 @pytest.mark.parametrize(
@@ -245,17 +247,17 @@ async def test_scalars_of_numpy_are_taken_as_pythons_own(
     suite_code: Path, name: str, passed: Any, score: float
 ) -> None:
     scope = a_scope(a_turn("42"), folder=suite_code)
-    found = await result_of({"type": "python", "path": f"own.py:{name}"}, scope)
-    assert (found.error, found.passed, found.score) == (None, passed, score)
+    result = await result_of({"type": "python", "path": f"own.py:{name}"}, scope)
+    assert (result.error, result.passed, result.score) == (None, passed, score)
 
 
 @pytest.mark.parametrize("name", ["numpy_bool", "numpy_float", "numpy_keyed"])
 async def test_evaluators_may_return_scalars_of_numpy(suite_code: Path, name: str) -> None:
-    found = await result_of({"type": "evaluator", "path": f"own.py:{name}"}, a_scope(a_turn("42"), folder=suite_code))
-    assert (found.error, found.score) == (None, 0.5 if name == "numpy_float" else 1.0)
+    result = await result_of({"type": "evaluator", "path": f"own.py:{name}"}, a_scope(a_turn("42"), folder=suite_code))
+    assert (result.error, result.score) == (None, 0.5 if name == "numpy_float" else 1.0)
 
 
 async def test_an_evaluator_of_two_parameters_under_other_names_gets_run_and_example(suite_code: Path) -> None:
     scope = a_scope(a_turn("42"), folder=suite_code, case=a_case(reference={"a": "42"}))
-    found = await result_of({"type": "evaluator", "path": "own.py:by_position"}, scope)
-    assert (found.error, found.score) == (None, 1.0)
+    result = await result_of({"type": "evaluator", "path": "own.py:by_position"}, scope)
+    assert (result.error, result.score) == (None, 1.0)

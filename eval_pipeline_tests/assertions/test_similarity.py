@@ -13,7 +13,7 @@ EMBEDDINGS = "eval_pipeline_tests.fakes:WordEmbeddings"
 
 
 @pytest.mark.parametrize(
-    ("said", "expected", "f1"),
+    ("answer", "expected", "f1"),
     [
         # Precision 3/5, recall 1; SQuAD's own script gives the same, there being no article to drop.
         ("it was in year 1066", "in year 1066", 0.75),
@@ -25,8 +25,8 @@ EMBEDDINGS = "eval_pipeline_tests.fakes:WordEmbeddings"
         ("東京都", "東京", 0.8),
     ],
 )
-def test_words_in_common_are_measured_as_squad_does(said: str, expected: str, f1: float) -> None:
-    assert word_f1(said, expected) == pytest.approx(f1)
+def test_words_in_common_are_measured_as_squad_does(answer: str, expected: str, f1: float) -> None:
+    assert word_f1(answer, expected) == pytest.approx(f1)
 
 
 @given(st.text(), st.text())
@@ -37,15 +37,15 @@ def test_it_is_symmetric_within_0_and_1_and_1_for_the_same(first: str, second: s
 
 
 async def test_without_a_threshold_it_only_scores_and_the_nearest_counts() -> None:
-    found = await result_of({"type": "similarity", "value": ["dog", "black cat"]}, a_scope(a_turn("a black cat")))
-    assert (found.passed, found.score) == (None, 0.8)
-    assert "black cat" in found.message
+    result = await result_of({"type": "similarity", "value": ["dog", "black cat"]}, a_scope(a_turn("a black cat")))
+    assert (result.passed, result.score) == (None, 0.8)
+    assert "black cat" in result.message
 
 
 async def test_embeddings_compare_by_cosine() -> None:
     scope = a_scope(a_turn("cat and dog"))
-    found = await result_of({"type": "similarity", "value": ["fish", "cat cat"], "model": EMBEDDINGS}, scope)
-    assert found.score == pytest.approx(2**-0.5)
+    result = await result_of({"type": "similarity", "value": ["fish", "cat cat"], "model": EMBEDDINGS}, scope)
+    assert result.score == pytest.approx(2**-0.5)
 
 
 def test_opposite_directions_and_no_length_are_no_error() -> None:
@@ -53,10 +53,10 @@ def test_opposite_directions_and_no_length_are_no_error() -> None:
     assert cosine([0.0], [1.0]) == 0.0
 
 
-async def test_an_embeddings_model_that_is_none_breaks_the_assertion() -> None:
-    found = await result_of({"type": "similarity", "value": "x", "model": "nowhere:none"}, a_scope(a_turn("x")))
-    assert found.error is not None
-    assert found.score is None
+async def test_an_embeddings_model_that_does_not_exist_is_an_error_of_the_assertion() -> None:
+    result = await result_of({"type": "similarity", "value": "x", "model": "nowhere:none"}, a_scope(a_turn("x")))
+    assert result.error is not None
+    assert result.score is None
 
 
 class NoNumbers(Embeddings):
@@ -73,8 +73,8 @@ class NoNumbers(Embeddings):
 
 async def test_embeddings_that_are_no_numbers_break_the_assertion() -> None:
     model = f"{__name__}:NoNumbers"
-    found = await result_of(
+    result = await result_of(
         {"type": "similarity", "value": "x", "model": model, "threshold": 0.5}, a_scope(a_turn("x"))
     )
-    assert (found.passed, found.score) == (None, None)
-    assert "hold what is no number" in found.message
+    assert (result.passed, result.score) == (None, None)
+    assert "hold what is no number" in result.message

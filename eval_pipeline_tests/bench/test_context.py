@@ -1,4 +1,4 @@
-"""The benchmark of the shared context: that two workers make one copy, and what a worker says."""
+"""The benchmark of the shared context: two workers make one copy, and a worker reports its measurements."""
 
 from pathlib import Path
 

@@ -31,11 +31,11 @@ def test_a_comparison_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> 
 
     show(Comparison.of("engine", 5, {"ours": ours, "theirs": theirs}, ratio_of="wall_s"), as_json=True)
 
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert set(said) == {"name", "n", "ours", "peers", "ratios", "notes"}
-    assert said["ours"] == {"wall_s": 2.0, "cpu_s": 1.0, "peak_rss_mb": 100.0, "passed": 5}
-    assert said["peers"]["theirs"]["wall_s"] == 3.0
-    assert said["ratios"] == {"theirs": 0.5}  # of the rounds 0.5, 3 and 0.25 the median, not the ratio of medians
+    document = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert set(document) == {"name", "n", "ours", "peers", "ratios", "notes"}
+    assert document["ours"] == {"wall_s": 2.0, "cpu_s": 1.0, "peak_rss_mb": 100.0, "passed": 5}
+    assert document["peers"]["theirs"]["wall_s"] == 3.0
+    assert document["ratios"] == {"theirs": 0.5}  # of the rounds 0.5, 3 and 0.25 the median, not the ratio of medians
 
 
 def test_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,11 +52,11 @@ def test_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran == ["a", "b", "b", "a"]
 
 
-def test_a_side_that_fails_says_why() -> None:
+def test_a_side_that_fails_reports_why() -> None:
     with pytest.raises(SideError, match="KeyError: 'cases'"):
         OURS.run()
 
 
-def test_a_goal_says_whether_it_is_met() -> None:
+def test_a_goal_reports_whether_it_is_met() -> None:
     assert str(Goal(says="times the ideal", found=1.1, most=1.15)) == "met: times the ideal: 1.1 (at most 1.15)"
     assert str(Goal(says="times the ideal", found=1.2, most=1.15)).startswith("NOT met")

@@ -1,4 +1,4 @@
-"""The benchmark of a fleet: that it says what is lost. The drill itself is that of `deploy/test_celery.py`."""
+"""The benchmark of a fleet: it reports what is lost. The drill itself is that of `deploy/test_celery.py`."""
 
 from bench.fleet import figures_of, wrong_in
 from eval_pipeline_tests.deploy.drill import Drill
@@ -30,8 +30,8 @@ def test_what_is_lost_or_there_twice_is_an_error() -> None:
 
 
 def test_its_figures_are_those_of_the_drill_and_the_memory_of_each_part() -> None:
-    found = figures_of("fleet", DRILL, 40, {"web_mb": 130.0})
+    figures = figures_of("fleet", DRILL, 40, {"web_mb": 130.0})
 
-    assert found.ours["recovery_s"] == 20.0
-    assert found.ours["web_mb"] == 130.0
-    assert "5 runs, 1 lost; 39 results" in found.notes[0]
+    assert figures.ours["recovery_s"] == 20.0
+    assert figures.ours["web_mb"] == 130.0
+    assert "5 runs, 1 lost; 39 results" in figures.notes[0]

@@ -6,9 +6,11 @@ from bench.gates import measure
 
 
 def test_the_gate_sees_a_drop_and_is_mostly_silent_without_one() -> None:
-    found = measure(20)
+    measured = measure(20)
 
-    assert found["ours"]["power"] >= 0.8
-    assert found["ours"]["false_alarm_rate"] <= 0.2
-    assert found["peers"]["any_drop"]["false_alarm_rate"] > found["ours"]["false_alarm_rate"]
-    assert found["ratios"]["any_drop"] == pytest.approx(found["ours"]["power"] / found["peers"]["any_drop"]["power"])
+    assert measured["ours"]["power"] >= 0.8
+    assert measured["ours"]["false_alarm_rate"] <= 0.2
+    assert measured["peers"]["any_drop"]["false_alarm_rate"] > measured["ours"]["false_alarm_rate"]
+    assert measured["ratios"]["any_drop"] == pytest.approx(
+        measured["ours"]["power"] / measured["peers"]["any_drop"]["power"]
+    )

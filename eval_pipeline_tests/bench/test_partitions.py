@@ -4,7 +4,7 @@ from bench.partitions import RUNS, measure
 
 
 def test_both_runs_evaluate_their_case_and_all_partitions_are_listed() -> None:
-    found = measure(300)
+    measured = measure(300)
 
-    assert tuple(found) == RUNS
-    assert all(figures["wall_s"] > 0 and figures["peak_rss_mb"] > 0 for figures in found.values())
+    assert tuple(measured) == RUNS
+    assert all(figures["wall_s"] > 0 and figures["peak_rss_mb"] > 0 for figures in measured.values())

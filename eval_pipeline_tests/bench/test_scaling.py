@@ -12,11 +12,13 @@ def test_the_model_foretells_a_run_that_was_measured(point: Point) -> None:
     assert abs(point.ratio - 1) <= TOLERANCE, str(point)
 
 
-def test_every_run_that_is_measured_is_recorded_as_the_model_is_told_of_it() -> None:
-    assert {point.name: point.given for point in read_points()} == {found.name: found.given for found in EXPERIMENTS}
+def test_every_run_that_is_measured_is_recorded_with_the_inputs_of_the_model() -> None:
+    assert {point.name: point.given for point in read_points()} == {
+        experiment.name: experiment.given for experiment in EXPERIMENTS
+    }
 
 
-def test_the_document_and_its_picture_are_what_the_model_says_now() -> None:
+def test_the_document_and_its_picture_are_those_of_the_present_model() -> None:
     text = DOC.read_text()
     assert rendered(text) == text, "python -m bench.scaling --doc"
     assert PICTURE.read_text() == picture()

@@ -4,9 +4,9 @@ from bench.variants import SETTINGS, measure
 
 
 def test_halving_saves_attempts_and_keeps_the_best_where_the_usual_one_may_lose_it() -> None:
-    found = measure(5)
+    measured = measure(5)
 
-    ours, usual = found["ours"], found["peers"]["halves"]
+    ours, usual = measured["ours"], measured["peers"]["halves"]
     assert sum(ours[name]["wrong"] for name in SETTINGS) == 0
     assert ours["sixteen, spread"]["saved"] > 0.4
     assert ours["sixteen, spread"]["wins"] == 1

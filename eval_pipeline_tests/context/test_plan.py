@@ -1,4 +1,4 @@
-"""The id of a shared context: known before the work, and following what decides its content."""
+"""The id of a shared context: it follows from what decides the content, and exists before the work."""
 
 import sqlite3
 from pathlib import Path
@@ -102,19 +102,19 @@ def test_a_database_counts_by_its_rows_or_by_its_version(folder: Path, version: 
     assert id_after("INSERT INTO items VALUES (2, 'lamp')") not in (first, renamed)
 
 
-def test_a_file_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(folder: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv: the file does not exist"):
         id_of(folder, {"tables": {"a": {"file": "gone.csv"}}})
 
 
-def test_a_case_asks_with_everything_the_user_says() -> None:
-    said = [
+def test_a_case_searches_with_all_inputs_of_the_user() -> None:
+    messages = [
         {"role": "user", "content": "one"},
         {"role": "assistant", "content": "no"},
         {"role": "user", "content": None},
     ]
     parts = [{"type": "text", "text": "two"}, {"type": "image_url", "image_url": {"url": "x"}}]
-    recorded = a_case(recordings=[{"messages": [*said, {"role": "user", "content": parts}]}])
+    recorded = a_case(recordings=[{"messages": [*messages, {"role": "user", "content": parts}]}])
     assert case_query(a_case(turns=[{"user": "a"}, {"user": "b"}]), None) == "a\nb"
     assert case_query(recorded, None).split() == ["one", "two"]
 

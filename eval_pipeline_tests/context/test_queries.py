@@ -23,8 +23,8 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_query_reads_the_tables() -> None:
-    found = query_tables("SELECT count(*) AS n, max(total) AS most FROM orders", TABLES, place="p")
-    assert found.to_pylist() == [{"n": 3, "most": 7.0}]
+    result = query_tables("SELECT count(*) AS n, max(total) AS most FROM orders", TABLES, place="p")
+    assert result.to_pylist() == [{"n": 3, "most": 7.0}]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_url_that_cannot_be_read_is_refused_and_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_driver_that_is_not_installed_is_told() -> None:
+def test_a_driver_that_is_not_installed_is_reported() -> None:
     with pytest.raises(PermanentError, match="install the database's driver") as caught:
         query_database("mysql+mysqldb://me:secret@host/db", "SELECT 1", place="p")
     assert "secret" not in str(caught.value)

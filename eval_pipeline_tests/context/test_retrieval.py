@@ -12,32 +12,32 @@ TEXTS = ["The cats sleep.", "A dog barks at dogs", "fish and fishes and a cat", 
 FAKE = "eval_pipeline_tests.fakes:WordEmbeddings"
 
 
-def found(index: Index, query: str, k: int = 4) -> list[int]:
+def positions(index: Index, query: str, k: int = 4) -> list[int]:
     return [hit.position for hit in index.search([query], k)[0]]
 
 
 def test_bm25_finds_words_in_any_form_best_first() -> None:
     index = Bm25Index(TEXTS)
-    assert found(index, "DOG barking") == [1]
-    assert set(found(index, "cat")) == {0, 2}
+    assert positions(index, "DOG barking") == [1]
+    assert set(positions(index, "cat")) == {0, 2}
     scores = [hit.score for hit in index.search(["sleeping cats"], 4)[0]]
-    assert found(index, "sleeping cats")[0] == 0
+    assert positions(index, "sleeping cats")[0] == 0
     assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("query", ["", "the of and", "zebra", "?!"])
 def test_a_query_that_shares_no_word_finds_nothing(query: str) -> None:
-    assert found(Bm25Index(TEXTS), query) == []
+    assert positions(Bm25Index(TEXTS), query) == []
 
 
 def test_k_may_be_more_than_there_are_texts() -> None:
-    assert len(found(Bm25Index(["cat", "cat"]), "cat", k=10)) == 2
-    assert len(found(Bm25Index(["cat", "cat"]), "cat", k=1)) == 1
+    assert len(positions(Bm25Index(["cat", "cat"]), "cat", k=10)) == 2
+    assert len(positions(Bm25Index(["cat", "cat"]), "cat", k=1)) == 1
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", "the"]])
 def test_texts_without_words_can_be_searched(texts: list[str]) -> None:
-    assert found(Bm25Index(texts), "cat") == []
+    assert positions(Bm25Index(texts), "cat") == []
 
 
 def test_no_query_finds_nothing() -> None:
@@ -46,7 +46,7 @@ def test_no_query_finds_nothing() -> None:
 
 def test_another_language_stems_its_own_way() -> None:
     texts = ["Die Katzen schlafen", "Hunde bellen"]
-    assert found(Bm25Index(texts, language="german"), "katze schläft") == [0]
+    assert positions(Bm25Index(texts, language="german"), "katze schläft") == [0]
 
 
 def test_a_language_without_a_stemmer_is_refused_with_those_that_have_one() -> None:
@@ -70,7 +70,7 @@ def test_embeddings_of_no_texts_find_nothing(folder: Path) -> None:
 
 def test_what_gives_no_embeddings_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="is a dict, not LangChain Embeddings"):
-        EmbeddingsIndex(TEXTS, model="own.py:made", folder=_with_code(folder, "made = dict\n"))
+        EmbeddingsIndex(TEXTS, model="own.py:model", folder=_with_code(folder, "model = dict\n"))
 
 
 def _with_code(folder: Path, code: str) -> Path:

@@ -74,7 +74,7 @@ def test_rows_are_found_by_any_columns_one_called_name_too(context: SharedContex
     assert len(context.rows("log")) == 3
 
 
-def test_a_table_that_is_not_there_is_told_with_those_that_are(context: SharedContext) -> None:
+def test_a_table_that_is_not_there_is_reported_with_those_that_are(context: SharedContext) -> None:
     with pytest.raises(KeyError, match="no table 'orders'; it has people, log"):
         context.table("orders")
 
@@ -86,11 +86,11 @@ def test_tables_are_mapped_not_loaded(context: SharedContext) -> None:
 
 
 def test_documents_found_for_a_case_are_kept_with_their_metadata(context: SharedContext) -> None:
-    found = context.similar_documents("c1")
-    assert [(document.id, document.rank) for document in found] == [("1", 0), ("2", 1)]
-    assert found[0].text == "Cats\n\nCats sleep all day."
-    assert found[0].metadata == {"topics": ["pets"]}
-    assert found[0].score >= found[1].score > 0
+    documents = context.similar_documents("c1")
+    assert [(document.id, document.rank) for document in documents] == [("1", 0), ("2", 1)]
+    assert documents[0].text == "Cats\n\nCats sleep all day."
+    assert documents[0].metadata == {"topics": ["pets"]}
+    assert documents[0].score >= documents[1].score > 0
     assert context.similar_documents("c2") == context.similar_documents("no-such-case") == []
 
 
@@ -163,10 +163,10 @@ def test_threads_that_open_at_once_make_one_copy(
     store = CountingStore(tmp_path / "store")
     with ThreadPoolExecutor(8) as pool:
         opened = list(pool.map(lambda _: SharedContext.open(store, "sample", context.id), range(8)))
-    assert all(found.lookup("log", 1) for found in opened)
+    assert all(each.lookup("log", 1) for each in opened)
     parts = [key for key in store.read if key.endswith(".parquet")]
     assert sorted(parts) == sorted(context.manifest.key(part) for part in context.manifest.parts)
-    assert [found.name for found in (tmp_path / "cold" / "contexts").iterdir() if found.is_dir()] == [
+    assert [each.name for each in (tmp_path / "cold" / "contexts").iterdir() if each.is_dir()] == [
         next((cache_folder() / "contexts").glob(f"{context.id}-????????????")).name
     ]
 
@@ -182,7 +182,7 @@ def test_processes_that_open_at_once_make_one_copy(context: SharedContext, tmp_p
     places = ([str(tmp_path / "cold")] * 8, [str(tmp_path / "store")] * 8, [context.id] * 8)
     with ProcessPoolExecutor(8, mp_context=processes) as pool:
         assert list(pool.map(_row, *places)) == [{"n": 1, "what": "in"}] * 8
-    assert len([made for made in (tmp_path / "cold" / "contexts").iterdir() if made.is_dir()]) == 1
+    assert len([path for path in (tmp_path / "cold" / "contexts").iterdir() if path.is_dir()]) == 1
 
 
 def test_a_key_that_cannot_be_one_finds_nothing(context: SharedContext) -> None:
@@ -196,14 +196,14 @@ def test_a_missing_context_is_no_failing_of_the_world() -> None:
     assert not MissingContextError.retryable
 
 
-def test_a_thread_of_ones_own_has_the_context_that_is_carried_into_it(context: SharedContext) -> None:
+def test_a_thread_of_ones_own_has_the_context_that_it_is_started_in(context: SharedContext) -> None:
     with use_shared_context(context, case_id="c1"), ThreadPoolExecutor(1) as pool:
         assert pool.submit(copy_context().run, current_case_id).result() == "c1"
         with pytest.raises(MissingContextError, match="copy_context"):
             pool.submit(current_case_id).result()
 
 
-def test_a_cache_that_cannot_be_written_is_told_with_the_fix(
+def test_a_cache_that_cannot_be_written_is_reported_with_the_fix(
     context: SharedContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

@@ -26,7 +26,7 @@ CONTEXT: dict[str, Any] = {
     "tables": {
         "pets": {"file": "pets.json", "key": "id"},
         "many": {"sql": "SELECT id FROM pets WHERE n > 1"},
-        "made": {"python": "own.py:rows", "args": {"n": 2}},
+        "called": {"python": "own.py:rows", "args": {"n": 2}},
     },
     "documents": {"source": {"sql": "SELECT id, note AS text, tags FROM pets"}, "retrieval": {"k": 1}},
     "patterns": [{"name": "p", "instruction": "Look.", "model": "eval_pipeline_tests.fakes:ReadingModel"}],
@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "store")
 
 
-def test_a_snapshot_holds_every_part_and_says_what_it_is_made_of(suite: Suite, store: LocalStore) -> None:
+def test_a_snapshot_holds_every_part_and_its_manifest_lists_them(suite: Suite, store: LocalStore) -> None:
     steps: list[str] = []
     snapshot = ensure_snapshot(plan_context(suite, CASES), store, report=steps.append)
     manifest = snapshot.manifest
@@ -56,12 +56,12 @@ def test_a_snapshot_holds_every_part_and_says_what_it_is_made_of(suite: Suite, s
     assert {part: file.rows for part, file in manifest.parts.items()} == {
         "tables/pets": 2,
         "tables/many": 1,
-        "tables/made": 2,
+        "tables/called": 2,
         "documents": 2,
         "similar_documents": 1,
         "patterns": 1,
     }
-    assert manifest.tables == ("pets", "many", "made")
+    assert manifest.tables == ("pets", "many", "called")
     assert (manifest.input_tokens, manifest.output_tokens) == (10, 2)
     assert manifest.size_bytes == sum(len(store.get(manifest.key(part)) or b"") for part in manifest.parts)
     assert any("pets: 2 rows" in step for step in steps)
@@ -79,9 +79,9 @@ def test_an_unchanged_context_is_reused_without_running_a_source(suite: Suite, s
 
 def test_of_builders_that_race_one_publishes_and_all_have_its_manifest(suite: Suite, store: LocalStore) -> None:
     with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(lambda _: ensure_snapshot(plan_context(suite, CASES), store), range(6)))
-    assert len({snapshot.manifest.model_dump_json() for snapshot in found}) == 1
-    assert sum(not snapshot.reused for snapshot in found) == 1
+        snapshots = list(pool.map(lambda _: ensure_snapshot(plan_context(suite, CASES), store), range(6)))
+    assert len({snapshot.manifest.model_dump_json() for snapshot in snapshots}) == 1
+    assert sum(not snapshot.reused for snapshot in snapshots) == 1
 
 
 def test_a_source_that_fails_publishes_nothing(suite: Suite, store: LocalStore) -> None:
@@ -120,10 +120,10 @@ def test_a_callable_may_return_any_kind_of_table(suite: Suite, store: LocalStore
     (suite.folder / "own.py").write_text(
         f"import pandas as pd\nimport pyarrow as pa\ndef rows(n):\n    return {code}\n"
     )
-    assert a_context(suite, store, CASES).rows("made") == [{"i": 0}, {"i": 1}]
+    assert a_context(suite, store, CASES).rows("called") == [{"i": 0}, {"i": 1}]
 
 
-def test_a_part_that_is_missing_is_told(suite: Suite, store: LocalStore) -> None:
+def test_a_part_that_is_missing_is_reported(suite: Suite, store: LocalStore) -> None:
     manifest = ensure_snapshot(plan_context(suite, CASES), store).manifest
     Path(store.uri(manifest.key("documents"))).unlink()
     for use in (lambda: ensure_snapshot(plan_context(suite, CASES), store), lambda: _open(suite, store, manifest)):
@@ -137,7 +137,7 @@ def _open(suite: Suite, store: LocalStore, manifest: Any) -> SharedContext:
     return SharedContext.open(store, suite.name, manifest.context_id)
 
 
-def test_a_snapshot_that_is_not_there_is_told(store: LocalStore) -> None:
+def test_a_snapshot_that_is_not_there_is_reported(store: LocalStore) -> None:
     with pytest.raises(MissingUpstreamError, match="materialize shared_context"):
         SharedContext.open(store, "sample", "0123")
 
@@ -191,10 +191,10 @@ def test_a_warm_copy_that_others_could_have_changed_is_not_read(
     store, context_id = published
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "cache"))
     SharedContext.open(store, "sample", context_id)
-    (copy,) = (found for found in (tmp_path / "cache" / "contexts").iterdir() if found.is_dir())
+    (copy,) = (path for path in (tmp_path / "cache" / "contexts").iterdir() if path.is_dir())
     assert stat.S_IMODE(copy.stat().st_mode) == 0o700
 
     changed(copy)
 
-    with pytest.raises(PermanentError, match="others may write it"):
+    with pytest.raises(PermanentError, match="other users may write to it"):
         SharedContext.open(store, "sample", context_id)

@@ -1,4 +1,4 @@
-"""Files as tables: each format, nested values, and what is told of a file that is not right."""
+"""Files as tables: each format, nested values, and the errors of files that are not right."""
 
 import json
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_no_rows_are_an_empty_table() -> None:
         ("t.xlsx", "x", "tables cannot be read from '.xlsx' files"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_in_one_line(
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(
     tmp_path: Path, name: str, content: str | bytes, message: str
 ) -> None:
     with pytest.raises(InputError, match=message) as caught:
@@ -98,12 +98,12 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_columns_that_are_missing_are_told_with_those_found(tmp_path: Path) -> None:
+def test_columns_that_are_missing_are_reported_with_those_found(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"column price, sku is missing.*columns found: id, n"):
         read_table_file(write(tmp_path, "t.csv", "id,n\n1,2\n"), key="sku", columns=["id", "price"])
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.csv: the file does not exist"):
         read_table_file(tmp_path / "gone.csv")
 
@@ -135,7 +135,7 @@ def test_a_column_given_twice_is_refused(tmp_path: Path, key: str | None) -> Non
 
 
 def test_a_keyed_object_that_contradicts_its_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the object under 'a' says 'b' for 'id' itself"):
+    with pytest.raises(InputError, match="the object under 'a' has 'b' as its 'id'"):
         read_table_file(write(tmp_path, "t.json", '{"a": {"id": "b"}}'), key="id")
     assert read_table_file(write(tmp_path, "t.json", '{"a": {"id": "a"}}'), key="id").to_pylist() == [{"id": "a"}]
 

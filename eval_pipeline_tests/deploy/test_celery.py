@@ -41,7 +41,7 @@ def test_the_doctor_finds_nothing_wrong_with_it(
     told = {found["subject"]: found["message"] for found in fleet.until(nothing_wrong)}
     parts = {"broker", "workers", "worker versions", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
     assert told.keys() >= parts
-    assert told["workers"].startswith("2 with 2 places: worker-1@")
+    assert told["workers"].startswith("2 with 2 slots: worker-1@")
 
 
 def test_a_backfill_whose_worker_is_killed_half_way_ends_with_everything_there_once(fleet: CeleryFleet) -> None:

@@ -47,7 +47,7 @@ def test_a_run_that_no_worker_has_for_long_enough_has_failed(watched: Any, state
     launcher = watched(0)
     found = launcher.check_run_worker_health(RUN)
     assert found.status.value == "FAILED"
-    assert f"Celery says {state}" in str(found.msg)
+    assert f"state in Celery: {state}" in str(found.msg)
 
 
 def test_a_run_that_celery_has_forgotten_is_not_lost_at_once(watched: Any) -> None:

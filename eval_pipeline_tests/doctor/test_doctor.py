@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.doctor.clock import check_clock
-from eval_pipeline.doctor.finding import Finding, findings_of
-from eval_pipeline.doctor.secretive import without_password
+from eval_pipeline.doctor.finding import Finding, findings_of, without_password
+from eval_pipeline.doctor.packages import LIBRARIES, check_versions
 from eval_pipeline.doctor.stores import check_store
-from eval_pipeline.doctor.versions import LIBRARIES, check_versions
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.local import LocalStore

@@ -89,7 +89,7 @@ def test_workers_are_asked_for_their_queue_and_their_versions(
     _configure(run_launcher=_celery(redis), **one)
     name = worker("eval_pipeline.dagster_ext.celery.app")
 
-    _until_told(terminal, "ok", "workers", f"1 with 1 places: {name}")
+    _until_told(terminal, "ok", "workers", f"1 with 1 slots: {name}")
     _until_told(terminal, "ok", "worker versions", name)
 
     newer = {**installed_versions(), "dagster": "9.9.9"}
@@ -98,7 +98,7 @@ def test_workers_are_asked_for_their_queue_and_their_versions(
     _until_told(terminal, "warning", "worker versions", apart)
 
     _configure(run_launcher=_celery(redis, default_queue="big"), **one)
-    nobody = _until_told(terminal, "failed", "workers", "none takes from the queue big")
+    nobody = _until_told(terminal, "failed", "workers", "no worker takes runs from the queue big")
     assert "-Q big" in nobody["fix"]
 
 
@@ -125,7 +125,7 @@ def test_a_worker_that_knows_nothing_of_versions_is_named(
     )
     (tmp_path / "plain.py").write_text(plain)
     name = worker("plain")
-    _until_told(terminal, "warning", "worker versions", f"{name}: does not say which it has")
+    _until_told(terminal, "warning", "worker versions", f"{name}: does not report its versions")
 
 
 def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:
@@ -136,7 +136,7 @@ def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:
 def test_workers_whose_death_nobody_would_notice(terminal: Terminal, redis: str) -> None:
     _configure(run_launcher=_celery(redis))
     found = found_by(terminal)["monitoring"]
-    assert ("STARTED for ever" in found["message"], "run_monitoring" in found["fix"]) == (True, True)
+    assert ("STARTED indefinitely" in found["message"], "run_monitoring" in found["fix"]) == (True, True)
 
 
 def test_a_launcher_that_does_not_notice_it(terminal: Terminal, redis: str) -> None:

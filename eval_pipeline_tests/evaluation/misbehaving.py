@@ -7,7 +7,7 @@ from typing import Any
 
 from langgraph.graph import START, MessagesState, StateGraph
 
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.targets.session import Reply
 
 

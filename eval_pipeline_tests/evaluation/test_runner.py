@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage
 from langgraph.graph import START, MessagesState, StateGraph
 
 from eval_pipeline.errors import InputError, TransientError
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline_tests.building import a_case, write_suite
 
 CODE = """

@@ -15,10 +15,9 @@ from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, 
 from eval_pipeline.defs.assets.corrections import build_corrections
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import CredentialsError, MissingUpstreamError
-from eval_pipeline.feedback.corrections import known_corrections
+from eval_pipeline.feedback.corrections import stored_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
-from eval_pipeline.pipeline.evaluator import evaluator_of
-from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.pipeline.begin import join_experiment
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.experiment_record import read_experiment
@@ -75,15 +74,15 @@ def rows_of(client: Client, experiment: str) -> dict[str, Any]:
     return {run.name: run for run in client.list_runs(project_name=experiment, is_root=True)}
 
 
-def say(client: Client, run: Any, **said: Any) -> None:
+def give_feedback(client: Client, run: Any, **fields: Any) -> None:
     client.create_feedback(
-        run_id=run.id, session_id=run.session_id, start_time=run.start_time, feedback_source_type="api", **said
+        run_id=run.id, session_id=run.session_id, start_time=run.start_time, feedback_source_type="api", **fields
     )
 
 
 def correct(client: Client, run: Any, key: str, correction: dict[str, Any]) -> None:
-    (found,) = client.list_feedback(run_ids=[run.id], feedback_key=[key])
-    client.update_feedback(found.id, correction=correction)
+    (given,) = client.list_feedback(run_ids=[run.id], feedback_key=[key])
+    client.update_feedback(given.id, correction=correction)
 
 
 def test_failing_cases_are_queued_once(terminal: Terminal, suite: Path, client: Client) -> None:
@@ -101,7 +100,7 @@ def test_failing_cases_are_queued_once(terminal: Terminal, suite: Path, client: 
     assert {run.name for run in client.list_runs_from_annotation_queue(queue.id)} == {"c2", "c3"}
     assert f"/annotation-queues/{queue.id}" in first.stdout
     terminal("annotate", suite, "--queue", "mine")
-    assert {found.name for found in client.list_annotation_queues()} == {"sample failing", "mine"}
+    assert {queue.name for queue in client.list_annotation_queues()} == {"sample failing", "mine"}
 
 
 def test_an_experiment_that_was_not_traced_cannot_be_annotated(
@@ -109,9 +108,9 @@ def test_an_experiment_that_was_not_traced_cannot_be_annotated(
 ) -> None:
     monkeypatch.setenv("EVAL_PIPELINE_TRACING", "off")
     terminal("run", suite)
-    found = terminal("annotate", suite)
+    outcome = terminal("annotate", suite)
 
-    assert (found.code, "was not traced" in found.stderr) == (2, True)
+    assert (outcome.code, "was not traced" in outcome.stderr) == (2, True)
 
 
 def test_what_people_corrected_becomes_examples_for_the_judge(
@@ -125,8 +124,8 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     assert examples_for(unpulled, "contains", folder=suite) == ()
     rows = rows_of(client, experiment)
     correct(client, rows["c3"], "contains", {"score": 1, "explanation": "greets ann@example.com"})
-    say(client, rows["c0"], key="contains", score=0, comment="too short")
-    say(client, rows["c1"], key="unheard of", score=0)
+    give_feedback(client, rows["c0"], key="contains", score=0, comment="too short")
+    give_feedback(client, rows["c1"], key="unheard of", score=0)
 
     pulled = terminal("corrections", suite)
     again = terminal("corrections", suite)
@@ -134,7 +133,7 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     assert "2 corrections in 1 experiments, 2 new" in pulled.stdout
     assert "2 corrections in 1 experiments, 0 new" in again.stdout
     assert pulled.stdout.splitlines()[1] == again.stdout.splitlines()[1]
-    known = {row["case_id"]: row for row in known_corrections(store, "sample")}
+    known = {row["case_id"]: row for row in stored_corrections(store, "sample")}
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")
     assert (known["c0"]["comment"], known["c3"]["verdict"]) == ("too short", "yes")
     assert "ann@example.com" not in json.dumps(known)
@@ -149,22 +148,23 @@ def test_an_experiment_keeps_the_corrections_that_it_began_with(
     terminal: Terminal, suite: Path, client: Client, tmp_path: Path
 ) -> None:
     rows = rows_of(client, terminal("run", suite, "--json").document["experiment"])
-    say(client, rows["c0"], key="contains", score=0)
+    give_feedback(client, rows["c0"], key="contains", score=0)
     terminal("corrections", suite)
     begun = terminal("run", suite, "--case", "c0", "--json").document["experiment"]
-    say(client, rows["c1"], key="contains", score=0)
+    give_feedback(client, rows["c1"], key="contains", score=0)
     terminal("corrections", suite)
     store, read = LocalStore(tmp_path / "store"), read_suite(suite)
     record = read_experiment(store, "sample", begun)
 
     assert record.corrections is not None
     assert record.corrections != corrections_now(read, store)
-    judge = evaluator_of(read, store, record, NO_PROMPTS).suite.spec.judge
+    experiment = join_experiment(store, read, record, LangSmithSettings(mode="off"))
+    judge = experiment.evaluator().suite.spec.judge
     assert judge is not None
     assert [row["case_id"] for row in examples_for(judge, "contains", folder=suite)] == ["c0"]
     (tmp_path / "store" / record.corrections).unlink()
     with pytest.raises(MissingUpstreamError, match="are gone"):
-        evaluator_of(read, store, record, NO_PROMPTS)
+        experiment.evaluator()
 
 
 def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
@@ -173,33 +173,33 @@ def test_a_correction_that_changed_or_was_taken_back_is_as_it_is_now(
     experiment = terminal("run", suite, "--json").document["experiment"]
     rows, store = rows_of(client, experiment), LocalStore(tmp_path / "store")
     correct(client, rows["c3"], "contains", {"score": 1})
-    say(client, rows["c0"], key="contains", score=0)
+    give_feedback(client, rows["c0"], key="contains", score=0)
     terminal("corrections", suite)
     correct(client, rows["c3"], "contains", {"score": 0})
-    (mine,) = [found for found in client.list_feedback(run_ids=[rows["c0"].id]) if found.score == 0]
+    (mine,) = [each for each in client.list_feedback(run_ids=[rows["c0"].id]) if each.score == 0]
     client.delete_feedback(mine.id)
 
     terminal("corrections", suite)
 
-    assert [(row["case_id"], row["verdict"]) for row in known_corrections(store, "sample")] == [("c3", "no")]
+    assert [(row["case_id"], row["verdict"]) for row in stored_corrections(store, "sample")] == [("c3", "no")]
     for taken_back in client.list_feedback(run_ids=[rows["c3"].id], feedback_key=["contains"]):
         client.delete_feedback(taken_back.id)
     terminal("corrections", suite)
-    assert known_corrections(store, "sample") == []
+    assert stored_corrections(store, "sample") == []
 
 
 def test_agreement_takes_its_labels_from_langsmith(terminal: Terminal, suite: Path, client: Client) -> None:
     experiment = terminal("run", suite, "--json").document["experiment"]
-    nobody = terminal("agreement", suite)
-    assert (nobody.code, "has no human feedback" in nobody.stderr) == (2, True)
+    no_feedback = terminal("agreement", suite)
+    assert (no_feedback.code, "has no human feedback" in no_feedback.stderr) == (2, True)
     rows = rows_of(client, experiment)
     correct(client, rows["c3"], "contains", {"score": 1})
     for name, score in (("c0", 1), ("c1", 1), ("c2", 0)):
-        say(client, rows[name], key="contains", score=score)
+        give_feedback(client, rows[name], key="contains", score=score)
 
     for arguments in (["--from-langsmith"], []):
-        (found,) = terminal("agreement", suite, *arguments, "--json").document["agreement"]
-        assert (found["assertion"], found["pairs"], found["accuracy"]["value"]) == ("contains", 4, 0.75)
+        (agreement,) = terminal("agreement", suite, *arguments, "--json").document["agreement"]
+        assert (agreement["assertion"], agreement["pairs"], agreement["accuracy"]["value"]) == ("contains", 4, 0.75)
 
 
 def test_the_asset_says_what_it_pulled(
@@ -220,9 +220,9 @@ def test_the_asset_says_what_it_pulled(
 
 
 def production(server: RecorderServer, client: Client) -> list[dict[str, Any]]:
-    """Runs of an agent at work: good, bad, broken, the same again, and one that nobody spoke in."""
-    said = ["How are you?", "Where is ann@example.com?", "It broke", " it  BROKE", "hello"]
-    runs = [a_run(name="agent", session_name="prod", inputs={"question": text}) for text in said]
+    """Runs of an agent at work: good, bad, broken, the same again, and one without a user message."""
+    texts = ["How are you?", "Where is ann@example.com?", "It broke", " it  BROKE", "hello"]
+    runs = [a_run(name="agent", session_name="prod", inputs={"question": text}) for text in texts]
     runs.append(a_run(name="agent", session_name="prod", inputs={"number": 1}, outputs={"number": 2}))
     for run in runs[2:4]:
         run["error"] = "Traceback ...\nValueError: no"
@@ -282,4 +282,4 @@ def test_a_refused_key_is_an_error_of_credentials() -> None:
             {"recorder_url": strict.url, "recorder_token": "wrong", "mode": "recorder"}
         )
         with FeedbackServer(settings) as server, pytest.raises(CredentialsError):
-            server.failed_runs("prod", where=None, error=None, limit=1)
+            server.root_runs("prod", where=None, error=None, limit=1)

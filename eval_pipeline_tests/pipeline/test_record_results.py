@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.pipeline.record_results import SWITCH_SECONDS, ResultRecorder
+from eval_pipeline.evaluation.interpreter import SWITCH_SECONDS
+from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from eval_pipeline.pipeline.reuse import MOST_EXPERIMENTS, find_unchanged
+from eval_pipeline.pipeline.reuse import MOST_EXPERIMENTS, find_reusable
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.stored import keep_experiment, results_of
 
@@ -14,4 +14,5 @@ def test_experiments_of_variants_do_not_hide_those_of_the_suite(tmp_path: Path) 
         keep_experiment(store, f"sample-1-v{number}", results_of({"c1": "p"}), day=2, variant=f"v{number}")
     record = keep_experiment(store, "new", [], day=3)
 
-    assert find_unchanged(store, record, {("c1", 1): "f"}) == {"old": {("c1", 1)}}
+    reusable = find_reusable(store, record, {("c1", 1): "f"})
+    assert {log.experiment: attempts for log, attempts in reusable.sources} == {"old": {("c1", 1)}}

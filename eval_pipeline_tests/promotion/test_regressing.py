@@ -7,7 +7,7 @@ import pytest
 
 from eval_pipeline.promotion.moves import Move
 from eval_pipeline.promotion.regressing import Look, looks_at, read_looks
-from eval_pipeline.prompts.suite_prompts import PinnedPrompt
+from eval_pipeline.results.experiment_record import PinnedPrompt
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
 from eval_pipeline_tests.building import a_case

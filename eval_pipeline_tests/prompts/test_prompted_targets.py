@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.checking.check import check_suite

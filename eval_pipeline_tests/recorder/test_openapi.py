@@ -3,17 +3,14 @@
 The document (2 MB) lies beside the checkout or in EVAL_PIPELINE_SHARED_DATA; without it these are skipped.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-from jsonschema import Draft202012Validator
 from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
 
@@ -21,13 +18,11 @@ from eval_pipeline.langsmith.protocol.wire import decompress, parse_multipart
 from eval_pipeline.recorder.config import InfoProfile, RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.recorder.store.journal import JournalEntry
+from eval_pipeline_tests.langsmith.openapi import document, needs_document, present, template, violations
 from eval_pipeline_tests.recorder.frames import a_client, a_run
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-DOCUMENT = Path(os.environ.get("EVAL_PIPELINE_SHARED_DATA", SHARED)) / "langsmith-platform-openapi.json"
-
 pytestmark = [
-    pytest.mark.skipif(not DOCUMENT.exists(), reason="LangSmith's OpenAPI document is not here"),
+    needs_document,
     pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed after Jan 31, 2027:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The following arguments are no longer used in the create_feedback endpoint"),
     pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
@@ -38,33 +33,6 @@ EXTRAS = {
     "POST /api/v1/sessions": {"evaluator_keys", "num_examples", "num_repetitions", "address"},
     "POST /api/v1/feedback": {"extend_trace_retention", "address", "feedback_thread_id"},
 }
-
-
-@pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    loaded: dict[str, Any] = orjson.loads(DOCUMENT.read_bytes())
-    return loaded
-
-
-def present(body: dict[str, Any]) -> dict[str, Any]:
-    """Without nulls: the SDK sends them, and the schemas of the Go endpoints do not allow them."""
-    return {key: value for key, value in body.items() if value is not None}
-
-
-def violations(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
-    """How a value breaks a schema of the document; times and ids are checked as text only."""
-    validator = Draft202012Validator({**schema, "components": document["components"]})
-    return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]
-
-
-def template(document: dict[str, Any], path: str) -> str | None:
-    """The document's path for a path of the wire: v1 paths stand there with `/api/v1`, a few without."""
-    path = path.partition("?")[0]
-    for candidate in (f"/api/v1{path}", path, path.removeprefix("/api/v1")):
-        for known in sorted(document["paths"], key=lambda known: known.count("{")):
-            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), candidate):
-                return str(known)
-    return None
 
 
 @pytest.fixture(params=[InfoProfile.MODERN, InfoProfile.NO_ZSTD], ids=str)
@@ -107,14 +75,14 @@ def tour(client: Client) -> None:
 
 
 def test_what_the_sdk_writes_is_as_published_and_reaches_a_published_route(
-    journal: tuple[list[JournalEntry], RecorderServer], document: dict[str, Any]
+    journal: tuple[list[JournalEntry], RecorderServer],
 ) -> None:
     entries, _ = journal
     checked = set()
     for entry in entries:
-        path = template(document, entry.path)
+        path = template(entry.path)
         assert path is not None, f"{entry.method} {entry.path} is not published"
-        operation = document["paths"][path][entry.method.lower()]
+        operation = document()["paths"][path][entry.method.lower()]
         content = operation.get("requestBody", {}).get("content", {})
         if "application/json" not in content or not entry.headers.get("content-type", "json").endswith("json"):
             continue
@@ -122,25 +90,25 @@ def test_what_the_sdk_writes_is_as_published_and_reaches_a_published_route(
         name = f"{entry.method} {path}"
         if isinstance(body, dict):
             body = {key: value for key, value in present(body).items() if key not in EXTRAS.get(name, ())}
-        assert violations(document, content["application/json"]["schema"], body) == [], name
+        assert violations(content["application/json"]["schema"], body) == [], name
         assert entry.status < 300, name
         checked.add(name)
     assert {"POST /api/v1/datasets", "POST /api/v1/sessions", "POST /api/v1/runs/query"} <= checked
 
 
 def test_the_runs_of_a_frame_are_as_published(
-    journal: tuple[list[JournalEntry], RecorderServer], document: dict[str, Any]
+    journal: tuple[list[JournalEntry], RecorderServer],
 ) -> None:
     entries, _ = journal
     frames = [entry for entry in entries if entry.path.endswith("/runs/multipart")]
     assert frames
-    schema = document["paths"]["/runs/batch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = document()["paths"]["/runs/batch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     for frame in frames:
         body = decompress(frame.body, frame.headers.get("content-encoding"), limit=10**8)
         parts = parse_multipart(body, frame.headers["content-type"])
         for kind in ("post", "patch"):
             runs = [present(orjson.loads(part.data)) for part in parts if re.fullmatch(rf"{kind}\.[^.]+", part.name)]
-            assert violations(document, schema, {kind: runs}) == []
+            assert violations(schema, {kind: runs}) == []
 
 
 @pytest.mark.parametrize(
@@ -173,7 +141,7 @@ def test_the_runs_of_a_frame_are_as_published(
         "/commits/-/judge/latest",
     ],
 )
-def test_an_answer_is_as_published(filled: RecorderServer, document: dict[str, Any], path: str) -> None:
+def test_an_answer_is_as_published(filled: RecorderServer, path: str) -> None:
     recorder = filled.recorder
     dataset = recorder.datasets.find()[0]["id"]
     wire_path = path.format(
@@ -183,12 +151,12 @@ def test_an_answer_is_as_published(filled: RecorderServer, document: dict[str, A
         queue=recorder.queues.find()[0]["id"],
         run=recorder.database.rows("SELECT id FROM runs WHERE reference_example_id IS NOT NULL")[0]["id"],
     )
-    known = template(document, wire_path)
+    known = template(wire_path)
     assert known is not None
     answer = httpx.get(filled.url + wire_path)
-    schema = document["paths"][known]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = document()["paths"][known]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert answer.status_code == 200
-    assert violations(document, schema, answer.json()) == []
+    assert violations(schema, answer.json()) == []
 
 
 @pytest.fixture(scope="module")

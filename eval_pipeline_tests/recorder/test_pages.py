@@ -130,7 +130,7 @@ def test_a_trace_marks_shared_runs_and_draws_each_run_in_its_place(server: Recor
     late = a_run(root, start=start + timedelta(seconds=5), end_time=(start + timedelta(seconds=9)).isoformat())
     graft = a_run(root, tags=["replayed"])
     post_runs(server, root, late, graft)
-    session = server.recorder.sessions.named("plain")
+    session = server.recorder.sessions.get_or_create("plain")
     page = get(f"{server.url}/o/any/projects/p/{session}/r/{late['id']}")
     spans = {a["id"]: a for tag, a in page.elements if tag == "details" and (a.get("id") or "").startswith("r-")}
     assert set(spans) == {f"r-{run['id']}" for run in (root, late, graft)}
@@ -177,7 +177,7 @@ def test_ten_thousand_cases_are_paged_and_sorted_over_all_pages(server: Recorder
             latency = timedelta(milliseconds=int((start - now) / timedelta(milliseconds=10)) * 7919 % 10_007)
             runs.append(a_run(start=start, end_time=(start + latency).isoformat(), inputs={"q": str(latency)}))
         httpx.post(f"{server.url}/runs/batch", json={"post": runs}).raise_for_status()
-    url = f"{server.url}/o/any/projects/p/{server.recorder.sessions.named('plain')}"
+    url = f"{server.url}/o/any/projects/p/{server.recorder.sessions.get_or_create('plain')}"
     first, last = (get(f"{url}?sort=latency&down=true&page={page}") for page in (1, 100))
     assert "1\u2013100 of 10\u202f000" in first.text
     shown = [float(value) for value in re.findall(r"(\d+\.\d\d) s\b", first.text.partition("Outputs")[2])]
@@ -191,7 +191,7 @@ def test_the_page_of_an_unknown_object_is_404(server: RecorderServer) -> None:
     nowhere = "00000000-0000-4000-8000-000000000000"
     for path in (f"projects/p/{nowhere}", f"projects/p/{nowhere}/r/{nowhere}", f"datasets/{nowhere}"):
         assert httpx.get(f"{server.url}/o/any/{path}").status_code == 404
-    session = server.recorder.sessions.named("default")
+    session = server.recorder.sessions.get_or_create("default")
     assert httpx.get(f"{server.url}/o/any/projects/p/{session}?sort=colour").status_code == 400
 
 

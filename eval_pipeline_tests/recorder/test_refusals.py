@@ -93,7 +93,7 @@ def test_a_patch_before_its_post_is_kept_and_completed(server: RecorderServer) -
     assert post_runs(server, {"id": child["id"], "outputs": {}}, kind="patch").status_code == 202
     assert post_runs(server, child).status_code == 202
     placed = server.recorder.runs.get(child["id"])
-    assert (placed["trace_id"], placed["session_id"]) == (run["id"], server.recorder.sessions.named("plain"))
+    assert (placed["trace_id"], placed["session_id"]) == (run["id"], server.recorder.sessions.get_or_create("plain"))
     assert post_runs(server, run).status_code == 202
     stored = server.recorder.runs.get(run["id"])
     assert (stored["name"], stored["outputs"], stored["error"]) == ("run", {"answer": "patched"}, "late error")

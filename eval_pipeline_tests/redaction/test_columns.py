@@ -31,9 +31,9 @@ def test_text_columns_of_a_table_are_redacted_and_its_schema_stays() -> None:
         {"id": 1, "text": "ann@example.com", "json": '{"password": "x"}', "tags": ["bob@example.com"], "nested": None},
         {"id": 2, "text": None, "json": "{not json", "tags": None, "nested": {"mail": "c@example.com", "n": 3}},
     ]
-    found = redacted_table(pa.Table.from_pylist(rows, schema=schema), REDACTOR)
-    assert found.schema == schema
-    assert found.to_pylist() == [
+    redacted = redacted_table(pa.Table.from_pylist(rows, schema=schema), REDACTOR)
+    assert redacted.schema == schema
+    assert redacted.to_pylist() == [
         {
             "id": 1,
             "text": "[redacted:email]",
@@ -62,25 +62,25 @@ def test_text_columns_of_a_table_are_redacted_and_its_schema_stays() -> None:
 def test_text_of_every_type_is_found_and_its_type_stays(kind: pa.DataType, value: Any, expected: Any) -> None:
     table = pa.table({"a": pa.chunked_array([pa.array([value, None], type=kind), pa.array([value], type=kind)])})
 
-    found = redacted_table(table.slice(0, 3), REDACTOR)
+    redacted = redacted_table(table.slice(0, 3), REDACTOR)
 
-    assert found.schema == table.schema
-    assert found.column("a").to_pylist() == [expected, None, expected]
-
-
-def test_a_column_whose_name_tells_of_secrets_is_taken_out_as_a_whole() -> None:
-    found = redacted_table(pa.table({"api_key": ["x", None, ""], "tokens": ["x", "y", "z"]}), REDACTOR)
-
-    assert found.to_pydict() == {"api_key": ["[redacted:secret]", None, ""], "tokens": ["x", "y", "z"]}
+    assert redacted.schema == table.schema
+    assert redacted.column("a").to_pylist() == [expected, None, expected]
 
 
-def test_columns_may_be_kept_and_those_that_changed_are_known() -> None:
+def test_a_column_whose_name_names_a_secret_is_redacted_as_a_whole() -> None:
+    redacted = redacted_table(pa.table({"api_key": ["x", None, ""], "tokens": ["x", "y", "z"]}), REDACTOR)
+
+    assert redacted.to_pydict() == {"api_key": ["[redacted:secret]", None, ""], "tokens": ["x", "y", "z"]}
+
+
+def test_columns_may_be_kept_and_those_that_changed_are_listed() -> None:
     table = pa.table({"mail": [MAIL], "kept": [MAIL], "n": [1]})
 
-    found = redacted_table(table, REDACTOR, keep={"kept"})
+    redacted = redacted_table(table, REDACTOR, keep={"kept"})
 
-    assert found.to_pydict() == {"mail": [SHOWN], "kept": [MAIL], "n": [1]}
-    assert changed_columns(table, found) == ["mail"]
+    assert redacted.to_pydict() == {"mail": [SHOWN], "kept": [MAIL], "n": [1]}
+    assert changed_columns(table, redacted) == ["mail"]
 
 
 def test_own_patterns_and_telephone_numbers_are_found_in_columns() -> None:
@@ -100,7 +100,7 @@ _cells = st.one_of(
 
 
 @given(st.lists(_cells, max_size=6))
-def test_a_column_says_what_its_texts_say_by_themselves(cells: list[str | None]) -> None:
-    found = redacted_table(pa.table({"a": pa.array(cells, pa.string())}), REDACTOR)
+def test_a_column_is_redacted_as_its_texts_are_by_themselves(cells: list[str | None]) -> None:
+    redacted = redacted_table(pa.table({"a": pa.array(cells, pa.string())}), REDACTOR)
 
-    assert found.column("a").to_pylist() == [None if cell is None else REDACTOR.cell(cell) for cell in cells]
+    assert redacted.column("a").to_pylist() == [None if cell is None else REDACTOR.cell(cell) for cell in cells]

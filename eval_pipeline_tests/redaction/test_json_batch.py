@@ -87,10 +87,10 @@ def test_no_kind_of_secret_is_overlooked_wherever_it_stands() -> None:
     others = [*urls, "basic dXNlcjpwYXNzd29yZDEy", "BEARER\n" + "t0" * 8, "ASIA" + "A1" * 8]
     secrets = [*SECRETS, *api_keys, *others]
     texts = [before + secret + after for secret in secrets for before in _BEFORE for after in ("", " ", '"', "\n")]
-    many = [orjson.dumps({"said": text}) for text in texts]
+    many = [orjson.dumps({"text": text}) for text in texts]
     expected = [Thorough().text(text) for text in texts]
-    assert [orjson.loads(data)["said"] for data in redacted_jsons(many, REDACTOR)] == expected
-    assert [orjson.loads(REDACTOR.json(data))["said"] for data in many] == expected
+    assert [orjson.loads(data)["text"] for data in redacted_jsons(many, REDACTOR)] == expected
+    assert [orjson.loads(REDACTOR.json(data))["text"] for data in many] == expected
     assert all(Thorough().text(f" {secret}") != f" {secret}" for secret in secrets if not secret.startswith("A"))
 
 
@@ -101,9 +101,9 @@ def test_no_key_of_a_secret_is_overlooked() -> None:
         for by in ("", " ", "_.")
         for upper in (False, True)
     ]
-    many = [orjson.dumps({key: "said"}) for key in keys]
-    assert all(b"said" not in data for data in redacted_jsons(many, REDACTOR))
-    assert all(b"said" not in REDACTOR.json(data) for data in many)
+    many = [orjson.dumps({key: "text"}) for key in keys]
+    assert all(b"text" not in data for data in redacted_jsons(many, REDACTOR))
+    assert all(b"text" not in REDACTOR.json(data) for data in many)
 
 
 def test_those_without_anything_are_returned_as_they_are() -> None:

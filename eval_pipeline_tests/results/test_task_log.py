@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import read_all_rows
-from eval_pipeline.results.task_log import TaskLog
+from eval_pipeline.results.task_log import TaskLog, task_part
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result
 
 
 def test_what_another_worker_wrote_is_left_out_also_of_segments_that_come_later(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    one, other = (TaskLog(store, suite="sample", experiment="e", task="t") for _ in range(2))
+    view = ResultLogView.open(store, "sample", "e", part=task_part("t"))
+    one, other = (TaskLog(store, suite="sample", experiment="e", task="t", view=view) for _ in range(2))
     results = [a_result(name) for name in ("a", "b", "c")]
 
     assert one.keep(results) == results

@@ -17,15 +17,15 @@ _FREE = Constants(start_s=0.0, worker_start_s=0.0, task_s=0.0, lambda_cold_s=0.0
 
 
 def test_waiting_is_shared_by_the_attempts_that_wait_at_once() -> None:
-    found = predict(_LOAD, Deployment(concurrency=50), _FREE)
-    assert (found.duration_s, found.bottleneck) == (2_000.0, "agent")
+    prediction = predict(_LOAD, Deployment(concurrency=50), _FREE)
+    assert (prediction.duration_s, prediction.bottleneck) == (2_000.0, "agent")
 
 
 def test_a_limit_of_requests_holds_for_all_workers_together_however_they_share_it() -> None:
     by = Deployment(kind="lambda", workers=100, concurrency=8, requests_per_minute=600)
     for shared in (False, True):
-        found = predict(_LOAD, replace(by, shared_limits=shared), _FREE)
-        assert (found.duration_s, found.bottleneck) == (4_000.0, "requests")
+        prediction = predict(_LOAD, replace(by, shared_limits=shared), _FREE)
+        assert (prediction.duration_s, prediction.bottleneck) == (4_000.0, "requests")
 
 
 def test_shares_of_a_limit_that_workers_leave_are_lost_unless_they_book_at_one_place() -> None:
@@ -90,5 +90,5 @@ def test_models_workers_and_storage_are_paid_for() -> None:
         ({"unified": True}, 10_000, {"unified"}),
     ],
 )
-def test_what_does_not_fit_is_told(given: dict[str, object], cases: int, names: set[str]) -> None:
+def test_what_does_not_fit_is_reported(given: dict[str, object], cases: int, names: set[str]) -> None:
     assert Assumed.of(given).expected(cases).warnings.keys() == names

@@ -11,7 +11,7 @@ from eval_pipeline.store.local import LocalStore
 
 
 def files_under(folder: Path) -> list[str]:
-    return sorted(found.name for found in folder.rglob("*") if found.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
 def test_what_was_put_is_got_and_can_be_replaced(tmp_path: Path) -> None:
@@ -41,9 +41,9 @@ def test_of_sixteen_writers_of_each_key_exactly_one_wins(tmp_path: Path) -> None
 
     with ThreadPoolExecutor(writers) as pool:
         won = list(pool.map(write, range(writers)))
-    assert sorted(key for found in won for key in found) == keys
+    assert sorted(key for keys_won in won for key in keys_won) == keys
     store = LocalStore(tmp_path)
-    assert all(store.get(key) == str(writer).encode() for writer, found in enumerate(won) for key in found)
+    assert all(store.get(key) == str(writer).encode() for writer, keys_won in enumerate(won) for key in keys_won)
     assert files_under(tmp_path) == keys
 
 

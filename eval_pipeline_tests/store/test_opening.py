@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.defs.default_resources import store_resource
+from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.defs.s3_store_resource import S3StoreResource
 from eval_pipeline.errors import InputError
 from eval_pipeline.store.opening import S3Location, open_store, s3_location

@@ -90,12 +90,12 @@ def test_a_part_of_a_body_that_breaks_off_is_read_again(faulty: S3Store) -> None
     assert faulty.get_rows("t", "id", ["b"]) == table.slice(1)
 
 
-def test_a_bucket_that_is_not_there_is_told(s3: S3Server) -> None:
+def test_a_bucket_that_is_not_there_is_reported(s3: S3Server) -> None:
     with pytest.raises(PermanentError, match=r"NoSuchBucket.*create the bucket"):
         S3Store(s3.client(), bucket="not-there-at-all").put("k", b"")
 
 
-def test_a_wrong_secret_is_told(radosgw: S3Server) -> None:
+def test_a_wrong_secret_is_reported(radosgw: S3Server) -> None:
     bucket = radosgw.bucket()
     store = S3Store(radosgw.client(secret="wrong"), bucket=bucket)
     for use in (lambda: store.put("k", b""), lambda: store.get("k"), lambda: list(store.list(""))):
@@ -103,7 +103,7 @@ def test_a_wrong_secret_is_told(radosgw: S3Server) -> None:
             use()
 
 
-def test_no_credentials_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credentials_at_all_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -121,9 +121,9 @@ class _Faulty(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _first(self) -> bool:
-        known = (self.command, self.path) in self.seen
+        repeated = (self.command, self.path) in self.seen
         self.seen.add((self.command, self.path))
-        return not known
+        return not repeated
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -174,7 +174,7 @@ def faulty() -> Iterator[S3Store]:
         server.shutdown()
 
 
-def test_a_conditional_write_whose_answer_was_lost_is_known_to_be_ours(faulty: S3Store) -> None:
+def test_a_conditional_write_whose_answer_was_lost_is_recognized_as_ours(faulty: S3Store) -> None:
     assert faulty.put_if_absent("record", b"ours")
     assert not faulty.put_if_absent("record", b"another's")
 

@@ -39,9 +39,9 @@ def test_of_many_writers_of_each_key_exactly_one_wins(opener: StoreOpener) -> No
 
     with ThreadPoolExecutor(writers) as pool:
         won = list(pool.map(write, range(writers)))
-    assert sorted(key for found in won for key in found) == keys
+    assert sorted(key for keys_won in won for key in keys_won) == keys
     store = opener()
-    assert all(store.get(key) == str(writer).encode() for writer, found in enumerate(won) for key in found)
+    assert all(store.get(key) == str(writer).encode() for writer, keys_won in enumerate(won) for key in keys_won)
 
 
 names = st.text("ab-._0", min_size=1, max_size=4).filter(lambda name: not name.startswith("."))
@@ -73,7 +73,7 @@ def test_an_object_that_is_no_table_is_corrupt(store: Store) -> None:
 
 
 def _ids(table: pa.Table | None) -> list[str]:
-    return [] if table is None else [str(found) for found in table.column("id").to_pylist()]
+    return [] if table is None else [str(value) for value in table.column("id").to_pylist()]
 
 
 def test_rows_are_read_by_what_a_column_holds(store: Store) -> None:
@@ -90,7 +90,7 @@ def test_rows_are_read_by_what_a_column_holds(store: Store) -> None:
 
 def test_rows_are_read_whatever_columns_stand_before_the_one_that_is_asked(store: Store) -> None:
     ids = [f"{number:02d}" for number in range(10)]
-    table = pa.table({"turn": [{"said": "zz", "number": 1}] * 10, "tags": [["zz"]] * 10, "id": ids})
+    table = pa.table({"turn": [{"text": "zz", "number": 1}] * 10, "tags": [["zz"]] * 10, "id": ids})
     store.put_table("t.parquet", table, rows_per_group=5)
     assert _ids(store.get_rows("t.parquet", "id", ["01", "07"])) == ["01", "07"]
 

@@ -53,7 +53,7 @@ def test_ids_that_cannot_be_partition_keys_are_refused_with_the_fix(case_id: Any
 
 @given(st.text(max_size=8))
 @settings(max_examples=100, deadline=None)
-def test_an_id_is_accepted_exactly_if_the_rule_says_so(text: str) -> None:
+def test_an_id_is_accepted_exactly_if_it_follows_the_rule(text: str) -> None:
     try:
         accepted = Case.model_validate({"id": text, "input": "x"}).id == text
     except ValidationError:
@@ -61,7 +61,7 @@ def test_an_id_is_accepted_exactly_if_the_rule_says_so(text: str) -> None:
     assert accepted == (CASE_ID.fullmatch(text) is not None)
 
 
-def test_a_case_that_says_nothing_is_refused() -> None:
+def test_a_case_without_input_is_refused() -> None:
     with pytest.raises(ValidationError, match="says nothing to the target"):
         Case.model_validate({"id": "a"})
 

@@ -38,7 +38,7 @@ def test_a_name_nearly_right_is_suggested() -> None:
 
 
 @pytest.mark.usefixtures("garden")
-def test_for_any_other_name_those_that_exist_are_told() -> None:
+def test_for_any_other_name_those_that_exist_are_listed() -> None:
     with pytest.raises(InputError, match=r"one of: .*lilies"):
         suite_folder("zzz")
 

@@ -63,7 +63,7 @@ def test_files_of_one_name_in_two_suites_are_two_modules(tmp_path: Path) -> None
         ("pathlib:Path.nope", "no attribute 'nope'"),
     ],
 )
-def test_what_cannot_be_imported_is_told_with_the_reason(folder: Path, path: str, message: str) -> None:
+def test_what_cannot_be_imported_is_reported_with_the_reason(folder: Path, path: str, message: str) -> None:
     (folder / "broken.py").write_text("1 / 0\n")
     with pytest.raises(InputError, match=message):
         resolve(path, folder=folder)
@@ -85,7 +85,7 @@ def test_the_digest_does_not_depend_on_the_place(tmp_path: Path) -> None:
     assert source_digest("agent.py:x", folder=tmp_path / "one") == source_digest("agent.py:x", folder=tmp_path / "two")
 
 
-def test_the_digest_differs_by_attribute_and_is_known_for_modules(folder: Path) -> None:
+def test_the_digest_differs_by_attribute_and_exists_for_modules(folder: Path) -> None:
     assert source_digest("eval_pipeline.store.content_hash:a", folder=folder) != source_digest(
         "eval_pipeline.store.content_hash:b", folder=folder
     )

@@ -38,7 +38,9 @@ def test_promotions_are_off_until_asked_for_and_first_only_shown(folder: Path) -
         {"sensors": {"prompt_regressed": {"enabled": True}}},
     ],
 )
-def test_a_target_whose_prompt_is_at_no_tag_is_told(folder: Path, prompt: str | None, asked: dict[str, Any]) -> None:
+def test_a_target_whose_prompt_is_at_no_tag_is_reported(
+    folder: Path, prompt: str | None, asked: dict[str, Any]
+) -> None:
     ((field, message),) = problems(folder, target={**TARGET, "prompt": prompt}, **asked)
     assert field == "target.prompt"
     assert "promotions move a tag" in message

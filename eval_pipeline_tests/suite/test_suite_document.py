@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
         ("context: {documents: {source: {file: a}, retrieval: {query: '['}}}", 4, "context", "JMESPath", "JMESPath"),
     ],
 )
-def test_a_mistake_is_told_with_line_field_cause_and_fix(
+def test_a_mistake_is_reported_with_line_field_cause_and_fix(
     folder: Path, addition: str, line: int, field: str, message: str, fix: str
 ) -> None:
     (found,) = problems_in(folder, HEAD + addition + "\n")
@@ -86,7 +86,7 @@ def test_a_field_that_takes_one_of_several_plain_values_is_named(folder: Path) -
     assert {problem.field for problem in caught.value.problems} == {"evaluation.cache"}
 
 
-def test_all_mistakes_are_told_at_once(folder: Path) -> None:
+def test_all_mistakes_are_reported_at_once(folder: Path) -> None:
     text = "name: my-suite\ncases: {path: x}\ntarget: {kind: agent}\nextra: 1\n"
     assert [found.field for found in problems_in(folder, text)] == ["name", "cases[0]", "target", "extra"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.evaluation.runner import EvalRunner
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.building import a_case, a_suite, evaluated
@@ -40,10 +40,10 @@ def a_target(kind: dict[str, Any], name: str, **fields: Any) -> dict[str, Any]:
 
 
 async def answered(
-    target: dict[str, Any], *, said: tuple[str, ...] = ("hi",), told: Any = None, **case: Any
+    target: dict[str, Any], *, messages: tuple[str, ...] = ("hi",), events: Any = None, **case: Any
 ) -> CaseResult:
-    fields = {"turns": [{"user": text} for text in said], **case}
-    listener = None if told is None else told.append
+    fields = {"turns": [{"user": text} for text in messages], **case}
+    listener = None if events is None else events.append
     return await evaluated(a_suite(Path(), target=target), a_case(**fields), listener=listener)
 
 
@@ -61,36 +61,36 @@ def happened(result: CaseResult, *, turn: int = 0) -> list[tuple[Any, ...]]:
 
 
 async def test_a_handoff_by_tool_is_an_event_between_what_came_before_and_after(kind: dict[str, Any]) -> None:
-    told: list[Any] = []
-    found = await answered(a_target(kind, "by_tool"), told=told)
-    assert found.error is None, found.error.traceback
-    assert found.turns[0].response == "Bob here"
-    types = [event[0] for event in happened(found)]
-    assert ("handoff", "alice", "bob") in happened(found)
+    events: list[Any] = []
+    result = await answered(a_target(kind, "by_tool"), events=events)
+    assert result.error is None, result.error.traceback
+    assert result.turns[0].response == "Bob here"
+    types = [event[0] for event in happened(result)]
+    assert ("handoff", "alice", "bob") in happened(result)
     assert types.index("tool_result") < types.index("handoff")
-    live = [event for event in told if event["event"] == "turn_event"]
-    assert len(live) == len(found.turns[0].events)
+    live = [event for event in events if event["event"] == "turn_event"]
+    assert len(live) == len(result.turns[0].events)
 
 
 async def test_a_sub_graphs_calls_are_seen_though_the_state_keeps_its_last_word_only() -> None:
-    found = await answered({"kind": "langgraph", "path": f"{HERE}:by_edge"}, said=("a", "b"))
+    result = await answered({"kind": "langgraph", "path": f"{HERE}:by_edge"}, messages=("a", "b"))
     for turn in (0, 1):
-        assert happened(found, turn=turn) == [
+        assert happened(result, turn=turn) == [
             ("handoff", "router", "shop"),
             ("tool_call", "price", {"product": "tea"}),
             ("tool_result", "price"),
         ]
-        assert found.turns[turn].response == "price was called"
+        assert result.turns[turn].response == "price was called"
 
 
 async def test_a_command_between_plain_nodes_is_a_handoff() -> None:
-    found = await answered({"kind": "langgraph", "path": f"{HERE}:by_command"})
-    assert happened(found) == [("handoff", "triage", "billing")]
+    result = await answered({"kind": "langgraph", "path": f"{HERE}:by_command"})
+    assert happened(result) == [("handoff", "triage", "billing")]
 
 
 async def test_a_deployed_sub_graph_that_begins_is_a_handoff(server: LangGraphServer) -> None:
-    found = await answered({"kind": "remote", "url": server.url, "graph": "by_edge"})
-    assert ("handoff", "router", "shop") in happened(found)
+    result = await answered({"kind": "remote", "url": server.url, "graph": "by_edge"})
+    assert ("handoff", "router", "shop") in happened(result)
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ async def test_a_deployed_sub_graph_that_begins_is_a_handoff(server: LangGraphSe
     ],
 )
 async def test_a_human_is_answered_from_the_case(kind: dict[str, Any], given: Any, answer: str) -> None:
-    found = await answered(a_target(kind, "asks"), on_interrupt=given)
-    assert found.error is None, found.error.traceback
-    assert found.turns[0].response == answer
-    assert happened(found)[0][:2] == ("interrupt", "Sure?")
+    result = await answered(a_target(kind, "asks"), on_interrupt=given)
+    assert result.error is None, result.error.traceback
+    assert result.turns[0].response == answer
+    assert happened(result)[0][:2] == ("interrupt", "Sure?")
 
 
 async def test_several_questions_get_their_own_answers(kind: dict[str, Any]) -> None:
-    found = await answered(a_target(kind, "asks_two"), said=("a", "b"), on_interrupt=[1, 2, 3, 4])
-    assert [turn.response for turn in found.turns] == ["[1, 2]", "[3, 4]"]
+    result = await answered(a_target(kind, "asks_two"), messages=("a", "b"), on_interrupt=[1, 2, 3, 4])
+    assert [turn.response for turn in result.turns] == ["[1, 2]", "[3, 4]"]
     by_question = await answered(a_target(kind, "asks_two"), on_interrupt={"blue": "b", "red": "r"})
     assert by_question.turns[0].response == '["r", "b"]'
 
@@ -122,27 +122,27 @@ async def test_several_questions_get_their_own_answers(kind: dict[str, Any]) -> 
     [([1], "has only 1 answers"), ({"green": 1}, "no part of it is among 'green'")],
 )
 async def test_a_question_without_an_answer_names_case_and_field(kind: dict[str, Any], given: Any, fix: str) -> None:
-    found = await answered(a_target(kind, "asks_two"), on_interrupt=given)
-    assert found.error is not None
-    assert "case c1 · on_interrupt: the target waits for a human" in found.error.message
-    assert fix in found.error.message
+    result = await answered(a_target(kind, "asks_two"), on_interrupt=given)
+    assert result.error is not None
+    assert "case c1 · on_interrupt: the target waits for a human" in result.error.message
+    assert fix in result.error.message
 
 
 async def test_without_any_answer_the_question_is_an_error_that_says_where_to_answer(server: LangGraphServer) -> None:
-    found = await answered({"kind": "remote", "url": server.url, "graph": "asks"})
-    assert found.error is not None
-    assert "case c1 · on_interrupt: the target waits for a human: Sure?. Fix: give the answer" in found.error.message
+    result = await answered({"kind": "remote", "url": server.url, "graph": "asks"})
+    assert result.error is not None
+    assert "case c1 · on_interrupt: the target waits for a human: Sure?. Fix: give the answer" in result.error.message
 
 
 async def test_the_time_to_the_first_token_is_known_of_a_streamed_answer(kind: dict[str, Any]) -> None:
-    told: list[Any] = []
-    found = await answered(a_target(kind, "streams", stream=True), told=told)
-    assert found.error is None, found.error.traceback
-    (turn,) = found.turns
+    events: list[Any] = []
+    result = await answered(a_target(kind, "streams", stream=True), events=events)
+    assert result.error is None, result.error.traceback
+    (turn,) = result.turns
     assert turn.response == "one two three"
     assert turn.ttft_s is not None
     assert 0 < turn.ttft_s <= turn.latency_s
-    tokens = [event["content"] for event in told if event.get("type") == "token"]
+    tokens = [event["content"] for event in events if event.get("type") == "token"]
     assert "".join(tokens) == "one two three"
     assert len(tokens) > 1
     assert [event for event in turn.events if event["type"] == "token"] == []
@@ -152,8 +152,8 @@ async def test_the_time_to_the_first_token_is_known_of_a_streamed_answer(kind: d
 async def test_a_deployed_graph_remembers_its_thread_and_is_given_the_runtime_options(server: LangGraphServer) -> None:
     target = {"kind": "remote", "url": server.url, "graph": "remembers"}
     for _ in range(2):
-        found = await answered(target, said=("a", "b"), runtime={"model": "m"})
-        assert [turn.response for turn in found.turns] == ["a m", "a b m"]
+        result = await answered(target, messages=("a", "b"), runtime={"model": "m"})
+        assert [turn.response for turn in result.turns] == ["a m", "a b m"]
     threads = [request["path"] for request in server.requests[-4:]]
     assert threads[0] == threads[1] != threads[2] == threads[3]
 
@@ -164,8 +164,8 @@ async def test_a_deployed_graph_that_fails_or_is_not_there_is_an_error_of_the_at
     assert "no luck" in failed.error.message
     missing = await answered({"kind": "remote", "url": server.url, "graph": "nobody"})
     assert missing.status == "error"
-    away = await answered({"kind": "remote", "url": "http://127.0.0.1:9", "graph": "x"})
-    assert away.status == "error"
+    unreachable = await answered({"kind": "remote", "url": "http://127.0.0.1:9", "graph": "x"})
+    assert unreachable.status == "error"
 
 
 async def test_the_servers_key_is_read_from_the_variable_that_is_named(
@@ -187,9 +187,9 @@ async def test_a_callable_that_yields_is_streamed() -> None:
     def letters(message: str) -> Any:
         yield from message
 
-    found = await EvalRunner(target=words).arun(a_case(input="a b"))
-    assert found.error is None, found.error.traceback
-    assert (found.turns[0].response, found.turns[0].ttft_s is not None) == ("a b ", True)
+    result = await EvalRunner(target=words).arun(a_case(input="a b"))
+    assert result.error is None, result.error.traceback
+    assert (result.turns[0].response, result.turns[0].ttft_s is not None) == ("a b ", True)
     events = [event async for event in EvalRunner(target=letters).astream(a_case(input="xyz"))]
     assert [event["content"] for event in events if event.get("type") == "token"] == ["x", "y", "z"]
 
@@ -200,6 +200,6 @@ async def test_what_a_callable_yields_may_be_events_and_a_last_reply() -> None:
         yield {"type": "tool_result", "name": "f", "content": "4", "id": "1"}
         yield message
 
-    found = await EvalRunner(target=works).arun(a_case(input="done"))
-    assert [event["type"] for event in found.turns[0].events] == ["tool_call", "tool_result"]
-    assert found.turns[0].response == "done"
+    result = await EvalRunner(target=works).arun(a_case(input="done"))
+    assert [event["type"] for event in result.turns[0].events] == ["tool_call", "tool_result"]
+    assert result.turns[0].response == "done"

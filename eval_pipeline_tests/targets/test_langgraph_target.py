@@ -112,14 +112,14 @@ def code(folder: Path) -> Path:
 
 
 async def answered(
-    folder: Path, name: str, *said: str, context: SharedContext | None = None, case: Any = None, **target: Any
+    folder: Path, name: str, *messages: str, context: SharedContext | None = None, case: Any = None, **target: Any
 ) -> CaseResult:
     suite = a_suite(folder, target={"kind": "langgraph", "path": f"own.py:{name}", **target})
-    found = await evaluated(
-        suite, a_case(turns=[{"user": text} for text in said or ("hi",)], **(case or {})), context=context
+    result = await evaluated(
+        suite, a_case(turns=[{"user": text} for text in messages or ("hi",)], **(case or {})), context=context
     )
-    assert found.error is None, found.error.traceback
-    return found
+    assert result.error is None, result.error.traceback
+    return result
 
 
 def responses(result: CaseResult) -> list[str]:
@@ -146,7 +146,7 @@ async def test_runtime_options_and_a_thread_reach_the_configuration(code: Path) 
         for _ in range(2)
         for text in responses(await answered(code, "configured", "a", "b", case={"runtime": runtime}))
     ]
-    threads = [found.pop("thread_id") for found in seen]
+    threads = [result.pop("thread_id") for result in seen]
     assert threads[0] == threads[1] != threads[2] == threads[3]
     assert seen == [
         {"case_id": "c1", "model": "m", "temperature": 0.0, "version": None, "test_data": {"x": 1}} for _ in range(4)
@@ -205,10 +205,10 @@ async def test_what_does_not_fit_is_an_error_of_the_attempt(
     code: Path, name: str, target: dict[str, Any], message: str
 ) -> None:
     suite = a_suite(code, target={"kind": "langgraph", "path": f"own.py:{name}", **target})
-    found = await evaluated(suite, a_case())
-    assert found.status == "error"
-    assert found.error is not None
-    assert message in found.error.message
+    result = await evaluated(suite, a_case())
+    assert result.status == "error"
+    assert result.error is not None
+    assert message in result.error.message
 
 
 async def test_attempts_at_once_do_not_share_a_thread(code: Path) -> None:
@@ -216,7 +216,7 @@ async def test_attempts_at_once_do_not_share_a_thread(code: Path) -> None:
     evaluator = an_evaluator(suite)
     cases = [a_case(f"c{n}", turns=[{"user": f"{n}a"}, {"user": f"{n}b"}]) for n in range(6)]
     results = await asyncio.gather(*[evaluator.evaluate(evaluator.attempts(case, None)[0]) for case in cases])
-    assert [responses(found) for found in results] == [[f"{n}a", f"{n}a {n}b"] for n in range(6)]
+    assert [responses(result) for result in results] == [[f"{n}a", f"{n}a {n}b"] for n in range(6)]
 
 
 @pytest.mark.parametrize("name", ["of_dataclass", "of_typed_dict", "of_model"])
@@ -224,13 +224,13 @@ async def test_runtime_options_reach_the_context_that_the_graph_declares(code: P
     assert responses(await answered(code, name, case={"runtime": {"model": "m", "version": "1"}})) == ["m c1"]
 
 
-async def test_an_answer_is_what_comes_after_what_was_said_whoever_else_speaks(code: Path) -> None:
+async def test_an_answer_is_what_comes_after_the_message_that_was_sent(code: Path) -> None:
     assert responses(await answered(code, "interjects")) == ["first\nsecond"]
 
 
 @pytest.mark.parametrize("target", [{}, {"input_key": "messages"}])
 async def test_a_graph_that_waits_for_a_human_is_an_error_of_the_attempt(code: Path, target: dict[str, Any]) -> None:
     suite = a_suite(code, target={"kind": "langgraph", "path": "own.py:asks", **target})
-    found = await evaluated(suite, a_case())
-    assert found.error is not None
-    assert "the target waits for a human: really?" in found.error.message
+    result = await evaluated(suite, a_case())
+    assert result.error is not None
+    assert "the target waits for a human: really?" in result.error.message

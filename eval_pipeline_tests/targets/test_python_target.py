@@ -26,7 +26,7 @@ def other_with_options(said, history=None): return f"{said.upper()} {len(history
 def other_with_rest(said, **known): return f"{said.upper()} {len(known['history'])}"
 def by_position(said, /, history=()): return f"{said.upper()} {len(history)}"
 def remembers(message, history): return " ".join(item["content"] for item in history) + "|" + message
-def told(message, case, thread_id, runtime):
+def informed(message, case, thread_id, runtime):
     return f"{case['id']} {len(thread_id)} {runtime['model']} {runtime['temperature']}"
 def made(start):
     count = [start]
@@ -58,10 +58,10 @@ def code(folder: Path) -> Path:
 
 
 async def answered(
-    folder: Path, name: str, *said: str, context: SharedContext | None = None, **target: Any
+    folder: Path, name: str, *messages: str, context: SharedContext | None = None, **target: Any
 ) -> CaseResult:
     suite = a_suite(folder, target={"kind": "python", "path": f"own.py:{name}", **target})
-    case = a_case(turns=[{"user": text} for text in said or ("hi",)], runtime={"model": "m", "temperature": 0})
+    case = a_case(turns=[{"user": text} for text in messages or ("hi",)], runtime={"model": "m", "temperature": 0})
     return await evaluated(suite, case, context=context)
 
 
@@ -86,18 +86,18 @@ async def test_the_conversation_so_far_is_given_anew_for_each_attempt(code: Path
 
 
 async def test_the_case_the_thread_and_the_runtime_are_given(code: Path) -> None:
-    assert responses(await answered(code, "told")) == ["c1 36 m 0.0"]
+    assert responses(await answered(code, "informed")) == ["c1 36 m 0.0"]
 
 
 async def test_a_factory_makes_one_for_each_attempt_from_the_options(code: Path) -> None:
     for _ in range(2):
-        found = await answered(code, "made", "a", "b", factory=True, options={"start": 5})
-        assert responses(found) == ["6", "7"]
+        result = await answered(code, "made", "a", "b", factory=True, options={"start": 5})
+        assert responses(result) == ["6", "7"]
 
 
 async def test_usage_among_the_events_is_added_up(code: Path) -> None:
-    found = await answered(code, "mapping", "a", "b")
-    assert (found.tokens.input, found.tokens.output, found.cost_usd) == (6, 2, 1.0)
+    result = await answered(code, "mapping", "a", "b")
+    assert (result.tokens.input, result.tokens.output, result.cost_usd) == (6, 2, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ async def test_usage_among_the_events_is_added_up(code: Path) -> None:
     ],
 )
 async def test_what_is_no_answer_makes_the_attempt_an_error(code: Path, name: str, message: str) -> None:
-    found = await answered(code, name)
-    assert found.status == "error"
-    assert found.error is not None
-    assert message in found.error.message
+    result = await answered(code, name)
+    assert result.status == "error"
+    assert result.error is not None
+    assert message in result.error.message
 
 
 async def test_usage_that_is_no_number_is_an_error_of_the_attempt(code: Path) -> None:
@@ -149,9 +149,9 @@ def test_one_attempt_is_made_unless_more_are_asked_for(code: Path) -> None:
 async def test_usage_that_cannot_be_added_up_or_stored_is_an_error_of_the_attempt(folder: Path, number: str) -> None:
     event = f"{{'type': 'usage', 'input_tokens': {number}}}"
     (folder / "own.py").write_text(f"def odd(message): return {{'response': 'ok', 'events': [{event}]}}\n")
-    found = await answered(folder, "odd")
-    assert found.error is not None
-    assert "lacks a usable input_tokens" in found.error.message
+    result = await answered(folder, "odd")
+    assert result.error is not None
+    assert "lacks a usable input_tokens" in result.error.message
 
 
 @pytest.mark.parametrize("name", ["other_with_options", "other_with_rest", "by_position"])

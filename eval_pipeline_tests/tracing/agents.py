@@ -127,7 +127,7 @@ async def breaks(message: str) -> str:
 
 async def unreachable(message: str) -> str:
     await noted(message)
-    raise TransientError("the model is away", fix="try again")
+    raise TransientError("the model is unavailable", fix="try again")
 
 
 @traceable

@@ -61,8 +61,8 @@ def sync(connection: Connection, cases: list[Case], redactor: Redactor = REDACTO
 
 
 def examples(server: RecorderServer, synced: SyncedDataset) -> dict[str, dict[str, Any]]:
-    found = server.recorder.examples.find(dataset_id=str(synced.dataset_id), limit=-1)
-    return {example["metadata"]["case_id"]: example for example in found}
+    stored = server.recorder.examples.find(dataset_id=str(synced.dataset_id), limit=-1)
+    return {example["metadata"]["case_id"]: example for example in stored}
 
 
 def status_of_rows(

@@ -53,7 +53,7 @@ def _tool() -> None:
 
 
 def breaking(message: str) -> str:
-    """A tool of its breaks, and with it the turn; another told of its own failure."""
+    """One of its tools fails, and the turn with it; another reported its own failure."""
     telemetry.emit(FIRST)
     telemetry.emit({**CALL, "id": "0", "name": "guess"})
     telemetry.emit({**RESULT, "id": "0", "name": "guess", "content": "no luck", "error": "NoLuck"})

@@ -50,10 +50,10 @@ def a_score(run: dict[str, Any], key: str = "quality") -> dict[str, Any]:
 
 def recorded_ids(server: RecorderServer) -> list[str]:
     """The ids of every run that the recorder has."""
-    found = []
+    ids = []
     for trace_id, _, _ in server.recorder.runs.trace_times():
-        found += [run["id"] for run in server.recorder.runs.of_trace(trace_id, limit=100_000, offset=0)]
-    return found
+        ids += [run["id"] for run in server.recorder.runs.of_trace(trace_id, limit=100_000, offset=0)]
+    return ids
 
 
 def recorded_feedback(server: RecorderServer) -> list[dict[str, Any]]:

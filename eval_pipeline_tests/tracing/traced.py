@@ -17,7 +17,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
 from eval_pipeline.tracing.shape.jsonable import plain
-from eval_pipeline.tracing.shape.modes import Bare, SharedPart
+from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 from eval_pipeline_tests.building import a_suite, an_evaluator
@@ -48,7 +48,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class AnExperiment:
-    """An experiment nobody created."""
+    """An experiment without a project on a server."""
 
     name: str = EXPERIMENT
 
@@ -64,9 +64,9 @@ def python(name: str) -> dict[str, str]:
     return {"kind": "python", "path": f"{AGENTS}:{name}"}
 
 
-def a_tracer(sender: Kept, shared: SharedPart | None = None, **fields: Any) -> CaseTracer:
+def a_tracer(sender: Kept, shared: SharedContextView | None = None, **fields: Any) -> CaseTracer:
     """A tracer that hands over to `sender`."""
-    return CaseTracer(experiment=AnExperiment(), sender=sender, shared=shared or Bare(), **fields)
+    return CaseTracer(experiment=AnExperiment(), sender=sender, shared=shared or NoSharedContext(), **fields)
 
 
 def traced(evaluator: CaseEvaluator, tracer: CaseTracer) -> CaseEvaluator:

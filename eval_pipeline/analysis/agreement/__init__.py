@@ -1,1 +1,1 @@
-"""How far assertions and judges agree with human labels."""
+"""Agreement of assertions and judges with human labels."""

@@ -1,4 +1,4 @@
-"""How far an experiment's assertions, and each judge of a panel, agree with people."""
+"""Measure how far the assertions of an experiment, and each judge of a panel, agree with human labels."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,12 +21,12 @@ from eval_pipeline.errors import InputError, Problem
 
 Scale = Literal["yes or no", "labels", "numbers"]
 COLUMNS = ["case_id", "attempt", "assertions"]
-"""What of the results is read."""
+"""The columns of results that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far one assertion, or one of its judges, agrees with people."""
+    """The agreement of one assertion, or of one of its judges, with human labels."""
 
     assertion: str
     judge: str | None
@@ -35,7 +35,7 @@ class Agreement:
     cases: int
     pairs: int
     unanswered: int
-    """Labels whose result broke, or says nothing on this scale."""
+    """Labels whose result is an error, or has no value on this scale."""
     missing: int
     """Labels of cases and attempts that the experiment does not have."""
     accuracy: Measure | None
@@ -45,10 +45,10 @@ class Agreement:
     """None for labels without scores, as Kendall's tau."""
     kendall: Measure | None
     confusion: Sequence[tuple[Any, Any, int]]
-    """What people said, what the assertion said, how often; empty for numbers."""
+    """Human label, result of the assertion, count; empty for numbers."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, as plain data."""
+        """The agreement as plain data."""
         return asdict(self)
 
 
@@ -57,32 +57,32 @@ def agreements(results: pa.Table, labels: Sequence[HumanLabel]) -> list[Agreemen
 
     Args:
         results: rows of `RESULT_SCHEMA` with `COLUMNS`.
-        labels: what people said.
+        labels: the human labels.
 
     Raises:
-        InputError: a label may mean several results, or none of them means any.
+        InputError: a label matches several results, or no label matches any.
     """
-    found = _index(results)
+    results_by_name = _index(results)
     by_assertion: dict[str, list[tuple[HumanLabel, Mapping[str, Any] | None]]] = defaultdict(list)
     problems: list[Problem] = []
     for label in labels:
-        meant = _meant(label, found)
-        if len(meant) > 1:
-            fix = "say which: give its `attempt`, and its `turn`"
-            problems.append(Problem(message=f"{len(meant)} results are meant", fix=fix, file=label.place))
-        by_assertion[label.assertion].append((label, meant[0] if meant else None))
+        matching = _matching(label, results_by_name)
+        if len(matching) > 1:
+            fix = "give its `attempt`, and its `turn`"
+            problems.append(Problem(message=f"the label matches {len(matching)} results", fix=fix, file=label.place))
+        by_assertion[label.assertion].append((label, matching[0] if matching else None))
     if problems:
         raise InputError(problems)
     if not any(result for rated in by_assertion.values() for _, result in rated):
-        names = sorted({name for _, name in found})
+        names = sorted({name for _, name in results_by_name})
         fix = f"use its case ids, and its assertions: {', '.join(names) or 'none'}"
-        raise InputError(Problem(message="no label is about a result of this experiment", fix=fix))
+        raise InputError(Problem(message="no label matches a result of this experiment", fix=fix))
     return [agreement for name, rated in by_assertion.items() for agreement in _agreements_of(name, rated)]
 
 
 Rated = Sequence[tuple[HumanLabel, Mapping[str, Any] | None]]
-Said = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
-"""From an assertion's result to whoever is compared: the result itself, or one vote in it."""
+Compared = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+"""From the result of an assertion to what is compared: the result itself, or one vote in it."""
 
 
 def _agreements_of(name: str, rated: Rated) -> Iterable[Agreement]:
@@ -93,13 +93,13 @@ def _agreements_of(name: str, rated: Rated) -> Iterable[Agreement]:
             yield _agreement(name, judge, rated, lambda result, judge=judge: _vote(result, judge))  # type: ignore[misc]
 
 
-def _agreement(name: str, judge: str | None, rated: Rated, said: Said) -> Agreement:
-    known = [(label, found) for label, result in rated if result is not None and (found := said(result)) is not None]
-    scale = _scale(known)
-    scores = {found["label"]: found["score"] for _, found in known if found["label"] is not None}
+def _agreement(name: str, judge: str | None, rated: Rated, compared: Compared) -> Agreement:
+    matched = [(label, other) for label, result in rated if result is not None and (other := compared(result))]
+    scale = _scale(matched)
+    scores = {other["label"]: other["score"] for _, other in matched if other["label"] is not None}
     pairs: dict[str, list[tuple[Any, Any]]] = defaultdict(list)
-    for label, found in known:
-        value = found[{"yes or no": "passed", "labels": "label", "numbers": "score"}[scale]]
+    for label, other in matched:
+        value = other[{"yes or no": "passed", "labels": "label", "numbers": "score"}[scale]]
         if value is not None:
             pairs[label.case_id].append((_human(label.label, scale), value))
     groups = list(pairs.values())
@@ -122,11 +122,11 @@ def _agreement(name: str, judge: str | None, rated: Rated, said: Said) -> Agreem
     )
 
 
-def _scale(known: Sequence[tuple[HumanLabel, Mapping[str, Any]]]) -> Scale:
-    labels = [label.label for label, _ in known]
+def _scale(matched: Sequence[tuple[HumanLabel, Mapping[str, Any]]]) -> Scale:
+    labels = [label.label for label, _ in matched]
     if any(isinstance(label, str) for label in labels):
         return "labels"
-    if all(label in {0, 1} for label in labels) and any(found["passed"] is not None for _, found in known):
+    if all(label in {0, 1} for label in labels) and any(other["passed"] is not None for _, other in matched):
         return "yes or no"
     return "numbers"
 
@@ -136,7 +136,7 @@ def _human(label: Any, scale: Scale) -> Any:
 
 
 def _ranked(groups: Pairs, scale: Scale, scores: Mapping[str, float | None]) -> Pairs:
-    """The pairs as numbers; none if some label has no score."""
+    """The pairs as numbers; empty if a label has no score."""
     if scale != "labels":
         return [[(float(one), float(other)) for one, other in group] for group in groups]
     if any(scores.get(value) is None for group in groups for pair in group for value in pair):
@@ -153,16 +153,16 @@ Index = Mapping[tuple[str, str], Sequence[tuple[int, Mapping[str, Any]]]]
 
 
 def _index(results: pa.Table) -> Index:
-    found: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
+    index: dict[tuple[str, str], list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
     for row in results.select(COLUMNS).to_pylist():
         for assertion in row["assertions"] or ():
-            found[row["case_id"], assertion["name"]].append((row["attempt"], assertion))
-    return found
+            index[row["case_id"], assertion["name"]].append((row["attempt"], assertion))
+    return index
 
 
-def _meant(label: HumanLabel, found: Index) -> list[Mapping[str, Any]]:
+def _matching(label: HumanLabel, index: Index) -> list[Mapping[str, Any]]:
     return [
         result
-        for attempt, result in found.get((label.case_id, label.assertion), ())
+        for attempt, result in index.get((label.case_id, label.assertion), ())
         if label.attempt in (None, attempt) and label.turn in (None, result["turn"])
     ]

@@ -1,4 +1,4 @@
-"""What people said of results: a file of labels."""
+"""Read human labels of results from a file."""
 
 import csv
 import json
@@ -14,22 +14,22 @@ from eval_pipeline.errors import InputError, Problem
 
 _YES = frozenset({"true", "yes", "pass", "passed"})
 _NO = frozenset({"false", "no", "fail", "failed"})
-_NEEDED = ("case_id", "assertion", "label")
+_REQUIRED = ("case_id", "assertion", "label")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HumanLabel:
-    """What somebody said of one assertion's result."""
+    """A human label of one assertion's result."""
 
     case_id: str
     assertion: str
-    """The name under which the result stands."""
+    """The name of the result."""
     label: bool | float | str
-    """Yes or no (also `pass`, `fail` and their like), a number, or a category."""
+    """Yes or no (also `pass`, `fail` and the like), a number, or a category."""
     attempt: int | None = None
-    """1 for the first; None if there is but one."""
+    """1 for the first; None if there is only one."""
     turn: int | None = None
-    """Where an assertion of this name stands on several turns: 0 for the first."""
+    """0 for the first turn; needed where several turns have an assertion of this name."""
     place: str = ""
     """The row, for messages."""
 
@@ -40,7 +40,7 @@ def read_labels(file: Path) -> list[HumanLabel]:
     `attempt` and `turn` may be given as well; other columns are ignored.
 
     Raises:
-        InputError: the file cannot be read, or rows lack what they need; carries every problem.
+        InputError: the file cannot be read, or rows lack a required column; carries every problem.
     """
     if not file.is_file():
         raise InputError(Problem(message="there is no such file", fix="give a file of labels", file=file))
@@ -56,11 +56,11 @@ def read_labels(file: Path) -> list[HumanLabel]:
     labels: list[HumanLabel] = []
     problems: list[Problem] = []
     for line, row in readers[file.suffix](file):
-        found = _label(row, file=file, line=line)
-        if isinstance(found, Problem):
-            problems.append(found)
+        label = _label(row, file=file, line=line)
+        if isinstance(label, Problem):
+            problems.append(label)
         else:
-            labels.append(found)
+            labels.append(label)
     if problems:
         raise InputError(problems)
     return labels
@@ -69,7 +69,7 @@ def read_labels(file: Path) -> list[HumanLabel]:
 def _label(row: Any, *, file: Path, line: int) -> HumanLabel | Problem:
     if not isinstance(row, Mapping):
         return Problem(message="the row is no object", fix="write fields", file=file, line=line)
-    lacking = [name for name in _NEEDED if row.get(name) in (None, "")]
+    lacking = [name for name in _REQUIRED if row.get(name) in (None, "")]
     if lacking:
         return Problem(message=f"{', '.join(lacking)} missing", fix="add it", file=file, line=line, field=lacking[0])
     try:

@@ -1,1 +1,1 @@
-"""Experiments compared: differences with their intervals, preferences of a judge, comparisons in LangSmith."""
+"""Comparisons of two experiments: differences with intervals, preferences of a judge, comparisons in LangSmith."""

@@ -1,4 +1,4 @@
-"""Experiments side by side in LangSmith: a comparative experiment, and a preference for every case."""
+"""Write a comparative experiment to LangSmith: two experiments side by side, with a preference for each case."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,17 +16,17 @@ KEY = "preferred"
 _TIE = 0.5
 
 Scores = Callable[[str, int], float | None]
-"""Of a case and an attempt: 1 where the new experiment is preferred, 0 where the other is, 0.5 for a tie."""
+"""From case and attempt: 1 if the new experiment is preferred, 0 if the other is, 0.5 for a tie."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparativeExperiment:
-    """What was written at one destination."""
+    """A comparative experiment at one destination."""
 
     destination: str
     url: str
     preferences: int
-    """Pairs of runs that have one."""
+    """Pairs of runs with a preference."""
 
 
 def write_comparative(
@@ -41,12 +41,12 @@ def write_comparative(
     """Write a comparative experiment of two, with a preference for each pair of runs.
 
     Args:
-        store: where both are.
-        suite: theirs.
-        experiment: the new one.
-        baseline: the other one.
-        settings: where traces go.
-        scores: what is preferred; by default the attempt with the higher score, or else the one that passed.
+        store: where both are stored.
+        suite: the suite of both.
+        experiment: the new experiment.
+        baseline: the other experiment.
+        settings: the destinations of traces.
+        scores: the preferences; by default for the attempt that passed, or else the one with the higher score.
 
     Raises:
         MissingUpstreamError: one of them was not traced.
@@ -54,18 +54,18 @@ def write_comparative(
     now, then = (_traced(store, suite, name) for name in (experiment, baseline))
     rows, old_rows = (_runs(store, suite, name) for name in (experiment, baseline))
     pairs = sorted(rows.keys() & old_rows.keys())
-    found = []
+    written: list[ComparativeExperiment] = []
     for destination in settings.destinations:
         connection = Connection(destination, settings)
         try:
-            made = connection.client.create_comparative_experiment(
+            comparative = connection.client.create_comparative_experiment(
                 f"{experiment} vs. {baseline}",
                 [now.session_id, then.session_id],
                 reference_dataset=now.dataset_id,
                 metadata={"suite": suite, "baseline": baseline},
                 id=uuid.uuid4(),
             )
-            written = 0
+            preferences = 0
             for pair in pairs:
                 one, other = rows[pair], old_rows[pair]
                 score = (scores or (lambda *_, a=one, b=other: _better(a, b)))(*pair)
@@ -78,18 +78,18 @@ def write_comparative(
                         trace_id=row["trace_id"] or row["run_id"],
                         key=KEY,
                         score=value,
-                        comparative_experiment_id=made.id,
+                        comparative_experiment_id=comparative.id,
                         feedback_group_id=group,
                         session_id=session,
                         start_time=row["started_at"],
                     )
-                written += 1
+                preferences += 1
             connection.client.flush()
             url = now.session.comparison_url(then.session_id)
-            found.append(ComparativeExperiment(destination=destination.name, url=url, preferences=written))
+            written.append(ComparativeExperiment(destination=destination.name, url=url, preferences=preferences))
         finally:
             connection.close()
-    return found
+    return written
 
 
 def _traced(store: Store, suite: str, experiment: str) -> TracedRun:
@@ -108,6 +108,6 @@ def _runs(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], Ma
 
 
 def _better(now: Mapping[str, Any], then: Mapping[str, Any]) -> float:
-    """By the verdict, and between equal verdicts by the score."""
+    """By status, and between equal statuses by score."""
     rank, other = ((row["status"] == "passed", row["score"] or 0.0) for row in (now, then))
     return _TIE if rank == other else float(rank > other)

@@ -1,4 +1,4 @@
-"""An experiment held against another on the cases both have: differences, their chances, and which cases changed."""
+"""Compare two experiments on the cases that both have: differences, p-values, and the cases that changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
 
 Change = Literal["improved", "regressed", "unchanged"]
 Pairs = Mapping[str, tuple[float, float]]
-"""By case: its mean over its attempts then and now."""
+"""By case: the means over its attempts then and now."""
 
 _PRIMARY = ("", "pass_rate")
 
@@ -35,16 +35,16 @@ class Difference(PairedDifference):
 
     p_adjusted: float
     """Two-sided, adjusted by Holm's method for all metrics and slices of the comparison. The pass rate of all cases is
-    what a comparison is about, and stands by itself."""
+    the primary metric, and is not adjusted."""
     change: Change
     """`unchanged` unless `p_adjusted` is below 0.05."""
     fell: Sequence[str]
-    """The cases whose number fell, those that lost most first."""
+    """The cases whose number fell, the largest drop first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaseChange:
-    """A case whose share of passed attempts is not what it was."""
+    """A case whose share of passed attempts changed."""
 
     case_id: str
     then: float
@@ -53,13 +53,13 @@ class CaseChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What changed since another experiment."""
+    """The differences between an experiment and its baseline."""
 
     suite: str
     experiment: str
     baseline: str
     cases: int
-    """Those that both experiments attempted, and that are the same in both."""
+    """The cases that both experiments attempted, and that are the same in both datasets."""
     pass_rate: Difference | None
     """None if no case can be compared."""
     score: Difference | None
@@ -69,10 +69,10 @@ class Comparison:
     """The pass rate of each slice."""
     latency_s: PairedDifference | None
     cost_usd: PairedDifference | None
-    """Of an attempt; where both know it."""
+    """Of an attempt; for the cases whose cost both know."""
     improved: Sequence[CaseChange]
     regressed: Sequence[CaseChange]
-    """Those that lost most first."""
+    """The largest drop first."""
     unchanged: int
     warnings: Sequence[str]
 
@@ -87,9 +87,9 @@ class Side:
 
     record: ExperimentRecord
     rows: Sequence[Row]
-    """With `SUMMARY_COLUMNS`; attempts that were made."""
+    """With `SUMMARY_COLUMNS`, without skipped attempts."""
     cases: Sequence[CaseFacts]
-    """Of its dataset, those that were attempted, or more."""
+    """The cases of its dataset: at least those that were attempted."""
 
     @classmethod
     def read(cls, store: Store, suite: str, experiment: str) -> "Side":
@@ -110,16 +110,16 @@ class Side:
 
 
 def compare(store: Store, suite: str, *, experiment: str, baseline: str) -> Comparison:
-    """Hold `experiment` against `baseline`.
+    """Compare `experiment` with `baseline`.
 
     Raises:
-        MissingUpstreamError: one of them is not there.
+        MissingUpstreamError: there is no such experiment.
     """
     return compare_sides(now=Side.read(store, suite, experiment), then=Side.read(store, suite, baseline))
 
 
 def compare_sides(*, now: Side, then: Side) -> Comparison:
-    """Hold `now` against `then`."""
+    """Compare `now` with `then`."""
     changed = _changed_cases(now, then)
     rows, old_rows = _of_the_same_cases(now, then, changed)
     verdicts, old_verdicts = verdicts_by_case(rows), verdicts_by_case(old_rows)
@@ -163,7 +163,7 @@ def _difference(pairs: Pairs) -> PairedDifference | None:
 
 
 def _adjusted(pairs: Mapping[tuple[str, str], Pairs]) -> dict[tuple[str, str], Difference]:
-    present = {key: found for key, value in pairs.items() if (found := _difference(value)) is not None}
+    present = {key: difference for key, value in pairs.items() if (difference := _difference(value)) is not None}
     others = [key for key in present if key != _PRIMARY]
     adjusted = dict(zip(others, holm([present[key].p_value for key in others]), strict=True))
     return {
@@ -184,7 +184,7 @@ def _change(difference: float, p_value: float) -> Change:
 
 
 def _changes(pairs: Pairs) -> tuple[list[CaseChange], list[CaseChange]]:
-    """The cases that rose and those that fell, the largest changes first."""
+    """The cases whose number rose and those whose number fell, the largest changes first."""
     changes = [CaseChange(case_id=case_id, then=then, now=now) for case_id, (then, now) in pairs.items()]
     ordered = sorted(changes, key=lambda change: (-abs(change.now - change.then), change.case_id))
     return (
@@ -194,7 +194,7 @@ def _changes(pairs: Pairs) -> tuple[list[CaseChange], list[CaseChange]]:
 
 
 def _of_the_same_cases(now: Side, then: Side, changed: frozenset[str]) -> tuple[list[Row], list[Row]]:
-    """The rows of both, of the cases that both have and that did not change, sorted by case."""
+    """The rows of both, for the cases that both have and that did not change, sorted by case."""
     shared = ({row["case_id"] for row in now.rows} & {row["case_id"] for row in then.rows}) - changed
     rows, old_rows = (
         sorted((row for row in side.rows if row["case_id"] in shared), key=lambda row: row["case_id"])
@@ -204,7 +204,7 @@ def _of_the_same_cases(now: Side, then: Side, changed: frozenset[str]) -> tuple[
 
 
 def _changed_cases(now: Side, then: Side) -> frozenset[str]:
-    """The cases of one id whose content differs: they are not the same question."""
+    """The cases whose content differs between the datasets: they cannot be compared."""
     if now.record.dataset_version == then.record.dataset_version:
         return frozenset()
     before = {case.id: case.content_hash() for case in then.cases}
@@ -213,17 +213,17 @@ def _changed_cases(now: Side, then: Side) -> frozenset[str]:
 
 def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
     here, there = ({row["case_id"] for row in side.rows} for side in (now, then))
-    found = []
+    warnings = []
     if now.record.dataset_version != then.record.dataset_version:
         left_out = f"; {len(changed & here & there)} cases that changed are left out" if changed & here & there else ""
-        found.append(
+        warnings.append(
             f"the datasets differ ({then.record.dataset_version} then, {now.record.dataset_version} now){left_out}"
         )
     if here != there:
-        found.append(f"{len(here - there)} cases were attempted only now, and {len(there - here)} only then")
+        warnings.append(f"{len(here - there)} cases were attempted only now, and {len(there - here)} only then")
     if now.record.context_id != then.record.context_id:
-        found.append(
+        warnings.append(
             f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now): a difference "
             "may be the data's"
         )
-    return found
+    return warnings

@@ -1,4 +1,4 @@
-"""Which of two experiments a judge prefers, case by case."""
+"""Ask a judge which of two experiments it prefers, case by case."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -24,20 +24,20 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class CasePreference:
-    """What the judge said of two attempts at one case."""
+    """The judge's preference between two attempts at one case."""
 
     case_id: str
     attempt: int
     preferred: Preferred | None
-    """None if the judge could not be asked, or did not answer."""
+    """None if the judge failed with an error, or gave no answer."""
     score: float | None
-    """1 where the new one is better, 0.5 for a tie, 0 where it is worse."""
+    """1 if the new one is better, 0.5 for a tie, 0 if it is worse."""
     why: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """What the judge said of all."""
+    """The judge's preferences for all cases."""
 
     rubric: str
     counts: Mapping[str, int]
@@ -45,7 +45,7 @@ class Preferences:
     rate: Estimate | None
     """How often the new one is preferred; a tie is half a preference."""
     p_value: float
-    """Two-sided, by sign flips of the cases: the chance of so clear a preference, were there none."""
+    """Two-sided, by sign flips of the cases: the probability of a preference at least as clear by chance alone."""
     preferences: Sequence[CasePreference]
 
     def to_json(self) -> dict[str, Any]:
@@ -56,17 +56,17 @@ class Preferences:
 async def judge_preferences(
     store: Store, suite: str, *, experiment: str, baseline: str, rubric: str, judge: Judge, folder: Path, limit: int
 ) -> Preferences:
-    """Ask the judge which attempt is better, at every case that both experiments answered.
+    """Ask the judge which attempt is better, for every case that both experiments answered.
 
     Args:
-        store: where both are.
-        suite: theirs.
-        experiment: the new one.
-        baseline: the other one.
-        rubric: what a good answer is.
-        judge: who is asked, in both orders.
-        folder: the suite's.
-        limit: pairs of attempts at most, in the order of the cases.
+        store: where both are stored.
+        suite: the suite of both.
+        experiment: the new experiment.
+        baseline: the other experiment.
+        rubric: what makes an answer good.
+        judge: is asked in both orders.
+        folder: the suite's folder.
+        limit: the most pairs of attempts, in the order of the cases.
     """
     now, then = (_answered(store, suite, name) for name in (experiment, baseline))
     pairs = sorted(now.keys() & then.keys())[:limit]
@@ -76,19 +76,19 @@ async def judge_preferences(
         async with free:
             return await _ask(pair, now[pair], then[pair], rubric=rubric, judge=judge, folder=folder)
 
-    found = await asyncio.gather(*map(ask, pairs))
+    preferences = await asyncio.gather(*map(ask, pairs))
     by_case: dict[str, list[float]] = defaultdict(list)
-    for one in found:
+    for one in preferences:
         if one.score is not None:
             by_case[one.case_id].append(one.score)
     even = [0.5] * len(by_case)
     tested = paired_difference(even, [fmean(scores) for scores in by_case.values()])
     return Preferences(
         rubric=rubric,
-        counts={"now": 0, "then": 0, "tie": 0, **Counter(one.preferred or "unjudged" for one in found)},
+        counts={"now": 0, "then": 0, "tie": 0, **Counter(one.preferred or "unjudged" for one in preferences)},
         rate=estimate(list(by_case.values())),
         p_value=1.0 if tested is None else tested.p_value,
-        preferences=found,
+        preferences=preferences,
     )
 
 
@@ -102,7 +102,7 @@ async def _ask(
     folder: Path,
 ) -> CasePreference:
     case_id, attempt = pair
-    # Conversations of several turns part ways at the first: they are compared whole, from the first thing said.
+    # Conversations of several turns diverge after the first: they are compared as a whole.
     single = len(now) == len(then) == 1
     answers = [turns[0].response if single else _conversation(turns) for turns in (now, then)]
     try:

@@ -1,4 +1,4 @@
-"""Gates: thresholds that an experiment meets or does not."""
+"""Check an experiment against the gates of its suite."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, Reg
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What an experiment is held against its gates with."""
+    """The data of an experiment that gates check."""
 
     rows: Sequence[Row]
     """With `SUMMARY_COLUMNS`."""
     members: Members
-    """Its slices."""
+    """The cases of each slice."""
     comparison: Comparison | None
-    """With the baseline; None if there is none yet."""
+    """The comparison with the baseline; None if there is none yet."""
 
 
 def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
@@ -40,14 +40,14 @@ def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
 
 def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
     names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
-    findings = _findings(kind, gate, evidence, names)
-    worst = min(findings, key=lambda found: (found.passed, found.observed is None, -found.excess), default=None)
-    failing = [found for found in findings if not found.passed]
+    results = _slice_results(kind, gate, evidence, names)
+    worst = min(results, key=lambda result: (result.passed, result.observed is None, -result.excess), default=None)
+    failing = [result for result in results if not result.passed]
     if worst is None:
-        message, observed = f"no case of {gate.slice} was attempted", None
+        message, observed = f"no attempt at a case of {gate.slice}", None
     else:
-        told = failing or ([worst] if len(findings) == 1 else [])
-        message = "; ".join(found.message for found in told) or f"met in all {len(findings)} of {gate.slice}"
+        shown = failing or ([worst] if len(results) == 1 else [])
+        message = "; ".join(result.message for result in shown) or f"passed in all {len(results)} slices {gate.slice}"
         observed = worst.observed
     return GateResult(
         name=name,
@@ -61,23 +61,23 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
         threshold=gate.threshold,
         n=0 if worst is None else worst.n,
         message=message,
-        failing_cases=list(dict.fromkeys(case for found in failing for case in found.failing_cases)),
+        failing_cases=list(dict.fromkeys(case for result in failing for case in result.failing_cases)),
     )
 
 
-def _findings(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
+def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
     if isinstance(gate, RegressionGate):
         return check_regression(gate, evidence.comparison, names)
-    found = []
+    results = []
     for name in names:
         rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
         if kind != _SKIPPED:
             rows = attempts_made(rows)
         if rows:
-            found.append(_KINDS[kind](gate, rows, name))
+            results.append(_KINDS[kind](gate, rows, name))
         elif name is None:
-            found.append(SliceResult(passed=False, message="no attempt was made"))
-    return found
+            results.append(SliceResult(passed=False, message="no attempt was made"))
+    return results
 
 
 def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
@@ -92,14 +92,14 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sli
         high=rate.high,
         n=rate.n,
         excess=gate.threshold - rate.mean,
-        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} is asked for",
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required",
         failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
 
 def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
-    broke = values_by_case(rows, lambda row: float(row["status"] == "error"))
-    rate = estimate(list(broke.values()))
+    errors_by_case = values_by_case(rows, lambda row: float(row["status"] == "error"))
+    rate = estimate(list(errors_by_case.values()))
     assert rate is not None
     errors = sum(row["status"] == "error" for row in rows)
     return SliceResult(
@@ -109,19 +109,19 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
         high=rate.high,
         n=rate.n,
         excess=rate.mean - gate.threshold,
-        message=f"{errors} of {rate.n} attempts{_of(name)} broke ({rate.mean:.1%}; 95 % interval {rate.low:.1%} to "
-        f"{rate.high:.1%}), at most {gate.threshold:.1%} may",
-        failing_cases=sorted(case for case, values in broke.items() if any(values)),
+        message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
+        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed",
+        failing_cases=sorted(case for case, values in errors_by_case.items() if any(values)),
     )
 
 
 def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     skipped = sum(row["status"] == "skipped" for row in rows)
     rate = skipped / len(rows)
-    left = f"{skipped} of {len(rows)} attempts{_of(name)} were not made ({rate:.1%})"
-    message = f"{left}, at most {gate.threshold:.1%} may be left"
+    left = f"{skipped} of {len(rows)} attempts{_of(name)} were skipped ({rate:.1%})"
+    message = f"{left}, at most {gate.threshold:.1%} allowed"
     if rate > gate.threshold:
-        message += ": go on with --resume, or raise `evaluation.max_tokens` or `max_cost_usd` first"
+        message += ": raise `evaluation.max_tokens` or `max_cost_usd`, or continue with --resume"
     return SliceResult(
         passed=rate <= gate.threshold,
         observed=rate,
@@ -139,14 +139,14 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Sli
         unpriced = sum(map(is_unpriced, rows))
         fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
         what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
-        message = f"nothing is known of the cost{f' {what}' if what else ''}: {fix}"
+        message = f"the cost{f' {what}' if what else ''} is unknown: {fix}"
         return SliceResult(passed=False, n=len(rows), message=message)
     return SliceResult(
         passed=total <= gate.threshold,
         observed=total,
         n=len(rows),
         excess=total - gate.threshold,
-        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} may be spent",
+        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} allowed",
         failing_cases=sorted(costs, key=lambda case: (-costs[case], case))[:_MOST_EXPENSIVE],
     )
 
@@ -164,7 +164,7 @@ def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -
         n=len(rows),
         excess=observed - gate.threshold,
         message=f"95 % of {len(rows)} attempts{_of(name)} took at most {observed:.2f} s (95 % interval {ends} s), "
-        f"{gate.threshold:.2f} s are asked for",
+        f"at most {gate.threshold:.2f} s allowed",
         failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
     )
 
@@ -175,7 +175,7 @@ def _of(name: str | None) -> str:
 
 _MOST_EXPENSIVE = 10
 _SKIPPED = "max_skipped"
-"""The one gate that looks at attempts which were not made."""
+"""The one gate that counts skipped attempts."""
 _KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], SliceResult]] = {
     "min_pass_rate": _min_pass_rate,
     "max_error_rate": _max_error_rate,

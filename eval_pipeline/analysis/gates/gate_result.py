@@ -16,33 +16,33 @@ class SliceResult:
     high: float | None = None
     n: int = 0
     excess: float = 0.0
-    """How far beyond the threshold, in its unit; the worst slice has most."""
+    """The distance beyond the threshold, in its unit; the worst slice has the largest."""
     failing_cases: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """What came of one gate."""
+    """The result of one gate."""
 
     name: str
     kind: str
-    """The field of `gates:` it stands in."""
+    """The field of `gates:` in suite.yaml."""
     slice: str | None
     action: Literal["block", "warn"]
     passed: bool
     observed: float | None
-    """None if there was nothing to observe. Of several slices, the worst one's."""
+    """The observed value, of several slices that of the worst; None if there was nothing to observe."""
     low: float | None
-    """95 % interval of what was observed, where it has one."""
+    """The 95 % interval of the observed value, if it has one."""
     high: float | None
     threshold: float
     n: int
-    """Attempts, or cases for `max_regression`."""
+    """The number of attempts; of cases for `max_regression`."""
     message: str
     failing_cases: Sequence[str]
-    """The cases to look at: empty if the gate is met."""
+    """The cases to look at; empty if the gate is met."""
 
     @property
     def blocks(self) -> bool:
-        """Whether it stops what is downstream."""
+        """Whether it stops downstream assets."""
         return self.action == "block" and not self.passed

@@ -1,8 +1,7 @@
 """The gate `max_regression`: whether a number fell since the baseline, beyond chance or at all.
 
-`significant` is one one-sided test at level 0.05 of what the gate names: were nothing worse, it would fail one
-experiment in twenty, and no more. Where it looks at every slice of a kind, Holm's method keeps that promise for all of
-them together. `bench.gates` measures it.
+`significant` is a one-sided test at level 0.05: if nothing got worse, it fails one experiment in twenty at most. If the
+gate checks every slice of a kind, Holm's method keeps that rate for all of them together. `bench.gates` measures it.
 """
 
 from collections.abc import Sequence
@@ -18,22 +17,22 @@ _MOST_NAMED = 3
 def check_regression(
     gate: RegressionGate, comparison: Comparison | None, slices: Sequence[str | None]
 ) -> list[SliceResult]:
-    """What the gate finds in each slice; None among `slices` is all cases.
+    """The result of the gate for each slice; None among `slices` means all cases.
 
-    Without a baseline, or a case that both have, there is nothing to hold against it, and the gate is met.
+    Without a baseline, or without a case that both experiments have, the gate is met.
     """
     if comparison is None:
         return [SliceResult(passed=True, message="there is no baseline yet to compare with")]
-    looked_at = [(name, found) for name in slices if (found := _difference(gate, comparison, name)) is not None]
+    looked_at = [(name, measured) for name in slices if (measured := _difference(gate, comparison, name)) is not None]
     if not looked_at:
         what = gate.metric or gate.slice or "the pass rate"
         return [
             SliceResult(passed=True, message=f"baseline {comparison.baseline} has no case with {what} to compare with")
         ]
-    p_values = holm([difference.p_drop for _, difference in looked_at])
+    p_values = holm([measured.p_drop for _, measured in looked_at])
     return [
-        _finding(gate, comparison, name, difference, p_value)
-        for (name, difference), p_value in zip(looked_at, p_values, strict=True)
+        _finding(gate, comparison, name, measured, p_value)
+        for (name, measured), p_value in zip(looked_at, p_values, strict=True)
     ]
 
 
@@ -44,14 +43,14 @@ def _difference(gate: RegressionGate, comparison: Comparison, name: str | None) 
 
 
 def _finding(
-    gate: RegressionGate, comparison: Comparison, name: str | None, found: Difference, p_value: float
+    gate: RegressionGate, comparison: Comparison, name: str | None, measured: Difference, p_value: float
 ) -> SliceResult:
-    drop = -found.difference
+    drop = -measured.difference
     chance = gate.test == "significant" and p_value >= LEVEL
     failed = drop > 0 and drop > gate.threshold and not chance
     what = gate.metric or ("pass rate" if name is None else f"pass rate of {name}")
-    interval = "" if found.low is None else f", 95 % interval {_points(found.low)} to {_points(found.high)}"
-    detectable = found.smallest_detectable
+    interval = "" if measured.low is None else f", 95 % interval {_points(measured.low)} to {_points(measured.high)}"
+    detectable = measured.smallest_detectable
     seen = (
         "" if failed or detectable is None else f"; a drop of {100 * detectable:.1f} points would most likely be seen"
     )
@@ -59,20 +58,24 @@ def _finding(
     return SliceResult(
         passed=not failed,
         observed=drop,
-        low=None if found.high is None else -found.high,
-        high=None if found.low is None else -found.low,
-        n=found.cases,
+        low=None if measured.high is None else -measured.high,
+        high=None if measured.low is None else -measured.low,
+        n=measured.cases,
         excess=drop - gate.threshold,
-        message=f"{what} {found.now:.1%}, {_points(found.difference)} since {comparison.baseline} ({found.then:.1%}"
-        f"{interval}, {p_is(p_value)} for a drop, {found.cases} cases){seen}{where}",
-        failing_cases=found.fell,
+        message=f"{what} {measured.now:.1%}, {_points(measured.difference)} since {comparison.baseline} "
+        f"({measured.then:.1%}{interval}, {p_is(p_value)} for a drop, {measured.cases} cases){seen}{where}",
+        failing_cases=measured.fell,
     )
 
 
 def _worst_slices(comparison: Comparison) -> str:
-    fell = [(name, found) for name, found in comparison.slices.items() if found.difference < 0 and found.p_drop < LEVEL]
+    fell = [
+        (name, measured)
+        for name, measured in comparison.slices.items()
+        if measured.difference < 0 and measured.p_drop < LEVEL
+    ]
     worst = sorted(fell, key=lambda pair: pair[1].p_drop)[:_MOST_NAMED]
-    named = ", ".join(f"{name} ({_points(found.difference)}, {found.cases} cases)" for name, found in worst)
+    named = ", ".join(f"{name} ({_points(measured.difference)}, {measured.cases} cases)" for name, measured in worst)
     return f"; most clearly in {named}" if named else ""
 
 

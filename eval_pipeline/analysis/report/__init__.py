@@ -1,1 +1,1 @@
-"""The report of an experiment: one self-contained HTML file, and small pictures of it for other pages."""
+"""The HTML report of an experiment, the page that compares experiments, and their charts as SVG."""

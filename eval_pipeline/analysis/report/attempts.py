@@ -1,7 +1,7 @@
-"""The attempts that did not pass, read segment by segment and packed into the page.
+"""Pack the attempts that did not pass into the report: an index, transcripts and documents.
 
-The page holds an index of all of them and, in compressed chunks that are unpacked when somebody looks, their
-transcripts. Documents of the shared context are kept once each, however many cases saw them.
+Transcripts are compressed in chunks, which the page unpacks when one is opened. Each document of the shared context is
+stored once, however many cases it is similar to. Results are read segment by segment.
 """
 
 import base64
@@ -21,9 +21,9 @@ from eval_pipeline.store.store import Store
 
 CHUNK = 40
 MOST_BYTES = 64 * 1024 * 1024
-"""Of packed transcripts; beyond them the rest is in the result log only."""
+"""The most bytes of packed transcripts; further ones are in the result log only."""
 _LONGEST = 20_000
-"""Characters of one text."""
+"""The most characters of one text."""
 _WHY = 240
 _BATCH = 64
 _IDENTITY = ["case_id", "attempt", "started_at"]
@@ -47,55 +47,55 @@ Row = Mapping[str, Any]
 
 @dataclass(kw_only=True)
 class PackedAttempts:
-    """What of the attempts goes into the page."""
+    """The attempts that did not pass, as the page holds them."""
 
     index: list[list[Any]] = field(default_factory=list)
-    """Case, attempt, status, split, why, chunk, place in the chunk; a chunk of -1 has no transcript."""
+    """Case, attempt, status, split, reason, chunk, position in the chunk; chunk -1 means no transcript."""
     chunks: list[str] = field(default_factory=list)
-    """Each a JSON list of attempts, compressed (gzip) and as base64."""
+    """Each a JSON list of attempts, as gzip in base64."""
     documents: list[str] = field(default_factory=list)
-    """As `chunks`: the documents, by the number that attempts refer to them by."""
+    """As `chunks`: the documents, in the order of the numbers by which attempts refer to them."""
     left_out: int = 0
-    """Attempts whose transcripts did not fit."""
+    """The number of attempts whose transcripts did not fit."""
 
     @property
     def packed_index(self) -> str:
-        """The index, as a chunk is."""
+        """The index, packed as a chunk is."""
         return _pack(self.index)
 
 
 def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
-    """Every attempt that failed or broke, as it counts, with its transcript; one segment in memory at a time."""
+    """The final result of every attempt that failed or ended in an error; one segment in memory at a time."""
     verdicts = read_results(store, suite, experiment, columns=["status"])
     failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(["failed", "error"])))
-    wanted = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
-    for key in segment_keys(store, suite, experiment) if wanted else ():
+    started_at = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
+    for key in segment_keys(store, suite, experiment) if started_at else ():
         table = store.get_table(key)
         if table is None:
             continue
-        # A segment written before a column was thought of does not have it.
+        # Segments of earlier versions lack newer columns.
         present = table.select([name for name in _COLUMNS if name in table.column_names])
         identities = present.select(_IDENTITY).to_pylist()
-        counts = [wanted.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
+        counts = [started_at.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
         for batch in present.filter(pa.array(counts, pa.bool_())).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
-                if wanted.pop((row["case_id"], row["attempt"]), None) is not None:
+                if started_at.pop((row["case_id"], row["attempt"]), None) is not None:
                     yield row
 
 
 def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
-    """The rows as the page holds them, sorted by case and attempt."""
+    """Pack rows for the page, sorted by case and attempt."""
     packed, numbers, texts = PackedAttempts(), dict[str, int](), list[dict[str, Any]]()
     waiting: list[dict[str, Any]] = []
     size = 0
     for row in rows:
-        kept = size < MOST_BYTES
-        place = [len(packed.chunks), len(waiting)] if kept else [-1, 0]
-        packed.index.append([row["case_id"], row["attempt"], row["status"], row["split"], why(row), *place])
-        if not kept:
+        fits = size < MOST_BYTES
+        position = [len(packed.chunks), len(waiting)] if fits else [-1, 0]
+        packed.index.append([row["case_id"], row["attempt"], row["status"], row["split"], why(row), *position])
+        if not fits:
             packed.left_out += 1
             continue
-        waiting.append(_attempt(row, _seen(row["case_id"], context, numbers, texts)))
+        waiting.append(_attempt(row, _similar(row["case_id"], context, numbers, texts)))
         if len(waiting) == CHUNK:
             packed.chunks.append(_pack(waiting))
             size += len(packed.chunks[-1])
@@ -108,10 +108,10 @@ def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
 
 
 def why(row: Row) -> str:
-    """Why an attempt did not pass, in a line."""
+    """Why an attempt did not pass, in one line."""
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:_WHY]
-    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))[:_WHY]
+    return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))[:_WHY]
 
 
 def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -133,9 +133,9 @@ def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
             for turn in row["turns"] or []
         ],
         "assertions": [
-            {name: found[name] for name in ("name", "turn", "passed", "score", "label")}
-            | {"message": _cut(found["message"]), "error": _broke(found)}
-            for found in row["assertions"] or []
+            {name: assertion[name] for name in ("name", "turn", "passed", "score", "label")}
+            | {"message": _cut(assertion["message"]), "error": _broke(assertion)}
+            for assertion in row["assertions"] or []
         ],
         "documents": documents,
     }
@@ -150,25 +150,25 @@ def _event(event: Row) -> dict[str, Any]:
     }
 
 
-def _broke(found: Row) -> str | None:
-    return f"{found['error']['name']}: {found['error']['message']}" if found["error"] else None
+def _broke(assertion: Row) -> str | None:
+    return f"{assertion['error']['name']}: {assertion['error']['message']}" if assertion["error"] else None
 
 
-def _seen(
+def _similar(
     case_id: str, context: SharedContext | None, numbers: dict[str, int], texts: list[dict[str, Any]]
 ) -> list[list[Any]]:
-    """Number and score of each document that the context found for a case; new ones are added to `texts`."""
-    found = []
+    """Number and score of each document similar to a case; documents without a number are added to `texts`."""
+    numbered = []
     for document in () if context is None else context.similar_documents(case_id):
         if document.id not in numbers:
             numbers[document.id] = len(texts)
             texts.append({"id": document.id, "text": _cut(document.text)})
-        found.append([numbers[document.id], round(document.score, 4)])
-    return found
+        numbered.append([numbers[document.id], round(document.score, 4)])
+    return numbered
 
 
 def _link(url: str | None) -> str | None:
-    """Nothing but the web: a `javascript:` link in a row would be code."""
+    """`url`, if it is http(s): a `javascript:` link would be code."""
     return url if url and url.startswith(("http://", "https://")) else None
 
 
@@ -179,5 +179,5 @@ def _cut(text: str | None) -> str | None:
 
 
 def _pack(value: Any) -> str:
-    # mtime: the same rows give the same bytes.
+    # Without a time stamp the same rows give the same bytes.
     return base64.b64encode(gzip.compress(orjson.dumps(value), 6, mtime=0)).decode()

@@ -1,4 +1,4 @@
-"""The page of several experiments held against one."""
+"""Render the page that compares one or more experiments with a baseline."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,18 +16,18 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 def render_comparison(
     comparisons: Sequence[Comparison], preferences: Mapping[str, Preferences], *, verdict: str | None = None
 ) -> str:
-    """One self-contained page without scripts: for each experiment what changed, and which cases.
+    """One self-contained page without scripts: the differences of each experiment, and the cases that changed.
 
     Args:
-        comparisons: with one baseline, at least one.
-        preferences: what a judge preferred, by experiment.
-        verdict: what they come to together, in a sentence, if anybody said so.
+        comparisons: at least one, all with the same baseline.
+        preferences: the preferences of a judge, by experiment.
+        verdict: the conclusion from all of them in one sentence, if there is one.
     """
     return template("compare.html").render(
         baseline=comparisons[0].baseline,
         suite=comparisons[0].suite,
         verdict=verdict,
-        comparisons=[(found, charts.deltas(found), preferences.get(found.experiment)) for found in comparisons],
+        comparisons=[(each, charts.deltas(each), preferences.get(each.experiment)) for each in comparisons],
         style=Markup(style() + STYLE),  # noqa: S704 - our own file
         policy=POLICY,
     )

@@ -1,7 +1,4 @@
-"""Pictures as SVG text: a line with its band, bars, and differences around zero.
-
-Every text is escaped; a picture stands alone or inside a page (`standalone`).
-"""
+"""Draw charts as SVG: a line with its band, bars, and intervals around zero. All text is escaped."""
 
 import base64
 import html
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-# Chosen to be read on white and on black: Dagster's theme is not the system's, which is all a picture can ask for.
+# Legible on white and on black: a picture cannot know the theme of the Dagster UI, which is not the system's.
 STYLE = (
     "text{font:11px system-ui,sans-serif;fill:#7d8590}.line{fill:none;stroke:#4c8bf5;stroke-width:2}"
     ".band{fill:#4c8bf5;opacity:.18}.bar{fill:#4c8bf5}.good{fill:#2da44e}.bad{fill:#e5534b}.even{fill:#7d8590}"
@@ -22,7 +19,7 @@ STYLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """One value of a trend."""
+    """A value with its interval, as a point of a line."""
 
     label: str
     value: float
@@ -33,7 +30,7 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A difference and how sure it is."""
+    """A difference with its interval."""
 
     label: str
     value: float
@@ -66,7 +63,7 @@ def line(dots: Sequence[Dot], *, width: int = 820, height: int = 180) -> Markup:
         for x, dot in zip(at, dots, strict=True)
     )
     body = f'<polygon class="band" points="{upper} {lower}"/><polyline class="line" points="{path}"/>{marks}'
-    return _svg(grid + body, width, height, f"trend over {len(dots)} experiments")
+    return _svg(grid + body, width, height, f"trend of {len(dots)} experiments")
 
 
 def bars(
@@ -75,10 +72,10 @@ def bars(
     """A histogram.
 
     Args:
-        counts: how many in each of the equally wide bins.
-        ends: what stands under the first and the last.
-        marks: places between 0 and 1, each with a name: a median, say.
-        label: what it shows, for those who cannot see it.
+        counts: the counts of bins of equal width.
+        ends: the texts under the first and the last bin.
+        marks: positions between 0 and 1, each with a name, such as a median.
+        label: what the chart shows, for screen readers.
     """
     width, height, bottom, top = 320, 110, 92, 16
     each, most = width / max(1, len(counts)), max(max(counts, default=0), 1)
@@ -100,11 +97,11 @@ def bars(
     return _svg(columns + axis + lines + texts, width, height, label)
 
 
-def intervals(found: Sequence[Interval], *, width: int = 820) -> Markup:
-    """Differences around zero, one a row, in points."""
+def intervals(differences: Sequence[Interval], *, width: int = 820) -> Markup:
+    """Differences around zero in percentage points, one a row."""
     row, left, right, top = 22, 230, width - 62, 6
-    reach = max([0.05, *(abs(end) for one in found for end in (one.low, one.high))])
-    height = top + row * len(found) + 8
+    reach = max([0.05, *(abs(end) for one in differences for end in (one.low, one.high))])
+    height = top + row * len(differences) + 8
 
     def x(value: float) -> float:
         return left + (right - left) * (value + reach) / (2 * reach)
@@ -116,21 +113,21 @@ def intervals(found: Sequence[Interval], *, width: int = 820) -> Markup:
         f'y1="{top + row * index + 11}" y2="{top + row * index + 11}"/>'
         f'<circle class="{one.look}" cx="{x(one.value):.1f}" cy="{top + row * index + 11}" r="5"/>'
         f'<text x="{width}" y="{top + row * index + 15}" text-anchor="end">{100 * one.value:+.1f}</text>'
-        for index, one in enumerate(found)
+        for index, one in enumerate(differences)
     )
     zero = f'<line class="axis" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="{top}" y2="{height - 8}"/>'
     return _svg(zero + rows, width, height, "differences in points, with 95 % intervals")
 
 
 def standalone(picture: str) -> str:
-    """The picture with its colours inside, as a `data:` URI."""
-    # `str`, because `Markup` would escape what it is given.
+    """A picture with its own styles, as a `data:` URI."""
+    # As `str`: `Markup.replace` would escape its arguments.
     styled = str(picture).replace(">", f"><style>{STYLE}</style>", 1)
     return "data:image/svg+xml;base64," + base64.b64encode(styled.encode()).decode()
 
 
 def _svg(body: str, width: int, height: int, label: str) -> Markup:
-    # Safe: every text in `body` was escaped where it was put in.
+    # Safe: all texts in `body` are escaped.
     return Markup(  # noqa: S704
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{html.escape(label)}">{body}</svg>'

@@ -1,7 +1,7 @@
-"""The page: choosing what it shows, and putting it together.
+"""Render the report of an experiment.
 
-Everything an agent said is escaped by the template engine, or reaches the page as data that `report.js` writes with
-`textContent`. The page asks nothing of any network.
+Output of agents is escaped by the template engine, or reaches the page as data that `report.js` writes with
+`textContent`. The page makes no network requests.
 """
 
 import base64
@@ -26,14 +26,14 @@ from eval_pipeline.store.store import Store
 
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 LAST = 20
-"""Experiments in the trend."""
+"""The most experiments in the trend."""
 MOST_PRINTED = 300
-"""Attempts that paper, and a browser without scripts, can name."""
+"""The most attempts in the list for printing and for browsers without scripts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """What is drawn of an experiment; None where there is nothing to draw."""
+    """The charts of an experiment; None where there is nothing to draw."""
 
     trend: Markup | None
     scores: Markup | None
@@ -50,14 +50,14 @@ def render_report(
     pictures: Pictures,
     experiment_url: str | None = None,
 ) -> str:
-    """The page of an experiment.
+    """The report of an experiment as an HTML page.
 
     Args:
-        store: where its results are.
+        store: where its results are stored.
         record: the experiment.
-        verdict: what it comes to.
-        pictures: what `draw` drew of it.
-        experiment_url: where its traces are.
+        verdict: its summary, comparison and gates.
+        pictures: its charts, from `draw`.
+        experiment_url: the page of its traces.
     """
     packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
     code = Markup(script())  # noqa: S704 - our own file
@@ -81,24 +81,24 @@ def render_report(
 
 
 def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> Pictures:
-    """The pictures of an experiment."""
+    """Draw the charts of an experiment."""
     columns = ["status", "score", "latency_s", "cost_usd", "usage", "carried_from"]
     rows = read_results(store, record.suite, record.experiment, columns=columns).to_pylist()
-    made = attempts_made(rows)
+    attempts = attempts_made(rows)
     own = point_of(record, verdict.summary, passed=verdict.passed)
     points = [*reversed(read_points(store, record.suite, before=record, last=LAST - 1)), own]
-    costs = [cost for row in made if (cost := cost_of(row)) is not None]
+    costs = [cost for row in attempts if (cost := cost_of(row)) is not None]
     return Pictures(
         trend=charts.trend(points),
-        scores=charts.score_spread([row["score"] for row in made if row["score"] is not None]),
-        latency=charts.spread([row["latency_s"] for row in made], seconds, label="seconds of an attempt"),
+        scores=charts.score_spread([row["score"] for row in attempts if row["score"] is not None]),
+        latency=charts.spread([row["latency_s"] for row in attempts], seconds, label="seconds of an attempt"),
         cost=charts.spread(costs, lambda value: f"${value:.2g}", label="dollars of an attempt") if any(costs) else None,
         deltas=None if verdict.comparison is None else charts.deltas(verdict.comparison),
     )
 
 
 def _context(store: Store, record: ExperimentRecord) -> SharedContext | None:
-    """The snapshot, or None: a report of what happened does not need one that is gone by now."""
+    """The shared context, or None if it cannot be opened: the report is complete without its documents."""
     if record.context_id is None:
         return None
     try:

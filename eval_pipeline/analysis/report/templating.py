@@ -1,4 +1,4 @@
-"""Templates and how values are written in them."""
+"""The templates of the report, with filters that format numbers."""
 
 import functools
 from importlib import resources
@@ -14,7 +14,7 @@ _SECONDS = 100
 
 
 def template(name: str) -> jinja2.Template:
-    """A page's template; everything it is given is escaped."""
+    """The template of a page; values are escaped."""
     return _environment().get_template(name)
 
 
@@ -30,7 +30,7 @@ def script() -> str:
 
 
 def seconds(value: float) -> str:
-    """`<1 ms`, `12 ms`, `3.4 s`, `150 s`."""
+    """Seconds as text: `<1 ms`, `12 ms`, `3.4 s`, `150 s`."""
     if value < 1:
         return f"{1000 * value:.0f} ms" if value >= 0.001 else "<1 ms"  # noqa: PLR2004
     return f"{value:.3g} s" if value < _SECONDS else f"{value:.0f} s"
@@ -38,12 +38,12 @@ def seconds(value: float) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    made = environment(_PACKAGE)
-    made.filters["percent"] = lambda value: f"{value:.1%}"
-    made.filters["points"] = lambda value: f"{100 * value:+.1f}"
-    made.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
-    made.filters["seconds"] = seconds
-    made.filters["p"] = shown_p
-    made.filters["p_is"] = p_is
-    made.filters["count"] = lambda value: f"{value:,}"
-    return made
+    templates = environment(_PACKAGE)
+    templates.filters["percent"] = lambda value: f"{value:.1%}"
+    templates.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    templates.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
+    templates.filters["seconds"] = seconds
+    templates.filters["p"] = shown_p
+    templates.filters["p_is"] = p_is
+    templates.filters["count"] = lambda value: f"{value:,}"
+    return templates

@@ -1,4 +1,4 @@
-"""How far two raters agree, with intervals that know that verdicts on one case are not independent."""
+"""Measures of agreement between two raters, with intervals that treat ratings of one case as dependent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from eval_pipeline.analysis.statistics.estimate import CONFIDENCE, estimate
 
 Floats = NDArray[np.float64]
 Pairs = Sequence[Sequence[tuple[Any, Any]]]
-"""For each case, what the one rater said and what the other said, of each thing that both rated."""
+"""For each case: the ratings of both raters, for each item that both rated."""
 
 _SEED = 20_240_601
 _RESAMPLES = 1_000
 _FEWEST_RESAMPLES = 200
 _MOST_RANKED = 1_000_000
-"""Pairs that all resamples of a correlation rank together, so that many labels take seconds. Their intervals are
-narrow, and need fewer resamples to be known as well."""
+"""The most pairs that all resamples of a correlation rank together, which bounds the time. With many labels intervals
+are narrow, and need fewer resamples."""
 _SAME = 1e-9
-"""Resamples that differ by less differ by rounding alone."""
+"""Resamples that differ by less differ only by rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A measure of agreement and its 95 % interval; None where it has none (too few cases, or no variation)."""
+    """A measure of agreement, with its 95 % interval if it has one (not with too few cases, or without variation)."""
 
     value: float
     low: float | None
@@ -35,15 +35,15 @@ class Measure:
 
 def accuracy(pairs: Pairs) -> Measure | None:
     """The share of pairs that are equal, with the interval of a pass rate (`estimate`)."""
-    found = estimate([[float(one == other) for one, other in group] for group in pairs])
-    return None if found is None else Measure(value=found.mean, low=found.low, high=found.high)
+    share = estimate([[float(one == other) for one, other in group] for group in pairs])
+    return None if share is None else Measure(value=share.mean, low=share.low, high=share.high)
 
 
 def kappa(pairs: Pairs) -> Measure | None:
-    """Cohen's kappa (Cohen 1960; statsmodels); None where both raters only ever say one and the same.
+    """Cohen's kappa (Cohen 1960; statsmodels); None if all ratings of both raters are the same.
 
-    The interval is the percentile bootstrap's over cases (Field & Welsh 2007). Where all pairs agree, every resample
-    does; then the lower end is that of the accuracy, at the chance agreement that was observed.
+    The interval is that of the percentile bootstrap over cases (Field & Welsh 2007). If all pairs agree, so does every
+    resample; then the lower end follows from that of the accuracy, at the observed chance agreement.
     """
     counts = _counts(pairs)
     value = _kappa(counts.sum(axis=0))
@@ -59,17 +59,17 @@ def kappa(pairs: Pairs) -> Measure | None:
 
 
 def spearman(pairs: Pairs) -> Measure | None:
-    """Spearman's rho, ties sharing ranks (scipy); None where a rater only ever says one number."""
+    """Spearman's rho, with tied ranks averaged (scipy); None if all ratings of a rater are the same."""
     return _ranked(pairs, lambda one, other: float(scipy.stats.spearmanr(one, other).statistic))
 
 
 def kendall(pairs: Pairs) -> Measure | None:
-    """Kendall's tau-b (scipy); None where a rater only ever says one number."""
+    """Kendall's tau-b (scipy); None if all ratings of a rater are the same."""
     return _ranked(pairs, lambda one, other: float(scipy.stats.kendalltau(one, other).statistic))
 
 
 def confusion(pairs: Pairs) -> list[tuple[Any, Any, int]]:
-    """How often each pair of verdicts occurs, the most frequent first."""
+    """How often each pair of ratings occurs, the most frequent first."""
     counted: dict[tuple[Any, Any], int] = {}
     for group in pairs:
         for pair in group:
@@ -97,7 +97,7 @@ def _ranked(pairs: Pairs, measure: Callable[[Floats, Floats], float]) -> Measure
 def _interval(
     measure: Callable[[Any], float], *, cases: int, resamples: int = _RESAMPLES
 ) -> tuple[float | None, float | None]:
-    """Percentiles over resamples of the cases; none if they hardly vary, or most resamples have no value."""
+    """Percentiles over resamples of the cases; none if they do not vary, or most resamples have no value."""
     draws = np.random.default_rng(_SEED)
     drawn = np.array([measure(draws.integers(0, cases, size=cases)) for _ in range(resamples)])
     finite = drawn[np.isfinite(drawn)]
@@ -109,7 +109,7 @@ def _interval(
 
 
 def _counts(pairs: Pairs) -> Floats:
-    """For each case, how often the raters said each pair of categories."""
+    """For each case, how often each pair of categories occurs."""
     groups = [group for group in pairs if len(group)]
     categories = {value: index for index, value in enumerate(dict.fromkeys(v for g in groups for p in g for v in p))}
     counts = np.zeros((len(groups), len(categories), len(categories)))

@@ -1,4 +1,4 @@
-"""A mean over attempts with its interval and standard error; attempts at one case are not independent, cases are."""
+"""Means over attempts and percentiles, with intervals. Cases are independent; attempts at one case are not."""
 
 import math
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ PERCENTILES = (50, 95, 99)
 _SEED = 20_240_601
 _RESAMPLES = 2_000
 _FEWEST_TO_RESAMPLE = 10
-"""Cases; a bootstrap of fewer cannot reach the tails."""
+"""Cases; with fewer a bootstrap does not reach the tails."""
 _MOST_TO_RESAMPLE = 1_000
-"""Cases; beyond them the mean is normal, and the bootstrap gives Student's interval for much more time."""
+"""Cases; with more the mean is normal, and the bootstrap gives Student's interval in much more time."""
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Estimate:
 
     mean: float
     n: int
-    """Attempts it is the mean of."""
+    """The number of attempts."""
     cases: int
     low: float
     high: float
@@ -38,9 +38,8 @@ class Estimate:
 def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
     """The mean of values in [0, 1], its standard error and its 95 % interval; None without a value.
 
-    Yes-or-no values have Wilson's interval (`clustered_wilson`). Others have the bootstrap's, which draws cases and not
-    attempts (`bootstrap_interval`), or Student's where there are too few cases to draw from; with one case there is no
-    interval to give, and it is all of [0, 1].
+    Yes-or-no values have Wilson's interval (`clustered_wilson`). Others have that of a bootstrap over cases
+    (`bootstrap_interval`), or Student's with too few cases for it; with one case the interval is all of [0, 1].
 
     The standard error is the clustered one of Miller 2024, "Adding Error Bars to Evals", section 2.2, with the usual
     factor G / (G - 1) for G cases.
@@ -48,7 +47,7 @@ def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
     groups = [values for values in values_by_case if len(values)]
     if not groups:
         return None
-    # In order, so that the result does not depend on the order of rows, not even by a rounding.
+    # Sorted, so that the order of rows does not change the result, not even by rounding.
     totals, counts = _ordered([math.fsum(values) for values in groups], [len(values) for values in groups])
     cases, attempts = len(groups), int(counts.sum())
     mean = math.fsum(totals) / attempts
@@ -65,7 +64,7 @@ def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
 
 
 def clustered_error(totals: Floats, counts: Floats) -> float:
-    """Cluster-robust standard error of `sum(totals) / sum(counts)`, a total and a count per case, at least two."""
+    """Cluster-robust standard error of `sum(totals) / sum(counts)` over two or more cases."""
     cases = len(totals)
     residuals = totals - counts * (totals.sum() / counts.sum())
     return float(np.sqrt(cases / (cases - 1) * np.sum(residuals**2)) / counts.sum())
@@ -80,7 +79,7 @@ def clustered_wilson(passed: Floats, attempts: Floats) -> tuple[float, float]:
     """
     rate, cases, n = float(passed.sum() / attempts.sum()), len(passed), float(attempts.sum())
     squares = float(np.sum((passed - attempts * rate) ** 2))
-    # Never more than the attempts there are: a lucky sample in which cases are alike knows no more.
+    # At most the number of attempts: a sample whose cases happen to be alike is not worth more.
     effective = cases if rate in {0.0, 1.0} else min(n, rate * (1 - rate) * n**2 / squares if squares else n)
     return wilson(rate, effective)
 
@@ -88,7 +87,7 @@ def clustered_wilson(passed: Floats, attempts: Floats) -> tuple[float, float]:
 def wilson(rate: float, n: float) -> tuple[float, float]:
     """Wilson's interval of a share among `n` (Wilson 1927; Brown, Cai and DasGupta 2001, formula 4).
 
-    Not by statsmodels, which is here to be compared with: every summary would import pandas, 30 MB, for it.
+    Computed here and not by statsmodels, for which every summary would import pandas (30 MB); a test compares them.
     """
     z = float(scipy.stats.norm.isf((1 - CONFIDENCE) / 2))
     center, shrunk = rate + z**2 / (2 * n), 1 + z**2 / n
@@ -97,7 +96,7 @@ def wilson(rate: float, n: float) -> tuple[float, float]:
 
 
 def mean_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
-    """The 95 % interval of `sum(totals) / sum(counts)`, a total and a count per case, at least two cases."""
+    """The 95 % interval of `sum(totals) / sum(counts)`, given a total and a count for each of two or more cases."""
     if _FEWEST_TO_RESAMPLE <= len(totals) <= _MOST_TO_RESAMPLE:
         return bootstrap_interval(totals, counts)
     mean = float(totals.sum() / counts.sum())
@@ -114,7 +113,7 @@ def bootstrap_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
     cases = len(totals)
     ordered = _ordered(totals, counts)
     tail = scipy.stats.norm.sf(math.sqrt(cases / (cases - 1)) * scipy.stats.t.ppf((1 + CONFIDENCE) / 2, cases - 1))
-    found = scipy.stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         ordered,
         _ratio,
         n_resamples=_RESAMPLES,
@@ -125,21 +124,21 @@ def bootstrap_interval(totals: Floats, counts: Floats) -> tuple[float, float]:
         method="percentile",
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """`p50`, `p95` and `p99`, between the two nearest values (numpy's default); empty without values."""
+    """`p50`, `p95` and `p99`, interpolated between the two nearest values (numpy's default); empty without values."""
     return {f"p{q}": float(np.percentile(values, q)) for q in PERCENTILES} if len(values) else {}
 
 
 def percentile_interval(values: Sequence[float], q: int) -> tuple[float | None, float | None]:
     """The 95 % interval of a percentile from order statistics (Conover 1999, 3.2; scipy's `quantile_test`).
 
-    It takes the values as independent. An end that so few values cannot bound is None.
+    It treats the values as independent. An end that too few values cannot bound is None.
     """
-    found = scipy.stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
-    low, high = float(found.low), float(found.high)
+    interval = scipy.stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
+    low, high = float(interval.low), float(interval.high)
     return (None if np.isnan(low) else low), (None if np.isnan(high) else high)
 
 

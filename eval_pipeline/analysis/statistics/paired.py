@@ -1,7 +1,7 @@
-"""Two experiments on the same cases: the paired difference, its interval, its p-values, and what could be seen at all.
+"""The paired difference between two experiments on the same cases: interval, p-values, smallest detectable drop.
 
-A case counts once, with its mean over its attempts: attempts at one case are not independent, and a case that both
-experiments find hard says nothing about which is better.
+A case counts once, with the mean over its attempts: attempts at one case are not independent, and a case that is hard
+in both experiments does not show which is better.
 """
 
 import math
@@ -20,42 +20,42 @@ POWER = 0.8
 _SEED = 20_240_602
 _PERMUTATIONS = 9_999
 _FEW = 15
-"""Cases that differ whose permutations are all looked at."""
+"""With at most so many differing cases, all permutations are computed."""
 _PARTS = 5_040
 """Shares of 1 to 10 attempts are whole numbers of this part."""
 _MOST_TO_PERMUTE = 1_000
-"""Cases that differ; beyond them the permutation distribution is normal."""
+"""Differing cases; with more the permutation distribution is normal."""
 _LEAST_SHOWN = 0.0001
 _SMALLEST = 1e-12
-"""Differences of means below it are roundings."""
+"""Smaller differences of means are rounding errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """Now minus then, over the cases that both have."""
+    """Now minus then, over the cases that both experiments have."""
 
     cases: int
     then: float
-    """Mean over the cases."""
+    """The mean over the cases."""
     now: float
     difference: float
     low: float | None
     """95 % interval of the difference; None with fewer than two cases."""
     high: float | None
     p_value: float
-    """Two-sided: the chance of a difference at least as large, were there none."""
+    """Two-sided: the probability of a difference at least as large by chance alone."""
     p_drop: float
-    """One-sided: the chance of a drop at least as large, were there none."""
+    """One-sided: the probability of a drop at least as large by chance alone."""
     p_rise: float
     smallest_detectable: float | None
-    """The true drop that this many cases show with probability 0.8, at level 0.05; None where nothing differs."""
+    """The true drop that this many cases detect with probability 0.8, at level 0.05; None if nothing differs."""
 
 
 def paired_difference(then: Sequence[float], now: Sequence[float]) -> PairedDifference | None:
-    """The difference of a number that two experiments have of the same cases; None without cases.
+    """The difference of a number between two experiments on the same cases; None without cases.
 
     Args:
-        then: each case's mean over its attempts, in the baseline.
+        then: the mean over the attempts of each case, in the baseline.
         now: the same in the new experiment, in the same order.
     """
     if not then:
@@ -81,10 +81,10 @@ def paired_difference(then: Sequence[float], now: Sequence[float]) -> PairedDiff
 def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     """One-sided p-values of the cases' differences, for a drop and for a rise: the paired permutation test.
 
-    Were there no difference, each case's could as well have had the other sign (Fisher 1935; Good 2005, chapter 3), so
-    it holds its level whatever the spread between cases. Every sign of every case is counted where differences are
-    shares of attempts, and with one attempt a case that is McNemar's exact test (1947). Other scores have scipy's
-    `permutation_test`, exact for few cases, or Student's paired test for more than a thousand that differ.
+    If there were no difference, that of each case could as well have the other sign (Fisher 1935; Good 2005, chapter
+    3); so the test holds its level whatever the spread between cases. For shares of attempts all signs are enumerated;
+    with one attempt a case that is McNemar's exact test (1947). Other scores have scipy's `permutation_test`, exact for
+    few cases, or Student's paired test for more than a thousand differing cases.
     """
     differing = np.sort(differences[differences != 0])
     if not len(differing):
@@ -93,22 +93,22 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     steps = np.rint(parts).astype(int)
     if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * _PARTS):
         return _counted(steps)
-    if len(differing) == 1:  # too few for scipy, and its size says nothing
+    if len(differing) == 1:  # too few for scipy; its size does not matter
         return _counted(np.sign(differing).astype(int))
     return _drawn(differing)
 
 
 def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
     """The two p-values from the distribution of the sum of all steps, each as likely up as down."""
-    from scipy import signal  # noqa: PLC0415 - it takes a second to import, and most commands compare nothing
+    from scipy import signal  # noqa: PLC0415 - takes a second to import, and most commands compare nothing
 
     chances, unit = np.ones(1), int(np.gcd.reduce(steps))
     sizes, counts = np.unique(np.abs(steps) // unit, return_counts=True)
     for size, count in zip(sizes, counts, strict=True):
-        # So many of one size sum to size x (2 B - count), where B is binomial.
+        # `count` steps of one size sum to size x (2 B - count), where B is binomial.
         of_size = np.zeros(2 * size * count + 1)
         of_size[:: 2 * size] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        # By FFT where that is faster, whose roundings may be below zero.
+        # By FFT where that is faster; its rounding errors may be below zero.
         chances = np.clip(signal.convolve(chances, of_size), 0, None)
     observed = int(steps.sum()) // unit + (len(chances) - 1) // 2
     drop, rise = float(chances[: observed + 1].sum()), float(chances[observed:].sum())
@@ -131,16 +131,16 @@ def _drawn(differing: Floats) -> tuple[float, float]:
         rng=np.random.default_rng(_SEED),
     )
     null, observed = tested.null_distribution, tested.statistic
-    # As scipy does: the drawn ones count themselves, all of them do not.
+    # As scipy does: the observed one is added to a random sample, not to a complete enumeration.
     own = 0 if len(null) == 2**n else 1
     rise = (np.sum(null >= observed - _SMALLEST) + own) / (len(null) + own)
     return float(tested.pvalue), float(min(1.0, rise))
 
 
 def smallest_detectable(differences: Floats) -> float | None:
-    """The drop that a one-sided paired test at level 0.05 shows with probability 0.8 (statsmodels' `TTestPower`).
+    """The drop that a one-sided paired test at level 0.05 detects with probability 0.8 (statsmodels' `TTestPower`).
 
-    From the spread of these differences; None where nothing differs or there are fewer than three cases.
+    Computed from the spread of these differences; None if nothing differs, or with fewer than three cases.
     """
     spread = float(np.std(differences, ddof=1)) if len(differences) > 2 else 0.0  # noqa: PLR2004
     if spread == 0:
@@ -152,7 +152,7 @@ def smallest_detectable(differences: Floats) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for there being several (Holm 1979), in the order given.
+    """P-values adjusted for multiple tests (Holm 1979), in the order given.
 
     Not by statsmodels' `multipletests`: each call of it runs a full garbage collection, which takes 0.2 s.
     """
@@ -169,11 +169,11 @@ def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:
 
 
 def shown_p(value: float) -> str:
-    """`0.0123`, or `<0.0001` for all that is smaller."""
+    """A p-value as text: `0.0123`, or `<0.0001` for anything smaller."""
     return f"<{_LEAST_SHOWN:.4f}" if value < _LEAST_SHOWN else f"{value:.4f}"
 
 
 def p_is(value: float) -> str:
-    """`p=0.0123`, or `p<0.0001`."""
+    """A p-value as text: `p=0.0123`, or `p<0.0001`."""
     shown = shown_p(value)
     return f"p{shown}" if shown.startswith("<") else f"p={shown}"

@@ -1,1 +1,1 @@
-"""Judging by chat models: the question, the prompt, the panel, and what identifies them all in a fingerprint."""
+"""Judging by chat models: the question, the prompt, the panel, and people's corrections as examples."""

@@ -1,4 +1,4 @@
-"""People's verdicts, as examples for a judge."""
+"""Files of corrections: people's verdicts on answers, which judges are shown as examples."""
 
 import functools
 import json
@@ -16,7 +16,7 @@ _NEEDED = ("input", "output", "verdict")
 
 
 def examples_for(judge: Judge, assertion_name: str, *, folder: Path) -> Sequence[Mapping[str, Any]]:
-    """The corrections that a judge of the assertion is shown, oldest first.
+    """The corrections that the judge of an assertion is shown, oldest first.
 
     Raises:
         InputError: the file cannot be read, or a row lacks what it needs.
@@ -24,12 +24,12 @@ def examples_for(judge: Judge, assertion_name: str, *, folder: Path) -> Sequence
     if judge.corrections is None or judge.corrections.file is None:
         return ()
     file = folder / Path(judge.corrections.file).expanduser()
-    fitting = [row for row in read_corrections(file) if row.get("assertion") in (None, assertion_name)]
-    return fitting[-judge.corrections.limit :]
+    rows = [row for row in read_corrections(file) if row.get("assertion") in (None, assertion_name)]
+    return rows[-judge.corrections.limit :]
 
 
 def read_corrections(file: Path) -> Sequence[Mapping[str, Any]]:
-    """Every row of a file of corrections, in its order. `score` is taken for `verdict` where that is not given.
+    """Every row of a file of corrections, in its order; `score` is the verdict of a row without one.
 
     Raises:
         InputError: as `examples_for`.
@@ -71,9 +71,9 @@ def _jsonl_rows(file: Path) -> list[Any]:
 def _checked(row: Any, *, file: Path, number: int) -> Mapping[str, Any]:
     if not isinstance(row, Mapping):
         raise InputError(Problem(message=f"correction {number} is no object", fix="write fields", file=file))
-    found = {"verdict": row.get("score"), **{name: value for name, value in row.items() if value is not None}}
-    lacking = [name for name in _NEEDED if found.get(name) is None]
+    correction = {"verdict": row.get("score"), **{name: value for name, value in row.items() if value is not None}}
+    lacking = [name for name in _NEEDED if correction.get(name) is None]
     if lacking:
         message = f"correction {number} lacks {', '.join(lacking)}"
         raise InputError(Problem(message=message, fix="give it", file=file, field=lacking[0]))
-    return found
+    return correction

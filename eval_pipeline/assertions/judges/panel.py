@@ -1,4 +1,4 @@
-"""A panel of judges, of one or of several: each asked, each vote kept, one verdict."""
+"""Asking a judge, or a panel of judges, and combining their votes into one result."""
 
 import asyncio
 import functools
@@ -22,14 +22,14 @@ from eval_pipeline.results.case_result import Vote
 from eval_pipeline.suite.spec.judge import Judge
 
 Ask = Callable[[str], Awaitable[tuple[JudgeDecision, str]]]
-"""From a model's name to what it decides and why."""
+"""From a model's name to its decision and its reasoning."""
 
 
 async def verdict_of_panel(judge: Judge, ask: Ask) -> CheckResult:
-    """What the members of the panel say together; all are asked at once.
+    """The result of all members of the panel together; all are asked at once.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: the infrastructure failed.
         InputError: half of a panel or more gave no verdict. A single judge's error is raised as it is.
     """
     votes = await asyncio.gather(*(_vote(name, ask, alone=len(judge.models) == 1) for name in judge.models))
@@ -39,52 +39,52 @@ async def verdict_of_panel(judge: Judge, ask: Ask) -> CheckResult:
 async def ask_model(
     name: str, messages: Messages, question: Question, *, judge: Judge, folder: Path
 ) -> tuple[Any, str]:
-    """The filled-in form, read, and the reasoning in it.
+    """The decision of the model called `name`, and its reasoning.
 
     Raises:
-        InputError: the model did not fill it in.
+        InputError: the model did not answer in the form of the question.
     """
     options = json.dumps(dict(judge.options), sort_keys=True)
     filled = await _asked(name, folder, options, question.form).ainvoke(messages, config={"run_name": "judge"})
     if not isinstance(filled, question.form):
-        fix = "use a model that can answer in a structure"
+        fix = "use a model with structured output"
         raise InputError(Problem(message=f"the judge {name!r} gave no verdict", fix=fix))
     return question.read(filled), str(getattr(filled, "reasoning", ""))
 
 
 def combined(votes: Sequence[Vote], *, how: str) -> CheckResult:
-    """One verdict of the votes: see `Judge.combine`.
+    """The result of all votes: see `Judge.combine`.
 
     Raises:
-        InputError: half of them or more are none.
+        InputError: half of them or more are errors.
     """
-    said = [vote for vote in votes if vote["error"] is None]
-    if 2 * len(said) <= len(votes):
-        broken = "; ".join(f"{vote['model']}: {vote['error']}" for vote in votes if vote["error"] is not None)
-        message = f"{len(votes) - len(said)} of {len(votes)} judges gave no verdict: {broken}"
-        raise InputError(Problem(message=message, fix="see to the models, or name others"))
-    mean = math.fsum(vote["score"] or 0.0 for vote in said) / len(said)
-    message = _message(said, len(votes))
-    if all(vote["passed"] is not None for vote in said):
-        passed = 2 * sum(vote["passed"] is True for vote in said) > len(said)
+    valid = [vote for vote in votes if vote["error"] is None]
+    if 2 * len(valid) <= len(votes):
+        errors = "; ".join(f"{vote['model']}: {vote['error']}" for vote in votes if vote["error"] is not None)
+        message = f"{len(votes) - len(valid)} of {len(votes)} judges gave no verdict: {errors}"
+        raise InputError(Problem(message=message, fix="correct the models, or name others"))
+    mean = math.fsum(vote["score"] or 0.0 for vote in valid) / len(valid)
+    message = _message(valid, len(votes))
+    if all(vote["passed"] is not None for vote in valid):
+        passed = 2 * sum(vote["passed"] is True for vote in valid) > len(valid)
         return CheckResult(passed=passed, score=mean if how == "mean" else None, message=message, votes=votes)
-    if how == "majority" and all(vote["label"] is not None for vote in said):
-        chosen = _most_frequent(said)
+    if how == "majority" and all(vote["label"] is not None for vote in valid):
+        chosen = _most_frequent(valid)
         return CheckResult(passed=None, score=chosen["score"], label=chosen["label"], message=message, votes=votes)
-    label = said[0]["label"] if len(said) == 1 else None
+    label = valid[0]["label"] if len(valid) == 1 else None
     return CheckResult(passed=None, score=mean, label=label, message=message, votes=votes)
 
 
-def _most_frequent(said: Sequence[Vote]) -> Vote:
-    counts = Counter(vote["label"] for vote in said)
-    return min(said, key=lambda vote: (-counts[vote["label"]], vote["score"] or 0.0))
+def _most_frequent(votes: Sequence[Vote]) -> Vote:
+    counts = Counter(vote["label"] for vote in votes)
+    return min(votes, key=lambda vote: (-counts[vote["label"]], vote["score"] or 0.0))
 
 
-def _message(said: Sequence[Vote], asked: int) -> str:
+def _message(votes: Sequence[Vote], asked: int) -> str:
     if asked == 1:
-        return said[0]["reasoning"]
-    opinions = "; ".join(f"{vote['model']}: {_opinion(vote)}" for vote in said)
-    return f"{len(said)} of {asked} judges: {opinions}"
+        return votes[0]["reasoning"]
+    opinions = "; ".join(f"{vote['model']}: {_opinion(vote)}" for vote in votes)
+    return f"{len(votes)} of {asked} judges: {opinions}"
 
 
 def _opinion(vote: Vote) -> str:
@@ -104,8 +104,8 @@ async def _vote(name: str, ask: Ask, *, alone: bool) -> Vote:
         require_accepted_key(error)
         if alone:
             raise
-        said = f"{type(error).__name__}: {error}"
-        return Vote(model=name, passed=None, score=None, label=None, reasoning="", error=said)
+        reason = f"{type(error).__name__}: {error}"
+        return Vote(model=name, passed=None, score=None, label=None, reasoning="", error=reason)
     return Vote(
         model=name,
         passed=decision.passed,

@@ -1,4 +1,4 @@
-"""Which of two answers is better, asked in both orders."""
+"""Asking a judge which of two answers is better, in both orders."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ async def prefer(
 ) -> CheckResult:
     """Whether `answer` is better than `over`, worse, or neither: the label, and its score in `SCORES`.
 
-    A judge that changes its mind when the two change places says `tie` (Zheng et al. 2023, section 3.4).
+    A judge that decides otherwise when the two change places has decided `tie` (Zheng et al. 2023, section 3.4).
 
     Args:
         answer: the one that the label is about.
         over: the other one.
         rubric: what a good answer is.
-        turns: the conversation; both answer the last thing that the user said in it.
-        judge: who is asked.
+        turns: the conversation; both answer the user's last message in it.
+        judge: the models that are asked.
         folder: the suite's.
 
     Raises:
-        InputError: no verdict was given.
-        InfrastructureError: the world around us failed.
+        InputError: the judge gave no verdict.
+        InfrastructureError: the infrastructure failed.
     """
 
     async def ask(name: str) -> tuple[JudgeDecision, str]:

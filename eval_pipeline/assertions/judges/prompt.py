@@ -1,4 +1,4 @@
-"""What is shown to a judge."""
+"""The messages that a judge is sent."""
 
 import json
 import re
@@ -39,12 +39,12 @@ def rubric_prompt(
 
 
 def comparing_prompt(rubric: str, turns: Sequence[TurnResult], *, first: str, second: str, judge: Judge) -> Messages:
-    """Two answers to the last thing that the user said, to be compared by a rubric."""
+    """Two answers to the user's last message, to be compared by a rubric."""
     *before, last = turns
-    said = [*(f"User: {turn.input}\nAssistant: {turn.response}" for turn in before), f"User: {last.input}"]
+    messages = [*(f"User: {turn.input}\nAssistant: {turn.response}" for turn in before), f"User: {last.input}"]
     parts = [
         f"Rubric: {rubric}",
-        "<conversation>\n" + _harmless("\n".join(said)) + "\n</conversation>",
+        "<conversation>\n" + _harmless("\n".join(messages)) + "\n</conversation>",
         f"<answer_a>\n{_harmless(first)}\n</answer_a>",
         f"<answer_b>\n{_harmless(second)}\n</answer_b>",
     ]
@@ -72,10 +72,10 @@ def _example(row: Mapping[str, Any]) -> str:
 
 
 def _conversation(turns: Sequence[TurnResult]) -> str:
-    said = "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
-    return f"<conversation>\n{_harmless(said)}\n</conversation>"
+    messages = "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+    return f"<conversation>\n{_harmless(messages)}\n</conversation>"
 
 
 def _harmless(text: str) -> str:
-    """`text` without our tags: an answer that closes one would speak to the judge."""
+    """`text` without our tags: an answer that closes one could give the judge instructions."""
     return _TAG.sub("&lt;", text)

@@ -1,4 +1,4 @@
-"""What judges are asked to decide: yes or no, one of some labels, a number, or which of two answers is better.
+"""The questions that judges decide: yes or no, one of some labels, a number, or which of two answers is better.
 
 Every form asks for the reasoning before the decision, so that the decision follows from it.
 """
@@ -70,7 +70,7 @@ def one_of_labels(scores: tuple[tuple[str, float], ...]) -> Question:
 
 @functools.lru_cache(maxsize=256)
 def a_number(worst: float, best: float) -> Question:
-    """How good the answer is, from `worst` to `best`. The bounds are told in words: not every provider takes others."""
+    """How good the answer is, from `worst` to `best`. Words state the bounds: not every provider takes others."""
     form = create_model(
         "ScoreVerdict",
         __doc__="Your verdict.",
@@ -84,7 +84,7 @@ def a_number(worst: float, best: float) -> Question:
     def read(filled: Any) -> JudgeDecision:
         if not worst <= filled.score <= best:
             message = f"the judge gave {filled.score:g}, outside {worst:g} to {best:g}"
-            raise InputError(Problem(message=message, fix="say the range in the rubric, or use another model"))
+            raise InputError(Problem(message=message, fix="state the range in the rubric, or use another model"))
         return JudgeDecision(score=(filled.score - worst) / (best - worst))
 
     return Question(form=form, read=read)

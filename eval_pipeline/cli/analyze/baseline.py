@@ -4,7 +4,7 @@ import click
 
 from eval_pipeline.analysis.baseline import read_baseline, set_baseline
 from eval_pipeline.cli.options import store_option
-from eval_pipeline.results.naming import suite_of
+from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
 
 

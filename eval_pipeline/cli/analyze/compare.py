@@ -17,7 +17,7 @@ from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.results.naming import suite_of
+from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder

@@ -15,11 +15,10 @@ from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_opt
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
-from eval_pipeline.defs.default_resources import store_resource
+from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.launching.launch import RunBrokenError, Stopped
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
-from eval_pipeline.defs.resources import StoreResource
+from eval_pipeline.defs.resources import StoreResource, store_resource
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.opening import open_store
@@ -29,11 +28,10 @@ from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
-from eval_pipeline.variants.finished import finished_attempts
 from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison, latest_comparison
-from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, latest_plan
+from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, finished_attempts, latest_plan
 
 
 @click.group()
@@ -153,13 +151,13 @@ def _launched(
             return launch_variants(
                 suite, request=request, store=stored, langsmith=langsmith, instance=instance, progress=progress
             )
-        except Stopped as stopped:
-            if (hint := _how_to_resume(stored.open(), suite.name, stopped.experiment, given=given)) is not None:
+        except RunInterruptedError as interrupt:
+            if (hint := _how_to_resume(stored.open(), suite.name, interrupt.experiment, given=given)) is not None:
                 click.echo(hint, err=True)
             raise
-        except RunBrokenError as broken:
-            if (hint := _how_to_resume(stored.open(), suite.name, broken.experiment, given=given)) is not None:
-                broken.add_note(hint)
+        except RunFailedError as error:
+            if (hint := _how_to_resume(stored.open(), suite.name, error.experiment, given=given)) is not None:
+                error.add_note(hint)
             raise
 
 

@@ -11,14 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.defs.default_resources import store_resource
-from eval_pipeline.defs.instance_checks.instance import check_instance
-from eval_pipeline.defs.instance_checks.launching import check_pool
+from eval_pipeline.defs.resources import store_resource
+from eval_pipeline.doctor.clock import check_bucket_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
-from eval_pipeline.doctor.promotions import check_promotions
-from eval_pipeline.doctor.services import check_compute, check_models, check_tracing
-from eval_pipeline.doctor.stores import check_bucket_clock, check_cache, check_store
-from eval_pipeline.doctor.versions import check_versions
+from eval_pipeline.doctor.instance import check_instance
+from eval_pipeline.doctor.launching import check_pool
+from eval_pipeline.doctor.packages import check_versions
+from eval_pipeline.doctor.services import check_compute, check_models, check_promotions, check_tracing
+from eval_pipeline.doctor.stores import check_cache, check_store
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.discovery import suite_folder
@@ -41,12 +41,12 @@ def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: b
 
     Exit codes: 0 no check failed, 3 a check failed.
     """
-    found = list(_findings(suites, store, call_models=call_models))
+    findings = list(_findings(suites, store, call_models=call_models))
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=2))
+        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
-        _show(found)
-    return InfrastructureError.exit_code if any(finding.health == "failed" for finding in found) else 0
+        _show(findings)
+    return InfrastructureError.exit_code if any(finding.health == "failed" for finding in findings) else 0
 
 
 def _findings(suites: tuple[str, ...], store: str, *, call_models: bool) -> Iterator[Finding]:
@@ -69,9 +69,9 @@ def _suite(name: str, store: str, *, call: bool) -> Iterator[Finding]:
     yield from findings_of("promotion", lambda: check_promotions(suite, store_resource(store), settings))
 
 
-def _show(found: list[Finding]) -> None:
+def _show(findings: list[Finding]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in found:
+    for finding in findings:
         fix = "" if finding.fix is None else f"\n[bold]Fix:[/] {escape(finding.fix)}"
         style = _STYLE[finding.health]
         table.add_row(f"[{style}]{finding.health}[/]", escape(finding.subject), escape(finding.message) + fix)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.errors import PermanentError
-from eval_pipeline.evaluation.runner import EvalRunner, RuntimeChoice
+from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 

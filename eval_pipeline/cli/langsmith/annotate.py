@@ -29,9 +29,9 @@ def annotate(suite: str, experiment: str | None, queue: str | None, limit: int, 
     queue = queue or f"{name} failing"
     with FeedbackServer() as server:
         result = annotate_failing(opened, name, record.experiment, server, queue=queue, limit=limit)
-    missing = f", {result.not_there} not on the server (see `eval-pipeline traces status`)" if result.not_there else ""
+    missing = f", {result.missing} not on the server (see `eval-pipeline traces status`)" if result.missing else ""
     click.echo(
         f"{record.experiment}: {result.added} of {result.failing} failed attempts added, "
-        f"{result.already} were in the queue already{missing}\n{result.queue!r}: {result.url}"
+        f"{result.in_queue} were in the queue already{missing}\n{result.queue!r}: {result.url}"
     )
     return 0

@@ -55,14 +55,14 @@ def import_cases(
     redactor = Redactor.of(settings)
     existing = load_dataset(read).cases
     with FeedbackServer(settings) as server:
-        runs = server.failed_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
+        runs = server.root_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
         web_url = server.connection.destination.web_url
     imported = cases_of_runs(runs, existing, project=project, web_url=web_url, redactor=redactor)
     file = read.folder / into
     if imported.cases:
         append_cases(file, imported.cases)
     silent = f", {imported.silent} without a user message" if imported.silent else ""
-    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.known} already in the suite{silent}")
+    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
     if imported.cases:
         click.echo(f"{file}: add assertions and references to the new cases")
         listed = {case.id for case in load_dataset(read).cases}

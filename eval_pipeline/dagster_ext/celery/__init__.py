@@ -1,1 +1,1 @@
-"""Runs on Celery's workers: the launcher that `dagster.yaml` names, and the app that workers run."""
+"""Runs on Celery workers: the run launcher for `dagster.yaml`, and the app that workers run."""

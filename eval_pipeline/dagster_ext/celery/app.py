@@ -1,4 +1,4 @@
-"""For `celery --app eval_pipeline.dagster_ext.celery.app worker`: the app of the instance that DAGSTER_HOME names."""
+"""The Celery app of the instance in DAGSTER_HOME: `celery --app eval_pipeline.dagster_ext.celery.app worker`."""
 
 import dagster as dg
 

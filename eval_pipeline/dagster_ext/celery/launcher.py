@@ -1,11 +1,12 @@
-"""Dagster's Celery launcher, which notices that a worker is gone and tells runs that they were cancelled.
+"""Dagster's Celery run launcher, extended to detect dead workers and to cancel runs properly.
 
-Dagster's own believes what Celery's result backend says. There a run stays STARTED when the host of its worker dies,
-and is waited for until `max_runtime_seconds`; and the cancellation of a run ends as its failure, which run retries
-undo. This one asks the worker whether it still has the run. What run monitoring then marks as failed, run retries
-launch again, and the new run goes on where the result log ends.
+Dagster's launcher believes Celery's result backend: a run stays STARTED when its worker's host dies, until
+`max_runtime_seconds`; and a cancelled run ends as a failure, which run retries launch again. This launcher asks the
+worker whether it still executes the run. Run monitoring then marks the run as failed, run retries launch a new one, and
+that continues where the result log ends.
 
-The classes to build on are in private modules: there are no public ones to write a launcher with.
+The types that a launcher returns are in a private module of Dagster; there are no public ones. If that changes,
+importing this module fails: use Dagster's `CeleryRunLauncher` in dagster.yaml.
 """
 
 import time
@@ -20,18 +21,18 @@ from typing_extensions import override
 
 LOST_AFTER_SECONDS = 120
 ANSWER_SECONDS = 5.0
-"""How long a worker has to answer."""
+"""How long to wait for a worker's answer."""
 
 
 class WatchedCeleryRunLauncher(CeleryRunLauncher):
-    """As Celery's, with `lost_after_seconds`: how long no worker may have had a started run before it counts as lost.
+    """Dagster's launcher with `lost_after_seconds`: a started run that no worker has for so long counts as lost.
 
-    A worker that is only cut off from the broker for longer than that goes on with its run beside the retry, and
-    attempts are paid twice; a worker of `--pool solo` answers nobody while it works, so it cannot be watched.
+    A worker that is disconnected from the broker for longer continues its run in parallel with the retry, so attempts
+    are paid twice. A worker with `--pool solo` does not answer while it executes a run, and would be taken for dead.
     """
 
     def __init__(self, *, lost_after_seconds: int = LOST_AFTER_SECONDS, **config: Any) -> None:
-        """As `dagster.yaml` says."""
+        """Take the configuration in `dagster.yaml`."""
         super().__init__(**config)
         self._lost_after_seconds = lost_after_seconds
         self._missing_since: dict[str, float] = {}
@@ -50,34 +51,34 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
 
     @override
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Dagster asks this of runs that have started and have not ended."""
+        """Check a started run; run monitoring calls this for each of them."""
         task_id = run.tags[DAGSTER_CELERY_TASK_ID_TAG]
-        found = self.celery.AsyncResult(task_id)
-        if found.state == "FAILURE":
-            return CheckRunHealthResult(WorkerStatus.FAILED, f"Celery task failed: {found.result!r}"[:400])
-        if found.state == "STARTED" and self._has_it(task_id, (found.info or {}).get("hostname")):
+        task = self.celery.AsyncResult(task_id)
+        if task.state == "FAILURE":
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"Celery task failed: {task.result!r}"[:400])
+        if task.state == "STARTED" and self._is_executing(task_id, (task.info or {}).get("hostname")):
             self._missing_since.pop(run.run_id, None)
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        # A task that has just ended, and whose run is about to, looks like one that is lost.
+        # A task that ended a moment ago, whose run has not, looks like a lost one.
         since = self._missing_since.setdefault(run.run_id, time.monotonic())
         if time.monotonic() - since < self._lost_after_seconds:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         del self._missing_since[run.run_id]
-        # Whoever may have it nevertheless is to stop.
+        # A worker that executes it nevertheless must stop.
         self.celery.control.revoke(task_id, terminate=True, signal="SIGKILL")
-        message = f"No worker has had the run for {self._lost_after_seconds} s (Celery says {found.state})."
+        message = f"No worker has executed the run for {self._lost_after_seconds} s (state in Celery: {task.state})."
         return CheckRunHealthResult(WorkerStatus.FAILED, message)
 
     @override
     def terminate(self, run_id: str) -> bool:
-        """Cancel a run; one that is not told of it first would take the signal for an accident, and fail."""
+        """Cancel a run. It is marked as canceling first; otherwise it would end as a failure."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
         return super().terminate(run_id)
 
-    def _has_it(self, task_id: str, worker: str | None) -> bool:
-        """Whether a worker that is alive executes the task; one that was started again has forgotten it."""
-        asked = self.celery.control.inspect(destination=None if worker is None else [worker], timeout=ANSWER_SECONDS)
-        return any(task_id in tasks for tasks in (asked.query_task(task_id) or {}).values())
+    def _is_executing(self, task_id: str, worker: str | None) -> bool:
+        """Whether a running worker executes the task; a worker that was restarted does not."""
+        inspect = self.celery.control.inspect(destination=None if worker is None else [worker], timeout=ANSWER_SECONDS)
+        return any(task_id in tasks for tasks in (inspect.query_task(task_id) or {}).values())

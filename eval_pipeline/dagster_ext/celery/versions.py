@@ -1,4 +1,4 @@
-"""Which versions a process has of Python, this package, and what it needs: by them workers are compared with others."""
+"""The installed versions of Python, this package and its dependencies, which the doctor compares between hosts."""
 
 import contextlib
 import sys
@@ -11,9 +11,9 @@ _PACKAGE = "eval_pipeline"
 
 
 def installed_versions() -> dict[str, str]:
-    """Name to version, as they are installed at this moment; what is only needed for developing is left out."""
-    wanted = [Requirement(text) for text in metadata.requires(_PACKAGE) or ()]
-    names = [found.name for found in wanted if found.marker is None or not found.marker.evaluate({"extra": "dev"})]
+    """The versions by package, without the packages that only developers need."""
+    required = [Requirement(text) for text in metadata.requires(_PACKAGE) or ()]
+    names = [each.name for each in required if each.marker is None or not each.marker.evaluate({"extra": "dev"})]
     versions = {"python": sys.version.split()[0]}
     for name in (_PACKAGE, *names):
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -1,7 +1,7 @@
-"""What a Celery worker runs: the tasks of the instance's own launcher.
+"""The Celery app that workers run: the tasks of the run launcher in `dagster.yaml`.
 
-Its broker, queue and options are those of the launcher in `dagster.yaml`, so that there is one place that says them;
-`dagster-celery worker start` would want them again in a file of its own, and costs a process more.
+Broker, queue and options come from the launcher's configuration, so they are written once. `dagster-celery worker
+start` would need a configuration file of its own, and one more process.
 """
 
 from typing import Any
@@ -16,26 +16,28 @@ from eval_pipeline.dagster_ext.celery.versions import COMMAND, installed_version
 from eval_pipeline.errors import PermanentError
 
 _VERSIONS = installed_versions()
-"""Of what this process has imported: what is installed may be renewed while it runs."""
+"""The versions at the start of this process; packages may be upgraded while it runs."""
 
 
 def worker_app(instance: dg.DagsterInstance) -> Celery:
-    """The app that executes what the instance's launcher launches.
+    """The app that executes the runs of the instance's launcher.
 
     Raises:
-        PermanentError: runs of this instance do not go through Celery.
+        PermanentError: the instance does not launch runs through Celery.
     """
     launcher = instance.run_launcher
     if not isinstance(launcher, CeleryRunLauncher):
         fix = "set DAGSTER_HOME to the folder of a dagster.yaml such as deploy/celery/dagster.yaml"
-        raise PermanentError(f"runs go through {type(launcher).__name__}, not through Celery", fix=fix)
+        raise PermanentError(
+            f"the instance launches runs through {type(launcher).__name__}, not through Celery", fix=fix
+        )
     create_execute_job_task(launcher.celery)
     create_resume_job_task(launcher.celery)
     return launcher.celery
 
 
 def _versions(state: Any) -> dict[str, str]:
-    """What a worker answers to `eval_pipeline_versions`, a command of Celery's remote control."""
+    """Answer `eval_pipeline_versions`, a command of Celery's remote control."""
     del state
     return _VERSIONS
 

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.tracing import SESSION, summary_trace_metadata
-from eval_pipeline.defs.assets.upkeep import read_upkeep, said_of
 from eval_pipeline.defs.assets.upstream import (
     EXPERIMENT_ASSET,
     EXPERIMENT_SUMMARY,
@@ -50,13 +50,13 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
-            found = conclude(opened, suite.spec, record, langsmith.settings())
-            upkeep = said_of(read_upkeep(context, suite, opened, langsmith.settings()), suite, dg.AssetCheckEvaluation)
-        context.instance.report_runless_asset_event(upkeep)
+            conclusion = conclude(opened, suite.spec, record, langsmith.settings())
+            health = read_partition_health(context, suite, opened, langsmith.settings())
+        context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))
         return dg.MaterializeResult(
             metadata={
-                **summary_metadata(found.verdict, opened, found.pictures),
-                **summary_trace_metadata(found.traced, before),
+                **summary_metadata(conclusion.verdict, opened, conclusion.pictures),
+                **summary_trace_metadata(conclusion.traced, before),
             }
         )
 

@@ -1,15 +1,69 @@
-"""Which cases of an experiment Dagster was told of, so that a run that goes on tells it of no case twice."""
+"""Reporting the partitions of `case_results` to Dagster: one materialization a case, each once for an experiment."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
-from eval_pipeline.defs.metadata import EXPERIMENT
+from eval_pipeline.dagster_ext.partition_events import PartitionEvents
+from eval_pipeline.defs.assets.tracing import case_trace_metadata
+from eval_pipeline.defs.assets.versions import versions_of
+from eval_pipeline.defs.metadata import EXPERIMENT, case_metadata
+from eval_pipeline.pipeline.run import ExperimentRun, key_of
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.targets.opening import target_version
 
 _ASKED_AT_ONCE = 500
 """Partitions in one query: SQLite takes 32,766 values in a statement at most."""
+
+
+class PartitionReports:
+    """The materializations of one run.
+
+    Args:
+        context: of the step.
+        key: of `case_results`.
+        step_key: of the step that makes it.
+        run: evaluates the partitions.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, key: dg.AssetKey, step_key: str, run: ExperimentRun) -> None:
+        self._key, self._run = key, run
+        instance, record = context.instance, run.experiment.record
+        whole = run.log.complete(
+            {case_id: [each.number for each in attempts] for case_id, attempts in run.planned.items()}
+        )
+        self.missing = run.planned.keys() - reported_cases(instance, key, record, whole)
+        """The cases that Dagster has no materialization of in this experiment."""
+        self._events = PartitionEvents(
+            context,
+            step_key=step_key,
+            expected=len(self.missing),
+            reported=lambda cases: reported_cases(instance, key, record, cases, run_id=run.run_id),
+        )
+        # The asset's code version, of which no prompt of the Hub is a part.
+        self._code_version = target_version(run.evaluator.suite)
+
+    def earlier_results(self) -> Iterator[CaseResult]:
+        """The finished results of cases that are still to be reported, since their process ended before."""
+        attempts = {key_of(each) for case_id in self.missing for each in self._run.planned[case_id]}
+        return self._run.log.latest_results(attempts & self._run.log.finished.keys())
+
+    def report(self, cases: Sequence[Sequence[CaseResult]]) -> None:
+        """Report whole cases, but for those that were skipped: a run that resumes makes them."""
+        whole = [results for results in cases if all(result.status != "skipped" for result in results)]
+        self._events.report([self._materialization(results) for results in whole])
+
+    def _materialization(self, results: Sequence[CaseResult]) -> dg.AssetMaterialization:
+        tracing = self._run.tracing
+        traced = {} if tracing is None else case_trace_metadata(tracing.session, results)
+        return dg.AssetMaterialization(
+            self._key,
+            partition=results[0].case_id,
+            metadata={**case_metadata(results), **traced},
+            tags=versions_of(self._key.path[0], results, code_version=self._code_version),
+        )
 
 
 def reported_cases(
@@ -23,15 +77,15 @@ def reported_cases(
     """Those of `case_ids` that have been materialized as of this experiment; if `run_id` is given, by that run."""
     asked, since = sorted(case_ids), dt.datetime.fromisoformat(record.created_at).timestamp()
     return {
-        str(found.partition_key)
+        str(event.partition_key)
         for start in range(0, len(asked), _ASKED_AT_ONCE)
-        for found in _materializations(instance, key, asked[start : start + _ASKED_AT_ONCE], since)
-        if run_id in (None, found.run_id) and _experiment(found) == record.experiment
+        for event in _materializations(instance, key, asked[start : start + _ASKED_AT_ONCE], since)
+        if run_id in (None, event.run_id) and _experiment(event) == record.experiment
     }
 
 
-def _experiment(found: dg.EventLogRecord) -> object:
-    named = None if found.asset_materialization is None else found.asset_materialization.metadata.get(EXPERIMENT)
+def _experiment(event: dg.EventLogRecord) -> object:
+    named = None if event.asset_materialization is None else event.asset_materialization.metadata.get(EXPERIMENT)
     return None if named is None else named.value
 
 
@@ -41,7 +95,7 @@ def _materializations(
     cursor: str | None = None
     while True:
         page = instance.fetch_materializations(
-            # The record tells the time to the second, and whoever wrote it may have another clock.
+            # The record is to the second, and may be written by a host with another clock.
             dg.AssetRecordsFilter(asset_key=key, asset_partitions=case_ids, after_timestamp=since - 60),
             limit=2 * _ASKED_AT_ONCE,
             cursor=cursor,

@@ -2,20 +2,16 @@
 
 import dagster as dg
 
-from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.plan import plan_context
-from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.defs.assets.tracing import SHARED_TRACE_URL, check_once, url_metadata
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.prepare import prepare_context
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.suite.dataset.stored import written_cases
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.experiment.shared_context_trace import send_context_trace
-from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
 
 
 def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
@@ -42,18 +38,19 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             progress.step(message)
 
         with errors_as_failures():
-            opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
-            set_log_redactor(redactor)
+            opened, settings = store.open(), langsmith.settings()
+            set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             # Only searches of documents depend on the cases, which may be very many.
             cases = [] if suite.spec.context.documents is None else written_cases(opened, suite, version)
-            plan = plan_context(suite, cases, redactor=redactor)
-            recorder = SharedTraceRecorder(redact=redactor.json)
-            snapshot = ensure_snapshot(plan, opened, report=report, recorder=recorder)
-            made = SharedContext.open(opened, suite.name, snapshot.manifest.context_id)
-            url = send_context_trace(settings, suite.name, made, context.run.run_id)
-        metadata = {**context_metadata(snapshot, opened), **url_metadata(SHARED_TRACE_URL, url)}
-        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(snapshot.manifest.context_id))
+            prepared = prepare_context(suite, opened, cases, settings, run_id=context.run.run_id, report=report)
+        return dg.MaterializeResult(
+            metadata={
+                **context_metadata(prepared.snapshot, opened),
+                **url_metadata(SHARED_TRACE_URL, prepared.trace_url),
+            },
+            data_version=dg.DataVersion(prepared.context.id),
+        )
 
     return shared_context

@@ -8,14 +8,12 @@ from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.pipeline.prepare import keep_dataset, load_valid_dataset
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.redaction.logs import set_log_redactor
-from eval_pipeline.suite.checking.check import require_sound
 from eval_pipeline.suite.dataset.dataset import dataset_changes
-from eval_pipeline.suite.dataset.load import load_dataset
-from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
+from eval_pipeline.suite.dataset.stored import stored_hashes
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.experiment.setup import sync_datasets
 
 
 def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
@@ -36,22 +34,20 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened, settings, redactor = store.open(), langsmith.settings(), langsmith.redactor()
-            set_log_redactor(redactor)
-            dataset = load_dataset(suite, redactor=redactor)
-            require_sound(suite, dataset.cases)
+            opened, settings = store.open(), langsmith.settings()
+            set_log_redactor(langsmith.redactor())
+            dataset = load_valid_dataset(suite, settings)
             check_once(context, settings, progress)
             before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
             hashes = None if before is None else stored_hashes(opened, suite.name, before)
             changes = dataset_changes(hashes or {}, dataset)
-            store_dataset(opened, suite.name, dataset)
+            url = keep_dataset(suite, opened, dataset, settings)
             # A run over partitions works on them itself, and then counts as in flight.
             has_partitions = bool({RANGE_START_TAG, PARTITION_TAG} & context.run.tags.keys())
             own_run = None if has_partitions else context.run.run_id
             partitions = sync_partitions(
                 context.instance, suite.name, [case.id for case in dataset.cases], own_run=own_run
             )
-            url = sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
         metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
         return dg.MaterializeResult(

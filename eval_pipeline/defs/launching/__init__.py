@@ -1,1 +1,1 @@
-"""Launching a suite's jobs in this process, on the Dagster instance that the UI shows."""
+"""Runs the jobs of a suite in the terminal's process, on the Dagster instance that the UI shows."""

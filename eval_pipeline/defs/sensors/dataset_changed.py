@@ -1,7 +1,6 @@
-"""The dataset of a suite changed: partitions come and go, and what is new or changed is evaluated.
+"""The sensor that keeps a suite's partitions equal to its cases and evaluates the cases that are new or changed.
 
-A look that cannot read the cases fails its tick and changes nothing: cases that cannot be read are not cases that
-were removed.
+If the cases cannot be read, the tick fails and changes nothing.
 """
 
 import hashlib
@@ -31,25 +30,25 @@ TRIGGER_TAG = "eval/trigger"
 
 
 class SeenDataset(BaseModel):
-    """The cursor: what the last look saw."""
+    """The cursor: the dataset at the last tick."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
     files: str
-    """Digest of the case files and of the versions of LangSmith datasets; while it is equal nothing is parsed."""
+    """Digest of the case files and of the versions of LangSmith datasets; while it is equal, no file is parsed."""
     dataset_version: str
     unfinished: bool = False
-    """Whether partitions are still to be deleted, once nothing is in flight."""
+    """Whether partitions remain to be deleted when no run is in progress."""
     since: int
-    """When looking began, seconds since 1970, and"""
+    """The time of the first tick, in seconds since 1970."""
     changes: int = 0
-    """how many changes were seen since: together they tell a change from the same one, made again."""
+    """How many changes were detected since then; with `since`, it makes run keys unique."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What a look leads to."""
+class DatasetDecision:
+    """What a tick does."""
 
     evaluate: tuple[str, ...]
     """Case ids, sorted."""
@@ -67,18 +66,18 @@ def decide(
     now: Dataset,
     files: str,
     at: float,
-) -> Decision:
-    """What has to be done about a dataset.
+) -> DatasetDecision:
+    """Decide which cases to evaluate.
 
     Args:
-        suite: its name.
-        seen: what the last look saw; None for the first look, or if that cannot be read any more.
-        before: the content hash of each case as they were; None if that is not known, and then nothing is evaluated,
-            because switching a sensor on should cost nothing.
-        before_version: the version they had.
-        now: the cases as they are.
-        files: digest of where they are: `sources_digest`.
-        at: now, seconds since 1970.
+        suite: the name of the suite.
+        seen: the cursor; None at the first tick, or if it cannot be read.
+        before: the content hash of each case at the last tick; None if unknown. Then nothing is evaluated, because
+            turning on a sensor should cost nothing.
+        before_version: the dataset version at the last tick.
+        now: the current dataset.
+        files: the current `sources_digest`.
+        at: the current time, in seconds since 1970.
     """
     changes = dataset_changes(before, now) if before is not None else DatasetChanges(added=(), changed=(), removed=())
     changed = before_version != now.version
@@ -89,17 +88,17 @@ def decide(
         changes=0 if seen is None else seen.changes + changed,
     )
     key = f"{suite}:{before_version}:{now.version}"
-    return Decision(
+    return DatasetDecision(
         evaluate=tuple(sorted({*changes.added, *changes.changed})),
-        # A key counts for ever: the same change, made again after it was undone, needs another one.
+        # Dagster never launches a run key twice: a change that is undone and made again needs another key.
         run_key=key if seen is None else f"{key}:{following.since}:{following.changes}",
         seen=following,
-        reason="the first look: later changes are evaluated" if before is None else _said(changes),
+        reason="first tick: later changes will be evaluated" if before is None else _described(changes),
     )
 
 
 def read_cursor(text: str | None) -> SeenDataset | None:
-    """The cursor; None if there is none, or none that this version understands."""
+    """Parse the cursor; None if there is none, or if another version wrote it."""
     try:
         return None if not text else SeenDataset.model_validate_json(text)
     except ValidationError:
@@ -107,7 +106,7 @@ def read_cursor(text: str | None) -> SeenDataset | None:
 
 
 def sources_digest(files: Iterable[Path], versions: Iterable[DatasetVersion] = ()) -> str:
-    """16 hex digits over names and contents of files, and over versions of LangSmith datasets."""
+    """A digest of the names and contents of files and of the versions of LangSmith datasets, in 16 hex digits."""
     hashed = hashlib.sha256()
     for file in files:
         hashed.update(f"{file}\n".encode())
@@ -126,18 +125,18 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
         job_name=job_name(suite.name),
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Keep the partitions of {suite.name} in step with its cases, and evaluate what changed.",
+        description=f"Keep the partitions of {suite.name} equal to its cases, and evaluate cases that changed.",
     )
     def dataset_changed(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
         seen, files = read_cursor(context.cursor), sources_digest(case_files(suite), dataset_versions(suite))
         if seen is not None and seen.files == files and not seen.unfinished:
-            return dg.SensorResult(skip_reason="nothing has changed where the cases are")
+            return dg.SensorResult(skip_reason="the case files have not changed")
         dataset = load_dataset(suite)
         require_sound(suite, dataset.cases)
         opened = store.open()
         version = _materialized_version(context.instance, suite) if seen is None else seen.dataset_version
         before = None if version is None else stored_hashes(opened, suite.name, version)
-        # By content, so that it is there for the next look to compare with, whatever becomes of the run.
+        # The next tick compares with this version, even if the run never materializes it.
         store_dataset(opened, suite.name, dataset)
         decision = decide(
             suite.name,
@@ -158,8 +157,8 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
     return dataset_changed
 
 
-def _request(instance: dg.DagsterInstance, suite: Suite, decision: Decision, dataset: Dataset) -> dg.RunRequest:
-    # Dagster runs ranges of the registry's order only, so the chosen ones are named beside the range.
+def _request(instance: dg.DagsterInstance, suite: Suite, decision: DatasetDecision, dataset: Dataset) -> dg.RunRequest:
+    # Dagster runs contiguous ranges of partitions; the run config selects the cases within the range.
     chosen = {} if len(decision.evaluate) == len(dataset.cases) else {"cases": list(decision.evaluate)}
     return dg.RunRequest(
         run_key=decision.run_key,
@@ -173,14 +172,14 @@ def _request(instance: dg.DagsterInstance, suite: Suite, decision: Decision, dat
 
 
 def _materialized_version(instance: dg.DagsterInstance, suite: Suite) -> str | None:
-    """The dataset version that was materialized last."""
+    """The dataset version of the latest materialization."""
     records = instance.fetch_materializations(asset_key(suite.name, TEST_CASES), limit=1).records
     materialization = records[0].asset_materialization if records else None
-    found = None if materialization is None else materialization.metadata.get(DATASET_VERSION)
-    return None if found is None else str(found.value)
+    version = None if materialization is None else materialization.metadata.get(DATASET_VERSION)
+    return None if version is None else str(version.value)
 
 
-def _said(changes: DatasetChanges) -> str:
-    parts = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
-    found = [f"{len(keys)} {name}" for name, keys in parts.items() if keys]
-    return f"cases: {', '.join(found)}" if found else "the cases are as they were"
+def _described(changes: DatasetChanges) -> str:
+    counts = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
+    parts = [f"{len(case_ids)} {name}" for name, case_ids in counts.items() if case_ids]
+    return f"cases: {', '.join(parts)}" if parts else "the cases have not changed"

@@ -1,6 +1,7 @@
-"""A new commit of the target's prompt: it is evaluated against the tag in use, and a webhook is told what came of it.
+"""The sensor that compares each new commit of the target's prompt with the commit in production.
 
-Commits are looked at one at a time: of those that come while one is evaluated, the newest is next.
+One commit is evaluated at a time; of those pushed in the meantime, the newest is next. The result is posted to a
+webhook.
 """
 
 import time
@@ -14,8 +15,7 @@ from eval_pipeline.defs.jobs import promotion_job_name, variants_job_name
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.sensors.dataset_changed import TRIGGER_TAG
-from eval_pipeline.defs.sensors.prompt_notice import PromptNotice, prompt_body
-from eval_pipeline.defs.sensors.webhook import post
+from eval_pipeline.defs.sensors.webhook import PromptNotice, post, prompt_body
 from eval_pipeline.promotion.moving import shown
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.results.experiment_record import experiment_name
@@ -26,36 +26,36 @@ from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison
 
 COMMIT_TAG = "eval/prompt_commit"
-"""On a run, the commit that it evaluates."""
-_BEGINS_WITHIN_S = 3_600
-"""A run that is not there by then was deleted."""
+"""On a run: the commit that it evaluates."""
+_STARTS_WITHIN_S = 3_600
+"""A requested run that does not exist after this time was deleted."""
 
 
-class Waiting(BaseModel):
+class PendingCommit(BaseModel):
     """A commit that is being evaluated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     commit: str
     against: str | None
-    """Where the tag was."""
+    """The commit of the tag at that time."""
     since: int
     """Seconds since 1970."""
 
 
 class SeenCommits(BaseModel):
-    """The cursor: what the last look saw."""
+    """The cursor: the newest commit at the last tick."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
     newest: str | None
-    """None where the prompt has no commit."""
-    waiting: Waiting | None = None
+    """None if the prompt has no commit."""
+    waiting: PendingCommit | None = None
 
 
 def read_seen(text: str | None) -> SeenCommits | None:
-    """The cursor; None if there is none, or none that this version understands."""
+    """Parse the cursor; None if there is none, or if another version wrote it."""
     try:
         return None if not text else SeenCommits.model_validate_json(text)
     except ValidationError:
@@ -63,37 +63,37 @@ def read_seen(text: str | None) -> SeenCommits | None:
 
 
 def decide_commit(seen: SeenCommits | None, *, newest: str | None, tagged: str | None, at: int) -> SeenCommits | str:
-    """What a look leads to, where nothing is being evaluated: a commit to wait for, or why there is none.
+    """Decide which commit to evaluate, when none is being evaluated; returns the next cursor, or the skip reason.
 
     Args:
-        seen: what the last look saw; None for the first, which evaluates nothing: switching on should cost nothing.
+        seen: the cursor; None at the first tick, which evaluates nothing: turning on a sensor should cost nothing.
         newest: the newest commit.
-        tagged: the one that is in use.
-        at: now, seconds since 1970.
+        tagged: the commit of the tag.
+        at: the current time, in seconds since 1970.
     """
     if newest is None:
         return "the prompt has no commit"
     if seen is None:
-        return "the first look: later commits are evaluated"
+        return "first tick: later commits will be evaluated"
     if newest == seen.newest:
-        return f"{shown(newest)} is the newest commit still"
+        return f"{shown(newest)} is still the newest commit"
     if newest == tagged:
-        return f"{shown(newest)} is in use already"
-    return SeenCommits(newest=newest, waiting=Waiting(commit=newest, against=tagged, since=at))
+        return f"{shown(newest)} is in production already"
+    return SeenCommits(newest=newest, waiting=PendingCommit(commit=newest, against=tagged, since=at))
 
 
 def notice_of_commit(
-    suite: Suite, waiting: Waiting, comparison: VariantComparison | None, *, run_url: str | None
+    suite: Suite, waiting: PendingCommit, comparison: VariantComparison | None, *, run_url: str | None
 ) -> PromptNotice:
-    """What is told of a commit whose run has ended; without a comparison the run failed."""
-    said = "its evaluation failed; see the run" if comparison is None else comparison.verdict
+    """The notice of a commit whose run has ended; if there is no comparison, the run failed."""
+    reason = "the evaluation failed; see the run" if comparison is None else comparison.verdict
     return PromptNotice(
         event="prompt_commit_evaluated",
         suite=suite.name,
         prompt=str(promoted_prompt(suite)),
         before=waiting.against,
         after=waiting.commit,
-        reason=said,
+        reason=reason,
         run_url=run_url,
     )
 
@@ -108,7 +108,7 @@ def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
         job_name=job,
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Evaluate each new commit of {place.name} against {place}, and tell what came of it.",
+        description=f"Compare each new commit of {place.name} with {place}, and post the result to the webhook.",
     )
     def prompt_committed(
         context: dg.SensorEvaluationContext, store: StoreResource, langsmith: LangSmithResource
@@ -116,15 +116,17 @@ def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
         seen = read_seen(context.cursor)
         if seen is not None and seen.waiting is not None:
             run = _run_of(context.instance, suite.name, seen.waiting)
-            if run is None and time.time() - seen.waiting.since < _BEGINS_WITHIN_S:
-                return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} is about to be evaluated")
+            if run is None and time.time() - seen.waiting.since < _STARTS_WITHIN_S:
+                return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} will be evaluated soon")
             if run is not None and not run.is_finished:
-                return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} is evaluated in run {run.run_id}")
+                return dg.SensorResult(
+                    skip_reason=f"{shown(seen.waiting.commit)} is being evaluated in run {run.run_id}"
+                )
             if run is not None:
-                _tell(context, suite, seen.waiting, run, store.open())
-            # Told and then forgotten: a tick that fails here tells it again, and none is lost.
-            told = seen.model_copy(update={"waiting": None}).model_dump_json()
-            return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} was evaluated", cursor=told)
+                _notify(context, suite, seen.waiting, run, store.open())
+            # The cursor changes after the notice: a tick that fails in between posts it again, and none is lost.
+            cursor = seen.model_copy(update={"waiting": None}).model_dump_json()
+            return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} was evaluated", cursor=cursor)
         with open_hub(langsmith.settings()) as hub:
             newest = next(iter(hub.commits(place.name, most=1)), None)
             tagged = hub.tags(place.name).get(place.version or "")
@@ -138,7 +140,7 @@ def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
     return prompt_committed
 
 
-def _request(suite: str, waiting: Waiting) -> dg.RunRequest:
+def _request(suite: str, waiting: PendingCommit) -> dg.RunRequest:
     config = {"config": {"prompt_commit": waiting.commit}}
     return dg.RunRequest(
         run_key=f"{suite}:prompt:{waiting.commit}:{waiting.since}",
@@ -147,14 +149,14 @@ def _request(suite: str, waiting: Waiting) -> dg.RunRequest:
     )
 
 
-def _run_of(instance: dg.DagsterInstance, suite: str, waiting: Waiting) -> dg.DagsterRun | None:
-    """The newest run of a commit's evaluation: one that failed may have been tried again."""
-    runs = instance.get_runs(dg.RunsFilter(tags={SUITE_TAG: suite, COMMIT_TAG: waiting.commit}), limit=1)
-    return runs[0] if runs else None
+def _run_of(instance: dg.DagsterInstance, suite: str, waiting: PendingCommit) -> dg.DagsterRun | None:
+    """The newest run that evaluates a commit: a failed run may have been retried."""
+    records = instance.get_run_records(dg.RunsFilter(tags={SUITE_TAG: suite, COMMIT_TAG: waiting.commit}), limit=1)
+    return records[0].dagster_run if records else None
 
 
-def _tell(
-    context: dg.SensorEvaluationContext, suite: Suite, waiting: Waiting, run: dg.DagsterRun, store: Store
+def _notify(
+    context: dg.SensorEvaluationContext, suite: Suite, waiting: PendingCommit, run: dg.DagsterRun, store: Store
 ) -> None:
     comparison = find_comparison(store, suite.name, experiment_name(suite.name, run.root_run_id or run.run_id))
     ui_url = PipelineSettings.from_environment().ui_url
@@ -162,6 +164,6 @@ def _tell(
     notice = notice_of_commit(suite, waiting, comparison, run_url=run_url)
     context.log.info("%s: %s", shown(waiting.commit), notice.reason)
     spec = suite.spec.sensors.prompt_committed
-    why = post(spec.webhook_variable, prompt_body(notice, spec.shape))
-    if why is not None:
-        context.log.warning("the webhook was not told of commit %s: %s", shown(waiting.commit), why)
+    error = post(spec.webhook_variable, prompt_body(notice, spec.shape))
+    if error is not None:
+        context.log.warning("could not post to the webhook about commit %s: %s", shown(waiting.commit), error)

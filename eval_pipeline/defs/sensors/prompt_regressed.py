@@ -1,7 +1,7 @@
-"""A promoted prompt made things worse: the tag goes back to where it was, and a webhook is told.
+"""The sensor that rolls back a promoted prompt after a regression, and posts moves of the tag to a webhook.
 
-What has to be done is read from the record and from the experiments at each look, and nothing but what was told is
-remembered: a tick that fails, because the Hub is away, is made up for by the next one.
+Each tick reads the history of moves and the experiments, and the cursor only says what was posted. So a tick that
+fails, for example because the Hub does not answer, is made up for by the next one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.defs.sensors.prompt_notice import PromptEvent, PromptNotice, prompt_body
-from eval_pipeline.defs.sensors.webhook import post
+from eval_pipeline.defs.sensors.webhook import PromptEvent, PromptNotice, post, prompt_body
 from eval_pipeline.promotion.deciding import decide_rollback, promotion_in_use
 from eval_pipeline.promotion.moves import Move, Moves
 from eval_pipeline.promotion.moving import Refusal, Standing, make_move, read_standing
@@ -21,57 +20,58 @@ from eval_pipeline.suite.promoted_prompt import promoted_prompt
 from eval_pipeline.suite.suite import Suite
 
 
-class Told(BaseModel):
-    """The cursor: what was told."""
+class PostedNotices(BaseModel):
+    """The cursor: which notices were posted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     moves: int
-    """How many of the moves on record."""
+    """How many moves of the history."""
     looks: tuple[str, ...] = ()
-    """The experiments whose word on the promotion in use was told."""
+    """The experiments whose result for the current promotion was posted."""
 
 
 def sensor_name(suite: str) -> str:
-    """The sensor's name."""
+    """The name of the sensor."""
     return f"{suite}_prompt_regressed"
 
 
-def read_told(text: str | None, moves: Moves) -> Told:
-    """The cursor; the first look takes what is on record for told, but for a move that has not ended."""
+def read_posted(text: str | None, moves: Moves) -> PostedNotices:
+    """Parse the cursor; at the first tick, moves in the history count as posted, except one that has not ended."""
     try:
         if text:
-            return Told.model_validate_json(text)
+            return PostedNotices.model_validate_json(text)
     except ValidationError:
         pass
-    return Told(moves=next((count for count, found in enumerate(moves) if found.ending is None), len(moves)))
+    ended = next((count for count, recorded in enumerate(moves) if recorded.ending is None), len(moves))
+    return PostedNotices(moves=ended)
 
 
-def news(
-    suite: str, told: Told, moves: Moves, promotion: Move | None, looks: Sequence[Look], *, dry_run: bool
-) -> tuple[list[PromptNotice], Told]:
-    """What is to be told, and what then was told.
+def new_notices(
+    suite: str, posted: PostedNotices, moves: Moves, promotion: Move | None, looks: Sequence[Look], *, dry_run: bool
+) -> tuple[list[PromptNotice], PostedNotices]:
+    """The notices to post, and the cursor after that.
 
     Args:
-        suite: whose news it is; what other suites did to the same prompt is theirs to tell.
-        told: what was told already.
-        moves: all on record.
-        promotion: the one in use, if any.
-        looks: what runs since say of it.
-        dry_run: whether one that regressed is left where it is, which then is what is told.
+        suite: the name of the suite; moves by other suites are posted by their sensors.
+        posted: the cursor.
+        moves: the history.
+        promotion: the current promotion, if any.
+        looks: what the experiments since then say about it.
+        dry_run: whether a regression is posted but not rolled back.
     """
-    notices, ended = [], told.moves
-    for recorded in moves[told.moves :]:
+    notices, ended = [], posted.moves
+    for recorded in moves[posted.moves :]:
         if recorded.ending is None:
             break
         ended += 1
         if recorded.made and recorded.move.suite == suite:
             event: PromptEvent = "prompt_promoted" if recorded.move.kind == "promotion" else "prompt_rolled_back"
             notices.append(_notice(event, recorded.move, recorded.move.reason))
-    new = [look for look in looks if look.experiment not in told.looks]
+    new_looks = [look for look in looks if look.experiment not in posted.looks]
     if promotion is not None:
-        notices += _of_looks(promotion, new, dry_run=dry_run)
-    return notices, Told(moves=ended, looks=tuple(look.experiment for look in looks))
+        notices += _notices_of_looks(promotion, new_looks, dry_run=dry_run)
+    return notices, PostedNotices(moves=ended, looks=tuple(look.experiment for look in looks))
 
 
 def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
@@ -83,7 +83,7 @@ def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
         name=name,
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Take a promotion of {place} back when the run after it is significantly worse than before.",
+        description=f"Roll back a promotion of {place} if the runs after it are significantly worse than before.",
     )
     def prompt_regressed(
         context: dg.SensorEvaluationContext, store: StoreResource, langsmith: LangSmithResource
@@ -91,33 +91,33 @@ def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
         opened = store.open()
         with open_hub(langsmith.settings()) as hub:
             standing = read_standing(opened, hub, place)
-            told = read_told(context.cursor, standing.moves)
+            posted = read_posted(context.cursor, standing.moves)
             promotion = promotion_in_use(standing, suite.name)
             looks = [] if promotion is None else looks_at(opened, promotion, nights=spec.nights)
             worse = next((look for look in looks if look.regressed), None)
             if worse is not None and not dry_run:
-                decided = decide_rollback(standing, suite=suite.name, reason=worse.said, decided_by=name)
-                outcome = decided if isinstance(decided, Refusal) else make_move(opened, hub, standing, decided)
+                decision = decide_rollback(standing, suite=suite.name, reason=worse.said, decided_by=name)
+                outcome = decision if isinstance(decision, Refusal) else make_move(opened, hub, standing, decision)
                 if isinstance(outcome, Refusal):
-                    context.log.warning("%s stays where it is: %s", place, outcome.reason)
+                    context.log.warning("%s was not rolled back: %s", place, outcome.reason)
                 standing = read_standing(opened, hub, place)
-        notices, told = news(suite.name, told, standing.moves, promotion, looks, dry_run=dry_run)
+        notices, posted = new_notices(suite.name, posted, standing.moves, promotion, looks, dry_run=dry_run)
         for notice in notices:
             context.log.info("%s: %s", notice.event, notice.reason)
-            why = post(spec.webhook_variable, prompt_body(notice, spec.shape))
-            if why is not None:
-                context.log.warning("the webhook was not told of %s: %s", notice.event, why)
-        return dg.SensorResult(skip_reason=_said(standing, promotion, looks), cursor=told.model_dump_json())
+            error = post(spec.webhook_variable, prompt_body(notice, spec.shape))
+            if error is not None:
+                context.log.warning("could not post %s to the webhook: %s", notice.event, error)
+        return dg.SensorResult(skip_reason=_summary(standing, promotion, looks), cursor=posted.model_dump_json())
 
     return prompt_regressed
 
 
-def _of_looks(promotion: Move, looks: Sequence[Look], *, dry_run: bool) -> Iterator[PromptNotice]:
+def _notices_of_looks(promotion: Move, looks: Sequence[Look], *, dry_run: bool) -> Iterator[PromptNotice]:
     for look in looks:
         if not look.regressed:
             yield _notice("prompt_kept", promotion, look.said)
         elif dry_run:
-            yield _notice("prompt_regressed", promotion, f"{look.said} (a dry run: `promotion.dry_run`)")
+            yield _notice("prompt_regressed", promotion, f"{look.said} (not rolled back: `promotion.dry_run`)")
 
 
 def _notice(event: PromptEvent, move: Move, reason: str) -> PromptNotice:
@@ -126,9 +126,9 @@ def _notice(event: PromptEvent, move: Move, reason: str) -> PromptNotice:
     )
 
 
-def _said(standing: Standing, promotion: Move | None, looks: Sequence[Look]) -> str:
+def _summary(standing: Standing, promotion: Move | None, looks: Sequence[Look]) -> str:
     if promotion is None:
-        return f"no promotion of {standing.place} is in use"
+        return f"{standing.place} is not at a promotion"
     if not looks:
-        return f"no whole run has used promotion {promotion.number} yet"
+        return f"no complete run since promotion {promotion.number}"
     return f"promotion {promotion.number}: {looks[-1].said}"

@@ -1,6 +1,6 @@
-"""A run of a suite failed: a webhook is told, with the reason in one line.
+"""The sensor that posts to a webhook when a run of a suite fails, with the reason in one line.
 
-A webhook that fails costs a line in the tick's log, and nothing else.
+If posting fails, the tick logs a warning.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import dagster as dg
 
 from eval_pipeline.defs.partitions import concerns
 from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.defs.sensors.webhook import Notice, body_of, post
+from eval_pipeline.defs.sensors.webhook import RunFailedNotice, post, run_failed_body
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.suite.suite import Suite
@@ -21,7 +21,7 @@ _LONGEST_REASON = 300
 
 @dataclass(frozen=True, kw_only=True)
 class FailedStep:
-    """A step that failed, and what it said."""
+    """A failed step and its error."""
 
     name: str
     message: str
@@ -29,19 +29,19 @@ class FailedStep:
 
 def notice_of(
     suite: str, run: dg.DagsterRun, steps: Sequence[FailedStep], message: str, *, redactor: Redactor, ui_url: str | None
-) -> Notice:
-    """What is told of a failed run.
+) -> RunFailedNotice:
+    """The notice of a failed run.
 
     Args:
-        suite: whose run it is.
+        suite: the name of the suite.
         run: the run.
-        steps: those of its steps that failed, in order.
-        message: what Dagster says of the whole; used when no step failed, as when a process was killed.
-        redactor: takes secrets and personal data out of the reason.
-        ui_url: of the Dagster UI.
+        steps: the failed steps, in order.
+        message: Dagster's message for the whole run, used if no step failed, for example if the process was killed.
+        redactor: redacts the reason.
+        ui_url: the URL of the Dagster UI.
     """
     first = steps[0] if steps else None
-    return Notice(
+    return RunFailedNotice(
         suite=suite,
         run_id=run.run_id,
         job=run.job_name,
@@ -52,9 +52,9 @@ def notice_of(
 
 
 def one_line(text: str) -> str:
-    """All of it in a line, cut to a length that a chat shows."""
-    # The first line alone is often no more than a heading: "1 blocking asset check failed:".
-    line = " ".join(text.split()) or "no reason was given"
+    """The text in one line, truncated for a chat message."""
+    # The first line alone is often only a heading, such as "1 blocking asset check failed:".
+    line = " ".join(text.split()) or "no reason given"
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]} …"
 
 
@@ -66,7 +66,7 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
         name=f"{suite.name}_run_failed",
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Tell the webhook in {spec.webhook_variable} of failed runs of {suite.name}.",
+        description=f"Post to the webhook in {spec.webhook_variable} when a run of {suite.name} fails.",
     )
     def run_failed(context: dg.RunFailureSensorContext, langsmith: LangSmithResource) -> dg.SkipReason | None:
         run = context.dagster_run
@@ -80,20 +80,20 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
             redactor=Redactor.of(langsmith.settings()),
             ui_url=PipelineSettings.from_environment().ui_url,
         )
-        why = post(spec.webhook_variable, body_of(notice, spec.shape))
-        if why is not None:
-            context.log.warning("the webhook was not told that run %s failed: %s", run.run_id, why)
+        error = post(spec.webhook_variable, run_failed_body(notice, spec.shape))
+        if error is not None:
+            context.log.warning("could not post to the webhook that run %s failed: %s", run.run_id, error)
         return None
 
     return run_failed
 
 
 def _failed_steps(context: dg.RunFailureSensorContext) -> list[FailedStep]:
-    found = []
+    steps = []
     for event in context.get_step_failure_events():
         data = event.step_failure_data
-        said = None if data.user_failure_data is None else data.user_failure_data.description
-        if said is None and data.error is not None:
-            said = (data.error.cause or data.error).message
-        found.append(FailedStep(name=event.step_key or "", message=said or event.message or ""))
-    return found
+        message = None if data.user_failure_data is None else data.user_failure_data.description
+        if message is None and data.error is not None:
+            message = (data.error.cause or data.error).message
+        steps.append(FailedStep(name=event.step_key or "", message=message or event.message or ""))
+    return steps

@@ -1,7 +1,7 @@
-"""Traces wait on disk: they are sent again, as `eval-pipeline traces flush` does.
+"""The sensor that sends traces that wait in the spool, as `eval-pipeline traces flush` does.
 
-On by default: without anything waiting a tick is a look into a folder, and without it what a server missed stays on
-disk until somebody thinks of it.
+It is on by default: otherwise traces that a server missed would stay on disk until a user sends them, and a tick with
+an empty spool only lists a folder.
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,30 @@ from eval_pipeline.tracing.send.spool import SpoolStatus, status_of
 
 TRACES_WAITING = "traces_waiting"
 FLUSH_SECONDS = 40.0
-"""Dagster ends a tick after 60; what is left is sent by the next one."""
+"""Dagster stops a tick after 60 seconds; the next tick continues."""
 _INTERVAL_SECONDS = 60
 
 
 def idle_reason(waiting: dict[DestinationName, SpoolStatus]) -> str | None:
-    """Why there is nothing to send; None if there is something."""
+    """Why there is nothing to send; None if there is something to send."""
     if not waiting:
         return "tracing is off"
-    return None if any(found.files for found in waiting.values()) else "nothing waits"
+    return None if any(status.files for status in waiting.values()) else "the spool is empty"
 
 
 def flush_reason(reports: Sequence[FlushReport]) -> str:
-    """What was done, in a line for the tick."""
-    return "; ".join(_said(report) for report in reports)
+    """What was sent and kept, in one line for the tick."""
+    return "; ".join(map(_sent, reports))
 
 
 def build_traces_waiting(interval_s: int = _INTERVAL_SECONDS) -> dg.SensorDefinition:
-    """The sensor, one for all suites: the spool is the process's, not a suite's."""
+    """The sensor `traces_waiting`, one for all suites, because they share the spool."""
 
     @dg.sensor(
         name=TRACES_WAITING,
         minimum_interval_seconds=interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Send traces that wait on disk because LangSmith, or the recorder, could not take them.",
+        description="Send traces that wait on disk because LangSmith or the recorder could not be reached.",
     )
     def traces_waiting(context: dg.SensorEvaluationContext, langsmith: LangSmithResource) -> dg.SkipReason:
         settings = langsmith.settings()
@@ -52,17 +52,17 @@ def build_traces_waiting(interval_s: int = _INTERVAL_SECONDS) -> dg.SensorDefini
 
 
 def _waiting(settings: LangSmithSettings) -> dict[DestinationName, SpoolStatus]:
-    return {found.name: status_of(spool_folder(settings, found.name)) for found in settings.destinations}
+    return {each.name: status_of(spool_folder(settings, each.name)) for each in settings.destinations}
 
 
-def _said(report: FlushReport) -> str:
+def _sent(report: FlushReport) -> str:
     if report.busy:
-        return f"{report.destination}: another process is sending them right now"
+        return f"{report.destination}: another process is sending the spool"
     numbers = {
         "runs sent": report.runs_sent,
         "scores sent": report.feedback_sent,
         "kept": report.kept,
-        "of them refused": report.refused,
-        "put aside for good": report.put_aside,
+        "of them rejected": report.refused,
+        "rejected and set aside": report.put_aside,
     }
     return f"{report.destination}: " + ", ".join(f"{number} {name}" for name, number in numbers.items())

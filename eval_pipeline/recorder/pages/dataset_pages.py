@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
 from eval_pipeline.pages.templating import stylesheet
-from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.pages.case_pages import case_table
 from eval_pipeline.recorder.pages.rendering import pages_of, render
 from eval_pipeline.recorder.routes.requests import RecorderDep
@@ -34,7 +33,7 @@ def index(recorder: RecorderDep) -> HTMLResponse:
     return render(
         "index.html",
         datasets=recorder.datasets.find(limit=_MAX_LISTED),
-        projects=[_with_statistics(project, recorder) for project in projects],
+        projects=[recorder.statistics.with_statistics(project) for project in projects],
         queues=recorder.queues.find(limit=_MAX_LISTED),
     )
 
@@ -46,7 +45,7 @@ def dataset(dataset_id: UUID, recorder: RecorderDep, tenant: str = "", page: Pag
     dataset_ = recorder.datasets.get(identity)
     pager = pages_of(dataset_["example_count"], _PAGE, page)
     experiments = recorder.sessions.find(reference_dataset_ids=[identity], limit=_MAX_LISTED)
-    with_statistics = [_with_statistics(experiment, recorder) for experiment in experiments]
+    with_statistics = [recorder.statistics.with_statistics(experiment) for experiment in experiments]
     return render(
         "dataset.html",
         dataset=dataset_,
@@ -76,7 +75,7 @@ def compare(
         return case_table(recorder, selected_ids[0], page=page, sort=sort, down=down)
     # The oldest is the baseline of the others, in whatever order they were selected.
     oldest_first = sorted(map(recorder.sessions.get, selected_ids), key=lambda session: session["start_time"])
-    experiments = [_with_statistics(session, recorder) for session in oldest_first]
+    experiments = [recorder.statistics.with_statistics(session) for session in oldest_first]
     sessions = [session["id"] for session in oldest_first]
     pager = pages_of(recorder.experiments.count_examples(str(dataset_id), sessions), _PAGE, page)
     examples = recorder.experiments.examples_with_runs(
@@ -128,7 +127,3 @@ def prompt(name: str, recorder: RecorderDep, commit: str = "latest") -> HTMLResp
         commits=recorder.hub.commits(name)["commits"],
         tags=recorder.hub.tags(name),
     )
-
-
-def _with_statistics(session: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    return {**session, **recorder.statistics.of_session(session["id"])}

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 
 from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.langsmith.protocol.wire import parse_json
-from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
 
 router = APIRouter()
@@ -47,7 +46,7 @@ def list_sessions(
         limit=limit,
         offset=offset,
     )
-    return [_with_statistics(session, recorder) for session in sessions] if include_stats else sessions
+    return [recorder.statistics.with_statistics(session) for session in sessions] if include_stats else sessions
 
 
 @router.get("/sessions/resolutions")
@@ -58,7 +57,7 @@ def resolve(
 ) -> dict[str, Any]:
     """Resolve an address to a session: an experiment by id, an agent by name, the evaluators' project."""
     if kind == "EVALUATOR":
-        return {"session_id": recorder.sessions.named(_EVALUATORS)}
+        return {"session_id": recorder.sessions.get_or_create(_EVALUATORS)}
     sessions = recorder.sessions.find(ids=[identity or ""]) or recorder.sessions.find(name=identity or "")
     if not sessions:
         raise not_found("Session")
@@ -69,7 +68,7 @@ def resolve(
 def read(session_id: UUID, recorder: RecorderDep, *, include_stats: bool = False) -> dict[str, Any]:
     """One project."""
     session = recorder.sessions.get(str(session_id))
-    return _with_statistics(session, recorder) if include_stats else session
+    return recorder.statistics.with_statistics(session) if include_stats else session
 
 
 @router.patch("/sessions/{session_id}")
@@ -83,7 +82,3 @@ def delete(session_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
     """Delete a project with its runs."""
     recorder.sessions.delete(str(session_id))
     return {}
-
-
-def _with_statistics(session: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
-    return {**session, **recorder.statistics.of_session(session["id"])}

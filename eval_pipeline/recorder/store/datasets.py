@@ -12,8 +12,7 @@ from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 LATEST = "latest"
 STILL_VALID = 2**62

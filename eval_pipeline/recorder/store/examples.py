@@ -9,8 +9,7 @@ import orjson
 
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 from eval_pipeline.recorder.store.datasets import STILL_VALID, DatasetStore
 
 _SPLIT = "dataset_split"

@@ -10,8 +10,7 @@ import orjson
 
 from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 
 _OWN_COLUMNS = frozenset({"id", "run_id", "trace_id", "session_id", "key", "created_at"})
 

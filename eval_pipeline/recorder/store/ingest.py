@@ -147,7 +147,7 @@ class Ingest:
         name = operation.values.get("session_name") or DEFAULT_SESSION
         key = str(identity or name)
         if key not in ids:
-            ids[key] = self._sessions.get(str(identity))["id"] if identity else self._sessions.named(name)
+            ids[key] = self._sessions.get(str(identity))["id"] if identity else self._sessions.get_or_create(name)
         return ids[key]
 
 

@@ -11,8 +11,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 _DEFAULTS: dict[str, Any] = {
     "description": None,

@@ -13,8 +13,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database, placeholders
+from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 from eval_pipeline.recorder.store.statistics import Statistics
 
 Predicate = Callable[[dict[str, Any]], bool]

@@ -11,8 +11,7 @@ import orjson
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
-from eval_pipeline.recorder.store.conditions import Conditions
-from eval_pipeline.recorder.store.database import Database
+from eval_pipeline.recorder.store.database import Conditions, Database
 
 DEFAULT_SESSION = "default"
 _PROGRESS_FIELDS = ("num_examples", "num_repetitions", "evaluator_keys")
@@ -28,7 +27,7 @@ class SessionStore:
 
     def seed(self) -> None:
         """Create the session `default` if it does not exist: the SDK reads the tenant from the first session listed."""
-        self.named(DEFAULT_SESSION)
+        self.get_or_create(DEFAULT_SESSION)
 
     def create(self, body: dict[str, Any], *, upsert: bool) -> dict[str, Any]:
         """Create a session from the body of `POST /sessions`; with `upsert`, update the one of this name.
@@ -60,7 +59,7 @@ class SessionStore:
             )
         return self.get(identity)
 
-    def named(self, name: str) -> str:
+    def get_or_create(self, name: str) -> str:
         """The id of the session of this name, created as a project if there is none."""
         row = self._database.row("SELECT id FROM sessions WHERE name = ?", (name,))
         return str(row["id"]) if row else str(self.create({"name": name}, upsert=True)["id"])

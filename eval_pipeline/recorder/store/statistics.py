@@ -58,6 +58,10 @@ class Statistics:
             "run_facets": [],
         }
 
+    def with_statistics(self, session: dict[str, Any]) -> dict[str, Any]:
+        """The session with the fields of `of_session`."""
+        return {**session, **self.of_session(session["id"])}
+
     def feedback_of_session(self, session_id: str) -> dict[str, Any]:
         """Feedback on the runs of a session, by key."""
         return aggregate(

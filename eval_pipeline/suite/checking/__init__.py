@@ -1,1 +1,1 @@
-"""Validation of a suite beyond single fields: everything that can be known to be wrong before a run."""
+"""Validation of a suite beyond single fields, before it is run."""

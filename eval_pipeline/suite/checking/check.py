@@ -1,4 +1,4 @@
-"""Everything that can be known to be wrong with a suite before it runs."""
+"""Validating a suite and its cases before a run, and reporting every problem."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,10 +20,10 @@ from eval_pipeline.suite.varied_target import field_of, varied_suite
 
 
 def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
-    """Read the suite in `folder`, its cases and what they name.
+    """Validate the suite in `folder`, its cases, and the files and code that they name.
 
     Returns:
-        The suite (None if suite.yaml is not right), its right cases, and every problem found.
+        The suite (None if suite.yaml is invalid), its valid cases, and every problem.
     """
     try:
         document = read_suite_document(folder)
@@ -35,13 +35,13 @@ def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
         problems = problems_in_suite(error, document=document, model=SuiteSpec)
         return None, [], problems + _problems_of_cases_alone(document.data, folder)
     cases, problems = load_cases(suite.spec.cases, suite)
-    # Cases that are not right may be the ones a gate is about.
+    # Invalid cases may be the ones that a gate is about.
     gates = [] if problems else gate_problems(suite, cases)
     return suite, cases, [*_suite_problems(suite), *gates, *problems, *_case_problems(suite, cases)]
 
 
 def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
-    """Raise the problems across documents, if there are any.
+    """Raise the problems of a suite and its cases, if there are any.
 
     Raises:
         InputError: carries all of them.
@@ -52,7 +52,7 @@ def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
 
 
 def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Problem]:
-    """The problems of the cases of a suite whose suite.yaml has others elsewhere, so that all are seen at once."""
+    """The problems of the cases of a suite whose suite.yaml is invalid elsewhere, so that all are reported at once."""
     try:
         sources = TypeAdapter(CaseSources).validate_python(data.get("cases"))
     except ValidationError:
@@ -61,7 +61,7 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
     try:
         return load_cases(sources, Suite(spec=stand_in, folder=folder))[1]
     except InfrastructureError:
-        # The cases are on a server that cannot be read: what is wrong with suite.yaml can be said all the same.
+        # The cases are on a server that cannot be reached; the problems of suite.yaml are reported all the same.
         return []
 
 

@@ -1,4 +1,4 @@
-"""Whether gates look at something that is there."""
+"""Validating the slices of gates against the cases."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,17 +11,17 @@ _SHOWN = 8
 
 
 def gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
-    """A problem for each gate whose slice no case is in: it would never look at anything."""
+    """A problem for each gate whose slice has no case: it would never fail."""
     for kind, gate in suite.spec.gates_to_meet.named().values():
         if gate.slice is None:
             continue
-        axis, _, wanted = gate.slice.partition("=")
-        there = sorted({value for case in cases for value in _values(case, axis)})
-        if wanted not in there and not (wanted == EVERY and there):
-            named = ", ".join(f"`{axis}={value}`" for value in there[:_SHOWN])
+        axis, _, selected = gate.slice.partition("=")
+        values = sorted({value for case in cases for value in _values(case, axis)})
+        if selected not in values and not (selected == EVERY and values):
+            named = ", ".join(f"`{axis}={value}`" for value in values[:_SHOWN])
             yield Problem(
                 message=f"no case is in the slice {gate.slice!r}",
-                fix=f"use one of {named}" if there else f"no case has a {axis.removeprefix('metadata.')!r}: remove it",
+                fix=f"use one of {named}" if values else f"no case has a {axis.removeprefix('metadata.')!r}: remove it",
                 file=suite.folder / SUITE_FILE,
                 field=f"gates.{kind}",
             )

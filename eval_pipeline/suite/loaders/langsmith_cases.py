@@ -3,20 +3,17 @@
 Runs of one thread are the turns of one conversation; conversations of one case are its attempts.
 """
 
-import itertools
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jmespath
 from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages, messages_from_dict
-from langsmith import Client
-from langsmith.utils import LangSmithAuthError, LangSmithError, LangSmithNotFoundError
-from requests.exceptions import RequestException
 
-from eval_pipeline.errors import CredentialsError, InputError, Problem, TransientError
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.spec.case_source import LangSmithRuns
@@ -48,22 +45,13 @@ def load_langsmith_cases(source: LangSmithRuns, file: Path | None) -> Iterator[R
 
 
 def _of_project(source: LangSmithRuns) -> Iterator[Mapping[str, Any]]:
-    try:
-        with warnings.catch_warnings():
-            # Its successor reads neither whole runs in one request nor those of a server without the v2 API.
-            warnings.filterwarnings("ignore", message=r"list_runs\(\) is deprecated")
-            # As a limit the server takes a page's size, at most 100.
-            runs = Client().list_runs(project_name=source.langsmith, is_root=True, filter=source.filter)
-            found = list(itertools.islice(runs, source.limit))
-    except LangSmithAuthError as error:
-        raise CredentialsError(f"LangSmith refused the key: {error}", fix="set a valid LANGSMITH_API_KEY") from error
-    except LangSmithNotFoundError as error:
-        message = f"LangSmith has no project {source.langsmith!r}"
-        fix = "correct the name, or name an export (`.json`, `.jsonl`) that is there"
-        raise InputError(Problem(message=message, fix=fix, field="cases")) from error
-    except (LangSmithError, RequestException) as error:
-        raise TransientError(f"LangSmith could not be read: {error}", fix="try again") from error
-    for run in found:
+    with FeedbackServer() as server:
+        try:
+            runs = server.root_runs(source.langsmith, where=source.filter, error=None, limit=source.limit)
+        except InputError as error:
+            fix = "correct the name, or name an export (`.json`, `.jsonl`) that is there"
+            raise InputError([replace(problem, field="cases", fix=fix) for problem in error.problems]) from error
+    for run in runs:
         yield run.model_dump(mode="json")
 
 

@@ -68,7 +68,7 @@ class RecordedConversations(Document):
 class LangSmithRuns(Document):
     """Root runs that LangSmith recorded: a project's, or those of a saved export (`.json`, `.jsonl`).
 
-    A project is read with what `LANGSMITH_API_KEY` and `LANGSMITH_ENDPOINT` say. Runs of one thread are the turns of
+    A project is read from the server that traces go to, LangSmith or the recorder. Runs of one thread are the turns of
     one conversation, and conversations of one case its attempts.
     """
 

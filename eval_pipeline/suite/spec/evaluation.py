@@ -54,7 +54,7 @@ class Evaluation(Document):
     had reached: true, or an SQLite file, relative to the suite's folder; by default one in the user's cache folder. It
     holds unredacted conversations of unfinished attempts, and only its owner may read it."""
     prices: str | None = None
-    """A CSV file of prices, which override those of the package (`eval_pipeline/prices.csv`)."""
+    """A CSV file of prices, which override those of the package (`genai-prices`)."""
     reuse: Literal["never", "unchanged"] = "never"
     """Whether results of earlier experiments are reused for attempts of which nothing has changed."""
     max_cases_per_run: int = Field(default=1_000, ge=1)

@@ -42,7 +42,7 @@ class Registry(Generic[_M]):
         return [self._class(name) for name in self.names()]
 
     def union(self) -> Any:
-        """The type that pydantic validates as any of the registered classes, told apart by their tag."""
+        """The union of all registered classes, discriminated by their tag; its JSON schema describes all of them."""
         return Annotated[functools.reduce(operator.or_, self.classes()), Discriminator(self._tag)]
 
     def class_of(self, data: Any) -> type[_M]:
@@ -89,8 +89,8 @@ class Registry(Generic[_M]):
 
     def _imported(self, name: str) -> type[_M]:
         module, _, attribute = self._built_in[name].partition(":")
-        found: type[_M] = getattr(importlib.import_module(module), attribute)
-        return found
+        imported: type[_M] = getattr(importlib.import_module(module), attribute)
+        return imported
 
     def _registered(self, name: str) -> type[_M]:
         first, *others = self._entry_points[name]

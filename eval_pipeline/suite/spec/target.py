@@ -36,7 +36,7 @@ class Target(Document):
 
     @property
     def takes_options(self) -> bool:
-        """Whether anything is made with `options`, so that variants may change them."""
+        """Whether `options` are used, so that variants may change them."""
         return False
 
     @property

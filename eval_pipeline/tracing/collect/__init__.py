@@ -1,1 +1,1 @@
-"""Collecting the runs of an attempt: what LangChain and LangSmith trace, and what agents report."""
+"""Collect the runs of an attempt: those that LangChain and LangSmith trace, and those that agents report as events."""

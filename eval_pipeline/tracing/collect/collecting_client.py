@@ -1,8 +1,8 @@
 """A LangSmith client that keeps runs in memory until their trace is taken, and sends nothing.
 
-LangChain's tracer, LangGraph and `@traceable` post a run when it starts and patch it when it ends; what they send here
-becomes one complete run, so that each costs one ingest event instead of two. `enabled=True` is needed with it: under
-`enabled="local"` LangChain's runs still arrive, those of `@traceable` functions do not.
+LangChain's tracer, LangGraph and `@traceable` post a run when it starts and patch it when it ends; here both become one
+complete run, so that each costs one ingest event instead of two. It needs `enabled=True`: under `enabled="local"`
+LangChain's runs still arrive, but those of `@traceable` functions do not.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _UUID_LENGTH = 36
 
 @dataclass(kw_only=True, slots=True)
 class CollectedRun:
-    """What was said of one run so far. Inputs and outputs are JSON as of when they were said."""
+    """The fields of one run so far. Inputs and outputs are JSON as of the moment they were posted."""
 
     id: str
     parent_ids: list[str]
@@ -41,17 +41,17 @@ class CollectedRun:
     events: list[Any] = field(default_factory=list)
 
 
-def ids_on_the_way(dotted_order: str) -> list[str]:
-    """The ids of the runs from the root to the one whose dotted order it is."""
+def ids_of_path(dotted_order: str) -> list[str]:
+    """The ids in a dotted order, from the root to the run itself."""
     return [part[-_UUID_LENGTH:] for part in dotted_order.split(".")]
 
 
 class CollectingClient(Client):
-    """Collects the runs below the roots it was told of; any other run is counted and forgotten."""
+    """Collects the runs below given roots; any other run is counted and discarded."""
 
     def __init__(self) -> None:
         super().__init__(
-            api_url="http://127.0.0.1:9",  # the discard port, should anything ever get past `request_with_retries`
+            api_url="http://127.0.0.1:9",  # the discard port, in case a request bypasses `request_with_retries`
             api_key="collecting",
             auto_batch_tracing=False,
             tracing_mode="langsmith",
@@ -61,17 +61,17 @@ class CollectingClient(Client):
         self._collected: dict[str, dict[str, CollectedRun]] = {}
         self._lock = threading.Lock()
         self.strays = 0
-        """Runs that belong to no trace in progress, such as those of a thread that outlived its attempt."""
+        """The number of runs outside any trace in progress, such as those of a thread that outlived its attempt."""
 
     @contextlib.contextmanager
     def collecting(self, root: RunTree) -> Iterator[None]:
-        """Within it, whatever is traced in this task, and tasks and threads it starts, nests below `root`.
+        """Within it, everything traced in this task, and in tasks and threads it starts, nests below `root`.
 
-        `take` has to be called afterwards, or what was collected stays.
+        Call `take` afterwards, or the collected runs stay in memory.
         """
         with self._lock:
             self._collected[str(root.id)] = {}
-        # Otherwise LangChain makes a tracer of its own for each graph and model.
+        # Otherwise LangChain creates a tracer of its own for each graph and model.
         token = tracing_v2_callback_var.set(CollectingTracer(client=self, project_name=root.session_name))
         try:
             with tracing_context(parent=root, project_name=root.session_name, client=self, enabled=True):
@@ -80,23 +80,23 @@ class CollectingClient(Client):
             tracing_v2_callback_var.reset(token)
 
     def take(self, root: RunTree) -> list[CollectedRun]:
-        """The runs collected below `root`, in the order they began. Ends the collecting."""
+        """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
             return list(self._collected.pop(str(root.id), {}).values())
 
     @property
     def in_progress(self) -> int:
-        """The traces begun and not taken."""
+        """The number of traces started and not taken."""
         return len(self._collected)
 
     @override
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
-        """Keep a run that begins, or that is told at once."""
+        """Keep a run that starts, or that is posted complete."""
         self._keep(str(fields.get("id")), {**fields, "name": name, "inputs": inputs, "run_type": run_type})
 
     @override
     def update_run(self, run_id: Any, **fields: Any) -> None:
-        """Keep what is said later of a run."""
+        """Keep an update of a run."""
         self._keep(str(run_id), fields)
 
     @override
@@ -106,13 +106,13 @@ class CollectingClient(Client):
         Raises:
             LangSmithError: always.
         """
-        raise LangSmithError("this client collects runs and sends nothing; make a langsmith.Client of your own")
+        raise LangSmithError("this client collects runs and sends nothing; create a langsmith.Client of your own")
 
-    def _keep(self, run_id: str, said: Mapping[str, Any]) -> None:
-        path = ids_on_the_way(str(said.get("dotted_order") or ""))[:-1]
-        # Serialized outside of the lock, and now: the graph goes on to change what it was given.
-        inputs = None if said.get("inputs") is None else json_bytes(said["inputs"])
-        outputs = json_bytes(said["outputs"]) if said.get("outputs") else None
+    def _keep(self, run_id: str, fields: Mapping[str, Any]) -> None:
+        path = ids_of_path(str(fields.get("dotted_order") or ""))[:-1]
+        # Serialize now, outside of the lock: the graph goes on to change its state.
+        inputs = None if fields.get("inputs") is None else json_bytes(fields["inputs"])
+        outputs = json_bytes(fields["outputs"]) if fields.get("outputs") else None
         with self._lock:
             root = next((ancestor for ancestor in path if ancestor in self._collected), None)
             if root is None:
@@ -124,14 +124,14 @@ class CollectingClient(Client):
                 run = runs[run_id] = CollectedRun(
                     id=run_id,
                     parent_ids=path[path.index(root) :],
-                    name=str(said.get("name") or "unnamed"),
-                    run_type=str(said.get("run_type") or "chain"),
-                    start_time=said.get("start_time"),
+                    name=str(fields.get("name") or "unnamed"),
+                    run_type=str(fields.get("run_type") or "chain"),
+                    start_time=fields.get("start_time"),
                 )
             run.inputs = inputs or run.inputs
             run.outputs = outputs or run.outputs
-            run.end_time = said.get("end_time") or run.end_time
-            run.error = said.get("error") or run.error
-            run.tags = said.get("tags") or run.tags
-            run.extra = said.get("extra") or run.extra
-            run.events = said.get("events") or run.events
+            run.end_time = fields.get("end_time") or run.end_time
+            run.error = fields.get("error") or run.error
+            run.tags = fields.get("tags") or run.tags
+            run.extra = fields.get("extra") or run.extra
+            run.events = fields.get("events") or run.events

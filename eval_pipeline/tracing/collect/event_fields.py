@@ -1,4 +1,4 @@
-"""What an event says of a run: model, tokens, cost, errors, text."""
+"""Read the fields of a run from a telemetry event: model, tokens, cost, errors, text."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -8,34 +8,34 @@ from eval_pipeline.tracing.shape.jsonable import json_bytes
 
 
 def is_answer(result: Event, call: Event) -> bool:
-    """Whether a result is that of a call: by id, or by name where either has none."""
-    known: Collection[Any] = (None, "")
-    if result.get("id") in known or call.get("id") in known:
-        return result.get("name") in (*known, call["name"])
+    """Whether a result belongs to a call: by id, or by name where either has none."""
+    missing: Collection[Any] = (None, "")
+    if result.get("id") in missing or call.get("id") in missing:
+        return result.get("name") in (*missing, call["name"])
     return str(result["id"]) == str(call["id"])
 
 
 def error_of(result: Event) -> str | None:
-    """What a tool broke with, if its result says so: `error`, `is_error`, or `status: error`."""
+    """The error of a tool, if its result has one: `error`, `is_error`, or `status: error`."""
     error = result.get("error")
     if error in (None, False, "") and not result.get("is_error") and result.get("status") != "error":
         return None
     return as_text(error) if isinstance(error, str) else as_text(result.get("content"))
 
 
-def asked(call: Event) -> dict[str, Any]:
-    """A call as a model's message has it."""
+def tool_call_of(call: Event) -> dict[str, Any]:
+    """A call in the form of a model's message."""
     return {"id": call.get("id"), "name": call["name"], "args": call["args"]}
 
 
 def model_metadata(event: Event) -> dict[str, Any]:
-    """The model as LangSmith knows it, from `model` or `provider:model`."""
+    """The model in LangSmith's metadata keys, from `model` or `provider:model`."""
     name = event.get("model")
     if not name:
         return {}
     provider, colon, model = str(name).partition(":")
-    named = {"ls_provider": provider, "ls_model_name": model} if colon else {"ls_model_name": str(name)}
-    return {"ls_model_type": "chat", **named}
+    names = {"ls_provider": provider, "ls_model_name": model} if colon else {"ls_model_name": str(name)}
+    return {"ls_model_type": "chat", **names}
 
 
 def usage_metadata(event: Event) -> dict[str, Any]:

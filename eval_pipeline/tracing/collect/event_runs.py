@@ -1,13 +1,13 @@
-"""From the events of a turn to runs, for what LangChain and LangSmith did not trace themselves.
+"""Build runs from the events of a turn, where LangChain and LangSmith traced none.
 
     target                the agent, a chain                  (also: an agent that was handed to, or asked)
-    └── gpt-4o            each `usage` event, an llm          its tokens, its model, what it said and asked for
+    └── gpt-4o            each `usage` event, an llm          its tokens, its model, its message and tool calls
         └── find_order    each `tool_call` event, a tool      its arguments, its result or error
 
-A tool hangs from the model call that asked for it: the `usage` event that was told last before it, or, where a call
-is told before the usage of its model call (as in a list of messages), the next one. Times are those at which events
-were told, and `latency_s` where an event has it; of events told after the fact only the order is known, and their
-runs take no time.
+A tool is a child of the model call that requested it: the last `usage` event before it, or, where a call is reported
+before the usage of its model call (as in a list of messages), the next one. Times are those at which events were
+reported, and `latency_s` where an event has it; of events reported afterwards only the order is known, and their runs
+take no time.
 """
 
 import datetime as dt
@@ -15,34 +15,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langsmith.run_helpers import get_current_run_tree
+
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
-from eval_pipeline.tracing.collect.collecting_client import CollectedRun
+from eval_pipeline.tracing.collect.collecting_client import CollectedRun, ids_of_path
 from eval_pipeline.tracing.collect.event_fields import (
     as_text,
-    asked,
     error_of,
     is_answer,
     model_metadata,
+    tool_call_of,
     usage_metadata,
 )
 from eval_pipeline.tracing.shape.jsonable import as_object, json_bytes
 from eval_pipeline.tracing.shape.run import MICROSECOND, uuid7_at
 
 FROM_EVENTS = "reported_as_events"
-"""Metadata of a run that was made of events."""
+"""Metadata of a run that was built from events."""
 UNTIMED = "time_not_reported"
-"""Metadata of one whose events were told after the fact."""
+"""Metadata of such a run whose events were reported afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlreadyTraced:
-    """What LangChain or LangSmith traced in a turn, so that nothing is there twice."""
+    """What LangChain or LangSmith traced in a turn, so that no run is built twice."""
 
     anything: bool = False
     models: bool = False
     tools: frozenset[str] = frozenset()
-    """Their names."""
+    """Names of the tools."""
 
     @classmethod
     def below(cls, run_id: str, collected: Iterable[CollectedRun]) -> "AlreadyTraced":
@@ -61,13 +63,13 @@ _NOTHING_TRACED = AlreadyTraced()
 def runs_of_turn(
     turn: ReportedTurn, parent_ids: Sequence[str], traced: AlreadyTraced = _NOTHING_TRACED, *, keep: bool = False
 ) -> list[CollectedRun]:
-    """The runs that an ended turn comes to, parents first; none if it has nothing to say that is not traced.
+    """The runs of an ended turn, parents first; empty if everything in it is traced already.
 
     Args:
-        turn: with its events, each with its time.
-        parent_ids: the runs around, from the root to the parent.
-        traced: what is there already.
-        keep: whether a turn without anything in it is a run all the same.
+        turn: the turn and its events, each with its time.
+        parent_ids: its ancestors, from the root to the parent.
+        traced: what is traced already.
+        keep: whether an empty turn becomes a run too.
     """
     reading = _Reading(turn, parent_ids, traced)
     for item in turn.events:
@@ -77,28 +79,28 @@ def runs_of_turn(
 
 @dataclass(kw_only=True, eq=False)
 class _Model:
-    """A model call, and the message that came of it."""
+    """A model call, and the message it returned."""
 
     run: CollectedRun
     answer: dict[str, Any]
     calls: list["_Call"] = field(default_factory=list)
 
-    def asks(self, call: "_Call") -> None:
-        """The call was asked for by this one, and no other."""
+    def request(self, call: "_Call") -> None:
+        """Make this model, and no other, the one that requested a tool call."""
         if call.model is not None:
             call.model.calls.remove(call)
-            call.model.show()
+            call.model.update_message()
         call.model = self
         self.calls.append(call)
-        self.show()
+        self.update_message()
 
-    def show(self) -> None:
-        self.answer["tool_calls"] = [asked(call.event) for call in self.calls]
+    def update_message(self) -> None:
+        self.answer["tool_calls"] = [tool_call_of(call.event) for call in self.calls]
 
 
 @dataclass(kw_only=True, eq=False)
 class _Call:
-    """A tool call, in the course of being read."""
+    """A tool call, and what is known of it so far."""
 
     event: Event
     start: dt.datetime
@@ -117,14 +119,14 @@ class _Call:
 
 @dataclass(kw_only=True, eq=False)
 class _Agent:
-    """A chain, and what it has done so far."""
+    """A chain, and its state while events are read."""
 
     run: CollectedRun
     last: _Model | None = None
     calls: list[_Call] = field(default_factory=list)
-    """Since its last model call."""
-    said: list[str] = field(default_factory=list)
-    """Likewise."""
+    """Tool calls since its last model call."""
+    messages: list[str] = field(default_factory=list)
+    """Texts since its last model call."""
 
     @property
     def path(self) -> list[str]:
@@ -132,13 +134,13 @@ class _Agent:
 
 
 class _Reading:
-    """One turn, read event by event."""
+    """Reads one turn event by event."""
 
     def __init__(self, turn: ReportedTurn, path: Sequence[str], traced: AlreadyTraced) -> None:
         self._turn, self._traced = turn, traced
         self._now = self._idle_since = turn.started
         self._ended = turn.ended or turn.started
-        self._made: list[CollectedRun] = []
+        self._runs: list[CollectedRun] = []
         self._nested: list[CollectedRun] = []
         self._models: list[_Model] = []
         self._calls: list[_Call] = []
@@ -159,7 +161,7 @@ class _Reading:
         self._advance(item)
         match event["type"]:
             case "message":
-                self._agent.said.append(as_text(event.get("content")))
+                self._agent.messages.append(as_text(event.get("content")))
             case "tool_call":
                 self._called(event, untimed=untimed)
             case "tool_result":
@@ -187,7 +189,7 @@ class _Reading:
     def _called(self, event: Event, *, untimed: bool) -> None:
         call = _Call(event=event, start=self._now, untimed=untimed, agent=self._agent)
         if self._agent.last is not None:
-            self._agent.last.asks(call)
+            self._agent.last.request(call)
         self._agent.calls.append(call)
         self._calls.append(call)
 
@@ -206,20 +208,20 @@ class _Reading:
     def _model_call(self, event: Event, *, untimed: bool) -> None:
         agent = self._agent
         untimed = untimed and event.get("latency_s") is None
-        # Answered calls that a model asked for are that one's.
+        # Calls that have a result and a model stay with that model.
         mine = [call for call in agent.calls if call.waits or call.model is None]
         start = self._start(event, self._now if untimed else self._idle_since)
         start = min([start, *(call.start for call in mine)])
         run = self._run(str(event.get("model") or "model"), "llm", agent.path, start, self._now, untimed=untimed)
         run.inputs = json_bytes({"messages": event.get("messages") or self._exchange})
-        found = {**run.extra["metadata"], **model_metadata(event), "usage_metadata": usage_metadata(event)}
-        run.extra = {"metadata": found}
-        model = _Model(run=run, answer={"role": "assistant", "content": "\n".join(agent.said)})
+        usage = {"usage_metadata": usage_metadata(event)}
+        run.extra = {"metadata": {**run.extra["metadata"], **model_metadata(event), **usage}}
+        model = _Model(run=run, answer={"role": "assistant", "content": "\n".join(agent.messages)})
         for call in mine:
-            model.asks(call)
+            model.request(call)
         self._exchange.append(model.answer)
         self._models.append(model)
-        agent.last, agent.calls, agent.said = model, [], []
+        agent.last, agent.calls, agent.messages = model, [], []
         self._idle_since = self._now
 
     def _hand_off(self, event: Event) -> None:
@@ -229,10 +231,10 @@ class _Reading:
         run = self._run(str(event.get("to") or "agent"), "chain", path, self._now, self._ended)
         run.inputs = json_bytes({"handed_over_by": event.get("from")})
         self._agent = _Agent(run=run)
-        self._made.append(run)
+        self._runs.append(run)
 
     def _broke(self, message: str) -> None:
-        """What broke is the tool that has not answered yet, else the agent."""
+        """Give the error to the tool without a result, else to the agent."""
         waiting = [call for call in self._calls if call.waits]
         if waiting:
             waiting[-1].error, waiting[-1].end = message, self._now
@@ -240,7 +242,7 @@ class _Reading:
             self._agent.run.error = message
 
     def _turn_inside(self, inner: ReportedTurn) -> None:
-        """An agent that was asked: by the tool that has not answered yet, else by the agent itself."""
+        """Place the turn of another agent: below the tool without a result, else below the agent."""
         waiting = [call for call in self._calls if call.waits and call.start <= inner.started]
         if waiting:
             waiting[-1].inner.append(inner)
@@ -248,28 +250,28 @@ class _Reading:
             self._nested += runs_of_turn(inner, self._agent.path, self._traced, keep=True)
         self._now = max(self._now, inner.ended or inner.started)
 
-    # -- what came of it
+    # -- the result
 
     def runs(self, *, keep: bool) -> list[CollectedRun]:
-        self._models_said()
+        self._complete_models()
         for call in self._calls:
             self._tool(call)
-        made = self._made
+        runs = self._runs
         if self._traced.anything:
-            # Agents that LangChain runs are traced: of those that are told here only such with runs of their own stay.
-            parents = {parent for run in made for parent in run.parent_ids}
-            made = [run for run in made if run.run_type != "chain" or run.id in parents]
-        if not made and not keep:
-            # An agent that reports its own turns: they are the chain.
+            # LangChain traces the agents it runs: of reported agents keep only those with runs of their own.
+            parents = {parent for run in runs for parent in run.parent_ids}
+            runs = [run for run in runs if run.run_type != "chain" or run.id in parents]
+        if not runs and not keep:
+            # An agent that reports its own turns: they replace the chain.
             return [_without_parent(run, self._chain.id) for run in self._nested]
         self._chain.inputs = json_bytes(as_object(self._turn.inputs))
         self._chain.outputs = None if self._turn.outputs is None else json_bytes(as_object(self._turn.outputs))
         if self._turn.dropped:
-            said = {**self._chain.extra["metadata"], "events_dropped": self._turn.dropped}
-            self._chain.extra = {"metadata": said}
-        return [self._chain, *sorted(made, key=lambda run: len(run.parent_ids)), *self._nested]
+            metadata = {**self._chain.extra["metadata"], "events_dropped": self._turn.dropped}
+            self._chain.extra = {"metadata": metadata}
+        return [self._chain, *sorted(runs, key=lambda run: len(run.parent_ids)), *self._nested]
 
-    def _models_said(self) -> None:
+    def _complete_models(self) -> None:
         if self._traced.models:
             return
         last = self._agent.last
@@ -277,11 +279,11 @@ class _Reading:
             last.answer["content"] = as_text(self._turn.outputs.get("response", self._turn.outputs))
         for model in self._models:
             model.run.outputs = json_bytes({"messages": [model.answer]})
-            self._made.append(model.run)
+            self._runs.append(model.run)
 
     def _tool(self, call: _Call) -> None:
         name = str(call.event["name"])
-        # A model's structured answer looks like a call, and is none.
+        # A model's structured answer looks like a call but is none.
         if name in self._traced.tools or (call.waits and self._traced.models):
             return
         above = call.agent.run if call.model is None or self._traced.models else call.model.run
@@ -294,7 +296,7 @@ class _Reading:
         run.error = self._turn.error if broke_off else call.error
         if call.event.get("id") is not None:
             run.extra = {"metadata": {**run.extra["metadata"], "tool_call_id": str(call.event["id"])}}
-        self._made.append(run)
+        self._runs.append(run)
         for inner in call.inner:
             self._nested += runs_of_turn(inner, [*path, run.id], self._traced, keep=True)
 
@@ -323,3 +325,25 @@ class _Reading:
 def _without_parent(run: CollectedRun, left_out: str) -> CollectedRun:
     run.parent_ids = [parent for parent in run.parent_ids if parent != left_out]
     return run
+
+
+@dataclass(kw_only=True)
+class ReportedTurns:
+    """The turns that agents reported during one attempt, until its trace is completed."""
+
+    _turns: list[tuple[list[str], ReportedTurn]] = field(default_factory=list)
+
+    def add(self, turn: ReportedTurn) -> None:
+        """Keep a turn that ended now, below the run that is current now."""
+        parent = get_current_run_tree()
+        if parent is not None:
+            self._turns.append((ids_of_path(parent.dotted_order), turn))
+
+    def runs(self, root_id: str, collected: Sequence[CollectedRun]) -> list[CollectedRun]:
+        """The runs of all turns below the attempt's root, besides those collected already."""
+        runs: list[CollectedRun] = []
+        for path, turn in self._turns:
+            if root_id in path:
+                below_root = path[path.index(root_id) :]
+                runs += runs_of_turn(turn, below_root, AlreadyTraced.below(below_root[-1], collected))
+        return runs

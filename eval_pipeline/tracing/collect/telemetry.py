@@ -1,4 +1,4 @@
-"""Turns that agents report outside of evaluations, as traces in LangSmith.
+"""Trace the turns that agents report outside of evaluations in LangSmith.
 
 telemetry = LangSmithTelemetry(Client(), project="support").attach()
 …
@@ -27,7 +27,7 @@ _REDACTED = ("name", "inputs", "outputs", "error", "extra")
 
 
 class LangSmithTelemetry:
-    """A handler of ended turns: each is one trace in `project`, redacted."""
+    """A handler of ended turns: sends each as one trace to `project`, redacted."""
 
     def __init__(
         self,
@@ -37,21 +37,21 @@ class LangSmithTelemetry:
         metadata: Mapping[str, Any] | None = None,
         redactor: Redactor = _REDACTOR,
     ) -> None:
-        """`metadata` is that of every run, such as a version, a session or an environment."""
+        """`metadata`: of every run, such as a version, a session or an environment."""
         self._client, self._project = client, project
         self._metadata, self._redactor = dict(metadata or {}), redactor
 
     def attach(self, bus: EventBus = BUS) -> "LangSmithTelemetry":
-        """Be told of the bus's turns."""
+        """Subscribe to the turns of a bus."""
         bus.subscribe(self)
         return self
 
     def detach(self, bus: EventBus = BUS) -> None:
-        """Be told no more."""
+        """Unsubscribe from a bus."""
         bus.unsubscribe(self)
 
     def flush(self, *, timeout: float | None = None, bus: EventBus = BUS) -> bool:
-        """Wait until what was reported is sent. Returns False if `timeout` (seconds) was not enough for the bus."""
+        """Wait until all reported turns are sent; False if `timeout` (seconds) was too short for the bus."""
         started = time.monotonic()
         handled = bus.flush(timeout)
         left = None if timeout is None else max(0.0, timeout - (time.monotonic() - started))
@@ -59,13 +59,13 @@ class LangSmithTelemetry:
         return handled
 
     def __call__(self, turn: ReportedTurn) -> None:
-        """Hand the turn's runs to the client."""
+        """Pass the runs of a turn to the client."""
         for run in self.runs(turn):
             shown = {name: self._redactor.value(plain(run[name])) for name in _REDACTED}
             self._client.create_run(**{**run, **shown})
 
     def runs(self, turn: ReportedTurn) -> list[CompleteRun]:
-        """The trace of a turn: its root, then what is below; nothing if LangSmith would refuse it."""
+        """The trace of a turn: its root, then the runs below it; empty if LangSmith would refuse the root."""
         first, *others = runs_of_turn(turn, (), keep=True)
         ended = turn.ended or dt.datetime.now(tz=dt.UTC)
         root = complete_run(

@@ -1,4 +1,4 @@
-"""The scores of an attempt as LangSmith's feedback."""
+"""Build LangSmith's feedback from the scores of an attempt or of an experiment."""
 
 import datetime as dt
 import json
@@ -14,7 +14,7 @@ from eval_pipeline.results.case_result import AssertionResult, CaseResult
 from eval_pipeline.store.timestamps import timestamp
 
 PASSED, SCORE = "passed", "score"
-"""The keys of an attempt's whole verdict; an assertion of that name steps aside."""
+"""The keys of an attempt's verdict; an assertion of the same name gets another key."""
 _MAX_COMMENT = 4_000
 _REDACTOR = Redactor()
 
@@ -33,12 +33,12 @@ def feedback_of(
 
     Args:
         result: the attempt.
-        run_id: its root run, which is what is scored.
+        run_id: its root run, which the feedback is on.
         trace_id: of that run.
         session_id: the experiment's project.
-        start_time: of that run; servers find it by this.
+        start_time: of that run; servers look it up by this.
         evaluator_run_id: the run that scored, in the same trace.
-        redactor: asked before a long comment is cut: half a secret is one still, and looks like none.
+        redactor: applied before a long comment is cut, for half a secret is no longer recognized.
     """
     place = {
         "run_id": run_id,
@@ -47,7 +47,7 @@ def feedback_of(
         "start_time": start_time.astimezone(dt.UTC).isoformat(timespec="microseconds"),
     }
     scored: list[tuple[str, dict[str, Any]]] = [
-        (key, _of_assertion(found)) for key, found in zip(keys_of(result.assertions), result.assertions, strict=True)
+        (key, _of_assertion(each)) for key, each in zip(keys_of(result.assertions), result.assertions, strict=True)
     ]
     if result.status != "skipped":
         comment = None if result.error is None else f"{result.error.name}: {result.error.message}"
@@ -78,14 +78,14 @@ def summary_feedback(session_id: UUID | str, scores: Mapping[str, float]) -> lis
 
 
 def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
-    """The key of each assertion: its name, with the turn where the name stands at several turns, and never twice."""
-    names = Counter(found.name for found in assertions)
+    """The key of each assertion: its name, with the turn if several turns have the name, and no key twice."""
+    names = Counter(assertion.name for assertion in assertions)
     seen: Counter[str] = Counter({PASSED: 1, SCORE: 1})
     keys = []
-    for found in assertions:
-        key = found.name
-        if names[key] > 1 and found.turn is not None:
-            key = f"{key} · turn {found.turn + 1}"
+    for assertion in assertions:
+        key = assertion.name
+        if names[key] > 1 and assertion.turn is not None:
+            key = f"{key} · turn {assertion.turn + 1}"
         key = _cut(key)
         seen[key] += 1
         keys.append(key if seen[key] == 1 else f"{key} · {seen[key]}")
@@ -93,18 +93,23 @@ def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
 
 
 def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
-    """The keys an experiment announces, for its progress bar."""
+    """The keys that an experiment's project states, for LangSmith's progress bar."""
     return list(dict.fromkeys([*map(_cut, assertion_names), PASSED, SCORE]))
 
 
-def _of_assertion(found: AssertionResult) -> dict[str, Any]:
-    error = None if found.error is None else f"{found.error.name}: {found.error.message}"
-    score = found.score
-    if score is None and found.passed is not None:
-        score = float(found.passed)
-    content: dict[str, Any] = {"score": score, "value": found.label, "comment": error or found.message or None}
-    content["source"] = {"assertion": found.type, "weight": found.weight, "turn": found.turn, "passed": found.passed}
-    content["error"] = found.error is not None or None
+def _of_assertion(result: AssertionResult) -> dict[str, Any]:
+    error = None if result.error is None else f"{result.error.name}: {result.error.message}"
+    score = result.score
+    if score is None and result.passed is not None:
+        score = float(result.passed)
+    content: dict[str, Any] = {"score": score, "value": result.label, "comment": error or result.message or None}
+    content["source"] = {
+        "assertion": result.type,
+        "weight": result.weight,
+        "turn": result.turn,
+        "passed": result.passed,
+    }
+    content["error"] = result.error is not None or None
     return content
 
 
@@ -129,7 +134,7 @@ def _feedback(
         **place,
         "key": key,
         "score": None if score is None else round(float(score), 4),
-        # A text makes the feedback categorical, by itself: a configuration of the key is the workspace's to give.
+        # A text makes the feedback categorical without a configuration of the key, which belongs to the workspace.
         "value": value if value is None or isinstance(value, str) else json.dumps(value, default=str),
         "comment": comment if comment is None or len(comment) <= _MAX_COMMENT else comment[: _MAX_COMMENT - 1] + "…",
         "feedback_source": {"type": "model", "metadata": metadata},
@@ -141,6 +146,6 @@ def _feedback(
 
 
 def _cut(key: str) -> str:
-    """Within LangSmith's limit, with room for what tells two of one name apart."""
+    """Cut a key to LangSmith's limit, with room for a suffix that makes it unique."""
     most = MAX_FEEDBACK_KEY_LENGTH - 12
     return key if len(key) <= most else key[: most - 1] + "…"

@@ -33,7 +33,7 @@ class Outbox:
         for send in sends:
             try:
                 send()
-            except Exception:  # noqa: BLE001 - a trace is about a result, and never worth one
+            except Exception:  # noqa: BLE001 - a trace must never cost the result it is about
                 failed += 1
                 _log.exception("a trace is lost")
         return failed

@@ -1,1 +1,1 @@
-"""Shaping an attempt's trace: the root, the shared context below it, complete runs that LangSmith accepts."""
+"""Build an attempt's trace: the root, the shared context below it, and complete runs that LangSmith accepts."""

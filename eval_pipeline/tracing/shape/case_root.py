@@ -1,4 +1,4 @@
-"""The root of a case's trace: what the user says, what was answered, how it was scored, and what broke."""
+"""Build the root run of a case's trace: inputs, answers, scores and errors of the attempt."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ def complete_root(
     tags: Sequence[str],
     redact: Redact,
 ) -> dict[str, Any]:
-    """The root as it is sent.
+    """The complete root run.
 
     Args:
-        root: as it was begun; in a unified trace it has a parent.
-        result: what came of the attempt.
-        planned: what the user was to say.
+        root: the run as it was started; in a unified trace it has a parent.
+        result: the result of the attempt.
+        planned: the user's messages in the case.
         end_time: when the attempt ended.
-        metadata: besides what the result says.
+        metadata: besides the result's.
         tags: besides the case's own.
-        redact: what is shown of a field that is too long, before it is cut.
+        redact: applied to a field that is too long, before it is cut.
     """
     return complete_run(
         run_id=str(root.id),
@@ -66,9 +66,9 @@ def _parent(root: RunTree) -> Anchor | None:
 
 
 def _inputs(result: CaseResult, planned: Sequence[str]) -> dict[str, Any]:
-    # A recording says itself what the user said; an attempt that broke early has not said it all.
-    said = [turn.input for turn in result.turns]
-    messages = said if len(said) >= len(planned) else [*planned]
+    # A recording has the user's messages itself; an attempt that failed early has only some of them.
+    sent = [turn.input for turn in result.turns]
+    messages = sent if len(sent) >= len(planned) else [*planned]
     return {"input": messages[0] if messages else "", "messages": messages}
 
 
@@ -79,13 +79,13 @@ def _outputs(result: CaseResult) -> dict[str, Any]:
         "answers": answers,
         "score": result.score,
         "status": result.status,
-        "scores": {found.name: found.score for found in result.assertions},
+        "scores": {assertion.name: assertion.score for assertion in result.assertions},
     }
 
 
 def _error(result: CaseResult) -> str | None:
     if result.status != "error":
         return None
-    errors = [result.error, *(found.error for found in result.assertions)]
-    error = next((found for found in errors if found is not None), None)
+    errors = [result.error, *(assertion.error for assertion in result.assertions)]
+    error = next((each for each in errors if each is not None), None)
     return "error" if error is None else f"{error.name}: {error.message}\n\n{error.traceback}".rstrip()

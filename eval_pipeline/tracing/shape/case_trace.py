@@ -1,6 +1,6 @@
-"""One attempt's trace: a root named after the case, the shared context below it, then what was run.
+"""Trace one attempt: a root named after the case, the shared context below it, then the runs of the attempt.
 
-    <case id>                      inputs: what the user says; outputs: answers, score, status
+    <case id>                      inputs: the user's messages; outputs: answers, score, status
     ├── shared_context …           by the trace mode (`modes.py`)
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
@@ -27,12 +27,12 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
-from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
+from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.shape.case_root import complete_root
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
-from eval_pipeline.tracing.shape.modes import Bare, SharedPart
+from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun
 
 _log = logger_of(__name__)
@@ -44,7 +44,7 @@ class TracedAttempt:
 
     trace_id: str
     run_id: str
-    """Of the case's root."""
+    """The id of the case's root."""
     start_time: dt.datetime
     evaluator_run_id: str | None
     runs: list[CompleteRun]
@@ -52,7 +52,7 @@ class TracedAttempt:
 
 
 class TraceSink(Protocol):
-    """The part of a `Sender` that an attempt needs: never raises, never blocks longer than a queue does."""
+    """Takes complete runs and feedback. Its methods never raise, and return at once."""
 
     def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False) -> None:
         """Send complete runs, parents first."""
@@ -69,10 +69,10 @@ class Experiment(Protocol):
         """The project's name."""
 
     def run_url(self, run_id: str) -> str:
-        """Where a run can be seen."""
+        """The URL of a run."""
 
     def example_id(self, case_id: str) -> UUID:
-        """The example that a case is."""
+        """The id of a case's example."""
 
 
 Feedback = Callable[[CaseResult, TracedAttempt], Sequence[Mapping[str, Any]]]
@@ -80,23 +80,23 @@ Feedback = Callable[[CaseResult, TracedAttempt], Sequence[Mapping[str, Any]]]
 
 @dataclass(kw_only=True)
 class TraceCounts:
-    """What became of traces here, before anything was sent."""
+    """Count the traces that were built, before anything was sent."""
 
     attempts: int = 0
     runs: int = 0
     repaired: int = 0
     left_out: int = 0
     failed: int = 0
-    """Attempts whose trace could not be made; their results have no trace id."""
+    """Attempts whose trace could not be built; their results have no trace id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaseTracer(AttemptTracer):
-    """Traces the attempts of one experiment in this process. Make it after any fork."""
+    """Traces the attempts of one experiment in this process. Create it after any fork."""
 
     experiment: Experiment
     sender: TraceSink
-    shared: SharedPart = field(default_factory=Bare)
+    shared: SharedContextView = field(default_factory=NoSharedContext)
     feedback: Feedback = field(default=lambda _result, _traced: ())
     labels: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of every run: `suite`, `experiment`, `shared_context_id`, `git_sha`, `dagster_run_id`; small, because
@@ -105,14 +105,14 @@ class CaseTracer(AttemptTracer):
     """Metadata of the root only, such as `shared_trace_url` and `shared_cost_per_case`."""
     tags: tuple[str, ...] = ()
     redact: Redact = as_it_is
-    """Asked only of fields that are cut; all else is redacted by the sender."""
+    """Applied only to fields that are cut; the sender redacts everything else."""
     client: CollectingClient = field(default_factory=CollectingClient)
     counts: TraceCounts = field(default_factory=TraceCounts)
     outbox: Outbox | None = None
-    """Where traces wait for `durable`; without one they are sent when the attempt ends."""
+    """Holds traces until `durable`; without one they are sent when the attempt ends."""
 
     def durable(self, results: Sequence[CaseResult]) -> None:
-        """Whoever keeps results has these: their traces may be sent. Never raises."""
+        """Send the traces of results that are durable now. Never raises."""
         if self.outbox is not None:
             run_ids = [result.run_id for result in results if result.run_id is not None]
             self.counts.failed += self.outbox.release(run_ids)
@@ -120,8 +120,8 @@ class CaseTracer(AttemptTracer):
     @override
     @contextlib.contextmanager
     def attempt(self, attempt: Attempt) -> Iterator[AttemptTrace]:
-        """Within it, whatever is traced in this task, and tasks and threads it starts, is of this attempt."""
-        # A local name keeps the root alive: the context has but a weak reference to it.
+        """Within it, everything traced in this task, and in tasks and threads it starts, belongs to this attempt."""
+        # A local variable keeps the root alive: the context has only a weak reference to it.
         root = self._root(attempt)
         if root is None:
             yield Untraced()
@@ -131,7 +131,7 @@ class CaseTracer(AttemptTracer):
             with self.client.collecting(root), listening(reported.add):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
-            # Whatever happened, nothing stays in memory. An attempt without a result has no row, and sends nothing.
+            # Nothing stays in memory, whatever happened. An attempt without a result has no row, and sends nothing.
             self.client.take(root)
 
     def _root(self, attempt: Attempt) -> RunTree | None:
@@ -155,7 +155,7 @@ class CaseTracer(AttemptTracer):
                 ls_client=self.client,
                 replicas=[],
             )
-        # The clock of the host that began the trace may be ahead of this one's.
+        # The clock of the host that opened the trace may be ahead of this one's.
         start = max(start, parse_dotted_order(parent.dotted_order)[-1].start_time)
         return RunTree(
             name=case_id,
@@ -170,11 +170,11 @@ class CaseTracer(AttemptTracer):
 
 
 class Untraced(AttemptTrace):
-    """An attempt whose trace could not be begun."""
+    """An attempt whose trace could not be started."""
 
     @override
     def finish(self, result: CaseResult) -> CaseResult:
-        """There is nothing to add."""
+        """Return the result as it is."""
         return result
 
 
@@ -189,30 +189,30 @@ class CaseTrace(AttemptTrace):
 
     @override
     def finish(self, result: CaseResult) -> CaseResult:
-        """Complete the trace, hand it over, and return the result with its ids; without them if that failed."""
+        """Complete the trace and hand it over; returns the result with the trace's ids, unless that failed."""
         tracer, collected = self.tracer, self.tracer.client.take(self.root)
         try:
             collected += self.reported.runs(str(self.root.id), collected)
             traced, grafted = self._complete(result, collected)
-            done = replace(
+            traced_result = replace(
                 result,
                 trace_id=traced.trace_id,
                 run_id=traced.run_id,
                 trace_url=tracer.experiment.run_url(traced.run_id),
             )
-            feedback = tracer.feedback(done, traced)
+            feedback = tracer.feedback(traced_result, traced)
             send = functools.partial(_send, tracer.sender, traced.runs, grafted, feedback)
             if tracer.outbox is None:
                 send()
             else:
                 tracer.outbox.put(traced.run_id, send)
-        except Exception:  # noqa: BLE001 - a trace is about a result, and never worth one
+        except Exception:  # noqa: BLE001 - a trace must never cost the result it is about
             tracer.counts.failed += 1
             _log.exception("the trace of case %s, attempt %d, is lost", result.case_id, result.attempt)
             return result
         tracer.counts.attempts += 1
         tracer.counts.runs += len(traced.runs)
-        return done
+        return traced_result
 
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
@@ -232,7 +232,7 @@ class CaseTrace(AttemptTrace):
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
         workflow = _evaluator_run(collected, below.run_id)
-        # The graph's only node is the entrypoint itself, and says what the graph says.
+        # The graph's only node is the entrypoint itself, and repeats the graph's run.
         node = {run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids[-1:] == [workflow]}
         live = complete(
             collected,
@@ -257,7 +257,7 @@ class CaseTrace(AttemptTrace):
 
 
 def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback: Sequence[Mapping[str, Any]]) -> None:
-    # The root goes before its copies, and the live runs last; whoever reads meanwhile sees a tree.
+    # The root before its copies, and the live runs last: a reader in between sees a tree.
     sender.send_runs(runs[:1])
     if grafted:
         sender.send_runs(runs[1 : 1 + grafted], graft=True)
@@ -267,7 +267,7 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
 
 
 def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
-    """Metadata of every run of an attempt. A case is a partition, of a Dagster run."""
+    """Metadata of every run of an attempt. In a Dagster run, the case is a partition."""
     partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
     return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
 

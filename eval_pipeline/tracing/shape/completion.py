@@ -1,8 +1,8 @@
-"""From collected runs to complete ones that break no published rule.
+"""Turn collected runs into complete ones that break no published rule.
 
-LangSmith answers one bad run by refusing the whole frame, other cases' runs included. So every run is made to fit:
-orders are built anew from who is whose parent, times are put in order, an unknown type becomes `chain`, a field that is
-too long becomes a preview. What still breaks a rule is left out and counted, and its children move up.
+LangSmith refuses a whole frame, other cases' runs included, for one bad run. So every run is repaired: dotted orders
+are rebuilt from the parents, times are put in order, an unknown type becomes `chain`, a field that is too long becomes
+a preview. A run that still breaks a rule is left out and counted, and its children move up.
 """
 
 import datetime as dt
@@ -31,13 +31,13 @@ _PLUMBING = frozenset(
     }
 )
 """Metadata that repeats the tree's structure or the environment in every run."""
-_UNCHANGING = frozenset({str, int, bool, type(None)})
+_IMMUTABLE = frozenset({str, int, bool, type(None)})
 UNFINISHED = "Unfinished: this was still running when the attempt ended"
 
 
 @dataclass(kw_only=True)
 class Completed:
-    """Runs, parents first, and what had to be done to some."""
+    """Complete runs, parents first, with the number of those repaired and left out."""
 
     runs: list[CompleteRun] = field(default_factory=list)
     repaired: int = 0
@@ -54,39 +54,41 @@ def complete(
     skip: frozenset[str] = frozenset(),
     redact: Redact = as_it_is,
 ) -> Completed:
-    """The runs as they can be sent, each after its parent.
+    """Complete the runs, each after its parent.
 
     Args:
-        collected: as they were traced.
-        below: what they hang from.
+        collected: the runs as they were traced.
+        below: their common ancestor.
         end_time: when the attempt ended; runs without an end get it.
         labels: metadata of every run.
         tags: of every run.
         skip: ids of runs that are left out on purpose; their children move up.
-        redact: what is shown of a field that is too long, before it is cut.
+        redact: applied to a field that is too long, before it is cut.
     """
     completed = Completed()
     anchors: dict[str, Anchor] = {below.run_id: below}
     now = dt.datetime.now(tz=dt.UTC)
     for run in _parents_first(collected):
-        known = (anchors[ancestor] for ancestor in reversed(run.parent_ids) if ancestor in anchors)
-        parent = next(known, below)
+        ancestors = (anchors[ancestor] for ancestor in reversed(run.parent_ids) if ancestor in anchors)
+        parent = next(ancestors, below)
         if run.id in skip:
             anchors[run.id] = parent
             continue
-        made, repaired = _complete_one(run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact)
-        if validate_run_post(made, now=now):
+        sendable, repaired = _complete_one(
+            run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact
+        )
+        if validate_run_post(sendable, now=now):
             completed.left_out += 1
             anchors[run.id] = parent
             continue
         completed.repaired += repaired
-        completed.runs.append(made)
-        anchors[run.id] = Anchor.of(made)
+        completed.runs.append(sendable)
+        anchors[run.id] = Anchor.of(sendable)
     return completed
 
 
 def _parents_first(collected: Sequence[CollectedRun]) -> list[CollectedRun]:
-    # A run is collected when it begins, its parent before it; only runs told at once, at their end, come out of order.
+    # A run is collected when it starts, its parent before it; only runs posted once, at their end, are out of order.
     return sorted(collected, key=lambda run: len(run.parent_ids))
 
 
@@ -111,7 +113,7 @@ def _complete_one(
     run_type = run.run_type
     if run_type not in RUN_TYPES:
         notes["original_run_type"], run_type = run_type, "chain"
-    made = complete_run(
+    completed = complete_run(
         run_id=run_id,
         below=parent,
         name=run.name,
@@ -130,22 +132,22 @@ def _complete_one(
         plain(event) for event in run.events if isinstance(event, Mapping) and event.get("name") == "new_token"
     ]
     if first_token:
-        made["events"] = first_token[:1]
-    cut = any(isinstance(made[name], dict) and made[name] for name in ("inputs", "outputs"))
-    return made, cut or bool(notes)
+        completed["events"] = first_token[:1]
+    cut = any(isinstance(completed[name], dict) and completed[name] for name in ("inputs", "outputs"))
+    return completed, cut or bool(notes)
 
 
 def _start(run: CollectedRun, parent: Anchor, now: dt.datetime, notes: dict[str, Any]) -> dt.datetime:
-    said = _moment(run.start_time)
-    if said is None or abs(now - said) > DEFAULT_WINDOW:
+    start = _moment(run.start_time)
+    if start is None or abs(now - start) > DEFAULT_WINDOW:
         notes["original_start_time"] = str(run.start_time)
         return parent.start_time
-    told = uuid7_millisecond(run.id)
-    if told is not None and told < _floor(said):
-        # LangChain draws the id a moment before it looks at the clock. The last microsecond of the id's millisecond is
-        # the nearest start that the id tells; it is never before the parent's, which had begun when the id was drawn.
-        said = told + _MILLISECOND - MICROSECOND
-    return max(said, parent.start_time)
+    of_id = uuid7_millisecond(run.id)
+    if of_id is not None and of_id < _floor(start):
+        # LangChain creates the id a moment before it reads the clock. The last microsecond of the id's millisecond is
+        # the nearest start that agrees with the id; it is never before the parent's, which was running by then.
+        start = of_id + _MILLISECOND - MICROSECOND
+    return max(start, parent.start_time)
 
 
 def _moment(value: Any) -> dt.datetime | None:
@@ -164,16 +166,16 @@ def _floor(moment: dt.datetime) -> dt.datetime:
 def _field(data: bytes | None, redact: Redact) -> Field | None:
     if data is None:
         return None
-    named = data if data.startswith(b"{") else b'{"output":%b}' % data
-    return capped_json(named, LIVE_FIELD_BYTES, redact=redact)
+    as_mapping = data if data.startswith(b"{") else b'{"output":%b}' % data
+    return capped_json(as_mapping, LIVE_FIELD_BYTES, redact=redact)
 
 
 def _metadata(extra: Mapping[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in (extra.get("metadata") or {}).items() if key not in _PLUMBING}
-    # What others could change until it is sent is copied.
-    return found if all(type(value) in _UNCHANGING for value in found.values()) else as_object(found)
+    metadata = {key: value for key, value in (extra.get("metadata") or {}).items() if key not in _PLUMBING}
+    # Copy values that could be changed before they are sent.
+    return metadata if all(type(value) in _IMMUTABLE for value in metadata.values()) else as_object(metadata)
 
 
 def _model_parameters(run: CollectedRun) -> dict[str, Any]:
-    found = run.extra.get("invocation_params") if run.run_type == "llm" else None
-    return {"invocation_params": as_object(found)} if found else {}
+    parameters = run.extra.get("invocation_params") if run.run_type == "llm" else None
+    return {"invocation_params": as_object(parameters)} if parameters else {}

@@ -1,23 +1,23 @@
-"""Copies of the shared spans, put below a case's root as if they had happened there.
+"""Copy shared spans below a case's root, as if they had happened there.
 
 The originals' times cannot be kept: LangSmith refuses a run that starts before its parent, or more than 24 hours
-ago. So a copy starts with the case, and its original times stand in its metadata.
+ago. So a copy starts with the case, and its metadata has the original times.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from eval_pipeline.tracing.shape.replica import Origin, Replica, replica_of
+from eval_pipeline.tracing.shape.replica import Replica
 from eval_pipeline.tracing.shape.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at
-from eval_pipeline.tracing.shape.spans import Span, parents_first
+from eval_pipeline.tracing.shape.spans import parents_first
 
 Timing = Literal["instant", "backdated"]
-"""`instant`: a copy takes no time, so that a case's latency is the case's. `backdated`: copies take the time that the
-originals took, and the case's root starts as much earlier."""
+"""`instant`: a copy takes no time, so that a case's latency is its own. `backdated`: copies take as long as the
+originals did, and the case's root starts as much earlier."""
 
 LONGEST_LEAD = dt.timedelta(hours=1)
-"""However long the shared context took, a root starts at most so much earlier: the platform's window is 24 hours."""
+"""A root starts at most so much earlier, however long the shared context took: the platform's window is 24 hours."""
 
 
 def graft(
@@ -30,11 +30,11 @@ def graft(
 ) -> list[CompleteRun]:
     """Complete runs below `root`, one for each replica, parents before children.
 
-    The ids are a function of the root's and the originals': made again, they are the same.
+    The ids follow from those of the root and the originals: the same copies have the same ids.
 
     Args:
-        replicas: what is copied; one whose parent is not among them hangs from the root.
-        root: for `backdated`, it has to start `lead_time` before the case does.
+        replicas: what to copy; one whose parent is not among them becomes a child of the root.
+        root: for `backdated`, it starts `lead_time` before the case.
         timing: see `Timing`.
         labels: metadata of every run.
         tags: of every run.
@@ -72,15 +72,8 @@ def graft(
     return runs
 
 
-def graft_spans(
-    spans: Sequence[Span], root: Anchor, origin: Origin, *, timing: Timing = "instant"
-) -> list[CompleteRun]:
-    """As `graft`, for spans that are copied only once."""
-    return graft([replica_of(span, origin) for span in spans], root, timing=timing)
-
-
 def lead_time(replicas: Sequence[Replica], timing: Timing) -> dt.timedelta:
-    """How much before the case its root starts."""
+    """How long before the case its root starts."""
     if timing == "instant" or not replicas:
         return dt.timedelta()
     first, scale = _window(replicas)
@@ -88,7 +81,7 @@ def lead_time(replicas: Sequence[Replica], timing: Timing) -> dt.timedelta:
 
 
 def _window(replicas: Sequence[Replica]) -> tuple[dt.datetime, float]:
-    """When the originals began, and by what their times are multiplied to fit."""
+    """When the first original started, and the factor that scales their times to fit."""
     if not replicas:
         return dt.datetime.now(tz=dt.UTC), 1.0
     first = min(replica.span.start_time for replica in replicas)

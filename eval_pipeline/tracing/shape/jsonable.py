@@ -1,4 +1,4 @@
-"""Any value as JSON: what targets, tools and models are given and give back goes into traces."""
+"""Serialize any value as JSON: inputs and outputs of targets, tools and models go into traces."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _INT64 = 2**63
 
 
 def json_bytes(value: Any) -> bytes:
-    """`value` as JSON. What JSON cannot say is said as text; what cannot be read is named by its type."""
+    """`value` as JSON. What JSON has no form for becomes text; what cannot be read becomes the name of its type."""
     try:
         return orjson.dumps(value, default=_default, option=_OPTIONS)
     except (TypeError, ValueError, RecursionError):
@@ -24,22 +24,22 @@ def json_bytes(value: Any) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """`value` as `json.loads` would give it: a copy that nobody else can change."""
+    """A copy of `value` in the types that `json.loads` returns."""
     return orjson.loads(json_bytes(value))
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """`value` as a JSON object, which a run's inputs and outputs have to be."""
+    """`value` as a JSON object, as a run's inputs and outputs must be."""
     if value is None:
         return {}
-    found = plain(value)
-    return found if isinstance(found, dict) else {"output": found}
+    copied = plain(value)
+    return copied if isinstance(copied, dict) else {"output": copied}
 
 
 def _default(value: Any) -> Any:
-    """What orjson does not know: pydantic models (LangChain's messages among them), sets, bytes, anything."""
+    """Types that orjson does not support: pydantic models (LangChain's messages among them), sets, bytes, anything."""
     if isinstance(value, BaseModel):
-        # Not `mode="json"`, which gives up on the whole model for one field that it cannot say.
+        # Not `mode="json"`, which fails on the whole model for one field that it cannot serialize.
         return value.model_dump(exclude_none=True, warnings=False)
     if isinstance(value, Mapping):
         return dict(value)
@@ -81,8 +81,8 @@ def _container(value: Any, depth: int) -> Any:
         return {_named(key): _plain(item, depth) for key, item in value.items()}
     if isinstance(value, list | tuple | AbstractSet):
         return [_plain(item, depth) for item in value]
-    found = _default(value)
-    return found if isinstance(found, str) else _plain(found, depth)
+    simpler = _default(value)
+    return simpler if isinstance(simpler, str) else _plain(simpler, depth)
 
 
 def _named(value: Any) -> str:

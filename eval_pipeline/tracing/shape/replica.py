@@ -1,18 +1,22 @@
-"""What a copy of a shared span says: the span without its usage, cut short, and where it comes from.
+"""Prepare shared spans for copying into cases' traces: without usage, cut short, with a reference to the original.
 
-Tokens and cost roll up to a trace and its project, from any place usage may stand in, and LangSmith estimates them
-where it finds a model's name. They are paid once and stand once, in the shared trace. So a copy states none, or
+LangSmith sums tokens and cost up to a trace and its project, from any place that usage may be in, and estimates them
+where there is a model's name. They are paid once and counted once, in the shared trace. So a copy states none, or
 explicit zeros.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from eval_pipeline.langsmith.protocol.usage import usage_of
 from eval_pipeline.tracing.shape.fields import GRAFTED_FIELD_BYTES, Field, Redact, as_it_is, capped
-from eval_pipeline.tracing.shape.spans import Span
+from eval_pipeline.tracing.shape.spans import Span, spans_of_table
 
 REPLAYED = "replayed"
 ZERO_USAGE: Mapping[str, Any] = {
@@ -30,26 +34,30 @@ _MODEL_PREFIX = "ls_"
 _DROPPED_METADATA = frozenset({"usage_metadata", "invocation_params"})
 
 
+_ROWS, _BLOCKS = 4, 48
+"""Rows read together, since cases come nearly in the table's order, and how many such blocks stay in memory."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where the originals are, and how copies are made."""
+    """Where the originals are, and the form of the copies."""
 
     project: str
     url: Callable[[str], str] | None = None
-    """From a run's id to where it can be seen."""
+    """From a run's id to its URL."""
     llm_as: Literal["chain", "llm"] = "chain"
-    """`chain` costs nothing for certain; `llm` shows messages better, and states that it used no tokens."""
+    """The type of copied model calls: `chain` costs nothing for sure, `llm` shows messages better, with no tokens."""
     field_bytes: int = GRAFTED_FIELD_BYTES
     redact: Redact = as_it_is
-    """Asked only of fields that are cut; all else is redacted by the sender."""
+    """Applied only to fields that are cut; the sender redacts everything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replica:
-    """A span made ready to be copied into any number of traces."""
+    """A span prepared to be copied into any number of traces."""
 
     span: Span
-    """The original, for its place and its time."""
+    """The original, for its parent and its times."""
     run_type: str
     inputs: Field
     outputs: Field | None
@@ -58,7 +66,7 @@ class Replica:
 
 
 def replica_of(span: Span, origin: Origin) -> Replica:
-    """What copies of `span` say."""
+    """The fields that all copies of `span` have."""
     url = None if origin.url is None else origin.url(span.id)
     model = span.metadata.get("ls_model_name")
     usage = _stated_usage(span)
@@ -90,7 +98,7 @@ def replica_of(span: Span, origin: Origin) -> Replica:
 
 
 def without_usage(value: Any) -> Any:
-    """JSON without any place that LangSmith reads usage from or estimates it by."""
+    """JSON without anything that LangSmith reads usage from, or estimates it by."""
     if isinstance(value, Mapping):
         return {
             key: _of_response(item) if key in _RESPONSE_KEYS else without_usage(item)
@@ -103,7 +111,7 @@ def without_usage(value: Any) -> Any:
 
 
 def _of_response(value: Any) -> Any:
-    # Every provider writes its counts under other names here; what is safe to keep is easier to say than what is not.
+    # Every provider has its own names for token counts here, so keep only the keys that are safe.
     return (
         {key: item for key, item in value.items() if key in _KEPT_OF_RESPONSE} if isinstance(value, Mapping) else None
     )
@@ -117,14 +125,68 @@ def _stated_usage(span: Span) -> dict[str, Any]:
     usage = usage_of({"metadata": span.metadata}, span.outputs)
     if usage is None:
         return {}
-    found = {
+    stated = {
         "input_tokens": usage.prompt_tokens,
         "output_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
         "total_cost": usage.total_cost,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def _iso(moment: dt.datetime) -> str:
     return moment.isoformat(timespec="microseconds")
+
+
+class SharedSpans:
+    """The spans of a snapshot's part `trace`: those that concern all cases, and those of each case."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._rows = functools.lru_cache(maxsize=_BLOCKS)(functools.partial(_rows, table))
+        self.shared = spans_of_table(table.filter(pc.is_null(table.column("case_id"))))
+        """Spans that concern all cases."""
+
+    @property
+    def root(self) -> Span | None:
+        """The shared trace's root."""
+        return next((span for span in self.shared if span.parent_id is None), None)
+
+    def per_case(self, cases: int) -> dict[str, float]:
+        """A case's share of the shared context's tokens and cost, as metadata that LangSmith does not sum up."""
+        stated = [usage for span in self.shared if (usage := usage_of({"metadata": span.metadata}, span.outputs))]
+        tokens = sum(usage.total_tokens or 0 for usage in stated)
+        costs = [usage.total_cost for usage in stated if usage.total_cost is not None]
+        return {
+            **({"shared_tokens_per_case": round(tokens / max(cases, 1), 3)} if stated else {}),
+            **({"shared_cost_per_case": round(sum(costs) / max(cases, 1), 8)} if costs else {}),
+        }
+
+    def of_case(self, case_id: str) -> list[Span]:
+        """The spans of one case."""
+        return [self._rows(place // _ROWS)[place % _ROWS] for place in self._positions.get(case_id, ())]
+
+    def replicas(self, case_id: str, origin: Origin) -> list[Replica]:
+        """The replicas that are copied into the traces of a case."""
+        return [*self.shared_replicas(origin), *(replica_of(span, origin) for span in self.of_case(case_id))]
+
+    def shared_replicas(self, origin: Origin) -> Sequence[Replica]:
+        """The replicas that are copied into every trace, prepared once."""
+        if self._prepared is None or self._prepared[0] != origin:
+            self._prepared = origin, [replica_of(span, origin) for span in self.shared]
+        return self._prepared[1]
+
+    _prepared: tuple[Origin, list[Replica]] | None = None
+
+    @functools.cached_property
+    def _positions(self) -> dict[str, list[int]]:
+        positions: dict[str, list[int]] = {}
+        for index, case_id in enumerate(self._table.column("case_id").to_pylist()):
+            if case_id is not None:
+                positions.setdefault(case_id, []).append(index)
+        return positions
+
+
+def _rows(table: pa.Table, block: int) -> list[Span]:
+    # A slice of a mapped table costs microseconds, `take` half a millisecond.
+    return spans_of_table(table.slice(block * _ROWS, _ROWS))

@@ -1,10 +1,10 @@
-"""Rows of attempts that were not traced while they were made, from their results.
+"""Send the rows of attempts that were not traced while they ran, from their results.
 
     restored   the process died after the result was durable and before its trace was sent
-    carried    the result is one of an earlier experiment, and its trace is there
+    reused     the result is one of an earlier experiment, which has its trace
 
-The row is as it would have been, with the scores and, restored, the shared part; what the agent did within a turn is
-gone with the process, or in the trace it is carried from.
+The row has the same fields as any other, with the scores and, if restored, the shared context. The runs within a turn
+are lost with the process, or are in the trace of the earlier experiment.
 """
 
 import datetime as dt
@@ -21,48 +21,48 @@ from eval_pipeline.tracing.shape.case_root import complete_root
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, TracedAttempt, attempt_labels
 from eval_pipeline.tracing.shape.run import Anchor, uuid7_millisecond
 
-RESTORED, CARRIED_FROM, CARRIED_TRACE = "restored_from_result", "carried_from_experiment", "carried_from_trace"
-"""The metadata that says so."""
+RESTORED, REUSED_FROM, REUSED_TRACE = "restored_from_result", "carried_from_experiment", "carried_from_trace"
+"""Metadata of such rows."""
 
 
 def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> bool:
-    """Send the row of a finished attempt again, under its ids. Returns whether it had one.
+    """Send the row of a finished attempt again, under its ids; returns whether it had one.
 
     Args:
         tracer: of the experiment.
         result: as it is stored, with the ids of its trace.
-        planned: what the user was to say.
+        planned: the user's messages in the case.
     """
-    # One of a unified trace is no row.
+    # An attempt of a unified trace is no row.
     start = uuid7_millisecond(result.run_id or "") if result.run_id == result.trace_id else None
     if start is None:
         return False
-    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.carried_from is None)
+    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.reused_from is None)
     return True
 
 
-def carried(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> CaseResult:
-    """A carried result with a row of its own in this experiment, which is sent when the result is durable.
+def with_row(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> CaseResult:
+    """Give a reused result a row of its own in this experiment, which is sent when the result is durable.
 
     Args:
         tracer: of the experiment.
-        result: with its `carried_from`.
-        planned: what the user was to say.
+        result: with the experiment that it is reused from.
+        planned: the user's messages in the case.
     """
     start = dt.datetime.now(tz=dt.UTC)
     run_id = str(uuid7_from_datetime(start))
-    done = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
-    send = functools.partial(_send_row, tracer, done, planned, start, _origin(result), shared=False)
+    traced = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
+    send = functools.partial(_send_row, tracer, traced, planned, start, _origin(result), shared=False)
     if tracer.outbox is None:
         send()
     else:
         tracer.outbox.put(run_id, send)
-    return done
+    return traced
 
 
 def _origin(result: CaseResult) -> dict[str, Any]:
-    found = result.carried_from
-    return {} if found is None else {CARRIED_FROM: found.experiment, CARRIED_TRACE: found.trace_url}
+    earlier = result.reused_from
+    return {} if earlier is None else {REUSED_FROM: earlier.experiment, REUSED_TRACE: earlier.trace_url}
 
 
 def _send_row(
@@ -70,7 +70,7 @@ def _send_row(
     result: CaseResult,
     planned: Sequence[str],
     start: dt.datetime,
-    said: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     *,
     shared: bool,
 ) -> None:
@@ -87,7 +87,7 @@ def _send_row(
         result,
         planned=planned,
         end_time=start + dt.timedelta(seconds=result.latency_s),
-        metadata={**labels, **tracer.root_labels, **said},
+        metadata={**labels, **tracer.root_labels, **metadata},
         tags=tracer.tags,
         redact=tracer.redact,
     )

@@ -1,4 +1,4 @@
-"""A run as LangSmith knows it: complete, so that one POST says all of it, and what hangs a run below another."""
+"""Build complete runs, in the fields of LangSmith's API, each sent with a single POST."""
 
 import datetime as dt
 import hashlib
@@ -18,7 +18,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Anchor:
-    """What a run has to know of the one it hangs below."""
+    """The fields of a run that its children need."""
 
     run_id: str
     trace_id: str
@@ -28,7 +28,7 @@ class Anchor:
 
     @classmethod
     def of(cls, run: CompleteRun) -> "Anchor":
-        """The anchor that a run is."""
+        """The anchor for children of a run."""
         return cls(
             run_id=run["id"],
             trace_id=run["trace_id"],
@@ -54,7 +54,7 @@ def complete_run(
     metadata: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A run below `below`, or a root."""
+    """A run that is a child of `below`, or a root."""
     order = f"{start_time.astimezone(dt.UTC):%Y%m%dT%H%M%S%f}Z{run_id}"
     return {
         "id": run_id,
@@ -75,9 +75,9 @@ def complete_run(
 
 
 def uuid7_at(moment: dt.datetime, *seed: str) -> str:
-    """The UUIDv7 of a moment whose other 74 bits are a hash of `seed`: asked again, the same.
+    """A UUIDv7 of a moment whose other 74 bits are a hash of `seed`, so that equal arguments give equal ids.
 
-    LangSmith does not find a run whose id tells another millisecond than its start (langsmith-sdk#3027).
+    LangSmith cannot open a run whose id has another millisecond than its start (langsmith-sdk#3027).
     """
     milliseconds = (moment - _EPOCH) // dt.timedelta(milliseconds=1)
     noise = int.from_bytes(hashlib.sha256("\0".join(seed).encode()).digest()[:10], "big")
@@ -86,7 +86,7 @@ def uuid7_at(moment: dt.datetime, *seed: str) -> str:
 
 
 def uuid7_millisecond(run_id: str) -> dt.datetime | None:
-    """The start of the millisecond that a UUIDv7 tells, or None for any other id."""
+    """The millisecond in a UUIDv7, or None for any other id."""
     if len(run_id) != _UUID_LENGTH or run_id[14] != "7":
         return None
     try:

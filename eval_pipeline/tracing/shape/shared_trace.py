@@ -1,4 +1,4 @@
-"""The shared context's own trace: recorded while a snapshot is built, kept in it as part `trace`, sent once."""
+"""Record the shared context's own trace while a snapshot is built; the snapshot keeps it as part `trace`."""
 
 import contextlib
 import datetime as dt
@@ -12,7 +12,7 @@ import pyarrow as pa
 from langsmith import RunTree, tracing_context
 from typing_extensions import override
 
-from eval_pipeline.context.recording import BuildRecorder, Search, StepKind, StepRecord
+from eval_pipeline.context.build_recorder import BuildRecorder, Search, StepKind, StepRecord
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_client import CollectingClient
@@ -25,7 +25,7 @@ from eval_pipeline.tracing.shape.spans import Span, parents_first, table_of_span
 _log = logger_of(__name__)
 
 MOST_RUNS = 20_000
-"""Of one trace; LangSmith refuses runs beyond 25,000. Searches beyond it stay in the snapshot."""
+"""In one trace; LangSmith refuses runs beyond 25,000. Searches beyond this number stay in the snapshot."""
 
 
 def shared_project(suite: str) -> str:
@@ -34,16 +34,16 @@ def shared_project(suite: str) -> str:
 
 
 class SharedTraceRecorder(BuildRecorder):
-    """Records one build. What models and tools trace within a step nests below it."""
+    """Records one build. Runs of models and tools within a step are its children."""
 
     def __init__(self, *, redact: Redact = as_it_is) -> None:
-        """`redact` is asked of everything, for the snapshot keeps it."""
+        """`redact` is applied to everything, since the snapshot keeps it."""
         self._client = CollectingClient()
         self._redact = redact
         self._open: list[RunTree] = []
         self._searches: list[Span] = []
         self.spans: list[Span] = []
-        """All of the build, its root first; empty until the build ended, and if the snapshot was reused."""
+        """The spans of the build, its root first; empty until the build ends, and if the snapshot was reused."""
 
     @override
     @contextlib.contextmanager
@@ -51,23 +51,23 @@ class SharedTraceRecorder(BuildRecorder):
         """Record a step; the first is the root."""
         if self._open:
             tree = self._open[-1].create_child(name, run_type=kind, inputs=dict(inputs))
-            entered = tracing_context(parent=tree, client=self._client, enabled=True)
+            tracing = tracing_context(parent=tree, client=self._client, enabled=True)
         else:
             tree = RunTree(name=name, run_type=kind, inputs=dict(inputs), ls_client=self._client, replicas=[])
-            entered = self._client.collecting(tree)
+            tracing = self._client.collecting(tree)
         self._open.append(tree)
         record = _Step(tree)
         try:
-            with entered:
+            with tracing:
                 yield record
         except BaseException as error:
-            tree.end(outputs=record.said, error=f"{type(error).__name__}: {error}")
+            tree.end(outputs=record.recorded, error=f"{type(error).__name__}: {error}")
             raise
         else:
-            tree.end(outputs=record.said)
+            tree.end(outputs=record.recorded)
         finally:
             self._open.pop()
-            self._searches += record.found
+            self._searches += record.spans
             if self._open:
                 tree.post()
             else:
@@ -81,7 +81,7 @@ class SharedTraceRecorder(BuildRecorder):
     def _close(self, root: RunTree) -> None:
         try:
             self.spans = [self._redacted(span) for span in self._recorded(root)]
-        except Exception:  # noqa: BLE001 - a snapshot is worth more than the story of its making
+        except Exception:  # noqa: BLE001 - a trace must never cost the snapshot it is about
             _log.exception("the trace of the shared context is lost")
         self._searches = []
 
@@ -104,8 +104,7 @@ class SharedTraceRecorder(BuildRecorder):
         return [Span.of(whole), *map(Span.of, steps.runs), *self._searches]
 
     def _redacted(self, span: Span) -> Span:
-        said = {name: getattr(span, name) for name in ("inputs", "outputs", "metadata", "error")}
-        before = json_bytes(said)
+        before = json_bytes({name: getattr(span, name) for name in ("inputs", "outputs", "metadata", "error")})
         after = self._redact(before)
         return span if after == before else replace(span, **orjson.loads(after))
 
@@ -113,13 +112,13 @@ class SharedTraceRecorder(BuildRecorder):
 @dataclass
 class _Step(StepRecord):
     tree: RunTree
-    said: dict[str, Any] = field(default_factory=dict)
-    found: list[Span] = field(default_factory=list)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
 
     @override
     def outputs(self, said: Mapping[str, Any]) -> None:
-        """Keep what came of it."""
-        self.said.update(said)
+        """Keep the outputs of the step."""
+        self.recorded.update(said)
 
     @override
     def searches(self, found: Iterable[Search]) -> None:
@@ -129,7 +128,7 @@ class _Step(StepRecord):
         share = took / len(searches) if searches else took
         for index, search in enumerate(searches):
             began = start + index * share
-            self.found.append(
+            self.spans.append(
                 Span(
                     id=uuid7_at(began, str(self.tree.id), search.case_id),
                     parent_id=str(self.tree.id),
@@ -149,19 +148,19 @@ class _Step(StepRecord):
 def shared_trace_runs(
     spans: Collection[Span], *, session_name: str, labels: Mapping[str, Any], tags: Sequence[str] = ()
 ) -> Iterator[CompleteRun]:
-    """The runs of the shared trace itself, with the ids the spans have: sent again, they are already there.
+    """The runs of the shared trace itself, under the spans' ids, so that sending them twice stores them once.
 
-    A span that breaks a rule is left out, with what hangs from it.
+    A span that breaks a rule is left out, with its children.
 
     Args:
-        spans: of one build; those of a case each after its parent.
+        spans: of one build; each span of a case after its parent.
         session_name: the project.
         labels: metadata of every run.
         tags: of every run.
     """
     anchors: dict[str, Anchor] = {}
     now = dt.datetime.now(tz=dt.UTC)
-    # Whatever concerns all cases comes before the searches, which may be too many for one trace.
+    # Spans that concern all cases come before the searches, which may be too many for one trace.
     shared = parents_first(span for span in spans if span.case_id is None)
     ordered = itertools.chain(shared, (span for span in spans if span.case_id is not None))
     for span in itertools.islice(ordered, MOST_RUNS):

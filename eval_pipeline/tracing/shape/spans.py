@@ -1,4 +1,4 @@
-"""A span: a run of the shared context's trace as the snapshot keeps it, and its Parquet schema."""
+"""Spans: runs of the shared context's trace as the snapshot keeps them, and their Parquet schema."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,7 +116,7 @@ def spans_of_table(table: pa.Table) -> list[Span]:
 
 
 class StoredSpans(Sequence[Span]):
-    """The spans in rows of `SPANS_SCHEMA`, read as they are asked for: of a search for each case there are many."""
+    """The spans in rows of `SPANS_SCHEMA`, read lazily: with a search for each case they are many."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
@@ -144,7 +144,7 @@ class StoredSpans(Sequence[Span]):
 
 
 def parents_first(spans: Iterable[Span]) -> list[Span]:
-    """Spans, each after its parent, otherwise as they started; what hangs in a circle comes last."""
+    """Spans, each after its parent, otherwise by start time; those whose parents form a circle come last."""
     ordered = sorted(spans, key=lambda span: (span.start_time, span.id))
     ids = {span.id for span in ordered}
     children: dict[str | None, list[Span]] = {}
@@ -152,11 +152,11 @@ def parents_first(spans: Iterable[Span]) -> list[Span]:
         children.setdefault(span.parent_id if span.parent_id in ids and span.parent_id != span.id else None, []).append(
             span
         )
-    found: list[Span] = []
+    sorted_spans: list[Span] = []
     waiting = list(reversed(children.get(None, [])))
     while waiting:
         span = waiting.pop()
-        found.append(span)
+        sorted_spans.append(span)
         waiting += reversed(children.get(span.id, []))
-    reached = {span.id for span in found}
-    return found + [span for span in ordered if span.id not in reached]
+    reached = {span.id for span in sorted_spans}
+    return sorted_spans + [span for span in ordered if span.id not in reached]

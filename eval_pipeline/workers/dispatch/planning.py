@@ -1,8 +1,8 @@
 """Cutting what is left of a run into tasks.
 
-A task has a name, under which its results stand in the store, and a case has to be of the same task whoever
-evaluates it: a worker of a run that was killed may still be at it. So the whole dataset is cut, in its order, and a
-run takes what it needs of each piece.
+A task has a name, under which its results are in the store, and a case has to be of the same task in every run: a
+worker of a run that was killed may still evaluate it. So the whole dataset is cut, in its order, and a run takes what
+it needs of each piece.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ from eval_pipeline.workers.task import WorkerTask
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
-    """A task, and what of it is to be made."""
+    """A task, and the attempts that are to be made of it."""
 
     task: WorkerTask
     attempts: Sequence[Attempt]
 
     @property
-    def wanted(self) -> set[AttemptKey]:
+    def keys(self) -> set[AttemptKey]:
         """The attempts, by case and number."""
         return {(attempt.case.id, attempt.number) for attempt in self.attempts}
 
@@ -40,7 +40,7 @@ def plan_tasks(
         dataset: the ids of all cases of the experiment's dataset, in its order.
         left: attempts to be made, of these cases.
         cases_per_task: how many cases of the dataset a task is of.
-        finished: attempts that have been made.
+        finished: attempts that need not be made.
         like: fields that all tasks have in common.
     """
     place = {case_id: position for position, case_id in enumerate(dataset)}
@@ -68,5 +68,5 @@ def plan_tasks(
 
 
 def task_name(piece: int, cases_per_task: int, *, of: int) -> str:
-    """The name of the task that has a piece of a dataset of `of` cases; it tells their places, from 1 on."""
+    """The name of the task that has a piece of a dataset of `of` cases; it holds their places, counted from 1."""
     return f"cases{piece * cases_per_task + 1}to{min(of, (piece + 1) * cases_per_task)}"

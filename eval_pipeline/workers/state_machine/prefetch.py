@@ -1,45 +1,27 @@
-"""The first state of a state machine: cases, shared context and experiment are there, and tasks for workers.
+"""The first state of a state machine: dataset, shared context and experiment are prepared, and tasks for workers.
 
-What three assets do in a run of Dagster, for those who have none. Asked again with the same launch it joins what is
-there, and makes tasks of what is left.
+It does what three assets do in a run of Dagster. Called again with the same launch it joins the experiment, and makes
+tasks of what is left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from eval_pipeline.context.build import ensure_snapshot
-from eval_pipeline.context.plan import plan_context
-from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.pipeline.begin import Material, OpenExperiment, begin_or_join
-from eval_pipeline.pipeline.evaluator import evaluator_of
-from eval_pipeline.pipeline.plan import write_plan
-from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing
-from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.experiment_record import ExperimentRecord, experiment_name
-from eval_pipeline.results.progress import standing_of
-from eval_pipeline.results.result_log import set_unreadable_aside
+from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
+from eval_pipeline.pipeline.prepare import prepare
+from eval_pipeline.pipeline.run import ChosenCases, begin_run
+from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import require_sound
-from eval_pipeline.suite.dataset.load import load_dataset
-from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
 from eval_pipeline.suite.spec.compute import FanOutCompute
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.tracing.experiment.setup import sync_datasets
-from eval_pipeline.tracing.experiment.shared_context_trace import send_shared_trace
-from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder
-from eval_pipeline.tracing.shape.spans import StoredSpans
-from eval_pipeline.workers.dispatch.planning import Portion, plan_tasks
-from eval_pipeline.workers.task import TaskTracing, task_fields
+from eval_pipeline.workers.dispatch.fan_out import tasks_of
 
-_FLUSH_SECONDS = 15.0
 _CASES_PER_TASK = 25
 
 
@@ -50,7 +32,7 @@ class PrefetchRequest(BaseModel):
 
     suite: str
     launch: str = Field(min_length=1)
-    """What the experiment is named after: the same for every try, such as the id of the execution."""
+    """Names the experiment: the same for every try, such as the id of the execution."""
     store: str | None = None
     cases: tuple[str, ...] | None = None
     """Those to evaluate; all by default."""
@@ -60,7 +42,7 @@ class PrefetchRequest(BaseModel):
 
 
 class Prefetched(BaseModel):
-    """What the other states are given: references only."""
+    """The input of the other states: references only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,7 +59,7 @@ class Prefetched(BaseModel):
 
 
 def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: LangSmithSettings) -> Prefetched:
-    """Everything is there that workers need.
+    """Prepare everything that workers need, and write their tasks to the store.
 
     Raises:
         InputError: the suite or the request cannot be used.
@@ -85,26 +67,14 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
         InfrastructureError: a source, a model or the store failed.
     """
     run_id = f"launch-{digest(request.launch)[:12]}"
-    found = _experiment(request, suite, store, settings, run_id)
-    record = found.record
-    dataset = written_cases(store, suite, record.dataset_version)
-    chosen = _chosen(request, dataset)
-    write_plan(store, suite.name, record.experiment, run_id=run_id, cases=[case.id for case in chosen])
-    evaluator = evaluator_of(suite, store, record, found.prompts)
-    tracing = begin_tracing(
-        settings,
-        suite=suite.spec,
-        record=record,
-        dataset=dataset,
-        cases=len(chosen),
-        context=evaluator.context,
-        store=store,
-        run_id=run_id,
-        opened=found.begun,
-    )
-    portions = _portions(request, store, record, evaluator, dataset, chosen, settings, tracing)
+    experiment = _begin_or_join(request, suite, store, settings, run_id)
+    record, evaluator = experiment.record, experiment.evaluator()
+    compute = suite.spec.compute
+    default = compute.cases_per_task if isinstance(compute, FanOutCompute) else _CASES_PER_TASK
+    with begin_run(experiment, evaluator, _chosen(request, experiment), run_id=run_id) as run:
+        # Headers travel with the state, like all else that is not of one task.
+        portions = tasks_of(run, run.left, cases_per_task=request.cases_per_task or default, fields={"headers": {}})
     key = items_key(suite.name, record.experiment, run_id)
-    # Headers travel with the state, like all else that is not of one task.
     store.put(key, orjson.dumps([orjson.loads(portion.task.to_json()) for portion in portions]))
     return Prefetched(
         suite=suite.name,
@@ -114,39 +84,6 @@ def prefetch(request: PrefetchRequest, suite: Suite, store: Store, settings: Lan
         items=bucket_and_key(store, key),
         count=len(portions),
         headers=record.trace_headers or {},
-    )
-
-
-def _traced(tracing: ExperimentTracing | None, settings: LangSmithSettings, cases: int) -> TaskTracing | None:
-    if tracing is None:
-        return None
-    begun_by = tracing.finish().run_id if tracing.online else None
-    return TaskTracing.of(settings, begun_by=begun_by, dataset_cases=cases)
-
-
-def _portions(
-    request: PrefetchRequest,
-    store: Store,
-    record: ExperimentRecord,
-    evaluator: CaseEvaluator,
-    dataset: Sequence[Case],
-    chosen: Sequence[Case],
-    settings: LangSmithSettings,
-    tracing: ExperimentTracing | None,
-) -> list[Portion]:
-    set_unreadable_aside(store, record.suite, record.experiment, run_id=request.launch)
-    finished = standing_of(store, record).finished
-    planned = [attempt for case in chosen for attempt in evaluator.attempts(case, record.repetitions)]
-    compute = evaluator.suite.spec.compute
-    default = compute.cases_per_task if isinstance(compute, FanOutCompute) else _CASES_PER_TASK
-    traced = _traced(tracing, settings, len(dataset))
-    common = task_fields(record, settings, store=store.root, tracing=traced)
-    return plan_tasks(
-        [case.id for case in dataset],
-        [attempt for attempt in planned if (attempt.case.id, attempt.number) not in finished],
-        cases_per_task=request.cases_per_task or default,
-        finished=finished,
-        like={**common, "headers": {}},
     )
 
 
@@ -164,26 +101,21 @@ def bucket_and_key(store: Store, key: str) -> dict[str, str]:
     return {"bucket": bucket, "key": name}
 
 
-def _experiment(
+def _begin_or_join(
     request: PrefetchRequest, suite: Suite, store: Store, settings: LangSmithSettings, run_id: str
 ) -> OpenExperiment:
     """The experiment of the launch, with its dataset and context in the store."""
 
-    def material() -> Material:
-        redactor = Redactor.of(settings)
-        dataset = load_dataset(suite, redactor=redactor)
-        require_sound(suite, dataset.cases)
-        store_dataset(store, suite.name, dataset)
-        sync_datasets(settings, suite.name, dataset.cases, origin=dataset.origin)
-        context = _context(suite, store, settings, redactor, dataset.cases, run_id)
+    def inputs() -> ExperimentInputs:
+        dataset, context = prepare(suite, store, settings, run_id=run_id)
         count = len(dataset.cases if request.cases is None else request.cases)
-        return Material(dataset_version=dataset.version, context_id=context.id, cases=count)
+        return ExperimentInputs(dataset_version=dataset.version, context_id=context.id, cases=count)
 
     return begin_or_join(
         store,
         suite,
         experiment_name(suite.name, digest(request.launch)),
-        material,
+        inputs,
         settings=settings,
         run_id=run_id,
         repetitions=request.repetitions or suite.spec.repetitions,
@@ -191,22 +123,10 @@ def _experiment(
     )
 
 
-def _context(
-    suite: Suite, store: Store, settings: LangSmithSettings, redactor: Redactor, cases: Sequence[Case], run_id: str
-) -> SharedContext:
-    recorder = SharedTraceRecorder(redact=redactor.json)
-    snapshot = ensure_snapshot(plan_context(suite, cases, redactor=redactor), store, recorder=recorder)
-    context = SharedContext.open(store, suite.name, snapshot.manifest.context_id)
-    if context.trace is not None:
-        labels = {"suite": suite.name, "shared_context_id": context.id, "dagster_run_id": run_id}
-        spans = StoredSpans(context.trace)
-        send_shared_trace(settings, suite.name, spans, labels=labels, timeout_s=_FLUSH_SECONDS)
-    return context
-
-
-def _chosen(request: PrefetchRequest, dataset: Sequence[Case]) -> list[Case]:
+def _chosen(request: PrefetchRequest, experiment: OpenExperiment) -> ChosenCases:
     if request.cases is None:
-        return list(dataset)
-    if unknown := set(request.cases) - {case.id for case in dataset}:
+        return ChosenCases.of(experiment)
+    cases = ChosenCases.of(experiment, set(request.cases))
+    if unknown := set(request.cases) - {case.id for case in cases.chosen}:
         raise InputError(Problem(message=f"there is no case {min(unknown)!r}", fix="correct `cases`", field="cases"))
-    return [case for case in dataset if case.id in request.cases]
+    return cases

@@ -19,22 +19,24 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_an_experiment_against_itself_shows_no_difference(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({f"c{n}": "pf" if n % 3 else "pp" for n in range(20)}))
-    found = compare(store, "sample", experiment="a", baseline="a")
-    assert found.pass_rate is not None
-    assert (found.pass_rate.difference, found.pass_rate.p_value, found.pass_rate.change) == (0.0, 1.0, "unchanged")
-    assert (found.cases, found.unchanged, found.improved, found.regressed, found.warnings) == (20, 20, [], [], [])
+    comparison = compare(store, "sample", experiment="a", baseline="a")
+    rate = comparison.pass_rate
+    assert rate is not None
+    assert (rate.difference, rate.p_value, rate.change) == (0.0, 1.0, "unchanged")
+    assert (comparison.cases, comparison.unchanged) == (20, 20)
+    assert (comparison.improved, comparison.regressed, comparison.warnings) == ([], [], [])
 
 
-def test_cases_are_told_apart_by_what_became_of_them(store: LocalStore) -> None:
+def test_cases_are_sorted_into_improved_regressed_and_unchanged(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"up": "ff", "down": "pp", "less": "pp", "same": "pf"}))
     keep_experiment(store, "b", results_of({"up": "pp", "down": "ff", "less": "pf", "same": "fp"}), day=2)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert [change.case_id for change in found.improved] == ["up"]
-    assert [(change.case_id, change.then, change.now) for change in found.regressed] == [
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert [change.case_id for change in comparison.improved] == ["up"]
+    assert [(change.case_id, change.then, change.now) for change in comparison.regressed] == [
         ("down", 1.0, 0.0),
         ("less", 1.0, 0.5),
     ]
-    assert found.unchanged == 1
+    assert comparison.unchanged == 1
 
 
 def test_a_clear_drop_is_regressed_in_the_whole_and_in_the_slice_it_is_in(store: LocalStore) -> None:
@@ -44,60 +46,60 @@ def test_a_clear_drop_is_regressed_in_the_whole_and_in_the_slice_it_is_in(store:
 
     keep_experiment(store, "a", results("p"))  # type: ignore[arg-type]
     keep_experiment(store, "b", results("f"), day=2)  # type: ignore[arg-type]
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert found.pass_rate is not None
-    assert found.pass_rate.change == "regressed"
-    assert found.pass_rate.difference == pytest.approx(-1 / 3)
-    assert {name: part.change for name, part in found.slices.items()} == {
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.pass_rate is not None
+    assert comparison.pass_rate.change == "regressed"
+    assert comparison.pass_rate.difference == pytest.approx(-1 / 3)
+    assert {name: part.change for name, part in comparison.slices.items()} == {
         "split=base": "regressed",
         "tag=orders": "unchanged",
         "tag=refunds": "regressed",
     }
-    assert set(found.slices["tag=refunds"].fell) == {f"x{n}" for n in range(15)}
-    assert found.slices["tag=refunds"].p_value < found.slices["tag=refunds"].p_adjusted
+    assert set(comparison.slices["tag=refunds"].fell) == {f"x{n}" for n in range(15)}
+    assert comparison.slices["tag=refunds"].p_value < comparison.slices["tag=refunds"].p_adjusted
 
 
 def test_assertions_are_compared_by_their_scores(store: LocalStore) -> None:
     for name, scores in (("a", [0.5, 0.5, 0.5]), ("b", [0.75, 0.75, 0.5])):
         results = [a_result(f"c{n}", assertions=(an_assertion("tone", score=s),)) for n, s in enumerate(scores)]
         keep_experiment(store, name, results)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert found.metrics["tone"].difference == pytest.approx(0.5 / 3)
-    assert (found.metrics["tone"].then, found.metrics["tone"].cases) == (0.5, 3)
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.metrics["tone"].difference == pytest.approx(0.5 / 3)
+    assert (comparison.metrics["tone"].then, comparison.metrics["tone"].cases) == (0.5, 3)
 
 
-def test_only_cases_that_both_attempted_count_and_the_rest_is_told(store: LocalStore) -> None:
+def test_only_cases_that_both_attempted_count_and_the_rest_is_reported(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"one": "p", "two": "p", "gone": "f"}))
     keep_experiment(store, "b", results_of({"one": "p", "two": "s", "new": "f"}), day=2)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert found.cases == 1
-    assert found.warnings == ["1 cases were attempted only now, and 2 only then"]
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.cases == 1
+    assert comparison.warnings == ["1 cases were attempted only now, and 2 only then"]
 
 
 def test_a_case_that_changed_is_another_case(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"one": "p", "two": "p"}), cases=[a_case("one"), a_case("two")])
     changed = [a_case("one"), a_case("two", input="something else")]
     keep_experiment(store, "b", results_of({"one": "p", "two": "f"}), cases=changed, dataset_version="d2", day=2)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert (found.cases, found.regressed) == (1, [])
-    assert found.warnings == ["the datasets differ (d1 then, d2 now); 1 cases that changed are left out"]
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert (comparison.cases, comparison.regressed) == (1, [])
+    assert comparison.warnings == ["the datasets differ (d1 then, d2 now); 1 cases that changed are left out"]
 
 
 def test_another_context_is_warned_of(store: LocalStore) -> None:
     for day, (name, context) in enumerate((("a", "x1"), ("b", "x2")), 1):
         keep_experiment(store, name, results_of({"one": "p"}), context_id=context, day=day)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert found.warnings == ["the shared contexts differ (x1 then, x2 now): a difference may be the data's"]
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.warnings == ["the shared contexts differ (x1 then, x2 now): a difference may be the data's"]
 
 
 def test_experiments_without_a_case_in_common_have_nothing_to_compare(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"one": "p"}))
     keep_experiment(store, "b", results_of({"two": "p"}), day=2)
-    found = compare(store, "sample", experiment="b", baseline="a")
-    assert (found.cases, found.pass_rate, found.metrics, found.slices) == (0, None, {}, {})
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert (comparison.cases, comparison.pass_rate, comparison.metrics, comparison.slices) == (0, None, {}, {})
 
 
-def test_an_experiment_that_is_not_there_is_told(store: LocalStore) -> None:
+def test_an_experiment_that_is_not_there_is_reported(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"one": "p"}))
     with pytest.raises(MissingUpstreamError, match="no experiment 'nope'"):
         compare(store, "sample", experiment="a", baseline="nope")

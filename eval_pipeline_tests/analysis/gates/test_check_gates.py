@@ -9,7 +9,8 @@ import pytest
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.slices import slices_of
-from eval_pipeline.results.case_result import AttemptUsage, CaseResult, ReusedFrom, RoleUsage
+from eval_pipeline.results.case_result import CaseResult, ReusedFrom
+from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.spec.gates import Gates
 from eval_pipeline_tests.analysis.rows import a_result, a_table, an_assertion
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> LocalStore:
 def gates_of(results: Sequence[CaseResult], **gates: Any) -> dict[str, GateResult]:
     rows = a_table(results).to_pylist()
     evidence = Evidence(rows=rows, members=slices_of(rows), comparison=None)
-    return {found.name: found for found in check_gates(Gates.model_validate(gates), evidence)}
+    return {result.name: result for result in check_gates(Gates.model_validate(gates), evidence)}
 
 
 def gate_of(results: Sequence[CaseResult], **gates: Any) -> GateResult:
@@ -47,22 +48,22 @@ def test_a_gate_is_met_at_its_threshold_and_not_beyond(gate: str, met: float, be
 
 def test_attempts_that_a_budget_left_unmade_count_for_one_gate_only() -> None:
     cut_short = [*results_of({"a": "p", "b": "p", "c": "p"}), a_result("z", status="skipped")]
-    found = gates_of(cut_short, min_pass_rate=1.0, max_skipped=0.0)
-    assert found["min_pass_rate"].passed
-    assert (found["min_pass_rate"].n, found["max_skipped"].n) == (3, 4)
-    skipped = found["max_skipped"]
+    gates = gates_of(cut_short, min_pass_rate=1.0, max_skipped=0.0)
+    assert gates["min_pass_rate"].passed
+    assert (gates["min_pass_rate"].n, gates["max_skipped"].n) == (3, 4)
+    skipped = gates["max_skipped"]
     assert (skipped.blocks, skipped.observed, skipped.failing_cases) == (True, 0.25, ["z"])
-    assert "1 of 4 attempts were not made" in skipped.message
+    assert "1 of 4 attempts were skipped" in skipped.message
     assert "--resume" in skipped.message
     assert gate_of(cut_short, max_skipped=0.25).passed
     assert gate_of([a_result("z", status="skipped")], max_skipped=0.0).n == 1
 
 
 def test_a_rate_has_an_interval_and_names_the_cases() -> None:
-    found = gate_of(TEN, min_pass_rate=0.9)
-    assert [found.observed, found.low, found.high] == pytest.approx([0.8, 0.4902, 0.9433], abs=1e-4)
-    assert found.failing_cases == ["c8", "c9"]
-    assert found.message == ("pass rate 80.0% (95 % interval 49.0% to 94.3%, n=10), at least 90.0% is asked for")
+    gate = gate_of(TEN, min_pass_rate=0.9)
+    assert [gate.observed, gate.low, gate.high] == pytest.approx([0.8, 0.4902, 0.9433], abs=1e-4)
+    assert gate.failing_cases == ["c8", "c9"]
+    assert gate.message == ("pass rate 80.0% (95 % interval 49.0% to 94.3%, n=10), at least 90.0% required")
     assert gate_of(TEN, max_error_rate=0).failing_cases == ["c9"]
 
 
@@ -75,68 +76,68 @@ def test_cost_is_added_up_and_names_what_was_most_expensive() -> None:
 
 
 def test_judges_cost_too() -> None:
-    usage = AttemptUsage(target=RoleUsage(cost_usd=0.02), judge=RoleUsage(cost_usd=0.03))
+    usage = AttemptUsage(target=TokenUsage(cost_usd=0.02), judge=TokenUsage(cost_usd=0.03))
     assert gate_of([a_result("a", cost_usd=0.02, usage=usage)], max_cost_usd=1).observed == pytest.approx(0.05)
 
 
 def test_a_part_of_the_cost_is_not_the_cost() -> None:
-    known = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02))
-    unpriced = AttemptUsage(target=RoleUsage(calls=1, cost_usd=0.02), judge=RoleUsage(calls=1))
-    found = gate_of([a_result("a", usage=known), a_result("b", usage=unpriced)], max_cost_usd=1)
-    assert (found.passed, found.observed) == (False, None)
-    assert "nothing is known of the cost of 1 of 2 attempts" in found.message
+    priced = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.02))
+    unpriced = AttemptUsage(target=TokenUsage(calls=1, cost_usd=0.02), judge=TokenUsage(calls=1))
+    gate = gate_of([a_result("a", usage=priced), a_result("b", usage=unpriced)], max_cost_usd=1)
+    assert (gate.passed, gate.observed) == (False, None)
+    assert "the cost of 1 of 2 attempts is unknown" in gate.message
 
 
-def test_results_that_were_all_carried_over_cost_nothing() -> None:
+def test_results_that_were_all_reused_cost_nothing() -> None:
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
-    found = gate_of([a_result("a", carried_from=origin), a_result("b", carried_from=origin)], max_cost_usd=1)
-    assert (found.passed, found.observed) == (True, 0.0)
+    gate = gate_of([a_result("a", reused_from=origin), a_result("b", reused_from=origin)], max_cost_usd=1)
+    assert (gate.passed, gate.observed) == (True, 0.0)
 
 
-def test_a_cost_that_nobody_knows_does_not_pass() -> None:
-    found = gate_of(TEN, max_cost_usd=10)
-    assert (found.passed, found.observed) == (False, None)
-    assert "nothing is known of the cost" in found.message
+def test_an_unknown_cost_does_not_pass() -> None:
+    gate = gate_of(TEN, max_cost_usd=10)
+    assert (gate.passed, gate.observed) == (False, None)
+    assert "the cost is unknown" in gate.message
 
 
 def test_slow_cases_are_named() -> None:
     results = [a_result(f"c{n:02d}", latency_s=n) for n in range(40)]
-    found = gate_of(results, max_p95_latency_s=37)
-    assert (found.passed, found.failing_cases) == (False, ["c38", "c39"])
-    assert found.low is not None
-    assert found.low < 37.05 <= (found.high or 39)
+    gate = gate_of(results, max_p95_latency_s=37)
+    assert (gate.passed, gate.failing_cases) == (False, ["c38", "c39"])
+    assert gate.low is not None
+    assert gate.low < 37.05 <= (gate.high or 39)
 
 
 def test_a_gate_without_anything_to_observe_is_not_met_and_one_not_set_is_none() -> None:
-    found = gate_of([a_result(status="skipped")], max_error_rate=0.5)
-    assert (found.passed, found.observed, found.n) == (False, None, 0)
+    gate = gate_of([a_result(status="skipped")], max_error_rate=0.5)
+    assert (gate.passed, gate.observed, gate.n) == (False, None, 0)
     assert gates_of(TEN) == {}
 
 
 def test_a_gate_may_look_at_one_slice_and_only_warn() -> None:
     results = [a_result("a", tags=("x",)), a_result("b", tags=("y",), status="failed")]
     gates = [{"threshold": 1, "slice": "tag=x"}, {"threshold": 1, "slice": "tag=y", "action": "warn"}, 0.5]
-    found = gates_of(results, min_pass_rate=gates)
-    assert {name: (gate.passed, gate.blocks) for name, gate in found.items()} == {
+    checked = gates_of(results, min_pass_rate=gates)
+    assert {name: (gate.passed, gate.blocks) for name, gate in checked.items()} == {
         "min_pass_rate__tag_x": (True, False),
         "min_pass_rate__tag_y": (False, False),
         "min_pass_rate": (True, False),
     }
-    assert "pass rate of tag=y 0.0%" in found["min_pass_rate__tag_y"].message
+    assert "pass rate of tag=y 0.0%" in checked["min_pass_rate__tag_y"].message
 
 
 def test_a_gate_may_look_at_every_slice_of_a_kind() -> None:
     results = [a_result("a", tags=("x",)), a_result("b", tags=("y",), status="failed"), a_result("c", tags=("z",))]
-    found = gate_of(results, min_pass_rate={"threshold": 0.5, "slice": "tag=*"})
-    assert (found.name, found.passed, found.failing_cases) == ("min_pass_rate__tag_each", False, ["b"])
-    assert "tag=y" in found.message
-    assert "tag=x" not in found.message
-    assert gate_of(results, min_pass_rate={"threshold": 0, "slice": "tag=*"}).message == "met in all 3 of tag=*"
+    gate = gate_of(results, min_pass_rate={"threshold": 0.5, "slice": "tag=*"})
+    assert (gate.name, gate.passed, gate.failing_cases) == ("min_pass_rate__tag_each", False, ["b"])
+    assert "tag=y" in gate.message
+    assert "tag=x" not in gate.message
+    assert gate_of(results, min_pass_rate={"threshold": 0, "slice": "tag=*"}).message == "passed in all 3 slices tag=*"
 
 
 def test_a_slice_that_this_experiment_left_out_holds_nothing_up() -> None:
-    found = gate_of(TEN, min_pass_rate={"threshold": 1, "slice": "tag=nope"})
-    assert (found.passed, found.message) == (True, "no case of tag=nope was attempted")
+    gate = gate_of(TEN, min_pass_rate={"threshold": 1, "slice": "tag=nope"})
+    assert (gate.passed, gate.message) == (True, "no attempt at a case of tag=nope")
 
 
 def test_without_a_baseline_nothing_can_have_regressed(store: LocalStore) -> None:
@@ -171,15 +172,15 @@ def test_a_drop_that_may_be_chance_passes_unless_any_drop_is_forbidden(store: Lo
     assert failed.failing_cases == ["c000", "c001", "c002"]
 
 
-def test_a_drop_beyond_chance_fails_and_says_where_and_how_much(store: LocalStore) -> None:
-    found = _drop(store, 10, 40, max_regression="significant")
-    assert (found.blocks, found.n, found.observed) == (True, 40, 0.25)
-    assert found.low is not None
-    assert found.high is not None
-    assert 0 < found.low < 0.25 < found.high
-    assert "pass rate 75.0%, -25.0 points since then" in found.message
-    assert "most clearly in split=base (-25.0 points, 40 cases), tag=x (-100.0 points, 10 cases)" in found.message
-    assert len(found.failing_cases) == 10
+def test_a_drop_beyond_chance_fails_and_reports_where_and_how_much(store: LocalStore) -> None:
+    gate = _drop(store, 10, 40, max_regression="significant")
+    assert (gate.blocks, gate.n, gate.observed) == (True, 40, 0.25)
+    assert gate.low is not None
+    assert gate.high is not None
+    assert 0 < gate.low < 0.25 < gate.high
+    assert "pass rate 75.0%, -25.0 points since then" in gate.message
+    assert "most clearly in split=base (-25.0 points, 40 cases), tag=x (-100.0 points, 10 cases)" in gate.message
+    assert len(gate.failing_cases) == 10
 
 
 def test_a_drop_up_to_the_threshold_is_met_even_beyond_chance(store: LocalStore, tmp_path: Path) -> None:

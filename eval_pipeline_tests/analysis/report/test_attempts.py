@@ -10,7 +10,8 @@ import pytest
 
 from eval_pipeline.analysis.report import attempts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
-from eval_pipeline.results.result_log import ResultLog, set_unreadable_aside
+from eval_pipeline.results.log_view import ResultLogView
+from eval_pipeline.results.result_log import ResultLog
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.building import a_case, a_context, a_suite
@@ -33,8 +34,8 @@ def test_only_what_counts_is_read_whichever_segment_it_is_in(store: LocalStore) 
     a_log(store, "r1").append([a_result("again", status="failed"), a_result("bad", status="failed", second=1)])
     a_log(store, "r2").append([a_result("again", second=5), a_result("broke", status="error")])
     a_log(store, "r3").append([a_result("skipped", status="skipped"), a_result("bad", 2)])
-    found = [(row["case_id"], row["attempt"], row["status"]) for row in failing_rows(store, "sample", "e")]
-    assert sorted(found) == [("bad", 1, "failed"), ("broke", 1, "error")]
+    rows = [(row["case_id"], row["attempt"], row["status"]) for row in failing_rows(store, "sample", "e")]
+    assert sorted(rows) == [("bad", 1, "failed"), ("broke", 1, "error")]
     assert [turn["response"] for row in failing_rows(store, "sample", "e") for turn in row["turns"]] == [
         "<script>x</script>"
     ] * 2
@@ -47,7 +48,7 @@ def test_what_was_merged_or_set_aside_is_read_once_or_not_at_all(store: LocalSto
     log.close()
     torn = a_log(store, "r2").append([a_result("c", status="failed")])
     store.put(torn, b"PAR1")
-    assert set_unreadable_aside(store, "sample", "e", run_id="r3")
+    assert ResultLogView.open(store, "sample", "e", set_aside_by="r3").unreadable
     assert [row["case_id"] for row in failing_rows(store, "sample", "e")] == ["a", "b"]
 
 
@@ -57,7 +58,7 @@ def test_the_index_is_sorted_and_leads_to_each_transcript(monkeypatch: pytest.Mo
     a_log(store).append([a_result(name, status="failed", assertions=(asserted,)) for name in ("b", "a", "c")])
     packed = pack(failing_rows(store, "sample", "e"), None)
     assert [entry[:5] for entry in packed.index] == [
-        [name, 1, "failed", "base", "tone: said <b>so</b>"] for name in ("a", "b", "c")
+        [name, 1, "failed", "base", "tone: because <b>so</b>"] for name in ("a", "b", "c")
     ]
     assert len(packed.chunks) == 2
     for _, _, _, _, _, chunk, place in unpacked(packed.packed_index):

@@ -31,8 +31,8 @@ def test_a_picture_can_stand_alone() -> None:
 
 def test_higher_shares_stand_higher() -> None:
     dots = [Dot(label=str(share), value=share, low=share, high=share, good=True) for share in (0.0, 0.5, 1.0)]
-    found = [float(mark.get("cy", "")) for mark in ET.fromstring(line(dots)).iter() if mark.get("cy")]
-    assert found == sorted(found, reverse=True)
+    heights = [float(mark.get("cy", "")) for mark in ET.fromstring(line(dots)).iter() if mark.get("cy")]
+    assert heights == sorted(heights, reverse=True)
 
 
 def test_bars_count_every_value_also_those_beyond() -> None:

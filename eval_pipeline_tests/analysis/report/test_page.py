@@ -14,7 +14,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
-from eval_pipeline_tests.chromium import Page, a_page, needs_chromium
+from eval_pipeline_tests.browser import Page, a_page, needs_chromium
 
 GATES = {"gates": {"min_pass_rate": 0.9, "max_regression": "any"}}
 CALL = {"type": "tool_call", "name": "get_order", "args": {"id": "<i>1</i>"}, "id": "1"}
@@ -45,13 +45,13 @@ def a_report(store: LocalStore, failing: int = 3) -> str:
     return rendered(store, record, "http://127.0.0.1:1984/experiments/now")
 
 
-def test_the_page_says_the_verdict_and_why(store: LocalStore) -> None:
+def test_the_page_shows_the_verdict_and_why(store: LocalStore) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", a_report(store)))
     assert "Failed 40.0%" in text
     assert "2 of 5 attempts at 5 cases passed" in text
     assert "pass rate 40.0% (95 % interval" in text
     assert "0 cases improved, 3 regressed, 2 unchanged" in text
-    assert "not met min_pass_rate" in text
+    assert "failed min_pass_rate" in text
 
 
 def test_the_page_asks_nothing_of_any_network_and_runs_its_own_script_only(store: LocalStore) -> None:
@@ -67,11 +67,11 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
     assert "Every attempt passed" in page
 
 
-def test_what_was_carried_is_said_and_is_in_no_picture_of_costs(store: LocalStore) -> None:
+def test_reused_results_are_shown_and_are_in_no_picture_of_costs(store: LocalStore) -> None:
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
-    results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
+    results = [a_result("a", cost_usd=0.5, reused_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
-    assert "1 of them are of earlier experiments" in rendered(store, record)
+    assert "1 results were reused from earlier experiments" in rendered(store, record)
     alone = keep_experiment(store, "alone", results[1:], day=2)
     both, other = (draw(store, each, concluded(store, each)).cost for each in (record, alone))
     assert both is not None
@@ -100,14 +100,14 @@ def test_a_transcript_is_unpacked_when_it_is_chosen_and_is_never_code(
 ) -> None:
     file = tmp_path / "report.html"
     file.write_text(a_report(store))
-    tab.said.clear()
+    tab.console.clear()
     tab.open(f"{file.as_uri()}#case=case-0001")
-    tab.wait("document.querySelector('#detail h3')?.textContent === 'case-0001'")
-    said = tab.ask("[...document.querySelectorAll('.message')].map(part => part.textContent)")
-    assert said == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
-    assert tab.ask("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
-    assert tab.ask("document.querySelectorAll('#detail img, #detail i').length") == 0
-    assert tab.said == []
+    tab.wait_for("document.querySelector('#detail h3')?.textContent === 'case-0001'")
+    messages = tab.evaluate("[...document.querySelectorAll('.message')].map(part => part.textContent)")
+    assert messages == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
+    assert tab.evaluate("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
+    assert tab.evaluate("document.querySelectorAll('#detail img, #detail i').length") == 0
+    assert tab.console == []
 
 
 @needs_chromium
@@ -117,14 +117,14 @@ def test_thousands_are_in_the_list_and_only_those_in_sight_in_the_document(
     file = tmp_path / "report.html"
     file.write_text(a_report(store, failing=3_000))
     tab.open(file.as_uri())
-    tab.wait("document.getElementById('shown').textContent === '3000 of 3000'")
-    assert tab.ask("document.querySelectorAll('.entry').length") < 60
-    tab.ask("(list.scrollTop = 1e9, 0)")
-    tab.wait("document.getElementById('all').lastChild.textContent.includes('case-2999')")
-    tab.ask("(f = document.getElementById('find'), f.value = '0123', f.dispatchEvent(new Event('input')), 0)")
-    assert tab.ask("document.getElementById('shown').textContent") == "1 of 3000"
-    tab.ask("(document.querySelector('.entry').click(), 0)")
-    tab.wait("document.querySelector('#detail h3')?.textContent === 'case-0123'")
+    tab.wait_for("document.getElementById('shown').textContent === '3000 of 3000'")
+    assert tab.evaluate("document.querySelectorAll('.entry').length") < 60
+    tab.evaluate("(list.scrollTop = 1e9, 0)")
+    tab.wait_for("document.getElementById('all').lastChild.textContent.includes('case-2999')")
+    tab.evaluate("(f = document.getElementById('find'), f.value = '0123', f.dispatchEvent(new Event('input')), 0)")
+    assert tab.evaluate("document.getElementById('shown').textContent") == "1 of 3000"
+    tab.evaluate("(document.querySelector('.entry').click(), 0)")
+    tab.wait_for("document.querySelector('#detail h3')?.textContent === 'case-0123'")
 
 
 @needs_chromium
@@ -135,8 +135,8 @@ def test_it_fits_a_phone_in_the_light_and_in_the_dark(
     file = tmp_path / "report.html"
     file.write_text(a_report(store))
     tab.open(file.as_uri(), width=390, height=844, dark=dark)
-    assert tab.ask("document.documentElement.scrollWidth") <= 390
-    lightness = tab.ask("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    lightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
     assert (lightness < 60) == dark
 
 
@@ -146,6 +146,6 @@ def test_paper_names_what_did_not_pass(store: LocalStore, tmp_path: Path, tab: P
     file.write_text(a_report(store))
     tab.open(file.as_uri())
     tab.send("Emulation.setEmulatedMedia", media="print")
-    seen = tab.ask("[...document.querySelectorAll('.paper, #browser')].map(part => part.offsetHeight > 0)")
+    seen = tab.evaluate("[...document.querySelectorAll('.paper, #browser')].map(part => part.offsetHeight > 0)")
     tab.send("Emulation.setEmulatedMedia", media="")
     assert seen == [False, True]

@@ -34,29 +34,29 @@ def pairs_of(table: list[list[int]]) -> list[list[tuple[Any, Any]]]:
     ],
 )
 def test_kappa_is_that_of_the_textbooks(table: list[list[int]], expected: float) -> None:
-    found = kappa(pairs_of(table))
-    assert found is not None
-    assert found.value == pytest.approx(expected)
+    measured = kappa(pairs_of(table))
+    assert measured is not None
+    assert measured.value == pytest.approx(expected)
 
 
 def test_kappas_interval_is_near_the_analytic_one() -> None:
     table = [[75, 1, 4], [5, 4, 1], [0, 0, 10]]
-    found = kappa(pairs_of(table))
+    measured = kappa(pairs_of(table))
     analytic = cohens_kappa(np.array(table))  # Fleiss, Cohen & Everitt 1969
-    assert found is not None
-    assert found.low == pytest.approx(float(analytic.kappa_low), abs=0.04)
-    assert found.high == pytest.approx(float(analytic.kappa_upp), abs=0.04)
+    assert measured is not None
+    assert measured.low == pytest.approx(float(analytic.kappa_low), abs=0.04)
+    assert measured.high == pytest.approx(float(analytic.kappa_upp), abs=0.04)
 
 
 def test_spearman_is_that_of_the_textbook() -> None:
     # Wikipedia, "Spearman's rank correlation coefficient": IQ and hours of television, -29/165.
     iq = [106, 100, 86, 101, 99, 103, 97, 113, 112, 110]
     hours = [7, 27, 2, 50, 28, 29, 20, 12, 6, 17]
-    found = spearman([[pair] for pair in zip(iq, hours, strict=True)])
-    assert found is not None
-    assert found.value == pytest.approx(-29 / 165)
-    assert found.low is not None
-    assert found.low < -29 / 165 < (found.high or 0)
+    measured = spearman([[pair] for pair in zip(iq, hours, strict=True)])
+    assert measured is not None
+    assert measured.value == pytest.approx(-29 / 165)
+    assert measured.low is not None
+    assert measured.low < -29 / 165 < (measured.high or 0)
 
 
 @pytest.mark.parametrize("measure", [spearman, kendall])
@@ -64,20 +64,20 @@ def test_correlations_of_many_labels_have_intervals_of_the_right_width(measure: 
     draws = np.random.default_rng(5)
     first = draws.normal(size=6_000)
     second = first + draws.normal(size=6_000)
-    found = measure([[pair] for pair in zip(first.tolist(), second.tolist(), strict=True)])
-    assert found is not None
+    measured = measure([[pair] for pair in zip(first.tolist(), second.tolist(), strict=True)])
+    assert measured is not None
     # Bivariate normal with rho = 1/sqrt(2): tau = 2/pi * asin(rho) = 1/2, rho_s = 6/pi * asin(rho/2) (Kruskal 1958).
     true = {"spearman": 6 / np.pi * np.arcsin(0.5**0.5 / 2), "kendall": 0.5}[measure.__name__]
-    assert found.low < true < found.high
+    assert measured.low < true < measured.high
     # Standard errors: tau by Noether's bound is below 0.0091 here, rho_s near (1 - rho_s^2) * 1.06 / sqrt(n) = 0.0072.
-    assert 0.018 < found.high - found.low < 0.036
+    assert 0.018 < measured.high - measured.low < 0.036
 
 
 def test_kendall_is_that_of_the_textbook() -> None:
     # Abdi 2007, "The Kendall Rank Correlation Coefficient": orders acbd and acdb, one pair apart, 1 - 2 * 2 / 12.
-    found = kendall([[pair] for pair in [(1, 1), (3, 4), (2, 2), (4, 3)]])
-    assert found is not None
-    assert found.value == pytest.approx(2 / 3)
+    measured = kendall([[pair] for pair in [(1, 1), (3, 4), (2, 2), (4, 3)]])
+    assert measured is not None
+    assert measured.value == pytest.approx(2 / 3)
     # Agresti 2010, tau-b with ties, by its definition: C = 4, D = 1 of ten pairs, ties in both.
     tied = kendall([[pair] for pair in [(12, 1), (2, 4), (1, 7), (12, 1), (2, 0)]])
     assert tied is not None
@@ -110,7 +110,7 @@ def test_perfect_agreement_of_a_few_is_not_certain() -> None:
     assert 0.98 < many.low < 1
 
 
-def test_what_cannot_be_known_is_none() -> None:
+def test_what_cannot_be_estimated_is_none() -> None:
     same: list[list[tuple[Any, Any]]] = [[(True, True)]] * 5
     assert kappa(same) is None
     assert spearman(same) is None
@@ -132,8 +132,8 @@ def test_measures_are_symmetric_and_do_not_depend_on_names(groups: list[list[tup
     swapped = [[(other, one) for one, other in group] for group in groups]
     renamed = [[("abc"[one], "abc"[other]) for one, other in group] for group in groups]
     for measure in (accuracy, kappa):
-        found = [measure(version) for version in (groups, swapped, renamed)]
-        values = [None if one is None else pytest.approx(one.value) for one in found]
+        measures = [measure(version) for version in (groups, swapped, renamed)]
+        values = [None if one is None else pytest.approx(one.value) for one in measures]
         assert values[0] == values[1] == values[2] or all(value is None for value in values)
-        if found[0] is not None and found[0].low is not None and found[0].high is not None:
-            assert found[0].low <= found[0].high
+        if measures[0] is not None and measures[0].low is not None and measures[0].high is not None:
+            assert measures[0].low <= measures[0].high

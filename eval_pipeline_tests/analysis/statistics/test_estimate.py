@@ -20,9 +20,9 @@ verdicts = st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=3
 
 
 def of(groups: Groups) -> Estimate:
-    found = estimate(groups)
-    assert found is not None
-    return found
+    estimated = estimate(groups)
+    assert estimated is not None
+    return estimated
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def of(groups: Groups) -> Estimate:
 def test_one_yes_or_no_a_case_has_the_published_interval_of_wilson(
     passed: int, n: int, low: float, high: float
 ) -> None:
-    found = of([[1.0]] * passed + [[0.0]] * (n - passed))
-    assert (found.mean, found.n, found.cases) == (passed / n, n, n)
-    assert [found.low, found.high] == pytest.approx([low, high], abs=6e-5)
+    estimated = of([[1.0]] * passed + [[0.0]] * (n - passed))
+    assert (estimated.mean, estimated.n, estimated.cases) == (passed / n, n, n)
+    assert [estimated.low, estimated.high] == pytest.approx([low, high], abs=6e-5)
 
 
 @given(rate=st.floats(0, 1), n=st.floats(1, 100_000))
@@ -54,7 +54,7 @@ def test_the_standard_error_is_that_of_statsmodels_clustered_by_case() -> None:
 
 
 def test_repetitions_that_all_agree_know_as_much_as_one() -> None:
-    """Ten times the same answer says no more than once."""
+    """Ten equal answers at a case count as one."""
     single: Groups = [[1.0]] * 14 + [[0.0]] * 6
     repeated = of([group * 10 for group in single])
     assert [repeated.low, repeated.high] == pytest.approx([of(single).low, of(single).high])
@@ -63,33 +63,33 @@ def test_repetitions_that_all_agree_know_as_much_as_one() -> None:
 
 def test_repetitions_that_know_nothing_of_their_case_count_fully() -> None:
     """Where cases do not differ, every attempt is a draw of its own: Wilson's interval of them all."""
-    found = of([[1.0, 0.0]] * 50)
-    assert [found.low, found.high] == pytest.approx([0.4038, 0.5962], abs=1e-4)
+    estimated = of([[1.0, 0.0]] * 50)
+    assert [estimated.low, estimated.high] == pytest.approx([0.4038, 0.5962], abs=1e-4)
 
 
 @pytest.mark.parametrize("answer", [0.0, 1.0])
 def test_one_answer_throughout_has_the_interval_of_the_cases(answer: float) -> None:
-    found, single = of([[answer] * 4] * 10), of([[answer]] * 10)
-    assert (found.low, found.high, found.n) == (single.low, single.high, 40)
-    assert found.low < found.high
+    estimated, single = of([[answer] * 4] * 10), of([[answer]] * 10)
+    assert (estimated.low, estimated.high, estimated.n) == (single.low, single.high, 40)
+    assert estimated.low < estimated.high
 
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=2, max_size=9))
 @settings(max_examples=40, deadline=None)
 def test_few_scores_have_the_textbook_interval_of_student(values: list[float]) -> None:
-    found = of([[value] for value in values])
+    estimated = of([[value] for value in values])
     mean, error = math.fsum(values) / len(values), float(stats.sem(values))
     half = float(stats.t.ppf(0.975, len(values) - 1)) * error
-    assert found.mean == pytest.approx(mean)
-    assert found.low == pytest.approx(max(0.0, mean - half), abs=1e-9)
-    assert found.high == pytest.approx(min(1.0, mean + half), abs=1e-9)
+    assert estimated.mean == pytest.approx(mean)
+    assert estimated.low == pytest.approx(max(0.0, mean - half), abs=1e-9)
+    assert estimated.high == pytest.approx(min(1.0, mean + half), abs=1e-9)
 
 
 def test_the_bootstrap_of_well_behaved_scores_is_student_s_interval() -> None:
     values = np.random.default_rng(3).normal(0.5, 0.1, 40)
     low, high = bootstrap_interval(values, np.ones(40))
-    wanted = stats.t.interval(0.95, 39, values.mean(), stats.sem(values))
-    assert [low, high] == pytest.approx([float(end) for end in wanted], abs=0.004)
+    expected = stats.t.interval(0.95, 39, values.mean(), stats.sem(values))
+    assert [low, high] == pytest.approx([float(end) for end in expected], abs=0.004)
 
 
 def test_the_bootstrap_draws_cases_and_not_attempts() -> None:
@@ -106,8 +106,8 @@ def test_intervals_of_repeated_verdicts_hold_what_they_promise(cases: int) -> No
     held = 0
     for _ in range(400):
         rates = draw.beta(1.4, 0.6, cases)
-        found = of([[float(x) for x in draw.random(3) < rate] for rate in rates])
-        held += found.low <= 0.7 <= found.high
+        estimated = of([[float(x) for x in draw.random(3) < rate] for rate in rates])
+        held += estimated.low <= 0.7 <= estimated.high
     assert 0.92 <= held / 400 <= 0.985
 
 
@@ -124,8 +124,8 @@ def test_the_order_of_rows_does_not_matter(groups: Groups, shuffler: random.Rand
 @given(st.one_of(scores, verdicts))
 @settings(max_examples=60, deadline=None)
 def test_the_interval_holds_the_mean_and_stays_within_bounds(groups: Groups) -> None:
-    found = of(groups)
-    assert 0 <= found.low <= found.mean <= found.high <= 1
+    estimated = of(groups)
+    assert 0 <= estimated.low <= estimated.mean <= estimated.high <= 1
 
 
 @pytest.mark.parametrize("yes_or_no", [True, False])
@@ -133,17 +133,17 @@ def test_more_cases_never_widen_the_interval_in_expectation(*, yes_or_no: bool) 
     draw = np.random.default_rng(7)
     widths = []
     for cases in (4, 8, 9, 10, 12, 30, 90):
-        found = []
+        estimates = []
         for _ in range(60):
             rates = draw.beta(2, 1, (cases, 1))
             values = (draw.random((cases, 2)) < rates).astype(float) if yes_or_no else draw.random((cases, 2)) * rates
-            found.append(of(values.tolist()))
-        widths.append(float(np.mean([one.high - one.low for one in found])))
+            estimates.append(of(values.tolist()))
+        widths.append(float(np.mean([one.high - one.low for one in estimates])))
     assert widths == sorted(widths, reverse=True)
 
 
 def test_one_case_has_no_interval_to_give_and_nothing_has_no_estimate() -> None:
-    found = of([[0.3, 0.5]])
-    assert (found.low, found.high, found.error) == (0.0, 1.0, None)
+    estimated = of([[0.3, 0.5]])
+    assert (estimated.low, estimated.high, estimated.error) == (0.0, 1.0, None)
     assert estimate([]) is None
     assert estimate([[], []]) is None

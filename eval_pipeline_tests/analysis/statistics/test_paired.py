@@ -27,7 +27,7 @@ def test_the_permutation_test_gives_fisher_s_number_for_darwin_s_maize() -> None
     drop, rise = sign_flip_p_values(np.array(DARWIN, dtype=float))
     assert rise == pytest.approx(863 / 32_768)
     sums = [sum(d if bits >> i & 1 else -d for i, d in enumerate(DARWIN)) for bits in range(2**15)]
-    assert drop == pytest.approx(sum(found <= sum(DARWIN) for found in sums) / 2**15)
+    assert drop == pytest.approx(sum(total <= sum(DARWIN) for total in sums) / 2**15)
     scores = np.array(DARWIN) * math.pi
     assert sign_flip_p_values(scores) == pytest.approx((drop, rise))
 
@@ -36,19 +36,19 @@ def test_the_permutation_test_gives_fisher_s_number_for_darwin_s_maize() -> None
 @settings(max_examples=60, deadline=None)
 def test_one_verdict_a_case_has_the_p_value_of_mcnemar_s_exact_test(fell: int, rose: int, same: int) -> None:
     then, now = [1.0] * fell + [0.0] * rose + [1.0] * same, [0.0] * fell + [1.0] * rose + [1.0] * same
-    found = paired_difference(then, now)
-    if found is None:
+    difference = paired_difference(then, now)
+    if difference is None:
         assert not then
         return
-    wanted = mcnemar([[same, fell], [rose, 0]], exact=True).pvalue if fell + rose else 1.0
-    assert found.p_value == pytest.approx(float(wanted))
+    expected = mcnemar([[same, fell], [rose, 0]], exact=True).pvalue if fell + rose else 1.0
+    assert difference.p_value == pytest.approx(float(expected))
 
 
 def test_mcnemar_s_exact_test_of_a_published_table() -> None:
     """Agresti 2002, Categorical Data Analysis, 10.1: 86 and 150 changed their minds; the exact p-value is 3.7e-05."""
-    found = paired_difference([1.0] * 150 + [0.0] * 86, [0.0] * 150 + [1.0] * 86)
-    assert found is not None
-    assert found.p_value == pytest.approx(3.7e-5, abs=1e-6)
+    difference = paired_difference([1.0] * 150 + [0.0] * 86, [0.0] * 150 + [1.0] * 86)
+    assert difference is not None
+    assert difference.p_value == pytest.approx(3.7e-5, abs=1e-6)
 
 
 def test_drawn_permutations_give_nearly_the_exact_p_value() -> None:
@@ -63,14 +63,14 @@ def test_drawn_permutations_give_nearly_the_exact_p_value() -> None:
 @given(st.lists(st.floats(0, 1), max_size=20))
 @settings(max_examples=40, deadline=None)
 def test_an_experiment_against_itself_shows_no_difference(values: list[float]) -> None:
-    found = paired_difference(values, values)
-    if found is None:
+    difference = paired_difference(values, values)
+    if difference is None:
         assert not values
         return
-    assert (found.difference, found.p_value, found.p_drop, found.p_rise) == (0.0, 1.0, 1.0, 1.0)
-    assert found.smallest_detectable is None
+    assert (difference.difference, difference.p_value, difference.p_drop, difference.p_rise) == (0.0, 1.0, 1.0, 1.0)
+    assert difference.smallest_detectable is None
     if len(values) > 1:
-        assert (found.low, found.high) == (0.0, 0.0)
+        assert (difference.low, difference.high) == (0.0, 0.0)
 
 
 @given(rates.filter(bool), st.randoms())
@@ -114,11 +114,11 @@ def test_the_interval_of_a_difference_holds_it_in_most_experiments() -> None:
     for _ in range(200):
         ability = draw.beta(2, 1, 60)
         then, now = draw.binomial(3, ability) / 3, draw.binomial(3, ability * 0.9) / 3
-        found = paired_difference(then.tolist(), now.tolist())
-        assert found is not None
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= -(2 / 3) * 0.1 <= found.high
+        difference = paired_difference(then.tolist(), now.tolist())
+        assert difference is not None
+        assert difference.low is not None
+        assert difference.high is not None
+        held += difference.low <= -(2 / 3) * 0.1 <= difference.high
     assert 0.9 <= held / 200 <= 0.99
 
 
@@ -140,9 +140,9 @@ def test_the_smallest_drop_that_can_be_seen_is_g_power_s() -> None:
     """G*Power 3.1: a one-tailed paired t test of dz = 0.5 at 0.05 needs 27 pairs for a power of 0.8."""
 
     def of(cases: int) -> float:
-        made = np.random.default_rng(1).normal(size=cases)
-        found = smallest_detectable((made - made.mean()) / made.std(ddof=1))
-        assert found is not None
-        return found
+        values = np.random.default_rng(1).normal(size=cases)
+        smallest = smallest_detectable((values - values.mean()) / values.std(ddof=1))
+        assert smallest is not None
+        return smallest
 
     assert of(27) < 0.5 < of(26)

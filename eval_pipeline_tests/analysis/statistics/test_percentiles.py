@@ -12,7 +12,7 @@ def test_percentiles_lie_between_the_nearest_values() -> None:
     assert percentiles([]) == {}
 
 
-def test_the_interval_of_a_percentile_is_made_of_order_statistics() -> None:
+def test_the_interval_of_a_percentile_comes_from_order_statistics() -> None:
     low, high = percentile_interval(list(range(1, 1_001)), 95)
     below = stats.binom(1_000, 0.95)
     assert low is not None

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.results.case_result import RESULT_SCHEMA, AssertionResult
+from eval_pipeline.results.case_result import AssertionResult
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline_tests.assertions.judges.bench_of_judges import Thought, judges
 from eval_pipeline_tests.building import a_case, a_scope, a_suite, a_turn, an_evaluator, evaluated, result_of
@@ -52,27 +53,27 @@ async def test_a_panel_decides_by_majority_and_keeps_every_vote(
     folder: Path, verdicts: tuple[bool, ...], passed: Any, score: float
 ) -> None:
     thoughts = {name: {"passed": verdict} for name, verdict in zip("abc", verdicts, strict=False)}
-    found, _ = await judged(RUBRIC, thoughts, folder)
-    assert (found.error, found.passed, found.score) == (None, passed, score)
-    assert [(vote["model"], vote["passed"]) for vote in found.votes] == list(
+    result, _ = await judged(RUBRIC, thoughts, folder)
+    assert (result.error, result.passed, result.score) == (None, passed, score)
+    assert [(vote["model"], vote["passed"]) for vote in result.votes] == list(
         zip(PANEL, verdicts, strict=False),
     )
-    assert [vote["reasoning"] for vote in found.votes] == [f"{name} thinks so." for name in thoughts]
+    assert [vote["reasoning"] for vote in result.votes] == [f"{name} thinks so." for name in thoughts]
 
 
 async def test_a_panel_may_say_the_share_of_its_members(folder: Path) -> None:
     thoughts = {"a": {"passed": True}, "b": {"passed": True}, "c": {"passed": False}}
-    found, _ = await judged(RUBRIC, thoughts, folder, combine="mean")
-    assert found.passed is True
-    assert found.score == pytest.approx(2 / 3)
+    result, _ = await judged(RUBRIC, thoughts, folder, combine="mean")
+    assert result.passed is True
+    assert result.score == pytest.approx(2 / 3)
     strict, _ = await judged({**RUBRIC, "threshold": 0.7}, thoughts, folder, combine="mean")
     assert strict.passed is False
 
 
 async def test_a_number_is_mapped_from_its_range(folder: Path) -> None:
     asked = {"type": "llm_score", "value": "It is warm, from 1 to 5.", "range": [1, 5], "threshold": 0.7}
-    found, server = await judged(asked, {"a": {"score": 4}}, folder)
-    assert (found.error, found.passed, found.score, found.message) == (None, True, 0.75, "a thinks so.")
+    result, server = await judged(asked, {"a": {"score": 4}}, folder)
+    assert (result.error, result.passed, result.score, result.message) == (None, True, 0.75, "a thinks so.")
     assert "from 1 (worst) to 5 (best)" in json.dumps(server.requests[0])
     beyond, _ = await judged(asked, {"a": {"score": 6}}, folder)
     assert (beyond.passed, beyond.score) == (None, None)
@@ -80,10 +81,10 @@ async def test_a_number_is_mapped_from_its_range(folder: Path) -> None:
 
 
 async def test_numbers_of_a_panel_are_averaged(folder: Path) -> None:
-    found, _ = await judged(
+    result, _ = await judged(
         {"type": "llm_score", "value": "warm"}, {"a": {"score": 1}, "b": {"score": 0.5}, "c": {"score": 0}}, folder
     )
-    assert (found.passed, found.score) == (None, 0.5)
+    assert (result.passed, result.score) == (None, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -100,24 +101,24 @@ async def test_labels_have_scores_and_a_draw_takes_the_lower(
 ) -> None:
     thoughts = {name: {"label": said} for name, said in zip("abc", labels, strict=False)}
     asked = {"type": "llm_score", "value": "warm", "choices": CHOICES}
-    found, _ = await judged(asked, thoughts, folder, combine=combine)
-    assert (found.error, found.label, found.score) == (None, label, score)
-    assert tuple(vote["label"] for vote in found.votes) == labels
+    result, _ = await judged(asked, thoughts, folder, combine=combine)
+    assert (result.error, result.label, result.score) == (None, label, score)
+    assert tuple(vote["label"] for vote in result.votes) == labels
 
 
 async def test_a_label_that_was_not_offered_is_no_verdict(folder: Path) -> None:
     asked = {"type": "llm_score", "value": "warm", "choices": CHOICES}
-    found, _ = await judged(asked, {"a": {"label": "superb"}}, folder)
-    assert found.error is not None
-    assert found.score is None
+    result, _ = await judged(asked, {"a": {"label": "superb"}}, folder)
+    assert result.error is not None
+    assert result.score is None
 
 
-async def test_a_panel_bears_a_broken_minority_and_says_so(folder: Path) -> None:
+async def test_a_panel_decides_without_a_failing_minority_and_reports_it(folder: Path) -> None:
     thoughts: dict[str, Thought] = {"a": {"passed": True}, "b": 400, "c": {"passed": True}}
-    found, _ = await judged(RUBRIC, thoughts, folder)
-    assert (found.error, found.passed) == (None, True)
-    assert [vote["error"] is None for vote in found.votes] == [True, False, True]
-    assert found.message.startswith("2 of 3 judges")
+    result, _ = await judged(RUBRIC, thoughts, folder)
+    assert (result.error, result.passed) == (None, True)
+    assert [vote["error"] is None for vote in result.votes] == [True, False, True]
+    assert result.message.startswith("2 of 3 judges")
     half, _ = await judged(RUBRIC, {"a": {"passed": True}, "b": "no form"}, folder)
     assert half.passed is None
     assert half.error is not None
@@ -130,8 +131,8 @@ async def test_a_refused_key_of_one_judge_ends_the_run(folder: Path) -> None:
 
 
 async def test_what_judges_used_is_in_the_result_by_model(folder: Path) -> None:
-    found, _ = await judged(RUBRIC, {"a": {"passed": True}, "b": {"passed": True}}, folder)
-    assert list(found.usage) == [
+    result, _ = await judged(RUBRIC, {"a": {"passed": True}, "b": {"passed": True}}, folder)
+    assert list(result.usage) == [
         {"model": name, "input_tokens": 11, "output_tokens": 3, "cached_tokens": 4} for name in ("a", "b")
     ]
 
@@ -169,10 +170,10 @@ async def test_two_answers_are_compared_in_both_orders(
         case = a_case(reference={"old": "the other one"})
         scope = a_scope(a_turn("a good one", said="which?"), folder=folder, judge=judge, case=case)
         asked = {"type": "llm_preference", "value": "The clearer one.", "over": "old", "threshold": 0.5}
-        found = await result_of(asked, scope)
-    assert (found.error, found.label, found.score, found.passed) == (None, label, score, score >= 0.5)
+        result = await result_of(asked, scope)
+    assert (result.error, result.label, result.score, result.passed) == (None, label, score, score >= 0.5)
     assert len(server.requests) == 2
-    (vote,) = found.votes
+    (vote,) = result.votes
     assert "shown first: " in vote["reasoning"]
     assert "shown second: " in vote["reasoning"]
 
@@ -201,10 +202,10 @@ async def test_corrections_are_examples_for_the_judge(folder: Path, suffix: str)
 )
 async def test_corrections_that_cannot_be_used_say_where_and_why(folder: Path, text: str, message: str) -> None:
     (folder / "c.jsonl").write_text(text)
-    found, _ = await judged(RUBRIC, {"a": {"passed": True}}, folder, corrections={"file": "c.jsonl"})
-    assert found.error is not None
-    assert message in found.message
-    assert "c.jsonl" in found.message
+    result, _ = await judged(RUBRIC, {"a": {"passed": True}}, folder, corrections={"file": "c.jsonl"})
+    assert result.error is not None
+    assert message in result.message
+    assert "c.jsonl" in result.message
 
 
 async def test_what_is_judged_cannot_speak_to_the_judge(folder: Path) -> None:
@@ -223,7 +224,7 @@ async def test_votes_and_usage_are_stored_with_the_result(folder: Path) -> None:
         judge = {"model": ["openai:a", "openai:b"], "options": {"base_url": server.url}}
         target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
         result = await evaluated(a_suite(folder, target=target, judge=judge, assertions=[RUBRIC]), a_case())
-    (stored,) = pa.Table.from_pylist([result.to_row()], schema=RESULT_SCHEMA).to_pylist()[0]["assertions"]
+    (stored,) = table_of([result]).to_pylist()[0]["assertions"]
     assert [vote["model"] for vote in stored["votes"]] == ["openai:a", "openai:b"]
     assert stored["usage"][0]["input_tokens"] == 11
 
@@ -239,7 +240,7 @@ def test_everything_that_a_judge_decides_by_is_in_the_fingerprint(folder: Path) 
     plain = {"model": "openai:a"}
     corrected = {**plain, "corrections": {"file": "c.jsonl"}}
     own = {"model": "own.py:model"}
-    found = [
+    result = [
         fingerprint_of(folder, judge)
         for judge in (
             plain,
@@ -252,14 +253,14 @@ def test_everything_that_a_judge_decides_by_is_in_the_fingerprint(folder: Path) 
         )
     ]
     (folder / "c.jsonl").write_text('{"input": "a", "output": "b", "verdict": "yes!"}\n')
-    found.append(fingerprint_of(folder, corrected))
+    result.append(fingerprint_of(folder, corrected))
     (folder / "own.py").write_text("def model(): return 1\n")
-    found.append(fingerprint_of(folder, own))
-    assert len(set(found)) == len(found)
-    assert fingerprint_of(folder, plain) == found[0]
+    result.append(fingerprint_of(folder, own))
+    assert len(set(result)) == len(result)
+    assert fingerprint_of(folder, plain) == result[0]
 
 
-def test_a_judge_that_nobody_asks_and_code_elsewhere_change_no_fingerprint(folder: Path) -> None:
+def test_a_judge_that_is_not_asked_and_code_elsewhere_change_no_fingerprint(folder: Path) -> None:
     contains = {"type": "contains", "value": "x"}
     assert fingerprint_of(folder, {"model": "openai:a"}, contains) == fingerprint_of(
         folder, {"model": "openai:b"}, contains

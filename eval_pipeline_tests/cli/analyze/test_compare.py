@@ -10,7 +10,7 @@ from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result
 from eval_pipeline_tests.analysis.stored import keep_experiment, results_of
-from eval_pipeline_tests.chromium import a_page, needs_chromium
+from eval_pipeline_tests.browser import a_page, needs_chromium
 from eval_pipeline_tests.cli.terminal import Terminal
 
 JUDGE = """\
@@ -78,9 +78,9 @@ def test_the_page_is_self_contained_and_fits_a_phone(terminal: Terminal, tmp_pat
     assert "<script" not in page.read_text()
     with a_page() as tab:
         tab.open(page.as_uri(), width=390, height=844)
-        assert "shop-3 regressed" not in tab.ask("document.body.innerText")
-        assert "2 regressed, 10 unchanged" in tab.ask("document.body.innerText")
-        assert tab.ask("document.documentElement.scrollWidth") <= 390
+        assert "shop-3 regressed" not in tab.evaluate("document.body.innerText")
+        assert "2 regressed, 10 unchanged" in tab.evaluate("document.body.innerText")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_names_that_cannot_be_compared_are_told(terminal: Terminal, three: LocalStore) -> None:

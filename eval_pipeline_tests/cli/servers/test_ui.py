@@ -91,5 +91,5 @@ def _answers(url: str) -> bool:
 def test_beyond_loopback_it_does_not_listen_unasked(terminal: Terminal, host: str) -> None:
     refused = terminal("ui", "--host", host)
     assert refused.code == 2
-    assert "the Dagster UI knows no users" in refused.stderr
+    assert "the Dagster UI has no authentication" in refused.stderr
     assert "--unprotected" in refused.stderr

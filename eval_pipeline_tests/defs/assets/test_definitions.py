@@ -112,7 +112,7 @@ def test_a_name_taken_twice_and_an_odd_folder_take_no_other_one_down(tmp_path: P
 
     broken = sorted(name for name in specs if name.startswith("broken_"))
     assert [name.rpartition("_")[0] for name in broken] == ["broken_s_ite", "broken_twin"]
-    assert "already that of the suite in" in str(specs[broken[1]].description)
+    assert "has the same name" in str(specs[broken[1]].description)
     assert "shop" in specs
 
 

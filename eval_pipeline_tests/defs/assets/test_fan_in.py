@@ -7,12 +7,12 @@ import dagster as dg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.pipeline.fan_in import claim_end, everything_done, shares_of
+from eval_pipeline.pipeline.shares import claim_end, everything_done, shares_of
 from eval_pipeline.results.result_log import ResultLog, read_results
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
-from eval_pipeline_tests.results.test_progress import RECORD
+from eval_pipeline_tests.results.test_log_view import RECORD
 
 CASES = ["gold", "milk", "tea"]
 

@@ -16,7 +16,7 @@ from langsmith import Client
 from eval_pipeline.defs.partitions import RANGE_END_TAG, RANGE_START_TAG, cases_partitions
 from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.defs.sensors.dataset_changed import (
-    Decision,
+    DatasetDecision,
     SeenDataset,
     build_dataset_changed,
     decide,
@@ -47,7 +47,7 @@ def _hashes(dataset: Dataset) -> dict[str, str]:
     return {case.id: case.content_hash() for case in dataset.cases}
 
 
-def _decide(before: Dataset | None, now: Dataset, seen: SeenDataset | None) -> Decision:
+def _decide(before: Dataset | None, now: Dataset, seen: SeenDataset | None) -> DatasetDecision:
     return decide(
         "shop",
         seen=seen,
@@ -145,10 +145,10 @@ def _reason(result: dg.SensorResult) -> str:
 def test_a_change_is_evaluated_once_with_the_changed_cases_chosen(watched: Watched) -> None:
     first = watched.look(None)
     assert (_reason(first), watched.partitions) == (
-        "the first look: later changes are evaluated",
+        "first tick: later changes will be evaluated",
         ["gold", "milk", "tea"],
     )
-    assert _reason(watched.look(first.cursor)) == "nothing has changed where the cases are"
+    assert _reason(watched.look(first.cursor)) == "the case files have not changed"
     watched.edit("What does tea cost?", "What does green tea cost?")
     watched.edit("- id: milk", BEER + "- id: milk")
 
@@ -162,7 +162,7 @@ def test_a_change_is_evaluated_once_with_the_changed_cases_chosen(watched: Watch
     # A daemon that died before it wrote the cursor down looks again, and asks for the same run.
     (repeated,) = watched.look(first.cursor).run_requests or ()
     assert repeated.run_key == request.run_key
-    assert _reason(watched.look(second.cursor)) == "nothing has changed where the cases are"
+    assert _reason(watched.look(second.cursor)) == "the case files have not changed"
 
 
 def test_removed_cases_lose_their_partitions_when_nothing_is_in_flight(watched: Watched) -> None:
@@ -179,8 +179,8 @@ def test_removed_cases_lose_their_partitions_when_nothing_is_in_flight(watched: 
     third = watched.look(second.cursor)
 
     assert [request.run_config for request in second.run_requests or ()] != []
-    assert (_reason(third), watched.partitions) == ("the cases are as they were", ["milk", "tea", "silver"])
-    assert _reason(watched.look(third.cursor)) == "nothing has changed where the cases are"
+    assert (_reason(third), watched.partitions) == ("the cases have not changed", ["milk", "tea", "silver"])
+    assert _reason(watched.look(third.cursor)) == "the case files have not changed"
 
 
 def test_cases_that_cannot_be_read_change_nothing(watched: Watched) -> None:
@@ -233,7 +233,7 @@ def test_a_langsmith_dataset_is_watched_by_its_version(watched: Watched, monkeyp
         first = watched.look(None)
         assert (watched.partitions, _reason(watched.look(first.cursor))) == (
             ["tea"],
-            "nothing has changed where the cases are",
+            "the case files have not changed",
         )
         added = {**asked, "metadata": {"case_id": "milk", "assertions": [ASKS]}}
         client.create_examples(dataset_id=dataset.id, examples=[added])
@@ -243,7 +243,7 @@ def test_a_langsmith_dataset_is_watched_by_its_version(watched: Watched, monkeyp
         (request,) = second.run_requests or ()
         assert request.run_config["ops"]["shop__case_results"]["config"] == {"cases": ["milk"]}
         assert watched.partitions == ["tea", "milk"]
-        assert _reason(watched.look(second.cursor)) == "nothing has changed where the cases are"
+        assert _reason(watched.look(second.cursor)) == "the case files have not changed"
     # The server is away by now: that is not a change.
     with pytest.raises(TransientError, match="cannot be reached"):
         watched.look(second.cursor)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.defs.sensors.prompt_committed import (
+    PendingCommit,
     SeenCommits,
-    Waiting,
     decide_commit,
     notice_of_commit,
     read_seen,
 )
-from eval_pipeline.defs.sensors.prompt_notice import PromptNotice, prompt_body
-from eval_pipeline.defs.sensors.prompt_regressed import Told, news, read_told
+from eval_pipeline.defs.sensors.prompt_regressed import PostedNotices, new_notices, read_posted
+from eval_pipeline.defs.sensors.webhook import PromptNotice, prompt_body
 from eval_pipeline.promotion.moves import Move, RecordedMove
 from eval_pipeline.promotion.regressing import Look
 from eval_pipeline_tests.building import a_suite
@@ -35,9 +35,9 @@ def events(notices: list[PromptNotice]) -> list[str]:
 @pytest.mark.parametrize(
     ("seen", "newest", "tagged", "why"),
     [
-        (None, NEW, OLD, "the first look"),
-        (SeenCommits(newest=NEW), NEW, OLD, "the newest commit still"),
-        (SeenCommits(newest=OLD), NEW, NEW, "in use already"),
+        (None, NEW, OLD, "first tick"),
+        (SeenCommits(newest=NEW), NEW, OLD, "still the newest commit"),
+        (SeenCommits(newest=OLD), NEW, NEW, "in production already"),
         (SeenCommits(newest=None), None, OLD, "no commit"),
     ],
 )
@@ -50,19 +50,19 @@ def test_when_no_commit_is_evaluated(seen: SeenCommits | None, newest: str | Non
 @pytest.mark.parametrize("tagged", [OLD, None])
 def test_a_new_commit_is_evaluated_against_the_one_in_use(tagged: str | None) -> None:
     found = decide_commit(SeenCommits(newest=OLD), newest=NEW, tagged=tagged, at=1)
-    assert found == SeenCommits(newest=NEW, waiting=Waiting(commit=NEW, against=tagged, since=1))
+    assert found == SeenCommits(newest=NEW, waiting=PendingCommit(commit=NEW, against=tagged, since=1))
     assert isinstance(found, SeenCommits)
     assert read_seen(found.model_dump_json()) == found
 
 
 def test_a_cursor_that_cannot_be_read_is_a_first_look() -> None:
     assert read_seen("{}") is None
-    assert read_told("{}", recorded(wanted(OLD, NEW))) == Told(moves=1)
+    assert read_posted("{}", recorded(wanted(OLD, NEW))) == PostedNotices(moves=1)
 
 
 def test_what_is_told_of_a_commit_is_the_verdict_or_that_it_failed(tmp_path: Path) -> None:
     target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo", "prompt": "hub:support:production"}
-    suite, waiting = a_suite(tmp_path, target=target), Waiting(commit=NEW, against=OLD, since=1)
+    suite, waiting = a_suite(tmp_path, target=target), PendingCommit(commit=NEW, against=OLD, since=1)
     told = notice_of_commit(suite, waiting, comparison(verdict="a tie"), run_url="http://ui/runs/1")
     assert prompt_body(told, "json") == {
         "event": "prompt_commit_evaluated",
@@ -88,9 +88,9 @@ def test_each_move_is_told_once_in_order_and_none_before_it_has_ended() -> None:
     moves = recorded(wanted(OLD, NEW), wanted(NEW, OLD, kind="rollback"), wanted(OLD, NEXT))
     under_way = [*moves[:2], replace(moves[2], ending=None)]
 
-    first, told = news("shop", Told(moves=0), under_way, None, [], dry_run=False)
-    second, told = news("shop", told, moves, None, [], dry_run=False)
-    third, _ = news("shop", told, moves, None, [], dry_run=False)
+    first, told = new_notices("shop", PostedNotices(moves=0), under_way, None, [], dry_run=False)
+    second, told = new_notices("shop", told, moves, None, [], dry_run=False)
+    third, _ = new_notices("shop", told, moves, None, [], dry_run=False)
 
     assert events(first) == ["prompt_promoted", "prompt_rolled_back"]
     assert events(second) == ["prompt_promoted"]
@@ -101,8 +101,8 @@ def test_a_move_that_is_under_way_at_the_first_look_is_told_when_it_has_ended() 
     moves = recorded(wanted(OLD, NEW), wanted(NEW, OLD, kind="rollback"))
     under_way = [moves[0], replace(moves[1], ending=None)]
 
-    first, told = news("shop", read_told(None, under_way), under_way, None, [], dry_run=False)
-    second, _ = news("shop", told, moves, None, [], dry_run=False)
+    first, told = new_notices("shop", read_posted(None, under_way), under_way, None, [], dry_run=False)
+    second, _ = new_notices("shop", told, moves, None, [], dry_run=False)
 
     assert (events(first), events(second)) == ([], ["prompt_rolled_back"])
 
@@ -112,22 +112,22 @@ def test_moves_of_other_suites_and_those_not_made_are_not_told() -> None:
         *recorded(wanted(OLD, NEW, suite="other")),
         *recorded(wanted(OLD, NEW), made=False),
     ]
-    assert news("shop", Told(moves=0), moves, None, [], dry_run=False) == ([], Told(moves=2))
+    assert new_notices("shop", PostedNotices(moves=0), moves, None, [], dry_run=False) == ([], PostedNotices(moves=2))
 
 
 def test_what_a_run_said_is_told_once() -> None:
     moves, looks = recorded(wanted(OLD, NEW)), [look("night", regressed=False)]
-    first, told = news("shop", Told(moves=1), moves, PROMOTION, looks, dry_run=False)
-    second, _ = news("shop", told, moves, PROMOTION, looks, dry_run=False)
+    first, told = new_notices("shop", PostedNotices(moves=1), moves, PROMOTION, looks, dry_run=False)
+    second, _ = new_notices("shop", told, moves, PROMOTION, looks, dry_run=False)
     assert events(first) == ["prompt_kept"]
     assert second == []
 
 
 @pytest.mark.parametrize(("dry_run", "told"), [(True, ["prompt_regressed"]), (False, [])])
 def test_a_regression_is_told_in_a_dry_run_and_else_by_the_rollback(dry_run: bool, told: list[str]) -> None:  # noqa: FBT001
-    found, _ = news(
+    found, _ = new_notices(
         "shop",
-        Told(moves=1),
+        PostedNotices(moves=1),
         recorded(wanted(OLD, NEW)),
         PROMOTION,
         [look("night", regressed=True)],

@@ -9,7 +9,7 @@ import pytest
 
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.defs.sensors.run_failed import FailedStep, build_run_failed, notice_of, one_line
-from eval_pipeline.defs.sensors.webhook import Notice, body_of, post
+from eval_pipeline.defs.sensors.webhook import RunFailedNotice, post, run_failed_body
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline_tests.building import a_suite
 from eval_pipeline_tests.dagster_homes import dagster_instance
@@ -45,17 +45,19 @@ def test_without_a_failed_step_dagsters_own_words_are_told() -> None:
     assert (notice.reason, notice.step, notice.run_url) == ("This run has been marked as failed", None, None)
 
 
-@pytest.mark.parametrize(("text", "line"), [("", "no reason was given"), (" \n\n a \n b", "a b")])
+@pytest.mark.parametrize(("text", "line"), [("", "no reason given"), (" \n\n a \n b", "a b")])
 def test_a_reason_is_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
     assert len(one_line("x" * 10_000)) < 400
 
 
 def test_shapes() -> None:
-    notice = Notice(suite="shop", run_id="0123456789", job="evaluate_shop", reason="a <b> & <!channel>", step="s")
+    notice = RunFailedNotice(
+        suite="shop", run_id="0123456789", job="evaluate_shop", reason="a <b> & <!channel>", step="s"
+    )
 
-    assert body_of(notice, "json") == {"event": "run_failed", **{k: v for k, v in vars(notice).items() if v}}
-    assert body_of(notice, "slack") == {
+    assert run_failed_body(notice, "json") == {"event": "run_failed", **{k: v for k, v in vars(notice).items() if v}}
+    assert run_failed_body(notice, "slack") == {
         "text": "*shop*: run 01234567 failed at `s`: a &lt;b&gt; &amp; &lt;!channel&gt;"
     }
 

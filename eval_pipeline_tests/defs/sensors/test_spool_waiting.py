@@ -40,7 +40,7 @@ def _tick(langsmith: LangSmithResource) -> str:
 
 def test_there_is_something_to_do_when_something_waits_anywhere() -> None:
     assert idle_reason({}) == "tracing is off"
-    assert idle_reason({"langsmith": EMPTY, "recorder": EMPTY}) == "nothing waits"
+    assert idle_reason({"langsmith": EMPTY, "recorder": EMPTY}) == "the spool is empty"
     assert idle_reason({"langsmith": EMPTY, "recorder": WAITING}) is None
 
 
@@ -51,8 +51,8 @@ def test_a_tick_says_what_became_of_each_destinations() -> None:
     ]
 
     assert flush_reason(reports) == (
-        "langsmith: another process is sending them right now; "
-        "recorder: 3 runs sent, 1 scores sent, 2 kept, 1 of them refused, 0 put aside for good"
+        "langsmith: another process is sending the spool; "
+        "recorder: 3 runs sent, 1 scores sent, 2 kept, 1 of them rejected, 0 rejected and set aside"
     )
 
 
@@ -66,11 +66,13 @@ def test_what_waits_is_sent(server: RecorderServer, langsmith: LangSmithResource
 
     assert "0 runs sent" in _tick(langsmith)
     server.faults.clear()
-    assert _tick(langsmith) == "recorder: 3 runs sent, 1 scores sent, 0 kept, 0 of them refused, 0 put aside for good"
+    assert (
+        _tick(langsmith) == "recorder: 3 runs sent, 1 scores sent, 0 kept, 0 of them rejected, 0 rejected and set aside"
+    )
     assert sorted(recorded_ids(server)) == sorted(run["id"] for run in trace)
     server.faults.fired.clear()
     server.faults.add(Fault(status=503, times=None))
-    assert _tick(langsmith) == "nothing waits"
+    assert _tick(langsmith) == "the spool is empty"
     assert not server.faults.fired
 
 

@@ -125,7 +125,7 @@ def test_a_feedback_key_has_1_to_180_characters(key: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", ["noon", True, None, [], 10**400])
-def test_what_is_no_time_is_said_to_be_none(value: object) -> None:
+def test_what_is_no_time_is_refused(value: object) -> None:
     with pytest.raises(TimeError):
         parse_time(value)
 

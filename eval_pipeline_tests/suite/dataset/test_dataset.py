@@ -30,7 +30,7 @@ def test_the_folder_of_a_suite_is_no_pattern(tmp_path: Path, name: str) -> None:
         assert len(load_dataset(a_suite(folder, cases=cases)).cases) == 1
 
 
-def test_an_id_that_is_taken_is_told_with_both_places(folder: Path) -> None:
+def test_an_id_that_is_taken_is_reported_with_both_places(folder: Path) -> None:
     (folder / "a.yaml").write_text("- id: a\n  input: x\n")
     (folder / "b.jsonl").write_text('\n{"id": "a", "input": "y"}')
     with pytest.raises(InputError) as caught:
@@ -40,7 +40,7 @@ def test_an_id_that_is_taken_is_told_with_both_places(folder: Path) -> None:
     assert (found.file, found.line, found.case) == (folder / "b.jsonl", 2, "a")
 
 
-def test_every_problem_of_every_file_is_told_and_the_right_cases_are_kept(folder: Path) -> None:
+def test_every_problem_of_every_file_is_reported_and_the_right_cases_are_kept(folder: Path) -> None:
     (folder / "a.yaml").write_text("- {id: a, input: x}\n- {id: 'b,c', input: x}\n- {id: d, inputs: x}\n")
     (folder / "b.csv").write_text("id\n")
     (folder / "c.txt").write_text("")
@@ -57,7 +57,7 @@ def test_every_problem_of_every_file_is_told_and_the_right_cases_are_kept(folder
     assert all(found.fix and found.file for found in problems)
 
 
-def test_a_pattern_that_matches_nothing_is_told_with_its_field(folder: Path) -> None:
+def test_a_pattern_that_matches_nothing_is_reported_with_its_field(folder: Path) -> None:
     with pytest.raises(InputError, match=r"suite\.yaml · cases\[0\]\.file: no file at"):
         load_dataset(a_suite(folder, cases="*.yaml"))
 

@@ -90,7 +90,7 @@ def test_an_anchor_inside_itself_is_refused(tmp_path: Path) -> None:
     assert "itself" in problem_in(tmp_path, "a: 1\nb: &loop\n  - *loop\n").message
 
 
-def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
     found = problem_in(tmp_path, "a: 1\nb: [1, 2\nc: 3\n")
     assert found.line == 3
     assert found.message.startswith("not valid YAML")
@@ -124,7 +124,7 @@ def test_variables_are_replaced_where_asked_for(tmp_path: Path, monkeypatch: pyt
     assert read(tmp_path, text).data["a"] == "in the ${SOME_ROOM}"
 
 
-def test_every_variable_that_is_not_set_is_told_with_line_and_field(tmp_path: Path) -> None:
+def test_every_variable_that_is_not_set_is_reported_with_line_and_field(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "a: ${NO_SUCH_A}\nb:\n  - ${NO_SUCH_B}\n", interpolate=True)
     assert [(found.line, found.field) for found in caught.value.problems] == [(1, "a"), (3, "b[0]")]

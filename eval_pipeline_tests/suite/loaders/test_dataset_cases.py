@@ -83,7 +83,7 @@ def synced(server: RecorderServer, cases: Sequence[Case], name: str) -> None:
         connection.close()
 
 
-def test_examples_that_others_made_are_cases(client: Client, folder: Path) -> None:
+def test_examples_of_other_tools_are_cases(client: Client, folder: Path) -> None:
     written = {
         "inputs": {"question": "What is six times seven?"},
         "reference_outputs": {"answer": "42"},
@@ -212,7 +212,7 @@ def test_splits_are_chosen(client: Client, folder: Path) -> None:
     assert "no examples in other" in problem_of(folder, splits=["other"]).message
 
 
-def test_where_things_stand_in_an_example_may_be_said(client: Client, folder: Path) -> None:
+def test_where_things_are_in_an_example_can_be_configured(client: Client, folder: Path) -> None:
     example = {
         "inputs": {"ticket": {"no": 17, "body": "It is broken"}},
         "reference_outputs": {"label": "defect", "note": "-"},
@@ -249,7 +249,7 @@ def test_where_things_stand_in_an_example_may_be_said(client: Client, folder: Pa
     ],
     ids=["openai", "langchain", "serialized", "as dicts", "one"],
 )
-def test_chat_messages_are_read_for_what_the_user_says(client: Client, folder: Path, messages: Any) -> None:
+def test_of_chat_messages_those_of_the_user_are_read(client: Client, folder: Path, messages: Any) -> None:
     questions(client, [{"inputs": {"messages": messages}}])
     assert [turn.user for turn in loaded(folder).cases[0].turns] == ["hello"]
 
@@ -277,7 +277,7 @@ def test_an_example_that_makes_no_case_is_named(
     assert fix in problem.fix
 
 
-def test_a_dataset_that_is_not_there_or_empty_is_said_with_its_place(client: Client, folder: Path) -> None:
+def test_a_dataset_that_is_missing_or_empty_is_reported_with_its_place(client: Client, folder: Path) -> None:
     missing = problem_of(folder)
     client.create_dataset("questions")
 
@@ -285,7 +285,7 @@ def test_a_dataset_that_is_not_there_or_empty_is_said_with_its_place(client: Cli
     assert "is empty" in problem_of(folder).message
 
 
-def test_a_refused_key_and_a_failing_server_are_told_apart(
+def test_a_refused_key_and_a_failing_server_are_different_errors(
     folder: Path, client: Client, server: RecorderServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions(client, [{"inputs": {"input": "one"}}])
@@ -311,7 +311,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield url
 
 
-def test_a_server_that_is_away_is_said_in_a_line(folder: Path, nobody: str) -> None:
+def test_an_unreachable_server_is_reported_in_a_line(folder: Path, nobody: str) -> None:
     with pytest.raises(TransientError) as caught:
         loaded(folder)
     assert str(caught.value).startswith(f"the dataset 'questions' cannot be read from {nobody}: it cannot be reached.")
@@ -319,7 +319,7 @@ def test_a_server_that_is_away_is_said_in_a_line(folder: Path, nobody: str) -> N
 
 
 @pytest.mark.usefixtures("nobody")
-def test_definitions_are_built_without_asking_anybody(folder: Path) -> None:
+def test_definitions_are_built_without_a_request(folder: Path) -> None:
     write_suite(folder, cases=[], name="sample")
     (folder / "suite.yaml").write_text(
         (folder / "suite.yaml").read_text().replace("cases: cases.yaml", "cases: {langsmith_dataset: questions}")

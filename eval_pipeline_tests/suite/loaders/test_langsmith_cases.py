@@ -66,7 +66,7 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
     ]
 
 
-def test_a_run_without_a_conversation_is_told(folder: Path) -> None:
+def test_a_run_without_a_conversation_is_reported(folder: Path) -> None:
     with pytest.raises(InputError, match="neither messages nor text"):
         write(folder, [{"id": "r", "start_time": "1", "inputs": {"n": 1}, "outputs": {}}])
 
@@ -86,7 +86,7 @@ def test_a_project_is_read_over_the_sdk(folder: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
         monkeypatch.setenv("LANGSMITH_API_KEY", "any")
         (case,) = load_dataset(a_suite(folder, cases={"langsmith": "production"})).cases
-        with pytest.raises(InputError, match="LangSmith has no project 'nobody'"):
+        with pytest.raises(InputError, match="there is no project 'nobody'"):
             load_dataset(a_suite(folder, cases={"langsmith": "nobody"}))
     assert case.id == "thread-1"
     assert [(message["role"], message["content"]) for message in case.recordings[0].messages] == [

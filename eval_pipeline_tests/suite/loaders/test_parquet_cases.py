@@ -56,13 +56,13 @@ def test_the_same_case_is_the_same_in_parquet_jsonl_csv_and_yaml(folder: Path) -
     assert len(versions) == 1
 
 
-def test_a_column_that_is_missing_is_told_with_those_that_are_there(folder: Path) -> None:
+def test_a_column_that_is_missing_is_reported_with_those_that_are_there(folder: Path) -> None:
     with pytest.raises(InputError, match=r"c\.parquet: column id is missing\. Fix: add it; columns found: name, input"):
         cases_of(folder, [{"name": "a", "input": "x"}])
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet", b"PAR1 and then nothing PAR1"])
-def test_what_is_not_parquet_is_told_in_one_line(folder: Path, content: bytes) -> None:
+def test_what_is_not_parquet_is_reported_in_one_line(folder: Path, content: bytes) -> None:
     (folder / "c.parquet").write_bytes(content)
     with pytest.raises(InputError, match="not readable as Parquet") as caught:
         load_dataset(a_suite(folder, cases="c.parquet"))

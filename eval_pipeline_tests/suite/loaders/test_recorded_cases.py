@@ -63,13 +63,13 @@ def test_jsonl_is_read_by_lines_with_or_without_a_mark(folder: Path) -> None:
     assert len(case.recordings) == 2
 
 
-def test_attempts_that_disagree_on_what_the_case_is_are_told_by_field(folder: Path) -> None:
+def test_attempts_that_disagree_on_what_the_case_is_are_reported_by_field(folder: Path) -> None:
     items = [{"id": "a", "messages": SAID, "want": want, "split": "dev"} for want in (1, 2)]
     (found,) = problems_in(folder, items, reference={"want": "want"}, split="split")
     assert (found.case, found.field, found.message) == ("a", "reference", "the attempts at this case disagree")
 
 
-def test_an_item_without_id_or_messages_is_told_by_its_place_with_the_expression(folder: Path) -> None:
+def test_an_item_without_id_or_messages_is_reported_by_its_place_with_the_expression(folder: Path) -> None:
     items = [{"id": "a"}, {"messages": SAID}, "text", {"id": "b", "messages": "text"}, {"id": "c", "messages": SAID}]
     problems = problems_in(folder, items)
     assert [found.message for found in problems] == [

@@ -28,7 +28,7 @@ def test_yaml_is_a_list_of_cases(folder: Path) -> None:
     assert [(case.id, case.tags) for case in found] == [("0", ()), ("b", ("x",))]
 
 
-def test_yaml_defaults_hold_where_a_case_says_nothing(folder: Path) -> None:
+def test_yaml_defaults_apply_where_a_case_has_no_value(folder: Path) -> None:
     text = "defaults: {split: dev, tags: [t]}\ncases:\n  - {id: a, input: x}\n  - {id: b, input: x, split: test}\n"
     assert [(case.split, case.tags) for case in cases_in(folder, "c.yml", text)] == [("dev", ("t",)), ("test", ("t",))]
 
@@ -71,7 +71,7 @@ def test_jsonl_may_have_a_mark_windows_endings_spaces_and_empty_lines(folder: Pa
     assert [(case.id, case.turns[0].user) for case in cases_in(folder, "c.jsonl", text)] == [("2", "grüß"), ("a", "x")]
 
 
-def test_every_line_that_is_not_json_is_told_and_the_others_are_still_checked(folder: Path) -> None:
+def test_every_line_that_is_not_json_is_reported_and_the_others_are_still_checked(folder: Path) -> None:
     text = '{"id": "a"}\n{oops}\n{"id": "b", "input": "x"}\n5\n{"id": \n'
     assert sorted(found.line or 0 for found in problems_in(folder, "c.jsonl", text)) == [1, 2, 4, 5]
 
@@ -96,7 +96,7 @@ def test_csv_as_excel_writes_it_is_read(folder: Path, encoding: str, ending: str
     assert [case.id for case in cases_in(folder, "c.csv", text.encode(encoding))] == ["a", "b"]
 
 
-def test_a_missing_csv_column_is_told_with_those_that_are_there(folder: Path) -> None:
+def test_a_missing_csv_column_is_reported_with_those_that_are_there(folder: Path) -> None:
     (found,) = problems_in(folder, "c.csv", "id;input\na;b\n")
     assert found.message == "column id, input is missing"
     assert "columns found: id;input" in found.fix
@@ -113,7 +113,7 @@ def test_a_csv_row_with_too_many_cells_is_refused(folder: Path) -> None:
     assert [(found.line, found.fix) for found in problems] == [(3, "quote cells that hold commas")]
 
 
-def test_a_csv_cell_that_must_be_json_and_is_not_is_told_with_its_column(folder: Path) -> None:
+def test_a_csv_cell_that_must_be_json_and_is_not_is_reported_with_its_column(folder: Path) -> None:
     (found,) = problems_in(folder, "c.csv", "id,input,assertions\na,x,contains\n")
     assert (found.case, found.field, found.line) == ("a", "assertions", 2)
 

@@ -42,7 +42,7 @@ def test_every_gate_has_a_name_of_its_own_that_dagster_takes() -> None:
         ({"max_regression": {"tresh": 1}}, "gates.max_regression", "unknown field 'tresh'"),
     ],
 )
-def test_a_mistake_is_told_at_its_field(folder: Path, gates: dict[str, Any], field: str, said: str) -> None:
+def test_a_mistake_is_reported_at_its_field(folder: Path, gates: dict[str, Any], field: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         written_suite(folder, gates=gates)
     (problem,) = caught.value.problems

@@ -1,5 +1,6 @@
 """Registries: types built in and registered by other packages, their errors, and the union of all."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,7 +125,7 @@ def test_a_name_that_two_packages_register_is_an_error_that_names_both(
 def test_every_built_in_class_can_be_imported_by_its_name(registry: Registry[Any], base: type[BaseModel]) -> None:
     classes = registry.classes()
     assert len(set(classes)) == len(registry.names())
-    assert all(issubclass(found, base) for found in classes)
+    assert all(issubclass(registered, base) for registered in classes)
 
 
 def test_the_union_of_all_accepts_what_fields_of_any_class_accept() -> None:
@@ -144,6 +145,11 @@ def test_the_json_schema_describes_every_registered_class(model: type[BaseModel]
 
 def test_a_field_that_a_type_does_not_have_is_reported_with_those_it_has(folder: Path) -> None:
     asserted = [{"type": "contains", "value": "x", "ignorecase": True}]
-    (found,) = check_suite(write_suite(folder, assertions=asserted))[2]
-    assert (found.field, found.fix) == ("assertions[0].ignorecase", "did you mean 'ignore_case'?")
-    assert found.line is not None
+    (problem,) = check_suite(write_suite(folder, assertions=asserted))[2]
+    assert (problem.field, problem.fix) == ("assertions[0].ignorecase", "did you mean 'ignore_case'?")
+    assert problem.line is not None
+
+
+def test_every_kind_of_target_stands_in_the_guide() -> None:
+    guide = Path(__file__).resolve().parents[3] / "docs" / "suites.md"
+    assert sorted(re.findall(r"^\| `{kind: (\w+)", guide.read_text(), re.MULTILINE)) == sorted(TARGETS.names())

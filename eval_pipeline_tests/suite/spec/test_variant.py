@@ -1,4 +1,4 @@
-"""`variants:` in suite.yaml: what each makes of the target, and what is told of mistakes."""
+"""`variants:` in suite.yaml: the target that each makes, and the problems of mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -23,30 +23,30 @@ def varied(folder: Path, target: dict[str, Any], /, **variant: Any) -> tuple[Sui
 
 
 def test_a_variant_replaces_what_it_names_and_nothing_else(folder: Path) -> None:
-    suite, found = varied(folder, CHAT, prompt="hub:support:new", model="openai:mini", params={"temperature": 1})
-    target = found.spec.target
+    suite, changed = varied(folder, CHAT, prompt="hub:support:new", model="openai:mini", params={"temperature": 1})
+    target = changed.spec.target
     assert isinstance(target, ChatTarget)
     assert (target.prompt, target.model, target.options) == (
         "hub:support:new",
         "openai:mini",
         {"temperature": 1, "seed": 1},
     )
-    assert changes_of(suite, found) == ("prompt", "model", "params")
-    assert found.spec.model_copy(update={"target": suite.spec.target}) == suite.spec
+    assert changes_of(suite, changed) == ("prompt", "model", "params")
+    assert changed.spec.model_copy(update={"target": suite.spec.target}) == suite.spec
 
 
 def test_the_model_of_a_factory_is_its_option(folder: Path) -> None:
     target = {**ECHO, "factory": True, "options": {"model": "a:b", "k": 1}}
-    suite, found = varied(folder, target, model="c:d")
-    assert found.spec.target.options == {"model": "c:d", "k": 1}
-    assert changes_of(suite, found) == ("model",)
+    suite, changed = varied(folder, target, model="c:d")
+    assert changed.spec.target.options == {"model": "c:d", "k": 1}
+    assert changes_of(suite, changed) == ("model",)
 
 
 def test_any_field_of_the_target_may_be_varied_and_with_a_kind_all_of_it(folder: Path) -> None:
-    suite, found = varied(folder, ECHO, target={"path": "eval_pipeline_tests.fakes:WordEmbeddings"})
-    assert isinstance(found.spec.target, PythonTarget)
-    assert found.spec.target.path.endswith("WordEmbeddings")
-    assert changes_of(suite, found) == ("config",)
+    suite, changed = varied(folder, ECHO, target={"path": "eval_pipeline_tests.fakes:WordEmbeddings"})
+    assert isinstance(changed.spec.target, PythonTarget)
+    assert changed.spec.target.path.endswith("WordEmbeddings")
+    assert changes_of(suite, changed) == ("config",)
     _, other = varied(folder, CHAT, target=ECHO)
     assert isinstance(other.spec.target, PythonTarget)
     assert other.spec.target.prompt is None
@@ -63,7 +63,7 @@ def test_any_field_of_the_target_may_be_varied_and_with_a_kind_all_of_it(folder:
         ([{"name": "a", "modle": "x:y"}], "variants[0].modle", "unknown field 'modle'"),
     ],
 )
-def test_a_mistake_in_a_variant_is_told_at_its_field(folder: Path, variants: Any, field: str, said: str) -> None:
+def test_a_mistake_in_a_variant_is_reported_at_its_field(folder: Path, variants: Any, field: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         written_suite(folder, target=CHAT, variants=variants)
     (problem,) = caught.value.problems
@@ -75,9 +75,9 @@ def test_a_mistake_in_a_variant_is_told_at_its_field(folder: Path, variants: Any
 @pytest.mark.parametrize(
     ("target", "variant", "field", "said"),
     [
-        (ECHO, {"model": "x:y"}, "variants[0].model", "the `python` target is not made with a `model`"),
-        (ECHO, {"params": {"k": 1}}, "variants[0].params", "the `python` target is made without options"),
-        (ECHO, {"target": ECHO}, "variants[0].name", "it is the suite as it stands"),
+        (ECHO, {"model": "x:y"}, "variants[0].model", "the `python` target takes no `model`"),
+        (ECHO, {"params": {"k": 1}}, "variants[0].params", "the `python` target takes no options"),
+        (ECHO, {"target": ECHO}, "variants[0].name", "it changes nothing in the suite's target"),
         (ECHO, {"target": {"factory": "often"}}, "variants[0].target.factory", "should be a valid boolean"),
         (ECHO, {"target": {"pth": "a.py:b"}}, "variants[0].target.pth", "unknown field 'pth'"),
         (ECHO, {"target": {"path": "gone.py:b"}}, "variants[0]: target.path", "gone.py"),
@@ -99,7 +99,7 @@ def test_a_variant_that_makes_no_other_target_is_found_before_a_run(
     assert problem.file == folder / "suite.yaml"
 
 
-def test_what_is_wrong_with_the_suites_own_target_is_told_once(folder: Path) -> None:
+def test_what_is_wrong_with_the_suites_own_target_is_reported_once(folder: Path) -> None:
     target = {**ECHO, "path": "gone.py:b", "prompt": "hub:support"}
     write_suite(folder, target=target, variants=[{"name": "a", "prompt": "hub:support:new"}])
     assert [problem.field for problem in check_suite(folder)[2]] == ["target.path"]

@@ -76,7 +76,7 @@ def test_with_a_provider_the_same_graph_is_built(monkeypatch: pytest.MonkeyPatch
     assert build_agent("openai:gpt-4o-mini").get_graph().nodes.keys() == build_agent(OFFLINE).get_graph().nodes.keys()
 
 
-def test_the_prompt_says_which_day_it_is() -> None:
+def test_the_prompt_contains_the_date() -> None:
     assert f"Today is {TODAY}" in PROMPT
 
 

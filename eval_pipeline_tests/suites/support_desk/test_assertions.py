@@ -26,12 +26,12 @@ def test_amounts_must_come_from_somewhere(response: str, *, passed: bool) -> Non
     assert found["passed"] is passed
 
 
-def test_an_amount_may_be_one_that_the_user_said() -> None:
+def test_an_amount_may_be_one_that_the_user_gave() -> None:
     assert assertions.amounts_are_known([turn("I paid 70 EUR", "You paid 70.00 EUR.")])["passed"]
 
 
 @pytest.mark.parametrize(("response", "passed"), [("O-1114", True), ("O-9999", True), ("O-8888", False)])
-def test_an_order_id_is_known_if_it_exists_or_was_said(response: str, *, passed: bool) -> None:
+def test_an_order_id_is_accepted_if_it_exists_or_the_user_gave_it(response: str, *, passed: bool) -> None:
     assert assertions.order_ids_are_known([turn("O-9999?", response)], snapshot())["passed"] is passed
 
 

@@ -10,7 +10,7 @@ import tenacity
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.models.calls import retrying
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline.suites.support_desk.offline_model import OfflineChatModel

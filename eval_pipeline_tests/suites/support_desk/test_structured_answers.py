@@ -38,7 +38,7 @@ def judged(rubric: str, answer: str) -> bool:
     return verdict.passed
 
 
-def test_an_answer_that_says_what_the_rubric_says_passes() -> None:
+def test_an_answer_that_covers_the_rubric_passes() -> None:
     assert judged("Says that refunds take 5 working days.", "Refunds are paid within 5 working days of receipt.")
 
 

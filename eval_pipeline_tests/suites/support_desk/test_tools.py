@@ -35,7 +35,7 @@ def test_an_order_is_its_row() -> None:
         (tools.request_refund, {"order_id": "O-9999", "reason": "none"}),
     ],
 )
-def test_what_is_not_there_is_said_in_text(tool: BaseTool, args: dict[str, Any]) -> None:
+def test_what_is_missing_is_reported_in_text(tool: BaseTool, args: dict[str, Any]) -> None:
     assert tool.invoke(args).startswith("error: ")
 
 
@@ -56,7 +56,7 @@ def test_articles_say_whether_they_are_out_of_date() -> None:
     assert {article["status"] for article in found} == {"archived", "current"}
 
 
-def test_known_issues_tell_how_they_were_solved() -> None:
+def test_issues_include_how_they_were_solved() -> None:
     issues = json.loads(tools.known_issues.invoke({}))
     mower = next(issue for issue in issues if issue["title"].startswith("Moss Robot Mower"))
     assert mower["reports"] >= 10

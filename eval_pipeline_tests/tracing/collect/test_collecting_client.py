@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_attempts(folder: Path) -> None:
     assert many <= few
 
 
-async def test_an_attempt_that_somebody_else_traces_shows_its_steps_too(tmp_path: Path) -> None:
+async def test_an_attempt_that_another_client_traces_shows_its_steps_too(tmp_path: Path) -> None:
     client = CollectingClient()
     root = a_root(client)
     asserted = [{"type": "similarity", "value": "hello", "threshold": 1}]

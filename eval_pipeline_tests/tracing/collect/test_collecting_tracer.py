@@ -1,4 +1,4 @@
-"""The short way for chains: what is collected is what LangChain's own tracer would have told."""
+"""The faster path for chains collects what LangChain's own tracer would have sent."""
 
 import asyncio
 import contextlib
@@ -51,15 +51,15 @@ async def node(state: State) -> dict[str, str]:
     assert current is not None
     current.add_metadata({"noted": "by the node"})
     current.add_tags(["noted"])
-    found = search(state["asked"])
+    documents = search(state["asked"])
     with contextlib.suppress(LookupError):
         RunnableLambda(breaks).with_config(run_name="breaks").invoke("x")
     with tracing_context(enabled=False):
         shout.invoke("not traced")
-    add.invoke({"a": 1, "b": len(found)})
-    said = await FakeListChatModel(responses=["four"]).ainvoke(state["asked"])
+    add.invoke({"a": 1, "b": len(documents)})
+    reply = await FakeListChatModel(responses=["four"]).ainvoke(state["asked"])
     pieces = RunnableGenerator(_pieces).with_config(run_name="pieces").transform(iter(["a", "b"]))
-    return {"answer": f"{said.content} {''.join(pieces)}"}
+    return {"answer": f"{reply.content} {''.join(pieces)}"}
 
 
 def overrides(state: State) -> dict[str, str]:
@@ -132,13 +132,13 @@ def test_it_is_collected_what_langchains_own_tracer_tells(monkeypatch: pytest.Mo
 
 
 def test_what_a_chain_does_to_its_inputs_is_not_shown_as_what_it_was_given() -> None:
-    def takes_away(given: dict[str, Any]) -> str:
+    def removes_its_input(given: dict[str, Any]) -> str:
         return str(given.pop("asked"))
 
     client = CollectingClient()
     root = RunTree(name="root", ls_client=client, session_name="p", replicas=[])
     with client.collecting(root):
-        RunnableLambda(takes_away).invoke({"asked": "x"})
+        RunnableLambda(removes_its_input).invoke({"asked": "x"})
 
     (run,) = client.take(root)
     assert run.inputs == b'{"asked":"x"}'

@@ -25,8 +25,8 @@ async def runs_of(
 ) -> tuple[dict[str, CompleteRun], list[str], CaseResult]:
     sender = Kept()
     evaluator = a_traced_evaluator(folder, target, a_tracer(sender))
-    said = {} if "recordings" in case else {"input": "where is it?"}
-    result = await evaluator.evaluate(Attempt(case=a_case("tea", **said, **case), number=1))
+    inputs = {} if "recordings" in case else {"input": "where is it?"}
+    result = await evaluator.evaluate(Attempt(case=a_case("tea", **inputs, **case), number=1))
     assert rules_broken(sender.runs) == []
     assert sender.runs[0]["name"] == "tea"
     found: dict[str, CompleteRun] = {}
@@ -62,7 +62,7 @@ async def test_what_an_agent_tells_becomes_chain_model_and_tool_runs(folder: Pat
     assert again["outputs"]["messages"] == [{"role": "assistant", "content": "shipped: where is it?"}]
 
 
-async def test_times_are_those_at_which_events_were_told(folder: Path) -> None:
+async def test_times_are_those_at_which_events_were_reported(folder: Path) -> None:
     runs, _, _ = await runs_of(folder, agent("as_it_goes"))
 
     model, tool, again = (runs[name] for name in ("acme:agent-1", "find_order", "acme:agent-1 again"))
@@ -74,7 +74,7 @@ async def test_times_are_those_at_which_events_were_told(folder: Path) -> None:
     assert again["end_time"] <= runs["target"]["end_time"] <= runs["take_turn"]["end_time"]
 
 
-async def test_of_events_told_afterwards_the_order_is_known_and_said_to_be_all(folder: Path) -> None:
+async def test_of_events_reported_afterwards_only_the_order_is_known_and_marked_so(folder: Path) -> None:
     runs, _, _ = await runs_of(folder, agent("afterwards"))
 
     assert all(
@@ -97,13 +97,13 @@ async def test_what_is_emitted_counts_for_the_result_and_its_trace(folder: Path)
     assert types == ["usage", "handoff", "usage", "tool_call", "tool_result"]
 
 
-async def test_emitted_events_are_told_live_and_once(folder: Path) -> None:
+async def test_emitted_events_are_reported_live_and_once(folder: Path) -> None:
     heard: list[Mapping[str, Any]] = []
 
     await evaluated(suite_of(folder, target=agent("emitting")), a_case("tea"), listener=heard.append)
 
-    told = [event["type"] for event in heard if event["event"] == "turn_event"]
-    assert told == ["usage", "handoff", "usage", "tool_call", "tool_result"]
+    reported = [event["type"] for event in heard if event["event"] == "turn_event"]
+    assert reported == ["usage", "handoff", "usage", "tool_call", "tool_result"]
 
 
 async def test_a_tool_that_breaks_says_so_and_so_does_the_turn(folder: Path) -> None:

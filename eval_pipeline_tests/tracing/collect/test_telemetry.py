@@ -12,8 +12,8 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.telemetry.bus import EventBus
 from eval_pipeline.tracing.collect.telemetry import LangSmithTelemetry
+from eval_pipeline_tests.browser import a_page, needs_chromium
 from eval_pipeline_tests.building import a_case
-from eval_pipeline_tests.chromium import a_page, needs_chromium
 from eval_pipeline_tests.recorder.frames import a_client
 from eval_pipeline_tests.tracing.collect.test_event_runs import agent
 from eval_pipeline_tests.tracing.reporting_agents import own_turns
@@ -80,18 +80,20 @@ def test_what_an_agent_did_is_redacted_in_each_of_its_runs(client: Client, bus: 
     assert reporting.flush(timeout=PATIENCE_S, bus=bus)
     reporting.detach(bus)
 
-    found = {run.name: f"{run.inputs} {run.outputs}" for run in client.list_runs(project_name="support")}
-    assert sorted(found) == ["acme:agent-1", "find", "support"]
-    assert all("[redacted:email]" in said for said in found.values())
-    assert not any("ann@example.com" in said or "hunter2" in said for said in found.values())
+    texts = {run.name: f"{run.inputs} {run.outputs}" for run in client.list_runs(project_name="support")}
+    assert sorted(texts) == ["acme:agent-1", "find", "support"]
+    assert all("[redacted:email]" in text for text in texts.values())
+    assert not any("ann@example.com" in text or "hunter2" in text for text in texts.values())
 
 
-def test_with_langsmith_away_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
-    class Away(Client):
+def test_with_langsmith_unreachable_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
+    class Unreachable(Client):
         def create_run(self, *_args: Any, **_kwargs: Any) -> None:
-            raise ConnectionError("away")
+            raise ConnectionError("unreachable")
 
-    reporting = LangSmithTelemetry(Away(api_url="http://127.0.0.1:9", api_key="x"), project="support").attach(bus)
+    reporting = LangSmithTelemetry(Unreachable(api_url="http://127.0.0.1:9", api_key="x"), project="support").attach(
+        bus
+    )
 
     assert own_turns("where is it?") == "shipped"
     assert bus.flush(PATIENCE_S)
@@ -134,8 +136,8 @@ async def test_the_recorders_page_shows_them_nested(folder: Path, client: Client
 
     with a_page() as page:
         page.open(url)
-        text = page.ask("document.body.innerText")
-        page.picture(folder / "trace.png")
+        text = page.evaluate("document.body.innerText")
+        page.screenshot(folder / "trace.png")
 
     places = [text.index(name) for name in ("evaluate_case", "take_turn", "target", "acme:agent-1", "find_order")]
     assert places == sorted(places)

@@ -1,4 +1,4 @@
-"""Datasets and experiments on a server: only what differs is written, twice at once is once, away is later."""
+"""Datasets and experiments on a server: written once, by however many processes, or later."""
 
 import datetime as dt
 import multiprocessing
@@ -66,9 +66,9 @@ def test_urls_cost_no_request(connection: CountingConnection) -> None:
 
 
 def _open(settings: LangSmithSettings) -> UUID:
-    found = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR)
-    assert found is not None
-    return found.session.id
+    setup = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR)
+    assert setup is not None
+    return setup.session.id
 
 
 def test_with_tracing_to_both_a_row_names_the_examples_that_the_cases_came_from(
@@ -85,10 +85,10 @@ def test_with_tracing_to_both_a_row_names_the_examples_that_the_cases_came_from(
     with RecorderServer() as other:
         settings = make_settings(mode="both", api_url=server.url, api_key=SecretStr("key"), recorder_url=other.url)
 
-        found = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR, origin=origin)
+        setup = set_up(settings, a_plan(), [a_case(1), a_case(2)], redactor=REDACTOR, origin=origin)
 
-        assert found is not None
-        assert {name: found.session.example_id(name) for name in examples} == examples
+        assert setup is not None
+        assert {name: setup.session.example_id(name) for name in examples} == examples
         assert server.recorder.datasets.versions(source["id"]) == versions
         copied = other.recorder.examples.find(dataset_id=source["id"], limit=-1)
         assert {UUID(example["id"]) for example in copied} == set(examples.values())
@@ -102,8 +102,8 @@ def test_processes_that_open_one_experiment_at_once_get_the_same_project(
 ) -> None:
     settings = make_settings()
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        found = list(pool.map(_open, [settings] * 4))
-    assert len(set(found)) == 1
+        ids = list(pool.map(_open, [settings] * 4))
+    assert len(set(ids)) == 1
     assert len(server.recorder.sessions.find(name="desk-1")) == 1
 
 
@@ -125,11 +125,11 @@ def test_scores_of_the_whole_are_feedback_on_the_project_and_there_once(
         sender.send_feedback(summary_feedback(session.id, {"pass_rate": 0.75, "quality": 0.5}))
         sender.flush(2)
     sender.close()
-    assert sorted((found["key"], found["score"]) for found in recorded_feedback(server)) == [
+    assert sorted((each["key"], each["score"]) for each in recorded_feedback(server)) == [
         ("pass_rate", 0.75),
         ("quality", 0.5),
     ]
-    assert {found["session_id"] for found in recorded_feedback(server)} == {str(session.id)}
+    assert {each["session_id"] for each in recorded_feedback(server)} == {str(session.id)}
 
 
 def test_rows_are_counted_over_many_pages(
@@ -148,7 +148,7 @@ def test_rows_are_counted_over_many_pages(
     assert status_of_rows(connection, session, expected=1_050, counts=counts).complete
 
 
-def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(
+def test_an_unreachable_server_gets_dataset_and_experiment_later(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:
     settings = make_settings()
@@ -168,7 +168,7 @@ def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(
     counts = sender.close(5)
     assert (counts.runs_sent, counts.runs_spooled) == (3, 0)
     stored = server.recorder.sessions.find(name="desk-1")
-    assert [found["id"] for found in stored] == [str(made.session.id)]
+    assert [each["id"] for each in stored] == [str(made.session.id)]
     assert stored[0]["reference_dataset_id"] == str(made.dataset.dataset_id)
     assert sorted(examples(server, made.dataset)) == ["c1", "c2"]
     again = set_up(settings, a_plan(), cases, redactor=REDACTOR)
@@ -178,7 +178,7 @@ def test_a_server_that_is_away_is_told_of_dataset_and_experiment_later(
     assert not again.dataset.changed
 
 
-def test_a_server_that_goes_away_later_is_told_of_what_is_new(
+def test_a_server_that_becomes_unreachable_later_gets_what_is_new(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:
     settings = make_settings()
@@ -196,7 +196,7 @@ def test_a_server_that_goes_away_later_is_told_of_what_is_new(
     assert server.recorder.sessions.get(str(offline.session.id))["name"] == "desk-2"
 
 
-def test_a_server_that_goes_away_between_dataset_and_experiment_is_told_of_the_dataset_it_has(
+def test_a_server_that_fails_between_dataset_and_experiment_gets_the_dataset_it_has(
     server: RecorderServer, make_settings: MakeSettings
 ) -> None:
     settings = make_settings()

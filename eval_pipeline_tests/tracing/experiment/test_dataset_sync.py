@@ -79,7 +79,7 @@ def test_what_was_compared_and_did_not_change_is_not_compared_again(
     assert (spared, spared.examples, spared.changed) == (compared, 2, False)
 
     example = next(server.recorder.examples.find(dataset_id=str(compared.dataset_id), limit=1).__iter__())
-    connection.client.delete_example(example["id"])  # by somebody else
+    connection.client.delete_example(example["id"])  # by another client
     assert again(cases).created == 1
     again(cases)
     assert again([a_case(1), a_case(2, input="another question")]).updated == 1
@@ -91,9 +91,9 @@ def test_only_what_differs_is_written(server: RecorderServer, connection: Counti
     first = sync(connection, [a_case(1), a_case(2), a_case(3)])
     second = sync(connection, [a_case(1), a_case(2, input="another question"), a_case(4)])
     assert (second.created, second.updated, second.deleted) == (1, 1, 1)
-    found = examples(server, second)
-    assert sorted(found) == ["c1", "c2", "c4"]
-    assert found["c2"]["inputs"]["input"] == "another question"
+    stored = examples(server, second)
+    assert sorted(stored) == ["c1", "c2", "c4"]
+    assert stored["c2"]["inputs"]["input"] == "another question"
     assert second.dataset_id == first.dataset_id
     assert first.as_of is not None
     assert second.as_of is not None
@@ -147,5 +147,5 @@ def test_two_runs_may_sync_at_once(server: RecorderServer, make_settings: MakeSe
 
     with ThreadPoolExecutor(4) as pool:
         synced = list(pool.map(one_run, range(4)))
-    assert len({found.dataset_id for found in synced}) == 1
+    assert len({each.dataset_id for each in synced}) == 1
     assert len(examples(server, synced[0])) == 120

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eval_pipeline.langsmith.protocol.rules import validate_feedback
-from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, Tokens
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError
+from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.tracing.experiment.feedback import evaluator_keys, feedback_of, keys_of
 
 START = dt.datetime(2026, 11, 21, 4, 0, tzinfo=dt.UTC)
@@ -34,7 +35,7 @@ def a_result(*assertions: AssertionResult, **fields: Any) -> CaseResult:
         turns=(),
         started_at=START,
         latency_s=0.1,
-        tokens=Tokens(),
+        tokens=TokenUsage(),
         cost_usd=None,
         context_id=None,
         dataset_version="v",
@@ -45,23 +46,23 @@ def a_result(*assertions: AssertionResult, **fields: Any) -> CaseResult:
 
 
 def feedback(result: CaseResult) -> dict[str, dict[str, Any]]:
-    found = feedback_of(
+    scores = feedback_of(
         result, run_id=RUN, trace_id=RUN, session_id=SESSION, start_time=START, evaluator_run_id=EVALUATOR
     )
-    assert not [broken for item in found for broken in validate_feedback(item)]
-    return {item["key"]: item for item in found}
+    assert not [broken for item in scores for broken in validate_feedback(item)]
+    return {item["key"]: item for item in scores}
 
 
 def test_each_assertion_and_the_verdict_have_one_at_its_place() -> None:
-    found = feedback(a_result(an_assertion()))
-    assert list(found) == ["polite", "passed", "score"]
-    polite = found["polite"]
+    scores = feedback(a_result(an_assertion()))
+    assert list(scores) == ["polite", "passed", "score"]
+    polite = scores["polite"]
     assert (polite["run_id"], polite["trace_id"], polite["session_id"]) == (RUN, RUN, SESSION)
     assert polite["start_time"] == "2026-11-21T04:00:00.000000+00:00"
     assert polite["feedback_source"]["metadata"]["__run"] == {"run_id": EVALUATOR}
     assert (polite["score"], polite["comment"]) == (1.0, "found")
-    assert found["score"]["score"] == 0.1235
-    assert (found["passed"]["score"], found["passed"]["value"]) == (1.0, "passed")
+    assert scores["score"]["score"] == 0.1235
+    assert (scores["passed"]["score"], scores["passed"]["value"]) == (1.0, "passed")
 
 
 def test_asked_again_it_has_the_same_ids() -> None:
@@ -82,7 +83,7 @@ def test_asked_again_it_has_the_same_ids() -> None:
         ),
     ],
 )
-def test_pass_or_fail_score_label_and_breakage_are_told_apart(
+def test_pass_or_fail_score_label_and_error_are_distinguished(
     assertion: AssertionResult, expected: dict[str, Any]
 ) -> None:
     polite = feedback(a_result(assertion))["polite"]
@@ -105,10 +106,10 @@ def test_keys_tell_turns_and_namesakes_apart() -> None:
 
 
 def test_long_names_and_comments_stay_within_limits() -> None:
-    found = feedback(a_result(*[an_assertion("x" * 300, message="y" * 10_000)] * 2))
-    assert len(found) == 4
-    assert all(len(key) <= 180 for key in found)
-    assert all(len(item.get("comment", "")) <= 4_000 for item in found.values())
+    scores = feedback(a_result(*[an_assertion("x" * 300, message="y" * 10_000)] * 2))
+    assert len(scores) == 4
+    assert all(len(key) <= 180 for key in scores)
+    assert all(len(item.get("comment", "")) <= 4_000 for item in scores.values())
 
 
 def test_a_secret_is_taken_out_before_a_comment_is_cut() -> None:

@@ -17,8 +17,7 @@ from eval_pipeline.tracing.experiment.feedback import feedback_of
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
 from eval_pipeline.tracing.shape.modes import Grafted
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline_tests.building import a_case, an_evaluator
 from eval_pipeline_tests.tracing.traced import (
     AGENT,
@@ -75,7 +74,7 @@ def test_attempts_made_at_once_arrive_whole_with_their_scores(
         names = tree(runs)
         assert (names[0], names[1], names[10]) == (result.case_id, "  shared_context", "  evaluate_case")
         assert len(runs) == 9 + 17
-        found = httpx.get(f"{server.url}/feedback", params={"run": str(result.run_id)}).json()
-        assert {item["key"]: item["score"] for item in found} == {"llm_rubric": 1.0, "passed": 1.0, "score": 1.0}
-        scored = {item["feedback_source"]["metadata"]["__run"]["run_id"] for item in found}
+        feedback = httpx.get(f"{server.url}/feedback", params={"run": str(result.run_id)}).json()
+        assert {item["key"]: item["score"] for item in feedback} == {"llm_rubric": 1.0, "passed": 1.0, "score": 1.0}
+        scored = {item["feedback_source"]["metadata"]["__run"]["run_id"] for item in feedback}
         assert scored == {run["id"] for run in runs if run["name"] == "evaluate_case"}

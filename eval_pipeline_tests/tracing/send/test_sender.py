@@ -206,7 +206,7 @@ def test_runs_older_than_the_window_are_moved_into_it_by_one_delta_a_trace(
     assert "recorded_start_time" in stored[0]["extra"]["metadata"]
 
 
-def test_a_wrong_key_is_said_once_and_clearly_at_the_start(tmp_path: Path) -> None:
+def test_a_wrong_key_is_reported_once_and_clearly_at_the_start(tmp_path: Path) -> None:
     with RecorderServer(config=RecorderConfig(token="right")) as server:
         settings = LangSmithSettings(
             mode="langsmith", api_url=server.url, api_key=SecretStr("lsv2_pt_wrong"), spool_folder=tmp_path
@@ -217,11 +217,11 @@ def test_a_wrong_key_is_said_once_and_clearly_at_the_start(tmp_path: Path) -> No
         assert check_destinations(settings.model_copy(update={"api_key": SecretStr("right")})) == []
 
 
-def test_a_server_that_is_away_at_the_start_is_no_error(tmp_path: Path) -> None:
+def test_a_server_that_is_unreachable_at_the_start_is_no_error(tmp_path: Path) -> None:
     settings = LangSmithSettings(recorder_url="http://127.0.0.1:9", spool_folder=tmp_path)
-    (said,) = check_destinations(settings)
-    assert said.startswith("http://127.0.0.1:9 cannot be reached")
-    assert "eval-pipeline traces flush" in said
+    (message,) = check_destinations(settings)
+    assert message.startswith("http://127.0.0.1:9 cannot be reached")
+    assert "eval-pipeline traces flush" in message
 
 
 def test_both_destinations_get_everything_under_the_same_ids(server: RecorderServer, tmp_path: Path) -> None:

@@ -20,13 +20,18 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.tracing.shape.graft import Timing
-from eval_pipeline.tracing.shape.modes import Bare, Grafted, Linked, SharedPart
-from eval_pipeline.tracing.shape.replica import Origin
+from eval_pipeline.tracing.shape.modes import (
+    Grafted,
+    Linked,
+    NoSharedContext,
+    SharedContextView,
+    Unified,
+    shared_context_view,
+)
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.run import CompleteRun
-from eval_pipeline.tracing.shape.shared_part import shared_part
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder, shared_project, shared_trace_runs
-from eval_pipeline.tracing.shape.unified import Unified, open_unified
+from eval_pipeline.tracing.shape.unified import open_unified
 from eval_pipeline_tests.building import a_case, a_context, an_evaluator
 from eval_pipeline_tests.recorder.frames import a_client
 from eval_pipeline_tests.tracing.traced import (
@@ -84,7 +89,7 @@ class Built:
         assert self.context.trace is not None
         self.spans = SharedSpans(self.context.trace)
 
-    def evaluator(self, sender: Kept, shared: SharedPart) -> CaseEvaluator:
+    def evaluator(self, sender: Kept, shared: SharedContextView) -> CaseEvaluator:
         tracer = a_tracer(sender, shared, labels={"shared_context_id": self.context.id})
         return traced(an_evaluator(self.suite, context=self.context), tracer)
 
@@ -185,7 +190,7 @@ _OTHER_PROCESS = """
 import asyncio, sys
 from pathlib import Path
 import orjson
-from eval_pipeline.tracing.shape.unified import Unified
+from eval_pipeline.tracing.shape.modes import Unified
 from eval_pipeline_tests.tracing.send.test_sent_runs import Built, CASES, ORIGIN, Kept, Attempt
 folder, store, headers, number = sys.argv[1:]
 built, sender = Built(Path(folder), Path(store)), Kept()
@@ -200,10 +205,10 @@ def test_a_unified_trace_is_joined_by_two_processes(
 ) -> None:
     begun = open_unified(built.spans, ORIGIN, session_name=EXPERIMENT, labels={}, cases=2, attempts=1)
     assert begun.headers.keys() == {"langsmith-trace", "baggage"}
-    said = json.dumps(dict(begun.headers))
+    headers = json.dumps(dict(begun.headers))
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", _OTHER_PROCESS, str(folder), str(tmp_path / "store"), said, str(number)],
+            [sys.executable, "-c", _OTHER_PROCESS, str(folder), str(tmp_path / "store"), headers, str(number)],
             stdout=subprocess.PIPE,
         )
         for number in range(2)
@@ -256,12 +261,12 @@ def test_headers_that_lead_nowhere_are_refused_at_once() -> None:
 def test_what_a_mode_needs_and_is_not_there_is_done_without(built: Built, tmp_path: Path) -> None:
     bare = a_context(built.suite, LocalStore(tmp_path / "untraced"), CASES)
     origin = Origin(project=SHARED, url=lambda run_id: f"http://recorder/r/{run_id}")
-    linked = shared_part("linked", built.context, origin=origin)
+    linked = shared_context_view("linked", built.context, origin=origin)
 
-    assert isinstance(shared_part("grafted", built.context, origin=ORIGIN, timing="backdated"), Grafted)
-    assert isinstance(shared_part("grafted", bare, origin=ORIGIN), Linked)
-    assert isinstance(shared_part("grafted", None, origin=ORIGIN), Bare)
+    assert isinstance(shared_context_view("grafted", built.context, origin=ORIGIN, timing="backdated"), Grafted)
+    assert isinstance(shared_context_view("grafted", bare, origin=ORIGIN), Linked)
+    assert isinstance(shared_context_view("grafted", None, origin=ORIGIN), NoSharedContext)
     assert isinstance(linked, Linked)
     assert linked.url == f"http://recorder/r/{built.recorder.spans[0].id}"
     with pytest.raises(InputError):
-        shared_part("unified", built.context, origin=ORIGIN)
+        shared_context_view("unified", built.context, origin=ORIGIN)

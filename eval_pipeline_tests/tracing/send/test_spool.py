@@ -48,13 +48,13 @@ def fill(settings: LangSmithSettings, traces: int, *, files: int = 1) -> list[st
     return sorted(ids)
 
 
-def test_a_parcel_comes_back_from_its_line_as_it_was() -> None:
+def test_an_item_is_read_back_from_its_line() -> None:
     for item in run_items(2):
         assert read_line(item.line()) == item
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"kind":"run"}', b"null", b'{"kind":"run","head":3}'])
-def test_what_is_not_a_line_is_said_to_be_none(line: bytes) -> None:
+def test_text_that_is_not_a_line_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_line(line)
 
@@ -272,8 +272,8 @@ def test_a_secret_in_any_field_is_nowhere_in_the_recorder_nor_in_the_spool(tmp_p
         "events": [{"name": "x", "text": secret}],
     }
     sender = SpoolingSender(settings)
-    for away in (False, True):
-        if away:
+    for down in (False, True):
+        if down:
             server.faults.add(Fault(status=503, times=None))
         trace = a_trace(**fields)
         sender.send_runs(trace)

@@ -11,7 +11,7 @@ def _requests(first: int, count: int, size: int) -> list[QueuedItem]:
     return [request_item("POST", f"/{number}", {"text": "x" * size}) for number in range(first, first + count)]
 
 
-def test_what_did_not_fit_is_told_and_does_not_spoil_what_comes_later(tmp_path: Path) -> None:
+def test_what_did_not_fit_is_reported_and_does_not_spoil_what_comes_later(tmp_path: Path) -> None:
     with small_disk(tmp_path / "spool", megabytes=1) as disk:
         spool = Spool(disk.folder, max_bytes=1 << 30)
         kept = spool.append(_requests(0, 20, 100_000))

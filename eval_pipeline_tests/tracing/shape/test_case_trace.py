@@ -11,7 +11,7 @@ import pytest
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.tracing.shape.modes import Bare
+from eval_pipeline.tracing.shape.modes import NoSharedContext
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.tracing.traced import (
@@ -94,7 +94,7 @@ async def test_models_keep_their_usage_and_their_name(folder: Path) -> None:
 async def test_fifty_attempts_at_once_keep_their_runs_apart(folder: Path) -> None:
     sender = Kept()
     evaluator = a_traced_evaluator(folder, python("interleaved"), a_tracer(sender))
-    attempts = [Attempt(case=a_case(f"c{number}", input=f"said {number}"), number=1) for number in range(50)]
+    attempts = [Attempt(case=a_case(f"c{number}", input=f"message {number}"), number=1) for number in range(50)]
 
     results = [result async for result in evaluate_all(evaluator, attempts, max_concurrency=8)]
 
@@ -103,16 +103,16 @@ async def test_fifty_attempts_at_once_keep_their_runs_apart(folder: Path) -> Non
         traces[run["trace_id"]].append(run)
     assert len(traces) == len(results) == 50
     for runs in traces.values():
-        said = runs[0]["inputs"]["input"]
+        message = runs[0]["inputs"]["input"]
         assert [run["name"] for run in runs[1:]] == ["evaluate_case", "take_turn", "noted", "noted", "noted"]
-        assert {run["inputs"]["message"] for run in runs[3:]} == {said}
+        assert {run["inputs"]["message"] for run in runs[3:]} == {message}
     assert rules_broken(sender.runs) == []
 
 
 async def test_sync_targets_are_traced_in_their_threads(folder: Path) -> None:
     sender = Kept()
     evaluator = a_traced_evaluator(folder, python("in_thread"), a_tracer(sender))
-    attempts = [Attempt(case=a_case(f"c{number}", input=f"said {number}"), number=1) for number in range(16)]
+    attempts = [Attempt(case=a_case(f"c{number}", input=f"message {number}"), number=1) for number in range(16)]
 
     results = [result async for result in evaluate_all(evaluator, attempts, max_concurrency=8)]
 
@@ -219,7 +219,7 @@ async def test_feedback_follows_the_runs_it_is_about(folder: Path) -> None:
 
 async def test_a_trace_that_cannot_begin_costs_no_result(folder: Path) -> None:
     @dataclass(frozen=True)
-    class Broken(Bare):
+    class Broken(NoSharedContext):
         def lead_time(self, case_id: str) -> dt.timedelta:
             raise OSError(f"no spans of {case_id}")
 

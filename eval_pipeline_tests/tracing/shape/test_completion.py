@@ -51,9 +51,9 @@ def completed(*collected: CollectedRun, skip: frozenset[str] = frozenset()) -> C
     return complete(collected, below=ROOT, end_time=START + 9 * MILLISECOND, labels={}, skip=skip)
 
 
-def parents(found: Completed) -> dict[str, str]:
-    names = {ROOT.run_id: "root", **{run["id"]: run["name"] for run in found.runs}}
-    return {run["name"]: names[run["parent_run_id"]] for run in found.runs}
+def parents(outcome: Completed) -> dict[str, str]:
+    names = {ROOT.run_id: "root", **{run["id"]: run["name"] for run in outcome.runs}}
+    return {run["name"]: names[run["parent_run_id"]] for run in outcome.runs}
 
 
 def test_children_of_a_run_that_cannot_be_sent_move_up() -> None:
@@ -61,9 +61,9 @@ def test_children_of_a_run_that_cannot_be_sent_move_up() -> None:
     bad = a_collected("bad", good, name="")
     below = a_collected("below", good, bad)
 
-    found = completed(below, bad, good)
+    outcome = completed(below, bad, good)
 
-    assert (parents(found), found.left_out) == ({"good": "root", "below": "good"}, 1)
+    assert (parents(outcome), outcome.left_out) == ({"good": "root", "below": "good"}, 1)
 
 
 def test_children_of_a_run_left_out_on_purpose_move_up() -> None:
@@ -71,9 +71,9 @@ def test_children_of_a_run_left_out_on_purpose_move_up() -> None:
     node = a_collected("node", outer)
     below = a_collected("below", outer, node)
 
-    found = completed(outer, node, below, skip=frozenset({node.id}))
+    outcome = completed(outer, node, below, skip=frozenset({node.id}))
 
-    assert (parents(found), found.left_out) == ({"outer": "root", "below": "outer"}, 0)
+    assert (parents(outcome), outcome.left_out) == ({"outer": "root", "below": "outer"}, 0)
 
 
 def test_a_run_whose_parent_was_never_seen_hangs_from_the_nearest_that_was() -> None:
@@ -132,15 +132,15 @@ def test_whatever_was_collected_breaks_no_rule(
         run.parent_ids = [ROOT.run_id, *path]
         collected.append(run)
 
-    found = completed(*collected)
+    outcome = completed(*collected)
 
     known = {ROOT.run_id}
-    for made_run in found.runs:
+    for made_run in outcome.runs:
         assert made_run["parent_run_id"] in known
         assert made_run["end_time"] >= made_run["start_time"] >= START
         known.add(made_run["id"])
-    assert rules_broken(found.runs) == []
-    assert len(found.runs) + found.left_out == len(collected)
+    assert rules_broken(outcome.runs) == []
+    assert len(outcome.runs) + outcome.left_out == len(collected)
 
 
 def test_anything_becomes_json() -> None:
@@ -150,7 +150,7 @@ def test_anything_becomes_json() -> None:
 
     class Model(BaseModel):
         model_config = ConfigDict(arbitrary_types_allowed=True)
-        text: str = "said"
+        text: str = "text"
         odd: Any = Odd()
         key: SecretStr = SecretStr("hidden")
 
@@ -165,5 +165,5 @@ def test_anything_becomes_json() -> None:
         "odd": "<Odd>",
     }
     assert json_bytes(circle).startswith(b"[[[")
-    assert plain(Model()) == {"text": "said", "odd": "<Odd>", "key": "**********"}
+    assert plain(Model()) == {"text": "text", "odd": "<Odd>", "key": "**********"}
     assert as_object(5) == {"output": 5}

@@ -9,8 +9,7 @@ from eval_pipeline.context.plan import plan_context
 from eval_pipeline.errors import InputError
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.tracing.shape.jsonable import plain
-from eval_pipeline.tracing.shape.replica import Origin
-from eval_pipeline.tracing.shape.shared_spans import SharedSpans
+from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder, shared_trace_runs
 from eval_pipeline.tracing.shape.spans import SPANS_SCHEMA, spans_of_table
 from eval_pipeline_tests.building import a_case

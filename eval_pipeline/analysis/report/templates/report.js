@@ -1,14 +1,14 @@
-// The list of attempts that did not pass: only the entries in sight are in the document, and a transcript is unpacked
-// when it is looked at. What agents said is only ever written as text.
+// The list of attempts that did not pass. Only visible entries are in the document; a transcript is unpacked when its
+// attempt is selected. Output of agents is written with textContent only.
 "use strict";
 (() => {
   const ENTRY = 54, CHUNK = 40, SPARE = 8;
   const byId = (id) => document.getElementById(id);
   const make = (tag, className, text) => {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined && text !== null) made.textContent = text;
-    return made;
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined && text !== null) element.textContent = text;
+    return element;
   };
   const unpacked = new Map();
   const unpack = (id) => {
@@ -21,29 +21,29 @@
     }
     return unpacked.get(id);
   };
-  // Chunks stand after this script: wait for the page before looking for one.
+  // Chunks come after this script in the page.
   const ready = document.readyState === "loading" ? new Promise((go) => addEventListener("DOMContentLoaded", go, { once: true })) : Promise.resolve();
   const regressed = new Set(JSON.parse(byId("regressed").textContent));
   const list = byId("list"), all = byId("all"), detail = byId("detail");
   let entries = [], shown = [], chosen = null, repeated = false;
 
-  const entryOf = (found, place) => {
-    const [id, attempt, status, split, why] = found;
+  const entryOf = (attemptRow, position) => {
+    const [id, attempt, status, split, why] = attemptRow;
     const entry = make("div", "entry");
     entry.setAttribute("role", "option");
-    entry.setAttribute("aria-selected", String(found === chosen));
-    entry.style.top = `${place * ENTRY}px`;
+    entry.setAttribute("aria-selected", String(attemptRow === chosen));
+    entry.style.top = `${position * ENTRY}px`;
     const name = make("b");
     name.append(make("i", status), repeated ? `${id} · ${attempt}` : id);
     entry.append(name, make("span", "", why || split));
-    entry.addEventListener("click", () => choose(found));
+    entry.addEventListener("click", () => choose(attemptRow));
     return entry;
   };
   const draw = () => {
     const first = Math.max(0, Math.floor(list.scrollTop / ENTRY) - SPARE);
     const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ENTRY) + SPARE);
     all.style.height = `${shown.length * ENTRY}px`;
-    all.replaceChildren(...shown.slice(first, last).map((found, index) => entryOf(found, first + index)));
+    all.replaceChildren(...shown.slice(first, last).map((row, index) => entryOf(row, first + index)));
   };
   const filter = () => {
     const text = byId("find").value.toLowerCase(), only = byId("only").value;
@@ -56,26 +56,26 @@
   };
 
   const call = (event) => {
-    const made = make("div", "call");
+    const line = make("div", "call");
     const sign = { tool_call: "→ ", tool_result: "← ", handoff: "⇒ ", error: "✗ " }[event.type] || "";
-    made.append(sign, make("b", "", event.name || event.type), " ", event.args || event.content || event.data || "");
-    return made;
+    line.append(sign, make("b", "", event.name || event.type), " ", event.args || event.content || event.data || "");
+    return line;
   };
-  const check = (found) => {
-    const made = make("div", "check");
-    const verdict = found.error ? ["error", "broke"] : found.passed === false ? ["failed", "✗"] : found.passed ? ["passed", "✓"] : ["soft", "·"];
-    const name = found.turn === null ? found.name : `${found.name} (turn ${found.turn + 1})`;
-    const score = found.label || (found.score === null ? "" : found.score.toFixed(2));
-    made.append(make("span", verdict[0], verdict[1]), make("b", "", name), make("span", "soft", score), make("p", "", found.error || found.message));
-    return made;
+  const check = (result) => {
+    const line = make("div", "check");
+    const verdict = result.error ? ["error", "error"] : result.passed === false ? ["failed", "✗"] : result.passed ? ["passed", "✓"] : ["soft", "·"];
+    const name = result.turn === null ? result.name : `${result.name} (turn ${result.turn + 1})`;
+    const score = result.label || (result.score === null ? "" : result.score.toFixed(2));
+    line.append(make("span", verdict[0], verdict[1]), make("b", "", name), make("span", "soft", score), make("p", "", result.error || result.message));
+    return line;
   };
-  const show = async (found) => {
-    const [id, attempt, status, split, why, chunk, place] = found;
+  const show = async (row) => {
+    const [id, attempt, status, split, why, chunk, position] = row;
     const head = make("h3", "", repeated ? `${id} · attempt ${attempt}` : id);
     if (chunk < 0) return [head, make("p", "soft", why), make("p", "soft", "The transcript is in the result log only.")];
     await ready;
-    const it = (await unpack(`c${chunk}`))[place];
-    const facts = [status === "error" ? "broke" : status, `split ${split}`, ...it.tags.map((tag) => `tag ${tag}`), `${it.latency_s.toFixed(2)} s`];
+    const it = (await unpack(`c${chunk}`))[position];
+    const facts = [status, `split ${split}`, ...it.tags.map((tag) => `tag ${tag}`), `${it.latency_s.toFixed(2)} s`];
     if (it.tokens) facts.push(`${it.tokens} tokens`);
     if (it.cost_usd !== null) facts.push(`$${it.cost_usd.toPrecision(3)}`);
     if (it.score !== null) facts.push(`score ${it.score.toFixed(2)}`);
@@ -104,28 +104,28 @@
     }
     return parts;
   };
-  const choose = async (found) => {
-    chosen = found;
-    history.replaceState(null, "", `#case=${encodeURIComponent(found[0])}&attempt=${found[1]}`);
+  const choose = async (row) => {
+    chosen = row;
+    history.replaceState(null, "", `#case=${encodeURIComponent(row[0])}&attempt=${row[1]}`);
     draw();
-    const parts = await show(found);
-    if (chosen !== found) return;
+    const parts = await show(row);
+    if (chosen !== row) return;
     detail.replaceChildren(...parts);
     detail.scrollTop = 0;
     if (matchMedia("(max-width: 46rem)").matches) detail.scrollIntoView({ behavior: "smooth" });
   };
   const follow = () => {
-    const wanted = new URLSearchParams(location.hash.slice(1));
-    if (!wanted.get("case")) return;
-    const found = entries.find(([id, attempt]) => id === wanted.get("case") && (!wanted.get("attempt") || String(attempt) === wanted.get("attempt")));
+    const target = new URLSearchParams(location.hash.slice(1));
+    if (!target.get("case")) return;
+    const row = entries.find(([id, attempt]) => id === target.get("case") && (!target.get("attempt") || String(attempt) === target.get("attempt")));
     byId("failures").scrollIntoView();
-    if (!found) {
-      detail.replaceChildren(make("p", "passed", `Every attempt at ${wanted.get("case")} passed.`));
+    if (!row) {
+      detail.replaceChildren(make("p", "passed", `Every attempt at ${target.get("case")} passed.`));
       return;
     }
-    if (!shown.includes(found)) { byId("find").value = ""; byId("only").value = ""; filter(); }
-    list.scrollTop = Math.max(0, shown.indexOf(found) * ENTRY - list.clientHeight / 2);
-    choose(found);
+    if (!shown.includes(row)) { byId("find").value = ""; byId("only").value = ""; filter(); }
+    list.scrollTop = Math.max(0, shown.indexOf(row) * ENTRY - list.clientHeight / 2);
+    choose(row);
   };
 
   if (typeof DecompressionStream === "undefined") return;
@@ -150,8 +150,8 @@
   byId("only").addEventListener("change", filter);
   addEventListener("hashchange", follow);
   addEventListener("resize", draw);
-  unpack("index").then((found) => {
-    entries = found;
+  unpack("index").then((index) => {
+    entries = index;
     repeated = entries.some(([, attempt]) => attempt > 1);
     filter();
     follow();

@@ -1,0 +1,223 @@
+"""Which partitions of `case_results` have to be evaluated: failed, stale, never run; the check `partitions_up_to_date`.
+
+The check's own step is left out of the job: Dagster skips what comes after an asset whose partitions are reported by
+events. A run reports the check by an event of its own instead, when it is summarized.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from eval_pipeline.assertions.judges.pulled_corrections import corrections_now
+from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.dagster_ext.newest_versions import newest_versions
+from eval_pipeline.defs.assets.upstream import (
+    CASE_RESULTS,
+    SHARED_CONTEXT,
+    TEST_CASES,
+    Context,
+    asset_key,
+    find_latest,
+    latest,
+)
+from eval_pipeline.defs.assets.versions import LastResult, result_of_version
+from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION
+from eval_pipeline.defs.partitions import cases_partitions
+from eval_pipeline.evaluation.evaluator import Pins
+from eval_pipeline.pipeline.begin import open_evaluator
+from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.dataset.stored import fingerprinted_cases
+from eval_pipeline.suite.documents.gc_paused import gc_paused
+from eval_pipeline.suite.suite import Suite
+from eval_pipeline.targets.opening import target_version
+
+PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
+
+_Check = TypeVar("_Check", dg.AssetCheckEvaluation, dg.AssetCheckResult)
+_ASKED_AT_ONCE = 1_000
+"""Partitions in one query, which SQLite and Postgres both take."""
+_SAMPLE = 20
+_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionHealth:
+    """Case ids, each in one of the lists at most, sorted."""
+
+    cases: int
+    failed: tuple[str, ...]
+    """The newest run over it failed before it had a result, or its newest result is an error."""
+    stale: tuple[str, ...]
+    """What its newest result depended on has changed: case, context, target, assertions or judge."""
+    never_run: tuple[str, ...]
+    running: tuple[str, ...]
+    """A run evaluates it right now, so nothing is to be done."""
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        """All that should be evaluated, the failed ones first."""
+        return self.failed + self.never_run + self.stale
+
+    @property
+    def message(self) -> str:
+        """The counts, in a line."""
+        lists = {"failed": self.failed, "never run": self.never_run, "stale": self.stale, "running": self.running}
+        counts = [f"{len(ids)} {name}" for name, ids in lists.items() if ids]
+        return f"{', '.join(counts)} of {self.cases} cases" if counts else f"all {self.cases} cases are up to date"
+
+    def what_to_do(self, suite: str) -> str:
+        """How to evaluate the cases that are due, in a terminal or in the UI."""
+        if not self.due:
+            return "nothing"
+        named = " ".join(f"--case {name}" for name in self.due[:_NAMED])
+        more = f" and {len(self.due) - _NAMED} more" if len(self.due) > _NAMED else ""
+        why = " Look at the runs of the failed ones first." if self.failed else ""
+        return (
+            f"Evaluate them: `eval-pipeline run {suite} {named}`{more}, or materialize their partitions of "
+            f"`{suite}/case_results`.{why}"
+        )
+
+
+def partition_health(
+    fingerprints: Mapping[str, str], last: Mapping[str, LastResult], *, failed: Container[str], running: Container[str]
+) -> PartitionHealth:
+    """The health of all partitions.
+
+    Args:
+        fingerprints: by case id, the fingerprint that a result made now would have.
+        last: the newest results, by case id; a case without one was never run.
+        failed: cases whose newest run failed before it had a result of them.
+        running: cases that a run evaluates now.
+    """
+    lists: dict[str, list[str]] = {"failed": [], "stale": [], "never_run": [], "running": [], "up_to_date": []}
+    for name in sorted(fingerprints):
+        lists[_list_of(name, fingerprints[name], last.get(name), failed, running)].append(name)
+    del lists["up_to_date"]
+    return PartitionHealth(cases=len(fingerprints), **{name: tuple(ids) for name, ids in lists.items()})
+
+
+def sample(case_ids: Sequence[str]) -> str:
+    """The first ids, and how many more there are."""
+    more = f" and {len(case_ids) - _SAMPLE} more" if len(case_ids) > _SAMPLE else ""
+    return f"{', '.join(case_ids[:_SAMPLE])}{more}" if case_ids else "none"
+
+
+def _list_of(
+    name: str, fingerprint: str, last: LastResult | None, failed: Container[str], running: Container[str]
+) -> str:
+    if name in running:
+        return "running"
+    if name in failed or (last is not None and last.broke):
+        return "failed"
+    if last is None:
+        return "never_run"
+    return "up_to_date" if last.fingerprint == fingerprint else "stale"
+
+
+def read_partition_health(context: Context, suite: Suite, store: Store, settings: LangSmithSettings) -> PartitionHealth:
+    """The health of the partitions of the latest dataset, from Dagster and the store.
+
+    Raises:
+        MissingUpstreamError: there is no dataset yet, or the context's snapshot is gone.
+        CorruptDataError: the dataset is gone from the store.
+        InputError: the target cannot be opened, or a prompt is not there.
+    """
+    version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+    context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
+    shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
+    prompts = prompts_of(suite, settings)
+    target = target_version(suite, prompts)
+    evaluator = open_evaluator(
+        suite,
+        store,
+        pins=Pins(experiment="", dataset_version=version, context_id=context_id, target_version=target),
+        prompts=prompts,
+        corrections=corrections_now(suite, store),
+        context=shared,
+        settings=settings,
+    )
+    with gc_paused():
+        fingerprints = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
+    key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(fingerprints)
+    by_partition = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
+    statuses = {name: status.value for name, status in by_partition.items() if status is not None}
+    return partition_health(
+        fingerprints,
+        _last_results(context.instance, key, [name for name in case_ids if name in statuses]),
+        failed={name for name, status in statuses.items() if status == "FAILED"},
+        running={name for name, status in statuses.items() if status == "IN_PROGRESS"},
+    )
+
+
+def up_to_date_check(health: PartitionHealth, suite: Suite, kind: type[_Check]) -> _Check:
+    """The check's outcome: as an event (`AssetCheckEvaluation`), or as the result of its own step."""
+    return kind(
+        asset_key=asset_key(suite.name, CASE_RESULTS),
+        check_name=PARTITIONS_UP_TO_DATE,
+        passed=not health.due,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=health.message,
+        metadata=_metadata(suite, health),
+    )
+
+
+def _metadata(suite: Suite, health: PartitionHealth) -> dict[str, dg.MetadataValue[Any]]:
+    lists: dict[str, Sequence[str]] = {
+        "failed": health.failed,
+        "never_run": health.never_run,
+        "stale": health.stale,
+        "running": health.running,
+    }
+    return {
+        "cases": dg.MetadataValue.int(health.cases),
+        **{name: dg.MetadataValue.int(len(ids)) for name, ids in lists.items()},
+        **{f"{name}_cases": dg.MetadataValue.text(sample(ids)) for name, ids in lists.items() if ids},
+        "what_to_do": dg.MetadataValue.text(health.what_to_do(suite.name)),
+    }
+
+
+def _last_results(instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]) -> Mapping[str, LastResult]:
+    versions = newest_versions(instance, key)
+    by_version = {name: last for name in case_ids if (last := result_of_version(versions.get(name, ""))) is not None}
+    return {**by_version, **dict(_read_results(instance, key, [name for name in case_ids if name not in by_version]))}
+
+
+def _read_results(
+    instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]
+) -> Iterator[tuple[str, LastResult]]:
+    """From whole events, for partitions whose version was written by other code."""
+    for start in range(0, len(case_ids), _ASKED_AT_ONCE):
+        asked = case_ids[start : start + _ASKED_AT_ONCE]
+        missing = set(asked)
+        for materialization in _newest_first(instance, key, asked):
+            if materialization.partition in missing:
+                missing.remove(materialization.partition)
+                yield materialization.partition, _last_result(materialization)
+            if not missing:
+                break
+
+
+def _newest_first(
+    instance: dg.DagsterInstance, key: dg.AssetKey, case_ids: Sequence[str]
+) -> Iterable[dg.AssetMaterialization]:
+    cursor: str | None = None
+    while True:
+        asked = dg.AssetRecordsFilter(asset_key=key, asset_partitions=case_ids)
+        page = instance.fetch_materializations(asked, limit=_ASKED_AT_ONCE, cursor=cursor)
+        yield from (event for record in page.records if (event := record.asset_materialization) is not None)
+        if not page.has_more:
+            return
+        cursor = page.cursor
+
+
+def _last_result(materialization: dg.AssetMaterialization) -> LastResult:
+    fingerprint = materialization.metadata.get("eval/fingerprint")
+    statuses = materialization.metadata.get("eval/status")
+    return LastResult(
+        fingerprint=None if fingerprint is None else str(fingerprint.value),
+        broke=statuses is not None and "error" in str(statuses.value).split(", "),
+    )

@@ -1,1 +1,0 @@
-"""Checks of a Dagster instance for `eval-pipeline doctor`."""

@@ -1,0 +1,182 @@
+"""`ResultLogView`: the result log of an experiment as it was when a run opened it.
+
+The log is listed once, and of each segment one read gives the columns that say what is finished. Transcripts, which
+are most of the bytes, are read when whole results are asked for, from the segments that hold them.
+"""
+
+import functools
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pyarrow as pa
+
+from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.result_log import (
+    IDENTITY,
+    SEGMENT,
+    SET_ASIDE,
+    AttemptKey,
+    concat_rows,
+    latest_rows,
+    live_segments,
+    next_number,
+)
+from eval_pipeline.results.result_row import result_of_row
+from eval_pipeline.store.layout import results_prefix
+from eval_pipeline.store.store import Store
+
+_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint"]
+_DECIDED = frozenset({"passed", "failed"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultLogView:
+    """What the result log of an experiment, or a folder of it, held when it was opened."""
+
+    experiment: str
+    keys: frozenset[str]
+    """Every object of the log, read or not."""
+    unreadable: Sequence[str] = ()
+    """URIs of the segments that this opening set aside."""
+    retry_errors: bool = False
+    """Whether an attempt that ended in an error counts as not finished."""
+    _store: Store
+    _prefix: str
+    _segments: Mapping[str, pa.Table]
+    """`_COLUMNS` of each segment, by key."""
+
+    @classmethod
+    def open(
+        cls,
+        store: Store,
+        suite: str,
+        experiment: str,
+        *,
+        set_aside_by: str | None = None,
+        retry_errors: bool = False,
+        part: str = "",
+    ) -> Self:
+        """Open the log.
+
+        Args:
+            store: where the experiment is.
+            suite: its suite.
+            experiment: its name.
+            set_aside_by: the id of a run that leaves unreadable segments, torn by a power cut or a copy, out of the log
+                from now on. Nothing is deleted: a note beside the segment says so, and its attempts are not finished.
+            retry_errors: whether an attempt that ended in an error counts as not finished.
+            part: only this folder of the log, such as a task's (`task_log.py`).
+
+        Raises:
+            CorruptDataError: a segment is not readable, and is not to be set aside.
+        """
+        prefix = results_prefix(suite, experiment) + part
+        keys = set(store.list(prefix))
+        segments: dict[str, pa.Table] = {}
+        unreadable: list[str] = []
+        # A merged segment that is set aside brings back those it held.
+        while unread := [key for key in live_segments(keys) if key not in segments]:
+            for key in unread:
+                try:
+                    table = store.get_table(key, _COLUMNS)
+                except CorruptDataError as error:
+                    if set_aside_by is None:
+                        raise
+                    keys.add(_set_aside(store, key, error, run_id=set_aside_by))
+                    unreadable.append(store.uri(key))
+                else:
+                    segments[key] = concat_rows([table], columns=_COLUMNS)
+        return cls(
+            experiment=experiment,
+            keys=frozenset(keys),
+            unreadable=tuple(unreadable),
+            retry_errors=retry_errors,
+            _store=store,
+            _prefix=prefix,
+            _segments=segments,
+        )
+
+    @property
+    def attempts(self) -> set[AttemptKey]:
+        """Every attempt that has a row, be it that it was skipped."""
+        return set(_keys(self._latest))
+
+    @functools.cached_property
+    def finished(self) -> Mapping[AttemptKey, str | None]:
+        """The attempts that are not to be made again, with the ids of their runs in LangSmith. Skipped ones are not."""
+        unfinished = {"skipped", "error"} if self.retry_errors else {"skipped"}
+        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "run_id"), strict=True)
+        return {key: run_id for key, status, run_id in rows if status not in unfinished}
+
+    def complete(self, planned: Mapping[str, Iterable[int]]) -> set[str]:
+        """The cases all of whose planned attempts, by number, are finished."""
+        return {
+            case_id
+            for case_id, numbers in planned.items()
+            if all((case_id, number) in self.finished for number in numbers)
+        }
+
+    def reusable(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
+        """Those of the attempts that passed or failed here with the same fingerprint."""
+        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "fingerprint"), strict=True)
+        return {key for key, status, fingerprint in rows if status in _DECIDED and fingerprints.get(key) == fingerprint}
+
+    @property
+    def traced_rows(self) -> int:
+        """The rows that the experiment should have in LangSmith.
+
+        That is one for each time an attempt was made, of which retried errors have several.
+        """
+        run_ids = {run_id for table in self._segments.values() for run_id in table.column("run_id").to_pylist()}
+        latest = zip(*_columns(self._latest, "status", "run_id"), strict=True)
+        untraced = [status for status, run_id in latest if run_id is None and status != "skipped"]
+        return len(run_ids - {None}) + len(untraced)
+
+    def results(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
+        """The whole results of some attempts; of one that was made several times, each. One segment is in memory.
+
+        Raises:
+            CorruptDataError: a segment is not readable.
+        """
+        for key, rows in self._segments.items():
+            mask = [attempt in attempts for attempt in _keys(rows)]
+            if any(mask):
+                table = self._store.get_table(key)
+                assert table is not None
+                yield from map(result_of_row, table.filter(pa.array(mask)).to_pylist())
+
+    def latest_results(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
+        """As `results`; of an attempt that was made several times, the one that began last. All are in memory."""
+        latest: dict[AttemptKey, CaseResult] = {}
+        for result in self.results(attempts):
+            key = result.case_id, result.attempt
+            if key not in latest or latest[key].started_at < result.started_at:
+                latest[key] = result
+        yield from latest.values()
+
+    def next_number(self, writer: str) -> int:
+        """The number of the first segment that `writer`, a run's id or a task's `part`, may write."""
+        return next_number(self.keys, f"{self._prefix}{writer}-")
+
+    @functools.cached_property
+    def _latest(self) -> pa.Table:
+        return latest_rows(concat_rows(self._segments.values(), columns=_COLUMNS))
+
+
+def _keys(rows: pa.Table) -> Iterator[AttemptKey]:
+    return zip(*_columns(rows, "case_id", "attempt"), strict=True)
+
+
+def _columns(rows: pa.Table, *names: str) -> list[list[Any]]:
+    return [rows.column(name).to_pylist() for name in names]
+
+
+def _set_aside(store: Store, key: str, error: CorruptDataError, *, run_id: str) -> str:
+    """Write the note beside a segment that leaves it out of the log. Returns the note's key."""
+    note = json.dumps({"set_aside_by": run_id, "reason": error.message})
+    name = key.removesuffix(SEGMENT) + SET_ASIDE
+    store.put_if_absent(name, note.encode())
+    return name
