@@ -30,7 +30,7 @@ def code_server() -> None:
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(["dagster", "eval_pipeline.defs.build"])
     multiprocessing.get_context = lambda _=None: forking  # type: ignore[assignment]
-    main()
+    main()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
