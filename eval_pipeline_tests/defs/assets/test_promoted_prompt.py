@@ -99,7 +99,7 @@ def test_of_three_variants_the_best_is_promoted_and_the_one_before_is_kept(
     assert (found["eval/promoted"], found["eval/commit_before"], found["eval/commit_after"]) == (True, current, best)
     assert production(server) == best
     (recorded,) = read_moves(project.store, PLACE)
-    assert (recorded.made, recorded.move.before, recorded.move.comparison) == (True, current, found["eval/comparison"])
+    assert (recorded.moved, recorded.move.before, recorded.move.comparison) == (True, current, found["eval/comparison"])
     again = only_promote(project)
     assert again.success
     assert said(again)["eval/promoted"], "as when the first try's answer was lost"
