@@ -18,7 +18,7 @@ from eval_pipeline.analysis.report.page import Pictures
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -105,7 +105,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         DATASET_VERSION: first.dataset_version,
         "eval/fingerprint": first.fingerprint,
     }
-    reused = [result.carried_from.experiment for result in results if result.carried_from is not None]
+    reused = [result.reused_from.experiment for result in results if result.reused_from is not None]
     if reused:
         metadata |= {"eval/carried": len(reused), "eval/carried_from": ", ".join(dict.fromkeys(reused))}
     if scores:

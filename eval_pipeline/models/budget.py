@@ -1,4 +1,4 @@
-"""What a run may use, and whether it has used it up."""
+"""The tokens and the money that a run may spend, and whether they are spent."""
 
 import contextlib
 import contextvars
@@ -12,9 +12,9 @@ from eval_pipeline.results.usage import TokenUsage
 
 @dataclass(kw_only=True)
 class Budget:
-    """Tokens and money of all model calls of a run: the target's, the judges', the simulated users'.
+    """Tokens and money of all model calls of a run: the target's, the judges' and the simulated users'.
 
-    Of all runs of an experiment, where the others' sums are told to it (`heard`).
+    With `set_spent_by_others` it is one budget of all runs of an experiment.
     """
 
     max_tokens: int | None = None
@@ -22,10 +22,10 @@ class Budget:
     tokens: int = 0
     cost_usd: float = 0.0
     own_tokens: int = 0
-    """Of this run alone."""
+    """Spent by this run alone."""
     own_cost_usd: float = 0.0
     unpriced: set[str] = field(default_factory=set)
-    """Models that were called and that no price is known of."""
+    """Models that were called and have no known price."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def spend(self, used: TokenUsage, model: str) -> None:
@@ -39,8 +39,8 @@ class Budget:
                 self.cost_usd += used.cost_usd
                 self.own_cost_usd += used.cost_usd
 
-    def heard(self, *, tokens: int, cost_usd: float) -> None:
-        """What other runs of the experiment have spent so far."""
+    def set_spent_by_others(self, *, tokens: int, cost_usd: float) -> None:
+        """Set what other runs of the experiment have spent so far."""
         with self._lock:
             self.tokens, self.cost_usd = self.own_tokens + tokens, self.own_cost_usd + cost_usd
 
@@ -49,7 +49,7 @@ class Budget:
         """Why no further attempt may begin; None if one may.
 
         Raises:
-            InputError: money is limited, and a model was called that no price is known of.
+            InputError: money is limited, and a model without a known price was called.
         """
         if self.max_cost_usd is not None and self.unpriced:
             shown = ", ".join(sorted(name or "a model without a name" for name in self.unpriced))
@@ -67,7 +67,7 @@ _current: contextvars.ContextVar[Budget | None] = contextvars.ContextVar("budget
 
 
 def current_budget() -> Budget | None:
-    """What calls made here are charged to; None outside a run."""
+    """The budget that calls made here are charged to; None outside a run."""
     return _current.get()
 
 

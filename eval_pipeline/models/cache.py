@@ -1,7 +1,6 @@
-"""Answers of chat models on disk, by model, parameters and messages: LangChain's cache on one SQLite file.
+"""Caches answers of chat models by model, parameters and messages, in one SQLite file. Errors are never cached.
 
-Our own sixty lines, because the package that has one (langchain-community) brings dozens of others. Only answers are
-kept, never errors.
+LangChain's own SQLite cache is in langchain-community, which installs dozens of other packages.
 """
 
 import contextlib
@@ -32,19 +31,19 @@ CREATE INDEX IF NOT EXISTS by_use ON answers (used_at);
 """
 _BUSY_SECONDS = 10.0
 _KEPT_SHARE = 0.9
-"""Of the most bytes, when there were more; what was used longest ago goes first."""
-_LOOK_EVERY = 64
-"""Writes between two looks at the size."""
+"""The share of `max_bytes` that stays when there are more; the least recently used answers go first."""
+_CHECK_EVERY = 64
+"""Writes between two checks of the size."""
 
 
 class AnswerFile:
-    """The file. Threads and processes may share it; one that cannot be used answers nothing and keeps nothing."""
+    """The SQLite file of answers, which threads and processes may share."""
 
     def __init__(self, file: Path, *, max_bytes: int) -> None:
         self._max_bytes, self._lock, self._writes = max_bytes, threading.Lock(), 0
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Answers may hold what users said.
+        # Answers may hold users' data.
         os.close(os.open(file, os.O_CREAT, 0o600))
         self._connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -57,39 +56,39 @@ class AnswerFile:
             row = self._connection.execute("SELECT answer, used_at FROM answers WHERE key = ?", (key,)).fetchone()
             now = time.time()
             if row is not None and now - row[1] > 60:  # noqa: PLR2004 - a minute's precision saves most writes
-                # An answer is worth as much where it cannot be written when it was used.
+                # The time of use is only needed to choose what to remove.
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
         return None if row is None else str(row[0])
 
     def put(self, key: str, answer: str) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         values = (key, answer, len(answer.encode()), time.time())
         with self._lock:
             self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", values)
-            if self._writes % _LOOK_EVERY == 0:
+            if self._writes % _CHECK_EVERY == 0:
                 self._make_room()
             self._writes += 1
 
-    def complain(self, what: str, error: Exception) -> None:
-        """Say what could not be done with it, once."""
-        if what not in self._said:
-            self._said.add(what)
-            _log.warning("%s: %s", what, error)
+    def warn_once(self, message: str, error: Exception) -> None:
+        """Log a warning, unless it was logged before."""
+        if message not in self._warned:
+            self._warned.add(message)
+            _log.warning("%s: %s", message, error)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all answers."""
         with self._lock:
             self._connection.execute("DELETE FROM answers")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
     @property
     def size_bytes(self) -> int:
-        """Of all answers."""
+        """The size of all answers."""
         with self._lock:
             return self._size()
 
@@ -102,15 +101,15 @@ class AnswerFile:
         if excess <= 0:
             return
         excess += int(self._max_bytes * (1 - _KEPT_SHARE))
-        forgotten = """
+        remove = """
             DELETE FROM answers WHERE key IN (
               SELECT key FROM (SELECT key, sum(size) OVER (ORDER BY used_at, key) - size AS before FROM answers)
               WHERE before < ?)"""
-        self._connection.execute(forgotten, (excess,))
+        self._connection.execute(remove, (excess,))
 
 
 class CallCache(BaseCache):
-    """The file as LangChain sees it. Calls of different `salt` do not see each other's answers."""
+    """The file as a LangChain cache. Calls of different `salt` do not share answers."""
 
     def __init__(self, file: AnswerFile, *, salt: Sequence[Any]) -> None:
         self._file, self._salt = file, list(salt)
@@ -120,23 +119,23 @@ class CallCache(BaseCache):
         try:
             answer = self._file.get(self._key(prompt, llm_string))
         except sqlite3.Error as error:
-            self._file.complain("the cache of model calls cannot be read", error)
+            self._file.warn_once("the cache of model calls cannot be read", error)
             return None
-        return None if answer is None else [_generation(found) for found in json.loads(answer)]
+        return None if answer is None else [_generation(stored) for stored in json.loads(answer)]
 
     @override
     def update(self, prompt: str, llm_string: str, return_val: Sequence[Generation]) -> None:
         try:
-            answer = json.dumps([_plain(found) for found in return_val], default=_as_json, ensure_ascii=False)
+            answer = json.dumps([_plain(generation) for generation in return_val], default=_as_json, ensure_ascii=False)
             self._file.put(self._key(prompt, llm_string), answer)
         except (TypeError, UnicodeError, sqlite3.Error) as error:
-            self._file.complain("answers cannot be kept in the cache of model calls", error)
+            self._file.warn_once("answers cannot be stored in the cache of model calls", error)
 
     @override
     def clear(self, **kwargs: Any) -> None:
         self._file.clear()
 
-    # A look-up takes some 50 microseconds; handing it to a thread would take longer.
+    # A look-up takes some 50 microseconds; a thread would take longer.
     @override
     async def alookup(self, prompt: str, llm_string: str) -> Sequence[Generation] | None:
         return self.lookup(prompt, llm_string)
@@ -161,7 +160,7 @@ def _generation(plain: dict[str, Any]) -> ChatGeneration:
 
 
 def _as_json(value: Any) -> Any:
-    """Structured answers carry the object that was read from them."""
+    """Structured answers hold the object that was parsed from them."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,4 +1,4 @@
-"""Chat and embedding models by name: `provider:model` of LangChain, or an import path to one of your own."""
+"""Opens chat and embedding models by name: `provider:model` of LangChain, or an import path to your own."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from eval_pipeline.models.calls.managed import managed
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.import_path import is_code_path, model_version, resolve
 
-PLACE_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
-"""Where providers' chat models say at which address they are called."""
+ADDRESS_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
+"""Fields in which chat models of the providers hold their address."""
 KEY_FIELDS = ("openai_api_key", "anthropic_api_key", "google_api_key", "api_key")
-"""And with which key."""
+"""Fields in which they hold their key."""
 
 
 def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
-    """The chat model called `name`, whose failed calls are tried again, and for which a run's limits hold.
+    """The chat model called `name`; its failed calls are retried, and it keeps to a run's limits.
 
     Args:
         name: `provider:model`, or an import path to a `BaseChatModel` or to a callable that makes one.
@@ -30,12 +30,12 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
 
     Raises:
         InputError: there is no such provider or attribute.
-        CredentialsError: the provider wants a key that is not set.
+        CredentialsError: the provider requires a key that is not set.
         PermanentError: the provider's package is not installed.
     """
     if is_code_path(name):
-        found = resolve(name, folder=folder)
-        model = found if isinstance(found, BaseChatModel) else found(**parameters)
+        resolved = resolve(name, folder=folder)
+        model = resolved if isinstance(resolved, BaseChatModel) else resolved(**parameters)
         if not isinstance(model, BaseChatModel):
             raise InputError(
                 Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one")
@@ -43,18 +43,18 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
         return managed(model, _called(name, folder, model))
     with _ProviderErrors(name):
         # The SDK's own retries would be invisible to the limits, and multiply ours.
-        made = init_chat_model(name, **{"max_retries": 0, **parameters})
-    assert isinstance(made, BaseChatModel)
-    return managed(made, _called(name, folder, made))
+        opened = init_chat_model(name, **{"max_retries": 0, **parameters})
+    assert isinstance(opened, BaseChatModel)
+    return managed(opened, _called(name, folder, opened))
 
 
 def _called(name: str, folder: Path, model: BaseChatModel) -> CalledModel:
-    place = next((str(found) for field in PLACE_FIELDS if (found := getattr(model, field, None))), "")
-    key = next((found for field in KEY_FIELDS if (found := getattr(model, field, None))), None)
+    address = next((str(value) for field in ADDRESS_FIELDS if (value := getattr(model, field, None))), "")
+    key = next((value for field in KEY_FIELDS if (value := getattr(model, field, None))), None)
     return CalledModel(
         name=name,
         version=model_version(name, folder=folder),
-        endpoint=f"{type(model).__name__} {place}".strip(),
+        endpoint=f"{type(model).__name__} {address}".strip(),
         account="" if key is None else digest(_secret(key)),
     )
 
@@ -66,21 +66,21 @@ def _secret(key: Any) -> str:
 def embeddings_model(name: str, *, folder: Path) -> Embeddings:
     """The embeddings model called `name`; raises as `chat_model` does."""
     if is_code_path(name):
-        found = resolve(name, folder=folder)
-        model = found if isinstance(found, Embeddings) else found()
+        resolved = resolve(name, folder=folder)
+        model = resolved if isinstance(resolved, Embeddings) else resolved()
         if not isinstance(model, Embeddings):
             raise InputError(
                 Problem(message=f"{name!r} is a {type(model).__name__}, not LangChain Embeddings", fix="name one")
             )
         return model
     with _ProviderErrors(name):
-        made = init_embeddings(name)
-    assert isinstance(made, Embeddings)
-    return made
+        opened = init_embeddings(name)
+    assert isinstance(opened, Embeddings)
+    return opened
 
 
 class _ProviderErrors:
-    """Turns what LangChain raises while making a model into errors of ours."""
+    """Turns what LangChain raises when it opens a model into errors of this package."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -16,7 +16,7 @@ from eval_pipeline.settings import PRICES_VARIABLE, PipelineSettings
 _COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output")
 _PER = 1_000_000
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
-"""Snapshots of a model cost what it costs, unless the table says otherwise."""
+"""A dated snapshot of a model costs what the model costs, unless the table has a price for it."""
 _BEDROCK = re.compile(r"[a-z-]+\.[a-z]")
 """`anthropic.claude-…`, or with a region's profile `us.anthropic.claude-…`."""
 _INFERENCE_PROFILE = re.compile(r"arn:[^:]*:bedrock:.*inference-profile/")
@@ -162,10 +162,10 @@ def _table(files: tuple[tuple[Path, int], ...]) -> PriceTable:
 
 
 def _read(file: Path) -> dict[str, list[Price]]:
-    found: dict[str, list[Price]] = {}
+    tiers: dict[str, list[Price]] = {}
     for line, row in _rows(file):
-        found.setdefault(row["model"], []).append(_price(file, line, row))
-    return {name: sorted(tiers, key=lambda price: price.from_input_tokens) for name, tiers in found.items()}
+        tiers.setdefault(row["model"], []).append(_price(file, line, row))
+    return {model: sorted(prices, key=lambda price: price.from_input_tokens) for model, prices in tiers.items()}
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -196,7 +196,7 @@ def _price(file: Path, line: int, row: Mapping[str, str | None]) -> Price:
             raise InputError(Problem(message=f"{text!r} is no price", fix=fix, file=file, line=line, field=name))
     if math.isnan(values["input"]) or math.isnan(values["output"]):
         raise InputError(Problem(message="a price is missing", fix="give `input` and `output`", file=file, line=line))
-    # What is not said to be cheaper costs what fresh input costs.
+    # Cached tokens without a price of their own cost what fresh input costs.
     whole = {name: values["input"] if math.isnan(value) else value for name, value in values.items()}
     start = values["from_input_tokens"]
     return Price(

@@ -8,7 +8,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.results.case_result import CaseResult
 
@@ -31,7 +31,7 @@ async def make_attempts(
         on_result: is called with every result, after the recorder has it.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
         InputError: money is limited, and a model was called whose price is not known.
     """
     concurrency = evaluator.suite.spec.evaluation.max_concurrency

@@ -15,8 +15,8 @@ from typing import Self
 from eval_pipeline.errors import EvalPipelineError, ExperimentConflictError, InputError, Problem
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
-from eval_pipeline.models.limits.fleet.opening import ledger_from_environment
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.fleet.ledger import ledger_from_environment
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.begin import OpenExperiment, join_experiment
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, key_of

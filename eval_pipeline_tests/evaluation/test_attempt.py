@@ -13,7 +13,8 @@ import pytest
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import TransientError
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.result_row import RESULT_SCHEMA, row_of, table_of
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
@@ -188,7 +189,7 @@ async def test_every_result_is_a_row_of_the_schema(code: Path, tmp_path: Path) -
         await attempted(code, "echo", turns=[{"user": "a"}, {"user": "b"}]),
         await attempted(code, "slow", suite=suite),
     ]
-    table = pa.Table.from_pylist([found.to_row() for found in results], schema=RESULT_SCHEMA)
+    table = table_of(results)
     pq.write_table(table, tmp_path / "r.parquet")
     rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
     schema = pq.read_schema(tmp_path / "r.parquet")
@@ -233,7 +234,7 @@ async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_i
 
 
 async def test_half_a_surrogate_pair_in_an_answer_is_stored_as_a_question_mark(code: Path) -> None:
-    row = (await attempted(code, "half_a_character")).to_row()
+    row = row_of(await attempted(code, "half_a_character"))
     pa.Table.from_pylist([row], schema=RESULT_SCHEMA)
     assert (row["turns"][0]["response"], row["turns"][0]["events"][0]["content"]) == ("a?ü", "?")
 

@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +15,8 @@ from eval_pipeline.api.sse import _data
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.events import iterate
 from eval_pipeline.pipeline.runner import EvalRunner
-from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.plain import plain
 from eval_pipeline.user_code.loop import run_in_loop
@@ -175,7 +175,7 @@ async def test_whatever_is_in_events_can_be_told_and_stored(folder: Path, name: 
     assert found.turns[0].events[0]["name"] == "t"
     if name == "calls_oddly":
         assert found.status == "passed"
-    pa.Table.from_pylist([found.to_row()], schema=RESULT_SCHEMA)
+    table_of([found])
     for event in told:
         json.loads(_data(event).decode().removeprefix("data: "), parse_constant=pytest.fail)
 

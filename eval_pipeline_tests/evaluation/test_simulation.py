@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation import simulated_user
-from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.checking.check import check_suite
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
 from eval_pipeline_tests.openai_server import openai_server, tool_call
@@ -87,7 +87,7 @@ async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monke
     stop_when = r"for (a|aa|a*)+$(?<!b)"
     found = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
     assert found.error is not None
-    assert "found no end within 0.05 s" in found.error.message
+    assert "did not end within 0.05 s" in found.error.message
 
 
 @settings(deadline=None)
@@ -170,7 +170,7 @@ async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
     prompt = str(server.requests[0]["messages"][0]["content"])
     assert all(part in prompt for part in ("Ann, curt", "a refund", '"order": 5'))
     assert [message["role"] for message in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
-    row = pa.Table.from_pylist([found.to_row()], schema=RESULT_SCHEMA).to_pylist()[0]
+    row = table_of([found]).to_pylist()[0]
     tokens = played.tokens.input + played.tokens.output
     assert (row["simulation"]["calls"], row["simulation"]["cost_usd"]) == (3, pytest.approx(tokens / 1_000_000))
 

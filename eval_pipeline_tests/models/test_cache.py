@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from eval_pipeline.models.cache import AnswerFile, CallCache
 from eval_pipeline.models.calls.governor import CalledModel
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline_tests.small_disk import small_disk
 
@@ -103,4 +103,4 @@ def test_a_run_whose_cache_cannot_be_opened_asks_its_models(
         model = CalledModel(name="m", version="v", endpoint="e")
         assert throughput.cache(model) is None
         throughput.close()
-    assert "every model call of this run is made" in caplog.text
+    assert "this run makes every model call" in caplog.text

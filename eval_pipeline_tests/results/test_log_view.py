@@ -9,18 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval_pipeline.pipeline.run_plan import planned_cases, write_plan
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    SimulationResult,
-    TurnResult,
-)
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import ResultLog, read_results
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import RESULT_SCHEMA, result_of_row
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.store.timestamps import timestamp

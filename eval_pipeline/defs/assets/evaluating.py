@@ -13,7 +13,7 @@ import dagster as dg
 from eval_pipeline.defs.assets.reported import PartitionReports
 from eval_pipeline.defs.assets.upstream import SHARE_TAG
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.models.limits.run import Throughput, ThroughputReport
+from eval_pipeline.models.limits.throughput import Throughput, ThroughputReport
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.record_results import ResultRecorder
@@ -41,13 +41,13 @@ def evaluate_share(
         run: has the share.
         reports: reports its partitions.
         reuse: whether results of earlier experiments stand for attempts that have not changed since.
-        progress: is called as it goes on.
+        progress: is called during the evaluation.
 
     Returns:
         How the run called its models.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
     """
     restored = run.restore_rows()
     attempts, reused = run.split_reusable() if reuse else (run.left, iter(()))

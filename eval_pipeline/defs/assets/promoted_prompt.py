@@ -1,6 +1,6 @@
 """`promoted_prompt`: the commit of the target's prompt that is in use, after the winner of a comparison was put there.
 
-A comparison that nobody won promotes nothing, which is no failure; a winner that fails the gates, and a tag that is
+A comparison without a winner promotes nothing, which is no failure; a winner that fails the gates, and a tag that is
 no longer where it was compared with, fail their check, and with it the run.
 """
 
@@ -90,16 +90,16 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
                 there = promotion_in_use(standing, suite.name)
                 made: WantedMove | Refusal = decide(comparison, standing, decided_by=f"run {context.run.run_id}")
                 if there is not None and there.comparison == comparison.name:
-                    # By an earlier try of this step, whose answer was lost, or by somebody in the terminal.
+                    # By an earlier try of this step, whose response was lost, or from a terminal.
                     made = there
                 elif isinstance(made, WantedMove) and not dry_run:
                     made = make_move(opened, hub, standing, made)
         moved = isinstance(made, Move)
-        found = _metadata(made, standing, dry_run=dry_run)
-        context.log.info("%s", found["eval/reason"])
+        metadata = _metadata(made, standing, dry_run=dry_run)
+        context.log.info("%s", metadata["eval/reason"])
         commit = made.after if isinstance(made, Move) else standing.commit
         return dg.MaterializeResult(
-            metadata={**found, "eval/promoted": moved, **_url(settings, place, commit)},
+            metadata={**metadata, "eval/promoted": moved, **_url(settings, place, commit)},
             data_version=dg.DataVersion(commit or "none"),
         )
 
@@ -111,18 +111,18 @@ def _comparison(context: Context, suite: Suite, store: Store) -> VariantComparis
 
 
 def _metadata(made: WantedMove | Refusal, standing: Standing, *, dry_run: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"eval/prompt": str(standing.place), "eval/dry_run": dry_run}
+    metadata: dict[str, Any] = {"eval/prompt": str(standing.place), "eval/dry_run": dry_run}
     if isinstance(made, Refusal):
-        said = f"{standing.place} stays at {shown(standing.commit)}: {made.reason}"
-        return {**found, "eval/commit_before": standing.commit or "none", "eval/reason": said}
+        reason = f"{standing.place} stays at {shown(standing.commit)}: {made.reason}"
+        return {**metadata, "eval/commit_before": standing.commit or "none", "eval/reason": reason}
     moves = "was moved" if isinstance(made, Move) else "would move"
-    said = f"{standing.place} {moves} from {shown(made.before)} to {shown(made.after)}: {made.reason}"
+    reason = f"{standing.place} {moves} from {shown(made.before)} to {shown(made.after)}: {made.reason}"
     return {
-        **found,
+        **metadata,
         "eval/commit_before": made.before or "none",
         "eval/commit_after": made.after,
         COMPARISON: made.comparison,
-        "eval/reason": said,
+        "eval/reason": reason,
     }
 
 

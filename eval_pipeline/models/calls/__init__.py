@@ -1,1 +1,1 @@
-"""Calls of chat models, whoever makes them: tried again where that can help, and governed by the run they belong to."""
+"""Calls of chat models: their failures and retries, and how a run governs them."""

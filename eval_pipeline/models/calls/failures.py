@@ -1,7 +1,7 @@
-"""Kinds of failure of a model call, and how long the provider asks to be left alone.
+"""Kinds of failure of a model call, and how long the provider asks to wait.
 
 LangGraph's `default_retry_on` retries neither time-outs (`TimeoutError` is an `OSError`) nor a 429 of httpx or
-requests; the table here is our own.
+requests, so this package has a table of its own.
 """
 
 import contextlib
@@ -17,20 +17,20 @@ from eval_pipeline.telemetry.plain import text_of
 
 
 class FailureKind(enum.Enum):
-    """What a failed call says about the next one."""
+    """What a failed call means for the next one."""
 
     OVERLOADED = "overloaded"
-    """Too many calls (429, 529): again, later, and fewer at once."""
+    """Too many calls (429, 529): retry later, with fewer calls at once."""
     TRANSIENT = "transient"
-    """A mishap (5xx, 408, a cut or garbled answer, a time-out): again."""
+    """A temporary failure (5xx, 408, a cut or garbled answer, a time-out): retry."""
     UNREACHABLE = "unreachable"
-    """Nobody listens there: again, but not for long if nobody ever did."""
+    """No server answers: retry, but only briefly if it never answered."""
     REFUSED = "refused"
-    """The key is refused, or what it may spend is spent (401, 403, quota): never again in this run."""
+    """The key is refused, or its quota is spent (401, 403): never retry in this run."""
     UNKNOWN_MODEL = "unknown model"
-    """The provider has no such model (404): never again in this run."""
+    """The provider has no such model (404): never retry in this run."""
     OTHER = "other"
-    """This call was wrong (400, a context too long), or the failure is no provider's."""
+    """This call is wrong (400, a context too long), or the failure is not the provider's."""
 
     @property
     def retryable(self) -> bool:
@@ -40,10 +40,10 @@ class FailureKind(enum.Enum):
 
 _OVERLOADED_STATUS = frozenset({429, 529})
 _TRANSIENT_STATUS = frozenset({408, 409, 425})
-"""409 is what OpenAI and Anthropic say of a lock they did not get in time; their SDKs retry it as well."""
+"""409 is the status of OpenAI and Anthropic for a lock that they did not get in time; their SDKs retry it as well."""
 _QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "credit balance is too low")
 _THROTTLED = ("rate_limit", "overloaded", "ThrottlingException", "TooManyRequests", "RESOURCE_EXHAUSTED")
-_MISHAP = ("server_error", "internal_error", "api_error", "timeout_error", "ServiceUnavailable", "InternalServer")
+_TEMPORARY = ("server_error", "internal_error", "api_error", "timeout_error", "ServiceUnavailable", "InternalServer")
 
 # By name, because providers bring HTTP libraries of their own: httpx, httpx2, requests, aiohttp, urllib3, botocore.
 _NOT_CONNECTED = frozenset(
@@ -56,11 +56,11 @@ _CUT_OR_SLOW = frozenset(
 )  # fmt: skip
 
 _EMPTY_STREAM = "No generation chunks were returned"
-"""What LangChain says, in a plain ValueError, of a stream that was none."""
+"""The message of LangChain's ValueError for a stream without chunks."""
 
 
 def kind_of(error: BaseException) -> FailureKind:
-    """The kind of what a model call raised."""
+    """The kind of an error that a model call raised."""
     text = _text(error)
     status = http_status(error)
     if status is not None:
@@ -71,10 +71,10 @@ def kind_of(error: BaseException) -> FailureKind:
     if names & _CUT_OR_SLOW or _EMPTY_STREAM in text:
         return FailureKind.TRANSIENT
     if "APIError" in names or "ClientError" in names:
-        # An error in the middle of a stream, or of AWS, has no status; its body says what it is.
-        if any(word in text for word in _THROTTLED):
+        # An error in the middle of a stream, or of AWS, has no status; its body has the kind.
+        if any(part in text for part in _THROTTLED):
             return FailureKind.OVERLOADED
-        if any(word in text for word in _MISHAP):
+        if any(part in text for part in _TEMPORARY):
             return FailureKind.TRANSIENT
     return FailureKind.OTHER
 
@@ -89,20 +89,20 @@ def http_status(error: BaseException) -> int | None:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds to wait, where the provider says so: `retry-after-ms`, or `Retry-After` in seconds or as a date.
+    """Seconds to wait, if the provider asks for it: `retry-after-ms`, or `Retry-After` in seconds or as a date.
 
     See RFC 9110, section 10.2.3.
     """
     headers = getattr(getattr(error, "response", None), "headers", None)
     if not isinstance(headers, Mapping):
         return None
-    milliseconds, said = headers.get("retry-after-ms"), headers.get("retry-after")
+    milliseconds, seconds_or_date = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds is not None:
             return max(0.0, float(milliseconds) / 1000)
-        return None if said is None else max(0.0, float(said))
+        return None if seconds_or_date is None else max(0.0, float(seconds_or_date))
     except ValueError:
-        return _seconds_until(str(said))
+        return _seconds_until(str(seconds_or_date))
 
 
 def fatal_error(error: BaseException, *, kind: FailureKind, model: str) -> PermanentError | TransientError | None:
@@ -118,7 +118,7 @@ def fatal_error(error: BaseException, *, kind: FailureKind, model: str) -> Perma
             deepest = list(_causes(error))[-1]
             return TransientError(
                 f"the provider of {model!r} cannot be reached: {reason} ({deepest})",
-                fix="see that the network is up and that `base_url` is right",
+                fix="check the network and `base_url`",
             )
     return None
 
@@ -162,7 +162,7 @@ def require_accepted_key(error: Exception) -> None:
 
 
 def _kind_of_status(status: int, text: str) -> FailureKind:
-    if status in (401, 403) or any(word in text for word in _QUOTA):
+    if status in (401, 403) or any(part in text for part in _QUOTA):
         return FailureKind.REFUSED
     if status == 404 and "model" in text.lower():  # noqa: PLR2004 - HTTP's
         return FailureKind.UNKNOWN_MODEL
@@ -175,18 +175,18 @@ def _kind_of_status(status: int, text: str) -> FailureKind:
 
 def _text(error: BaseException) -> str:
     body = getattr(error, "body", None)
-    said = "" if body is None else json.dumps(body, default=text_of)
-    return f"{text_of(error)} {said} {getattr(error, 'code', '') or ''}"
+    shown_body = "" if body is None else json.dumps(body, default=text_of)
+    return f"{text_of(error)} {shown_body} {getattr(error, 'code', '') or ''}"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """`error`, what caused it, and so on; each once."""
     seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _seconds_until(date: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What governs the model calls of a run, as the calls see it: somebody the run sets, or nobody."""
+"""The interface through which a run governs its model calls; outside a run nothing does."""
 
 import contextlib
 import contextvars
@@ -16,15 +16,15 @@ class CalledModel:
     name: str
     """As the suite writes it."""
     version: str
-    """What identifies it in a hash: its name, and for one of the user's own a digest of its source as well."""
+    """What identifies it in a hash: its name, and for the user's own model a digest of its source as well."""
     endpoint: str
-    """The kind of model and the address it is called at."""
+    """The model's class and address."""
     account: str = ""
-    """A digest of the key. Models of equal endpoint and account share a provider's limits."""
+    """A digest of the key. Models with the same endpoint and account share a provider's limits."""
 
 
 class Lease(Protocol):
-    """Leave to make one try of one call. Every lease is settled once, whether it was acquired or not."""
+    """Permission for one try of one call. Every lease is settled once, whether it was acquired or not."""
 
     def acquire(self) -> None:
         """Wait until the call may begin, in a thread."""
@@ -33,49 +33,49 @@ class Lease(Protocol):
         """Wait until the call may begin."""
 
     def used(self, tokens: int) -> None:
-        """The call took so many tokens; not told where the provider does not say."""
+        """Record the tokens that the call took; not called if the provider reports none."""
 
     def settle(self, error: BaseException | None) -> None:
-        """The try is over; what was acquired is free again."""
+        """End the try, and free what was acquired."""
 
 
 class Governor(Protocol):
-    """What a run sets over its model calls."""
+    """How a run governs its model calls."""
 
     max_retries: int
     """Tries after the first."""
 
     def cache(self, model: CalledModel) -> BaseCache | None:
-        """Where answers are looked up; None: nowhere."""
+        """The cache of `model`'s answers; None: answers are not cached."""
 
     def lease(self, model: CalledModel) -> Lease:
-        """Ask leave for one try."""
+        """A lease for one try."""
 
     def answered(self, model: CalledModel) -> bool:
         """Whether `model` ever answered in this run."""
 
     def gave_up(self, model: CalledModel, error: BaseException) -> None:
-        """No further try of a call is made.
+        """Record a call that is not retried.
 
         Raises:
             InfrastructureError: no other call to `model` can succeed either.
         """
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Around a wait that is the provider's fault, and not the target's."""
+        """Around a wait that the provider causes, and not the target."""
 
 
 _current: contextvars.ContextVar[Governor | None] = contextvars.ContextVar("governor", default=None)
 
 
 def current_governor() -> Governor | None:
-    """What governs calls made here; None outside a run."""
+    """The governor of calls made here; None outside a run."""
     return _current.get()
 
 
 @contextlib.contextmanager
 def governed_by(governor: Governor) -> Iterator[None]:
-    """Within it, model calls are governed by `governor`; threads and tasks begun within it as well."""
+    """Within it, `governor` governs model calls, also those of threads and tasks begun within it."""
     token = _current.set(governor)
     try:
         yield

@@ -1,7 +1,7 @@
-"""A chat model whose calls are tried again where that can help, and governed by the run they belong to.
+"""Chat models whose failed calls are retried, and which keep to a run's limits.
 
-A managed model is an object of a subclass of its provider's class, so that `bind_tools`, `with_structured_output`
-and `isinstance` see what they know. Every try is a run of its own in a trace.
+A managed model is an instance of a subclass of its provider's class, so that `bind_tools`, `with_structured_output`
+and `isinstance` work as before. Every try is a run of its own in a trace.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from eval_pipeline.models.calls.retrying import async_tries, tries
 _leased: contextvars.ContextVar[tuple[CalledModel, Lease | None] | None] = contextvars.ContextVar(
     "leased", default=None
 )
-"""The try that is being made here: whose it is, and its lease."""
+"""The model whose call is being tried here, and the lease of the try."""
 
 # With LangChain's own class as a base, its defaults would come before the provider's.
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ else:
 
 
 def is_managed_call() -> bool:
-    """Whether a try of a managed model is being made here."""
+    """Whether a call of a managed model is being tried here."""
     return _leased.get() is not None
 
 
 def managed(model: BaseChatModel, called: CalledModel) -> BaseChatModel:
-    """A copy of `model` that is managed; the model itself stays as it is."""
+    """A managed copy of `model`; the model itself is unchanged."""
     provider = type(model)
     fields = {
         "__module__": provider.__module__,  # with its name, what traces and caches call the model
@@ -55,7 +55,7 @@ def managed(model: BaseChatModel, called: CalledModel) -> BaseChatModel:
 
 
 class _Managed(_Model):
-    """The calls; mixed in before a provider's class."""
+    """The calls; a mixin in front of a provider's class."""
 
     called: ClassVar[CalledModel]
 
@@ -68,7 +68,7 @@ class _Managed(_Model):
         with self._giving_up(governor):
             for each in tries(governor, self.called):
                 with each, self._lease(governor) as lease, self._within(lease):
-                    result = super(_Managed, caching).generate(*args, **_told_apart(kwargs, each))
+                    result = super(_Managed, caching).generate(*args, **_with_own_run_id(kwargs, each))
                     _count(lease, _messages(result))
                     return result
         raise AssertionError
@@ -82,7 +82,7 @@ class _Managed(_Model):
         with self._giving_up(governor):
             async for each in async_tries(governor, self.called):
                 with each, self._lease(governor) as lease, self._within(lease):
-                    result = await super(_Managed, caching).agenerate(*args, **_told_apart(kwargs, each))
+                    result = await super(_Managed, caching).agenerate(*args, **_with_own_run_id(kwargs, each))
                     _count(lease, _messages(result))
                     return result
         raise AssertionError
@@ -94,18 +94,18 @@ class _Managed(_Model):
         if self._is_leased():
             yield from super().stream(input, config, **kwargs)
             return
-        governor, handed_on = current_governor(), threading.Event()
+        governor, passed_on = current_governor(), threading.Event()
         with self._giving_up(governor):
-            for each in tries(governor, self.called, began=handed_on.is_set):
+            for each in tries(governor, self.called, began=passed_on.is_set):
                 with each, self._lease(governor) as lease:
-                    chunks = super().stream(input, _told_apart(config, each), **kwargs)
+                    chunks = super().stream(input, _with_own_run_id(config, each), **kwargs)
                     while True:
                         # Between chunks the context is the consumer's, who may make calls of its own.
                         with self._within(lease):
                             chunk = next(chunks, None)
                         if chunk is None:
                             break
-                        handed_on.set()
+                        passed_on.set()
                         _count(lease, [chunk])
                         yield chunk
 
@@ -117,27 +117,27 @@ class _Managed(_Model):
             async for chunk in super().astream(input, config, **kwargs):
                 yield chunk
             return
-        governor, handed_on = current_governor(), threading.Event()
+        governor, passed_on = current_governor(), threading.Event()
         with self._giving_up(governor):
-            async for each in async_tries(governor, self.called, began=handed_on.is_set):
+            async for each in async_tries(governor, self.called, began=passed_on.is_set):
                 with each, self._lease(governor) as lease:
-                    chunks = super().astream(input, _told_apart(config, each), **kwargs)
+                    chunks = super().astream(input, _with_own_run_id(config, each), **kwargs)
                     while True:
                         with self._within(lease):
-                            found = await anext(chunks, None)
-                        if found is None:
+                            following = await anext(chunks, None)
+                        if following is None:
                             break
-                        handed_on.set()
-                        _count(lease, [found])
-                        yield found
+                        passed_on.set()
+                        _count(lease, [following])
+                        yield following
 
     def _is_leased(self) -> bool:
-        """Whether this is LangChain calling one way from within another."""
+        """Whether LangChain makes this call from within another call of the same model."""
         outer = _leased.get()
         return outer is not None and outer[0] is self.called
 
     def _caching(self, governor: Governor | None) -> "_Managed":
-        """This model, looking answers up where the run says; a cache that the user gave it comes first."""
+        """This model with the run's cache, unless the user gave it a cache of its own."""
         cache = None if governor is None or self.cache is not None else governor.cache(self.called)
         return self if cache is None else self.model_copy(update={"cache": cache})
 
@@ -172,7 +172,7 @@ class _Managed(_Model):
 
 
 class _LeasedLimiter(BaseRateLimiter):
-    """Where LangChain asks before a call that no cache answered: the lease of the try, and then the model's own."""
+    """The lease of the try, then the model's own limiter; LangChain acquires it before an uncached call."""
 
     def __init__(self, own: BaseRateLimiter | None) -> None:
         self._own = own
@@ -193,7 +193,7 @@ class _LeasedLimiter(BaseRateLimiter):
 
 
 def _messages(result: LLMResult) -> Iterator[BaseMessage]:
-    for generation in (found for several in result.generations for found in several):
+    for generation in (choice for choices in result.generations for choice in choices):
         if isinstance(generation, ChatGeneration):
             yield generation.message
 
@@ -205,8 +205,8 @@ def _count(lease: Lease | None, messages: Iterable[BaseMessage]) -> None:
             lease.used(usage["total_tokens"])
 
 
-def _told_apart(options: Any, each: AttemptManager) -> Any:
-    """`options` without a run id that the caller chose, from the second try on: two runs cannot share it."""
+def _with_own_run_id(options: Any, each: AttemptManager) -> Any:
+    """`options` without a run id that the caller chose, from the second try on: two runs cannot have the same one."""
     if each.retry_state.attempt_number == 1 or not options or options.get("run_id") is None:
         return options
     return {**options, "run_id": None}

@@ -1,4 +1,4 @@
-"""When a failed model call is tried again, and after how long."""
+"""When a failed model call is retried, and after how long."""
 
 import asyncio
 import time
@@ -11,18 +11,18 @@ from eval_pipeline.models.calls.failures import FailureKind, kind_of, retry_afte
 from eval_pipeline.models.calls.governor import CalledModel, Governor
 
 DEFAULT_RETRIES = 6
-"""With the waits below they outlast half a minute of a provider's trouble."""
+"""With the waits below they last for half a minute of a provider's failures."""
 LONGEST_WAIT = 120.0
-"""Seconds; a provider that asks for more is not asked again."""
+"""Seconds; if a provider asks for more, the call is not retried."""
 _NEVER_ANSWERED_RETRIES = 2
-"""A host that nobody ever reached is more likely a wrong address than away."""
+"""A host that was never reached more likely has a wrong address than an outage."""
 
 _backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=60.0, jitter=0.5)
 _Began = Callable[[], bool]
 
 
 def tries(governor: Governor | None, model: CalledModel, *, began: _Began = bool) -> tenacity.Retrying:
-    """The tries of one call, in a thread. `began` says whether part of an answer was handed on, which ends trying."""
+    """The tries of one call, in a thread. `began`: whether part of an answer was passed on, which ends retrying."""
 
     def sleep(seconds: float) -> None:
         if governor is None:

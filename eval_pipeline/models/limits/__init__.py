@@ -1,1 +1,1 @@
-"""How fast, how long and at what price a run calls its models: limits, retries, budget, breaker, cache, usage."""
+"""How fast, and up to what price, a run calls its models: the limits of one endpoint, one run, and one fleet."""

@@ -1,7 +1,7 @@
-"""How many calls at once an endpoint takes, found out by asking: additive increase, multiplicative decrease.
+"""How many calls at once an endpoint takes: additive increase, multiplicative decrease.
 
-Half on every overload, at most once per episode (calls that were already out when it was halved say nothing new);
-one more after as many successes in a row as are let through at once. Failures that are no overload change nothing.
+The limit is halved on every overload, at most once per episode: calls that were in flight when it was halved change
+nothing. It rises by one after as many successes in a row as the limit allows at once. Other failures change nothing.
 Source: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms", 1989.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_CHANGES = 200
-"""Of the history; beyond it the oldest half is thinned out."""
+"""Entries of the history; of more, every second one of the oldest half is removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class LimitChange:
     """The limit from a moment on."""
 
     at_s: float
@@ -33,19 +33,19 @@ class AdaptiveLimit:
         self._last_cut = self._held_until = float("-inf")
         self._successes = 0
         self.limit = ceiling
-        self.history: list[Change] = [Change(at_s=0.0, limit=ceiling, reason="begin")]
+        self.history: list[LimitChange] = [LimitChange(at_s=0.0, limit=ceiling, reason="begin")]
 
     def held(self) -> float:
-        """Seconds until the provider wants to be asked again."""
+        """Seconds until the provider accepts calls again."""
         return max(0.0, self._held_until - self._clock())
 
     def hold(self, seconds: float) -> None:
-        """The provider told somebody else not to ask for so long."""
+        """Send no call for so many seconds, as the provider asked another process."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
     def succeeded(self) -> None:
-        """A call was answered."""
+        """Record a call that was answered."""
         with self._lock:
             if self.limit >= self._ceiling:
                 return
@@ -54,7 +54,7 @@ class AdaptiveLimit:
                 self._change(self.limit + 1, "answered")
 
     def overloaded(self, *, sent_at: float, retry_after: float | None) -> None:
-        """A call that was sent at `sent_at` (of the same clock) met an overload."""
+        """Record a call that met an overload; `sent_at` is of the same clock."""
         with self._lock:
             now = self._clock()
             self._held_until = max(self._held_until, now + (retry_after or 0.0))
@@ -66,7 +66,7 @@ class AdaptiveLimit:
 
     def _change(self, limit: int, reason: str) -> None:
         self.limit, self._successes = limit, 0
-        self.history.append(Change(at_s=round(self._clock() - self._began, 3), limit=limit, reason=reason))
+        self.history.append(LimitChange(at_s=round(self._clock() - self._began, 3), limit=limit, reason=reason))
         if len(self.history) > MOST_CHANGES:
             half = MOST_CHANGES // 2
             self.history[:half] = self.history[:half:2]

@@ -1,6 +1,6 @@
-"""The gate before one endpoint: what every model call of a run passes on its way there.
+"""Limits the model calls of a run to one endpoint: how many at once, how fast, and none that cannot succeed.
 
-A model that never answered is called by one at a time: a bad key costs one call, not as many as there are attempts.
+A model that never answered is called once at a time: a bad key costs one call, not one for each attempt.
 """
 
 import asyncio
@@ -15,43 +15,43 @@ from typing import Any
 from eval_pipeline.models.calls.failures import FailureKind, fatal_error, kind_of, retry_after
 from eval_pipeline.models.calls.governor import CalledModel
 from eval_pipeline.models.limits.adaptive import AdaptiveLimit
-from eval_pipeline.models.limits.fleet.limiter_client import Seat
+from eval_pipeline.models.limits.fleet.limiter_client import LimiterClient
 from eval_pipeline.models.limits.pace import Pacer
 from eval_pipeline.models.limits.slots import Slots
 
 _LONGEST_NAP = 5.0
-"""Seconds; a hold may be lengthened while one sleeps."""
+"""Seconds; a hold may be lengthened during a sleep."""
 
 Waiting = Callable[[], AbstractContextManager[Any]]
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that runs in this thread; None if none does."""
+    """The event loop of this thread; None if there is none."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
 
 
-class Gate:
-    """One endpoint in one run."""
+class Limiter:
+    """Of one endpoint in one run."""
 
-    def __init__(self, *, ceiling: int, pacer: Pacer, waiting: Waiting, seat: Seat | None = None) -> None:
-        """`seat`: the run's among others, which is its pacer as well; None: it shares no limit with other processes."""
+    def __init__(self, *, ceiling: int, pacer: Pacer, waiting: Waiting, client: LimiterClient | None = None) -> None:
+        """`client`: of limits shared with other processes, which is its pacer as well; None: it shares none."""
         self.adaptive = AdaptiveLimit(ceiling)
-        self.pacer, self.waiting, self.seat = pacer, waiting, seat
-        self.slots = Slots(ceiling if seat is None else seat.share)
+        self.pacer, self.waiting, self.client = pacer, waiting, client
+        self.slots = Slots(ceiling if client is None else client.share)
         self._probes: dict[str, Slots | None] = {}
-        """By model: its first calls, one at a time; None once it answered."""
+        """By model: slots for its first calls, one at a time; None once it answered."""
         self._mean_tokens, self._answers = 0.0, 0
 
     @property
     def tokens_expected(self) -> float:
-        """Of a call, by those before it."""
+        """Tokens that a call is expected to take, by those before it."""
         return self._mean_tokens
 
     def probe(self, model: CalledModel) -> Slots | None:
-        """Where the first calls of `model` queue; None if it has answered."""
+        """The slots of the first calls of `model`; None once it has answered."""
         if model.name not in self._probes:
             self._probes[model.name] = Slots(1)
         return self._probes[model.name]
@@ -60,8 +60,8 @@ class Gate:
         """Whether `model` ever answered."""
         return model.name in self._probes and self._probes[model.name] is None
 
-    def passed(self, model: CalledModel) -> None:
-        """A call was answered."""
+    def succeeded(self, model: CalledModel) -> None:
+        """Record a call that was answered."""
         probe = self._probes.get(model.name)
         if probe is not None:
             self._probes[model.name] = None
@@ -70,22 +70,22 @@ class Gate:
         self._fit()
 
     def failed(self, model: CalledModel, error: BaseException, *, sent_at: float) -> None:
-        """A call failed."""
+        """Record a call that failed."""
         kind = kind_of(error)
         if kind is FailureKind.OVERLOADED:
             asked = retry_after(error)
             self.adaptive.overloaded(sent_at=sent_at, retry_after=asked)
-            if self.seat is not None and asked:
-                self.seat.hold(asked)
+            if self.client is not None and asked:
+                self.client.hold(asked)
             self._fit()
         elif kind in (FailureKind.REFUSED, FailureKind.UNKNOWN_MODEL):
             self.gave_up(model, error)
 
     def gave_up(self, model: CalledModel, error: BaseException) -> Exception | None:
-        """Nobody tries this call again.
+        """Record a call that is not retried.
 
         Returns:
-            Our own error if no call to `model` can succeed; none is let through any more.
+            Our own error if no call to `model` can succeed; later calls get it at once.
         """
         fatal = fatal_error(error, kind=kind_of(error), model=model.name)
         probe = self._probes.get(model.name)
@@ -96,47 +96,47 @@ class Gate:
         return fatal
 
     def demand(self) -> tuple[int, int]:
-        """Calls in flight, and those with the ones that wait and would be let through."""
-        inside, wanted = self.slots.demand()
-        return inside, min(wanted, self.adaptive.limit)
+        """Calls in flight, and those together with the ones that wait and would be let through."""
+        in_flight, demand = self.slots.demand()
+        return in_flight, min(demand, self.adaptive.limit)
 
-    def told(self, held_s: float) -> None:
-        """The seat's share may have changed; nobody may ask for `held_s` seconds."""
+    def on_heartbeat(self, held_s: float) -> None:
+        """Apply the client's share, which may have changed; no call may be sent for `held_s` seconds."""
         if held_s > 0:
             self.adaptive.hold(held_s)
         self._fit()
 
     def _fit(self) -> None:
-        share = self.adaptive.limit if self.seat is None else min(self.adaptive.limit, self.seat.share)
+        share = self.adaptive.limit if self.client is None else min(self.adaptive.limit, self.client.share)
         self.slots.resize(share)
 
     def used(self, tokens: int, *, expected: float) -> None:
-        """A call took so many tokens."""
+        """Record the tokens that a call took."""
         self._answers += 1
         self._mean_tokens += (tokens - self._mean_tokens) / min(self._answers, 100)
         self.pacer.settle(tokens - expected)
 
 
 class _NoRoomInTimeError(Exception):
-    """Somebody waited long enough."""
+    """A call waited for room as long as it may."""
 
 
-class GateLease:
-    """Leave for one try through a gate."""
+class LimiterLease:
+    """A limiter's permission for one try of one call."""
 
     def __init__(
-        self, gate: Gate, model: CalledModel, *, room_within_s: float | None = None, blocks: bool = False
+        self, limiter: Limiter, model: CalledModel, *, room_within_s: float | None = None, blocks: bool = False
     ) -> None:
-        """Nothing is asked yet.
+        """Nothing is acquired yet.
 
         Args:
-            gate: of the model's endpoint.
-            model: which is called.
-            room_within_s: seconds that a call on an event loop waits for room at most, and is then made without.
-            blocks: the call holds an event loop up, and so those who have the room and would give it back there: it
-                waits for none. `acquire` sees that for itself.
+            limiter: of the model's endpoint.
+            model: the model that is called.
+            room_within_s: the most seconds that a call on an event loop waits for room; then it is made without.
+            blocks: the call blocks an event loop, and so the calls there that would free room: it waits for none.
+                `acquire` detects that itself.
         """
-        self._gate, self._model, self._room_within_s, self._blocks = gate, model, room_within_s, blocks
+        self._limiter, self._model, self._room_within_s, self._blocks = limiter, model, room_within_s, blocks
         self._lock = threading.Lock()
         self._taken: list[Slots] = []
         self._settled = False
@@ -146,45 +146,45 @@ class GateLease:
 
     def acquire(self) -> None:
         """Wait in a thread."""
-        gate, blocks = self._gate, self._blocks or running_loop() is not None
+        limiter, blocks = self._limiter, self._blocks or running_loop() is not None
         for slots in self._queues():
             if blocks:
                 slots.take_anyway()
             else:
-                with gate.waiting():
+                with limiter.waiting():
                     slots.take()
             self._hold(slots)
         while not self._booked:
             expected = self._expect()
-            with gate.waiting():
-                self._book(gate.pacer.reserve(expected))
+            with limiter.waiting():
+                self._book(limiter.pacer.reserve(expected))
                 while (seconds := self._rest()) > 0:
                     time.sleep(min(seconds, _LONGEST_NAP))
         self._begin()
 
     async def aacquire(self) -> None:
         """Wait on an event loop."""
-        gate = self._gate
+        limiter = self._limiter
         with contextlib.suppress(_NoRoomInTimeError):
             for slots in self._queues():
-                with gate.waiting():
+                with limiter.waiting():
                     await self._room(slots)
                 self._hold(slots)
         while not self._booked:
             expected = self._expect()
-            with gate.waiting():
-                self._book(await gate.pacer.areserve(expected))
+            with limiter.waiting():
+                self._book(await limiter.pacer.areserve(expected))
                 while (seconds := self._rest()) > 0:  # noqa: ASYNC110 - time alone ends the wait
                     await asyncio.sleep(min(seconds, _LONGEST_NAP))
         self._begin()
 
     def settle(self, error: BaseException | None) -> None:
         """The try is over."""
-        # Who leaves a stream before its end was answered.
+        # A stream that its reader leaves before the end was answered.
         if self.sent and (error is None or isinstance(error, GeneratorExit)):
-            self._gate.passed(self._model)
+            self._limiter.succeeded(self._model)
         elif self.sent and error is not None:
-            self._gate.failed(self._model, error, sent_at=self._sent_at)
+            self._limiter.failed(self._model, error, sent_at=self._sent_at)
         with self._lock:
             self._settled = True
             taken, self._taken = self._taken, []
@@ -192,7 +192,7 @@ class GateLease:
             slots.give()
 
     def _hold(self, slots: Slots) -> None:
-        """Keep the room until the try is over; it may be over already for whom it is made, while somebody waits."""
+        """Keep the room until the try is over. The caller may have given the try up while it waited here."""
         with self._lock:
             if not self._settled:
                 self._taken.append(slots)
@@ -215,21 +215,21 @@ class GateLease:
     def _queues(self) -> list[Slots]:
         if self._room_within_s == 0:
             return []
-        probe = self._gate.probe(self._model)
-        return [self._gate.slots] if probe is None else [probe, self._gate.slots]
+        probe = self._limiter.probe(self._model)
+        return [self._limiter.slots] if probe is None else [probe, self._limiter.slots]
 
     def _expect(self) -> float:
-        # A booking whose time went by while the provider held everybody back is made again: else all of them would be
-        # sent at the moment when it lets go.
-        self._gate.pacer.settle(-self._expected)
-        self._expected = self._gate.tokens_expected
+        # A booking that came due while the provider accepted no calls is repeated: otherwise all of them would be sent
+        # at the moment when it accepts calls again.
+        self._limiter.pacer.settle(-self._expected)
+        self._expected = self._limiter.tokens_expected
         return self._expected
 
     def _book(self, seconds: float) -> None:
         self._due, self._booked = time.monotonic() + seconds, True
 
     def _rest(self) -> float:
-        now, held = time.monotonic(), self._gate.adaptive.held()
+        now, held = time.monotonic(), self._limiter.adaptive.held()
         if held > 0 and now + held > self._due:
             self._booked = False
         return max(self._due - now, held)
@@ -238,5 +238,5 @@ class GateLease:
         self.sent, self._sent_at = True, time.monotonic()
 
     def used(self, tokens: int) -> None:
-        """The call took so many tokens."""
-        self._gate.used(tokens, expected=self._expected)
+        """Record the tokens that the call took."""
+        self._limiter.used(tokens, expected=self._expected)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """What an endpoint may be asked in a minute; None is no limit."""
+    """How much an endpoint takes in a minute; None is no limit."""
 
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
@@ -29,11 +29,11 @@ class Pacer(Protocol):
         """As `reserve`, on an event loop."""
 
     def settle(self, tokens: float) -> None:
-        """A request that was booked took so many tokens more than it was booked with; negative: fewer."""
+        """Correct a booking by the tokens that its request took more; negative: fewer."""
 
 
 PacerFactory = Callable[[str, Rates], Pacer]
-"""From an endpoint and its rates to the pacer that everybody shares who asks for the same."""
+"""From an endpoint and its rates to the pacer that all callers with the same ones share."""
 
 
 _MARGIN = 1.01

@@ -1,6 +1,6 @@
-"""A semaphore whose size may change while somebody waits, first come, first served.
+"""A first-come, first-served semaphore whose size may change while callers wait.
 
-It belongs to no event loop: sync targets wait in threads, async ones on whatever loop they run on.
+It belongs to no event loop: sync targets wait in threads, async ones on any loop.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from concurrent.futures import Future
 
 
 class Slots:
-    """Room for `limit` at once."""
+    """Room for `limit` holders at once."""
 
     def __init__(self, limit: int) -> None:
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class Slots:
         """Wait for room, in a thread.
 
         Raises:
-            Exception: what the slots were closed with.
+            Exception: the one that the slots were closed with.
         """
         place = self._queue()
         try:
@@ -44,31 +44,31 @@ class Slots:
             raise
 
     def take_anyway(self) -> None:
-        """Take room that may not be there; whoever waits then waits for one more to leave. Raises as `take` does."""
+        """Take room even beyond the limit; callers that wait then wait for one more holder. Raises as `take` does."""
         with self._lock:
             if self._closed is not None:
                 raise self._closed
             self._taken += 1
 
     def give(self) -> None:
-        """Free what was taken."""
+        """Free a place."""
         with self._lock:
             self._taken -= 1
         self._admit()
 
     def demand(self) -> tuple[int, int]:
-        """How many are inside, and how many with those who wait."""
+        """How many places are taken, and how many together with the callers that wait."""
         with self._lock:
             return self._taken, self._taken + len(self._waiting)
 
     def resize(self, limit: int) -> None:
-        """Have room for `limit`; those inside stay."""
+        """Set the limit; holders keep their places."""
         with self._lock:
             self._limit = limit
         self._admit()
 
     def close(self, reason: Exception) -> None:
-        """Let nobody in any more: who waits, and who comes, gets `reason`."""
+        """Admit no caller any more: those that wait, and those that come, get `reason`."""
         with self._lock:
             self._closed = reason
             waiting, self._waiting = self._waiting, collections.deque()
@@ -100,6 +100,6 @@ class Slots:
                     self._taken -= 1
 
     def _leave(self, place: Future[None]) -> None:
-        """Somebody no longer waits at `place`, which may have been given just then."""
+        """Stop waiting at `place`, which may have been given at the same moment."""
         if not place.cancel() and not place.cancelled() and place.exception() is None:
             self.give()

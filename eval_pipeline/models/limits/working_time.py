@@ -1,4 +1,4 @@
-"""The time limit of an attempt, whose clock stands still while the attempt waits for a provider's limits."""
+"""The time limit of an attempt, which does not count the time that the attempt waits for a provider's limits."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import Self
 class WorkingTime:
     """A time limit, used as `asyncio.timeout` is: `async with` raises `TimeoutError` when the time is up.
 
-    `expired()` tells its own from the target's.
+    `expired()` distinguishes its own from the target's.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -51,7 +51,7 @@ class WorkingTime:
             self._waiters += 1
             if self._waiters == 1:
                 self._since = time.monotonic()
-        self._tell()
+        self._notify_loop()
         try:
             yield
         finally:
@@ -59,20 +59,20 @@ class WorkingTime:
                 self._waiters -= 1
                 if self._waiters == 0:
                     self._waited += time.monotonic() - self._since
-            self._tell()
+            self._notify_loop()
 
-    def _tell(self) -> None:
+    def _notify_loop(self) -> None:
         if threading.get_ident() == self._thread:
             self._reschedule()
         else:
-            # The loop may be gone by now, and with it whoever the limit was for.
+            # The loop may be closed by now, and the attempt over.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._reschedule)
 
     def _reschedule(self) -> None:
         with self._lock:
             ends = None if self._waiters else self._began + self.seconds + self._waited
-        # It refuses once it has expired or was left, when nothing is to be put off.
+        # It raises once it has expired or was left, when there is nothing to reschedule.
         with contextlib.suppress(RuntimeError):
             self._limit.reschedule(ends)
 
@@ -82,13 +82,13 @@ _current: contextvars.ContextVar[WorkingTime | None] = contextvars.ContextVar("w
 
 @contextlib.contextmanager
 def not_counting() -> Iterator[None]:
-    """Within it the clock of the attempt around here stands still, if there is one."""
+    """Within it, the current attempt's time does not count, if there is one."""
     limit = _current.get()
     with limit.paused() if limit is not None else contextlib.nullcontext():
         yield
 
 
 def waited_s() -> float:
-    """Seconds that the attempt around here has waited so far, which are not the target's."""
+    """Seconds that the current attempt has waited so far, which are not the target's."""
     limit = _current.get()
     return 0.0 if limit is None else limit.waited_s

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.models.limits.run import ThroughputReport
+from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.run import ExperimentRun
 from eval_pipeline.results.case_result import CaseResult

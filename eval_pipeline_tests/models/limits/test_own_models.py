@@ -14,7 +14,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits import own_models
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.models.limits import own_model_agents
@@ -146,7 +146,7 @@ async def test_a_call_that_waits_when_its_attempt_ends_gives_its_room_back(
         await run(made, 3, width=3, throughput=throughput)
         await asyncio.gather(*own_model_agents.left)
     assert len(server.log.entries) == 3
-    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
+    assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]
 
 
 async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
@@ -162,10 +162,10 @@ async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
 async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    patience_s = 120.0
-    monkeypatch.setattr(own_models, "_PATIENCE_S", 10 * patience_s)
+    longest_s = 120.0
+    monkeypatch.setattr(own_models, "_ROOM_WITHIN_S", 10 * longest_s)
     own_model_agents.somebody_asks.clear()
-    both = threading.Barrier(2, timeout=patience_s)
+    both = threading.Barrier(2, timeout=longest_s)
 
     def answer(_: object) -> str | int:
         own_model_agents.somebody_asks.set()
@@ -182,4 +182,4 @@ async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_th
         attempts = [Attempt(case=a_case(said, input=said), number=1) for said in ("first", "second")]
         found = [each async for each in evaluate_all(made, attempts, max_concurrency=2, throughput=throughput)]
     assert [result.status for result in found] == ["passed", "passed"]
-    assert [gate.slots.demand() for gate in throughput._gates.values()] == [(0, 0)]
+    assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]

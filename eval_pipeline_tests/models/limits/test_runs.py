@@ -13,7 +13,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import SKIPPED, CaseEvaluator
 from eval_pipeline.models.calls import retrying
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
@@ -140,7 +140,7 @@ async def test_first_attempts_that_all_break_in_one_way_end_the_run(folder: Path
             async for result in evaluate_all(made, attempts, max_concurrency=2):
                 seen.append(result)  # noqa: PERF401 - what came before the error counts
 
-        with pytest.raises(PermanentError, match=r"first 5 attempts all broke in the same way: .*context length"):
+        with pytest.raises(PermanentError, match=r"first 5 attempts all failed with the same error: .*context length"):
             await take()
     assert [result.status for result in seen] == ["error"] * 5
 

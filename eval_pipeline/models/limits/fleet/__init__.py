@@ -1,1 +1,1 @@
-"""One budget for a fleet: what processes on many machines share of a provider's limits, in Redis or Postgres."""
+"""Limits that processes on several machines share through a ledger in Redis or Postgres."""

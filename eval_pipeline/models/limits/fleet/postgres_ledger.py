@@ -1,7 +1,7 @@
-"""The ledger in Postgres, for a fleet whose Dagster instance lives there already.
+"""The ledger in Postgres, for a fleet whose Dagster instance is in Postgres already.
 
-A booking is one statement, whose row lock makes callers queue; who holds what is a transaction under an advisory
-lock of the account.
+A booking is one statement, whose row lock makes callers queue; a heartbeat is a transaction under an advisory lock of
+the account.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from eval_pipeline.models.limits.fleet.ledger import (
     ANSWERS_WITHIN_S,
     KEPT_S,
     MEMBER_LIVES_S,
-    SPENT_KEPT_S,
+    SPENDING_KEPT_S,
     Booking,
-    LedgerAwayError,
-    Spent,
-    Standing,
+    HeartbeatReply,
+    LedgerUnavailableError,
+    Spending,
 )
 from eval_pipeline.models.limits.fleet.sharing import Claim, granted
 from eval_pipeline.store.content_hash import digest
@@ -41,7 +41,7 @@ _TABLES = (
 _FORGET = (
     f"delete from eval_pipeline_pace where greatest(requests, tokens, held) < {_NOW} - {KEPT_S}",  # noqa: S608
     f"delete from eval_pipeline_members where seen < {_NOW} - {KEPT_S}",  # noqa: S608
-    f"delete from eval_pipeline_spent where seen < {_NOW} - {SPENT_KEPT_S}",  # noqa: S608
+    f"delete from eval_pipeline_spent where seen < {_NOW} - {SPENDING_KEPT_S}",  # noqa: S608
 )
 _RESERVE = sa.text(
     f"""insert into eval_pipeline_pace as p (account, begins, requests, tokens)
@@ -62,7 +62,7 @@ _SPEND = sa.text(
             cost_usd = s.cost_usd + excluded.cost_usd, seen = excluded.seen
         returning tokens, cost_usd"""  # noqa: S608
 )
-_BEAT = sa.text(
+_HEARTBEAT = sa.text(
     """insert into eval_pipeline_members values (:account, :member, :held, :wanted, :ceiling, :seen)
        on conflict (account, member) do update set held = excluded.held, wanted = excluded.wanted,
            ceiling = excluded.ceiling, seen = excluded.seen"""
@@ -71,7 +71,7 @@ _LOCK_SPACE = 0x65766C  # "evl": the first of the two numbers of our advisory lo
 
 
 class PostgresLedger:
-    """The ledger in one database, whose tables it makes where they are missing."""
+    """The ledger in one database; creates its tables where they are missing."""
 
     kind = "postgres"
 
@@ -103,12 +103,12 @@ class PostgresLedger:
             return max(0.0, float(connection.execute(_RESERVE, values).scalar_one()))
 
     def hold(self, account: str, seconds: float) -> None:
-        """The provider does not want to be asked for so long."""
+        """Send no call to the account for so many seconds."""
         with self._transaction() as connection:
             connection.execute(_HOLD, {"account": digest(account), "seconds": seconds})
 
-    def beat(self, account: str, member: str, claim: Claim, *, limit: int | None) -> Standing:
-        """Say that `member` is still there."""
+    def heartbeat(self, account: str, member: str, claim: Claim, *, limit: int | None) -> HeartbeatReply:
+        """Keep `member` alive."""
         key = digest(account)
         with self._transaction() as connection:
             _lock(connection, key)
@@ -126,29 +126,29 @@ class PostgresLedger:
                 grant = granted(claims, member, limit=limit, now_s=now)
                 share, held = grant.share, grant.held
             row = {"account": key, "member": member, "held": held, "seen": now}
-            connection.execute(_BEAT, {**row, "wanted": claim.wanted, "ceiling": claim.ceiling})
+            connection.execute(_HEARTBEAT, {**row, "wanted": claim.demand, "ceiling": claim.ceiling})
             held_until = connection.execute(
                 sa.text("select held from eval_pipeline_pace where account = :account"), {"account": key}
             ).scalar_one_or_none()
-        return Standing(share=share, members=len(claims), held_s=max(0.0, (held_until or 0.0) - now))
+        return HeartbeatReply(share=share, members=len(claims), held_s=max(0.0, (held_until or 0.0) - now))
 
     def leave(self, account: str, member: str) -> None:
-        """`member` is gone."""
+        """Remove `member`."""
         with self._transaction() as connection:
             connection.execute(
                 sa.text("delete from eval_pipeline_members where account = :account and member = :member"),
                 {"account": digest(account), "member": member},
             )
 
-    def spend(self, experiment: str, spent: Spent) -> Spent:
-        """Add to the sums of `experiment`."""
-        values = {"experiment": experiment, "tokens": spent.tokens, "cost_usd": spent.cost_usd}
+    def spend(self, experiment: str, spending: Spending) -> Spending:
+        """Add to the spending of `experiment`."""
+        values = {"experiment": experiment, "tokens": spending.tokens, "cost_usd": spending.cost_usd}
         with self._transaction() as connection:
             tokens, cost = connection.execute(_SPEND, values).one()
-        return Spent(tokens=int(tokens), cost_usd=float(cost))
+        return Spending(tokens=int(tokens), cost_usd=float(cost))
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._engine.dispose()
 
     @contextlib.contextmanager
@@ -161,7 +161,7 @@ class PostgresLedger:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
             message = f"Postgres did not answer: {type(error).__name__}"
-            raise LedgerAwayError(message, fix="look at the server") from error
+            raise LedgerUnavailableError(message, fix="look at the server") from error
 
     def _make_tables(self) -> None:
         with self._engine.begin() as connection:
@@ -178,4 +178,4 @@ def _lock(connection: sa.Connection, key: str) -> None:
 
 
 def _claim(row: Mapping[str, Any]) -> Claim:
-    return Claim(held=int(row["held"]), wanted=int(row["wanted"]), ceiling=int(row["ceiling"]))
+    return Claim(held=int(row["held"]), demand=int(row["wanted"]), ceiling=int(row["ceiling"]))

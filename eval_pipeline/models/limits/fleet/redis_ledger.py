@@ -1,7 +1,6 @@
-"""The ledger in Redis (from 6.0 on, and what speaks like it).
+"""The ledger in Redis 6.0 or newer, or a compatible server.
 
-A booking is one script, which Redis runs as a whole; who holds what is a transaction over the members of an account,
-once a second for each.
+A booking is one script, which Redis runs as a whole; a heartbeat is a transaction over the members of an account.
 """
 
 import contextlib
@@ -18,11 +17,11 @@ from eval_pipeline.models.limits.fleet.ledger import (
     ANSWERS_WITHIN_S,
     KEPT_S,
     MEMBER_LIVES_S,
-    SPENT_KEPT_S,
+    SPENDING_KEPT_S,
     Booking,
-    LedgerAwayError,
-    Spent,
-    Standing,
+    HeartbeatReply,
+    LedgerUnavailableError,
+    Spending,
 )
 from eval_pipeline.models.limits.fleet.sharing import Claim, granted
 from eval_pipeline.store.content_hash import digest
@@ -64,7 +63,7 @@ class RedisLedger:
     kind = "redis"
 
     def __init__(self, url: str) -> None:
-        # The client's own tries would only delay the answer that it is away.
+        # The client's own retries would only delay the error that it cannot be reached.
         self._redis = redis.Redis.from_url(
             url,
             decode_responses=True,
@@ -78,65 +77,65 @@ class RedisLedger:
     def reserve(self, account: str, booking: Booking) -> float:
         """Book the next request."""
         arguments = [booking.request_s, booking.tokens_s, booking.owed_s, booking.not_before_s, KEPT_S]
-        with _away():
+        with _unavailable_errors():
             return float(self._reserve(keys=[_pace(account)], args=arguments))
 
     def hold(self, account: str, seconds: float) -> None:
-        """The provider does not want to be asked for so long."""
-        with _away():
+        """Send no call to the account for so many seconds."""
+        with _unavailable_errors():
             self._hold(keys=[_pace(account)], args=[seconds, KEPT_S])
 
-    def beat(self, account: str, member: str, claim: Claim, *, limit: int | None) -> Standing:
-        """Say that `member` is still there."""
+    def heartbeat(self, account: str, member: str, claim: Claim, *, limit: int | None) -> HeartbeatReply:
+        """Keep `member` alive."""
         members, pace = _members(account), _pace(account)
 
         def change(pipe: Any) -> Any:
-            # Read while they are watched: the transaction is made again if another changes them meanwhile.
+            # Read while they are watched: the transaction is repeated if another process changes them meanwhile.
             seconds, micro = self._redis.time()
             now = seconds + micro / 1_000_000
-            found = {name: json.loads(text) for name, text in pipe.hgetall(members).items()}
-            gone = [name for name, each in found.items() if now - each["seen"] > MEMBER_LIVES_S and name != member]
-            claims = {name: _claim(each) for name, each in found.items() if name not in gone} | {member: claim}
+            rows = {name: json.loads(text) for name, text in pipe.hgetall(members).items()}
+            gone = [name for name, each in rows.items() if now - each["seen"] > MEMBER_LIVES_S and name != member]
+            claims = {name: _claim(each) for name, each in rows.items() if name not in gone} | {member: claim}
             share, held = claim.ceiling, claim.held
             if limit is not None:
                 grant = granted(claims, member, limit=limit, now_s=now)
                 share, held = grant.share, grant.held
             held_until = float(self._redis.hget(pace, "held") or 0)
-            row = {"held": held, "wanted": claim.wanted, "ceiling": claim.ceiling, "seen": now}
+            row = {"held": held, "wanted": claim.demand, "ceiling": claim.ceiling, "seen": now}
             pipe.multi()
             if gone:
                 pipe.hdel(members, *gone)
             pipe.hset(members, member, json.dumps(row))
             pipe.expire(members, math.ceil(MEMBER_LIVES_S) + KEPT_S)
-            return Standing(share=share, members=len(claims), held_s=max(0.0, held_until - now))
+            return HeartbeatReply(share=share, members=len(claims), held_s=max(0.0, held_until - now))
 
-        with _away():
-            standing = self._redis.transaction(change, members, value_from_callable=True)
-        assert isinstance(standing, Standing)
-        return standing
+        with _unavailable_errors():
+            reply = self._redis.transaction(change, members, value_from_callable=True)
+        assert isinstance(reply, HeartbeatReply)
+        return reply
 
     def leave(self, account: str, member: str) -> None:
-        """`member` is gone."""
-        with _away():
+        """Remove `member`."""
+        with _unavailable_errors():
             self._redis.hdel(_members(account), member)
 
-    def spend(self, experiment: str, spent: Spent) -> Spent:
-        """Add to the sums of `experiment`."""
+    def spend(self, experiment: str, spending: Spending) -> Spending:
+        """Add to the spending of `experiment`."""
         key = f"{_PREFIX}:{{{digest(experiment)}}}:spent"
-        with _away(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hincrby(key, "tokens", spent.tokens)
-            pipe.hincrbyfloat(key, "cost_usd", spent.cost_usd)
-            pipe.expire(key, SPENT_KEPT_S)
+        with _unavailable_errors(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hincrby(key, "tokens", spending.tokens)
+            pipe.hincrbyfloat(key, "cost_usd", spending.cost_usd)
+            pipe.expire(key, SPENDING_KEPT_S)
             tokens, cost, _ = pipe.execute()
-        return Spent(tokens=int(tokens), cost_usd=float(cost))
+        return Spending(tokens=int(tokens), cost_usd=float(cost))
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._redis.close()
 
 
 def _pace(account: str) -> str:
-    # In braces: a cluster keeps what belongs to one account on one machine.
+    # The braces keep the keys of one account on one machine of a cluster.
     return f"{_PREFIX}:{{{digest(account)}}}:pace"
 
 
@@ -145,13 +144,15 @@ def _members(account: str) -> str:
 
 
 def _claim(row: dict[str, Any]) -> Claim:
-    return Claim(held=int(row["held"]), wanted=int(row["wanted"]), ceiling=int(row["ceiling"]))
+    return Claim(held=int(row["held"]), demand=int(row["wanted"]), ceiling=int(row["ceiling"]))
 
 
 @contextlib.contextmanager
-def _away() -> Iterator[None]:
+def _unavailable_errors() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        # The class alone: messages of clients may hold the address, and with it a password.
-        raise LedgerAwayError(f"Redis did not answer: {type(error).__name__}", fix="look at the server") from error
+        # The class alone: a client's message may hold the address, and with it a password.
+        raise LedgerUnavailableError(
+            f"Redis did not answer: {type(error).__name__}", fix="look at the server"
+        ) from error

@@ -1,28 +1,28 @@
-"""Who of a fleet may have how many calls in flight: a limit divided by what each wants, and never exceeded on the way.
+"""Divides a limit of calls in flight among the members of a fleet; the sum of what they hold never exceeds it.
 
-The smallest wants are met first, the rest is divided evenly (max-min fairness; Bertsekas and Gallager, "Data
-Networks", 1992, section 6.5.2), and what nobody wants is divided likewise, so that there is room before it is asked
-for. What cannot be divided goes round. A member that has to give calls up keeps them until they end; nobody gets
-them before.
+The smallest demands are met first and the rest is divided evenly (max-min fairness; Bertsekas and Gallager, "Data
+Networks", 1992, section 6.5.2). What is left is divided likewise, so that members have room before they ask for it,
+and what cannot be divided rotates. A member that has to give up calls holds them until they end; only then do others
+get them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 TURN_S = 10.0
-"""Seconds after which what cannot be divided goes to others."""
+"""Seconds after which what cannot be divided goes to other members."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What one member of the fleet has, and wants."""
+    """What one member holds and asks for."""
 
     held: int
-    """Calls it may have in flight, or still has."""
-    wanted: int
-    """Calls it has in flight or would begin if it might."""
+    """Calls that it may have in flight, or still has."""
+    demand: int
+    """Calls that it has in flight or would begin if it might."""
     ceiling: int
-    """More it would never use."""
+    """The most that it would ever use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +30,15 @@ class Grant:
     """What a member holds from now on, and may use."""
 
     held: int
-    """Nobody else gets these. More than `share` while calls that it has to give up have not ended."""
+    """No other member gets these. More than `share` until calls that it has to give up have ended."""
     share: int
-    """It begins no call beyond these."""
+    """The most calls that it may have in flight when it begins another."""
 
 
 def granted(claims: Mapping[str, Claim], member: str, *, limit: int, now_s: float) -> Grant:
-    """What `member` gets of `limit`, by the claims of everybody, its own included.
+    """What `member` gets of `limit`, by the claims of all members, its own included.
 
-    The sum of what all hold is at most `limit` if it was before, and if nobody begins calls beyond its share.
+    The sum of what all hold is at most `limit` if it was before, and if no member begins calls beyond its share.
     """
     mine = claims[member]
     target = targets(claims, limit=limit, turn=int(now_s // TURN_S))[member]
@@ -48,31 +48,31 @@ def granted(claims: Mapping[str, Claim], member: str, *, limit: int, now_s: floa
 
 
 def targets(claims: Mapping[str, Claim], *, limit: int, turn: int) -> dict[str, int]:
-    """How `limit` would be divided if nobody held anything. `turn` says with whom what is left over begins."""
+    """How `limit` would be divided if no member held anything. `turn` rotates who gets what is left over."""
     order = sorted(claims)
     first = turn % len(order) if order else 0
     order = order[first:] + order[:first]
-    wants = {name: min(claim.wanted, claim.ceiling) for name, claim in claims.items()}
-    found = _filled(dict.fromkeys(order, 0), wants, room=limit, order=order)
+    demands = {name: min(claim.demand, claim.ceiling) for name, claim in claims.items()}
+    shares = _filled(dict.fromkeys(order, 0), demands, room=limit, order=order)
     ceilings = {name: claim.ceiling for name, claim in claims.items()}
-    return _filled(found, ceilings, room=limit - sum(found.values()), order=order)
+    return _filled(shares, ceilings, room=limit - sum(shares.values()), order=order)
 
 
 def _filled(has: Mapping[str, int], most: Mapping[str, int], *, room: int, order: Sequence[str]) -> dict[str, int]:
-    """`has`, to which `room` is added evenly, to nobody more than makes `most`."""
-    found = dict(has)
-    while waiting := [name for name in order if found[name] < most[name]]:
+    """`has`, to which `room` is added evenly, to each at most up to `most`."""
+    shares = dict(has)
+    while waiting := [name for name in order if shares[name] < most[name]]:
         each = room // len(waiting)
         if each == 0:
-            _one_more(found, waiting[:room])
+            _one_more(shares, waiting[:room])
             break
         for name in waiting:
-            added = min(each, most[name] - found[name])
-            found[name] += added
+            added = min(each, most[name] - shares[name])
+            shares[name] += added
             room -= added
-    return found
+    return shares
 
 
-def _one_more(found: dict[str, int], names: Iterable[str]) -> None:
+def _one_more(shares: dict[str, int], names: Iterable[str]) -> None:
     for name in names:
-        found[name] += 1
+        shares[name] += 1

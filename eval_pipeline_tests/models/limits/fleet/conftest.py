@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.models.limits.fleet.ledger import Ledger
-from eval_pipeline.models.limits.fleet.opening import open_ledger
+from eval_pipeline.models.limits.fleet.ledger import Ledger, open_ledger
 from eval_pipeline_tests.postgres import running_postgres
 from eval_pipeline_tests.redis_server import RedisServer, running_redis
 

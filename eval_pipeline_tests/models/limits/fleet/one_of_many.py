@@ -12,7 +12,7 @@ from typing import Any
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 
 HELLO = {"type": "contains", "value": "hello"}

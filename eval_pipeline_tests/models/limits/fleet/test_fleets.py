@@ -16,9 +16,9 @@ from openai import RateLimitError
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.models.calls.governor import CalledModel
-from eval_pipeline.models.limits.fleet import connection as line
-from eval_pipeline.models.limits.fleet.opening import open_ledger
-from eval_pipeline.models.limits.run import Throughput
+from eval_pipeline.models.limits.fleet import connection
+from eval_pipeline.models.limits.fleet.ledger import open_ledger
+from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline_tests.models.limits.fleet.one_of_many import evaluate
 from eval_pipeline_tests.openai_server import OpenAIServer, openai_server
@@ -75,12 +75,12 @@ async def test_a_429_that_one_meets_holds_the_others_back(ledger_url: str) -> No
         Throughput(Evaluation(), folder=Path(), max_concurrency=4, ledger=open_ledger(ledger_url)) for _ in range(2)
     ]
     try:
-        gates = [run._gate(model) for run in runs]
-        gates[0].failed(model, limited(retry_after=600), sent_at=time.monotonic())
+        limiters = [run._limiter(model) for run in runs]
+        limiters[0].failed(model, limited(retry_after=600), sent_at=time.monotonic())
         async with asyncio.timeout(PATIENCE_S):
-            while gates[1].adaptive.held() == 0:  # noqa: ASYNC110 - a thread changes it
+            while limiters[1].adaptive.held() == 0:  # noqa: ASYNC110 - a thread changes it
                 await asyncio.sleep(0.05)
-        assert 400 < gates[1].adaptive.held() <= 600
+        assert 400 < limiters[1].adaptive.held() <= 600
     finally:
         for run in runs:
             run.close()
@@ -89,7 +89,7 @@ async def test_a_429_that_one_meets_holds_the_others_back(ledger_url: str) -> No
 async def test_a_run_goes_on_when_the_limits_are_away_and_says_so_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(line, "TRY_AGAIN_S", 0.2)
+    monkeypatch.setattr(connection, "TRY_AGAIN_S", 0.2)
     with running_redis(tmp_path / "redis") as limits:
         monkeypatch.setenv("EVAL_PIPELINE_LIMITS", limits.url)
 
@@ -100,7 +100,10 @@ async def test_a_run_goes_on_when_the_limits_are_away_and_says_so_once(
                 limits.start()
             return "hello"
 
-        with openai_server(answer, latency_s=0.02) as server, caplog.at_level(logging.WARNING, logger=line.__name__):
+        with (
+            openai_server(answer, latency_s=0.02) as server,
+            caplog.at_level(logging.WARNING, logger=connection.__name__),
+        ):
             ended, throughput = await evaluate(
                 folder, server.url, count=80, width=4, requests_per_minute=1200, fleet_concurrency=3
             )
@@ -108,7 +111,7 @@ async def test_a_run_goes_on_when_the_limits_are_away_and_says_so_once(
     report = throughput.report().shared
     assert report is not None
     assert 5 < report["missed"] < 80
-    said = [record.getMessage() for record in caplog.records if record.name == line.__name__]
+    said = [record.getMessage() for record in caplog.records if record.name == connection.__name__]
     assert len(said) == 2
     assert "cannot be reached (Redis did not answer" in said[0]
     assert "reached again" in said[1]

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.models.limits.fleet import postgres_ledger, redis_ledger
-from eval_pipeline.models.limits.fleet.ledger import Booking, Ledger, LedgerAwayError, Spent
-from eval_pipeline.models.limits.fleet.opening import ledger_from_environment, open_ledger
+from eval_pipeline.models.limits.fleet.ledger import (
+    Booking,
+    Ledger,
+    LedgerUnavailableError,
+    Spending,
+    ledger_from_environment,
+    open_ledger,
+)
 from eval_pipeline.models.limits.fleet.sharing import Claim
 from eval_pipeline_tests.redis_server import RedisServer
 
@@ -60,7 +66,7 @@ def test_what_a_provider_told_one_holds_everybody_back(ledger: Ledger) -> None:
     ledger.hold(name, 60)
     ledger.hold(name, 10)  # a shorter one ends no longer one
     assert ledger.reserve(name, booking()) == pytest.approx(60, abs=LATE_S)
-    standing = ledger.beat(name, "other", Claim(held=0, wanted=1, ceiling=4), limit=None)
+    standing = ledger.heartbeat(name, "other", Claim(held=0, demand=1, ceiling=4), limit=None)
     assert standing.share == 4
     assert standing.held_s == pytest.approx(60, abs=LATE_S)
     assert ledger.reserve(account(), booking()) == pytest.approx(0, abs=0.1)
@@ -88,23 +94,23 @@ def test_bookings_from_many_threads_are_as_many_and_apart(ledger: Ledger) -> Non
 
 def test_members_share_the_calls_and_those_that_leave_make_room(ledger: Ledger) -> None:
     name = account()
-    assert ledger.beat(name, "a", Claim(held=0, wanted=8, ceiling=8), limit=6).share == 6
-    second = ledger.beat(name, "b", Claim(held=0, wanted=8, ceiling=8), limit=6)
+    assert ledger.heartbeat(name, "a", Claim(held=0, demand=8, ceiling=8), limit=6).share == 6
+    second = ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6)
     assert (second.share, second.members) == (0, 2)
-    assert ledger.beat(name, "a", Claim(held=6, wanted=8, ceiling=8), limit=6).share == 3
-    assert ledger.beat(name, "b", Claim(held=0, wanted=8, ceiling=8), limit=6).share == 0
-    assert ledger.beat(name, "a", Claim(held=3, wanted=8, ceiling=8), limit=6).share == 3
-    assert ledger.beat(name, "b", Claim(held=0, wanted=8, ceiling=8), limit=6).share == 3
+    assert ledger.heartbeat(name, "a", Claim(held=6, demand=8, ceiling=8), limit=6).share == 3
+    assert ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6).share == 0
+    assert ledger.heartbeat(name, "a", Claim(held=3, demand=8, ceiling=8), limit=6).share == 3
+    assert ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6).share == 3
     ledger.leave(name, "a")
-    assert ledger.beat(name, "b", Claim(held=3, wanted=8, ceiling=8), limit=6).share == 6
+    assert ledger.heartbeat(name, "b", Claim(held=3, demand=8, ceiling=8), limit=6).share == 6
 
 
 def test_a_member_that_says_nothing_any_more_is_forgotten(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     name = account()
-    ledger.beat(name, "killed", Claim(held=0, wanted=8, ceiling=8), limit=6)
+    ledger.heartbeat(name, "killed", Claim(held=0, demand=8, ceiling=8), limit=6)
     for module in (redis_ledger, postgres_ledger):
         monkeypatch.setattr(module, "MEMBER_LIVES_S", 0.0)
-    standing = ledger.beat(name, "b", Claim(held=0, wanted=8, ceiling=8), limit=6)
+    standing = ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6)
     assert (standing.share, standing.members) == (6, 1)
 
 
@@ -115,7 +121,7 @@ def test_beats_of_many_at_once_never_hold_more_than_the_limit(ledger: Ledger) ->
     def take(member: str) -> None:
         share = 0
         for _ in range(10):
-            share = ledger.beat(name, member, Claim(held=share, wanted=9, ceiling=9), limit=7).share
+            share = ledger.heartbeat(name, member, Claim(held=share, demand=9, ceiling=9), limit=7).share
         held[member] = share
 
     threads = [threading.Thread(target=take, args=[f"m{n}"]) for n in range(4)]
@@ -128,8 +134,8 @@ def test_beats_of_many_at_once_never_hold_more_than_the_limit(ledger: Ledger) ->
 
 def test_what_an_experiment_spends_is_added_up(ledger: Ledger) -> None:
     name = account()
-    ledger.spend(name, Spent(tokens=10, cost_usd=0.25))
-    total = ledger.spend(name, Spent(tokens=5, cost_usd=0.5))
+    ledger.spend(name, Spending(tokens=10, cost_usd=0.25))
+    total = ledger.spend(name, Spending(tokens=5, cost_usd=0.5))
     assert total.tokens == 15
     assert total.cost_usd == pytest.approx(0.75)
 
@@ -137,7 +143,7 @@ def test_what_an_experiment_spends_is_added_up(ledger: Ledger) -> None:
 @pytest.mark.parametrize("url", ["redis://:secret@127.0.0.1:1/0", "postgresql://u:secret@127.0.0.1:1/none"])
 def test_a_server_that_is_not_there_is_away_and_its_password_is_not_said(url: str) -> None:
     ledger = open_ledger(url)
-    with pytest.raises(LedgerAwayError) as error:
+    with pytest.raises(LedgerUnavailableError) as error:
         ledger.reserve("a", booking())
     assert "secret" not in str(error.value)
     ledger.close()
@@ -147,7 +153,7 @@ def test_a_server_that_was_away_is_used_again(redis_server: RedisServer) -> None
     ledger = open_ledger(redis_server.url)
     ledger.reserve("a", booking())
     redis_server.stop()
-    with pytest.raises(LedgerAwayError):
+    with pytest.raises(LedgerUnavailableError):
         ledger.reserve("a", booking())
     redis_server.start()
     assert ledger.reserve("a", booking()) == pytest.approx(0, abs=0.1)

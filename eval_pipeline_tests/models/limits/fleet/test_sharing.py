@@ -10,7 +10,7 @@ from eval_pipeline.models.limits.fleet.sharing import TURN_S, Claim, Grant, gran
 
 
 def claim(wanted: int, *, held: int = 0, ceiling: int = 100) -> Claim:
-    return Claim(held=held, wanted=wanted, ceiling=ceiling)
+    return Claim(held=held, demand=wanted, ceiling=ceiling)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ claims_of_many = st.dictionaries(
 def test_division_is_whole_fair_and_wastes_nothing(claims: dict[str, Claim], limit: int, turn: int) -> None:
     found = targets(claims, limit=limit, turn=turn)
     assert sum(found.values()) == min(limit, sum(each.ceiling for each in claims.values()))
-    wants = {name: min(each.wanted, each.ceiling) for name, each in claims.items()}
+    wants = {name: min(each.demand, each.ceiling) for name, each in claims.items()}
     for name, each in claims.items():
         assert 0 <= found[name] <= each.ceiling
         for other in claims:
@@ -93,7 +93,7 @@ def test_calls_in_flight_never_exceed_the_limit_whoever_hears_when(
                     data.draw(st.integers(member.in_flight, 15)), held=max(member.in_flight, member.share), ceiling=10
                 )
                 grant = granted(ledger, name, limit=limit, now_s=now)
-                ledger[name] = Claim(held=grant.held, wanted=ledger[name].wanted, ceiling=10)
+                ledger[name] = Claim(held=grant.held, demand=ledger[name].demand, ceiling=10)
                 if what == "beat":
                     member.share = grant.share
             case "leave" if not member.in_flight:

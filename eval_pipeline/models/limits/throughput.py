@@ -1,4 +1,4 @@
-"""What governs one run: its gates, budget, breaker, cache and prices, made from `evaluation:` of its suite."""
+"""Governs the model calls of one run, as `evaluation:` of its suite configures it: limits, budget, retries, cache."""
 
 import contextlib
 import contextvars
@@ -16,13 +16,12 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.budget import Budget, charged_to
 from eval_pipeline.models.cache import AnswerFile, CallCache
 from eval_pipeline.models.calls.governor import CalledModel, governed_by
-from eval_pipeline.models.limits.breaker import Breaker
-from eval_pipeline.models.limits.fleet.fleet import Fleet, Occupied
-from eval_pipeline.models.limits.fleet.ledger import Ledger
-from eval_pipeline.models.limits.fleet.opening import ledger_from_environment
-from eval_pipeline.models.limits.limiter import Gate, GateLease
-from eval_pipeline.models.limits.own_models import own_calls_through
+from eval_pipeline.models.limits.fleet.fleet import Fleet, FleetMember
+from eval_pipeline.models.limits.fleet.ledger import Ledger, ledger_from_environment
+from eval_pipeline.models.limits.limiter import Limiter, LimiterLease
+from eval_pipeline.models.limits.own_models import limiting_own_calls
 from eval_pipeline.models.limits.pace import PacerFactory, Rates, shared_pacer
+from eval_pipeline.models.limits.repeated_errors import RepeatedErrors
 from eval_pipeline.models.limits.working_time import not_counting
 from eval_pipeline.settings import LIMITS_VARIABLE, cache_folder
 from eval_pipeline.suite.spec.evaluation import Evaluation, ModelCache
@@ -31,7 +30,7 @@ from eval_pipeline.suite.suite import Suite
 _log = logging.getLogger(__name__)
 
 _NO_LEDGER = Problem(
-    message=f"a budget of all runs of an experiment needs a place that they share, and {LIMITS_VARIABLE} names none",
+    message=f"a budget of all runs of an experiment needs a server that they share, and {LIMITS_VARIABLE} names none",
     fix=f"set {LIMITS_VARIABLE} to redis://… or postgresql://…, or write `budget_of: run`",
     field="evaluation.budget_of",
 )
@@ -46,12 +45,12 @@ class ThroughputReport:
 
     tokens: int
     cost_usd: float | None
-    """Of all roles; None if the price of any call is not known."""
+    """Of all roles; None if the price of any call is unknown."""
     unpriced_models: tuple[str, ...]
     endpoints: tuple[dict[str, Any], ...]
     """Of each: `endpoint`, `ceiling`, `limit`, `lowest_limit`, and `changes` (`at_s`, `limit`, `reason`)."""
     shared: dict[str, Any] | None = None
-    """Of limits that other processes share: `backend`, and `missed`, the bookings that were made without it; None if
+    """Of limits shared with other processes: `backend`, and `missed`, the bookings that were made without it; None if
     there are none."""
 
 
@@ -68,34 +67,34 @@ class Throughput:
         ledger: Ledger | None = None,
         experiment: str | None = None,
     ) -> None:
-        """`ledger`: of the limits that other processes share; `experiment`: whose runs may share a budget.
+        """`ledger`: of limits shared with other processes; `experiment`: whose runs may share a budget.
 
         Raises:
-            InputError: a budget is to be shared, and there is no ledger.
+            InputError: a budget is shared, and there is no ledger.
         """
         self.max_retries = evaluation.max_retries
         self.budget = Budget(max_tokens=evaluation.max_tokens, max_cost_usd=evaluation.max_cost_usd)
-        self.breaker = Breaker(evaluation.break_after)
+        self.repeated_errors = RepeatedErrors(evaluation.break_after)
         self._ceiling, self._pacers = max_concurrency, pacers
         self._rates = Rates(
             requests_per_minute=evaluation.requests_per_minute, tokens_per_minute=evaluation.tokens_per_minute
         )
-        self._gates: dict[tuple[str, str], Gate] = {}
+        self._limiters: dict[tuple[str, str], Limiter] = {}
         self._lock = threading.Lock()
         self._fleet = None if ledger is None else Fleet(ledger, limit=evaluation.fleet_concurrency)
         if evaluation.budget_of == "experiment" and experiment is not None:
             if self._fleet is None:
                 raise InputError(_NO_LEDGER)
-            self._fleet.share_purse(experiment, self.budget)
+            self._fleet.share_budget(experiment, self.budget)
         self._cache = evaluation.model_cache
         self._answers = None if self._cache is None else _answer_file(self._cache, folder)
 
     @classmethod
     def of(cls, suite: Suite, *, max_concurrency: int | None = None, experiment: str | None = None) -> "Throughput":
-        """What `suite` says, with `max_concurrency` calls to an endpoint at once; shared as the environment says.
+        """As `suite` configures it, with `max_concurrency` calls to an endpoint at once.
 
         Raises:
-            InputError: the environment names no backend that can be used, or none and the suite needs one.
+            InputError: `EVAL_PIPELINE_LIMITS` names no ledger that can be used, or is not set and the suite needs one.
         """
         evaluation = suite.spec.evaluation
         return cls(
@@ -111,14 +110,14 @@ class Throughput:
         """Within it, model calls are those of attempt `number` of this run."""
         token = _repetition.set(number)
         try:
-            with governed_by(self), charged_to(self.budget), own_calls_through(self._gate):
+            with governed_by(self), charged_to(self.budget), limiting_own_calls(self._limiter):
                 yield
         finally:
             _repetition.reset(token)
 
-    def lease(self, model: CalledModel) -> GateLease:
-        """Ask leave for one try."""
-        return GateLease(self._gate(model), model)
+    def lease(self, model: CalledModel) -> LimiterLease:
+        """A lease for one try of a call."""
+        return LimiterLease(self._limiter(model), model)
 
     def cache(self, model: CalledModel) -> BaseCache | None:
         """The cache of this run, as `model` sees it in this attempt."""
@@ -129,16 +128,16 @@ class Throughput:
 
     def answered(self, model: CalledModel) -> bool:
         """Whether `model` ever answered in this run."""
-        return self._gate(model).answered(model)
+        return self._limiter(model).answered(model)
 
     def gave_up(self, model: CalledModel, error: BaseException) -> None:
-        """Nobody tries a call again; raises our own error where no call to `model` can succeed."""
-        fatal = self._gate(model).gave_up(model, error)
+        """Record a call that is not retried; raises our own error where no call to `model` can succeed."""
+        fatal = self._limiter(model).gave_up(model, error)
         if fatal is not None:
             raise fatal from error
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Waits for a provider are not the attempt's."""
+        """Around a wait for a provider, which does not count for the attempt's time limit."""
         return not_counting()
 
     def report(self) -> ThroughputReport:
@@ -147,11 +146,11 @@ class Throughput:
             {
                 "endpoint": endpoint,
                 "ceiling": self._ceiling,
-                "limit": gate.adaptive.limit,
-                "lowest_limit": min(change.limit for change in gate.adaptive.history),
-                "changes": [asdict(change) for change in gate.adaptive.history],
+                "limit": limiter.adaptive.limit,
+                "lowest_limit": min(change.limit for change in limiter.adaptive.history),
+                "changes": [asdict(change) for change in limiter.adaptive.history],
             }
-            for (endpoint, _), gate in self._gates.items()
+            for (endpoint, _), limiter in self._limiters.items()
         ]
         return ThroughputReport(
             tokens=self.budget.tokens,
@@ -162,33 +161,33 @@ class Throughput:
         )
 
     def close(self) -> None:
-        """The run is over."""
+        """End the run."""
         if self._fleet is not None:
             self._fleet.close()
         if self._answers is not None:
             self._answers.close()
 
-    def _gate(self, model: CalledModel) -> Gate:
+    def _limiter(self, model: CalledModel) -> Limiter:
         key = (model.endpoint, model.account)
         with self._lock:
-            if key not in self._gates:
-                self._gates[key] = self._open_gate(" ".join(key))
-            return self._gates[key]
+            if key not in self._limiters:
+                self._limiters[key] = self._open_limiter(" ".join(key))
+            return self._limiters[key]
 
-    def _open_gate(self, account: str) -> Gate:
+    def _open_limiter(self, account: str) -> Limiter:
         if self._fleet is None:
-            return Gate(ceiling=self._ceiling, pacer=self._pacers(account, self._rates), waiting=not_counting)
-        seat = self._fleet.seat(account, self._rates, ceiling=self._ceiling)
-        gate = Gate(ceiling=self._ceiling, pacer=seat, waiting=not_counting, seat=seat)
-        self._fleet.occupy(Occupied(seat=seat, demand=gate.demand, told=gate.told))
-        return gate
+            return Limiter(ceiling=self._ceiling, pacer=self._pacers(account, self._rates), waiting=not_counting)
+        client = self._fleet.client(account, self._rates, ceiling=self._ceiling)
+        limiter = Limiter(ceiling=self._ceiling, pacer=client, waiting=not_counting, client=client)
+        self._fleet.join(FleetMember(client=client, demand=limiter.demand, on_heartbeat=limiter.on_heartbeat))
+        return limiter
 
 
 def _answer_file(cache: ModelCache, folder: Path) -> AnswerFile | None:
-    """The file of answers; None if it cannot be used, which costs money and no evaluation."""
+    """The file of cached answers; None if it cannot be used, which costs money but no evaluation."""
     file = cache_folder() / "model_calls.sqlite" if cache.path is None else folder / Path(cache.path).expanduser()
     try:
         return AnswerFile(file, max_bytes=int(cache.max_mb * _MEGABYTE))
     except (OSError, sqlite3.Error) as error:
-        _log.warning("%s cannot be used (%s): every model call of this run is made", file, error)
+        _log.warning("%s cannot be used (%s): this run makes every model call", file, error)
         return None
