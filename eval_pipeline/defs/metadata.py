@@ -105,7 +105,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         DATASET_VERSION: first.dataset_version,
         "eval/fingerprint": first.fingerprint,
     }
-    reused = [result.carried_from.experiment for result in results if result.carried_from is not None]
+    reused = [result.reused_from.experiment for result in results if result.reused_from is not None]
     if reused:
         metadata |= {"eval/carried": len(reused), "eval/carried_from": ", ".join(dict.fromkeys(reused))}
     if scores:

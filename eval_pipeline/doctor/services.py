@@ -80,7 +80,7 @@ def check_compute(suite: Suite, store: StoreResource, settings: LangSmithSetting
     compute = suite.spec.compute
     if not isinstance(compute, LocalCompute):
         workers = open_workers(compute, suite, store.open(), settings)
-        yield ok("compute", f"{suite.name}: {workers.asked()}")
+        yield ok("compute", f"{suite.name}: {workers.check()}")
 
 
 def check_promotions(suite: Suite, store: StoreResource, settings: LangSmithSettings) -> Iterator[Finding]:

@@ -1,15 +1,11 @@
-"""An attempt at a case, and the protocols of what follows it: a listener of its events, and a tracer."""
+"""An attempt at a case, and the protocol of what traces attempts."""
 
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.case import Case
-
-Listener = Callable[[Mapping[str, Any]], None]
-"""Is called with every event of an attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the workflow of one attempt works with, and what it has seen so far: LangGraph's runtime context."""
+"""One attempt in progress, as LangGraph's runtime context of its workflow."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,8 @@ from typing import Any
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
-from eval_pipeline.results.case_result import (
-    AssertionResult,
-    Ended,
-    EvaluationError,
-    SimulationResult,
-    TurnResult,
-    storable,
-)
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
+from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion
@@ -26,7 +20,7 @@ from eval_pipeline.targets.session import Session
 
 @dataclass(kw_only=True)
 class Playing:
-    """How the simulation goes."""
+    """The state of a simulated conversation."""
 
     turns: int = 0
     moves: list[UserMove] = field(default_factory=list)
@@ -34,33 +28,33 @@ class Playing:
     reason: str = ""
 
     def end(self, ended: Ended, reason: str) -> None:
-        """It is over."""
+        """End the conversation."""
         self.ended, self.reason = ended, reason
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptRuntime:
-    """One attempt in progress."""
+    """One attempt in progress: what it works with, its turns and its results so far."""
 
     case: Case
     session: Session
     assertions: Sequence[Assertion]
-    """The suite's, asked of the whole conversation before the case's own."""
+    """The suite's, which come before the case's own assertions on the conversation."""
     context: SharedContext | None
     folder: Path
     judge: Judge | None
     user: UserSimulator | None = None
-    """Who plays the user after the written turns."""
+    """Plays the user after the written turns."""
     observed: bool = True
-    """Whether anybody sees the steps, a trace or a checkpoint; where nobody does, they are plain calls."""
+    """Whether a trace or a checkpoint records the steps; if not, they are plain calls."""
     durable: bool = False
-    """Whether the attempt is checkpointed, so that what its tasks return must say everything."""
+    """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
     results: list[AssertionResult] = field(default_factory=list)
     playing: Playing = field(default_factory=Playing)
 
     def scope(self, turn: int | None) -> Scope:
-        """What an assertion sees now."""
+        """What an assertion can see now."""
         return Scope(
             case=self.case,
             turns=tuple(self.turns),
@@ -71,7 +65,7 @@ class AttemptRuntime:
             judge=self.judge,
         )
 
-    def asked(self, turn: int | None) -> Sequence[Assertion]:
+    def assertions_on(self, turn: int | None) -> Sequence[Assertion]:
         """The assertions placed on a turn, or on the conversation."""
         if turn is None:
             return [*self.assertions, *self.case.assertions]
@@ -79,16 +73,16 @@ class AttemptRuntime:
             return self.case.turns[turn].assertions
         return () if self.case.simulation is None else self.case.simulation.assertions
 
-    def written_down(self) -> dict[str, Any]:
-        """What the finished attempt came to, as plain data."""
+    def to_data(self) -> dict[str, Any]:
+        """The state of the finished attempt, as plain data."""
         return {
             "turns": [plain(turn) for turn in self.turns],
             "results": [plain(result) for result in self.results],
             "playing": plain(self.playing),
         }
 
-    def read_back(self, data: Mapping[str, Any]) -> None:
-        """Be what `written_down` wrote."""
+    def restore(self, data: Mapping[str, Any]) -> None:
+        """Take over the state that `to_data` returned."""
         self.turns.extend(turn_of(turn) for turn in data["turns"])
         self.results.extend(assertion_result_of(result) for result in data["results"])
         playing = data["playing"]
@@ -97,7 +91,7 @@ class AttemptRuntime:
         self.playing.ended, self.playing.reason = playing["ended"], playing["reason"]
 
     def simulation(self) -> SimulationResult | None:
-        """How the simulation ended, if there was one; `error` if it was cut off."""
+        """How the simulation ended, if there was one; `error` if something interrupted it."""
         if self.user is None:
             return None
         used = [usage for move in self.playing.moves for usage in move.usage]
@@ -116,16 +110,16 @@ class AttemptRuntime:
 
 
 def plain(value: Any) -> Any:
-    """A dataclass of ours as what JSON and msgpack can hold; what a target put into events becomes text if it must."""
+    """A dataclass as data that JSON and msgpack can hold; other objects in a target's events become text."""
     return json.loads(json.dumps(storable(asdict(value)), default=str))
 
 
 def turn_of(data: Mapping[str, Any]) -> TurnResult:
-    """The turn that `plain` wrote down."""
+    """The turn that `plain` made data of."""
     return TurnResult(**{**data, "events": tuple(data["events"])})
 
 
 def assertion_result_of(data: Mapping[str, Any]) -> AssertionResult:
-    """The result that `plain` wrote down."""
+    """The result that `plain` made data of."""
     error = None if data["error"] is None else EvaluationError(**data["error"])
     return AssertionResult(**{**data, "error": error, "votes": tuple(data["votes"]), "usage": tuple(data["usage"])})

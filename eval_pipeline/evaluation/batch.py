@@ -12,7 +12,7 @@ from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 
 UNKEPT = 50
-"""Attempts that may have begun and not be kept, if `max_concurrency` is less: storing does not slow few down."""
+"""Attempts that may have begun and not be durable, if `max_concurrency` is less: storing does not slow few down."""
 
 _F = TypeVar("_F", bound="asyncio.Future[Any]")
 
@@ -31,23 +31,23 @@ async def evaluate_all(
     """Make every attempt, `max_concurrency` at a time, and yield results in the order they finish.
 
     Memory does not grow with the number of attempts: they are taken from `attempts` as there is room for them, and a
-    result that nobody took yet takes room. When the budget of the suite is spent, no further attempt begins, and what
+    result that was not taken yet takes room. When the budget of the suite is spent, no further attempt begins, and what
     is left of `attempts` is yielded as `skipped`.
 
-    With `keep`, a result that is not kept yet takes room too: a process that dies has begun, and not kept, at most
+    With `keep`, a result that is not durable yet takes room too: a process that dies has begun, and not kept, at most
     `max_concurrency` attempts, or `UNKEPT` if that is more.
 
     Args:
         evaluator: makes the attempts.
-        attempts: those to be made.
+        attempts: to be made.
         max_concurrency: attempts in flight, and model calls in flight to one provider.
-        throughput: what governs model calls, for those who want its report; by default one as the suite says.
-        keep: is given each result that was made, before it is yielded; not those that were skipped.
+        throughput: governs model calls, and can report on them; by default a new one with the suite's limits.
+        keep: is called with each result of an attempt, before it is yielded; not with those of skipped ones.
 
     Raises:
-        InfrastructureError: the world around us failed, or everything broke in the same way; attempts in flight are
-            cancelled.
-        InputError: money is limited, and a model was called that no price is known of.
+        InfrastructureError: something around the cases failed, or every attempt broke in the same way; attempts in
+            flight are cancelled.
+        InputError: money is limited, and a model was called whose price is not known.
     """
     experiment = evaluator.pins.experiment
     run = throughput or Throughput.of(evaluator.suite, max_concurrency=max_concurrency, experiment=experiment)
@@ -63,11 +63,11 @@ async def evaluate_all(
                 spent = run.budget.spent
                 if spent is None:
                     room = min(max_concurrency, begun_at_most - len(keeping)) - len(in_flight)
-                    begun = [_evaluate(evaluator, attempt, run) for attempt in itertools.islice(waiting, max(0, room))]
-                    in_flight.update(_told_of(asyncio.create_task(made), ended) for made in begun)
+                    new = [_evaluate(evaluator, attempt, run) for attempt in itertools.islice(waiting, max(0, room))]
+                    in_flight.update(_reporting_to(ended, asyncio.create_task(attempt)) for attempt in new)
                 if not (in_flight or keeping):
                     break
-                done = await _those_in(ended)
+                done = await _all_of(ended)
                 keeping.difference_update(done)
                 finished = [task for task in done if task in in_flight]
                 in_flight.difference_update(finished)
@@ -75,7 +75,7 @@ async def evaluate_all(
                 for task in sorted(finished, key=lambda task: task.exception() is not None):
                     result = task.result()
                     if keep is not None:
-                        keeping.add(_told_of(keep(result), ended))
+                        keeping.add(_reporting_to(ended, keep(result)))
                     yield result
                     run.repeated_errors.check(result)
             if spent is not None:
@@ -89,18 +89,18 @@ async def evaluate_all(
             run.close()
 
 
-def _told_of(future: _F, ended: "asyncio.Queue[asyncio.Future[Any]]") -> _F:
-    """`future`, which goes into `ended` once it is done."""
+def _reporting_to(ended: "asyncio.Queue[asyncio.Future[Any]]", future: _F) -> _F:
+    """`future`, which is put into `ended` once it is done."""
     future.add_done_callback(ended.put_nowait)
     return future
 
 
-async def _those_in(queue: asyncio.Queue[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
-    """All that is in the queue by now, once there is something."""
-    found = [await queue.get()]
+async def _all_of(queue: asyncio.Queue[asyncio.Future[Any]]) -> list[asyncio.Future[Any]]:
+    """All that is in the queue, once there is something."""
+    futures = [await queue.get()]
     while not queue.empty():
-        found.append(queue.get_nowait())
-    return found
+        futures.append(queue.get_nowait())
+    return futures
 
 
 async def _evaluate(evaluator: CaseEvaluator, attempt: Attempt, run: Throughput) -> CaseResult:

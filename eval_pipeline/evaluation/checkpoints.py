@@ -1,6 +1,6 @@
-"""Checkpoints of attempts, so that a long one that was killed goes on at the turn it had reached.
+"""Checkpoints of attempts, so that a long one that was killed is resumed at the turn it had reached.
 
-What is asked for only: without it nothing is written.
+Nothing is written unless the suite asks for it.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from eval_pipeline.suite.suite import Suite
 
 
 def checkpoint_file(suite: Suite) -> Path | None:
-    """Where runs of `suite` keep checkpoints; None: nowhere."""
+    """The file of checkpoints of a suite; None if it keeps none."""
     match suite.spec.evaluation.checkpoints:
         case False:
             return None
@@ -41,16 +41,16 @@ def checkpoint_file(suite: Suite) -> Path | None:
 
 @contextlib.asynccontextmanager
 async def open_checkpoints(file: Path | str) -> AsyncIterator[BaseCheckpointSaver[str]]:
-    """The checkpoints in an SQLite file, which is made if it is not there.
+    """The checkpoints in an SQLite file, which is created if it does not exist.
 
     Tasks return plain data, so nothing but plain data is ever read back.
 
     Raises:
-        TransientError: the file cannot be made, read or written; also from whatever is asked of what is yielded.
+        TransientError: the file cannot be created, read or written; also raised by the methods of what is yielded.
     """
-    with _kept_in(file):
+    with _errors_of(file):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        # What is in it is not redacted: who goes on must see what was said.
+        # Its content is not redacted: a resumed attempt must see the conversation as it was.
         os.close(os.open(file, os.O_CREAT, 0o600))
     async with _Checkpoints.from_conn_string(str(file)) as saver:
         assert isinstance(saver, _Checkpoints)
@@ -61,18 +61,18 @@ async def open_checkpoints(file: Path | str) -> AsyncIterator[BaseCheckpointSave
 
 
 class _Checkpoints(AsyncSqliteSaver):
-    """LangGraph's, whose file may fail: that is no answer of a target's, of which a row would say so."""
+    """LangGraph's checkpoints in a file that may fail, which is no error of the case."""
 
     file: Path | str = ""
 
     @override
     async def setup(self) -> None:
-        with _kept_in(self.file):
+        with _errors_of(self.file):
             await super().setup()
 
     @override
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        with _kept_in(self.file):
+        with _errors_of(self.file):
             return await super().aget_tuple(config)
 
     @override
@@ -83,24 +83,24 @@ class _Checkpoints(AsyncSqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        with _kept_in(self.file):
+        with _errors_of(self.file):
             return await super().aput(config, checkpoint, metadata, new_versions)
 
     @override
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        with _kept_in(self.file):
+        with _errors_of(self.file):
             await super().aput_writes(config, writes, task_id, task_path)
 
     @override
     async def adelete_thread(self, thread_id: str) -> None:
-        with _kept_in(self.file):
+        with _errors_of(self.file):
             await super().adelete_thread(thread_id)
 
 
 @contextlib.contextmanager
-def _kept_in(file: Path | str) -> Iterator[None]:
+def _errors_of(file: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -1,4 +1,4 @@
-"""One attempt at one case, from the case to its result, whatever happens."""
+"""`CaseEvaluator`: makes attempts at cases; an attempt always ends in a result."""
 
 import contextlib
 import datetime as dt
@@ -15,9 +15,10 @@ from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer, Listener
+from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
 from eval_pipeline.evaluation.checkpoints import attempt_thread
+from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
@@ -29,14 +30,8 @@ from eval_pipeline.models.usage import UsageHandler, counting_attempt
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA_VERSION,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    SimulationResult,
-    TurnResult,
-)
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
+from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
@@ -66,7 +61,7 @@ class Pins:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseEvaluator:
-    """Makes attempts: a suite, its target, the shared context, and the pins of the experiment."""
+    """Makes attempts at the cases of a suite: its target, the shared context, and the pins of the experiment."""
 
     suite: Suite
     target: SessionFactory
@@ -74,11 +69,11 @@ class CaseEvaluator:
     pins: Pins
     tracer: AttemptTracer | None = None
     checkpoints: BaseCheckpointSaver[str] | None = None
-    """Where attempts are kept while they are made, so that a killed one goes on where it was; see `checkpoints.py`."""
+    """Where the state of attempts is kept, so that one that was killed is resumed; see `checkpoints.py`."""
     prompts: SuitePrompts = NO_PROMPTS
-    """What the target is prompted with; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
+    """The target's prompt; the judge's is in `suite`, where `SuitePrompts.applied` puts it."""
     redactor: Redactor = _REDACTOR
-    """What is taken out of every result: nothing downstream has to."""
+    """Redacts every result, so that no later step has to."""
     default_timeout_s: float = 300.0
     """Seconds for one attempt of a suite that gives none."""
 
@@ -87,7 +82,7 @@ class CaseEvaluator:
         return replace(self, redactor=Redactor.of(settings), default_timeout_s=settings.evaluation_timeout_seconds)
 
     def attempts(self, case: Case, repetitions: int | None) -> list[Attempt]:
-        """The attempts at `case` that are to be made."""
+        """The attempts to make at `case`."""
         return [Attempt(case=case, number=number + 1) for number in range(self.target.attempts(case, repetitions))]
 
     async def evaluate(self, attempt: Attempt, *, listener: Listener | None = None) -> CaseResult:
@@ -95,10 +90,10 @@ class CaseEvaluator:
 
         Args:
             attempt: the case and the attempt's number.
-            listener: is told every event, as it happens, redacted.
+            listener: is called with every event, redacted, as it happens.
 
         Raises:
-            InfrastructureError: the world around us failed, which no row should say.
+            InfrastructureError: something around the case failed, so that there is no result of it.
         """
         if listener is not None:
             listener = _redacting(listener, self.redactor)
@@ -122,10 +117,10 @@ class CaseEvaluator:
                 async with limit:
                     await self._run(runtime, attempt, listener)
                 if limit.expired():
-                    raise TimeoutError  # noqa: TRY301 - what went on was told to end, and took no notice
+                    raise TimeoutError  # noqa: TRY301 - the work was cancelled and ran on to its end
             except InfrastructureError:
                 raise
-            except Exception as raised:  # noqa: BLE001 - a case that errs is a row, so that no other case is lost
+            except Exception as raised:  # noqa: BLE001 - an error of a case is its result, so that no other case is lost
                 require_accepted_key(raised)
                 error = EvaluationError.of(raised)
                 # The target may raise a TimeoutError of its own, which is another thing.
@@ -140,7 +135,7 @@ class CaseEvaluator:
         events = [event for turn in turns for event in turn.events]
         usage = counted.of_attempt(events)
         if simulation is not None:
-            # A resumed attempt saw only some of the calls: a part of the cost is not the cost.
+            # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         return self._result(
@@ -160,11 +155,11 @@ class CaseEvaluator:
             await self.checkpoints.adelete_thread(self._thread(attempt))
 
     def fingerprint(self, case: Fingerprinted) -> str:
-        """What the result of an attempt depends on, as a hash; equal fingerprints need no second run."""
+        """A hash of what the result of an attempt depends on; equal fingerprints need no second run."""
         return digest(
             RESULT_SCHEMA_VERSION,
             case.content_hash(),
-            # Its own part of it: the snapshot's id changes with every case.
+            # The case's own part of it: the snapshot's id changes with every case.
             None if self.context is None else self.context.version_for(case.id),
             self.pins.target_version,
             self.pins.variant,
@@ -211,7 +206,7 @@ class CaseEvaluator:
 
     def _runtime(self, attempt: Attempt) -> AttemptRuntime:
         case = attempt.case
-        # A resumed attempt must find the thread that it talked in.
+        # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
         session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
         simulation = case.simulation if session.script is None else None
@@ -238,9 +233,9 @@ class CaseEvaluator:
             config["configurable"] = {"thread_id": self._thread(attempt)}
             state = await graph.aget_state(config)
             if state.created_at is not None:
-                inputs = None  # LangGraph's word for going on
+                inputs = None  # by which LangGraph resumes
                 if not state.next:
-                    runtime.read_back(state.values)
+                    runtime.restore(state.values)
                     return
         if listener is None:
             await graph.ainvoke(inputs, config, context=runtime)
@@ -293,6 +288,6 @@ def _redacting(listener: Listener, redactor: Redactor) -> Listener:
 WORKFLOW_NAME = "evaluate_case"
 """What traces call the evaluator's graph."""
 
-# `entrypoint` returns a graph whose type says nothing of the runtime context, and which is eager: even where nobody
-# listens it runs in a task, beside one that waits for what to stream. Who streams gets both all the same.
+# `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
+# it runs in a task, beside one that waits for what to stream. Streaming works without that, too.
 _workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case.copy({"stream_eager": False}))

@@ -1,4 +1,4 @@
-"""Events of work as it goes, as something to iterate over: asynchronously, or from code that knows no event loop."""
+"""Events of work in progress, to iterate over: asynchronously, or from code without an event loop."""
 
 import asyncio
 import contextlib
@@ -9,19 +9,20 @@ from eval_pipeline.user_code.loop import awaited_in_loop, finish_in_loop, run_in
 
 Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
+"""Is called with every event."""
 
 
 async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> AsyncGenerator[Event, None]:
-    """What `work` tells its listener. Ending the iteration cancels the work, and waits for its end.
+    """The events that `work` calls its listener with. Ending the iteration cancels the work, and waits for its end.
 
     Raises:
         Exception: whatever the work raises, after its last event.
     """
-    told: asyncio.Queue[Event | None] = asyncio.Queue()
-    task = asyncio.create_task(work(told.put_nowait))
-    task.add_done_callback(lambda _: told.put_nowait(None))
+    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    task = asyncio.create_task(work(events.put_nowait))
+    task.add_done_callback(lambda _: events.put_nowait(None))
     try:
-        while (event := await told.get()) is not None:
+        while (event := await events.get()) is not None:
             yield event
         await task
     finally:
@@ -30,11 +31,11 @@ async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> Asy
         # what it runs behind.
         await asyncio.wait({task})
         if not task.cancelled():
-            task.exception()  # seen, so that asyncio does not complain of it
+            task.exception()  # retrieved, so that asyncio does not warn of it
 
 
 def from_process_loop(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """`events`, made in the process's loop, for another: a server answers while a target blocks the loop it runs in."""
+    """`events` of the process's loop, for another loop: a server answers while a target blocks the loop it runs in."""
 
     async def work(listener: Listener) -> None:
         here = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ from typing import Any
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 
-_NOTHING_SAID = frozenset(
+_NOT_REDACTED = frozenset(
     {
         "suite",
         "experiment",
@@ -30,23 +30,23 @@ _NOTHING_SAID = frozenset(
         "usage",
     }
 )
-_SAID = tuple(field.name for field in fields(CaseResult) if field.name not in _NOTHING_SAID)
+_REDACTED_FIELDS = tuple(field.name for field in fields(CaseResult) if field.name not in _NOT_REDACTED)
 
 
 def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
     """`result` without personal data and secrets; ids, numbers and hashes stay. Most have nothing, and cost little."""
     if not redactor.enabled:
         return result
-    said = {name: getattr(result, name) for name in _SAID}
-    if redactor.leaves(said):
+    values = {name: getattr(result, name) for name in _REDACTED_FIELDS}
+    if redactor.leaves(values):
         return result
-    return replace(result, **{name: _redacted(value, redactor) for name, value in said.items()})
+    return replace(result, **{name: _redacted(value, redactor) for name, value in values.items()})
 
 
 def _redacted(value: Any, redactor: Redactor) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        found = {field.name: _redacted(getattr(value, field.name), redactor) for field in fields(value)}
-        return replace(value, **found)
+        redacted = {field.name: _redacted(getattr(value, field.name), redactor) for field in fields(value)}
+        return replace(value, **redacted)
     if isinstance(value, tuple):
         return tuple(_redacted(item, redactor) for item in value)
     if isinstance(value, list):

@@ -1,10 +1,7 @@
-"""A call that is a run of its own in whatever traces it.
-
-It looks as a task of LangGraph's does, and costs a quarter of one: LangGraph plans tasks, hands them to a runner and
-collects what they wrote.
-"""
+"""Calls as runs of a trace, and contexts outside of a LangGraph graph."""
 
 import asyncio
+import contextvars
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,10 +14,19 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
-    """`work`, shown under its name with its arguments and what it returns, below the run it is called in.
+def outside_of_graph() -> contextvars.Context:
+    """A context in which graphs do not take the one that is running for theirs: its stream, or its checkpoints."""
+    with set_config_context({**ensure_config(), "configurable": {}}) as context:
+        pass
+    return context
 
-    It runs in a task of its own, as what LangGraph runs does: what it sets in its context stays its own.
+
+def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
+    """`work` as a run of its own in a trace, with its name, arguments and result, below the run it is called in.
+
+    The run looks like that of a LangGraph task, and costs a quarter of one: LangGraph plans tasks, hands them to a
+    runner and collects what they wrote. It is in an asyncio task of its own, as LangGraph's are: what it sets in its
+    context stays its own.
     """
     signature = inspect.signature(work)
 
@@ -30,8 +36,8 @@ def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitabl
         callbacks = config.get("callbacks")
         if not isinstance(callbacks, AsyncCallbackManager):
             return await work(*args, **kwargs)
-        said = dict(signature.bind(*args, **kwargs).arguments)
-        run = await callbacks.on_chain_start({}, said, name=work.__name__)
+        inputs = dict(signature.bind(*args, **kwargs).arguments)
+        run = await callbacks.on_chain_start({}, inputs, name=work.__name__)
         try:
             with set_config_context(patch_config(config, callbacks=run.get_child())) as context:
                 returned = await asyncio.create_task(work(*args, **kwargs), context=context)

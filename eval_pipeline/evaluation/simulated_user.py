@@ -1,4 +1,4 @@
-"""Somebody who plays the user: a chat model with a persona and a goal, a callable, or a list of rules."""
+"""The simulated user: a chat model with a persona and a goal, a callable, or a list of rules."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ _SYSTEM = (
 
 
 _SEARCH_S = 5.0
-"""Some patterns would never end on some answers, and the loop would stand still with them."""
+"""Some patterns never end on some answers, which would block the event loop."""
 
 
 def matches(pattern: str, answer: str) -> bool:
@@ -42,7 +42,7 @@ def matches(pattern: str, answer: str) -> bool:
     try:
         return regex.search(pattern, answer, timeout=_SEARCH_S) is not None
     except TimeoutError as error:
-        message = f"the pattern {pattern!r} found no end within {_SEARCH_S:g} s on {len(answer)} characters"
+        message = f"the pattern {pattern!r} did not end within {_SEARCH_S:g} s on {len(answer)} characters"
         fix = "write it without nested repetition, such as `(a+)+`"
         raise InputError(Problem(message=message, fix=fix, field="simulation")) from error
 
@@ -79,7 +79,7 @@ class UserSimulator(Protocol):
 
 
 def open_user(case: Case, simulation: Simulation, *, folder: Path, default_model: str | None) -> UserSimulator:
-    """Who plays the user of `case`, anew for each attempt.
+    """A new simulated user of `case`, for one attempt.
 
     Raises:
         InputError: an import path leads nowhere, or no model is named.
@@ -98,7 +98,7 @@ def open_user(case: Case, simulation: Simulation, *, folder: Path, default_model
 
 
 class RuleUser:
-    """Says what the first rule says that applies and was not used up."""
+    """Says the text of the first rule that applies and is not used up."""
 
     model_name = None
 
@@ -106,21 +106,21 @@ class RuleUser:
         self._rules = rules
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
-        """Goes through the conversation from its beginning, so that a resumed attempt needs no memory of it."""
+        """The next move. It goes through the conversation from its beginning: a resumed attempt has no memory."""
         used: Counter[int] = Counter()
         answer = ""
         for turn in turns:
-            found = self._rule(answer, used)
-            # What was written down, and an opening, use no rule up.
-            if found is not None and self._rules[found].say == turn.input:
-                used[found] += 1
+            index = self._next_rule(answer, used)
+            # Written turns, and an opening, use no rule up.
+            if index is not None and self._rules[index].say == turn.input:
+                used[index] += 1
             answer = turn.response
-        found = self._rule(answer, used)
-        if found is None:
+        index = self._next_rule(answer, used)
+        if index is None:
             return UserMove(ended="script_ended", reason="no rule applies")
-        return UserMove(say=self._rules[found].say)
+        return UserMove(say=self._rules[index].say)
 
-    def _rule(self, answer: str, used: Counter[int]) -> int | None:
+    def _next_rule(self, answer: str, used: Counter[int]) -> int | None:
         for index, rule in enumerate(self._rules):
             if used[index] < rule.times and (rule.when is None or matches(rule.when, answer)):
                 return index
@@ -128,7 +128,7 @@ class RuleUser:
 
 
 class ScriptUser:
-    """Asks a callable of the user's."""
+    """Calls a callable of the suite's author."""
 
     model_name = None
 
@@ -136,8 +136,8 @@ class ScriptUser:
         self._call, self._case, self._simulation = call, case, simulation
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
-        """What the callable says."""
-        known = {
+        """The move that the callable returns."""
+        values = {
             "message": turns[-1].response if turns else "",
             "history": _history(turns),
             "turn": len(turns),
@@ -145,19 +145,19 @@ class ScriptUser:
             "facts": dict(self._simulation.facts),
             "goal": self._simulation.goal,
         }
-        said = await call_by_signature(self._call, known)
-        if said is None:
+        returned = await call_by_signature(self._call, values)
+        if returned is None:
             return UserMove(ended="script_ended", reason="the script has nothing more to say")
-        if isinstance(said, str):
-            return UserMove(say=said)
-        if isinstance(said, Mapping) and {*said} <= {"say", "goal_reached", "reason"}:
-            reason = str(said.get("reason") or "the script says so")
-            if said.get("goal_reached"):
+        if isinstance(returned, str):
+            return UserMove(say=returned)
+        if isinstance(returned, Mapping) and {*returned} <= {"say", "goal_reached", "reason"}:
+            reason = str(returned.get("reason") or "the script says so")
+            if returned.get("goal_reached"):
                 return UserMove(ended="goal_reached", reason=reason)
-            if said.get("say") is not None:
-                return UserMove(say=str(said["say"]))
+            if returned.get("say") is not None:
+                return UserMove(say=str(returned["say"]))
             return UserMove(ended="script_ended", reason=reason)
-        message = f"the script {self._simulation.script!r} returned {said!r}"
+        message = f"the script {self._simulation.script!r} returned {returned!r}"
         fix = "return text, None, or {say, goal_reached, reason}"
         raise InputError(Problem(message=message, fix=fix, case=self._case.id, field="simulation.script"))
 
@@ -175,21 +175,21 @@ class PersonaUser:
         return self._name
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
-        """What the model decides, in a structure."""
+        """The model's decision, as structured output."""
         with counted_usage() as counted:
-            found = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
-        if not isinstance(found, PersonaMove):
+            answer = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
+        if not isinstance(answer, PersonaMove):
             message = f"the model {self._name!r} that plays the user did not answer in the structure asked for"
             fix = "use a model that can"
             raise InputError(Problem(message=message, fix=fix, case=self._case.id, field="simulation.model"))
         usage = counted.by_model
-        if found.goal_reached or not found.message.strip():
-            ended: Ended = "goal_reached" if found.goal_reached else "script_ended"
-            return UserMove(ended=ended, reason=found.reasoning, calls=1, usage=usage)
-        return UserMove(say=found.message.strip(), calls=1, usage=usage)
+        if answer.goal_reached or not answer.message.strip():
+            ended: Ended = "goal_reached" if answer.goal_reached else "script_ended"
+            return UserMove(ended=ended, reason=answer.reasoning, calls=1, usage=usage)
+        return UserMove(say=answer.message.strip(), calls=1, usage=usage)
 
     def _messages(self, turns: Sequence[TurnResult]) -> list[tuple[str, str]]:
-        """The conversation as the user sees it: what the assistant said comes from the other side."""
+        """The conversation with sides swapped: to the model, the assistant is the human."""
         spec = self._simulation
         parts = [_SYSTEM]
         parts += [f"Who you are: {spec.persona}"] if spec.persona else []

@@ -1,11 +1,11 @@
-"""The evaluator: one attempt at one case as a LangGraph workflow, telling what happens as it happens.
+"""One attempt at one case as a LangGraph workflow that streams events.
 
 Events, in order (the vocabulary of the terminal, of server-sent events and of tests): `started`, then for each turn
 `user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
 `eval_completed` and `completed`. Turns are those of the case, or of a recording, and then those of a simulated user.
 
 With a checkpointer each turn, each round of assertions and each move of a simulated user is a LangGraph task, and a
-task that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks had returned.
+task that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks returned.
 A trace shows the same runs, with a checkpointer or without.
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any, ParamSpec, TypeVar
 
-from langchain_core.runnables.config import ensure_config, set_config_context
 from langgraph.config import get_stream_writer
 from langgraph.errors import GraphInterrupt
 from langgraph.func import entrypoint, task
@@ -26,9 +25,9 @@ from langgraph.types import StreamWriter
 from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
-from eval_pipeline.evaluation.runs import run_of
+from eval_pipeline.evaluation.runs import outside_of_graph, run_of
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
-from eval_pipeline.evaluation.told import ToldEvents
+from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
@@ -44,41 +43,41 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-async def take_turn(index: int, said: str) -> Any:
-    """Say one thing to the target and keep what came of it.
+async def take_turn(index: int, message: str) -> Any:
+    """Send one message of the user to the target, and keep the answer.
 
     Returns:
-        The answer; in a checkpointed attempt `{turn, memory}`, from which another process can go on.
+        The answer; in a checkpointed attempt `{turn, memory}`, from which another process can resume.
     """
-    runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
-    tell({"event": "user_input", "turn": index, "content": said})
-    told = ToldEvents()
+    runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
+    write({"event": "user_input", "turn": index, "content": message})
+    reported = TurnEvents()
     here = contextvars.copy_context()
 
     def live(event: Event) -> None:
         event = plain_data(event)
         if unreadable(event) is not None:
-            return  # the reply, or whoever reported it, will say so
-        told.add(event)
+            return  # the reply, or the turn that reports it, carries the error
+        reported.add(event)
         # LangGraph's writer looks at where it is called, which is in a graph of the target's.
-        here.copy().run(tell, {"event": "turn_event", "turn": index, **event})
+        here.copy().run(write, {"event": "turn_event", "turn": index, **event})
 
     silent, runtime.session.on_event = runtime.session.on_event, live
     started, waited = time.perf_counter(), waited_s()
 
     def took() -> float:
-        # Waiting for a provider's limits is ours, and not the target's.
+        # The wait for a provider's limits is not the target's.
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": said}, to=told.sink(), on_event=live) as reported:
-            reply = await (_apart(_sent(runtime, said)) if runtime.durable else _sent(runtime, said))
-            reply = told.completed(reply, reported)
-            reported.answer({"response": reply.response})
+        with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
+            reply = await (_outside(_sent(runtime, message)) if runtime.durable else _sent(runtime, message))
+            reply = reported.completed(reply, turn)
+            turn.answer({"response": reply.response})
     except BaseException as error:
         broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
-        failed = Reply(response="", events=[*told.events, broke])
-        _keep(runtime, index, said, failed, took())
+        failed = Reply(response="", events=[*reported.events, broke])
+        _keep(runtime, index, message, failed, took())
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
             raise _unanswered(runtime, error) from error
@@ -86,33 +85,32 @@ async def take_turn(index: int, said: str) -> Any:
     finally:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
-    _keep(runtime, index, said, reply, took())
-    untold = list(reply.events)
-    for event in told.events:
-        if event in untold:
-            untold.remove(event)
-    for event in untold:
-        tell({"event": "turn_event", "turn": index, **event})
-    tell({"event": "agent_response", "turn": index, "content": reply.response})
+    _keep(runtime, index, message, reply, took())
+    unreported = list(reply.events)
+    for event in reported.events:
+        if event in unreported:
+            unreported.remove(event)
+    for event in unreported:
+        write({"event": "turn_event", "turn": index, **event})
+    write({"event": "agent_response", "turn": index, "content": reply.response})
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.response
 
 
-async def _sent(runtime: AttemptRuntime, said: str) -> Reply:
+async def _sent(runtime: AttemptRuntime, message: str) -> Reply:
     with contain_exits("the target"):
-        return await runtime.session.send(said)
+        return await runtime.session.send(message)
 
 
-def _apart(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
+def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
     """`sending`, where graphs that the target runs do not take our checkpoints for theirs."""
-    with set_config_context({**ensure_config(), "configurable": {}}) as context:
-        return asyncio.create_task(sending, context=context)
+    return asyncio.create_task(sending, context=outside_of_graph())
 
 
-def _keep(runtime: AttemptRuntime, index: int, said: str, reply: Reply, latency_s: float) -> None:
+def _keep(runtime: AttemptRuntime, index: int, message: str, reply: Reply, latency_s: float) -> None:
     runtime.turns.append(
         TurnResult(
             index=index,
-            input=said,
+            input=message,
             response=reply.response,
             events=priced(reply.events),
             latency_s=latency_s,
@@ -131,22 +129,24 @@ async def assess(turn: int | None) -> dict[str, Any]:
     """Carry out the assertions of a turn, or of the conversation.
 
     Returns:
-        Each one's score by name; in a checkpointed attempt `{results}`, which says everything.
+        Each one's score by name; in a checkpointed attempt `{results}`, which is complete.
     """
-    runtime, tell = get_runtime(AttemptRuntime).context, get_stream_writer()
+    runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
     scope = runtime.scope(turn)
-    found: list[AssertionResult] = []
+    results: list[AssertionResult] = []
     with in_role("judge"):
-        for assertion in runtime.asked(turn):
+        for assertion in runtime.assertions_on(turn):
             for result in await score(assertion, scope):
-                found.append(result)
+                results.append(result)
                 runtime.results.append(result)
-                _tell_result(tell, result)
-    return {"results": [plain(result) for result in found]} if runtime.durable else {x.name: x.score for x in found}
+                _write_result(write, result)
+    if runtime.durable:
+        return {"results": [plain(result) for result in results]}
+    return {result.name: result.score for result in results}
 
 
 async def simulate_user(index: int) -> dict[str, Any]:
-    """What the simulated user does before turn `index`: the fields of its `UserMove`."""
+    """The move of the simulated user before turn `index`: the fields of its `UserMove`."""
     runtime = get_runtime(AttemptRuntime).context
     simulation, user = runtime.case.simulation, runtime.user
     assert simulation is not None
@@ -160,8 +160,8 @@ async def simulate_user(index: int) -> dict[str, Any]:
 def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
     """`work` as a task of LangGraph's, as a run of a trace, or as it is: tasks are half of what an attempt costs.
 
-    Not a decorator: LangGraph keeps how a task is run only if the module's attribute of that name is the function
-    itself, and works it out anew at each call if not.
+    Not a decorator: LangGraph caches how a task is run only if the module's attribute of that name is the function
+    itself.
     """
     as_task, as_run = task(work), run_of(work)
 
@@ -179,47 +179,47 @@ _turn, _assessment, _move = _step(take_turn), _step(assess), _step(simulate_user
 
 @entrypoint(context_schema=AttemptRuntime)
 async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRuntime]) -> dict[str, Any]:
-    """One attempt at one case. `inputs` is what a trace shows of it; the result is in the runtime."""
-    attempt, tell = runtime.context, get_stream_writer()
-    tell({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
+    """Make one attempt at one case. `inputs` is what a trace shows of it; the result is in the runtime."""
+    attempt, write = runtime.context, get_stream_writer()
+    write({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
     script = attempt.session.script
-    said = [turn.user for turn in attempt.case.turns] if script is None else script
-    for index, text in enumerate(said):
-        await _say(attempt, index, text)
-    for index in range(len(said), len(attempt.case.turns)):
-        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.asked(index))
+    messages = [turn.user for turn in attempt.case.turns] if script is None else script
+    for index, message in enumerate(messages):
+        await _say(attempt, index, message)
+    for index in range(len(messages), len(attempt.case.turns)):
+        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.assertions_on(index))
     if attempt.case.simulation is not None and attempt.user is not None:
-        await _simulate(attempt, attempt.case.simulation, len(said))
-    if attempt.asked(None):
+        await _simulate(attempt, attempt.case.simulation, len(messages))
+    if attempt.assertions_on(None):
         await _assess(attempt, None)
     value = overall_score(attempt.results)
-    tell({"event": "eval_completed", "score": value})
+    write({"event": "eval_completed", "score": value})
     status = status_of(attempt.results, None)
-    tell({"event": "completed", "total_turns": len(attempt.turns), "status": status, "score": value})
-    found = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
-    return {**found, **attempt.written_down()} if attempt.durable else found
+    write({"event": "completed", "total_turns": len(attempt.turns), "status": status, "score": value})
+    outputs = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
+    return {**outputs, **attempt.to_data()} if attempt.durable else outputs
 
 
-async def _say(attempt: AttemptRuntime, index: int, text: str) -> None:
+async def _say(attempt: AttemptRuntime, index: int, message: str) -> None:
     """One turn and its assertions."""
-    returned = await _turn(index, text)
+    returned = await _turn(index, message)
     if len(attempt.turns) <= index:  # it ended before this process began
         turn = turn_of(returned["turn"])
         attempt.turns.append(turn)
         attempt.session.restore(returned["memory"])
-        _tell_turn(get_stream_writer(), turn)
-    if attempt.asked(index):
+        _write_turn(get_stream_writer(), turn)
+    if attempt.assertions_on(index):
         await _assess(attempt, index)
 
 
 async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
     before = len(attempt.results)
-    # Rules that compare values take microseconds, and their scores are feedback: a run would say nothing more.
-    returned = await (_assessment(turn) if any(map(may_call_out, attempt.asked(turn))) else assess(turn))
+    # Rules that compare values take microseconds, and their scores are feedback: a run would add nothing.
+    returned = await (_assessment(turn) if any(map(may_call_out, attempt.assertions_on(turn))) else assess(turn))
     if attempt.durable and len(attempt.results) == before:
         for data in returned["results"]:
             attempt.results.append(assertion_result_of(data))
-            _tell_result(get_stream_writer(), attempt.results[-1])
+            _write_result(get_stream_writer(), attempt.results[-1])
 
 
 async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int) -> None:
@@ -239,11 +239,11 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
             break
     else:
         playing.end("max_turns", f"{simulation.max_turns} turns were taken")
-    told = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
-    get_stream_writer()({"event": "turn_event", "turn": len(attempt.turns) - 1, **told})
+    event = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
+    get_stream_writer()({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
     if simulation.goal_required:
         attempt.results.append(_goal_result(attempt))
-        _tell_result(get_stream_writer(), attempt.results[-1])
+        _write_result(get_stream_writer(), attempt.results[-1])
 
 
 def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
@@ -267,15 +267,15 @@ def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
     )
 
 
-def _tell_turn(tell: StreamWriter, turn: TurnResult) -> None:
-    tell({"event": "user_input", "turn": turn.index, "content": turn.input})
+def _write_turn(write: StreamWriter, turn: TurnResult) -> None:
+    write({"event": "user_input", "turn": turn.index, "content": turn.input})
     for event in turn.events:
-        tell({"event": "turn_event", "turn": turn.index, **event})
-    tell({"event": "agent_response", "turn": turn.index, "content": turn.response})
+        write({"event": "turn_event", "turn": turn.index, **event})
+    write({"event": "agent_response", "turn": turn.index, "content": turn.response})
 
 
-def _tell_result(tell: StreamWriter, result: AssertionResult) -> None:
-    tell(
+def _write_result(write: StreamWriter, result: AssertionResult) -> None:
+    write(
         {
             "event": "assertion_result",
             "turn": result.turn,
@@ -304,7 +304,7 @@ def status_of(results: Sequence[AssertionResult], error: EvaluationError | None)
 
 
 def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
-    """A recording may end before a turn that the case asserts something of."""
+    """The result of an assertion on a turn that a recording ended before."""
     return AssertionResult(
         name=assertion.name or assertion.type,
         type=assertion.type,

@@ -17,7 +17,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store

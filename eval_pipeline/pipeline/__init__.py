@@ -1,4 +1,9 @@
-"""One experiment from start to end, whoever drives it: prepare, begin, run, conclude.
+"""One experiment from start to end: prepare, begin, run, conclude.
 
-Assets, workers, variants, the state machine and `EvalRunner` call these modules; what is theirs alone stays with them.
+    prepare.py     its dataset and its shared context
+    begin.py       its record, prompts and evaluator
+    run.py         one run's share: what is left, traces, results
+    conclude.py    its verdict, its report, and the end of its project
+
+Assets, workers, variants, the state machine and `EvalRunner` call these, and keep only what is theirs alone.
 """

@@ -31,7 +31,7 @@ async def make_attempts(
         on_result: is called with every result, after the recorder has it.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
         InputError: money is limited, and a model was called whose price is not known.
     """
     concurrency = evaluator.suite.spec.evaluation.max_concurrency

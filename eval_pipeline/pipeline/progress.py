@@ -1,4 +1,4 @@
-"""The protocol by which a run reports its progress, to a terminal for example."""
+"""The protocol by which a run reports its progress, for example to a terminal."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from eval_pipeline.results.case_result import CaseResult
 
 
 class Progress(Protocol):
-    """Is called as a run goes on."""
+    """Is called during a run."""
 
     def step(self, message: str) -> None:
         """A step is done, or is about to begin."""

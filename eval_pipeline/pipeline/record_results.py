@@ -1,4 +1,4 @@
-"""Recording results while the evaluation goes on: a segment of the result log first, then the partitions' events.
+"""Recording results during the evaluation: a segment of the result log first, then the partitions' events.
 
 Two threads, so that the event loop of the evaluation pays for neither. The writer makes results durable as soon as they
 are there, since what is not durable when the process dies is paid for twice. The reporter calls Dagster, whose events

@@ -80,7 +80,7 @@ def _reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
         experiment=record.experiment,
         dataset_version=record.dataset_version,
         context_id=record.context_id,
-        carried_from=result.carried_from or origin,
+        reused_from=result.reused_from or origin,
         trace_id=None,
         run_id=None,
         trace_url=None,

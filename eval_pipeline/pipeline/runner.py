@@ -87,7 +87,7 @@ class EvalRunner:
             context: instead of the one that the suite describes.
             max_concurrency: attempts in flight in a batch; by default the suite's.
             experiment: what results belong to. With `checkpoints`, attempts of the same experiment are resumed.
-            checkpoints: an SQLite file; attempts that a kill interrupted go on at the turn they had reached.
+            checkpoints: an SQLite file; attempts that a kill interrupted are resumed at the turn they had reached.
             tracer: traces each attempt.
             runtime: `model`, `version`, `temperature`, `start_agent`, `test_data`.
 
@@ -119,7 +119,7 @@ class EvalRunner:
 
         Raises:
             InputError: there is no such case, or it is wrong.
-            InfrastructureError: the world around us failed.
+            InfrastructureError: something around the case failed.
         """
         return await self._evaluate(case, runtime, None)
 
@@ -204,7 +204,7 @@ class EvalRunner:
     @contextlib.asynccontextmanager
     async def _evaluator(self) -> AsyncIterator[CaseEvaluator]:
         if self._opened is None:
-            # Sources of a context may take minutes, and other work of the loop goes on meanwhile.
+            # Sources of a context may take minutes, during which the loop is to do other work.
             self._opened = await asyncio.to_thread(self._open_once)
         if self._checkpoints is None:
             yield self._opened

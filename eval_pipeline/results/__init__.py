@@ -1,1 +1,1 @@
-"""The stored results of an experiment: attempts' rows, the result log, the experiment's record, progress."""
+"""The stored results of an experiment: the row of an attempt, the result log, and the experiment's record."""

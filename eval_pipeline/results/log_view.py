@@ -24,7 +24,7 @@ from eval_pipeline.results.result_log import (
     live_segments,
     next_number,
 )
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
@@ -106,7 +106,7 @@ class ResultLogView:
 
     @functools.cached_property
     def finished(self) -> Mapping[AttemptKey, str | None]:
-        """The attempts that need not be made again, which skipped ones do, each with the id of its run in LangSmith."""
+        """The attempts that are not to be made again, with the ids of their runs in LangSmith. Skipped ones are not."""
         unfinished = {"skipped", "error"} if self.retry_errors else {"skipped"}
         rows = zip(_keys(self._latest), *_columns(self._latest, "status", "run_id"), strict=True)
         return {key: run_id for key, status, run_id in rows if status not in unfinished}

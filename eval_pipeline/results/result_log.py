@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.result_row import RESULT_SCHEMA, table_of
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
@@ -42,7 +43,7 @@ class ResultLog:
 
     def append(self, results: Sequence[CaseResult]) -> str:
         """Write `results` as one segment, durable when this returns. Returns its key."""
-        table = pa.Table.from_pylist([result.to_row() for result in results], schema=RESULT_SCHEMA)
+        table = table_of(results)
         number = next_number(self._store.list(self._prefix), self._own) if self._next is None else self._next
         key = f"{self._own}{number:06d}{SEGMENT}"
         self._store.put_table(key, table, quickly=True)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.results.case_result import RESULT_SCHEMA, CaseResult
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import SEGMENT, AttemptKey, segment_keys, segment_place
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
@@ -34,7 +35,7 @@ class TaskLog:
         suite: its suite.
         experiment: its name.
         task: the task's name.
-        view: the task's part of the log, as the worker found it: what is written since then is another worker's.
+        view: the task's part of the log when the worker began; what is written since then is another worker's.
     """
 
     def __init__(self, store: Store, *, suite: str, experiment: str, task: str, view: ResultLogView) -> None:
@@ -55,7 +56,7 @@ class TaskLog:
         """
         own = self._own(results)
         while own:
-            table = pa.Table.from_pylist([result.to_row() for result in own], schema=RESULT_SCHEMA)
+            table = table_of(own)
             key = f"{self._prefix}{self._next:06d}{SEGMENT}"
             written = self._store.put_if_absent(key, bytes(parquet_bytes(table, quickly=True)))
             self._next += 1

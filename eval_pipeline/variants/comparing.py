@@ -25,7 +25,7 @@ def compare_as_planned(suite: Suite, launch: Launch) -> VariantComparison:
 
     Raises:
         InputError: a variant makes no target, a prompt is missing, or nothing has a score of the metric's name.
-        InfrastructureError: the world around us failed; what is finished is kept.
+        InfrastructureError: something around the cases failed; what is finished is kept.
     """
     plan, store = launch.plan, launch.store
     done = find_comparison(store, plan.suite, plan.name)

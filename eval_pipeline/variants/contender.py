@@ -39,7 +39,7 @@ class Contender:
         return prompt_names(self.experiment.prompts)
 
     def attempts(self, case: Case) -> list[Attempt]:
-        """The attempts at `case` that are to be made."""
+        """The attempts to make at `case`."""
         return self.evaluator.attempts(case, self.record.repetitions)
 
 

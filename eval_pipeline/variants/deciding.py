@@ -1,4 +1,4 @@
-"""Who wins: every variant held against `current`, case by case, and what is to be said of it in a sentence.
+"""Deciding which variant wins: each is compared with `current`, case by case, and the outcome is a sentence.
 
 The p-values are two-sided, of the paired permutation test, and adjusted by Holm's method for as many variants as there
 were: a variant that was dropped on the way counts among them as one that shows nothing, which can only make the others'
@@ -17,7 +17,7 @@ from eval_pipeline.variants.variant_comparison import Outcome, VariantStanding
 
 @dataclass(frozen=True, kw_only=True)
 class Entrant:
-    """What is known of a variant when everything is evaluated."""
+    """A variant whose evaluation is finished."""
 
     name: str
     experiment: str
@@ -32,7 +32,7 @@ class Entrant:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantDecision:
-    """What the comparison comes to."""
+    """The outcome of a comparison."""
 
     standings: tuple[VariantStanding, ...]
     winner: str | None
@@ -40,7 +40,7 @@ class VariantDecision:
 
 
 def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: str) -> VariantDecision:
-    """Hold every entrant against `current`, which is one of them."""
+    """Compare every entrant with `current`, which is one of them."""
     current = next(each for each in entrants if each.name == CURRENT)
     others = [each for each in entrants if each.name != CURRENT]
     differences = {each.name: _difference(current.values, each.values) for each in others}
@@ -49,8 +49,10 @@ def decide(entrants: Sequence[Entrant], dropped: Mapping[str, Drop], *, metric: 
         _standing(each, differences[each.name], p_value, dropped=each.name in dropped)
         for each, p_value in zip(others, p_values, strict=True)
     ]
-    ranked = sorted(standings, key=lambda found: (found.outcome == "dropped", -(found.delta or 0.0), found.name))
-    better = [found for found in ranked if found.outcome == "better"]
+    ranked = sorted(
+        standings, key=lambda standing: (standing.outcome == "dropped", -(standing.delta or 0.0), standing.name)
+    )
+    better = [standing for standing in ranked if standing.outcome == "better"]
     winner = better[0] if better else None
     values = {each.name: each.values for each in entrants}
     equals = [] if winner is None else _equals(winner, better[1:], values)
@@ -66,12 +68,12 @@ def _difference(then: Values, now: Values) -> PairedDifference | None:
     return paired_difference([then[case] for case in shared], [now[case] for case in shared])
 
 
-def _p_value(found: PairedDifference | None) -> float:
-    return 1.0 if found is None else found.p_value
+def _p_value(difference: PairedDifference | None) -> float:
+    return 1.0 if difference is None else difference.p_value
 
 
 def _standing(
-    entrant: Entrant, found: PairedDifference | None, p_value: float | None, *, dropped: bool
+    entrant: Entrant, difference: PairedDifference | None, p_value: float | None, *, dropped: bool
 ) -> VariantStanding:
     own = entrant.values
     return VariantStanding(
@@ -79,41 +81,41 @@ def _standing(
         experiment=entrant.experiment,
         prompts=entrant.prompts,
         changes=entrant.changes,
-        cases=len(own) if found is None else found.cases,
-        score=(sum(own.values()) / len(own) if own else None) if found is None else found.now,
-        delta=None if found is None else found.difference,
-        low=None if found is None else found.low,
-        high=None if found is None else found.high,
+        cases=len(own) if difference is None else difference.cases,
+        score=(sum(own.values()) / len(own) if own else None) if difference is None else difference.now,
+        delta=None if difference is None else difference.difference,
+        low=None if difference is None else difference.low,
+        high=None if difference is None else difference.high,
         p_adjusted=None if dropped else p_value,
-        outcome=_outcome(entrant, found, p_value, dropped=dropped),
+        outcome=_outcome(entrant, difference, p_value, dropped=dropped),
         gates_passed=entrant.gates_passed and not dropped,
         errors=entrant.errors,
     )
 
 
-def _outcome(entrant: Entrant, found: PairedDifference | None, p_value: float | None, *, dropped: bool) -> Outcome:
+def _outcome(entrant: Entrant, difference: PairedDifference | None, p_value: float | None, *, dropped: bool) -> Outcome:
     if entrant.name == CURRENT:
         return "current"
     if dropped:
         return "dropped"
-    if found is None or p_value is None or p_value >= LEVEL:
+    if difference is None or p_value is None or p_value >= LEVEL:
         return "no significant difference"
-    return "better" if found.difference > 0 else "worse"
+    return "better" if difference.difference > 0 else "worse"
 
 
 def _equals(winner: VariantStanding, better: Sequence[VariantStanding], values: Mapping[str, Values]) -> list[str]:
     """Those that are better than `current` too, and that the winner is not significantly better than."""
-    found = [_difference(values[each.name], values[winner.name]) for each in better]
-    p_values = holm(list(map(_p_value, found)))
+    differences = [_difference(values[each.name], values[winner.name]) for each in better]
+    p_values = holm(list(map(_p_value, differences)))
     return [each.name for each, p_value in zip(better, p_values, strict=True) if p_value >= LEVEL]
 
 
 def _verdict(
     ranked: Sequence[VariantStanding], winner: VariantStanding | None, equals: Sequence[str], *, metric: str
 ) -> str:
-    ties = [found.name for found in ranked if found.outcome == "no significant difference"]
-    worse = [found.name for found in ranked if found.outcome == "worse"]
-    dropped = [found.name for found in ranked if found.outcome == "dropped"]
+    ties = [each.name for each in ranked if each.outcome == "no significant difference"]
+    worse = [each.name for each in ranked if each.outcome == "worse"]
+    dropped = [each.name for each in ranked if each.outcome == "dropped"]
     parts = []
     if winner is not None:
         parts.append(_won(winner, metric))

@@ -74,12 +74,12 @@ def compare_variants(
         metric: `pass_rate`, `score`, or an assertion's name.
         halving: whether variants that cannot win are dropped on the way.
         settings: where traces go, by default as the environment says.
-        name: of the launch; the same again goes on with what is not finished, by default a new one.
-        progress: is called as it goes on.
+        name: of the launch; the same name again resumes what is not finished, by default a new one.
+        progress: is called as the comparison proceeds.
 
     Raises:
         InputError: the suite, a variant or a prompt is wrong.
-        InfrastructureError: the world around us failed; what is finished is kept.
+        InfrastructureError: something around the cases failed; what is finished is kept.
     """
     opened_suite = suite if isinstance(suite, Suite) else read_suite(suite_folder(str(suite)))
     names = [variant.name for variant in variants_of(opened_suite, variants)]  # raises before the context is built

@@ -1,4 +1,4 @@
-"""Successive halving: variants are held against the best one at 16 cases, 32, 64, …, and those that cannot win dropped.
+"""Successive halving: variants are compared with the best one at 16, 32, 64, … cases, and drop out if they cannot win.
 
 The order of cases is that of a hash of their ids, so that the first so many are a sample of all, and the same for
 every variant and every run.
@@ -7,9 +7,9 @@ A variant is dropped at a look if it is worse than the best of that look, by the
 `statistics/paired.py` on the cases seen so far, at the level 0.05 / (looks x rivals), where rivals are all the other
 variants there were at the beginning. So the best variant is dropped with a chance of at most 0.05 in the whole: it
 would have to seem worse than one of its rivals at one of the looks, and the sum of these chances is no more
-(Bonferroni's inequality). That holds however the best of a look was found. Holm's method, which is sharper, would not
-hold here, since the one they are tested against is chosen by looking. Jamieson and Talwalkar 2016 halve without a test,
-which is cheaper and promises nothing. `python -m bench.variants` measures both errors, and what is saved.
+(Bonferroni's inequality). That holds whichever variant is the best of a look. Holm's method, which is sharper, would
+not hold here, since the one they are tested against is chosen by looking. Jamieson and Talwalkar 2016 halve without a
+test, which is cheaper and promises nothing. `python -m bench.variants` measures both errors, and what is saved.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.spec.variant import CURRENT
 
 FIRST_LOOK = 16
-"""Cases; fewer could hardly tell anything at these levels."""
+"""Cases; fewer could hardly show a difference at these levels."""
 
 Values = Mapping[str, float]
 """By case: the mean of the metric over its attempts."""
@@ -49,15 +49,15 @@ def in_hash_order(case_ids: Iterable[str]) -> list[str]:
 
 def looks_at(cases: int) -> list[int]:
     """After how many cases variants are looked at before the end."""
-    found, size = [], FIRST_LOOK
+    sizes, size = [], FIRST_LOOK
     while size < cases:
-        found.append(size)
+        sizes.append(size)
         size *= 2
-    return found
+    return sizes
 
 
 def drops(values: Mapping[str, Values], *, looks: int, variants: int) -> list[Drop]:
-    """Whom to drop after a look.
+    """The variants to drop after a look.
 
     Args:
         values: of each variant that is still evaluated, on the cases seen so far; `current` is never dropped.
@@ -70,14 +70,14 @@ def drops(values: Mapping[str, Values], *, looks: int, variants: int) -> list[Dr
     scores = {name: fmean(by_case.values()) for name, by_case in scored.items()}
     leader = max(scores, key=lambda name: (scores[name], name == CURRENT, name))
     level = LEVEL / (looks * max(1, variants - 1))
-    found = []
+    dropped = []
     for name, by_case in scored.items():
         shared = sorted(by_case.keys() & scored[leader].keys())
         if name in {leader, CURRENT} or not shared:
             continue
         p_drop, _ = sign_flip_p_values(np.array([by_case[case] - scored[leader][case] for case in shared]))
         if p_drop < level:
-            found.append(
+            dropped.append(
                 Drop(
                     variant=name,
                     leader=leader,
@@ -86,4 +86,4 @@ def drops(values: Mapping[str, Values], *, looks: int, variants: int) -> list[Dr
                     p_value=p_drop,
                 )
             )
-    return found
+    return dropped

@@ -11,7 +11,7 @@ from eval_pipeline.variants.variant_plan import VariantPlan
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """One run: the first of a comparison, or one that goes on with it."""
+    """One run: the first of a comparison, or one that resumes it."""
 
     plan: VariantPlan
     store: Store
@@ -21,5 +21,5 @@ class Launch:
     launched_by: Mapping[str, str] = field(default_factory=dict)
     """For the records of the experiments: Dagster's ids."""
     retry_errors: bool = False
-    """Whether attempts that erred before are made again."""
+    """Whether attempts that ended in an error before are made again."""
     progress: Progress = field(default_factory=QuietProgress)

@@ -1,4 +1,4 @@
-"""Where the variants of a comparison are to be looked at, where they were traced."""
+"""Links to the experiments of the variants of a comparison, where they were traced."""
 
 from dataclasses import dataclass
 

@@ -48,7 +48,7 @@ def evaluate_contenders(contenders: Sequence[Contender], launch: Launch) -> Eval
         launch: the run.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
         PermanentError: the budget ended before every attempt was made.
     """
     stored = ChosenCases.of(contenders[0].experiment, launch.plan.cases)
@@ -153,7 +153,7 @@ def _evaluate(entries: Sequence[_Entry], cases: Sequence[Case], throughput: Thro
     if skipped:
         raise PermanentError(
             f"the budget was used up before {skipped} attempts, so the variants cannot be compared yet",
-            fix="raise `evaluation.max_tokens` or `max_cost_usd`, or compare on fewer cases, and go on with it "
+            fix="raise `evaluation.max_tokens` or `max_cost_usd`, or compare on fewer cases, and resume it "
             "(`eval-pipeline variants run --resume`)",
         )
 

@@ -29,24 +29,24 @@ def variants_of(suite: Suite, names: Sequence[str] | None = None) -> list[Varian
         InputError: there are none, or none of that name, or one makes no target; carries every problem.
     """
     there = {variant.name: variant for variant in suite.spec.variants}
-    wanted = [*there] if names is None else [name for name in dict.fromkeys(names) if name != CURRENT]
-    problems = [_unknown(suite, name, there) for name in wanted if name not in there] if there else []
-    if not (there and wanted):
+    chosen = [*there] if names is None else [name for name in dict.fromkeys(names) if name != CURRENT]
+    problems = [_unknown(suite, name, there) for name in chosen if name not in there] if there else []
+    if not (there and chosen):
         message = f"{suite.name} has no variants to compare"
         fix = 'write some: `variants: [{name: terse, prompt: "file:terse.txt"}]`'
         problems.append(Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="variants"))
-    found = [Variant(name=CURRENT, suite=suite, changes=())]
-    for name in wanted:
+    variants = [Variant(name=CURRENT, suite=suite, changes=())]
+    for name in chosen:
         if name in there:
             try:
                 varied = varied_suite(suite, there[name])
             except InputError as error:
                 problems += error.problems
             else:
-                found.append(Variant(name=name, suite=varied, changes=_changes(suite, varied)))
+                variants.append(Variant(name=name, suite=varied, changes=_changes(suite, varied)))
     if problems:
         raise InputError(problems)
-    return found
+    return variants
 
 
 def prompt_names(prompts: SuitePrompts) -> dict[str, str]:
@@ -68,8 +68,8 @@ def _changes(suite: Suite, varied: Suite) -> tuple[str, ...]:
 
 
 def _name(reference: str) -> str:
-    found = parse_reference(reference)
-    return str(found) if found.place == "file" else found.name
+    parsed = parse_reference(reference)
+    return str(parsed) if parsed.place == "file" else parsed.name
 
 
 def _unknown(suite: Suite, name: str, there: Iterable[str]) -> Problem:

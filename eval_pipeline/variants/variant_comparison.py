@@ -1,7 +1,6 @@
-"""What came of comparing variants: where each stands against the suite as it is, and which one won, if any did.
+"""The outcome of comparing variants: each against the suite as it stands, and which one won, if any did.
 
-It is written once, when everything is evaluated. What acts upon it (a promotion, say) may believe that it says for ever
-what it says now.
+It is written once, when everything is evaluated, and never changes: a promotion may rely on it.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @checked_dataclass(frozen=True, kw_only=True, config=_STRICT)
 class VariantStanding:
-    """Where one variant stands."""
+    """The outcome of one variant."""
 
     name: str
     experiment: str
@@ -98,14 +97,14 @@ class VariantComparison:
         return None if self.winner is None else self.standing(self.winner).delta
 
     def standing(self, variant: str) -> VariantStanding:
-        """Where a variant stands.
+        """The outcome of a variant.
 
         Raises:
             KeyError: there is no such variant.
         """
-        for found in self.standings:
-            if found.name == variant:
-                return found
+        for standing in self.standings:
+            if standing.name == variant:
+                return standing
         raise KeyError(variant)
 
 
@@ -127,11 +126,11 @@ def read_comparison(store: Store, suite: str, name: str) -> VariantComparison:
         MissingUpstreamError: there is none.
         CorruptDataError: it cannot be read.
     """
-    found = find_comparison(store, suite, name)
-    if found is None:
+    comparison = find_comparison(store, suite, name)
+    if comparison is None:
         message = f"there is no comparison of variants at {store.uri(variants_key(suite, name))}"
         raise MissingUpstreamError(message, fix="materialize variant_comparison, or `eval-pipeline variants run`")
-    return found
+    return comparison
 
 
 def find_comparison(store: Store, suite: str, name: str) -> VariantComparison | None:
@@ -148,8 +147,8 @@ def latest_comparison(store: Store, suite: str) -> VariantComparison | None:
     prefix = variants_prefix(suite)
     keys = [key for key in store.list(prefix) if key.endswith(".json") and "/" not in key.removeprefix(prefix)]
     read = (_read(store, key) for key in keys)
-    found = [comparison for comparison in read if comparison is not None]
-    return max(found, key=lambda each: (each.made_at, each.name), default=None)
+    comparisons = [comparison for comparison in read if comparison is not None]
+    return max(comparisons, key=lambda each: (each.made_at, each.name), default=None)
 
 
 def _read(store: Store, key: str) -> VariantComparison | None:

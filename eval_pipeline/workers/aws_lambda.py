@@ -4,8 +4,8 @@
     {task: a task, headers}                      the same; headers of the trace that the state machine carries
     {Items: tasks, BatchInput: {headers}}        {answers}: an `ItemBatcher`'s
 
-What a worker keeps warm (the opened context, the agent) is in memory and in the scratch folder, and serves whatever
-the same environment is asked next. Failures are answers, so that no map hangs on what it tolerates, unless the task
+The opened context and the agent stay in memory and in the scratch folder, and serve the next call of the same
+environment. Failures are answers, so that no map hangs on what it tolerates, unless the task
 says `raise_errors`.
 """
 
@@ -29,7 +29,7 @@ class LambdaContext(Protocol):
 
 
 def use_scratch_folder() -> None:
-    """Keep warm copies, and traces that wait, where Lambda lets anything be written."""
+    """Keep the cache, and traces that wait, in the one folder that Lambda may write to."""
     scratch = Path(tempfile.gettempdir()) / "eval_pipeline"
     os.environ.setdefault(CACHE_VARIABLE, str(scratch))
     os.environ.setdefault(SPOOL_VARIABLE, str(scratch / "trace_spool"))
@@ -43,17 +43,17 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None = None) -> d
     """Do the task, or the tasks, of an event.
 
     Raises:
-        EvalPipelineError: the infrastructure failed, and the task says that this is to be raised.
+        EvalPipelineError: the infrastructure failed, and `raise_errors` of the task covers it.
     """
     if "Items" in event:
         headers = event.get("BatchInput", {}).get("headers", {})
-        return {"answers": [_answered(item, headers, context) for item in event["Items"]]}
+        return {"answers": [_answer(item, headers, context) for item in event["Items"]]}
     if isinstance(event.get("task"), Mapping):
-        return _answered(event["task"], event.get("headers", {}), context)
-    return _answered(event, {}, context)
+        return _answer(event["task"], event.get("headers", {}), context)
+    return _answer(event, {}, context)
 
 
-def _answered(event: Mapping[str, Any], headers: Mapping[str, str], context: LambdaContext | None) -> dict[str, Any]:
+def _answer(event: Mapping[str, Any], headers: Mapping[str, str], context: LambdaContext | None) -> dict[str, Any]:
     try:
         task = read_task({**event, "headers": headers} if headers else event, source="the event")
     except InputError as error:

@@ -4,8 +4,8 @@
     nothing    the same, from the variable EVAL_PIPELINE_TASK
     -          tasks from standard input, one a line; answers on standard output, one a line
 
-Answers go to standard output, which is kept free of all else, and to the store. Exit codes are those of
-`eval-pipeline`: 0 also where cases erred or failed, which are rows.
+Answers go to standard output, which nothing else writes to, and to the store. Exit codes are those of
+`eval-pipeline`: 0 also where cases failed or ended in an error, which are results.
 """
 
 import os
@@ -24,13 +24,13 @@ from eval_pipeline.workers.task import TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import do_task
 
 STDIN = "-"
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 ABANDONED = 4
-"""The exit code of a worker whose caller has gone away; what is finished of its task is in the store."""
+"""The exit code of a worker whose caller has died; what is finished of its task is in the store."""
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments, or the environment, say. Returns the exit code."""
+    """Do the task that the arguments or the environment name. Returns the exit code."""
     with stdout_for_result_only() as stdout:
         try:
             given = _given(arguments)
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         except EvalPipelineError as error:
             sys.stderr.write(f"error: {displayable(str(error))}\n")
             return error.exit_code
-        _say(stdout, answer)
+        _write(stdout, answer)
         return _exit_code(answer)
 
 
@@ -67,39 +67,39 @@ def _given(arguments: list[str]) -> str:
 def _task(given: str) -> WorkerTask:
     if given.startswith("{"):
         return read_task(given)
-    return read_task(_fetched(given), source=given)
+    return read_task(_fetch(given), source=given)
 
 
-def _fetched(place: str) -> bytes:
+def _fetch(place: str) -> bytes:
     if (location := s3_location(place)) is not None:
-        found = open_store(f"s3://{location.bucket}").get(location.key)
+        data = open_store(f"s3://{location.bucket}").get(location.key)
     elif Path(place).is_file():
         return Path(place).read_bytes()
     else:
         store = PipelineSettings.from_environment().store
-        found = open_store(store).get(place) if store else None
-    if found is None:
+        data = open_store(store).get(place) if store else None
+    if data is None:
         fix = f"give a task as JSON, a file, s3://bucket/key, or a key of the store that {STORE_VARIABLE} names"
         raise InputError(Problem(message=f"there is no task at {place!r}", fix=fix))
-    return found
+    return data
 
 
 def _serve(stdout: TextIO) -> int:
-    """Do tasks until there are no more. A caller that dies in the middle of one is not worked for."""
+    """Do tasks until standard input ends. The process ends when its caller dies, even in the middle of a task."""
     threading.Thread(target=_end_with, args=(os.getppid(),), name="caller", daemon=True).start()
     for line in sys.stdin:
-        _say(stdout, do_task(read_task(line)))
+        _write(stdout, do_task(read_task(line)))
     return 0
 
 
 def _end_with(caller: int) -> None:
-    # The end of the input cannot tell: tasks may have been sent all at once.
+    # The end of the input does not show it: tasks may have been sent all at once.
     while os.getppid() == caller:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     os._exit(ABANDONED)
 
 
-def _say(stdout: TextIO, answer: TaskAnswer) -> None:
+def _write(stdout: TextIO, answer: TaskAnswer) -> None:
     stdout.write(answer.model_dump_json() + "\n")
     stdout.flush()
 

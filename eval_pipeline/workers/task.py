@@ -1,4 +1,4 @@
-"""What a worker is told: which cases of which experiment. References only; cases and context are in the store."""
+"""A task of a worker, some cases of an experiment, and its answer. References only: the data are in the store."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
@@ -15,7 +15,7 @@ MOST_BYTES = 128 * 1024
 
 
 class TaskTracing(BaseModel):
-    """How attempts are traced: as those of the run that asks. Keys and addresses are the worker's own affair."""
+    """How attempts are traced: as in the run that asks. Keys and addresses are those of the worker's environment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,24 +25,24 @@ class TaskTracing(BaseModel):
     graft_llm_as: GraftLlmAs = "chain"
     trace_sample_rate: float = 1.0
     begun_by: str | None = None
-    """The run that made the experiment known to servers, and said so in the store; None: the worker does."""
+    """The run that set the experiment up at the servers, and wrote so to the store; None: the worker sets it up."""
     dataset_cases: int = 1
     """Cases of the dataset, among which the cost of the shared context is divided."""
 
     @classmethod
     def of(cls, settings: LangSmithSettings, *, begun_by: str | None, dataset_cases: int) -> Self:
-        """That of a run with these settings."""
+        """As in a run with these settings."""
         names = ("mode", "trace_mode", "graft_timing", "graft_llm_as", "trace_sample_rate")
         given = {name: getattr(settings, name) for name in names}
         return cls(**given, begun_by=begun_by, dataset_cases=dataset_cases)
 
     def settings(self) -> dict[str, Any]:
-        """What goes before the environment's."""
+        """Settings that override the environment's."""
         return {"tracing_enabled": True, **self.model_dump(exclude={"begun_by", "dataset_cases"})}
 
 
 class TaskRedaction(BaseModel):
-    """What is taken out of results: no worker may keep what the run would not."""
+    """What is taken out of results: the same as in the run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,12 +89,12 @@ class WorkerTask(BaseModel):
     experiment: str
     context_id: str | None = None
     dataset_version: str | None = None
-    """Like `context_id` what the experiment's record says; a task that names another one is refused."""
+    """Like `context_id` what the experiment's record pins; a task that names another one is refused."""
     task: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,100}$")
-    """Names its results: the same task has the same name, whoever asks, however often."""
+    """Names its results: the same task has the same name, in every run and every try."""
     case_ids: tuple[str, ...] = Field(min_length=1)
     finished: Mapping[str, Sequence[int]] = Field(default_factory=dict)
-    """By case, attempts that are not to be made because they have been."""
+    """By case, the numbers of attempts that are finished."""
     retry_errors: bool = False
     store: str | None = None
     """The store's URI; by default what `EVAL_PIPELINE_STORE` says."""
@@ -106,11 +106,11 @@ class WorkerTask(BaseModel):
     evaluation_timeout_seconds: float = Field(default=300.0, gt=0)
     """Seconds for one attempt, where the suite gives none: those of the run that asks."""
     limits: TaskLimits | None = None
-    """None: what the suite says is this worker's alone."""
+    """None: the suite's limits are this worker's alone."""
     raise_errors: Literal["never", "transient", "all"] = "never"
-    """Which failures of the infrastructure a Lambda handler raises, for a caller that retries, instead of answering."""
+    """Failures of the infrastructure that a Lambda handler raises, for a caller that retries, instead of answering."""
     call: str = ""
-    """Comes back in the answer, so that a caller knows which of its calls it is of."""
+    """Comes back in the answer, so that a caller can tell the answers to its calls apart."""
 
     @model_validator(mode="after")
     def _knows_its_cases(self) -> Self:
@@ -119,7 +119,7 @@ class WorkerTask(BaseModel):
         return self
 
     def to_json(self) -> bytes:
-        """The task as it travels.
+        """The task as JSON.
 
         Raises:
             InputError: it is too large.
@@ -137,10 +137,10 @@ class WorkerTask(BaseModel):
 
 
 def read_task(data: bytes | str | Mapping[str, Any], *, source: str = "the task") -> WorkerTask:
-    """A task from what was handed over.
+    """A task, parsed.
 
     Raises:
-        InputError: it is none, or too large; names every field that is wrong.
+        InputError: it is no task, or too large; names every field that is wrong.
     """
     raw = data if isinstance(data, bytes) else data.encode() if isinstance(data, str) else orjson.dumps(data)
     if len(raw) > MOST_BYTES:
@@ -154,18 +154,18 @@ def read_task(data: bytes | str | Mapping[str, Any], *, source: str = "the task"
         raise InputError(
             [
                 Problem(
-                    message=found["msg"],
+                    message=problem["msg"],
                     fix="see `WorkerTask` in eval_pipeline/workers/task.py",
                     file=source,
-                    field=".".join(map(str, found["loc"])) or None,
+                    field=".".join(map(str, problem["loc"])) or None,
                 )
-                for found in error.errors(include_input=False, include_url=False)
+                for problem in error.errors(include_input=False, include_url=False)
             ]
         ) from error
 
 
 class Failure(BaseModel):
-    """Why a task could not be done: never that a case erred, which is a row."""
+    """Why a task could not be done; a case that ends in an error is a result, and no failure."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -177,14 +177,14 @@ class Failure(BaseModel):
 
     @classmethod
     def of(cls, error: Exception) -> Self:
-        """What is said of an error."""
+        """The failure that an error is."""
         fix = getattr(error, "fix", "see the worker's log")
         retryable = isinstance(error, EvalPipelineError) and error.retryable
         message = str(getattr(error, "message", error))
         return cls(kind=type(error).__name__, message=message, fix=str(fix), retryable=retryable)
 
     def error(self, task: str) -> EvalPipelineError:
-        """The error, for those who asked."""
+        """The error, raised in the process that asked."""
         message = f"the worker of {task} failed: {self.kind}: {self.message}"
         if self.kind == InputError.__name__:
             return InputError(Problem(message=message, fix=self.fix))
@@ -192,7 +192,7 @@ class Failure(BaseModel):
 
 
 class TaskAnswer(BaseModel):
-    """What a worker says of a task when it has ended. Results are in the store, this is about them."""
+    """What a worker reports of a task when it has ended. The results themselves are in the store."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -203,11 +203,11 @@ class TaskAnswer(BaseModel):
     attempts: int = 0
     """Of the task."""
     finished: int = 0
-    """Of them, those with a result now, whoever made it."""
+    """Of them, those with a result now."""
     made: int = 0
     """Of them, those that this worker made now."""
     errors: int = 0
-    """Of those made, those that erred, which are rows like others."""
+    """Of those made, those that ended in an error."""
     skipped: int = 0
     """Not made, because the budget was spent."""
     tokens: int = 0

@@ -6,13 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.results.case_result import (
-    RESULT_SCHEMA,
-    AssertionResult,
-    CaseResult,
-    EvaluationError,
-    TurnResult,
-)
+from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, TurnResult
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.results.usage import TokenUsage
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -57,4 +52,4 @@ def a_result(
 
 def a_table(results: Sequence[CaseResult]) -> pa.Table:
     """Results as the result log returns them."""
-    return pa.Table.from_pylist([result.to_row() for result in results], schema=RESULT_SCHEMA)
+    return table_of(results)

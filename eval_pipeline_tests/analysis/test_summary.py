@@ -147,7 +147,7 @@ def test_the_cost_is_unknown_where_that_of_any_call_is() -> None:
 def test_reused_results_are_counted_and_their_calls_are_not() -> None:
     usage = AttemptUsage(target=TokenUsage(calls=1, input=10, cost_usd=0.5))
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
-    summary = summary_for(a_result("a", usage=usage), a_result("b", usage=usage, carried_from=origin))
+    summary = summary_for(a_result("a", usage=usage), a_result("b", usage=usage, reused_from=origin))
     assert (summary.carried, summary.cost_usd, summary.usage["target"]["calls"]) == (1, 0.5, 1)
 
 

@@ -142,7 +142,7 @@ def test_a_baseline_that_is_not_there_ends_the_run_before_anything_is_asked(term
     finished = terminal("run", suite)
 
     assert finished.code == 3
-    assert "there is no experiment 'shop-gone' of shop" in finished.stderr
+    assert "no experiment 'shop-gone' of shop" in finished.stderr
     assert not asked.exists()
 
 

@@ -23,12 +23,12 @@ def _said(*packages: dict[str, Any]) -> str:
 
 def test_packages_of_which_nothing_is_known_are_well() -> None:
     found = audit_of(_said(_FINE), "No known vulnerabilities found")
-    assert (found.code, list(found.lines)) == (0, ["1 of 1 packages audited, 0 weaknesses known"])
+    assert (found.code, list(found.lines)) == (0, ["1 of 1 packages audited, 0 known vulnerabilities"])
 
 
 def test_a_weakness_is_named_with_the_version_that_has_none() -> None:
     found = audit_of(_said(_FINE, _WEAK), "")
-    assert (found.code, found.lines[0]) == (1, "error: b 2: CVE-1, mended in 2.1")
+    assert (found.code, found.lines[0]) == (1, "error: b 2: CVE-1, fixed in 2.1")
 
 
 def test_packages_that_the_index_does_not_know_are_not_audited_whatever_pip_audit_says() -> None:

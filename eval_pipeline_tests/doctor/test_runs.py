@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from eval_pipeline.defs.launching import cli_runs
-from eval_pipeline.defs.launching.cli_runs import being_run, end_dead_runs
+from eval_pipeline.defs.launching.cli_runs import end_dead_runs, run_lock
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.doctor.findings import found_by
 
@@ -48,7 +48,7 @@ def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
 def _dead(instance: dg.DagsterInstance, *, host: str | None = None) -> str:
     """A run of a terminal that died."""
     run_id, home = _started(instance), Path(instance.root_directory)
-    with pytest.raises(MemoryError), being_run(home, EXPERIMENT, run_id):
+    with pytest.raises(MemoryError), run_lock(home, EXPERIMENT, run_id):
         raise MemoryError
     if host is not None:
         note = home / "running" / f"{run_id}.json"
@@ -75,7 +75,7 @@ def test_a_dead_run_is_told_of_and_ended_by_the_next_command(terminal: Terminal,
 
 def test_a_run_that_works_is_left_alone(terminal: Terminal, instance: dg.DagsterInstance) -> None:
     run_id = _started(instance)
-    with being_run(Path(instance.root_directory), EXPERIMENT, run_id):
+    with run_lock(Path(instance.root_directory), EXPERIMENT, run_id):
         assert end_dead_runs(instance) == []
         assert "runs" not in _warnings(terminal)
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
@@ -104,6 +104,6 @@ def test_a_run_that_no_terminal_began_is_told_of_after_a_day_and_never_ended(
 
 def test_what_ended_as_it_should_leaves_nothing_behind(instance: dg.DagsterInstance) -> None:
     home = Path(instance.root_directory)
-    with being_run(home, EXPERIMENT, _started(instance)):
+    with run_lock(home, EXPERIMENT, _started(instance)):
         assert len([*(home / "running").iterdir()]) == 2
     assert [*(home / "running").iterdir()] == []

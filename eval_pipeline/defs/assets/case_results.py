@@ -1,6 +1,6 @@
 """`case_results`, one partition per case, and `experiment`, the record they belong to.
 
-Both are made by one step. A partition is reported by an event of its own as soon as its results are durable, so that a
+One step makes both. A partition is reported by an event of its own as soon as its results are durable, so that a
 run that ends early keeps what it finished; Dagster then sees no output of `case_results`, and would skip every asset
 that waits for one. `experiment` is that output: unpartitioned, made when all cases of the run are done, and what
 `experiment_summary` waits for.

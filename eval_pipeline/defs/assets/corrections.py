@@ -20,7 +20,7 @@ def wants_corrections(suite: Suite) -> bool:
 
 
 def build_corrections(suite: Suite) -> dg.AssetsDefinition:
-    """The asset `corrections` of a suite. It is pulled when somebody asks: the nightly job does not wait for it."""
+    """The asset `corrections` of a suite. It is materialized on demand, and no part of the nightly job."""
 
     @dg.asset(
         key=asset_key(suite.name, CORRECTIONS),
@@ -36,16 +36,16 @@ def build_corrections(suite: Suite) -> dg.AssetsDefinition:
         with errors_as_failures(), FeedbackServer(langsmith.settings()) as server:
             opened, redactor = store.open(), langsmith.redactor()
             set_log_redactor(redactor)
-            found = pull_corrections(opened, suite.name, server, redactor=redactor)
-        context.log.info("%d corrections, %d new", found.rows, found.added)
+            pulled = pull_corrections(opened, suite.name, server, redactor=redactor)
+        context.log.info("%d corrections, %d new", pulled.rows, pulled.added)
         return dg.MaterializeResult(
             metadata={
-                "corrections": found.rows,
-                "new": found.added,
-                "experiments": found.experiments,
-                **({} if found.key is None else {"uri": dg.MetadataValue.path(opened.uri(found.key))}),
+                "corrections": pulled.rows,
+                "new": pulled.added,
+                "experiments": pulled.experiments,
+                **({} if pulled.key is None else {"uri": dg.MetadataValue.path(opened.uri(pulled.key))}),
             },
-            data_version=dg.DataVersion(found.version),
+            data_version=dg.DataVersion(pulled.version),
         )
 
     return corrections

@@ -41,13 +41,13 @@ def evaluate_share(
         run: has the share.
         reports: reports its partitions.
         reuse: whether results of earlier experiments stand for attempts that have not changed since.
-        progress: is called as it goes on.
+        progress: is called during the evaluation.
 
     Returns:
         How the run called its models.
 
     Raises:
-        InfrastructureError: the world around us failed.
+        InfrastructureError: something around the cases failed.
     """
     restored = run.restore_rows()
     attempts, reused = run.split_reusable() if reuse else (run.left, iter(()))

@@ -1,6 +1,6 @@
 """`promoted_prompt`: the commit of the target's prompt that is in use, after the winner of a comparison was put there.
 
-A comparison that nobody won promotes nothing, which is no failure; a winner that fails the gates, and a tag that is
+A comparison without a winner promotes nothing, which is no failure; a winner that fails the gates, and a tag that is
 no longer where it was compared with, fail their check, and with it the run.
 """
 

@@ -31,7 +31,9 @@ class PartitionReports:
     def __init__(self, context: dg.AssetExecutionContext, key: dg.AssetKey, step_key: str, run: ExperimentRun) -> None:
         self._key, self._run = key, run
         instance, record = context.instance, run.experiment.record
-        whole = run.log.complete({case_id: [each.number for each in found] for case_id, found in run.planned.items()})
+        whole = run.log.complete(
+            {case_id: [each.number for each in attempts] for case_id, attempts in run.planned.items()}
+        )
         self.missing = run.planned.keys() - reported_cases(instance, key, record, whole)
         """The cases that Dagster has no materialization of in this experiment."""
         self._events = PartitionEvents(
@@ -44,14 +46,14 @@ class PartitionReports:
         self._code_version = target_version(run.evaluator.suite)
 
     def earlier_results(self) -> Iterator[CaseResult]:
-        """The finished results of the cases that are to be reported, made by processes that ended before they were."""
+        """The finished results of cases that are still to be reported, since their process ended before."""
         attempts = {key_of(each) for case_id in self.missing for each in self._run.planned[case_id]}
         return self._run.log.latest_results(attempts & self._run.log.finished.keys())
 
     def report(self, cases: Sequence[Sequence[CaseResult]]) -> None:
         """Report whole cases, but for those that were skipped: a run that resumes makes them."""
-        made = [results for results in cases if all(result.status != "skipped" for result in results)]
-        self._events.report([self._materialization(results) for results in made])
+        whole = [results for results in cases if all(result.status != "skipped" for result in results)]
+        self._events.report([self._materialization(results) for results in whole])
 
     def _materialization(self, results: Sequence[CaseResult]) -> dg.AssetMaterialization:
         tracing = self._run.tracing

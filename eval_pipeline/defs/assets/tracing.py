@@ -1,4 +1,4 @@
-"""What materializations say of traces: projects, experiments, URLs, and what was sent, kept and lost."""
+"""Metadata of materializations about traces: projects, experiments, URLs, and what was sent, spooled and lost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ _checked: set[str] = set()
 
 
 def check_once(context: dg.AssetExecutionContext, settings: LangSmithSettings, progress: Progress) -> None:
-    """At the start of a run, say what becomes of its traces if a server cannot be reached; in its log and to who waits.
+    """At the start of a run, report what happens to its traces if a server cannot be reached.
 
     Raises:
         CredentialsError: a server refuses its key.
@@ -90,11 +90,11 @@ def summary_trace_metadata(traced: Sequence[TracedRun], before: str | None) -> M
 
 def variant_links_metadata(links: Mapping[str, VariantLinks]) -> Metadata:
     """Of `variant_comparison`: each variant's experiment, and beside that of the suite as it stands."""
-    found: Metadata = {}
+    metadata: Metadata = {}
     for name, link in links.items():
-        found |= url_metadata(f"{EXPERIMENT_URL}/{name}", link.experiment)
-        found |= url_metadata(f"{COMPARISON_URL}/{name}", link.beside_current)
-    return found
+        metadata |= url_metadata(f"{EXPERIMENT_URL}/{name}", link.experiment)
+        metadata |= url_metadata(f"{COMPARISON_URL}/{name}", link.beside_current)
+    return metadata
 
 
 def trace_status_metadata(status: TraceStatus) -> Metadata:

@@ -1,4 +1,4 @@
-"""What an asset reads of the assets before it: their keys, and what their latest materializations say."""
+"""What an asset reads of the assets before it: their keys, and metadata of their latest materializations."""
 
 import dagster as dg
 
@@ -19,8 +19,8 @@ BACKFILL_TAG = "dagster/backfill"
 ROOT_BACKFILL_TAG = "dagster/root_backfill_id"
 
 LAUNCH_TAG = "eval/launch"
-"""On a run, the launch it belongs to, where that is neither its backfill nor itself: a run that goes on with an
-experiment, and those that a schedule asks for together."""
+"""On a run, the launch it belongs to, where that is neither its backfill nor itself: a run that resumes an experiment,
+and the runs that a schedule asks for together."""
 
 SHARE_TAG = "eval/share"
 """On a run that has a share of a launch, such as `2/5`: only the last of them to end makes the summary."""
@@ -37,16 +37,16 @@ def asset_key(suite: str, asset: str) -> dg.AssetKey:
 
 
 def latest(context: Context, suite: str, asset: str, name: str) -> str:
-    """What the latest materialization of an asset says under `name`; this run's own, if it made one.
+    """The metadata `name` of the latest materialization of an asset; of this run's own, if it made one.
 
     Raises:
         MissingUpstreamError: it has not been materialized.
     """
-    found = find_latest(context, suite, asset, name)
-    if found is None:
+    value = find_latest(context, suite, asset, name)
+    if value is None:
         key = asset_key(suite, asset).to_user_string()
         raise MissingUpstreamError(f"{key} has not been materialized yet", fix=f"materialize {key} first")
-    return found
+    return value
 
 
 def find_latest(context: Context, suite: str, asset: str, name: str) -> str | None:
@@ -62,7 +62,7 @@ def find_latest(context: Context, suite: str, asset: str, name: str) -> str | No
 
 
 def launch_id(context: Context) -> str:
-    """What names the launch a run belongs to: what its tag says, or its backfill, or its root run.
+    """The id of the launch that a run belongs to: its tag, or its backfill, or its root run.
 
     Dagster takes the backfill's tag from a run that is re-executed, and gives a re-executed backfill an id of its own;
     the root run and the root backfill are what they have in common with the first try.

@@ -1,6 +1,7 @@
 """`variant_comparison`: the variants of a suite on the same cases and context, an experiment each, and which one wins.
 
-Not a part of the nightly chain: it is in a group of its own, and made when somebody asks (`compare_variants_<suite>`).
+It is no part of the nightly chain: it is in a group of its own, and materialized on demand by the job
+`compare_variants_<suite>`.
 """
 
 import dagster as dg
@@ -34,7 +35,7 @@ from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, pin_plan
 
 
 class VariantComparisonConfig(dg.Config):
-    """What a run may choose; one that goes on with a comparison keeps to what was chosen then."""
+    """What a run may choose; one that resumes a comparison keeps its choices."""
 
     variants: list[str] | None = None
     """Names of `variants:` in suite.yaml; all by default."""
@@ -49,7 +50,7 @@ class VariantComparisonConfig(dg.Config):
     halving: bool = False
     """Whether variants that cannot win are dropped on the way."""
     retry_errors: bool = False
-    """Whether attempts that erred before are made again, where a comparison goes on."""
+    """Whether attempts that ended in an error are made again, where a comparison is resumed."""
 
 
 def variant_comparison_op_name(suite: str) -> str:
@@ -99,10 +100,10 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 retry_errors=config.retry_errors,
                 progress=progress,
             )
-            found = compare_as_planned(varied, launch)
-            links = links_of(opened, found)
-        context.log.info("%s", found.verdict)
-        return dg.MaterializeResult(metadata={**variants_metadata(found, opened), **variant_links_metadata(links)})
+            comparison = compare_as_planned(varied, launch)
+            links = links_of(opened, comparison)
+        context.log.info("%s", comparison.verdict)
+        return dg.MaterializeResult(metadata={**variants_metadata(comparison, opened), **variant_links_metadata(links)})
 
     return variant_comparison
 
@@ -110,7 +111,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
 def _plan(
     context: dg.AssetExecutionContext, suite: Suite, store: Store, config: VariantComparisonConfig
 ) -> VariantPlan:
-    """What the launch of this run undertook, or is to."""
+    """The plan of this run's launch, written now if there is none."""
     launched = launch_id(context)
     name = experiment_name(suite.name, launched)
     there = find_plan(store, suite.name, name)

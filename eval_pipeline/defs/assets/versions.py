@@ -11,7 +11,7 @@ from eval_pipeline.store.content_hash import digest
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
 INPUT_VERSION, INPUT_EVENT = "dagster/input_data_version/", "dagster/input_event_pointer/"
 _NO_EVENT = "NULL"
-"""Of an input without partitions the version decides; but Dagster takes no input as known that names no event."""
+"""Of an input without partitions the version decides; but Dagster ignores an input that names no event."""
 _BROKE = "error"
 
 
@@ -28,9 +28,9 @@ class LastResult:
 def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:
     """The tags of a partition's event. `code_version` is the asset's, which no prompt of the Hub is a part of.
 
-    Data have a new version when an attempt was made, and keep theirs when it was carried. The versions of what was read
+    Data have a new version when an attempt was made, and keep theirs when it was reused. The versions of what was read
     are those the experiment pins: a partition is stale as soon as cases or context change, and fresh again when an
-    experiment has evaluated it or, with `reuse: unchanged`, found that nothing of it had changed.
+    experiment has evaluated it or, with `reuse: unchanged`, reused its results.
     """
     first = results[0]
     read = {TEST_CASES: first.dataset_version, SHARED_CONTEXT: first.context_id}
@@ -44,14 +44,14 @@ def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str)
 
 
 def _data_version(results: Sequence[CaseResult]) -> str:
-    """`<fingerprint>.<hash of what was made>`, with `.error` if an attempt broke."""
-    made = digest([[found.fingerprint, found.started_at.isoformat(), found.status] for found in results])
-    broke = [_BROKE] if any(found.status == "error" for found in results) else []
-    return ".".join([results[0].fingerprint, made, *broke])
+    """`<fingerprint>.<hash of the attempts>`, with `.error` if an attempt broke."""
+    attempts = digest([[each.fingerprint, each.started_at.isoformat(), each.status] for each in results])
+    broke = [_BROKE] if any(each.status == "error" for each in results) else []
+    return ".".join([results[0].fingerprint, attempts, *broke])
 
 
 def result_of_version(version: str) -> LastResult | None:
-    """What a partition's data version tells of its result; None of one that somebody else wrote."""
+    """The result that a partition's data version describes; None if other code wrote it."""
     match version.split("."):
         case [fingerprint, _]:
             return LastResult(fingerprint=fingerprint, broke=False)

@@ -37,7 +37,7 @@ def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]
     start = uuid7_millisecond(result.run_id or "") if result.run_id == result.trace_id else None
     if start is None:
         return False
-    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.carried_from is None)
+    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.reused_from is None)
     return True
 
 
@@ -61,7 +61,7 @@ def with_row(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> 
 
 
 def _origin(result: CaseResult) -> dict[str, Any]:
-    earlier = result.carried_from
+    earlier = result.reused_from
     return {} if earlier is None else {REUSED_FROM: earlier.experiment, REUSED_TRACE: earlier.trace_url}
 
 

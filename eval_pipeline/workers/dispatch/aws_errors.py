@@ -1,4 +1,4 @@
-"""What AWS refuses those who have tasks, as errors of this project."""
+"""Errors of AWS, as errors of this project."""
 
 from botocore.exceptions import ClientError
 
@@ -18,15 +18,15 @@ _GONE = ("NotFound", "DoesNotExist", "ClusterNotFound", "InvalidArn", "InvalidPa
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "NoRegionError"}
 
 
-def aws_error(asked: str, error: Exception, *, allow: str) -> InfrastructureError:
-    """What `error` is to us.
+def aws_error(resource: str, error: Exception, *, allow: str) -> InfrastructureError:
+    """The error of this project that `error` is.
 
     Args:
-        asked: the function, cluster or state machine that was asked.
+        resource: the function, cluster or state machine that was called.
         error: what boto3 raised.
         allow: the actions that its policy has to allow.
     """
-    code, message = code_of(error), f"{asked}: {error}"
+    code, message = code_of(error), f"{resource}: {error}"
     if code in _NO_CREDENTIALS:
         return CredentialsError(message, fix="give the process a role and a region, or AWS_… variables")
     if isinstance(error, ClientError):

@@ -18,7 +18,7 @@ from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import AttemptKey, segment_place
-from eval_pipeline.results.stored_result import result_of_row
+from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.results.task_log import task_part
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store

@@ -1,7 +1,7 @@
 """Workers that are tasks of Amazon ECS, each a container that does one task of ours and ends.
 
-The container is told by two variables which task of the store is its own. What it did is in the store; that it has
-ended is asked of ECS, for all containers together.
+Two variables of the container name its task in the store. Its results are in the store; whether it has ended is polled
+from ECS, for all containers together.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE
 from eval_pipeline.store.layout import task_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import EcsCompute
-from eval_pipeline.workers.dispatch.answers import stored_answer
 from eval_pipeline.workers.dispatch.aws_errors import aws_error
+from eval_pipeline.workers.dispatch.workers import stored_answer
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 
 _ASKED_AT_ONCE = 100
-_NOBODYS = "0" * 32
+_UNUSED_ID = "0" * 32
 """An id that no task has."""
 _ALLOW = "ecs:RunTask, ecs:DescribeTasks, ecs:StopTask and iam:PassRole"
 
 
 class EcsWorkers:
-    """A cluster, asked to run a container for each task."""
+    """A cluster that runs a container for each task."""
 
     keeps_traces = False
     takes_all = False
 
     def __init__(self, compute: EcsCompute, store: Store, *, client: Any = None) -> None:
-        """Nothing is asked yet.
+        """Nothing is called yet.
 
         Args:
             compute: says which cluster, and what it runs.
@@ -62,17 +62,17 @@ class EcsWorkers:
             fix="see its log, and whether its role may read and write the store",
         )
 
-    def asked(self) -> str:
-        """ECS is asked for a task that nobody has begun: there is no dry run, and definitions are not ours to read."""
+    def check(self) -> str:
+        """Describe a task that does not exist: there is no dry run, and we may not read definitions."""
         cluster, definition = self._compute.cluster, self._compute.task_definition
         try:
-            self._client.describe_tasks(cluster=cluster, tasks=[_NOBODYS])
+            self._client.describe_tasks(cluster=cluster, tasks=[_UNUSED_ID])
         except (BotoCoreError, ClientError) as error:
             raise aws_error(cluster, error, allow=_ALLOW) from error
-        return f"the cluster {cluster} tells of its tasks (whether it runs {definition} is seen when it does)"
+        return f"the cluster {cluster} describes its tasks (whether it can run {definition} was not tested)"
 
     async def close(self) -> None:
-        """Stop the containers that nobody waits for."""
+        """Stop the containers in progress."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -82,15 +82,15 @@ class EcsWorkers:
     def _run(self, task: WorkerTask) -> str:
         key = task_key(task.suite, task.experiment, task.task)
         self._store.put(key, task.to_json())
-        told = {TASK_VARIABLE: key, STORE_VARIABLE: self._store.root}
-        environment = [{"name": name, "value": value} for name, value in told.items()]
+        variables = {TASK_VARIABLE: key, STORE_VARIABLE: self._store.root}
+        environment = [{"name": name, "value": value} for name, value in variables.items()]
         try:
-            said = self._client.run_task(
+            response = self._client.run_task(
                 cluster=self._compute.cluster,
                 taskDefinition=self._compute.task_definition,
                 launchType=self._compute.launch_type,
                 count=1,
-                # Sent again because an answer was lost, it begins no second container.
+                # Sent again because a response was lost, it starts no second container.
                 clientToken=task.call,
                 startedBy="eval_pipeline",
                 overrides={"containerOverrides": [{"name": self._compute.container, "environment": environment}]},
@@ -98,11 +98,11 @@ class EcsWorkers:
             )
         except (BotoCoreError, ClientError) as error:
             raise aws_error(self._compute.cluster, error, allow=_ALLOW) from error
-        if not said["tasks"]:
-            reasons = ", ".join(str(failure.get("reason")) for failure in said["failures"])
+        if not response["tasks"]:
+            reasons = ", ".join(str(failure.get("reason")) for failure in response["failures"])
             fix = "see whether the cluster has room; the task is tried again"
             raise TransientError(f"{self._compute.cluster} runs no container for {task.task}: {reasons}", fix=fix)
-        return str(said["tasks"][0]["taskArn"])
+        return str(response["tasks"][0]["taskArn"])
 
     def _network(self) -> dict[str, Any]:
         compute = self._compute
@@ -123,20 +123,22 @@ class EcsWorkers:
             await asyncio.sleep(self._compute.poll_s)
             arns = list(self._running)
             for start in range(0, len(arns), _ASKED_AT_ONCE):
-                for found in await asyncio.to_thread(self._described, arns[start : start + _ASKED_AT_ONCE]):
-                    waiting = self._running.get(found["taskArn"])
-                    if waiting is not None and not waiting.done() and found["lastStatus"] == "STOPPED":
-                        waiting.set_result(found)
+                for described in await asyncio.to_thread(self._described, arns[start : start + _ASKED_AT_ONCE]):
+                    stopped = self._running.get(described["taskArn"])
+                    if stopped is not None and not stopped.done() and described["lastStatus"] == "STOPPED":
+                        stopped.set_result(described)
 
     def _described(self, arns: list[str]) -> list[dict[str, Any]]:
-        """What ECS says of containers; one it knows no more has stopped."""
+        """ECS's description of containers; one that ECS does not have any more has stopped."""
         try:
-            said = self._client.describe_tasks(cluster=self._compute.cluster, tasks=arns)
+            response = self._client.describe_tasks(cluster=self._compute.cluster, tasks=arns)
         except (BotoCoreError, ClientError):
-            return []  # it is asked again
-        gone = [found["arn"] for found in said["failures"] if found.get("reason") == "MISSING"]
-        missing = [{"taskArn": arn, "lastStatus": "STOPPED", "stoppedReason": "ECS has forgotten it"} for arn in gone]
-        return [*said["tasks"], *missing]
+            return []  # it is polled again
+        gone = [failure["arn"] for failure in response["failures"] if failure.get("reason") == "MISSING"]
+        missing = [
+            {"taskArn": arn, "lastStatus": "STOPPED", "stoppedReason": "ECS does not have it any more"} for arn in gone
+        ]
+        return [*response["tasks"], *missing]
 
     def _stop(self, arn: str) -> None:
         try:
@@ -146,10 +148,10 @@ class EcsWorkers:
 
 
 def _reason(described: dict[str, Any]) -> str:
-    said = [str(described.get("stoppedReason") or "")]
+    reasons = [str(described.get("stoppedReason") or "")]
     for container in described.get("containers", ()):
-        said += [
+        reasons += [
             f"exit code {container['exitCode']}" if "exitCode" in container else "",
             str(container.get("reason") or ""),
         ]
-    return "; ".join(part for part in said if part) or "no reason is given"
+    return "; ".join(reason for reason in reasons if reason) or "no reason is given"

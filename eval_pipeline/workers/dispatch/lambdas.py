@@ -49,7 +49,7 @@ class LambdaWorkers:
             "lambda",
             config=Config(
                 read_timeout=compute.timeout_s + _LONGER_S,
-                # A call that is repeated behind our back would be a second worker of the task.
+                # A call that boto3 repeats would be a second worker of the task.
                 retries={"total_max_attempts": 1},
                 max_pool_connections=compute.max_parallel,
                 tcp_keepalive=True,
@@ -58,7 +58,7 @@ class LambdaWorkers:
         self._threads = ThreadPoolExecutor(compute.max_parallel, thread_name_prefix="lambda")
 
     async def do(self, task: WorkerTask) -> TaskAnswer:
-        """Call the function, again as long as Lambda says that there are too many calls."""
+        """Call the function, again as long as Lambda answers that there are too many calls."""
         wait_s = _FIRST_WAIT_S
         for waits in range(_MOST_WAITS):
             try:
@@ -68,13 +68,13 @@ class LambdaWorkers:
                     raise aws_error(self._target["FunctionName"], error, allow="lambda:InvokeFunction") from error
             except BotoCoreError as error:
                 raise aws_error(self._target["FunctionName"], error, allow="lambda:InvokeFunction") from error
-            # Spread out, or those who were refused together come back together.
+            # Spread out, or calls that were refused together are repeated together.
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             wait_s = min(_LONGEST_WAIT_S, 2 * wait_s)
         raise AssertionError
 
-    def asked(self) -> str:
-        """Lambda answers a dry run without calling the function."""
+    def check(self) -> str:
+        """Make a dry run, which Lambda answers without calling the function."""
         name = self._target["FunctionName"]
         try:
             self._client.invoke(**self._target, InvocationType="DryRun")
@@ -87,9 +87,9 @@ class LambdaWorkers:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _call(self, task: WorkerTask) -> TaskAnswer:
-        said = self._client.invoke(**self._target, InvocationType="RequestResponse", Payload=task.to_json())
-        payload = said["Payload"].read()
-        if said.get("FunctionError"):
+        response = self._client.invoke(**self._target, InvocationType="RequestResponse", Payload=task.to_json())
+        payload = response["Payload"].read()
+        if response.get("FunctionError"):
             message = f"the Lambda function broke at {task.task}: {_reason(payload)}"
             fix = "see its log: time limit and memory are the usual causes"
             raise TransientError(message, fix=fix)
@@ -102,7 +102,7 @@ class LambdaWorkers:
 
 def _reason(payload: bytes) -> str:
     try:
-        said = json.loads(payload)
-        return f"{said['errorType']}: {said['errorMessage']}"
+        error = json.loads(payload)
+        return f"{error['errorType']}: {error['errorMessage']}"
     except (ValueError, KeyError, TypeError):
         return repr(payload[:200])

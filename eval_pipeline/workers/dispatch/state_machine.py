@@ -1,7 +1,7 @@
 """Workers that a state machine of AWS Step Functions calls: one execution maps over the tasks of a run.
 
-The machine is made by `eval-pipeline stepfunctions`; an execution that a run begins is given what its first state
-would make, and told to leave the summary to the run. Results are read from the store as they appear, whatever the
+`eval-pipeline stepfunctions` makes the machine; the input of an execution that a run begins is what the first state
+would return, and makes it leave the summary to the run. Results are read from the store as they appear, whatever the
 map tolerates and wherever it writes.
 """
 
@@ -19,21 +19,21 @@ from eval_pipeline.store.layout import items_key
 from eval_pipeline.store.s3_errors import code_of
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import StepFunctionsCompute
-from eval_pipeline.workers.dispatch.answers import stored_answer
 from eval_pipeline.workers.dispatch.aws_errors import aws_error
+from eval_pipeline.workers.dispatch.workers import stored_answer
 from eval_pipeline.workers.state_machine.prefetch import bucket_and_key
 from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 
 _GATHERING_S = 0.2
 """Tasks that come together are items of one execution; those that are tried again have another."""
-_NOBODYS = "eval-pipeline-doctor"
+_UNUSED_NAME = "eval-pipeline-doctor"
 """A name that no execution has."""
 _ALLOW = "states:StartExecution, states:DescribeExecution and states:StopExecution"
-_Asked = tuple[WorkerTask, asyncio.Future[TaskAnswer]]
+_Item = tuple[WorkerTask, asyncio.Future[TaskAnswer]]
 
 
 class StateMachineWorkers:
-    """A state machine, executed for the tasks that there are."""
+    """A state machine, executed for tasks that come together."""
 
     keeps_traces = False
     takes_all = True
@@ -47,15 +47,15 @@ class StateMachineWorkers:
             client: of boto3, for Step Functions; by default one that is set up by the environment.
 
         Raises:
-            InputError: it is not said which machine.
+            InputError: no machine is named.
         """
         if compute.state_machine is None:
             fix = "make one from `eval-pipeline stepfunctions`, and give its ARN"
-            message = "it is not said which state machine is to be executed"
+            message = "no state machine is named"
             raise InputError(Problem(message=message, fix=fix, field="compute.state_machine"))
         self._machine, self._poll_s, self._store = compute.state_machine, compute.poll_s, store
         self._client = client or boto3.client("stepfunctions")
-        self._gathered: list[_Asked] = []
+        self._gathered: list[_Item] = []
         self._executions: dict[str, asyncio.Task[None]] = {}
         self._beginning: asyncio.Task[None] | None = None
 
@@ -67,18 +67,18 @@ class StateMachineWorkers:
             self._beginning = asyncio.create_task(self._begin())
         return await answer
 
-    def asked(self) -> str:
-        """Step Functions is asked for an execution that nobody has begun: machines are not ours to read."""
-        execution = f"{self._machine.replace(':stateMachine:', ':execution:', 1)}:{_NOBODYS}"
+    def check(self) -> str:
+        """Describe an execution that does not exist: we may not read machines."""
+        execution = f"{self._machine.replace(':stateMachine:', ':execution:', 1)}:{_UNUSED_NAME}"
         try:
             self._client.describe_execution(executionArn=execution)
         except (BotoCoreError, ClientError) as error:
             if code_of(error) != "ExecutionDoesNotExist":
                 raise aws_error(self._machine, error, allow=_ALLOW) from error
-        return f"executions of {self._machine} may be asked for (whether it is there is seen when it is executed)"
+        return f"executions of {self._machine} may be described (whether it exists was not tested)"
 
     async def close(self) -> None:
-        """Stop the executions that nobody waits for."""
+        """Stop the executions in progress."""
         if self._beginning is not None:
             self._beginning.cancel()
         for arn, watching in self._executions.items():
@@ -89,15 +89,15 @@ class StateMachineWorkers:
 
     async def _begin(self) -> None:
         await asyncio.sleep(_GATHERING_S)
-        asked, self._gathered = self._gathered, []
+        items, self._gathered = self._gathered, []
         try:
-            arn = await asyncio.to_thread(self._started, [task for task, _ in asked])
+            arn = await asyncio.to_thread(self._started, [task for task, _ in items])
         except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
-            for _, answer in asked:
+            for _, answer in items:
                 if not answer.done():
                     answer.set_exception(error)
             return
-        self._executions[arn] = asyncio.create_task(self._watch(arn, asked))
+        self._executions[arn] = asyncio.create_task(self._watch(arn, items))
 
     def _started(self, tasks: Sequence[WorkerTask]) -> str:
         first = tasks[0]
@@ -105,7 +105,7 @@ class StateMachineWorkers:
         key = items_key(first.suite, first.experiment, f"execution-{calls}")
         items = [task.model_copy(update={"headers": {}}) for task in tasks]
         self._store.put(key, orjson.dumps([orjson.loads(task.to_json()) for task in items]))
-        given = {
+        execution_input = {
             "prefetched": {
                 "suite": first.suite,
                 "experiment": first.experiment,
@@ -116,37 +116,37 @@ class StateMachineWorkers:
             "summarise": False,
         }
         try:
-            said = self._client.start_execution(
+            response = self._client.start_execution(
                 stateMachineArn=self._machine,
-                # The same name and input begin one execution, however often they are sent.
+                # The same name and input start one execution, however often they are sent.
                 name=f"{first.experiment[:60]}-{calls}",
-                input=orjson.dumps(given).decode(),
+                input=orjson.dumps(execution_input).decode(),
             )
         except (BotoCoreError, ClientError) as error:
             raise aws_error(self._machine, error, allow=_ALLOW) from error
-        return str(said["executionArn"])
+        return str(response["executionArn"])
 
-    async def _watch(self, arn: str, asked: Sequence[_Asked]) -> None:
+    async def _watch(self, arn: str, items: Sequence[_Item]) -> None:
         described = None
         while described is None or described["status"] == "RUNNING":
             await asyncio.sleep(self._poll_s)
             described = await asyncio.to_thread(self._described, arn) or described
-        for task, answer in asked:
-            found: TaskAnswer | Exception
+        for task, answer in items:
+            outcome: TaskAnswer | Exception
             try:
                 stored = await asyncio.to_thread(stored_answer, self._store, task)
-                found = stored or _unanswered(task, described)
+                outcome = stored or _unanswered(task, described)
             except Exception as error:  # noqa: BLE001 - as in `_begin`
-                found = error
+                outcome = error
             if not answer.done():
-                answer.set_exception(found) if isinstance(found, Exception) else answer.set_result(found)
+                answer.set_exception(outcome) if isinstance(outcome, Exception) else answer.set_result(outcome)
 
     def _described(self, arn: str) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = self._client.describe_execution(executionArn=arn)
+            described: dict[str, Any] = self._client.describe_execution(executionArn=arn)
         except (BotoCoreError, ClientError):
-            return None  # it is asked again
-        return found
+            return None  # it is polled again
+        return described
 
     def _stop(self, arn: str) -> None:
         try:
@@ -159,5 +159,5 @@ def _unanswered(task: WorkerTask, described: dict[str, Any]) -> Exception:
     message = f"{task.task} was not answered; the execution ended {described['status']}"
     cause = ": ".join(str(described[name]) for name in ("error", "cause") if described.get(name))
     if described["status"] == "ABORTED":
-        return PermanentError(f"{message} {cause}".rstrip(), fix="somebody stopped it; resume the run to go on")
+        return PermanentError(f"{message} {cause}".rstrip(), fix="it was stopped; resume the run")
     return TransientError(f"{message} {cause}".rstrip(), fix="see the execution in the console of Step Functions")

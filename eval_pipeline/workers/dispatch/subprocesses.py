@@ -1,7 +1,7 @@
 """Workers that are processes of this machine, each for many tasks: importing what an agent needs takes seconds.
 
-A worker reads tasks from its standard input. When the run dies its workers end, too: nothing is paid for that nobody
-waits for, and what they have finished is in the store.
+A worker reads tasks from its standard input. When the run dies its workers end, too: nothing more is paid for, and what
+they have finished is in the store.
 """
 
 import asyncio
@@ -53,15 +53,15 @@ class Subprocesses:
         """Have a process do a task, started now if none is idle."""
         process = self._idle.pop() if self._idle else await self._started()
         try:
-            answer = await _asked(process, task)
+            answer = await _do(process, task)
         except BaseException:
             await self._end(process, kill=True)
             raise
         self._idle.append(process)
         return answer
 
-    def asked(self) -> str:
-        """There is nobody to ask."""
+    def check(self) -> str:
+        """There is nothing to check."""
         return "processes of this machine, started when they are needed"
 
     async def close(self) -> None:
@@ -100,7 +100,7 @@ class Subprocesses:
                 await process.wait()
 
 
-async def _asked(process: Process, task: WorkerTask) -> TaskAnswer:
+async def _do(process: Process, task: WorkerTask) -> TaskAnswer:
     assert process.stdin is not None
     assert process.stdout is not None
     line = b""

@@ -1,9 +1,12 @@
-"""What a kind of worker is to those who have tasks, and choosing one as the suite says."""
+"""The protocol of all kinds of workers, and opening those that the suite names."""
 
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.store.layout import answer_key
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.compute import (
@@ -18,37 +21,37 @@ from eval_pipeline.workers.task import TaskAnswer, WorkerTask
 
 
 class Workers(Protocol):
-    """Some workers. They are used in one event loop, and may be given many tasks at once."""
+    """Some workers. They are used in one event loop, and may do many tasks at once."""
 
     keeps_traces: bool
-    """Whether a trace that could not be sent is still there when the worker has ended, to be sent from its spool."""
+    """Whether traces that could not be sent are in the spool when the worker has ended."""
     takes_all: bool
-    """Whether they are to be given all tasks, and see themselves how many are done at once."""
+    """Whether they take all tasks at once, and limit by themselves how many are in progress."""
 
     async def do(self, task: WorkerTask) -> TaskAnswer:
         """Have a task done.
 
         Raises:
-            TransientError: there is no answer; of the task nothing, a part, or all may be done.
-            PermanentError: there are no such workers, or we may not ask them.
+            TransientError: there is no answer; none, some or all of the task may be done.
+            PermanentError: there are no such workers, or we may not call them.
         """
 
-    def asked(self) -> str:
-        """Ask whether they are there and may be asked, as far as that goes without beginning anything.
+    def check(self) -> str:
+        """Check that they exist and may be called, as far as that goes without starting anything.
 
         Returns:
-            What is known by the answer, and what is not.
+            What was checked, and what was not.
 
         Raises:
-            InfrastructureError: they are not there, or we may not ask them.
+            InfrastructureError: they do not exist, or we may not call them.
         """
 
     async def close(self) -> None:
-        """No more tasks will come, and nobody waits for those in progress."""
+        """End: no more tasks follow, and those in progress are abandoned."""
 
 
 def open_workers(compute: AnyFanOut, suite: Suite, store: Store, settings: LangSmithSettings) -> Workers:
-    """The workers that `compute` means. None is asked for anything yet.
+    """The workers that `compute` names. Nothing is started yet.
 
     Raises:
         InputError: they could not read the store.
@@ -74,3 +77,17 @@ def open_workers(compute: AnyFanOut, suite: Suite, store: Store, settings: LangS
             from eval_pipeline.workers.dispatch.state_machine import StateMachineWorkers  # noqa: PLC0415 - as above
 
             return StateMachineWorkers(compute, store)
+
+
+def stored_answer(store: Store, task: WorkerTask) -> TaskAnswer | None:
+    """The answer to this call of a task, for workers that cannot be asked; None if there is none to this call.
+
+    Raises:
+        TransientError: the store cannot be reached.
+    """
+    data = store.get(answer_key(task.suite, task.experiment, task.task))
+    try:
+        answer = None if data is None else TaskAnswer.model_validate_json(data)
+    except ValidationError:
+        return None
+    return answer if answer is not None and answer.call == task.call else None

@@ -30,7 +30,7 @@ _Request = TypeVar("_Request", bound=BaseModel)
 
 
 def prefetch(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
-    """The event is a `PrefetchRequest`; what is in its `input`, the execution's, goes before the rest.
+    """Prepare the launch that the event, a `PrefetchRequest`, describes; its `input` overrides the rest.
 
     Raises:
         EvalPipelineError: the suite cannot be used, or the infrastructure failed.
@@ -43,7 +43,7 @@ def prefetch(event: Mapping[str, Any], context: object = None) -> dict[str, Any]
 
 
 def summarise(event: Mapping[str, Any], context: object = None) -> dict[str, Any]:
-    """The event is a `SummariseRequest`.
+    """Conclude the experiment of the event, a `SummariseRequest`.
 
     Raises:
         EvalPipelineError: the infrastructure failed.
@@ -61,22 +61,22 @@ def _read(model: type[_Request], event: Mapping[str, Any]) -> _Request:
         raise InputError(
             [
                 Problem(
-                    message=found["msg"],
+                    message=problem["msg"],
                     fix=f"see `{model.__name__}`",
                     file="the event",
-                    field=".".join(map(str, found["loc"])) or None,
+                    field=".".join(map(str, problem["loc"])) or None,
                 )
-                for found in error.errors(include_input=False, include_url=False)
+                for problem in error.errors(include_input=False, include_url=False)
             ]
         ) from error
 
 
 def _store(uri: str | None) -> Store:
-    found = uri or PipelineSettings.from_environment().store
-    if not found:
+    root = uri or PipelineSettings.from_environment().store
+    if not root:
         fix = "set EVAL_PIPELINE_STORE to s3://bucket/prefix"
-        raise InputError(Problem(message="it is not said which store", fix=fix, field="store"))
-    return open_store(found)
+        raise InputError(Problem(message="no store is named", fix=fix, field="store"))
+    return open_store(root)
 
 
 def _settings() -> LangSmithSettings:

@@ -1,10 +1,10 @@
 """The state machine of AWS Step Functions for a suite: prefetch → distributed map over tasks → summarise.
 
-    Begun?       an execution that a run begins brings the experiment; any other one has it made by Prefetch
-    Evaluate     a worker for each task, or for each batch of tasks; what it tolerates decides about no result
+    Begun?       an execution that a run begins has an experiment; any other one gets it from Prefetch
+    Evaluate     a worker for each task, or for each batch of tasks; its tolerance changes no result
     Summarise    the verdict, whatever became of the map; left to the run where there is one
 
-Only references travel: where the tasks are, and the headers of the trace, which every worker is given. Source of the
+Only references travel: where the tasks are, and the headers of the trace, which every worker gets. Source of the
 form: the Amazon States Language, https://states-language.net.
 """
 
@@ -42,7 +42,7 @@ def state_machine_definition(suite: Suite, *, store: str | None = None) -> dict[
     compute = suite.spec.compute
     if not isinstance(compute, StepFunctionsCompute):
         fix = "write `compute: {kind: step_functions, function: …}`"
-        message = f"compute is {compute.kind!r}, of which no state machine can be made"
+        message = f"there is no state machine for compute {compute.kind!r}"
         raise InputError(Problem(message=message, fix=fix, file=suite.folder / "suite.yaml", field="compute"))
     stored = {} if store is None else {"store": store}
     prefetch, summarise = (

@@ -90,7 +90,7 @@ def test_a_part_of_the_cost_is_not_the_cost() -> None:
 
 def test_results_that_were_all_reused_cost_nothing() -> None:
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
-    gate = gate_of([a_result("a", carried_from=origin), a_result("b", carried_from=origin)], max_cost_usd=1)
+    gate = gate_of([a_result("a", reused_from=origin), a_result("b", reused_from=origin)], max_cost_usd=1)
     assert (gate.passed, gate.observed) == (True, 0.0)
 
 

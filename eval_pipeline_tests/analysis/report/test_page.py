@@ -69,7 +69,7 @@ def test_the_report_of_nothing_is_a_page(store: LocalStore) -> None:
 
 def test_reused_results_are_shown_and_are_in_no_picture_of_costs(store: LocalStore) -> None:
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
-    results = [a_result("a", cost_usd=0.5, carried_from=origin), a_result("b", cost_usd=0.25)]
+    results = [a_result("a", cost_usd=0.5, reused_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
     assert "1 results were reused from earlier experiments" in rendered(store, record)
     alone = keep_experiment(store, "alone", results[1:], day=2)

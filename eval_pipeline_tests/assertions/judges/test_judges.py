@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.errors import CredentialsError
-from eval_pipeline.results.case_result import RESULT_SCHEMA, AssertionResult
+from eval_pipeline.results.case_result import AssertionResult
+from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline_tests.assertions.judges.bench_of_judges import Thought, judges
 from eval_pipeline_tests.building import a_case, a_scope, a_suite, a_turn, an_evaluator, evaluated, result_of
@@ -223,7 +224,7 @@ async def test_votes_and_usage_are_stored_with_the_result(folder: Path) -> None:
         judge = {"model": ["openai:a", "openai:b"], "options": {"base_url": server.url}}
         target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
         result = await evaluated(a_suite(folder, target=target, judge=judge, assertions=[RUBRIC]), a_case())
-    (stored,) = pa.Table.from_pylist([result.to_row()], schema=RESULT_SCHEMA).to_pylist()[0]["assertions"]
+    (stored,) = table_of([result]).to_pylist()[0]["assertions"]
     assert [vote["model"] for vote in stored["votes"]] == ["openai:a", "openai:b"]
     assert stored["usage"][0]["input_tokens"] == 11
 
