@@ -46,7 +46,7 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
 
         location = ("--host", "127.0.0.1", "--port", code, "-f", folder / "location.py")
         start("code", f"{_QUICK}:code_server", "api", "grpc", *location)
-        wait_for(partial(_listens, code), patience_s=_START_SECONDS, otherwise=(folder / "code.log").read_text)
+        wait_for(partial(_listens, code), timeout_s=_START_SECONDS, otherwise=(folder / "code.log").read_text)
         server = ("--grpc-host", "127.0.0.1", "--grpc-port", code)
         start("daemon", f"{_QUICK}:daemon", "run", *server)
         if web:

@@ -27,7 +27,7 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
     )
     output, errors = suite.parent / "stdout", suite.parent / "stderr"
     process = start_warm(TERMINAL, "run", suite, folder=suite.parent, stdout=output, stderr=errors)
-    wait_for(lambda: asked.exists() and "milk" in asked.read_text(), patience_s=60, otherwise=errors.read_text)
+    wait_for(lambda: asked.exists() and "milk" in asked.read_text(), timeout_s=60, otherwise=errors.read_text)
 
     process.send_signal(signal.SIGINT)
     process.wait(timeout=30)

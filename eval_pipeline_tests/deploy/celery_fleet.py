@@ -84,7 +84,7 @@ class CeleryFleet:
 
     def until(self, there: Any) -> Any:
         """Wait for something to be there, while all that runs goes on running. Returns it."""
-        return wait_for(there, patience_s=PATIENCE_S, otherwise=self.logs)
+        return wait_for(there, timeout_s=PATIENCE_S, otherwise=self.logs)
 
     def end_of_backfill(self, backfill: str) -> str:
         """Wait for a backfill to end, and return its status."""

@@ -112,7 +112,7 @@ def test_one_that_was_killed_goes_on_and_keeps_what_it_had_finished(
     calls = folder / "calls.txt"
     wait_for(
         lambda: calls.exists() and calls.read_bytes().count(b"\n") >= 100,
-        patience_s=_PATIENCE_S,
+        timeout_s=_PATIENCE_S,
         otherwise=lambda: f"too few calls; the process ended with {process.poll()}",
     )
     os.killpg(process.pid, signal.SIGKILL)

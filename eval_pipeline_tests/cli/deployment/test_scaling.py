@@ -38,7 +38,7 @@ def test_from_a_thousand_cases_to_ten_million_it_says_what_decides_and_what_help
         "1,000,000",
         "10,000,000",
     ]
-    assert "bottleneck agent: more attempts at once" in done.stdout
+    assert "bottleneck agent: more attempts at a time" in done.stdout
     assert "with 1,000,000 cases Dagster's page" in done.stdout
 
 

@@ -85,13 +85,13 @@ class Backfills:
 
     def runs_of(self, backfill: str) -> list[dg.DagsterRun]:
         """The runs of a backfill."""
-        found = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
-        return list(found)
+        runs = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+        return list(runs)
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
         log = self.folder / "daemon.log"
-        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: log.read_text()[-3_000:])
+        return wait_for(there, timeout_s=_PATIENCE_S, otherwise=lambda: log.read_text()[-3_000:])
 
 
 @contextlib.contextmanager
@@ -106,9 +106,9 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
         )
         assert project.run(assets=["test_cases", "shared_context"]).success
         with running_dagster(folder, environment, web=True) as url:
-            found = Backfills(folder=folder, api=DagsterApi(url=url), project=project)
-            found.until(found.api.answers)
-            yield found
+            backfills = Backfills(folder=folder, api=DagsterApi(url=url), project=project)
+            backfills.until(backfills.api.answers)
+            yield backfills
 
 
 def _write(folder: Path, storage: Mapping[str, Any]) -> None:

@@ -86,7 +86,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 def _until(there: Callable[[], Any], deployment: Deployment) -> Any:
     """Wait for something to be there, and return it."""
     log = deployment.root / "daemon.log"
-    return wait_for(there, patience_s=PATIENCE_SECONDS, otherwise=lambda: log.read_text()[-3_000:])
+    return wait_for(there, timeout_s=PATIENCE_SECONDS, otherwise=lambda: log.read_text()[-3_000:])
 
 
 def _await_the_first_look(deployment: Deployment) -> None:
