@@ -1,6 +1,6 @@
 """A suite whose runs are killed, by `kill -9`, at chosen moments and resumed until it is done; what is then there.
 
-By hand, for as many moments as wanted:
+By hand, for any number of moments:
 
     python -m eval_pipeline_tests.killed_runs --kills 20
 
@@ -28,7 +28,7 @@ import dagster as dg
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.opening import open_store
-from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
+from eval_pipeline_tests.outcome import materialized_partitions, rows_of
 
 _SUITE = """\
 name: counted
@@ -50,11 +50,11 @@ async def answer(message):
     return "odd" if int(message) % 2 else "even"
 """
 _PROGRAM = "from eval_pipeline.cli.main import program; program()"
-_PATIENCE_S = 300.0
+_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aftermath:
+class RunOutcome:
     """What is there in the end; every number is to be that of the cases."""
 
     results: int
@@ -116,7 +116,7 @@ class KilledRuns:
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             if kill_at_calls is not None and self.count_calls() >= kill_at_calls:
                 time.sleep(delay_s)
@@ -133,7 +133,7 @@ class KilledRuns:
         """How often the target was called, in all runs together."""
         return self.calls.read_bytes().count(b"\n") if self.calls.exists() else 0
 
-    def aftermath(self) -> Aftermath:
+    def outcome(self) -> RunOutcome:
         """What is there now."""
         store = open_store(str(self.folder / "store"))
         experiments = {key.split("/")[2] for key in store.list("experiments/counted/")}
@@ -142,15 +142,15 @@ class KilledRuns:
         right = {f"c{number:05d}": "passed" if number % 3 else "failed" for number in range(self.cases)}
         names = rows_of(self.recorder_url, experiment)
         with self._instance() as instance:
-            told = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
+            reported = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
         asked = Counter(self.calls.read_text().split())
-        return Aftermath(
+        return RunOutcome(
             results=len(results),
             rows_of_results=read_all_rows(store, "counted", experiment, columns=["status"]).num_rows,
             rows=len(names),
             cases_with_rows=len(set(names)),
-            materializations=len(told),
-            partitions=len(set(told)),
+            materializations=len(reported),
+            partitions=len(set(reported)),
             calls=asked.total(),
             paid_twice=asked.total() - len(asked),
             wrong=sum(right[row["case_id"]] != row["status"] for row in results),
@@ -196,9 +196,9 @@ def _main() -> None:
             left = options.cases - len(set(runs.calls.read_text().split())) if runs.calls.exists() else options.cases
             moment = runs.count_calls() + chance.randrange(2 * max(1, left // (kills - index)))
             code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 0.3)
-            print(f"kill {index + 1}: wanted at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
+            print(f"kill {index + 1}: at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
         code = runs.run("--resume")
-        print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.aftermath())}))  # noqa: T201
+        print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.outcome())}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A daemon, a recorder and a webhook around the suite whose prompt says how many cases pass."""
+"""A daemon, a recorder and a webhook around the suite whose prompt decides how many cases pass."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ from eval_pipeline.defs.build import build_definitions
 defs = build_definitions(folders=[Path(__file__).parent / "shop"])
 """
 _DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
-_PATIENCE_S = 300.0
+_LONGEST_WAIT_S = 300.0
 _TERMINAL = Path(sys.executable).parent / "eval-pipeline"
 
 
@@ -52,9 +52,9 @@ class PromptDeployment:
         return hub_at(self.recorder.url).tags("support")["production"]
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """What the webhook was told: events, each with the commit that it is about."""
-        return [(told["event"], told["after"]) for told in self.webhook.told]
+    def notices(self) -> list[tuple[str, str]]:
+        """The notices that the webhook received: each event with its commit."""
+        return [(notice["event"], notice["after"]) for notice in self.webhook.told]
 
     def publish(self, knows: int, *, tag: str | None = None) -> str:
         """Commit a prompt with which so many cases pass."""
@@ -68,12 +68,12 @@ class PromptDeployment:
         )
 
     def log(self) -> str:
-        """What the daemon said."""
+        """The daemon's log."""
         return (self.folder / "daemon.log").read_text()
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
-        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: self.log()[-3_000:])
+        return wait_for(there, patience_s=_LONGEST_WAIT_S, otherwise=lambda: self.log()[-3_000:])
 
     @contextlib.contextmanager
     def daemon(self) -> Iterator[None]:

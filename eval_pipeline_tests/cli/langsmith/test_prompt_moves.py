@@ -68,7 +68,7 @@ def test_a_winner_is_promoted_when_somebody_says_yes_and_taken_back_again(
 
     again = terminal("prompts", "promote", asked, "--yes")
     assert (again.code, production(server)) == (1, old)
-    assert "was taken back" in again.stderr
+    assert "was rolled back" in again.stderr
     assert "customers complained" in again.stderr
     told = terminal("prompts", "history", asked).stdout.splitlines()
     assert told[0] == f"hub:support:production is at {old[:12]}"

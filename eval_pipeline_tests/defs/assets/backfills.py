@@ -90,8 +90,8 @@ class Backfills:
 
     def runs_of(self, backfill: str) -> list[dg.DagsterRun]:
         """The runs of a backfill."""
-        found = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
-        return list(found)
+        runs = self.project.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+        return list(runs)
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
@@ -119,9 +119,9 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
         for name, command in (("daemon", (*QUICK_DAEMON, "run")), ("webserver", server)):
             location = ("-f", str(folder / "location.py"))
             stack.enter_context(_running(folder / f"{name}.log", environment, *command, *location))
-        found = Backfills(folder=folder, api=DagsterApi(url=f"http://127.0.0.1:{port}"), project=project)
-        found.until(found.api.answers)
-        yield found
+        backfills = Backfills(folder=folder, api=DagsterApi(url=f"http://127.0.0.1:{port}"), project=project)
+        backfills.until(backfills.api.answers)
+        yield backfills
 
 
 def _write(folder: Path, storage: Mapping[str, Any]) -> None:

@@ -33,9 +33,9 @@ def project(tmp_path: Path) -> Iterator[DagsterProject]:
     (folder / "suite.yaml").write_text(SUITE.replace("{file: notes.jsonl}", "{python: 'notes.py:notes'}"))
     (folder / "notes.py").write_text(_NOTES)
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        found = DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store")
-        found.register(CASES)
-        yield found
+        project = DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store")
+        project.register(CASES)
+        yield project
 
 
 def test_runs_that_race_pin_one_experiment_and_build_one_context(project: DagsterProject, tmp_path: Path) -> None:

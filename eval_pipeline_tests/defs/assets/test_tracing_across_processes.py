@@ -82,7 +82,7 @@ def test_two_runs_in_two_processes_are_one_experiment_with_every_row_once(
 
     runs = [run for run in runs_at(server.url) if run["project"] == "many-abcdefgh"]
     assert rows_of(runs) == CASES
-    assert Counter(run["name"] for run in runs)["said"] == len(CASES)
+    assert Counter(run["name"] for run in runs)["spoken"] == len(CASES)
     assert "many-abcdefgh" in experiments_at(server.url)
     assert not runs_at(elsewhere.url)
 
@@ -99,7 +99,7 @@ def test_a_unified_trace_has_the_cases_of_both_processes_below_its_one_root(
     below = [run["name"] for run in runs if run["parent_run_id"] == top["id"]]
     assert sorted(name for name in below if name.startswith("case-")) == CASES
     # The client given is the client used: a parent made of headers alone would use the one the environment describes.
-    assert Counter(run["name"] for run in runs)["said"] == len(CASES)
+    assert Counter(run["name"] for run in runs)["spoken"] == len(CASES)
     assert not runs_at(elsewhere.url)
 
 

@@ -68,11 +68,11 @@ def _passed(project: DagsterProject, experiment: str) -> list[str]:
 
 
 def _numbers(check: dg.AssetCheckEvaluation) -> dict[str, Any]:
-    return {name: found.value for name, found in check.metadata.items()}
+    return {name: value.value for name, value in check.metadata.items()}
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "undisturbed"])
-def test_a_recorder_that_is_killed_half_way_and_restarted_has_every_row_once(
+def test_a_recorder_that_is_killed_mid_run_and_restarted_has_every_row_once(
     many: DagsterProject,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
