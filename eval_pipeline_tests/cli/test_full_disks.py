@@ -11,7 +11,15 @@ import pytest
 
 from eval_pipeline.defs.assets.tracing import RUNS_DROPPED
 from eval_pipeline_tests.cli.terminal import Terminal
-from eval_pipeline_tests.half_way import CASES, calls, error_of, half_way, is_whole, nothing_happens, write_suite
+from eval_pipeline_tests.mid_run_failure import (
+    CASES,
+    calls,
+    error_of,
+    is_whole,
+    mid_run_failure,
+    nothing_happens,
+    write_suite,
+)
 from eval_pipeline_tests.small_disk import SmallDisk, small_disk
 
 NO_ROOM, READ_ONLY = "No space left on device", "Read-only file system"
@@ -38,7 +46,7 @@ def home_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 def test_a_run_whose_store_fills_up_keeps_what_it_finished_and_goes_on(
     terminal: Terminal, suite: Path, store_disk: SmallDisk
 ) -> None:
-    with half_way(suite, store_disk.fill):
+    with mid_run_failure(suite, store_disk.fill):
         broken = terminal("run", suite)
     assert NO_ROOM in error_of(broken)
     assert f"6 attempts are finished and kept. Resume with: eval-pipeline run {suite} --resume" in broken.stderr
@@ -50,7 +58,7 @@ def test_a_run_whose_store_fills_up_keeps_what_it_finished_and_goes_on(
 def test_a_run_whose_store_turns_read_only_keeps_what_it_finished_and_goes_on(
     terminal: Terminal, suite: Path, store_disk: SmallDisk
 ) -> None:
-    with half_way(suite, store_disk.write_protect):
+    with mid_run_failure(suite, store_disk.write_protect):
         broken = terminal("run", suite)
     assert READ_ONLY in error_of(broken)
     assert "6 attempts are finished and kept" in broken.stderr
@@ -76,7 +84,7 @@ def test_a_store_that_accepts_nothing_is_reported_before_anything_is_paid_for(
 def test_results_outlive_a_dagster_home_that_fills_up(
     terminal: Terminal, suite: Path, tmp_path: Path, home_disk: SmallDisk
 ) -> None:
-    with half_way(suite, home_disk.fill):
+    with mid_run_failure(suite, home_disk.fill):
         broken = terminal("run", suite)
     line = error_of(broken)
     assert "Dagster's database" in line
@@ -143,7 +151,7 @@ def test_a_run_whose_checkpoints_find_no_room_keeps_what_it_finished_and_goes_on
 ) -> None:
     file = kept_disk.folder / "attempts.sqlite"
     suite = checkpointed_suite(tmp_path, file)
-    with half_way(suite, kept_disk.fill):
+    with mid_run_failure(suite, kept_disk.fill):
         broken = terminal("run", suite)
     line = error_of(broken)
     assert (str(file) in line, "evaluation.checkpoints" in line) == (True, True)

@@ -22,9 +22,9 @@ CONCURRENCY = 10
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KilledRuns]:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with RecorderServer() as recorder:
-        made = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=CONCURRENCY)
-        made.write()
-        yield made
+        runs = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=CONCURRENCY)
+        runs.write()
+        yield runs
 
 
 def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns) -> None:
@@ -33,7 +33,7 @@ def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns
 
     assert runs.run("--resume") == 0, (runs.folder / "stderr.txt").read_text()
 
-    outcome = runs.aftermath()
+    outcome = runs.outcome()
     assert len(runs.killed) == 2
     assert (outcome.results, outcome.rows_of_results, outcome.rows, outcome.cases_with_rows) == (CASES,) * 4
     assert (outcome.materializations, outcome.partitions, outcome.experiments, outcome.wrong) == (CASES, CASES, 1, 0)
@@ -47,7 +47,7 @@ def test_a_kill_costs_no_more_calls_than_may_be_in_flight(runs: KilledRuns) -> N
 
     assert runs.run("--resume") == 0, (runs.folder / "stderr.txt").read_text()
 
-    outcome = runs.aftermath()
+    outcome = runs.outcome()
     assert len(runs.killed) == 1
     assert (outcome.results, outcome.rows, outcome.wrong) == (CASES, CASES, 0)
     assert outcome.paid_twice <= max(CONCURRENCY, UNKEPT)

@@ -16,7 +16,7 @@ from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.tracing.shape.shared_trace import shared_project
 from eval_pipeline_tests.cli.terminal import Terminal
-from eval_pipeline_tests.half_way import CASES, half_way, is_whole, nothing_happens, write_suite
+from eval_pipeline_tests.mid_run_failure import CASES, is_whole, mid_run_failure, nothing_happens, write_suite
 from eval_pipeline_tests.small_disk import SmallDisk, small_disk
 
 CASE_IDS = [f"c{number:02d}" for number in range(CASES)]
@@ -109,7 +109,7 @@ def test_what_a_server_that_stays_away_misses_is_sent_by_resuming(
 def test_what_a_server_misses_until_it_comes_back_is_sent_by_resuming(
     terminal: Terminal, suite: Path, tmp_path: Path, server: RecorderServer, spool_disk: SmallDisk
 ) -> None:
-    with half_way(suite, server.faults.clear):
+    with mid_run_failure(suite, server.faults.clear):
         done = terminal("run", suite)
     assert done.code == 0, done.stderr
     for project in projects(server):
@@ -123,7 +123,7 @@ def test_what_a_server_misses_until_it_comes_back_is_sent_by_resuming(
 def test_rows_are_not_kept_without_the_experiment_that_could_not_be(
     terminal: Terminal, suite: Path, tmp_path: Path, server: RecorderServer, spool_disk: SmallDisk
 ) -> None:
-    with half_way(suite, lambda: mend(spool_disk)):
+    with mid_run_failure(suite, lambda: mend(spool_disk)):
         done = terminal("run", suite)
     assert done.code == 0, done.stderr
     server.faults.clear()

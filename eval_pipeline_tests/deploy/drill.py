@@ -10,9 +10,9 @@ import orjson
 
 from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.layout import summary_key
-from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet
 from eval_pipeline_tests.deploy.counted_suite import NAME
+from eval_pipeline_tests.outcome import materialized_partitions, rows_of
 
 CASE_RESULTS = [NAME, "case_results"]
 

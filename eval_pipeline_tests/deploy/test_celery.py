@@ -44,7 +44,7 @@ def test_the_doctor_finds_nothing_wrong_with_it(
     assert messages["workers"].startswith("2 with 2 slots: worker-1@")
 
 
-def test_a_backfill_whose_worker_is_killed_half_way_ends_with_everything_there_once(fleet: CeleryFleet) -> None:
+def test_a_backfill_whose_worker_is_killed_mid_run_ends_with_everything_there_once(fleet: CeleryFleet) -> None:
     found = backfilled(fleet, kill_at=CASES // 2 + 10)
 
     assert found.status == "COMPLETED_SUCCESS", fleet.logs()

@@ -75,7 +75,7 @@ def worker(terminal: Terminal, redis: str, tmp_path: Path) -> Iterator[Callable[
         celery = (sys.executable, "-m", "celery", "--app", app, "worker", "--hostname", "w@here", "--concurrency", "1")
         groups["w"] = ProcessGroup("w", celery, environment={**os.environ, "BROKER": redis}, folder=tmp_path)
         control = Celery(broker=redis).control
-        wait_for(lambda: control.ping(timeout=1.0), patience_s=300.0, otherwise=groups["w"].log.read_text)
+        wait_for(lambda: control.ping(timeout=1.0), timeout_s=300.0, otherwise=groups["w"].log.read_text)
         return "w@here"
 
     with ending(groups):
@@ -111,7 +111,7 @@ def _until_reported(terminal: Terminal, health: str, subject: str, message: str)
         findings = {finding["subject"]: finding for finding in last if finding["health"] == health}
         return findings.get(subject) if message in findings.get(subject, {}).get("message", "") else None
 
-    finding: dict[str, Any] = wait_for(reported, patience_s=300.0, otherwise=lambda: str(last))
+    finding: dict[str, Any] = wait_for(reported, timeout_s=300.0, otherwise=lambda: str(last))
     return finding
 
 

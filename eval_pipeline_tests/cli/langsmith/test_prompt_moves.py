@@ -68,7 +68,7 @@ def test_a_winner_is_promoted_with_yes_and_rolled_back_again(
 
     again = terminal("prompts", "promote", asked, "--yes")
     assert (again.code, production(server)) == (1, old)
-    assert "was taken back" in again.stderr
+    assert "was rolled back" in again.stderr
     assert "customers complained" in again.stderr
     lines = terminal("prompts", "history", asked).stdout.splitlines()
     assert lines[0] == f"hub:support:production is at {old[:12]}"

@@ -51,7 +51,7 @@ def test_who_pushes_over_what_he_has_not_seen_is_refused(terminal: Terminal, wri
     written.write_text("Be quick.")
     refused = terminal("prompts", "push", "support", written, "--parent", first)
     assert refused.code == 3
-    assert "changed by somebody else" in refused.stderr
+    assert "another user or process changed" in refused.stderr
 
 
 def test_check_says_that_a_prompt_is_missing_or_lost_a_variable(

@@ -14,18 +14,20 @@ from eval_pipeline.defs.sensors.prompt_committed import (
 )
 from eval_pipeline.defs.sensors.prompt_regressed import PostedNotices, new_notices, read_posted
 from eval_pipeline.defs.sensors.webhook import PromptNotice, prompt_body
-from eval_pipeline.promotion.moves import Move, RecordedMove
-from eval_pipeline.promotion.regressing import Look
+from eval_pipeline.promotion.moves import PromptMove, RecordedMove
+from eval_pipeline.promotion.regression import PromotionCheck
 from eval_pipeline_tests.building import a_suite
-from eval_pipeline_tests.promotion.moved import recorded, wanted
+from eval_pipeline_tests.promotion.moved import proposed, recorded
 from eval_pipeline_tests.variants.standings import comparison
 
 OLD, NEW, NEXT = "0" * 16, "a" * 16, "b" * 16
-PROMOTION = Move(**wanted(OLD, NEW).model_dump(), number=1, begun_at="2026-01-01T00:00:00+00:00")
+PROMOTION = PromptMove(**proposed(OLD, NEW).model_dump(), number=1, begun_at="2026-01-01T00:00:00+00:00")
 
 
-def look(experiment: str, *, regressed: bool) -> Look:
-    return Look(experiment=experiment, reference="before", regressed=regressed, said="it fell", looked_at="now")
+def look(experiment: str, *, regressed: bool) -> PromotionCheck:
+    return PromotionCheck(
+        experiment=experiment, reference="before", regressed=regressed, message="it fell", checked_at="now"
+    )
 
 
 def events(notices: list[PromptNotice]) -> list[str]:
@@ -57,7 +59,7 @@ def test_a_new_commit_is_evaluated_against_the_one_in_use(tagged: str | None) ->
 
 def test_a_cursor_that_cannot_be_read_is_a_first_look() -> None:
     assert read_seen("{}") is None
-    assert read_posted("{}", recorded(wanted(OLD, NEW))) == PostedNotices(moves=1)
+    assert read_posted("{}", recorded(proposed(OLD, NEW))) == PostedNotices(moves=1)
 
 
 def test_the_notice_of_a_commit_is_the_verdict_or_that_it_failed(tmp_path: Path) -> None:
@@ -85,8 +87,8 @@ def test_slack_gets_a_line_without_mentions() -> None:
 
 
 def test_each_move_is_posted_once_in_order_and_none_before_it_has_ended() -> None:
-    moves = recorded(wanted(OLD, NEW), wanted(NEW, OLD, kind="rollback"), wanted(OLD, NEXT))
-    under_way = [*moves[:2], replace(moves[2], ending=None)]
+    moves = recorded(proposed(OLD, NEW), proposed(NEW, OLD, kind="rollback"), proposed(OLD, NEXT))
+    under_way = [*moves[:2], replace(moves[2], outcome=None)]
 
     first, posted = new_notices("shop", PostedNotices(moves=0), under_way, None, [], dry_run=False)
     second, posted = new_notices("shop", posted, moves, None, [], dry_run=False)
@@ -98,8 +100,8 @@ def test_each_move_is_posted_once_in_order_and_none_before_it_has_ended() -> Non
 
 
 def test_a_move_in_progress_at_the_first_tick_is_posted_when_it_has_ended() -> None:
-    moves = recorded(wanted(OLD, NEW), wanted(NEW, OLD, kind="rollback"))
-    under_way = [moves[0], replace(moves[1], ending=None)]
+    moves = recorded(proposed(OLD, NEW), proposed(NEW, OLD, kind="rollback"))
+    under_way = [moves[0], replace(moves[1], outcome=None)]
 
     first, posted = new_notices("shop", read_posted(None, under_way), under_way, None, [], dry_run=False)
     second, _ = new_notices("shop", posted, moves, None, [], dry_run=False)
@@ -109,14 +111,14 @@ def test_a_move_in_progress_at_the_first_tick_is_posted_when_it_has_ended() -> N
 
 def test_moves_of_other_suites_and_those_not_made_are_not_posted() -> None:
     moves: list[RecordedMove] = [
-        *recorded(wanted(OLD, NEW, suite="other")),
-        *recorded(wanted(OLD, NEW), made=False),
+        *recorded(proposed(OLD, NEW, suite="other")),
+        *recorded(proposed(OLD, NEW), moved=False),
     ]
     assert new_notices("shop", PostedNotices(moves=0), moves, None, [], dry_run=False) == ([], PostedNotices(moves=2))
 
 
 def test_the_result_of_a_run_is_posted_once() -> None:
-    moves, looks = recorded(wanted(OLD, NEW)), [look("night", regressed=False)]
+    moves, looks = recorded(proposed(OLD, NEW)), [look("night", regressed=False)]
     first, posted = new_notices("shop", PostedNotices(moves=1), moves, PROMOTION, looks, dry_run=False)
     second, _ = new_notices("shop", posted, moves, PROMOTION, looks, dry_run=False)
     assert events(first) == ["prompt_kept"]
@@ -128,7 +130,7 @@ def test_a_regression_is_posted_in_a_dry_run_and_otherwise_by_the_rollback(dry_r
     notices, _ = new_notices(
         "shop",
         PostedNotices(moves=1),
-        recorded(wanted(OLD, NEW)),
+        recorded(proposed(OLD, NEW)),
         PROMOTION,
         [look("night", regressed=True)],
         dry_run=dry_run,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.assertions.exchanges import exchanges
+from eval_pipeline.assertions.calls import exchanges
 
 WRITES = frozenset(
     {
