@@ -11,6 +11,7 @@ import pytest
 from eval_pipeline.dagster_ext import partition_events
 from eval_pipeline.dagster_ext.partition_events import FEW, PartitionEvents
 from eval_pipeline.errors import TransientError
+from eval_pipeline_tests.dagster_homes import dagster_instance
 
 KEYS = [f"k{number:03d}" for number in range(FEW + 10)]
 PARTITIONS = dg.DynamicPartitionsDefinition(name="keys")
@@ -58,7 +59,7 @@ def test_events_written_at_once_say_what_dagsters_own_way_says(tmp_path: Path) -
     seen = []
     for name, report in (("own", lambda context, found: [context.log_event(one) for one in found]), ("ours", _at_once)):
         (tmp_path / name).mkdir()
-        with dg.instance_for_test(temp_dir=str(tmp_path / name)) as instance:
+        with dagster_instance(tmp_path / name) as instance:
             seen.append(_seen(instance, _run(instance, report)))
 
     own, ours = seen
@@ -73,7 +74,7 @@ def test_where_dagster_has_changed_partitions_are_reported_one_by_one(
         raise AttributeError("no such method any more")
 
     monkeypatch.setattr(partition_events, "store_at_once", changed)
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         assert len(_seen(instance, _run(instance, _at_once))) == len(KEYS)
 
 
@@ -98,7 +99,7 @@ def test_a_database_that_is_away_for_a_moment_loses_and_doubles_nothing(
 
         _at_once(context, found, reported=reported)
 
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         assert len(_seen(instance, _run(instance, report))) == len(KEYS)
     assert tries == [len(KEYS), len(KEYS) - 20]
 
@@ -117,5 +118,5 @@ def test_a_database_that_stays_away_is_an_error_that_says_what_to_do(
         with pytest.raises(TransientError, match=r"event log cannot be written.*resume the run"):
             _at_once(context, found)
 
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         assert _run(instance, report).is_success

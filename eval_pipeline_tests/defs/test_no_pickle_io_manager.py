@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from eval_pipeline.defs.build import build_definitions
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.small_suite import write_small_suite
 
 
@@ -34,7 +35,7 @@ def defs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
 
 def _failed(defs: dg.Definitions, folder: Path, *keys: str) -> Any:
     (folder / "home").mkdir()
-    with dg.instance_for_test(temp_dir=str(folder / "home")) as instance:
+    with dagster_instance(folder / "home") as instance:
         job = defs.resolve_implicit_global_asset_job_def()
         selected = [dg.AssetKey(key) for key in keys]
         found = job.execute_in_process(instance=instance, asset_selection=selected, raise_on_error=False)

@@ -75,7 +75,7 @@ def worker(terminal: Terminal, redis: str, tmp_path: Path) -> Iterator[Callable[
         celery = (sys.executable, "-m", "celery", "--app", app, "worker", "--hostname", "w@here", "--concurrency", "1")
         groups["w"] = ProcessGroup("w", celery, environment={**os.environ, "BROKER": redis}, folder=tmp_path)
         control = Celery(broker=redis).control
-        wait_for(lambda: control.ping(timeout=1.0), patience_s=300.0, otherwise=groups["w"].log.read_text)
+        wait_for(lambda: control.ping(timeout=1.0), timeout_s=300.0, otherwise=groups["w"].log.read_text)
         return "w@here"
 
     with ending(groups):
@@ -111,7 +111,7 @@ def _until_told(terminal: Terminal, health: str, subject: str, message: str) -> 
         told = {found["subject"]: found for found in last if found["health"] == health}
         return told.get(subject) if message in told.get(subject, {}).get("message", "") else None
 
-    told: dict[str, Any] = wait_for(found, patience_s=300.0, otherwise=lambda: str(last))
+    told: dict[str, Any] = wait_for(found, timeout_s=300.0, otherwise=lambda: str(last))
     return told
 
 

@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,8 @@ from eval_pipeline.store.opening import open_store
 from eval_pipeline.variants.variant_plan import latest_plan
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.variants.skilled_suite import calls_of, write_skilled_suite
+from eval_pipeline_tests.waiting import wait_for
+from eval_pipeline_tests.warm_processes import TERMINAL, start_warm
 
 _PATIENCE_S = 300.0
 _CONCURRENCY = 50
@@ -109,20 +108,15 @@ def test_one_that_was_killed_goes_on_and_keeps_what_it_had_finished(
     terminal: Terminal, tmp_path: Path, store: Path
 ) -> None:
     folder = write_skilled_suite(tmp_path / "skills", cases=120, seconds=0.05, good=9)
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from eval_pipeline.cli.main import program; program()", "variants", "run", folder],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + _PATIENCE_S
+    process = start_warm(TERMINAL, "variants", "run", folder, folder=tmp_path, own_session=True)
     calls = folder / "calls.txt"
-    while process.poll() is None and time.monotonic() < deadline:
-        if calls.exists() and calls.read_bytes().count(b"\n") >= 100:
-            break
-        time.sleep(0.01)
+    wait_for(
+        lambda: calls.exists() and calls.read_bytes().count(b"\n") >= 100,
+        timeout_s=_PATIENCE_S,
+        otherwise=lambda: f"too few calls; the process ended with {process.poll()}",
+    )
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.wait()
     opened = open_store(str(store))
     plan = latest_plan(opened, "skills")
     assert plan is not None

@@ -30,6 +30,7 @@ from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.load import case_files
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.building import a_case
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.small_suite import write_small_suite
 
 AT = 1_000.5
@@ -132,7 +133,7 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     folder = write_small_suite(tmp_path / "shop")
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         yield Watched(folder=folder, instance=instance, store=StoreResource(root=str(tmp_path / "store")))
 
 

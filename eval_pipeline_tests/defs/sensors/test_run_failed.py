@@ -12,6 +12,7 @@ from eval_pipeline.defs.sensors.run_failed import FailedStep, build_run_failed, 
 from eval_pipeline.defs.sensors.webhook import RunFailedNotice, post, run_failed_body
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline_tests.building import a_suite
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.sensors.webhook_receiver import WebhookReceiver
 
 VARIABLE = "EVAL_PIPELINE_WEBHOOK"
@@ -102,7 +103,7 @@ def failing_job() -> None:
 
 
 def _tick(tmp_path: Path, tags: dict[str, str]) -> None:
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         result = failing_job.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
         context = dg.build_run_status_sensor_context(
             sensor_name="sample_run_failed",

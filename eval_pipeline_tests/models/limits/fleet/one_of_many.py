@@ -41,5 +41,10 @@ def main(folder: str, server: str, count: str, width: str, evaluation: str) -> N
     sys.stdout.write(json.dumps({"ended": ended, "shared": throughput.report().shared}))
 
 
-if __name__ == "__main__":
+def program() -> None:
+    """`main` with the arguments of the command line."""
     main(*sys.argv[1:])
+
+
+if __name__ == "__main__":
+    program()

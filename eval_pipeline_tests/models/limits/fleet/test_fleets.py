@@ -4,8 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,9 @@ from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline_tests.models.limits.fleet.one_of_many import evaluate
 from eval_pipeline_tests.openai_server import OpenAIServer, openai_server
 from eval_pipeline_tests.redis_server import running_redis
+from eval_pipeline_tests.warm_processes import start_warm
 
-PROGRAM = "eval_pipeline_tests.models.limits.fleet.one_of_many"
+PROGRAM = "eval_pipeline_tests.models.limits.fleet.one_of_many:program"
 PATIENCE_S = 120.0
 LATE_S = 2.0
 """How long the very first request may have been under way."""
@@ -38,16 +37,24 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 def fleet_of_three(folder: Path, server: OpenAIServer, *, limits: str, count: int, **evaluation: Any) -> list[Any]:
     """The reports of three processes, each of which evaluated `count` attempts."""
     environment = {**os.environ, "EVAL_PIPELINE_LIMITS": limits}
-    command = [sys.executable, "-m", PROGRAM]
+    outputs = [folder / f"p{n}.json" for n in range(3)]
     processes = [
-        subprocess.Popen(
-            [*command, str(folder / f"p{n}"), server.url, str(count), "8", json.dumps(evaluation)],
-            env=environment,
-            stdout=subprocess.PIPE,
+        start_warm(
+            PROGRAM,
+            output.with_suffix(""),
+            server.url,
+            count,
+            8,
+            json.dumps(evaluation),
+            folder=folder,
+            environment=environment,
+            stdout=output,
+            stderr=folder / "errors.txt",
         )
-        for n in range(3)
+        for output in outputs
     ]
-    return [json.loads(process.communicate(timeout=300)[0]) for process in processes]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0, 0], (folder / "errors.txt").read_text()
+    return [json.loads(output.read_text()) for output in outputs]
 
 
 def test_three_processes_keep_to_one_rate(folder: Path, ledger_url: str) -> None:
