@@ -1,10 +1,10 @@
-# Everything a person does with a checkout. `make` alone lists it.
+# The tasks of this repository. `make` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# `make run` and `make ui` share these, so that the UI shows what the terminal ran.
+# `make run` and `make ui` share these, so that the UI shows the runs of the terminal.
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export EVAL_PIPELINE_STORE ?= $(CURDIR)/data
 
@@ -17,7 +17,7 @@ PORT ?= 3000
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-install: $(INSTALLED) ## Make .venv with everything, at the versions in constraints.txt
+install: $(INSTALLED) ## Create .venv with the versions in constraints.txt
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,22 +30,22 @@ run: $(INSTALLED) ## Evaluate a suite: make run [SUITE=name-or-folder]
 test: $(INSTALLED) ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-ui: $(INSTALLED) ## Open the Dagster UI on what `make run` wrote: make ui [PORT=3000]
+ui: $(INSTALLED) ## Start the Dagster UI, with the runs of `make run`: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)
 
-check: $(INSTALLED) ## Lint, types, layers, and what dependencies are without asking anybody
+check: $(INSTALLED) ## Check style, types, layers and installed dependencies
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m dependencies
 
-audit: $(INSTALLED) ## Ask the index of packages for weaknesses known of our dependencies: make audit [AUDIT="-s osv"]
+audit: $(INSTALLED) ## Look up known vulnerabilities of dependencies: make audit [AUDIT="-s osv"]
 	$(PYTHON) -m venv .audit-venv
 	.audit-venv/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
 	$(BIN)/python -m dependencies.audit $(AUDIT)
 
-bench-install: ## Make .bench-venv with the peers that benchmarks compare with: docs/benchmarks.md
+bench-install: ## Create .bench-venv with the peers of the benchmarks
 	$(PYTHON) -m venv .bench-venv
 	.bench-venv/bin/pip install --quiet --disable-pip-version-check --constraint bench/constraints.txt inspect_ai pydantic-evals
 
@@ -53,5 +53,5 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format
 
-clean: ## Remove .venv, caches, and what runs wrote
+clean: ## Remove .venv, caches, and the results of runs
 	rm -rf $(VENV) .bench-venv .audit-venv .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,8 @@
-"""A shared context of a gigabyte: two workers of a host that open it at once, and each that opens it later.
+"""Open a shared context of a gigabyte: in two workers of a host at once, and in further workers later.
 
 Two processes open it with an empty cache at the same time: how much they download together. Then it is warm: how long
-an open takes, its first row included, and what a worker adds to the host's memory when it reads all of it beside one
-that has it open. No peer has such a thing to be compared with.
+it takes to open it and read a first row, and how much memory of the host a worker adds when it reads all of it while
+another has it open. There is no peer to compare with.
 """
 
 import os
@@ -33,21 +33,21 @@ _TABLE = "measurements"
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark."""
     chosen = options(__doc__ or "")
     rows = (2**26 if chosen.quick else 2**30) // _BYTES_A_ROW
-    with tempfile.TemporaryDirectory() as found:
-        folder = Path(found)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         os.environ[CACHE_VARIABLE] = str(folder / "cache")
         cold, warm = measure(folder, rows=rows, rounds=1 if chosen.quick else max(chosen.rounds, 5))
     megabytes = warm[0]["table_mb"]
     goals = [
-        Goal(says="ms for a warm open and a first row", found=1000 * median(warm, "wall_s"), most=50.0),
-        Goal(says="MB that a second worker adds", found=median(warm, "private_mb"), most=20.0),
+        Goal(figure="ms for a warm open and a first row", value=1000 * median(warm, "wall_s"), limit=50.0),
+        Goal(figure="MB that a second worker adds", value=median(warm, "private_mb"), limit=20.0),
         Goal(
-            says="times the context was downloaded for two workers at once",
-            found=sum(one["read_mb"] for one in cold) / max(one["read_mb"] for one in cold),
-            most=1.01,
+            figure="times the context was downloaded for two workers at once",
+            value=sum(one["read_mb"] for one in cold) / max(one["read_mb"] for one in cold),
+            limit=1.01,
         ),
     ]
     notes = [
@@ -59,13 +59,13 @@ def main() -> None:
 
 
 def measure(folder: Path, *, rows: int, rounds: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """What two workers at once, and then single ones beside this process, say."""
+    """The figures of two workers at once, and then of single ones beside this process."""
     suite, store = write_suite(folder, rows=rows), LocalStore(folder / "store")
     context_id = ensure_snapshot(plan_context(suite, ()), store).manifest.context_id
     given = {"store": str(folder / "store"), "suite": suite.name, "context_id": context_id, "table": _TABLE}
     with ThreadPoolExecutor(2) as pool:
         cold = [done.result() for done in [pool.submit(WORKER.run, **given) for _ in range(2)]]
-    # This process is the first worker: it has the whole table in memory while others come.
+    # This process is the first worker: it has the whole table in memory while the others open it.
     first = SharedContext.open(store, suite.name, context_id).table(_TABLE)
     assert all(pc.max(column) is not None for column in first.itercolumns())
     return cold, [WORKER.run(**given) for _ in range(rounds)]

@@ -1,7 +1,7 @@
-"""What the engine itself costs, without tracing, beside LangSmith's `aevaluate`, pydantic-evals and Inspect AI.
+"""The overhead of the engine without tracing, compared with LangSmith's `aevaluate`, pydantic-evals and Inspect AI.
 
 1,000 and 10,000 cases of a 50 ms async target with one `contains` assertion at concurrency 50, and of a target that
-answers at once. Every measurement is a process of its own; times are those within the call, start-up aside.
+answers at once. Every measurement is a process of its own; times exclude start-up.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SIDES = (
     Side(
         name="aevaluate",
         module="engine_aevaluate",
-        # Without upload it posts every run of the target all the same; this alone keeps it from that.
+        # Even without upload it posts every run of the target; only a sampling rate of 0 prevents that.
         environment={"LANGSMITH_TRACING_SAMPLING_RATE": "0", "LANGSMITH_TRACING": "false"},
     ),
     Side(name="pydantic-evals", module="engine_pydantic_evals", python=PEERS_PYTHON),
@@ -25,7 +25,7 @@ SIDES = (
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark."""
     chosen = options(__doc__ or "")
     few, many = (100, 1_000) if chosen.quick else (1_000, 10_000)
     rounds = 1 if chosen.quick else chosen.rounds
@@ -36,11 +36,11 @@ def main() -> None:
     goals = [
         *_pace_goals(slow[few], few),
         *_pace_goals(slow[many], many),
-        Goal(says="ms of CPU a case, 0 ms target", found=median(at_once["ours"], "cpu_s") / few * 1000, most=1.0),
+        Goal(figure="ms of CPU a case, 0 ms target", value=median(at_once["ours"], "cpu_s") / few * 1000, limit=1.0),
         Goal(
-            says=f"MB that {many} cases take beyond what {few} do",
-            found=median(slow[many]["ours"], "peak_rss_mb") - median(slow[few]["ours"], "peak_rss_mb"),
-            most=30.0,
+            figure=f"MB that {many} cases take more than {few}",
+            value=median(slow[many]["ours"], "peak_rss_mb") - median(slow[few]["ours"], "peak_rss_mb"),
+            limit=30.0,
         ),
     ]
     headline = _comparison("engine", many, slow[many], "wall_s", notes=[str(goal) for goal in goals])
@@ -49,20 +49,22 @@ def main() -> None:
 
 def _measure(cases: int, delay_s: float, rounds: int) -> dict[str, list[Measured]]:
     sides = [side for side in SIDES if side.installed]
-    found = in_turns(sides, rounds=rounds, cases=cases, delay_s=delay_s, concurrency=CONCURRENCY)
-    for name, measured in found.items():
+    by_side = in_turns(sides, rounds=rounds, cases=cases, delay_s=delay_s, concurrency=CONCURRENCY)
+    for name, measured in by_side.items():
         if any(one["passed"] != cases for one in measured):
             raise SideError(f"{name} did not pass all {cases} cases")
-    return found
+    return by_side
 
 
 def _pace_goals(measured: dict[str, list[Measured]], cases: int) -> list[Goal]:
     ideal = cases * DELAY_S / CONCURRENCY
-    goals = [Goal(says=f"times the ideal, {cases} cases", found=median(measured["ours"], "wall_s") / ideal, most=1.15)]
+    goals = [
+        Goal(figure=f"times the ideal, {cases} cases", value=median(measured["ours"], "wall_s") / ideal, limit=1.15)
+    ]
     for peer, most in {"aevaluate": 1.0, "inspect-ai": 1.0, "pydantic-evals": 1.05}.items():
         if peer in measured:
-            found = median_ratio(measured["ours"], measured[peer], "wall_s")
-            goals.append(Goal(says=f"times the wall of {peer}, {cases} cases", found=found, most=most))
+            ratio = median_ratio(measured["ours"], measured[peer], "wall_s")
+            goals.append(Goal(figure=f"times the wall of {peer}, {cases} cases", value=ratio, limit=most))
     return goals
 
 

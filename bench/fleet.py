@@ -1,8 +1,8 @@
-"""All of `deploy/celery` on loopback: what a run costs on a fleet, and what is lost when a worker is killed.
+"""The deployment `deploy/celery` on loopback: the cost of a run on a fleet, and losses when a worker is killed.
 
 Postgres, Redis, an S3 server, a recorder, code server, web server, daemon, two workers. A backfill of all cases is
-asked for over GraphQL, twice: undisturbed, and with a worker killed (`kill -9`, all its processes) half-way. Ends with
-an error unless everything is there once. It takes the servers that tests take (Debian: postgresql, redis-server).
+requested over GraphQL twice: undisturbed, and with a worker killed (`kill -9`, all its processes) half-way. Fails
+unless every result exists exactly once. The servers are those installed for tests (Debian: postgresql, redis-server).
 """
 
 import os
@@ -16,14 +16,14 @@ from bench.report import Comparison, options, show
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import Drill, backfilled, prepare
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 
 def main() -> None:
     """Run the drill, and print its figures."""
     chosen = options(__doc__ or "")
     cases, cases_per_run = (40, 10) if chosen.quick else (200, 10)
-    # Dagster's looks at backfills every 30 s, and the quick one every second.
+    # Dagster's daemon polls backfills every 30 s, the quick one every second.
     daemon = QUICK_DAEMON if chosen.quick else ("dagster-daemon",)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Of whoever runs this, without what concerns their own deployment."""
+    """The environment without variables of the user's own deployment."""
     own = ("LANGSMITH_", "LANGCHAIN_", "EVAL_PIPELINE_", "DAGSTER_", "AWS_")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
 
@@ -52,7 +52,7 @@ def _memory(fleet: CeleryFleet) -> dict[str, float]:
 
 
 def figures_of(name: str, drill: Drill, cases: int, memory: dict[str, float]) -> Comparison:
-    """What is shown of a drill; `memory` is by part, in MB."""
+    """The figures of a drill; `memory` is by part, in MB."""
     seconds = {"first_start_s": drill.first_start_s, "launch_s": drill.launch_s, "run_s": drill.run_s}
     if drill.recovery_s is not None:
         seconds["recovery_s"] = drill.recovery_s
@@ -61,19 +61,19 @@ def figures_of(name: str, drill: Drill, cases: int, memory: dict[str, float]) ->
     notes = [
         f"{drill.runs} runs, {drill.lost} lost; {there}, {drill.experiments} experiment",
         f"{drill.paid_twice} calls of the target paid twice",
-        "MB is what processes hold of the memory, pages that they share divided among them",
+        "MB is the memory of processes, with shared pages divided among them",
     ]
     ours = {name: round(value, 2) for name, value in figures.items()}
     return Comparison(name=name, n=cases, ours={**ours, **memory}, peers={}, ratios={}, notes=notes)
 
 
 def wrong_in(drill: Drill, cases: int) -> list[str]:
-    """What is not there once."""
-    wanted = {"experiments": 1, "wrong": 0, "status": "COMPLETED_SUCCESS"} | dict.fromkeys(
+    """What is missing, or exists more than once."""
+    expected = {"experiments": 1, "wrong": 0, "status": "COMPLETED_SUCCESS"} | dict.fromkeys(
         ("results", "rows", "cases_with_rows", "materializations", "partitions"), cases
     )
-    found = {name: getattr(drill, name) for name in wanted}
-    return [f"{name} is {found[name]}, not {value}" for name, value in wanted.items() if found[name] != value]
+    actual = {name: getattr(drill, name) for name in expected}
+    return [f"{name} is {actual[name]}, not {value}" for name, value in expected.items() if actual[name] != value]
 
 
 if __name__ == "__main__":

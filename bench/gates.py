@@ -1,15 +1,14 @@
-"""Whether the gate on regressions cries wolf, and whether it sees one: simulated pairs of experiments.
+"""False alarms and power of the regression gate, on simulated pairs of experiments.
 
-1,000 pairs of 200 cases with three attempts each, drawn from cases of very different difficulty (a Beta distribution
-with mean 0.7 and an intra-case correlation of 1/3, so that many cases nearly always pass and some nearly never). Once
-nothing changes between the two; once every case gets harder, ten points in the mean. Counted is how often
+1,000 pairs of 200 cases with three attempts each, from cases of very different difficulty (a Beta distribution with
+mean 0.7 and an intra-case correlation of 1/3, so that many cases nearly always pass and some nearly never). In half of
+them nothing changes; in the others every case gets harder, by ten points in the mean. The benchmark counts how often
 `max_regression: significant` fails: false alarms should be 5 % ± 1.5, power at least 80 %.
 
-The peers are the rules that people use in its place, on the same pairs: any drop, a drop of more than five points, and
-the two-proportion z test of all attempts, which knows neither of pairs nor of repetitions.
+The peers are rules that are used in its place, on the same pairs: any drop, a drop of more than five points, and the
+two-proportion z test of all attempts, which ignores pairs and repetitions.
 """
 
-import gc
 import json
 import resource
 import time
@@ -35,21 +34,19 @@ Rule = Callable[[Verdicts, Verdicts], bool]
 
 
 def main() -> None:
-    """Simulate, and print."""
+    """Run the simulation."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="100 pairs: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="100 pairs; to check that it runs")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args()
-    # statsmodels' `multipletests` collects garbage at every call, which would be most of the time of a simulation.
-    gc.freeze()
-    found = measure(100 if chosen.quick else 1_000)
+    document = measure(100 if chosen.quick else 1_000)
     if chosen.json:
-        print(json.dumps(found))
+        print(json.dumps(document))
         return
     print(f"{'':24}{'false alarms':>16}{'power':>10}")
-    for name, figures in {"max_regression": found["ours"], **found["peers"]}.items():
+    for name, figures in {"max_regression": document["ours"], **document["peers"]}.items():
         print(f"{name:24}{figures['false_alarm_rate']:>16.1%}{figures['power']:>10.1%}")
-    print("\n".join(found["notes"]))
+    print("\n".join(document["notes"]))
 
 
 def measure(pairs: int) -> dict[str, Any]:
@@ -87,21 +84,21 @@ def measure(pairs: int) -> dict[str, Any]:
 
 
 def _pairs(pairs: int, *, drop: float) -> list[tuple[Verdicts, Verdicts]]:
-    """Two experiments each, on cases of their own; the second one's cases pass less often by `drop` in the mean."""
+    """Pairs of experiments, each on its own cases; in the second one cases pass less often by `drop` in the mean."""
     draw = np.random.default_rng(SEED)
     spread = (1 - CORRELATION) / CORRELATION
-    found = []
+    drawn = []
     for _ in range(pairs):
         ability = draw.beta(MEAN * spread, (1 - MEAN) * spread, CASES)
         harder = ability * (MEAN - drop) / MEAN
-        found.append(tuple(draw.random((CASES, ATTEMPTS)) < rate[:, None] for rate in (ability, harder)))
-    return found  # type: ignore[return-value]
+        drawn.append(tuple(draw.random((CASES, ATTEMPTS)) < rate[:, None] for rate in (ability, harder)))
+    return drawn  # type: ignore[return-value]
 
 
 def _gate_fires(then: Verdicts, now: Verdicts) -> bool:
     comparison = compare_sides(now=_side("now", now), then=_side("then", then))
-    (finding,) = check_regression(RegressionGate(), comparison, [None])
-    return not finding.passed
+    (result,) = check_regression(RegressionGate(), comparison, [None])
+    return not result.passed
 
 
 def _side(name: str, verdicts: Verdicts) -> Side:

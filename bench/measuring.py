@@ -1,6 +1,6 @@
-"""Running the sides of a benchmark, each in a process of its own, in turns, and taking medians.
+"""Run the sides of a benchmark in turns, each in a process of its own, and take medians.
 
-A machine's speed drifts, so ours and theirs alternate and are compared round by round.
+The speed of a machine drifts, so sides alternate, and are compared round by round.
 """
 
 import json
@@ -15,37 +15,37 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[1]
 PEERS_PYTHON = Path(os.environ.get("BENCH_PYTHON") or REPOSITORY / ".bench-venv" / "bin" / "python")
-"""The interpreter of the environment that `make bench-install` makes."""
+"""The interpreter of the environment of `make bench-install`."""
 _TIMEOUT_S = 900.0
 
 Measured = Mapping[str, Any]
-"""What one side said: `wall_s`, `cpu_s`, `peak_rss_mb`, and whatever else it counts."""
+"""The figures of one side: `wall_s`, `cpu_s`, `peak_rss_mb`, and others that it counts."""
 
 
 class SideError(RuntimeError):
-    """A side ended in an error."""
+    """A side failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One program to be measured."""
+    """A program that is measured."""
 
     name: str
     module: str
-    """Of `bench.sides`."""
+    """The name of a module of `bench.sides`."""
     python: Path = Path(sys.executable)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def installed(self) -> bool:
-        """Whether it can run here."""
+        """Whether its interpreter exists."""
         return self.python.exists()
 
     def run(self, **arguments: Any) -> dict[str, Any]:
         """Run it once.
 
         Raises:
-            SideError: it failed, or took longer than a quarter of an hour.
+            SideError: it failed, or took longer than 15 minutes.
         """
         command = [str(self.python), "-m", f"bench.sides.{self.module}", json.dumps(arguments)]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **self.environment}
@@ -64,17 +64,17 @@ class Side:
         lines = done.stdout.strip().splitlines()
         if done.returncode != 0 or not lines:
             raise SideError(f"{self.name} failed ({done.returncode}): {done.stderr[-2000:]}")
-        found: dict[str, Any] = json.loads(lines[-1])
-        return found
+        measured: dict[str, Any] = json.loads(lines[-1])
+        return measured
 
 
 def in_turns(sides: Sequence[Side], *, rounds: int, **arguments: Any) -> dict[str, list[Measured]]:
-    """What each side measured in each round; sides take turns, and every other round goes backwards."""
-    found: dict[str, list[Measured]] = {side.name: [] for side in sides}
+    """The figures of each side in each round; sides take turns, in reverse order every other round."""
+    measured: dict[str, list[Measured]] = {side.name: [] for side in sides}
     for index in range(rounds):
         for side in sides if index % 2 == 0 else reversed(sides):
-            found[side.name].append(side.run(**arguments))
-    return found
+            measured[side.name].append(side.run(**arguments))
+    return measured
 
 
 def median(measured: Sequence[Measured], name: str) -> float:
@@ -83,5 +83,5 @@ def median(measured: Sequence[Measured], name: str) -> float:
 
 
 def median_ratio(ours: Sequence[Measured], theirs: Sequence[Measured], name: str) -> float:
-    """The median over rounds of our figure over theirs."""
+    """The median over rounds of the ratio of our figure to theirs."""
     return statistics.median(float(a[name]) / float(b[name]) for a, b in zip(ours, theirs, strict=True))

@@ -1,6 +1,6 @@
-"""One case of very many: what it takes to evaluate it, the first time, when all partitions are registered, and again.
+"""Evaluate one case of very many: the first time, when all partitions are registered, and again.
 
-A suite of 100,000 cases beside the same one of 100, which is what the command itself takes: `eval-pipeline run
+A suite of 100,000 cases compared with one of 100, which shows the cost of the command itself: `eval-pipeline run
 --case`, untraced, on SQLite, each in a process of its own; and listing the partitions.
 """
 
@@ -36,24 +36,25 @@ RUNS = ("first run", "second run", "listing")
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark."""
     chosen = options(__doc__ or "")
     many, few = (5_000, 100) if chosen.quick else (100_000, 100)
     rounds = 1 if chosen.quick else min(chosen.rounds, 2)
-    found = [(measure(many), measure(few)) for _ in range(rounds)]
+    by_round = [(measure(many), measure(few)) for _ in range(rounds)]
     for name in RUNS:
-        measured = {"ours": [ours[name] for ours, _ in found], f"of {few} cases": [floor[name] for _, floor in found]}
+        ours, floor = ([each[name] for each in side] for side in zip(*by_round, strict=True))
+        measured = {"ours": ours, f"of {few} cases": floor}
         show(Comparison.of(f"partitions: {name}", many, measured, ratio_of="wall_s"), as_json=chosen.json)
 
 
 def measure(cases: int) -> dict[str, Measured]:
-    """What each of `RUNS` takes with so many cases.
+    """The figures of each of `RUNS` with so many cases.
 
     Raises:
-        SideError: a run failed, or the partitions are not all there.
+        SideError: a run failed, or partitions are missing.
     """
-    with tempfile.TemporaryDirectory(prefix="partitions-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="partitions-") as temporary:
+        folder = Path(temporary)
         suite = _write(folder / "suite", cases)
         (folder / "home").mkdir()
         environment = {
@@ -64,30 +65,30 @@ def measure(cases: int) -> dict[str, Measured]:
             "EVAL_PIPELINE_TRACING": "off",
         }
         program = [str(Path(sys.executable).parent / "eval-pipeline"), "run", str(suite), "--json", "--case", "c000007"]
-        found = dict[str, Measured]()
+        measured = dict[str, Measured]()
         for name in RUNS[:2]:
-            said, found[name] = _run(program, environment)
-            if json.loads(said)["status_counts"] != {"passed": 1}:
-                raise SideError(f"{name} did not pass: {said[-500:]}")
-        said, found[RUNS[2]] = _run([sys.executable, "-c", _LISTED], environment)
-        if int(said) != cases:
-            raise SideError(f"{said.strip()} of {cases} partitions are registered")
-    return found
+            output, measured[name] = _run(program, environment)
+            if json.loads(output)["status_counts"] != {"passed": 1}:
+                raise SideError(f"{name} did not pass: {output[-500:]}")
+        output, measured[RUNS[2]] = _run([sys.executable, "-c", _LISTED], environment)
+        if int(output) != cases:
+            raise SideError(f"{output.strip()} of {cases} partitions are registered")
+    return measured
 
 
 def _run(command: list[str], environment: dict[str, str]) -> tuple[str, dict[str, Any]]:
     begun = time.perf_counter()
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=said, stderr=complained)
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=stdout, stderr=stderr)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - begun
-        said.seek(0)
-        complained.seek(0)
+        stdout.seek(0)
+        stderr.seek(0)
         if process.returncode != 0:
-            raise SideError(f"{command[0]} failed ({process.returncode}): {complained.read().decode()[-2000:]}")
+            raise SideError(f"{command[0]} failed ({process.returncode}): {stderr.read().decode()[-2000:]}")
         figures = {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "peak_rss_mb": used.ru_maxrss / 1024}
-        return said.read().decode(), figures
+        return stdout.read().decode(), figures
 
 
 def _write(folder: Path, cases: int) -> Path:

@@ -1,4 +1,4 @@
-"""How a benchmark's figures are shown: a table for people, or one JSON object a line for programs."""
+"""Print the figures of a benchmark, as a table or as one JSON object a line."""
 
 import argparse
 import json
@@ -13,39 +13,39 @@ FIGURES = ("wall_s", "cpu_s", "peak_rss_mb")
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A figure that has to be reached."""
+    """A figure with its upper limit."""
 
-    says: str
-    found: float
-    most: float
+    figure: str
+    value: float
+    limit: float
 
     @property
     def met(self) -> bool:
-        """Whether it was."""
-        return self.found <= self.most
+        """Whether the value is within the limit."""
+        return self.value <= self.limit
 
     def __str__(self) -> str:
         verdict = "met" if self.met else "NOT met"
-        return f"{verdict}: {self.says}: {self.found:.3g} (at most {self.most:g})"
+        return f"{verdict}: {self.figure}: {self.value:.3g} (at most {self.limit:g})"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One setting: what we took, what others took."""
+    """The figures of all sides in one setting."""
 
     name: str
     n: int
     ours: Mapping[str, float]
     peers: Mapping[str, Mapping[str, float]]
     ratios: Mapping[str, float]
-    """Ours over theirs, of the figure that `notes` name first."""
+    """Ratios of ours to theirs, of the figure that the first note names."""
     notes: Sequence[str]
 
     @classmethod
     def of(
         cls, name: str, n: int, measured: Mapping[str, Sequence[Measured]], *, ratio_of: str, notes: Sequence[str] = ()
     ) -> "Comparison":
-        """The medians of what `in_turns` measured; the first side is ours."""
+        """The medians of the figures from `in_turns`; the first side is ours."""
         (_, ours), *others = measured.items()
         return cls(
             name=name,
@@ -58,13 +58,13 @@ class Comparison:
 
 
 def options(description: str, **flags: str) -> argparse.Namespace:
-    """The command line that every benchmark has: `quick`, `json`, `rounds`; and `flags` of one, each with its help."""
+    """Parse the command line: `quick`, `json`, `rounds` and further `flags`, each with its help."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the cases, one round: does it run at all?")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, the last one the headline")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the cases, one round; to check that it runs")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line; the last is the headline")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs; figures are medians")
-    for flag, says in flags.items():
-        parser.add_argument(f"--{flag}", action="store_true", help=says)
+    for flag, text in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=text)
     return parser.parse_args()
 
 

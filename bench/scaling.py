@@ -1,8 +1,8 @@
-"""The model of `eval-pipeline scaling` beside runs that are measured: predicted and found seconds, and their ratio.
+"""The model of `eval-pipeline scaling` compared with measured runs: predicted and measured seconds, and their ratio.
 
-Three runs in which waiting decides, as it does with models: one process under a limit of requests a minute, worker
-processes, and a backfill on Celery (`deploy/celery`). With `--record` what was found is kept in `scaling_points.json`,
-and docs/scaling.md and its picture are written anew; a test holds the model to the points. `--doc` only writes.
+Three runs whose bottleneck is waiting, as with models: one process under a limit of requests a minute, worker
+processes, and a backfill on Celery (`deploy/celery`). `--record` stores the figures in `scaling_points.json`, and
+rewrites docs/scaling.md and its picture; a test compares the model with them. `--doc` only rewrites.
 """
 
 import argparse
@@ -18,46 +18,56 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bench.report import Comparison
 from bench.scaling_doc import write_doc
 from bench.scaling_points import POINTS, Point, read_points
 from eval_pipeline_tests.deploy.celery_fleet import running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import backfilled, prepare
 from eval_pipeline_tests.openai_server import openai_server
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 _OWN = ("LANGSMITH_", "LANGCHAIN_", "EVAL_PIPELINE_", "DAGSTER_", "AWS_", "OPENAI_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A run to be measured, and what the model is told of it."""
+    """A run that is measured, and the inputs of the model."""
 
     name: str
-    says: str
+    description: str
     given: Mapping[str, Any]
     run: Callable[[Path, Mapping[str, Any]], float]
-    """Runs it in a folder; returns seconds."""
+    """Runs it in a folder, and returns its seconds."""
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the cases: does it run? nothing is recorded")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the cases; to check that it runs. Records nothing"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--record", action="store_true", help="keep what was found, and write the document")
-    parser.add_argument("--doc", action="store_true", help="write the document from what was recorded")
-    parser.add_argument("--only", choices=[found.name for found in EXPERIMENTS], help="one of them")
+    parser.add_argument("--record", action="store_true", help="store the figures, and rewrite the document")
+    parser.add_argument("--doc", action="store_true", help="rewrite the document from the stored figures")
+    parser.add_argument("--only", choices=[experiment.name for experiment in EXPERIMENTS], help="run one of them")
     chosen = parser.parse_args()
     recorded = {} if not POINTS.exists() else {point.name: point for point in read_points()}
     for experiment in () if chosen.doc else EXPERIMENTS:
         if chosen.only in (None, experiment.name):
             point = _measured(experiment, quick=chosen.quick)
             recorded[point.name] = point
-            print(json.dumps(asdict(point)) if chosen.json else point, flush=True)
+            print(json.dumps(asdict(_comparison(point))) if chosen.json else point, flush=True)
     if (chosen.record and not chosen.quick) or chosen.doc:
         POINTS.write_text(json.dumps([asdict(point) for point in recorded.values()], indent=2) + "\n")
         write_doc()
+
+
+def _comparison(point: Point) -> Comparison:
+    seconds = {"wall_s": point.measured_s, "predicted_s": round(point.predicted_s, 1)}
+    ratios = {"predicted": round(point.ratio, 3)}
+    name = f"scaling: {point.name}"
+    return Comparison(name=name, n=point.given["cases"], ours=seconds, peers={}, ratios=ratios, notes=[str(point)])
 
 
 def _measured(experiment: Experiment, *, quick: bool) -> Point:
@@ -68,7 +78,7 @@ def _measured(experiment: Experiment, *, quick: bool) -> Point:
     load = os.getloadavg()[1]
     return Point(
         name=experiment.name,
-        says=experiment.says,
+        description=experiment.description,
         given=given,
         measured_s=round(seconds, 1),
         measured=f"{day}, load {load:.1f} on {os.cpu_count()} cores",
@@ -76,7 +86,7 @@ def _measured(experiment: Experiment, *, quick: bool) -> Point:
 
 
 def _limited(folder: Path, given: Mapping[str, Any]) -> float:
-    """A chat model over HTTP that takes its time, asked by one process under a limit."""
+    """A slow chat model over HTTP, called by one process under a limit."""
     suite = _suite(
         folder,
         given,
@@ -88,7 +98,7 @@ def _limited(folder: Path, given: Mapping[str, Any]) -> float:
 
 
 def _processes(folder: Path, given: Mapping[str, Any]) -> float:
-    """Worker processes, of an agent that waits."""
+    """Worker processes with an agent that waits."""
     compute = f"{{kind: subprocess, max_parallel: {given['workers']}, cases_per_task: {given['cases_per_task']}}}"
     suite = _suite(folder, given, target='{kind: python, path: "agent.py:answer"}', compute=compute)
     (suite / "agent.py").write_text(
@@ -99,7 +109,7 @@ def _processes(folder: Path, given: Mapping[str, Any]) -> float:
 
 
 def _celery(folder: Path, given: Mapping[str, Any]) -> float:
-    """From the first start to the last end: Dagster looks for backfills when it does."""
+    """From the first start to the last end of a run: Dagster polls backfills at its own pace."""
     suite = CountedSuite(
         folder=folder / "suite",
         cases=given["cases"],
@@ -147,14 +157,14 @@ def _run(folder: Path, suite: Path, **more: str) -> float:
 
 
 def _environment() -> dict[str, str]:
-    """Of whoever runs this, without what concerns their own deployment."""
+    """The environment without variables of the user's own deployment."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
 
 
 EXPERIMENTS = (
     Experiment(
         name="limit",
-        says="one process, a chat model over HTTP, 600 requests a minute",
+        description="one process, a chat model over HTTP, 600 requests a minute",
         given={
             "kind": "local",
             "cases": 1_000,
@@ -170,7 +180,7 @@ EXPERIMENTS = (
     ),
     Experiment(
         name="processes",
-        says="two worker processes, 16 tasks of 25 cases, four at a time",
+        description="two worker processes, 16 tasks of 25 cases, four at a time",
         given={
             "kind": "subprocess",
             "cases": 400,
@@ -184,7 +194,7 @@ EXPERIMENTS = (
     ),
     Experiment(
         name="celery",
-        says="two places of Celery, 12 runs of 20 cases, four at a time; from the first start to the last end",
+        description="two Celery workers, 12 runs of 20 cases, four at a time; from the first start to the last end",
         given={
             "kind": "celery",
             "cases": 240,

@@ -1,4 +1,4 @@
-"""Generates the tables and the picture of docs/scaling.md from the model; the words around them are written by hand."""
+"""Generate the tables and the picture of docs/scaling.md from the model; its text is written by hand."""
 
 import math
 import re
@@ -8,15 +8,15 @@ from html import escape
 from bench.measuring import REPOSITORY
 from bench.scaling_points import read_points
 from eval_pipeline.cli.deployment.scaling import SIZES, lines_of_warnings, row
-from eval_pipeline.scaling.assuming import Assumed
+from eval_pipeline.scaling.scenario import Scenario
 
 DOC = REPOSITORY / "docs" / "scaling.md"
 PICTURE = REPOSITORY / "docs" / "scaling.svg"
 
 _LIMIT = {"requests_per_minute": 10_000, "tokens_per_minute": 10_000_000}
 SETUPS: Mapping[str, Mapping[str, object]] = {
-    "one process, 50 attempts at once": {"kind": "local", "concurrency": 50, **_LIMIT},
-    "Celery, 20 places of 50": {
+    "one process, 50 attempts at a time": {"kind": "local", "concurrency": 50, **_LIMIT},
+    "Celery, 20 workers of 50": {
         "kind": "celery", "workers": 20, "concurrency": 50, "cases_per_task": 1_000, "shared_limits": True, **_LIMIT,
     },
     "Lambda, 100 calls of 8": {"kind": "lambda", "workers": 100, "concurrency": 8, **_LIMIT},
@@ -28,7 +28,7 @@ SETUPS: Mapping[str, Mapping[str, object]] = {
         "shared_limits": True, "requests_per_minute": 100_000, "tokens_per_minute": 100_000_000,
     },
 }  # fmt: skip
-"""What the document looks at, all with the default workload."""
+"""The deployments in the document, all with the default workload."""
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 820, 430, 70, 40, 20
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
@@ -36,13 +36,13 @@ _SECONDS = ((60, "1 min"), (600, "10 min"), (3_600, "1 h"), (36_000, "10 h"), (8
 
 
 def write_doc() -> None:
-    """Put what the model says now into the document, and draw the picture."""
+    """Rewrite the tables of the document and its picture."""
     DOC.write_text(rendered(DOC.read_text(encoding="utf-8")), encoding="utf-8")
     PICTURE.write_text(picture(), encoding="utf-8")
 
 
 def rendered(text: str) -> str:
-    """The document with its made parts as they are now; they stand between `<!-- name -->` and `<!-- /name -->`."""
+    """The document with new generated parts, which are between `<!-- name -->` and `<!-- /name -->`."""
     for name, part in (("setups", _setups()), ("points", _points())):
         text = re.sub(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", rf"\g<1>\n{part}\n\g<2>", text, flags=re.DOTALL)
     return text
@@ -51,17 +51,17 @@ def rendered(text: str) -> str:
 def _setups() -> str:
     parts = []
     for name, given in SETUPS.items():
-        expected = [Assumed.of(given).expected(cases) for cases in SIZES]
-        rows = (f"| {' | '.join(row(found))} |" for found in expected)
+        estimates = [Scenario.of(given).estimate(cases) for cases in SIZES]
+        rows = (f"| {' | '.join(row(estimate))} |" for estimate in estimates)
         head = "| cases | duration | bottleneck | cost | models | traces sent after |\n|--:|--:|---|--:|--:|--:|"
-        warnings = "".join(f"\n- {line}" for line in lines_of_warnings(expected))
+        warnings = "".join(f"\n- {line}" for line in lines_of_warnings(estimates))
         parts.append(f"**{name}**\n\n{head}\n" + "\n".join(rows) + (f"\n{warnings}" if warnings else "") + "\n")
     return "\n".join(parts)
 
 
 def _points() -> str:
     rows = [
-        f"| {point.says} | {point.predicted_s:.0f} s | {point.measured_s:.0f} s "
+        f"| {point.description} | {point.predicted_s:.0f} s | {point.measured_s:.0f} s "
         f"| {point.ratio:.2f} | {point.measured} |"
         for point in read_points()
     ]
@@ -69,12 +69,14 @@ def _points() -> str:
 
 
 def picture() -> str:
-    """Duration by cases, both on logarithmic axes, as SVG."""
+    """A chart of duration by cases, on logarithmic axes, as SVG."""
     lines, names = [], []
     for index, (name, given) in enumerate(SETUPS.items()):
-        colour, assumed = _COLOURS[index], Assumed.of(given)
+        colour, scenario = _COLOURS[index], Scenario.of(given)
         counts = [round(10 ** (3 + step / 10)) for step in range(41)]
-        points = " ".join(f"{_x(cases):.1f},{_y(assumed.expected(cases).found.duration_s):.1f}" for cases in counts)
+        points = " ".join(
+            f"{_x(cases):.1f},{_y(scenario.estimate(cases).prediction.duration_s):.1f}" for cases in counts
+        )
         lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         names.append(_text(_LEFT + 12, _TOP + 16 + 18 * index, name, fill=colour))
     grid = [_across(seconds, label) for seconds, label in _SECONDS] + [_up(cases) for cases in SIZES]

@@ -1,4 +1,4 @@
-"""Runs that were measured, as they were recorded, and what the model says of them."""
+"""The recorded figures of measured runs, and the predictions of the model for them."""
 
 import json
 from collections.abc import Mapping
@@ -6,43 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval_pipeline.scaling.assuming import Assumed
+from eval_pipeline.scaling.scenario import Scenario
 
 POINTS = Path(__file__).with_suffix(".json")
 TOLERANCE = 0.25
-"""Of the measured seconds: on a busy machine starting takes three times as long as on a quiet one."""
+"""Relative to the measured seconds: on a busy machine starting takes three times as long as on an idle one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One run."""
+    """A measured run."""
 
     name: str
-    says: str
+    description: str
     given: Mapping[str, Any]
-    """What the model is told of it; nothing of it was fitted to this run."""
+    """The inputs of the model; none was fitted to this run."""
     measured_s: float
     measured: str
-    """When, and how busy the machine was."""
+    """The date, and the load of the machine."""
 
     @property
     def predicted_s(self) -> float:
-        """What the model says."""
+        """The prediction of the model."""
         given = {name: value for name, value in self.given.items() if name != "cases"}
-        return Assumed.of(given).expected(int(self.given["cases"])).found.duration_s
+        return Scenario.of(given).estimate(int(self.given["cases"])).prediction.duration_s
 
     @property
     def ratio(self) -> float:
-        """Predicted over measured."""
+        """Predicted seconds divided by measured seconds."""
         return self.predicted_s / self.measured_s
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {self.says}: predicted {self.predicted_s:.1f} s, measured {self.measured_s:.1f} s, "
+            f"{self.name}: {self.description}: predicted {self.predicted_s:.1f} s, measured {self.measured_s:.1f} s, "
             f"ratio {self.ratio:.2f} ({self.measured})"
         )
 
 
 def read_points() -> list[Point]:
-    """Those that were recorded."""
-    return [Point(**found) for found in json.loads(POINTS.read_text())]
+    """The recorded runs."""
+    return [Point(**point) for point in json.loads(POINTS.read_text())]

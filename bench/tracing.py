@@ -1,8 +1,8 @@
-"""What a traced case costs its process, and the server it is sent to, beside `aevaluate` with upload.
+"""The cost of a traced case, for its process and for the server, compared with `aevaluate` with upload.
 
-Both evaluate the same graph with the same six live runs a case (root and graph) and one assertion, and send to a
-recorder in a third process, which counts ingest events and bytes. On top of that our side has the spans of the
-evaluator itself and three grafted runs.
+Both sides evaluate the same graph, with six live runs a case (root and graph) and one assertion, and send them to a
+recorder in a third process, which counts ingest events and bytes. Our side also sends the spans of the evaluator and
+three grafted runs.
 """
 
 import contextlib
@@ -21,15 +21,15 @@ from bench.report import Comparison, Goal, options, show
 CONCURRENCY = 50
 DELAY_S = 0.05
 LIVE_RUNS = 6
-"""Of a case, on both sides: its root, and five of the graph."""
+"""Live runs of a case on both sides: its root, and five of the graph."""
 GRAFTS = 3
-"""Of a case, on our side only."""
+"""Grafted runs of a case, on our side only."""
 OURS = Side(name="ours", module="tracing_ours")
 THEIRS = Side(name="aevaluate", module="tracing_aevaluate")
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark."""
     chosen = options(__doc__ or "")
     cases, rounds = (50, 1) if chosen.quick else (500, chosen.rounds)
     with recorder() as url:
@@ -37,23 +37,23 @@ def main() -> None:
     ours, theirs, all_of_it = measured["ours"], measured["aevaluate"], measured.items()
     events = median(ours, "events") / cases, median(theirs, "events") / cases
     goals = [
-        Goal(says="times the client CPU of aevaluate", found=median_ratio(ours, theirs, "cpu_s"), most=1.0),
-        Goal(says="times its ingest events, grafts apart", found=(events[0] - GRAFTS) / events[1], most=0.5),
+        Goal(figure="times the client CPU of aevaluate", value=median_ratio(ours, theirs, "cpu_s"), limit=1.0),
+        Goal(figure="times its ingest events, without grafts", value=(events[0] - GRAFTS) / events[1], limit=0.5),
     ]
     notes = [
         *map(str, goals),
-        f"ingest events a case: {events[0]:g}, of which {GRAFTS} grafts; aevaluate {events[1]:g}",
+        f"ingest events a case: {events[0]:g}, {GRAFTS} of them grafts; aevaluate {events[1]:g}",
         f"{median_ratio(ours, theirs, 'wire_bytes'):.2f} times its bytes on the wire",
-        *(f"{name}: {1000 * median(found, 'cpu_s') / cases:.2f} ms of client CPU a case" for name, found in all_of_it),
+        *(f"{name}: {1000 * median(each, 'cpu_s') / cases:.2f} ms of client CPU a case" for name, each in all_of_it),
     ]
     shown = {"ours": ours, "aevaluate": theirs}
     show(Comparison.of("tracing", cases, shown, ratio_of="cpu_s", notes=notes), as_json=chosen.json)
 
 
 def measure(url: str, *, cases: int, rounds: int) -> dict[str, list[Measured]]:
-    """Both sides in turns, with what the recorder counted of each; and ours untraced."""
+    """Both sides in turns, with the counts of the recorder, and our side untraced."""
     given = {"cases": cases, "delay_s": DELAY_S, "concurrency": CONCURRENCY}
-    found: dict[str, list[Measured]] = {"ours": [], "aevaluate": [], "untraced": []}
+    by_side: dict[str, list[Measured]] = {"ours": [], "aevaluate": [], "untraced": []}
     for index in range(rounds):
         sides = [OURS, THEIRS]
         for side in sides if index % 2 == 0 else reversed(sides):
@@ -64,9 +64,9 @@ def measure(url: str, *, cases: int, rounds: int) -> dict[str, list[Measured]]:
             counted = counts_of(url)
             if side is OURS and (measured["runs_sent"] != counted["events"] or not counted["events"]):
                 raise SideError(f"{measured['runs_sent']} runs were sent, {counted['events']} arrived")
-            found[side.name].append({**measured, **counted})
-        found["untraced"].append(OURS.run(**given, url=None))
-    return found
+            by_side[side.name].append({**measured, **counted})
+        by_side["untraced"].append(OURS.run(**given, url=None))
+    return by_side
 
 
 @contextlib.contextmanager
@@ -86,10 +86,10 @@ def recorder() -> Iterator[str]:
 
 
 def counts_of(url: str) -> dict[str, Any]:
-    """What came in since it was last asked: `events`, `wire_bytes`, `frames`."""
-    with urllib.request.urlopen(f"{url}/bench/counts", timeout=10) as answer:  # noqa: S310 - a URL of our own
-        found: dict[str, Any] = json.load(answer)
-        return found
+    """The counts since the last call: `events`, `wire_bytes`, `frames`."""
+    with urllib.request.urlopen(f"{url}/bench/counts", timeout=10) as answer:  # noqa: S310 - our own URL
+        counts: dict[str, Any] = json.load(answer)
+        return counts
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""Whether successive halving keeps its promise: how often it drops the best variant, and what it saves.
+"""Error rate and savings of successive halving: how often it drops the best variant, and what it saves.
 
     python -m bench.variants [--quick] [--json]
 
-Simulated comparisons of 400 cases: cases differ in how hard they are (beta-distributed, correlation 1/3 between two
-attempts), and all variants meet the same ones. In each setting the best variant is known; it is `current` in one.
-`wrong` is how often the best one was dropped, `saved` the share of attempts that was not made, `wins` how often the
-best one was called the winner at the end, beside `wins_in_full`, the same without halving.
+Simulated comparisons of 400 cases: cases differ in difficulty (beta-distributed, correlation 1/3 between two attempts),
+and all variants have the same ones. In each setting one variant is the best; in one setting it is `current`. `wrong` is
+how often the best one was dropped, `saved` the share of attempts that was saved, `wins` how often the best one won in
+the end, and `wins_in_full` the same without halving.
 
-The peer is halving as it is usually done (Jamieson and Talwalkar 2016): after each look the worse half goes, tested or
-not.
+The peer is halving as usual (Jamieson and Talwalkar 2016): after each look the worse half is dropped without a test.
 """
 
-import gc
 import json
 import resource
 import time
@@ -33,29 +31,29 @@ SETTINGS: Mapping[str, Sequence[float]] = {
     "sixteen, spread": [0.5, *np.linspace(0.2, 0.6, 14), 0.7],
     "sixteen, current best": [0.7, *np.linspace(0.2, 0.65, 15)],
 }
-"""The chance of each variant to pass; the first is `current`."""
+"""The probability of each variant to pass; the first is `current`."""
 
 Values = dict[str, dict[str, float]]
 
 
 def simulated_values(draw: np.random.Generator, rates: Sequence[float], *, cases: int) -> Values:
-    """What each variant came to on the same cases: a passed case is 1. Case ids are in the order of evaluation."""
+    """The values of each variant on the same cases: 1 for a passed case. Case ids are in the order of evaluation."""
     hard = draw.random(cases)
-    found = {}
+    values = {}
     for number, rate in enumerate(rates):
-        found[_name(number)] = {
+        values[_name(number)] = {
             f"c{case:04}": float(passed) for case, passed in enumerate(draw.random(cases) < _chances(hard, rate))
         }
-    return found
+    return values
 
 
 def halved(values: Values) -> tuple[set[str], float]:
-    """Who is dropped, and the share of attempts that is saved."""
+    """The dropped variants, and the share of attempts that is saved."""
     ids = list(values[CURRENT])
     looks, left, dropped = looks_at(len(ids)), dict(values), set[str]()
-    made, before = 0, 0
+    attempts, before = 0, 0
     for size in looks:
-        made += (size - before) * len(left)
+        attempts += (size - before) * len(left)
         before = size
         seen = {name: {case: by_case[case] for case in ids[:size]} for name, by_case in left.items()}
         for drop in drops(seen, looks=len(looks), variants=len(values)):
@@ -64,15 +62,15 @@ def halved(values: Values) -> tuple[set[str], float]:
         if len(left) == 1:
             break
     else:
-        made += (len(ids) - before) * len(left)
-    return dropped, 1 - made / (len(ids) * len(values))
+        attempts += (len(ids) - before) * len(left)
+    return dropped, 1 - attempts / (len(ids) * len(values))
 
 
 def measure(comparisons: int) -> dict[str, Any]:
-    """Every setting, so many times."""
+    """The figures of every setting."""
     started, cpu = time.perf_counter(), time.process_time()
     settings = {name: _setting(rates, comparisons) for name, rates in SETTINGS.items()}
-    worst = max(found["wrong"] for found in settings.values())
+    worst = max(shares["wrong"] for shares in settings.values())
     return {
         "name": "variants",
         "n": comparisons,
@@ -80,10 +78,10 @@ def measure(comparisons: int) -> dict[str, Any]:
             "wall_s": round(time.perf_counter() - started, 2),
             "cpu_s": round(time.process_time() - cpu, 2),
             "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            **{name: {key: found[key] for key in _OURS} for name, found in settings.items()},
+            **{name: {key: shares[key] for key in _OURS} for name, shares in settings.items()},
         },
         "peers": {
-            "halves": {name: {key: found[f"halves_{key}"] for key in _PEERS} for name, found in settings.items()}
+            "halves": {name: {key: shares[f"halves_{key}"] for key in _PEERS} for name, shares in settings.items()}
         },
         "ratios": {},
         "notes": [
@@ -116,22 +114,22 @@ def _setting(rates: Sequence[float], comparisons: int) -> dict[str, float]:
 
 
 def _halves(values: Values) -> tuple[set[str], float]:
-    """As it is usually done: the worse half goes at every look; `current` stays."""
+    """Halving as usual: the worse half is dropped at every look, except `current`."""
     ids = list(values[CURRENT])
-    left, dropped, made, before = dict(values), set[str](), 0, 0
+    left, dropped, attempts, before = dict(values), set[str](), 0, 0
     for size in [*looks_at(len(ids)), len(ids)]:
-        made += (size - before) * len(left)
+        attempts += (size - before) * len(left)
         before = size
         ranked = sorted(left, key=lambda name: -sum(left[name][case] for case in ids[:size]))
         for name in ranked[(len(ranked) + 1) // 2 :] if size < len(ids) else []:
             if name != CURRENT:
                 dropped.add(name)
                 left.pop(name)
-    return dropped, 1 - made / (len(ids) * len(values))
+    return dropped, 1 - attempts / (len(ids) * len(values))
 
 
 def _winner(values: Values, dropped: set[str]) -> str | None:
-    """Who wins, or `current` where nobody does."""
+    """The winner; `current` without one."""
     entrants = [
         Entrant(
             name=name,
@@ -148,12 +146,12 @@ def _winner(values: Values, dropped: set[str]) -> str | None:
 
 
 def _chances(hard: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
-    """The chance of each case to be passed: the quantile of a beta distribution with mean `rate`."""
-    from scipy import stats  # noqa: PLC0415 - it takes a second to import
+    """The probability that each case passes: the quantile of a beta distribution with mean `rate`."""
+    from scipy import stats  # noqa: PLC0415 - takes a second to import
 
     spread = (1 - CORRELATION) / CORRELATION
-    found: NDArray[np.float64] = stats.beta.ppf(hard, rate * spread, (1 - rate) * spread)
-    return found
+    chances: NDArray[np.float64] = stats.beta.ppf(hard, rate * spread, (1 - rate) * spread)
+    return chances
 
 
 def _name(number: int) -> str:
@@ -161,25 +159,23 @@ def _name(number: int) -> str:
 
 
 def main() -> None:
-    """Simulate, and print."""
+    """Run the simulation."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 comparisons each: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="10 comparisons each; to check that it runs")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args()
-    # statsmodels' `multipletests` collects garbage at every call, which would be most of the time of a simulation.
-    gc.freeze()
-    found = measure(10 if chosen.quick else 200)
+    document = measure(10 if chosen.quick else 200)
     if chosen.json:
-        print(json.dumps(found))
+        print(json.dumps(document))
         return
     print(f"{'':24}{'wrong':>10}{'saved':>10}{'wins':>10}{'in full':>10}{'halves: wrong':>16}{'saved':>10}")
     for name in SETTINGS:
-        ours, peer = found["ours"][name], found["peers"]["halves"][name]
+        ours, peer = document["ours"][name], document["peers"]["halves"][name]
         print(
             f"{name:24}{ours['wrong']:>10.1%}{ours['saved']:>10.1%}{ours['wins']:>10.1%}{ours['wins_in_full']:>10.1%}"
             f"{peer['wrong']:>16.1%}{peer['saved']:>10.1%}"
         )
-    print("\n".join(found["notes"]))
+    print("\n".join(document["notes"]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What this project stands on: whether it is what was pinned, and whether weaknesses of it are known.
+"""Checks of this project's dependencies: whether they are as pinned, and whether they have known vulnerabilities.
 
-    python -m dependencies          what is decidable without a network; part of `make check`
-    python -m dependencies.audit    asks whoever knows of weaknesses; `make audit`
+    python -m dependencies          everything that needs no network; part of `make check`
+    python -m dependencies.audit    asks a database of vulnerabilities; `make audit`
 
-Not installed.
+Not part of the installed package.
 """

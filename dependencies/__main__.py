@@ -1,13 +1,13 @@
-"""`python -m dependencies`: every fault of `pinned.py` on a line; exit code 1 if there is one."""
+"""`python -m dependencies`: print every problem of the installed packages; exit code 1 if there is one."""
 
 import sys
 
-from dependencies.pinned import CONSTRAINTS, faults
+from dependencies.pinned import CONSTRAINTS, problems
 
-found = faults(CONSTRAINTS.read_text(encoding="utf-8"))
-for fault in found:
-    print(f"error: {fault}")
-if not found:
-    print("dependencies: installed as pinned, from the index, whole, licences known")
-print("dependencies: weaknesses are not looked up here, which takes a network: `make audit` asks for those known")
-sys.exit(1 if found else 0)
+problem_lines = problems(CONSTRAINTS.read_text(encoding="utf-8"))
+for line in problem_lines:
+    print(f"error: {line}")
+if not problem_lines:
+    print("dependencies: installed as pinned, from the index, complete, with known licences")
+print("dependencies: vulnerabilities are checked by `make audit`, which needs a network")
+sys.exit(1 if problem_lines else 0)

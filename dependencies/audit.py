@@ -1,12 +1,12 @@
-"""`python -m dependencies.audit`: are weaknesses known of what constraints.txt pins? Asked by pip-audit.
+"""`python -m dependencies.audit`: look up known vulnerabilities of the pinned packages with pip-audit.
 
-    0    none is known of any
-    1    some are, each on a line, with the version that has none
-    3    NOT AUDITED: it could not be asked of all; which, and why
+    0    no vulnerability is known
+    1    some are; each is a line, with the version that fixes it
+    3    NOT AUDITED: not all packages could be looked up; which, and why
 
-pip-audit itself ends with 0 and "No known vulnerabilities" where the index knows none of the packages, as a mirror
-may not; so its document is read, not its word. Arguments go to pip-audit: `-s osv` asks the database OSV instead of
-the index.
+pip-audit itself exits with 0 and "No known vulnerabilities" if the index knows none of the packages, which can happen
+with a mirror; so its JSON document decides, not its exit code. Arguments are passed to pip-audit: `-s osv` uses the OSV
+database instead of the index.
 """
 
 import json
@@ -20,44 +20,47 @@ from typing import Any
 from dependencies.pinned import CONSTRAINTS
 
 PROGRAM = CONSTRAINTS.parent / ".audit-venv" / "bin" / "pip-audit"
-"""In an environment of its own, which `make audit` makes: nothing that we ship needs it."""
+"""Installed by `make audit` in an environment of its own, because it is not a dependency of the project."""
 _TIMEOUT_S = 1_800.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What came of asking."""
+    """The result of an audit: its exit code, and the lines to print."""
 
     code: int
     lines: Sequence[str]
 
 
 def audit_of(stdout: str, stderr: str) -> Audit:
-    """What a run of pip-audit is worth, by what it printed with `--format json`."""
+    """Read the output of `pip-audit --format json`."""
     try:
         packages: list[dict[str, Any]] = json.loads(stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        said = [line for line in stderr.strip().splitlines() if line.strip()]
-        return Audit(code=3, lines=[f"NOT AUDITED: {said[-1] if said else 'pip-audit said nothing'}"])
-    weak = [
-        f"error: {package['name']} {package['version']}: {weakness['id']}, "
-        f"mended in {', '.join(weakness.get('fix_versions', ())) or 'no version yet'}"
+        errors = [line for line in stderr.strip().splitlines() if line.strip()]
+        return Audit(code=3, lines=[f"NOT AUDITED: {errors[-1] if errors else 'pip-audit printed nothing'}"])
+    vulnerabilities = [
+        f"error: {package['name']} {package['version']}: {vulnerability['id']}, "
+        f"fixed in {', '.join(vulnerability.get('fix_versions', ())) or 'no version yet'}"
         for package in packages
-        for weakness in package.get("vulns", ())
+        for vulnerability in package.get("vulns", ())
     ]
     skipped = [package for package in packages if "skip_reason" in package]
-    asked = len(packages) - len(skipped)
-    lines = [*weak, f"{asked} of {len(packages)} packages audited, {len(weak)} weaknesses known"]
+    audited = len(packages) - len(skipped)
+    lines = [
+        *vulnerabilities,
+        f"{audited} of {len(packages)} packages audited, {len(vulnerabilities)} known vulnerabilities",
+    ]
     if skipped or not packages:
         first = skipped[0]["skip_reason"] if skipped else "constraints.txt pins nothing"
         lines.append(f"NOT AUDITED: {len(skipped)} packages, the first because: {first}")
-    return Audit(code=1 if weak else 3 if skipped or not packages else 0, lines=lines)
+    return Audit(code=1 if vulnerabilities else 3 if skipped or not packages else 0, lines=lines)
 
 
 def main(arguments: Sequence[str], *, program: Path = PROGRAM, constraints: Path = CONSTRAINTS) -> int:
-    """Ask, say, and return the exit code."""
+    """Run pip-audit, print the result, and return the exit code."""
     if not program.exists():
-        print(f"NOT AUDITED: there is no {program}; make audit")
+        print(f"NOT AUDITED: {program} does not exist; run make audit")
         return 3
     command = [str(program), "--format", "json", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
     try:
@@ -71,9 +74,9 @@ def main(arguments: Sequence[str], *, program: Path = PROGRAM, constraints: Path
     except subprocess.TimeoutExpired:
         print(f"NOT AUDITED: no answer within {_TIMEOUT_S:,.0f} s")
         return 3
-    found = audit_of(done.stdout, done.stderr)
-    print("\n".join(found.lines))
-    return found.code
+    audit = audit_of(done.stdout, done.stderr)
+    print("\n".join(audit.lines))
+    return audit.code
 
 
 if __name__ == "__main__":

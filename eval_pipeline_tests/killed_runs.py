@@ -1,6 +1,6 @@
 """A suite whose runs are killed, by `kill -9`, at chosen moments and resumed until it is done; what is then there.
 
-By hand, for as many moments as wanted:
+By hand, for any number of moments:
 
     python -m eval_pipeline_tests.killed_runs --kills 20
 
@@ -15,7 +15,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,8 @@ import dagster as dg
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.opening import open_store
-from eval_pipeline_tests.aftermath import materialized_partitions, rows_of
+from eval_pipeline_tests.outcome import materialized_partitions, rows_of
+from eval_pipeline_tests.warm_processes import TERMINAL, start_warm
 
 _SUITE = """\
 name: counted
@@ -49,12 +49,11 @@ async def answer(message):
     await asyncio.sleep({seconds})
     return "odd" if int(message) % 2 else "even"
 """
-_PROGRAM = "from eval_pipeline.cli.main import program; program()"
-_PATIENCE_S = 300.0
+_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aftermath:
+class RunOutcome:
     """What is there in the end; every number is to be that of the cases."""
 
     results: int
@@ -107,23 +106,23 @@ class KilledRuns:
 
     def run(self, *options: str, kill_at_calls: int | None = None, delay_s: float = 0.0) -> int:
         """One run, killed with its process group when the target has been called so often. Returns its exit code."""
-        with (self.folder / "stderr.txt").open("ab") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, "run", str(self.folder / "suite"), *options],
-                env=self._environment(),
-                cwd=self.folder,
-                start_new_session=True,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
-        deadline = time.monotonic() + _PATIENCE_S
+        process = start_warm(
+            TERMINAL,
+            "run",
+            self.folder / "suite",
+            *options,
+            folder=self.folder,
+            environment=self._environment(),
+            stderr=self.folder / "stderr.txt",
+            own_session=True,
+        )
+        deadline = time.monotonic() + _TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             if kill_at_calls is not None and self.count_calls() >= kill_at_calls:
                 time.sleep(delay_s)
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                if process.returncode < 0:
+                if process.wait() < 0:
                     self.killed.append(self.count_calls())
                 break
             time.sleep(0.005)
@@ -133,7 +132,7 @@ class KilledRuns:
         """How often the target was called, in all runs together."""
         return self.calls.read_bytes().count(b"\n") if self.calls.exists() else 0
 
-    def aftermath(self) -> Aftermath:
+    def outcome(self) -> RunOutcome:
         """What is there now."""
         store = open_store(str(self.folder / "store"))
         experiments = {key.split("/")[2] for key in store.list("experiments/counted/")}
@@ -142,15 +141,15 @@ class KilledRuns:
         right = {f"c{number:05d}": "passed" if number % 3 else "failed" for number in range(self.cases)}
         names = rows_of(self.recorder_url, experiment)
         with self._instance() as instance:
-            told = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
+            reported = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
         asked = Counter(self.calls.read_text().split())
-        return Aftermath(
+        return RunOutcome(
             results=len(results),
             rows_of_results=read_all_rows(store, "counted", experiment, columns=["status"]).num_rows,
             rows=len(names),
             cases_with_rows=len(set(names)),
-            materializations=len(told),
-            partitions=len(set(told)),
+            materializations=len(reported),
+            partitions=len(set(reported)),
             calls=asked.total(),
             paid_twice=asked.total() - len(asked),
             wrong=sum(right[row["case_id"]] != row["status"] for row in results),
@@ -196,9 +195,9 @@ def _main() -> None:
             left = options.cases - len(set(runs.calls.read_text().split())) if runs.calls.exists() else options.cases
             moment = runs.count_calls() + chance.randrange(2 * max(1, left // (kills - index)))
             code = runs.run(*(["--resume"] if index else []), kill_at_calls=moment, delay_s=chance.random() * 0.3)
-            print(f"kill {index + 1}: wanted at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
+            print(f"kill {index + 1}: at {moment}, calls {runs.count_calls()}, exit {code}", file=sys.stderr)  # noqa: T201
         code = runs.run("--resume")
-        print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.aftermath())}))  # noqa: T201
+        print(json.dumps({"kills": len(runs.killed), "exit": code, **asdict(runs.outcome())}))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
-from eval_pipeline.assertions.transcript import openai_messages
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.store.local import LocalStore

@@ -1,5 +1,4 @@
-"""What one side of a benchmark does, each a program of its own: it prints one JSON object as its last line.
+"""The sides of benchmarks, each a program that prints one JSON object as its last line.
 
-A peer's side imports nothing of this project but `bench.sides.stopwatch`, since it runs in an environment without
-it.
+Sides of peers import only `bench.sides.stopwatch` of this project: their environment does not have the package.
 """

@@ -1,7 +1,7 @@
-"""One worker process that opens a shared context and reads all of it.
+"""A worker process that opens a shared context and reads all of it.
 
-The arguments, as JSON: `store`, `suite`, `context_id`, `table`. Says how long it took, what it downloaded, and what its
-memory grew by: `private_mb` is what nobody else has, the rest of it is pages that workers on a host share.
+The arguments, as JSON: `store`, `suite`, `context_id`, `table`. It reports seconds, downloaded megabytes, and the
+growth of its memory: `private_mb` is its own, the rest are pages that workers on a host share.
 """
 
 import json
@@ -20,7 +20,7 @@ _ROLLUP = Path("/proc/self/smaps_rollup")
 
 
 class CountingStore(LocalStore):
-    """Counts the bytes that are read from it."""
+    """A store that counts the bytes read from it."""
 
     read_bytes = 0
 
@@ -32,18 +32,18 @@ class CountingStore(LocalStore):
 
 
 def memory_mb() -> dict[str, float]:
-    """Of this process, in MiB: resident pages that it alone has, and its proportional share of all."""
-    found = dict.fromkeys(("Private_Clean", "Private_Dirty", "Pss"), 0.0)
+    """The memory of this process in MiB: its private pages, and its proportional share of all."""
+    pages = dict.fromkeys(("Private_Clean", "Private_Dirty", "Pss"), 0.0)
     if _ROLLUP.exists():
         for line in _ROLLUP.read_text(encoding="ascii").splitlines()[1:]:
             name, value = line.split(":")
-            if name in found:
-                found[name] = int(value.split()[0]) / 1024
-    return {"private_mb": found["Private_Clean"] + found["Private_Dirty"], "pss_mb": found["Pss"]}
+            if name in pages:
+                pages[name] = int(value.split()[0]) / 1024
+    return {"private_mb": pages["Private_Clean"] + pages["Private_Dirty"], "pss_mb": pages["Pss"]}
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     store, watch = CountingStore(Path(given["store"])), Stopwatch()
     before = memory_mb()
@@ -56,7 +56,7 @@ def main() -> None:
         pc.max(column)
     whole_s = time.perf_counter() - started
     grown = {name: value - before[name] for name, value in memory_mb().items()}
-    watch.tell(read_mb=store.read_bytes / 2**20, whole_s=whole_s, table_mb=table.nbytes / 2**20, **grown)
+    watch.report(read_mb=store.read_bytes / 2**20, whole_s=whole_s, table_mb=table.nbytes / 2**20, **grown)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The recorder in a process of its own, counting what comes in: ingest events and bytes on the wire.
+"""The recorder in a process of its own, which counts ingest events and bytes on the wire.
 
-Prints its port when it listens. `GET /bench/counts` answers with the counts so far and begins anew. The argument is the
-database's file.
+It prints its port when it listens. `GET /bench/counts` returns the counts and resets them. The argument is the file of
+the database.
 """
 
 import json
@@ -19,7 +19,7 @@ from eval_pipeline.serving.server import AppServer, listen
 
 
 class CountingRecorder(Recorder):
-    """Counts every post and patch of a run that was accepted: what plans are billed by."""
+    """A recorder that counts every accepted post and patch of a run, which LangSmith's plans are billed by."""
 
     def __init__(self, db_path: str) -> None:
         super().__init__(db_path)
@@ -33,7 +33,7 @@ class CountingRecorder(Recorder):
 
 
 class Counting:
-    """The recorder's application, with the bytes of all bodies counted."""
+    """The recorder's application, with a count of the bytes of all bodies."""
 
     def __init__(self, app: ASGIApp, counts: "Counter[str]") -> None:
         self._app, self._counts = app, counts
@@ -41,7 +41,7 @@ class Counting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["path"] == "/bench/counts":
-            await self._tell(send)
+            await self._send_counts(send)
             return
 
         async def counted() -> Message:
@@ -51,7 +51,7 @@ class Counting:
 
         await self._app(scope, counted, send)
 
-    async def _tell(self, send: Send) -> None:
+    async def _send_counts(self, send: Send) -> None:
         body = json.dumps({"events": 0, "wire_bytes": 0, "frames": 0, **self._counts}).encode()
         self._counts.clear()
         headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

@@ -1,4 +1,4 @@
-"""LangSmith's `aevaluate` without upload, its background traffic off by the sampling rate the benchmark sets.
+"""LangSmith's `aevaluate` without upload; the benchmark turns its background traffic off by a sampling rate of 0.
 
 The arguments, as JSON: `cases`, `delay_s`, `concurrency`.
 """
@@ -22,7 +22,7 @@ def contains(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def examples(cases: int) -> list[Example]:
-    """The dataset, given rather than looked up."""
+    """The dataset, as examples."""
     dataset, now = uuid.uuid4(), dt.datetime.now(tz=dt.UTC)
     return [
         Example(id=uuid.uuid4(), dataset_id=dataset, inputs={"message": f"question {index}"}, created_at=now)
@@ -31,7 +31,7 @@ def examples(cases: int) -> list[Example]:
 
 
 async def run(data: list[Example], delay_s: float, concurrency: int) -> int:
-    """Evaluate every case; how many passed."""
+    """Evaluate every case, and return how many passed."""
 
     async def answer(inputs: dict[str, Any]) -> dict[str, Any]:
         await asyncio.sleep(delay_s)
@@ -53,12 +53,12 @@ async def run(data: list[Example], delay_s: float, concurrency: int) -> int:
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     data, watch = examples(given["cases"]), Stopwatch()
     with watch.running():
         passed = asyncio.run(run(data, given["delay_s"], given["concurrency"]))
-    watch.tell(passed=passed)
+    watch.report(passed=passed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Inspect AI: a solver that answers, no model call, `includes()` as scorer, its log written as always.
+"""Inspect AI: a solver without a model call, `includes()` as scorer, with its log.
 
 The arguments, as JSON: `cases`, `delay_s`, `concurrency`.
 """
@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 
-from inspect_ai import Task, eval  # noqa: A004 - the name it has
+from inspect_ai import Task, eval  # noqa: A004 - its own name
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import includes
@@ -31,7 +31,7 @@ def answering(delay_s: float) -> Solver:
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     samples = [
         Sample(id=f"case-{index}", input=f"question {index}", target="answer") for index in range(given["cases"])
@@ -40,7 +40,7 @@ def main() -> None:
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as logs, watch.running():
         (log,) = eval(task, model="mockllm/model", max_samples=given["concurrency"], log_dir=logs, display="none")
-    watch.tell(passed=round(log.results.scores[0].metrics["accuracy"].value * given["cases"]))
+    watch.report(passed=round(log.results.scores[0].metrics["accuracy"].value * given["cases"]))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def answering(delay_s: float) -> Callable[[str], Awaitable[str]]:
 
 
 def evaluator_of(target: Callable[[str], Awaitable[str]]) -> CaseEvaluator:
-    """An evaluator of a suite that was never written down."""
+    """An evaluator of a suite without files."""
     data = {"name": "bench", "cases": "cases.yaml", "target": {"kind": "python", "path": "bench:answer"}}
     pins = Pins(experiment="bench-1", dataset_version="d", context_id=None, target_version="t")
     return CaseEvaluator(
@@ -40,7 +40,7 @@ def evaluator_of(target: Callable[[str], Awaitable[str]]) -> CaseEvaluator:
 
 
 async def run(cases: list[Case], evaluator: CaseEvaluator, concurrency: int) -> int:
-    """Evaluate every case; how many passed."""
+    """Evaluate every case, and return how many passed."""
     attempts = (attempt for case in cases for attempt in evaluator.attempts(case, None))
     passed = 0
     async for result in evaluate_all(evaluator, attempts, max_concurrency=concurrency):
@@ -49,7 +49,7 @@ async def run(cases: list[Case], evaluator: CaseEvaluator, concurrency: int) -> 
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     asserted = {"type": "contains", "value": "answer"}
     cases = [
@@ -59,7 +59,7 @@ def main() -> None:
     evaluator, watch = evaluator_of(answering(given["delay_s"])), Stopwatch()
     with watch.running():
         passed = asyncio.run(run(cases, evaluator, given["concurrency"]))
-    watch.tell(passed=passed)
+    watch.report(passed=passed)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bench.sides.stopwatch import Stopwatch
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     delay_s = given["delay_s"]
 
@@ -26,7 +26,7 @@ def main() -> None:
     dataset, watch = Dataset(name="bench", cases=cases, evaluators=[Contains(value="answer")]), Stopwatch()
     with watch.running():
         report = asyncio.run(dataset.evaluate(answer, max_concurrency=given["concurrency"], progress=False))
-    watch.tell(passed=sum(case.assertions["Contains"].value for case in report.cases))
+    watch.report(passed=sum(case.assertions["Contains"].value for case in report.cases))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""One range run that evaluates nothing: what it costs to record what it plans and what it has done.
+"""One range run that evaluates nothing: the cost of its events of planned and of materialized partitions.
 
-The arguments, as JSON: `partitions`; `storage`, that part of a `dagster.yaml`; `at_once`, whether partitions are
-reported many at a time or by `context.log_event`. A first run of one partition pays for imports and tables.
+The arguments, as JSON: `partitions`; `storage`, a part of `dagster.yaml`; `at_once`, whether partitions are reported in
+batches or by `context.log_event`. A first run of one partition excludes imports and the creation of tables.
 """
 
 import json
@@ -19,22 +19,24 @@ from bench.sides.stopwatch import Stopwatch
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
-    with tempfile.TemporaryDirectory() as found:
-        (Path(found) / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}, **given["storage"]}))
-        os.environ["DAGSTER_HOME"] = found
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "dagster.yaml").write_text(
+            yaml.safe_dump({"telemetry": {"enabled": False}, **given["storage"]})
+        )
+        os.environ["DAGSTER_HOME"] = folder
         if given["at_once"]:
             os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000"
         _run([f"one-{time.time_ns()}"], Stopwatch(), at_once=given["at_once"])
         watch = Stopwatch()
         keys = [f"case-{time.time_ns()}-{index:06d}" for index in range(given["partitions"])]
         figures = _run(keys, watch, at_once=given["at_once"])
-    watch.tell(**figures)
+    watch.report(**figures)
 
 
 def _run(keys: list[str], watch: Stopwatch, *, at_once: bool) -> dict[str, Any]:
-    import dagster as dg  # noqa: PLC0415 - only now: some of the environment is read when it is imported
+    import dagster as dg  # noqa: PLC0415 - reads the environment when it is imported
 
     from eval_pipeline.dagster_ext.partition_events import PartitionEvents  # noqa: PLC0415
 
@@ -44,11 +46,13 @@ def _run(keys: list[str], watch: Stopwatch, *, at_once: bool) -> dict[str, Any]:
     @dg.multi_asset(name="results", specs=[dg.AssetSpec("results", partitions_def=partitions, skippable=True)])
     def results(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         begun.append(time.perf_counter())
-        found = [_materialization(dg, key) for key in context.partition_keys]
+        materializations = [_materialization(dg, key) for key in context.partition_keys]
         if at_once:
-            PartitionEvents(context, step_key="results", expected=len(found), reported=lambda _: set()).report(found)
+            PartitionEvents(
+                context, step_key="results", expected=len(materializations), reported=lambda _: set()
+            ).report(materializations)
         else:
-            for one in found:
+            for one in materializations:
                 context.log_event(one)
         begun.append(time.perf_counter())
         yield from ()
@@ -70,7 +74,7 @@ def _run(keys: list[str], watch: Stopwatch, *, at_once: bool) -> dict[str, Any]:
 
 
 def _materialization(dg: Any, key: str) -> Any:
-    """What a case of a suite says, more or less."""
+    """A materialization like that of a case."""
     numbers = dict.fromkeys(("eval/score", "eval/pass", "eval/latency_s", "eval/tokens", "eval/cost"), 0.5)
     urls = {name: dg.MetadataValue.url(f"http://127.0.0.1:1984/{name}/{key}") for name in ("trace", "experiment")}
     versions = {"dagster/data_version": key, "dagster/code_version": "1"}

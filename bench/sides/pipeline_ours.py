@@ -1,8 +1,8 @@
-"""The whole job: `eval-pipeline run` of a suite with a context, through Dagster, results durable.
+"""The whole job: `eval-pipeline run` of a suite with a context, through Dagster, with durable results.
 
 The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url` of a recorder or null for no traces, and `dagster`, the
-content of `dagster.yaml`, by default what `eval-pipeline` writes there, which is SQLite. A first run of one case pays
-for imports, the instance and the context; the second, of all cases or of the first `limit`, is measured.
+content of `dagster.yaml`, by default that of `eval-pipeline`, which is SQLite. A first run of one case excludes
+imports, the instance and the context; the second, of all cases or of the first `limit`, is measured.
 """
 
 import json
@@ -18,7 +18,7 @@ from bench.sides.stopwatch import Stopwatch
 
 
 def write_suite(folder: Path, *, cases: int, delay_s: float, concurrency: int) -> None:
-    """The agent of `bench.tracing` against documents, of which each case has its own search."""
+    """Write a suite with the agent of `bench.tracing`, and documents that each case searches."""
     documents = [
         {"id": f"d{index}", "text": f"Orders of kind {index} are delivered in {index} days."} for index in range(20)
     ]
@@ -41,7 +41,7 @@ def write_suite(folder: Path, *, cases: int, delay_s: float, concurrency: int) -
 
 
 def settings(folder: Path, url: str | None, dagster: dict[str, Any] | None = None) -> dict[str, str]:
-    """The environment that keeps all of it in `folder`."""
+    """The environment that stores everything in `folder`."""
     (folder / "home").mkdir()
     if dagster is not None:
         (folder / "home" / "dagster.yaml").write_text(yaml.safe_dump(dagster), encoding="utf-8")
@@ -56,13 +56,13 @@ def settings(folder: Path, url: str | None, dagster: dict[str, Any] | None = Non
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
-    with tempfile.TemporaryDirectory() as found:
-        folder = Path(found)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         write_suite(folder, cases=given["cases"], delay_s=given["delay_s"], concurrency=given["concurrency"])
         os.environ.update(settings(folder, given["url"], given.get("dagster")))
-        # Only now: some of it is read when it is imported.
+        # These read the environment when they are imported.
         from eval_pipeline.cli.main import cli  # noqa: PLC0415
         from eval_pipeline.results.result_log import read_results  # noqa: PLC0415
         from eval_pipeline.store.local import LocalStore  # noqa: PLC0415
@@ -77,7 +77,7 @@ def main() -> None:
         for experiment in sorted({key.split("/")[2] for key in store.list("experiments/bench/")}):
             statuses = read_results(store, "bench", experiment, columns=["status"]).column("status").to_pylist()
             passed = max(passed, statuses.count("passed"))
-    watch.tell(passed=passed)
+    watch.report(passed=passed)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The engine with durable results and without Dagster: what `bench.pipeline` takes apart what a case costs with.
+"""The engine with durable results and without Dagster, for `bench.pipeline`.
 
 The arguments, as JSON: `cases`, `delay_s`, `concurrency`. The agent of `bench.tracing`, untraced; a result is in the
-log of a store on disk before another attempt takes its place.
+result log on disk before another attempt takes its place.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from eval_pipeline.targets.langgraph import LangGraphSessionFactory
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     asked = {"input": "orders?", "assertions": [{"type": "contains", "value": "working days"}]}
     cases = [Case.model_validate({"id": f"case-{index}", **asked}) for index in range(given["cases"])]
@@ -48,7 +48,7 @@ def main() -> None:
             throughput = Throughput.of(suite)
             asyncio.run(make_attempts(evaluator, attempts, recorder=recorder, throughput=throughput, on_result=_ignore))
         statuses = read_results(store, "bench", "bench-1", columns=["status"]).column("status").to_pylist()
-    watch.tell(passed=statuses.count("passed"))
+    watch.report(passed=statuses.count("passed"))
 
 
 def _ignore(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Measuring a stretch of this process, by the standard library only."""
+"""Measure a part of this process, with the standard library only."""
 
 import contextlib
 import json
@@ -12,14 +12,14 @@ _STATUS = Path("/proc/self/status")
 
 
 class Stopwatch:
-    """Wall and CPU seconds of this process between `start` and `stop`."""
+    """Wall-clock and CPU seconds of this process within `running`."""
 
     def __init__(self) -> None:
         self.wall_s = self.cpu_s = 0.0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Add what passes within it, all threads included."""
+        """Add the time that passes within it, all threads included."""
         wall, cpu = time.perf_counter(), time.process_time()
         try:
             yield
@@ -27,16 +27,16 @@ class Stopwatch:
             self.wall_s += time.perf_counter() - wall
             self.cpu_s += time.process_time() - cpu
 
-    def tell(self, **more: Any) -> None:
+    def report(self, **more: Any) -> None:
         """Print the measurement, and `more`, as this side's last line."""
         measured = {"wall_s": self.wall_s, "cpu_s": self.cpu_s, "peak_rss_mb": peak_rss_mb()}
         print(json.dumps({**measured, **more}), flush=True)
 
 
 def peak_rss_mb() -> float:
-    """The most memory this process ever had resident, in MiB."""
+    """The peak resident memory of this process, in MiB."""
     if _STATUS.exists():
-        # Not `ru_maxrss`, in which a process starts with what its parent had when it was forked.
+        # Not `ru_maxrss`, which after a fork starts at that of the parent.
         line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,4 +1,4 @@
-"""The SDK's side of `bench.tracing`: `aevaluate` with upload, the agent as target and one evaluator.
+"""The SDK's side of `bench.tracing`: `aevaluate` with upload, with the agent as target and one evaluator.
 
 The arguments, as JSON: `cases`, `delay_s`, `concurrency`, `url`.
 """
@@ -22,7 +22,7 @@ def contains(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 async def run(client: Client, dataset: str, delay_s: float, concurrency: int) -> int:
-    """Evaluate every case; how many passed."""
+    """Evaluate every case, and return how many passed."""
     graph = build_agent(delay_s)
 
     async def target(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ async def run(client: Client, dataset: str, delay_s: float, concurrency: int) ->
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     client = Client(api_url=given["url"], api_key="any", web_url=given["url"])
     dataset = client.create_dataset(f"bench-{uuid.uuid4().hex[:8]}")
@@ -47,7 +47,7 @@ def main() -> None:
     with watch.running():
         passed = asyncio.run(run(client, dataset.name, given["delay_s"], given["concurrency"]))
         client.flush()
-    watch.tell(passed=passed)
+    watch.report(passed=passed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The agent that both sides of `bench.tracing` evaluate: a graph whose run is five runs, with tokens.
+"""The agent that both sides of `bench.tracing` evaluate: a graph with five runs, and usage of tokens.
 
 graph ─► retrieve ─► search        three documents of 300 characters
       └► answer ─► model           with usage
@@ -21,7 +21,7 @@ _DOCUMENT = "Orders are delivered within three working days unless the customer 
 
 
 class SlowModel(BaseChatModel):
-    """Answers after a while."""
+    """A chat model that answers after a delay."""
 
     delay_s: float
 
@@ -39,8 +39,8 @@ class SlowModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         usage = {"input_tokens": 310, "output_tokens": 24, "total_tokens": 334}
-        said = AIMessage(f"The answer to {messages[-1].content!r}: within three working days.", usage_metadata=usage)
-        return ChatResult(generations=[ChatGeneration(message=said)])
+        answer = AIMessage(f"The answer to {messages[-1].content!r}: within three working days.", usage_metadata=usage)
+        return ChatResult(generations=[ChatGeneration(message=answer)])
 
     @override
     async def _agenerate(
@@ -55,7 +55,7 @@ class SlowModel(BaseChatModel):
 
 
 class State(TypedDict):
-    """What was said, and what was found."""
+    """The state of the graph."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     documents: list[dict[str, Any]]
@@ -63,7 +63,7 @@ class State(TypedDict):
 
 @traceable(run_type="retriever")
 def search(query: str) -> list[dict[str, Any]]:
-    """What a search gives."""
+    """Return three documents."""
     return [{"page_content": _DOCUMENT[:300], "metadata": {"id": f"{query}-{rank}"}} for rank in range(3)]
 
 
@@ -75,8 +75,8 @@ def build_agent(delay_s: float) -> CompiledStateGraph[Any, Any, Any, Any]:
         return {"documents": search(str(state["messages"][-1].content))}
 
     async def answer(state: State) -> dict[str, Any]:
-        found = "\n".join(document["page_content"] for document in state["documents"])
-        return {"messages": [await model.ainvoke([SystemMessage(found), *state["messages"]])]}
+        documents = "\n".join(document["page_content"] for document in state["documents"])
+        return {"messages": [await model.ainvoke([SystemMessage(documents), *state["messages"]])]}
 
     graph = StateGraph(State)
     graph.add_node("retrieve", retrieve)

@@ -31,7 +31,7 @@ _TEXT = "Customers who write about delivery want a date; those who write twice w
 
 
 def suite() -> Suite:
-    """One that was never written down."""
+    """A suite without files."""
     target = {"kind": "langgraph", "path": "bench:agent"}
     spec = SuiteSpec.model_validate({"name": f"bench_{uuid.uuid4().hex[:8]}", "cases": "cases.yaml", "target": target})
     return Suite(spec=spec, folder=Path())
@@ -59,13 +59,13 @@ def shared_spans(cases: list[Case]) -> SharedSpans:
         )
 
     shared = [span("shared_context", "chain", _TEXT[:1000]), span("find_patterns", "llm", _TEXT[:3500])]
-    # No two cases find the same: what is worked out once for equal texts would make ours look cheaper than it is.
+    # Each case finds other documents: equal texts are processed once, which would make ours look cheaper.
     searches = [span("search", "retriever", f"{case.id}: {_TEXT[:4000]}", case_id=case.id) for case in cases]
     return SharedSpans(table_of_spans([*shared, *searches]))
 
 
 def begin(evaluator: CaseEvaluator, cases: list[Case], url: str, folder: Path) -> ExperimentTracing:
-    """Dataset and experiment at the recorder, and what traces attempts there."""
+    """Create dataset and experiment at the recorder, and a tracer."""
     settings = LangSmithSettings(mode="recorder", recorder_url=url, spool_folder=folder / "spool")
     pins = evaluator.pins
     record = ExperimentRecord(
@@ -93,7 +93,7 @@ def begin(evaluator: CaseEvaluator, cases: list[Case], url: str, folder: Path) -
 
 
 async def run(evaluator: CaseEvaluator, cases: list[Case], concurrency: int) -> int:
-    """Evaluate every case; how many passed."""
+    """Evaluate every case, and return how many passed."""
     attempts = (attempt for case in cases for attempt in evaluator.attempts(case, None))
     passed = 0
     async for result in evaluate_all(evaluator, attempts, max_concurrency=concurrency):
@@ -102,30 +102,30 @@ async def run(evaluator: CaseEvaluator, cases: list[Case], concurrency: int) -> 
 
 
 def main() -> None:
-    """Measure."""
+    """Run this side."""
     given = json.loads(sys.argv[1])
     asserted = {"type": "contains", "value": "working days"}
     cases = [
         Case.model_validate({"id": f"case-{index}", "input": f"question {index}", "assertions": [asserted]})
         for index in range(given["cases"])
     ]
-    made = suite()
-    pins = Pins(experiment=f"{made.name}-1", dataset_version="d", context_id=None, target_version="t")
-    target = LangGraphSessionFactory(build_agent(given["delay_s"]), made.spec.target)  # type: ignore[arg-type]
-    evaluator = CaseEvaluator(suite=made, target=target, context=None, pins=pins)
+    bench_suite = suite()
+    pins = Pins(experiment=f"{bench_suite.name}-1", dataset_version="d", context_id=None, target_version="t")
+    target = LangGraphSessionFactory(build_agent(given["delay_s"]), bench_suite.spec.target)  # type: ignore[arg-type]
+    evaluator = CaseEvaluator(suite=bench_suite, target=target, context=None, pins=pins)
     watch, sent = Stopwatch(), 0
     with tempfile.TemporaryDirectory() as folder:
         tracing = begin(evaluator, cases, given["url"], Path(folder)) if given["url"] else None
         if tracing is not None:
             grafted = Grafted(spans=shared_spans(cases), origin=Origin(project="bench-shared"))
-            # Nobody keeps results here, so traces do not wait for that.
+            # Results are not stored here, so traces need not wait for that.
             tracer = dataclasses.replace(tracing.tracer, shared=grafted, outbox=None)
             evaluator = dataclasses.replace(evaluator, tracer=tracer)
         with watch.running():
             passed = asyncio.run(run(evaluator, cases, given["concurrency"]))
             if tracing is not None:
                 sent = tracing.finish().runs_sent
-    watch.tell(passed=passed, runs_sent=sent)
+    watch.report(passed=passed, runs_sent=sent)
 
 
 if __name__ == "__main__":

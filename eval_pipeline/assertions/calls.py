@@ -1,16 +1,21 @@
-"""Assertions on the tools that were called and the agents that took over.
+"""Assertions on the tools that were called and the agents that took over, and the pairing of calls with their results.
 
 `contains_function_call`, `no_function_call`, `function_call_order` and `handoff_to`.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from typing_extensions import override
 
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
+
+_ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
+"""How tools begin a result that is an error."""
 
 
 class ContainsFunctionCall(Assertion):
@@ -120,6 +125,36 @@ class HandoffTo(Assertion):
     def check(self, scope: Scope) -> CheckResult:
         agents = [str(event.get("to")) for event in scope.events if event["type"] == "handoff"]
         return CheckResult(passed=self.value in agents, message=f"handed to: {', '.join(agents) or 'no agent'}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """A tool call and its result."""
+
+    name: str
+    args: Mapping[str, Any]
+    content: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the result is an error: tools begin it with that word."""
+        return _ERROR.match(self.content) is not None
+
+
+def exchanges(events: Iterable[Mapping[str, Any]]) -> Iterator[Exchange]:
+    """The tool calls with results among `events`, in the order of the results.
+
+    A result answers the latest call before it with its id, because recordings reuse ids; without an id, with its name.
+    A call without a result, such as one that the end of a recording cut off, is left out.
+    """
+    calls: dict[Any, Mapping[str, Any]] = {}
+    for event in events:
+        if event["type"] == "tool_call":
+            calls[event.get("id") or event["name"]] = event
+        elif event["type"] == "tool_result":
+            call = calls.get(event.get("id") or event.get("name"))
+            if call is not None:
+                yield Exchange(name=call["name"], args=call["args"], content=str(event.get("content") or ""))
 
 
 def _includes(args: Any, expected: Any) -> bool:

@@ -14,8 +14,8 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.assertions.evaluated_run import EvaluatedRun
-from eval_pipeline.assertions.evaluator_result import results_of
+from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
+from eval_pipeline.assertions.evaluators.evaluator_result import results_of
 from eval_pipeline.assertions.json_text import parse_json
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.assertions.exchanges import exchanges
+from eval_pipeline.assertions.calls import exchanges
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.assertions.text import checked_pattern
 from eval_pipeline.context.shared_context import SharedContext

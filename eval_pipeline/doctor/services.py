@@ -10,8 +10,8 @@ from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.doctor.clock import check_clock
 from eval_pipeline.doctor.finding import Finding, failed, ok, warning
 from eval_pipeline.models.opening import chat_model
+from eval_pipeline.promotion.move_tag import shown
 from eval_pipeline.promotion.moves import read_moves
-from eval_pipeline.promotion.moving import shown
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import Destination, LangSmithSettings

@@ -12,7 +12,7 @@ from langsmith.schemas import Run
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
-from eval_pipeline.suite.loaders.langsmith_cases import messages_of_run
+from eval_pipeline.suite.loaders.langsmith_runs import messages_of_run
 from eval_pipeline.suite.message_text import content_text
 
 ORIGIN = "origin"

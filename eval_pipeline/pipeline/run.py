@@ -61,7 +61,7 @@ class ChosenCases:
     def dataset(self) -> Sequence[Case]:
         """All cases of the dataset, sorted by id; read when it is asked for, since few runs of few cases need it."""
         own, opened = {case.id for case in self.chosen}, self.experiment
-        others = written_cases(opened.store, opened.suite, opened.record.dataset_version, but=own)
+        others = written_cases(opened.store, opened.suite, opened.record.dataset_version, excluded=own)
         return sorted([*self.chosen, *others], key=lambda case: case.id)
 
 

@@ -1,9 +1,10 @@
-"""How long an evaluation of many cases takes, what it costs, and what holds it up, before it is begun.
+"""Estimate how long an evaluation of many cases takes, what it costs, and what its bottleneck is.
 
-    workload.py    what is evaluated, and with what
-    constants.py   what a case, a task, a run cost this package, and prices; each with its source
-    model.py       stages → seconds, and the one that decides
-    cost.py        dollars, and what does not fit
+    workload.py    what is evaluated, and by which deployment
+    constants.py   seconds, megabytes and prices, each with its source
+    model.py       the seconds of each stage, and the bottleneck
+    cost.py        dollars, and warnings of limits
+    scenario.py    all parameters together
 
-A model to choose a deployment by, not a promise: docs/scaling.md compares it with runs that were measured.
+The model is for choosing a deployment; docs/scaling.md compares it with measured runs.
 """

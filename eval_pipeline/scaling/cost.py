@@ -1,4 +1,4 @@
-"""What it costs, and what does not fit."""
+"""The cost of a run, and warnings of limits that it exceeds."""
 
 from collections.abc import Mapping
 
@@ -10,97 +10,120 @@ _SLOW_PAGE_S = 10.0
 _MACHINE_MB = 8_000.0
 
 
-def dollars(load: Workload, by: Deployment, found: Prediction, known: Constants) -> Mapping[str, float]:
-    """What each part costs: `models`, `workers`, `machine`, `storage`, `traces`."""
+def dollars(
+    workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants
+) -> Mapping[str, float]:
+    """The cost of each part: `models`, `workers`, `machine`, `storage`, `traces`."""
     million = 1e6
-    models = load.attempts * (load.tokens_in * load.dollars_in + load.tokens_out * load.dollars_out) / million
+    models = (
+        workload.attempts
+        * (workload.tokens_in * workload.dollars_in + workload.tokens_out * workload.dollars_out)
+        / million
+    )
     return {
         "models": models,
-        "workers": _workers(by, found, known),
-        "machine": _machines(by) * found.duration_s / 3_600 * known.machine_hour,
-        "storage": _storage(load, by, found, known),
-        "traces": load.attempts * known.trace if load.traced else 0.0,
+        "workers": _workers(deployment, prediction, constants),
+        "machine": _machines(deployment) * prediction.duration_s / 3_600 * constants.machine_hour,
+        "storage": _storage(workload, deployment, prediction, constants),
+        "traces": workload.attempts * constants.trace if workload.traced else 0.0,
     }
 
 
-def _workers(by: Deployment, found: Prediction, known: Constants) -> float:
-    """Of services that are paid by the second. A worker is paid while its attempts wait, too."""
-    seconds = found.units * found.unit_s
-    match by.kind:
+def _workers(deployment: Deployment, prediction: Prediction, constants: Constants) -> float:
+    """Services that are paid by the second, which includes the time that attempts wait."""
+    seconds = prediction.units * prediction.unit_s
+    match deployment.kind:
         case "lambda" | "step_functions":
-            calls = seconds * by.gb * known.lambda_gb_s + found.units * known.lambda_call
-            mapped = found.units * known.transitions_per_task * known.transition
-            return calls + (mapped if by.kind == "step_functions" else 0.0)
+            calls = seconds * deployment.gb * constants.lambda_gb_s + prediction.units * constants.lambda_call
+            mapped = prediction.units * constants.transitions_per_task * constants.transition
+            return calls + (mapped if deployment.kind == "step_functions" else 0.0)
         case "ecs":
-            return seconds / 3_600 * (by.vcpu * known.fargate_vcpu_hour + by.gb * known.fargate_gb_hour)
+            return (
+                seconds
+                / 3_600
+                * (deployment.vcpu * constants.fargate_vcpu_hour + deployment.gb * constants.fargate_gb_hour)
+            )
         case _:
             return 0.0
 
 
-def _machines(by: Deployment) -> float:
-    """Of two cores: the run's, and those of Celery's places."""
-    return (0.0 if by.alone else 1.0) + (by.workers / 2 if by.kind == "celery" else 0.0)
+def _machines(deployment: Deployment) -> float:
+    """Machines with two cores: that of the run, and those of Celery's workers."""
+    return (0.0 if deployment.alone else 1.0) + (deployment.workers / 2 if deployment.kind == "celery" else 0.0)
 
 
-def _storage(load: Workload, by: Deployment, found: Prediction, known: Constants) -> float:
-    """Requests to S3, and a month of results."""
-    runs = found.units if by.kind == "celery" else 1
-    puts = runs * known.run_puts + load.attempts * known.attempt_puts
-    lists, gets = runs * known.run_lists, runs * known.run_gets
-    if by.fans_out:
-        puts += found.units * known.task_puts
-        lists += found.units * (known.task_lists + found.unit_s / by.poll_s)
-        gets += found.units * known.task_gets + (load.attempts * known.attempt_gets if by.collected else 0)
-    kept = load.attempts * known.stored_bytes / 1e9 * known.s3_gb_month
-    return (puts + lists) * known.s3_write + gets * known.s3_read + kept
-
-
-def warnings(load: Workload, by: Deployment, found: Prediction, known: Constants) -> Mapping[str, str]:
-    """What does not fit, however long one waits, by what it is."""
-    return {name: text for part in (_lambda, _run, _traces) for name, text in part(load, by, found, known).items()}
-
-
-def _lambda(load: Workload, by: Deployment, found: Prediction, known: Constants) -> dict[str, str]:
-    if by.kind not in {"lambda", "step_functions"}:
-        return {}
-    told, limit_s = {}, known.lambda_limit_s
-    if found.unit_s > limit_s:
-        told["task"] = f"a task takes {found.unit_s:,.0f} s, and Lambda ends it after {limit_s:,.0f}: give it fewer"
-    if by.workers > known.lambda_parallel:
-        account = f"an account's {known.lambda_parallel:,.0f}"
-        told["calls"] = f"{by.workers:,} calls at once are more than {account}, unless more are asked for"
-    if by.alone and (summary_s := load.attempts * known.summary_s) > limit_s:
-        told["summary"] = f"its last state takes {summary_s:,.0f} s, and Lambda ends it after {limit_s:,.0f}"
-    return told
-
-
-def _run(load: Workload, by: Deployment, found: Prediction, known: Constants) -> dict[str, str]:
-    del found
-    if by.alone:
-        return {}
-    told = {}
-    held = known.run_mb + known.case_mb * (by.cases_per_task if by.kind == "celery" else load.attempts)
-    if held > _MACHINE_MB:
-        told["memory"] = f"the run holds {held / 1000:,.0f} GB: several runs, each of a part of the cases"
-    page_s, events_gb = load.cases * known.partitions_page_s, load.cases * known.event_bytes / 1e9
-    if page_s > _SLOW_PAGE_S:
-        told["page"] = (
-            f"Dagster's page of the partitions takes {page_s:,.0f} s, and its events {events_gb:,.1f} GB of Postgres "
-            "an experiment: several suites, or the state machine alone"
+def _storage(workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants) -> float:
+    """Requests to S3, and storing results for a month."""
+    runs = prediction.units if deployment.kind == "celery" else 1
+    puts = runs * constants.run_puts + workload.attempts * constants.attempt_puts
+    lists, gets = runs * constants.run_lists, runs * constants.run_gets
+    if deployment.fans_out:
+        puts += prediction.units * constants.task_puts
+        lists += prediction.units * (constants.task_lists + prediction.unit_s / deployment.poll_s)
+        gets += prediction.units * constants.task_gets + (
+            workload.attempts * constants.attempt_gets if deployment.collected else 0
         )
-    if by.kind == "celery" and by.requests_per_minute is not None and not by.shared_limits:
-        told["limits"] = "every run has the whole limit of requests to itself: set EVAL_PIPELINE_LIMITS"
-    return told
+    kept = workload.attempts * constants.stored_bytes / 1e9 * constants.s3_gb_month
+    return (puts + lists) * constants.s3_write + gets * constants.s3_read + kept
 
 
-def _traces(load: Workload, by: Deployment, found: Prediction, known: Constants) -> dict[str, str]:
-    del by
-    told = {}
-    if load.unified and load.traced and load.attempts * load.trace_events / 2 > known.unified_runs:
-        told["unified"] = f"one trace has at most {known.unified_runs:,.0f} runs: use trace mode grafted"
-    if found.traces_s > max(found.duration_s, 3_600):
-        told["traces"] = (
-            f"LangSmith's limits take {found.traces_s / 3_600:,.1f} h for the traces, longer than the run: sample them "
+def warnings(
+    workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants
+) -> Mapping[str, str]:
+    """Limits that the run exceeds, by name."""
+    return {
+        name: text
+        for part in (_lambda, _run, _traces)
+        for name, text in part(workload, deployment, prediction, constants).items()
+    }
+
+
+def _lambda(workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants) -> dict[str, str]:
+    if deployment.kind not in {"lambda", "step_functions"}:
+        return {}
+    messages, limit_s = {}, constants.lambda_limit_s
+    if prediction.unit_s > limit_s:
+        ends = f"Lambda ends it after {limit_s:,.0f}"
+        messages["task"] = f"a task takes {prediction.unit_s:,.0f} s, and {ends}: use fewer cases per task"
+    if deployment.workers > constants.lambda_parallel:
+        account = f"the account's quota of {constants.lambda_parallel:,.0f}"
+        messages["calls"] = f"{deployment.workers:,} calls at a time exceed {account}, unless the quota is raised"
+    if deployment.alone and (summary_s := workload.attempts * constants.summary_s) > limit_s:
+        messages["summary"] = f"its last state takes {summary_s:,.0f} s, and Lambda ends it after {limit_s:,.0f}"
+    return messages
+
+
+def _run(workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants) -> dict[str, str]:
+    del prediction
+    if deployment.alone:
+        return {}
+    messages = {}
+    held = constants.run_mb + constants.case_mb * (
+        deployment.cases_per_task if deployment.kind == "celery" else workload.attempts
+    )
+    if held > _MACHINE_MB:
+        messages["memory"] = (
+            f"the run needs {held / 1000:,.0f} GB of memory: use several runs, each with a part of the cases"
+        )
+    page_s, events_gb = workload.cases * constants.partitions_page_s, workload.cases * constants.event_bytes / 1e9
+    if page_s > _SLOW_PAGE_S:
+        messages["page"] = (
+            f"Dagster's page of the partitions takes {page_s:,.0f} s, and its events {events_gb:,.1f} GB of Postgres "
+            "an experiment: use several suites, or the state machine alone"
+        )
+    if deployment.kind == "celery" and deployment.requests_per_minute is not None and not deployment.shared_limits:
+        messages["limits"] = "each run uses the whole limit of requests: set EVAL_PIPELINE_LIMITS to share it"
+    return messages
+
+
+def _traces(workload: Workload, deployment: Deployment, prediction: Prediction, constants: Constants) -> dict[str, str]:
+    del deployment
+    messages = {}
+    if workload.unified and workload.traced and workload.attempts * workload.trace_events / 2 > constants.unified_runs:
+        messages["unified"] = f"one trace may have {constants.unified_runs:,.0f} runs: use trace mode grafted"
+    if prediction.traces_s > max(prediction.duration_s, 3_600):
+        messages["traces"] = (
+            f"LangSmith's rate limits make sending the traces take {prediction.traces_s / 3_600:,.1f} h: sample them "
             "(LANGSMITH_TRACING_SAMPLING_RATE), or keep them in the recorder"
         )
-    return told
+    return messages

@@ -1,18 +1,18 @@
-"""How long it takes: what every stage would take were it the only one, and the longest of them.
+"""Predict the duration of a run: the seconds of each stage as if it were the only one; the longest is the bottleneck.
 
-A run's attempts are cut into *units*, which so many workers take one after the other: tasks of a fan-out, runs of a
-backfill, or, locally, all of it at once. With `T` units of `c` attempts on `W` workers there are `ceil(T / W)` waves.
-In each a unit takes its start, and then the longest of
+The attempts of a run are divided into *units*, which workers process one after another: tasks of a fan-out, runs of a
+backfill, or, locally, a single one. With `T` units of `c` attempts on `W` workers there are `ceil(T / W)` waves. In
+each wave a unit starts, and then takes the longest of
 
-    agent       ceil(c / k) * seconds                    k attempts at once
-    cores       c * CPU seconds / cores                  one process has one core
-    requests    c * requests * 60 / (a minute's / W)     evenly spaced; a worker's share, or the fleet's
+    agent       ceil(c / k) * seconds                    with k attempts at a time
+    cores       c * CPU seconds / cores                  a process has one core
+    requests    c * requests * 60 / (per minute / W)     evenly spaced; the worker's part of the limit, or all of it
     tokens      likewise
 
-which overlap, since attempts wait for models, not for each other. Collecting results is one process's work whatever the
-workers do, so the whole is the longer of waves and collecting, after what comes before and before what comes after. No
-attempt depends on another, and nothing queues but for rates and workers, which both serve evenly: a simulation event by
-event would add but the spread of attempts' durations, of which the last wave has the longest (`ends_late_s`).
+These overlap, since attempts wait for models and not for each other. One process collects the results, so the run takes
+the longer of all waves and collecting, besides start and summary. Attempts are independent, and only rates and workers
+cause queues, both evenly: a simulation of single events would add only the spread of the attempts' durations, which
+delays the end of the last wave (`ends_late_s`).
 """
 
 import math
@@ -23,75 +23,78 @@ from eval_pipeline.scaling.constants import Constants
 from eval_pipeline.scaling.workload import Deployment, Workload
 
 REMEDY: Mapping[str, str] = {
-    "agent": "more attempts at once: max_concurrency, or workers",
-    "cores": "more workers: one process has one core",
+    "agent": "more attempts at a time: max_concurrency, or workers",
+    "cores": "more workers: a process uses one core",
     "requests": "a higher limit of requests a minute, or fewer calls a case",
     "tokens": "a higher limit of tokens a minute, or shorter prompts",
-    "starting": "more cases per task or run, so that fewer have to start",
+    "starting": "more cases per task or run, so that fewer start",
     "collecting": "several runs (a backfill on Celery), or the state machine without a run",
 }
-"""What helps where a stage decides."""
+"""How to speed up each stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What is to be expected."""
+    """The predicted duration of a run."""
 
     duration_s: float
-    """Until the summary is there."""
+    """Until the summary is written."""
     stages: Mapping[str, float]
-    """Seconds that each would take, were it the only one."""
+    """The seconds of each stage, as if it were the only one."""
     units: int
     waves: int
     unit_s: float
-    """Of one task, or run."""
+    """Seconds of one task, or run."""
     at_once: int
-    """Workers that have something to do."""
+    """Workers in use."""
     ends_late_s: float
-    """By how much it may be later, if the last attempts take twice as long as others."""
+    """How much later the run ends if the last attempts take twice as long as the average."""
     traces_s: float
-    """Until LangSmith has taken all traces, which wait in the spool meanwhile; 0 without."""
+    """Until LangSmith has accepted all traces, which wait in the spool meanwhile; 0 without tracing."""
 
     @property
     def bottleneck(self) -> str:
-        """The stage that decides."""
+        """The longest stage."""
         return max(self.stages, key=lambda name: self.stages[name])
 
 
-def predict(load: Workload, by: Deployment, constants: Constants | None = None) -> Prediction:
-    """What a run takes.
+def predict(workload: Workload, deployment: Deployment, constants: Constants | None = None) -> Prediction:
+    """Predict the duration of a run.
 
     Args:
-        load: what is evaluated.
-        by: who evaluates it.
-        constants: by default those that were measured.
+        workload: what is evaluated.
+        deployment: the processes that evaluate.
+        constants: by default the measured ones.
     """
-    known = constants or Constants()
-    size = load.attempts if by.kind == "local" else min(load.cases, by.cases_per_task) * load.repetitions
-    units = 1 if by.kind == "local" else math.ceil(load.cases / by.cases_per_task)
-    at_once = 1 if by.kind == "local" else min(by.workers, units)
+    measured = constants or Constants()
+    if deployment.kind == "local":
+        size, units, at_once = workload.attempts, 1, 1
+    else:
+        size = min(workload.cases, deployment.cases_per_task) * workload.repetitions
+        units = math.ceil(workload.cases / deployment.cases_per_task)
+        at_once = min(deployment.workers, units)
     waves = math.ceil(units / at_once)
-    cpu = known.evaluating_cpu_s + (known.tracing_cpu_s if load.traced else 0.0)
-    if not by.fans_out:
-        cpu += known.recording_cpu_s
+    cpu = measured.evaluating_cpu_s + (measured.tracing_cpu_s if workload.traced else 0.0)
+    if not deployment.fans_out:
+        cpu += measured.recording_cpu_s
     of_unit = {
-        "agent": math.ceil(size / by.concurrency) * load.seconds,
-        "cores": size * cpu / min(1.0, by.vcpu),
-        "requests": _paced(size * load.requests, by.requests_per_minute, at_once),
-        "tokens": _paced(size * (load.tokens_in + load.tokens_out), by.tokens_per_minute, at_once),
+        "agent": math.ceil(size / deployment.concurrency) * workload.seconds,
+        "cores": size * cpu / min(1.0, deployment.vcpu),
+        "requests": _paced(size * workload.requests, deployment.requests_per_minute, at_once),
+        "tokens": _paced(size * (workload.tokens_in + workload.tokens_out), deployment.tokens_per_minute, at_once),
     }
-    start_s = _unit_start_s(by, known)
+    start_s = _unit_start_s(deployment, measured)
     unit_s = start_s + max(of_unit.values())
-    collecting_s = load.attempts * known.recording_cpu_s if by.collected else 0.0
-    around_s = _around_s(by, known) + load.context_s
-    stages = {name: waves * found for name, found in of_unit.items()}
-    if by.shared_limits:
-        # A share that nobody uses in the last wave is used by the others.
+    collecting_s = workload.attempts * measured.recording_cpu_s if deployment.collected else 0.0
+    around_s = _around_s(deployment, measured) + workload.context_s
+    stages = {name: waves * seconds for name, seconds in of_unit.items()}
+    if deployment.shared_limits:
+        # Workers in the last wave use the parts of those that have finished.
         for name, asked, limit in (
-            ("requests", load.requests, by.requests_per_minute),
-            ("tokens", load.tokens_in + load.tokens_out, by.tokens_per_minute),
+            ("requests", workload.requests, deployment.requests_per_minute),
+            ("tokens", workload.tokens_in + workload.tokens_out, deployment.tokens_per_minute),
         ):
-            stages[name] = _paced(load.attempts * asked, limit, 1)
+            stages[name] = _paced(workload.attempts * asked, limit, 1)
         apart = waves * (start_s + max(of_unit["agent"], of_unit["cores"]))
         working_s = max(apart, stages["requests"], stages["tokens"])
         unit_s = working_s / waves
@@ -105,8 +108,8 @@ def predict(load: Workload, by: Deployment, constants: Constants | None = None) 
         waves=waves,
         unit_s=unit_s,
         at_once=at_once,
-        ends_late_s=load.seconds,
-        traces_s=_traces_s(load, known),
+        ends_late_s=workload.seconds,
+        traces_s=_traces_s(workload, measured),
     )
 
 
@@ -114,38 +117,40 @@ def _paced(asked: float, per_minute: float | None, shares: int) -> float:
     return 0.0 if per_minute is None else asked * 60 * shares / per_minute
 
 
-def _unit_start_s(by: Deployment, known: Constants) -> float:
-    match by.kind:
+def _unit_start_s(deployment: Deployment, constants: Constants) -> float:
+    match deployment.kind:
         case "local":
             return 0.0
         case "celery":
-            return known.run_s
+            return constants.run_s
         case "ecs":
-            return known.container_start_s + known.worker_start_s + known.task_s
+            return constants.container_start_s + constants.worker_start_s + constants.task_s
         case _:
-            return known.task_s
+            return constants.task_s
 
 
-def _around_s(by: Deployment, known: Constants) -> float:
-    """Before the first case and after the last; workers that stay warm start once."""
-    match by.kind:
+def _around_s(deployment: Deployment, constants: Constants) -> float:
+    """Seconds before the first case and after the last; warm workers start once."""
+    match deployment.kind:
         case "celery":
-            return known.backfill_s
+            return constants.backfill_s
         case "subprocess":
-            return known.start_s + known.worker_start_s
+            return constants.start_s + constants.worker_start_s
         case "lambda":
-            return known.start_s + known.lambda_cold_s
+            return constants.start_s + constants.lambda_cold_s
         case "step_functions":
-            return (0.0 if by.alone else known.start_s) + known.execution_start_s + known.lambda_cold_s
+            return (
+                (0.0 if deployment.alone else constants.start_s) + constants.execution_start_s + constants.lambda_cold_s
+            )
         case _:
-            return known.start_s
+            return constants.start_s
 
 
-def _traces_s(load: Workload, known: Constants) -> float:
-    if not load.traced:
+def _traces_s(workload: Workload, constants: Constants) -> float:
+    if not workload.traced:
         return 0.0
     hours = max(
-        load.attempts * load.trace_events / known.langsmith_events_per_hour,
-        load.attempts * load.trace_bytes / (known.langsmith_gb_per_hour * 1e9),
+        workload.attempts * workload.trace_events / constants.langsmith_events_per_hour,
+        workload.attempts * workload.trace_bytes / (constants.langsmith_gb_per_hour * 1e9),
     )
     return 3_600 * hours

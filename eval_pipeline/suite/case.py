@@ -1,6 +1,5 @@
-"""A case: what is said to the target, what must hold, and what the right answer is."""
+"""A case: the user's turns, the assertions on the answers, and the reference answer."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -9,28 +8,29 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
 from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
-"""Dagster accepts any text as a dynamic partition key, and its UI then cannot select some of it (`a,b`, `a...b`)."""
+"""Dagster accepts any text as a dynamic partition key, but its UI cannot select some of them (`a,b`, `a...b`)."""
 
 _RUNTIME_PREFIX = "_runtime_"
 _DEEPEST = 100
-"""Levels of nesting in a case; what reads and writes JSON gives up soon beyond them."""
+"""The most levels of nesting in a case; JSON parsers fail soon beyond them."""
 
 
 class Turn(Document):
-    """One thing the user says, and what must hold of the answer to it."""
+    """A message of the user, and the assertions on the answer to it."""
 
     user: str = Field(validation_alias=AliasChoices("user", "user_input"))
     assertions: tuple[AnyAssertion, ...] = ()
 
 
 class RuntimeOptions(Document):
-    """How the target is configured for one case; reaches a graph as `configurable` and runtime context."""
+    """The configuration of the target for one case; a graph gets it as `configurable` and as runtime context."""
 
     model: str | None = None
     version: str | None = None
@@ -43,12 +43,12 @@ _NO_OPTIONS = RuntimeOptions()
 
 
 class Recording(Document):
-    """One recorded attempt at the case: the conversation, and what was recorded about it."""
+    """A recorded attempt at the case: its conversation, and data about it."""
 
     messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
     """OpenAI-style messages: `role`, `content`, `tool_calls`, `tool_call_id`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
-    """Whatever else was recorded of this attempt, such as a published score."""
+    """Other data of the recorded attempt, such as a published score."""
 
 
 class Case(Document):
@@ -60,38 +60,38 @@ class Case(Document):
     tags: tuple[str, ...] = ()
     turns: tuple[Turn, ...] = ()
     assertions: tuple[AnyAssertion, ...] = ()
-    """What must hold of the whole conversation."""
+    """Assertions on the whole conversation."""
     reference: Mapping[str, Any] = Field(
         default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs")
     )
     metadata: Mapping[str, Any] = Field(default_factory=dict)
-    # As a plain default pydantic would copy it for every case, deeply: half the time that loading takes.
+    # Pydantic would deep-copy a plain default for every case, which takes half the time of loading.
     runtime: RuntimeOptions = Field(default_factory=lambda: _NO_OPTIONS)
     recordings: tuple[Recording, ...] = ()
     simulation: Simulation | None = None
-    """Who plays the user once `turns` were said."""
+    """The simulated user, who speaks after `turns`."""
     on_interrupt: Any = None
-    """What a human answers when the target interrupts for one: a list in the order of being asked; a mapping from a
-    part of the question (`"*"` for any) to its answer; anything else answers every question."""
+    """The answers of a human when the target interrupts: a list, in the order of the questions; a mapping from a part
+    of the question (`"*"` for any) to its answer; anything else answers every question."""
 
     @model_validator(mode="before")
     @classmethod
     def _shorthands(cls, data: Any) -> Any:
-        """`input: text` is one turn; `_runtime_model` and its like are `runtime` (seed 003)."""
+        """Expand short forms: `input: text` is one turn; `_runtime_model` and the like are fields of `runtime`."""
         if not isinstance(data, dict):
             return data
         _require_storable(data)
-        found = dict(data)
+        fields = dict(data)
         runtime = {
-            key.removeprefix(_RUNTIME_PREFIX): found.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
+            key.removeprefix(_RUNTIME_PREFIX): fields.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
         }
-        if "_default_test_data" in found:
-            runtime["test_data"] = found.pop("_default_test_data")
-        if runtime and isinstance(given := found.get("runtime") or {}, dict):
-            found["runtime"] = {**given, **runtime}
-        if "input" in found and "turns" not in found:
-            found["turns"] = [{"user": found.pop("input")}]
-        return found
+        if "_default_test_data" in fields:
+            runtime["test_data"] = fields.pop("_default_test_data")
+        if runtime and isinstance(given := fields.get("runtime") or {}, dict):
+            fields["runtime"] = {**given, **runtime}
+        if "input" in fields and "turns" not in fields:
+            fields["turns"] = [{"user": fields.pop("input")}]
+        return fields
 
     @field_validator("id", mode="before")
     @classmethod
@@ -109,18 +109,18 @@ class Case(Document):
     def _has_something_to_evaluate(self) -> "Case":
         if not self.turns and not self.recordings and self.simulation is None:
             reason = {"fix": "give `turns`, or `input` for a single one, or `simulation`, or `recordings`"}
-            raise PydanticCustomError("empty_case", "the case says nothing to the target", reason)
+            raise PydanticCustomError("empty_case", "the case has no input for the target", reason)
         return self
 
     @property
     def every_assertion(self) -> list[Assertion]:
-        """Those of the turns, of a simulated user's turns, and of the conversation."""
+        """The assertions of the turns, of simulated turns, and of the conversation."""
         placed = [turn.assertions for turn in self.turns]
         placed += [] if self.simulation is None else [self.simulation.assertions]
         return [*(assertion for assertions in placed for assertion in assertions), *self.assertions]
 
     def canonical_json(self) -> str:
-        """The case as JSON with sorted keys, the same whatever file format it came from."""
+        """The case as JSON with sorted keys, independent of the file format it was loaded from."""
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -129,13 +129,8 @@ class Case(Document):
         return content_hash(self.canonical_json())
 
 
-def content_hash(content: str) -> str:
-    """16 hex digits of the SHA-256 of text."""
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
 def _require_storable(value: Any, path: type_path = ()) -> None:
-    """Refuse what neither the store nor a hash can take."""
+    """Refuse values that cannot be stored or hashed."""
     if len(path) > _DEEPEST:
         reason = {"field": field_path(path[:3]), "fix": f"nest at most {_DEEPEST} levels deep"}
         raise PydanticCustomError("too_deep", "{field} is nested too deeply", reason)
@@ -145,7 +140,7 @@ def _require_storable(value: Any, path: type_path = ()) -> None:
         except UnicodeEncodeError:
             reason = {"field": field_path(path), "fix": "write the character itself, or leave it out"}
             raise PydanticCustomError(
-                "surrogate", "{field} holds half a character (a lone surrogate)", reason
+                "surrogate", "{field} contains a lone surrogate, which is half a character", reason
             ) from None
     elif isinstance(value, dict):
         for key, item in value.items():

@@ -1,4 +1,4 @@
-"""Finding suites: those that ship with the package, and the folders named in `EVAL_PIPELINE_SUITES`."""
+"""Find suites: those that ship with the package, and those in the folders of `EVAL_PIPELINE_SUITES`."""
 
 import difflib
 from collections.abc import Iterator
@@ -12,27 +12,25 @@ SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 
 
 def suite_folders() -> list[Path]:
-    """The folder of every suite to be found, shipped ones first, in order of name."""
+    """The folders of all suites, shipped ones first, sorted by name."""
     roots = [SHIPPED, *PipelineSettings.from_environment().suites]
-    found: dict[Path, None] = {}
+    folders: dict[Path, None] = {}
     for root in roots:
-        found.update(dict.fromkeys(_suites_at(root)))
-    return list(found)
+        folders.update(dict.fromkeys(_suites_at(root)))
+    return list(folders)
 
 
 def suite_folder(name_or_folder: str) -> Path:
-    """The folder of the suite that the user means: a folder with suite.yaml, or one to be found.
-
-    One to be found is meant by its `name:`, or by the name of its folder.
+    """The folder of a suite, given as a folder with suite.yaml, as the suite's `name:`, or as the name of its folder.
 
     Raises:
-        InputError: neither.
+        InputError: there is no such suite.
     """
     folder = Path(name_or_folder)
     if (folder / SUITE_FILE).is_file():
         return folder.resolve()
     folders = suite_folders()
-    by_name = {found.name: found for found in folders} | {_name(found): found for found in folders}
+    by_name = {each.name: each for each in folders} | {_name(each): each for each in folders}
     if name_or_folder in by_name:
         return by_name[name_or_folder]
     if folder.is_dir():
@@ -43,20 +41,20 @@ def suite_folder(name_or_folder: str) -> Path:
 
 
 def folder_of_suite(name: str) -> Path:
-    """The folder of the suite with that `name:`, wherever this process was started.
+    """The folder of the suite with this `name:`, independent of the working folder.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such suite.
     """
-    found = {_name(folder): folder for folder in suite_folders()}
-    if name not in found:
-        fix = f"put its folder into the image, and name it in {SUITES_VARIABLE}; there are: {', '.join(found)}"
+    by_name = {_name(folder): folder for folder in suite_folders()}
+    if name not in by_name:
+        fix = f"put its folder into the image, and name it in {SUITES_VARIABLE}; suites found: {', '.join(by_name)}"
         raise InputError(Problem(message=f"there is no suite {name!r} here", fix=fix))
-    return found[name]
+    return by_name[name]
 
 
 def _name(folder: Path) -> str:
-    """The suite's `name:`, or where that cannot be read its folder's, as `eval-pipeline list` shows it."""
+    """The suite's `name:`, or the name of its folder if suite.yaml cannot be read."""
     try:
         return str(read_suite_document(folder).data.get("name", folder.name))
     except InputError:

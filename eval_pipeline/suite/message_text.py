@@ -1,11 +1,11 @@
-"""The text of a chat message's content, which is text, or a list of parts."""
+"""The text of a chat message's content, which is a string or a list of parts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def content_text(content: Any) -> str:
-    """The text of a message's content: text as it is, or the text parts of a list."""
+    """The content of a message as text: a string as it is, or the text parts of a list joined."""
     if content is None:
         return ""
     if isinstance(content, str):

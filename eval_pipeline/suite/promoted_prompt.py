@@ -1,6 +1,6 @@
-"""Which tag of which prompt a suite's promotions move: the one that its target is evaluated with.
+"""The prompt tag that a suite's promotions move: the one that its target is evaluated with.
 
-So a promotion is decided from what was evaluated, and the next run evaluates what was promoted.
+So what is promoted was evaluated, and the next run evaluates it again.
 """
 
 from collections.abc import Iterator
@@ -11,32 +11,32 @@ from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 
 def promoted_prompt(suite: Suite) -> PromptReference:
-    """The prompt and, as its version, the tag.
+    """The prompt, with the tag as its version.
 
     Raises:
-        InputError: the target has no prompt of the Hub at a tag.
+        InputError: the target's prompt is not at a tag in the Prompt Hub.
     """
     written = suite.spec.target.prompt_reference
-    found = None if written is None else parse_reference(written)
-    if found is None or found.place != "hub" or found.version in (None, LATEST) or found.pinned:
+    reference = None if written is None else parse_reference(written)
+    if reference is None or reference.place != "hub" or reference.version in (None, LATEST) or reference.pinned:
         what = "no prompt" if written is None else repr(written)
-        message = f"the target has {what}, and promotions move a tag of a prompt in the Hub"
+        message = f"the target has {what}, but promotions move a tag of a prompt in the Prompt Hub"
         fix = "write `target.prompt: hub:NAME:TAG`, such as `hub:support:production`"
         raise InputError(Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="target.prompt"))
-    return found
+    return reference
 
 
 def wants_promotions(suite: Suite) -> bool:
-    """Whether anything of a suite moves its prompt's tag, or would, or looks at its commits."""
+    """Whether a suite promotes prompts, or has a sensor that watches its prompt."""
     sensors = suite.spec.sensors
     return suite.spec.promotion.enabled or sensors.prompt_committed.enabled or sensors.prompt_regressed.enabled
 
 
 def has_promotions(suite: Suite) -> bool:
-    """Whether promotions are anything to a suite: its prompt is at a tag.
+    """Whether a suite can have promotions: its prompt is at a tag.
 
     Raises:
-        InputError: the suite asks for promotions in a way that cannot be; carries every problem.
+        InputError: the suite asks for promotions that are impossible; carries every problem.
     """
     if problems := list(promotion_problems(suite)):
         raise InputError(problems)
@@ -48,7 +48,7 @@ def has_promotions(suite: Suite) -> bool:
 
 
 def promotion_problems(suite: Suite) -> Iterator[Problem]:
-    """What is wrong with how a suite asks for promotions."""
+    """The problems of the promotions that a suite asks for."""
     if not wants_promotions(suite):
         return
     try:
@@ -56,7 +56,7 @@ def promotion_problems(suite: Suite) -> Iterator[Problem]:
     except InputError as error:
         yield from error.problems
     if suite.spec.sensors.prompt_committed.promote and not suite.spec.promotion.enabled:
-        message = "commits that win are to be promoted, and nothing is: `promotion.enabled` is false"
+        message = "winning commits cannot be promoted: `promotion.enabled` is false"
         fix = "write `promotion: {enabled: true}`, or leave `promote` out"
         field = "sensors.prompt_committed.promote"
         yield Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field=field)

@@ -1,4 +1,4 @@
-"""A suite: one folder with `suite.yaml` and its cases."""
+"""A suite: a folder with `suite.yaml` and cases."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ LAST_PASSED = "last_passed"
 """`baseline:` for the latest experiment whose blocking gates passed."""
 
 _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}\b")
-"""Dagster's rule."""
+"""Dagster's rule for owners."""
 
 
 class SuiteSpec(Document):
@@ -41,29 +41,29 @@ class SuiteSpec(Document):
     context: ContextSpec = ContextSpec()
     target: AnyTarget
     judge: Judge | None = None
-    """Who scores by rubric, unless an assertion names its own model."""
+    """The judge of assertions that name no model."""
     simulated_user: SimulatedUserSpec | None = None
     assertions: tuple[AnyAssertion, ...] = ()
-    """Asked of every case, on the whole conversation, besides the case's own."""
+    """Assertions on the whole conversation of every case, besides its own."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
-    """Attempts at each case: by default one, or for a recorded target all that were recorded."""
+    """Attempts at each case; by default one, or all recorded ones for a recorded target."""
     evaluation: Evaluation = Evaluation()
     compute: Compute = LocalCompute()
-    """Where cases are evaluated: in the run's process, or by workers it gives them to."""
+    """Where cases are evaluated: in the process of the run, or by workers."""
     schedule: Schedule = Schedule()
     sensors: Sensors = Sensors()
     promotion: Promotion = Promotion()
-    """Whether the tag that the target's prompt is at is moved to a variant that won."""
+    """Whether the tag of the target's prompt moves to a variant that won."""
     gates: Gates = Gates()
     variants: tuple[VariantSpec, ...] = ()
-    """Other targets, which a comparison of variants holds against this one (`eval-pipeline variants run`)."""
+    """Changed targets that `eval-pipeline variants run` compares with this one."""
     baseline: str | None = None
-    """What a new experiment is compared with: an experiment's name, or `last_passed`. By default what was set with
+    """The experiment that new ones are compared with: its name, or `last_passed`. By default the one that was set with
     `eval-pipeline baseline set`, or else the last that passed."""
 
     @property
     def gates_to_meet(self) -> Gates:
-        """The gates; where a budget may leave attempts unmade, none may be, unless `gates.max_skipped` lets some."""
+        """The gates; with a budget also `max_skipped: 0`, unless the suite sets that gate itself."""
         limited = (self.evaluation.max_tokens, self.evaluation.max_cost_usd) != (None, None)
         if not limited or self.gates.max_skipped:
             return self.gates
@@ -98,7 +98,7 @@ class SuiteSpec(Document):
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A suite that was read: its specification and the folder it stands in."""
+    """A suite: its specification and its folder."""
 
     spec: SuiteSpec
     folder: Path
@@ -115,9 +115,9 @@ class Suite:
         )
 
     def path(self, text: str) -> Path:
-        """The file that `text` in `suite.yaml` means: absolute, or in the suite's folder, or in the working folder.
+        """The file of a path in `suite.yaml`: absolute, or in the suite's folder, or else in the working folder.
 
-        The working folder comes second so that a path from an environment variable means what it does in a shell.
+        The working folder is there for paths from environment variables, which then mean what they do in a shell.
         """
         return suite_file(text, folder=self.folder)
 
@@ -126,7 +126,7 @@ def read_suite(folder: Path) -> Suite:
     """Read `suite.yaml` in `folder`.
 
     Raises:
-        InputError: there is no such file, or it is not a suite; carries every problem in it.
+        InputError: there is no such file, or it is not a valid suite; carries every problem.
     """
     document = read_suite_document(folder)
     try:
@@ -140,7 +140,7 @@ def read_suite_document(folder: Path) -> YamlDocument:
     """The plain data of `suite.yaml`, with lines.
 
     Raises:
-        InputError: there is no such file, or it is not YAML, or not a mapping.
+        InputError: the file does not exist, is not YAML, or is not a mapping.
     """
     if not folder.is_dir():
         raise InputError(

@@ -150,7 +150,7 @@ def test_runtime_options_reach_the_target(url: str) -> None:
         ("unknown", "no case 'unknown'"),
         ("breaks", "no luck"),
         ("unreachable", "the store is unreachable"),
-        ({"id": "x"}, "says nothing to the target"),
+        ({"id": "x"}, "has no input for the target"),
         ({"id": "x", "input": "a", "assertions": [{"type": "python", "path": "os:system"}]}, "may not name code"),
         ({"id": "x", "simulation": {"script": "os:system"}}, "may not name code"),
         ({"id": "x", "input": "a", "runtime": {"model": "os.path:exists"}}, "may not name code"),

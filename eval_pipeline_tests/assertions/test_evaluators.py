@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.assertions.transcript import openai_messages
+from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline_tests.building import a_call, a_case, a_result, a_scope, a_turn, result_of, results_of
 

@@ -58,5 +58,5 @@ def test_a_side_that_fails_reports_why() -> None:
 
 
 def test_a_goal_reports_whether_it_is_met() -> None:
-    assert str(Goal(says="times the ideal", found=1.1, most=1.15)) == "met: times the ideal: 1.1 (at most 1.15)"
-    assert str(Goal(says="times the ideal", found=1.2, most=1.15)).startswith("NOT met")
+    assert str(Goal(figure="times the ideal", value=1.1, limit=1.15)) == "met: times the ideal: 1.1 (at most 1.15)"
+    assert str(Goal(figure="times the ideal", value=1.2, limit=1.15)).startswith("NOT met")

@@ -1,4 +1,4 @@
-"""The model of scaling is held to the runs that were recorded, and its document to the model."""
+"""The model of scaling is compared with the recorded runs, and its document with the model."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from bench.scaling_points import TOLERANCE, Point, read_points
 
 
 @pytest.mark.parametrize("point", read_points(), ids=lambda point: point.name)
-def test_the_model_foretells_a_run_that_was_measured(point: Point) -> None:
+def test_the_model_predicts_a_run_that_was_measured(point: Point) -> None:
     assert abs(point.ratio - 1) <= TOLERANCE, str(point)
 
 

@@ -1,4 +1,4 @@
-"""`eval-pipeline run --resume`: a run that was killed is finished, and nothing is lost, paid or told twice."""
+"""`eval-pipeline run --resume`: a run that was killed is finished, and nothing is lost, paid or reported twice."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +22,9 @@ CONCURRENCY = 10
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KilledRuns]:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with RecorderServer() as recorder:
-        made = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=CONCURRENCY)
-        made.write()
-        yield made
+        runs = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=CONCURRENCY)
+        runs.write()
+        yield runs
 
 
 def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns) -> None:
@@ -33,10 +33,10 @@ def test_a_run_killed_at_two_moments_ends_as_if_it_had_not_been(runs: KilledRuns
 
     assert runs.run("--resume") == 0, (runs.folder / "stderr.txt").read_text()
 
-    found = runs.aftermath()
+    outcome = runs.outcome()
     assert len(runs.killed) == 2
-    assert (found.results, found.rows_of_results, found.rows, found.cases_with_rows) == (CASES,) * 4
-    assert (found.materializations, found.partitions, found.experiments, found.wrong) == (CASES, CASES, 1, 0)
+    assert (outcome.results, outcome.rows_of_results, outcome.rows, outcome.cases_with_rows) == (CASES,) * 4
+    assert (outcome.materializations, outcome.partitions, outcome.experiments, outcome.wrong) == (CASES, CASES, 1, 0)
     with dg.DagsterInstance.get() as instance:
         statuses = [run.status for run in instance.get_runs()]
     assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.FAILURE]
@@ -47,10 +47,10 @@ def test_a_kill_costs_no_more_calls_than_may_be_in_flight(runs: KilledRuns) -> N
 
     assert runs.run("--resume") == 0, (runs.folder / "stderr.txt").read_text()
 
-    found = runs.aftermath()
+    outcome = runs.outcome()
     assert len(runs.killed) == 1
-    assert (found.results, found.rows, found.wrong) == (CASES, CASES, 0)
-    assert found.paid_twice <= max(CONCURRENCY, UNKEPT)
+    assert (outcome.results, outcome.rows, outcome.wrong) == (CASES, CASES, 0)
+    assert outcome.paid_twice <= max(CONCURRENCY, UNKEPT)
 
 
 def _flaky(suite: Path) -> Path:

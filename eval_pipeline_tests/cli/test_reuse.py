@@ -1,4 +1,4 @@
-"""`reuse: unchanged`: what a result depends on decides whether it is carried, and nothing else does."""
+"""`reuse: unchanged`: what a result depends on decides whether it is reused, and nothing else does."""
 
 import shutil
 from pathlib import Path
@@ -17,12 +17,12 @@ CHANGED = [f"c{number:02d}" for number in range(0, CASES, 5)]
 
 
 def _counted_suite(folder: Path) -> Path:
-    """A suite whose agent repeats what it is told, and writes it down."""
+    """A suite whose agent repeats its input, and writes it down."""
     folder.mkdir()
     cases = [_case(f"c{number:02d}", "old") for number in range(CASES)]
     (folder / "cases.yaml").write_text(yaml.safe_dump(cases))
     target = {"kind": "python", "path": "agent.py:answer"}
-    (folder / "suite.yaml").write_text(yaml.safe_dump({"name": "told", "cases": "cases.yaml", "target": target}))
+    (folder / "suite.yaml").write_text(yaml.safe_dump({"name": "echo", "cases": "cases.yaml", "target": target}))
     (folder / "agent.py").write_text(
         "def answer(message):\n"
         f"    with open({str(folder / 'calls')!r}, 'a') as calls:\n"
@@ -32,9 +32,9 @@ def _counted_suite(folder: Path) -> Path:
     return folder
 
 
-def _case(case_id: str, said: str, expected: str | None = None) -> dict[str, Any]:
-    asserted = {"type": "equals", "value": f"{case_id} {expected or said}"}
-    return {"id": case_id, "input": f"{case_id} {said}", "reference": {"answer": said}, "assertions": [asserted]}
+def _case(case_id: str, text: str, expected: str | None = None) -> dict[str, Any]:
+    asserted = {"type": "equals", "value": f"{case_id} {expected or text}"}
+    return {"id": case_id, "input": f"{case_id} {text}", "reference": {"answer": text}, "assertions": [asserted]}
 
 
 def _calls(folder: Path) -> list[str]:
@@ -48,13 +48,13 @@ def test_changed_input_and_reference_under_the_same_ids_are_evaluated_and_nothin
     terminal: Terminal, tmp_path: Path
 ) -> None:
     """Ten of fifty cases change in place; of them three now expect what the agent does not say."""
-    folder = _counted_suite(tmp_path / "told")
+    folder = _counted_suite(tmp_path / "echo")
     assert terminal("run", folder, "--json").document["pass_rate"] == 1.0
     assert len(_calls(folder)) == CASES
     cases = [_case(f"c{number:02d}", "old") for number in range(CASES)]
     wrong = set(CHANGED[:3])
     cases = [
-        _case(case["id"], "new", "never said" if case["id"] in wrong else None) if case["id"] in CHANGED else case
+        _case(case["id"], "new", "another" if case["id"] in wrong else None) if case["id"] in CHANGED else case
         for case in cases
     ]
     (folder / "cases.yaml").write_text(yaml.safe_dump(cases))
@@ -68,21 +68,21 @@ def test_changed_input_and_reference_under_the_same_ids_are_evaluated_and_nothin
     assert len(_calls(folder)) == CASES
 
 
-def test_what_was_carried_before_is_carried_with_its_origin(terminal: Terminal, store: Path, tmp_path: Path) -> None:
-    folder = _counted_suite(tmp_path / "told")
+def test_what_was_reused_before_is_reused_with_its_origin(terminal: Terminal, store: Path, tmp_path: Path) -> None:
+    folder = _counted_suite(tmp_path / "echo")
     first = terminal("run", folder, "--json").document["experiment"]
     (folder / "suite.yaml").write_text((folder / "suite.yaml").read_text() + "evaluation: {reuse: unchanged}\n")
     for _ in range(2):
         last = terminal("run", folder, "--json").document["experiment"]
 
-    rows = read_results(open_store(str(store)), "told", last).to_pylist()
+    rows = read_results(open_store(str(store)), "echo", last).to_pylist()
     assert {row["carried_from"]["experiment"] for row in rows} == {first}
     assert {row["experiment"] for row in rows} == {last}
     assert len(_calls(folder)) == CASES
 
 
-def test_results_that_erred_are_not_carried(terminal: Terminal, tmp_path: Path) -> None:
-    folder = _counted_suite(tmp_path / "told")
+def test_results_with_an_error_are_not_reused(terminal: Terminal, tmp_path: Path) -> None:
+    folder = _counted_suite(tmp_path / "echo")
     agent = (folder / "agent.py").read_text()
     suite = yaml.safe_load((folder / "suite.yaml").read_text())
     # The version is given, so that mending the agent leaves the fingerprints as they are.
@@ -123,21 +123,21 @@ def test_one_changed_case_of_support_desk_is_evaluated_and_a_changed_agent_evalu
 ) -> None:
     folder = _desk(tmp_path)
 
-    def made() -> list[str]:
+    def evaluated() -> list[str]:
         finished = terminal("run", folder, "--json")
         assert finished.stdout, finished.stderr
         rows = read_results(open_store(str(store)), "support_desk", finished.document["experiment"]).to_pylist()
         assert len(rows) == 8
         return [row["case_id"] for row in rows if row["carried_from"] is None]
 
-    assert len(made()) == 8
+    assert len(evaluated()) == 8
     file = folder / "cases" / "orders.yaml"
     document = yaml.safe_load(file.read_text())
     document["cases"][2]["input"] += " Please be quick."
     file.write_text(yaml.safe_dump(document))
-    assert made() == [document["cases"][2]["id"]]
+    assert evaluated() == [document["cases"][2]["id"]]
 
     agent = folder / "agent.py"
     assert 'PROMPT = f"""' in agent.read_text()
     agent.write_text(agent.read_text().replace('PROMPT = f"""', 'PROMPT = f"""Be brief. '))
-    assert len(made()) == 8
+    assert len(evaluated()) == 8

@@ -6,7 +6,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from eval_pipeline_tests.cli.terminal import Terminal
-from eval_pipeline_tests.half_way import error_of, half_way, is_whole, write_suite
+from eval_pipeline_tests.mid_run_failure import error_of, is_whole, mid_run_failure, write_suite
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 
@@ -32,9 +32,9 @@ def test_a_run_whose_bucket_goes_away_keeps_what_it_finished_and_goes_on(
         monkeypatch.setenv(name, value)
     store = f"s3://{S3Server(endpoint=settings['AWS_ENDPOINT_URL_S3']).bucket()}/team"
 
-    with half_way(suite, server.stop):
+    with mid_run_failure(suite, server.stop):
         broken = terminal("run", suite, "--store", store)
-    assert "check that the endpoint is there" in error_of(broken)
+    assert "check that the endpoint can be reached" in error_of(broken)
 
     again, _ = _started(port)
     try:

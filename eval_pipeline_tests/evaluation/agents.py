@@ -20,8 +20,8 @@ def says(text: str, **fields: Any) -> Any:
 @tool
 def transfer_to_bob(tool_call_id: Annotated[str, InjectedToolCallId]) -> Any:
     """Hand over to Bob."""
-    told = ToolMessage("handed over", tool_call_id=tool_call_id, name="transfer_to_bob")
-    return Command(goto="bob", graph=Command.PARENT, update={"messages": [told]})
+    handed_over = ToolMessage("handed over", tool_call_id=tool_call_id, name="transfer_to_bob")
+    return Command(goto="bob", graph=Command.PARENT, update={"messages": [handed_over]})
 
 
 @tool
@@ -85,7 +85,7 @@ def by_edge() -> Any:
 
 
 def asks(*questions: Any) -> Any:
-    """A graph that asks a human one thing after the other, and says what it was told."""
+    """A graph that asks a human one thing after the other, and repeats the answers."""
 
     def ask(state: MessagesState) -> Any:  # noqa: ARG001 - LangGraph looks at the name
         return {"messages": [AIMessage(json.dumps([interrupt(question) for question in questions]))]}
@@ -124,13 +124,13 @@ def fails() -> Any:
 def remembers() -> Any:
     """A graph that says everything it heard, and what it was configured with."""
 
-    def tell(state: MessagesState, config: RunnableConfig) -> Any:
+    def answer(state: MessagesState, config: RunnableConfig) -> Any:
         heard = [str(message.content) for message in state["messages"] if message.type == "human"]
         return {"messages": [AIMessage(" ".join([*heard, str(config["configurable"].get("model"))]))]}
 
     builder = StateGraph(MessagesState)
-    builder.add_node("tell", tell)
-    builder.add_edge(START, "tell")
+    builder.add_node("answer", answer)
+    builder.add_edge(START, "answer")
     return builder.compile()
 
 

@@ -16,14 +16,14 @@ class BeyondExceptionError(BaseException):
 
 
 class WithoutTextError(Exception):
-    """An error that cannot be said."""
+    """An error that cannot be shown as text."""
 
     def __str__(self) -> str:
         raise ValueError("no text")
 
 
 class WithoutText:
-    """A value that cannot be said."""
+    """A value that cannot be shown as text."""
 
     def __repr__(self) -> str:
         raise ValueError("no text")
@@ -74,7 +74,7 @@ async def cancels_itself(_: Any) -> Any:
 
 
 def breaks_without_text(_: Any) -> Any:
-    """Raises what cannot be said."""
+    """Raises an error that cannot be shown as text."""
     raise WithoutTextError
 
 
@@ -119,7 +119,7 @@ async def waits_for_another_evaluation(message: str) -> str:
 
 
 async def takes_no_notice(message: str) -> str:
-    """Goes on although it is told to end."""
+    """Goes on although it is cancelled."""
     ends = time.monotonic() + 1.0
     while time.monotonic() < ends:
         try:

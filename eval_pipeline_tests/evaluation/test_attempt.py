@@ -64,7 +64,7 @@ async def test_events_come_in_the_order_of_the_vocabulary(code: Path) -> None:
         assertions=[{"type": "no_function_call", "weight": 0}],
     )
     events: list[Any] = []
-    found = await evaluated(suite, case, listener=events.append, number=2)
+    result = await evaluated(suite, case, listener=events.append, number=2)
     turn = ["user_input", "turn_event", "turn_event", "turn_event", "agent_response"]
     assert [event["event"] for event in events] == [
         "started",
@@ -88,8 +88,8 @@ async def test_events_come_in_the_order_of_the_vocabulary(code: Path) -> None:
         {"event": "eval_completed", "score": 0.5},
         {"event": "completed", "total_turns": 2, "status": "failed", "score": 0.5},
     ]
-    assert (found.status, found.score, found.attempt) == ("failed", 0.5, 2)
-    assert [item.name for item in found.failed_assertions] == ["has x"]
+    assert (result.status, result.score, result.attempt) == ("failed", 0.5, 2)
+    assert [item.name for item in result.failed_assertions] == ["has x"]
 
 
 async def test_listening_changes_nothing_of_the_result(code: Path) -> None:
@@ -104,22 +104,22 @@ async def test_listening_changes_nothing_of_the_result(code: Path) -> None:
 
 
 async def test_without_assertions_an_attempt_passes_without_a_score(code: Path) -> None:
-    found = await attempted(code, "echo")
-    assert (found.status, found.score, found.assertions) == ("passed", None, ())
-    assert found.started_at.tzinfo is dt.UTC
+    result = await attempted(code, "echo")
+    assert (result.status, result.score, result.assertions) == ("passed", None, ())
+    assert result.started_at.tzinfo is dt.UTC
 
 
 async def test_a_target_that_raises_leaves_what_was_done_before(code: Path) -> None:
     turns = [{"user": text, "assertions": [{"type": "contains", "value": text}]} for text in "ab"]
-    found = await attempted(code, "second_fails", turns=turns)
-    assert (found.status, len(found.assertions)) == ("error", 1)
-    assert [(turn.input, [event["type"] for event in turn.events]) for turn in found.turns] == [
+    result = await attempted(code, "second_fails", turns=turns)
+    assert (result.status, len(result.assertions)) == ("error", 1)
+    assert [(turn.input, [event["type"] for event in turn.events]) for turn in result.turns] == [
         ("a", []),
         ("b", ["error"]),
     ]
-    assert found.error is not None
-    assert (found.error.name, found.error.message) == ("RuntimeError", "no luck")
-    assert "second_fails" in found.error.traceback
+    assert result.error is not None
+    assert (result.error.name, result.error.message) == ("RuntimeError", "no luck")
+    assert "second_fails" in result.error.traceback
 
 
 async def test_the_listener_hears_of_the_error(code: Path) -> None:
@@ -130,9 +130,9 @@ async def test_the_listener_hears_of_the_error(code: Path) -> None:
 
 
 async def test_an_attempt_that_takes_too_long_is_an_error(code: Path) -> None:
-    found = await attempted(code, "slow", suite={"evaluation": {"timeout_s": 0.05}})
-    assert found.error is not None
-    assert (found.error.name, found.error.message) == ("TimeoutError", "no end after 0.05 s (evaluation.timeout_s)")
+    result = await attempted(code, "slow", suite={"evaluation": {"timeout_s": 0.05}})
+    assert result.error is not None
+    assert (result.error.name, result.error.message) == ("TimeoutError", "no end after 0.05 s (evaluation.timeout_s)")
 
 
 async def test_the_settings_limit_attempts_of_a_suite_that_gives_no_limit(code: Path) -> None:
@@ -143,20 +143,20 @@ async def test_the_settings_limit_attempts_of_a_suite_that_gives_no_limit(code: 
         (0.1, "no end after 0.1 s (evaluation.timeout_s)"),
     ):
         evaluator = an_evaluator(a_suite(code, target=own, evaluation={"timeout_s": timeout_s})).configured(settings)
-        found = await evaluator.evaluate(Attempt(case=a_case(), number=1))
-        assert found.error is not None
-        assert found.error.message == message
+        result = await evaluator.evaluate(Attempt(case=a_case(), number=1))
+        assert result.error is not None
+        assert result.error.message == message
 
 
-async def test_a_timeout_of_the_targets_own_is_told_as_such(code: Path) -> None:
-    found = await attempted(code, "own_timeout")
-    assert found.error is not None
-    assert (found.error.name, found.error.message) == ("TimeoutError", "the database")
+async def test_a_timeout_of_the_targets_own_is_reported_as_such(code: Path) -> None:
+    result = await attempted(code, "own_timeout")
+    assert result.error is not None
+    assert (result.error.name, result.error.message) == ("TimeoutError", "the database")
 
 
 async def test_a_session_that_cannot_be_opened_is_an_error_of_the_attempt(code: Path) -> None:
-    found = await attempted(code, "factory", factory=True)
-    assert (found.status, found.turns) == ("error", ())
+    result = await attempted(code, "factory", factory=True)
+    assert (result.status, result.turns) == ("error", ())
 
 
 async def test_the_world_failing_is_raised(code: Path) -> None:
@@ -165,11 +165,13 @@ async def test_the_world_failing_is_raised(code: Path) -> None:
 
 
 @pytest.mark.parametrize(("weight", "status"), [(1, "error"), (0, "passed")])
-async def test_an_assertion_that_breaks_errs_the_attempt_if_it_has_weight(code: Path, weight: int, status: str) -> None:
+async def test_an_assertion_that_breaks_makes_the_attempt_an_error_if_it_has_weight(
+    code: Path, weight: int, status: str
+) -> None:
     broken = {"type": "python", "path": "own.py:checks", "weight": weight}
-    found = await attempted(code, "echo", assertions=[broken, {"type": "contains", "value": "hello"}])
-    assert (found.status, found.score, found.error) == (status, 1.0, None)
-    assert [item.error is None for item in found.assertions] == [False, True]
+    result = await attempted(code, "echo", assertions=[broken, {"type": "contains", "value": "hello"}])
+    assert (result.status, result.score, result.error) == (status, 1.0, None)
+    assert [item.error is None for item in result.assertions] == [False, True]
 
 
 async def test_a_recorded_conversation_of_many_turns_is_replayed(folder: Path) -> None:
@@ -179,7 +181,7 @@ async def test_a_recorded_conversation_of_many_turns_is_replayed(folder: Path) -
     attempts = evaluator.attempts(case, None)
     assert [attempt.number for attempt in attempts] == [1, 2]
     results = [await evaluator.evaluate(attempt) for attempt in attempts]
-    assert [(found.status, len(found.turns)) for found in results] == [("passed", 80), ("passed", 1)]
+    assert [(result.status, len(result.turns)) for result in results] == [("passed", 80), ("passed", 1)]
 
 
 async def test_every_result_is_a_row_of_the_schema(code: Path, tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ async def test_every_result_is_a_row_of_the_schema(code: Path, tmp_path: Path) -
     schema = pq.read_schema(tmp_path / "r.parquet")
     assert (schema.names, schema.metadata) == (RESULT_SCHEMA.names, RESULT_SCHEMA.metadata)
     assert [row["status"] for row in rows] == ["error", "passed", "error"]
-    assert [row["started_at"] for row in rows] == [found.started_at for found in results]
+    assert [row["started_at"] for row in rows] == [result.started_at for result in results]
     assert rows[0]["assertions"][0]["error"]["name"] == "KeyError"
     call, result, handoff = rows[1]["turns"][1]["events"]
     assert (call["id"], call["args"], result["content"]) == ("1", '{"a": 1}', '{"n": [1]}')
@@ -228,9 +230,9 @@ async def test_the_fingerprint_follows_what_the_result_depends_on(code: Path, tm
 async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_it(folder: Path) -> None:
     asserted = [{"type": "contains", "value": "ho"}]
     turns = [{"user": "hi", "assertions": asserted}, {"user": "and?", "assertions": asserted}]
-    found = await evaluated(a_suite(folder), a_case(turns=turns, recordings=[{"messages": SAID}]))
-    assert [(result.turn, result.passed) for result in found.assertions] == [(0, True), (1, False)]
-    assert found.assertions[1].message == "the conversation ended before this turn"
+    result = await evaluated(a_suite(folder), a_case(turns=turns, recordings=[{"messages": SAID}]))
+    assert [(result.turn, result.passed) for result in result.assertions] == [(0, True), (1, False)]
+    assert result.assertions[1].message == "the conversation ended before this turn"
 
 
 async def test_half_a_surrogate_pair_in_an_answer_is_stored_as_a_question_mark(code: Path) -> None:
@@ -239,17 +241,19 @@ async def test_half_a_surrogate_pair_in_an_answer_is_stored_as_a_question_mark(c
     assert (row["turns"][0]["response"], row["turns"][0]["events"][0]["content"]) == ("a?ü", "?")
 
 
-async def test_a_thread_of_the_targets_own_without_the_context_errs_the_attempt(code: Path, tmp_path: Path) -> None:
+async def test_a_thread_of_the_targets_own_without_the_context_is_an_error_of_the_attempt(
+    code: Path, tmp_path: Path
+) -> None:
     (code / "a.csv").write_text("id\nx\n")
     suite = a_suite(
         code,
         target={"kind": "python", "path": "own.py:own_thread"},
         context={"tables": {"a": {"file": "a.csv"}}},
     )
-    found = await evaluated(suite, a_case(), context=a_context(suite, LocalStore(tmp_path / "store")))
-    assert found.status == "error"
-    assert found.error is not None
-    assert "copy_context" in found.error.message
+    result = await evaluated(suite, a_case(), context=a_context(suite, LocalStore(tmp_path / "store")))
+    assert result.status == "error"
+    assert result.error is not None
+    assert "copy_context" in result.error.message
 
 
 async def test_a_sync_target_that_hangs_ends_at_the_time_limit_and_takes_no_other_down(code: Path) -> None:
@@ -259,7 +263,7 @@ async def test_a_sync_target_that_hangs_ends_at_the_time_limit_and_takes_no_othe
     started = time.perf_counter()
     results = await asyncio.gather(*map(evaluator.evaluate, attempts))
     assert time.perf_counter() - started < 10
-    assert {found.error.name for found in results if found.error} == {"TimeoutError"}
+    assert {result.error.name for result in results if result.error} == {"TimeoutError"}
     assert (await attempted(code, "echo")).status == "passed"
 
 
@@ -268,4 +272,4 @@ async def test_latency_of_sync_targets_holds_no_waiting_for_a_thread(code: Path)
     evaluator = an_evaluator(suite)
     attempts = [evaluator.attempts(a_case(f"c{n}"), None)[0] for n in range(60)]
     results = await asyncio.gather(*map(evaluator.evaluate, attempts))
-    assert max(found.latency_s for found in results) < 1.5
+    assert max(result.latency_s for result in results) < 1.5

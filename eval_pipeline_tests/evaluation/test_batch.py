@@ -62,15 +62,15 @@ def attempts(count: int, **metadata: Any) -> Iterator[Attempt]:
 
 
 async def ids(results: AsyncIterator[CaseResult]) -> list[str]:
-    return [found.case_id async for found in results]
+    return [result.case_id async for result in results]
 
 
 @given(count=st.integers(0, 12), width=st.integers(1, 5))
 @settings(max_examples=15, deadline=None)
 def test_never_more_than_asked_for_are_in_flight_and_each_comes_once(count: int, width: int) -> None:
     gauge = Gauge()
-    found = asyncio.run(ids(evaluate_all(set_up(gauge), attempts(count), max_concurrency=width)))
-    assert sorted(found) == sorted(f"c{n}" for n in range(count))
+    case_ids = asyncio.run(ids(evaluate_all(set_up(gauge), attempts(count), max_concurrency=width)))
+    assert sorted(case_ids) == sorted(f"c{n}" for n in range(count))
     assert gauge.most == min(count, width)
 
 
@@ -89,7 +89,7 @@ async def test_attempts_are_taken_as_there_is_room_for_them() -> None:
 
     async with aclosing(evaluate_all(set_up(Gauge()), given_out(), max_concurrency=2)) as results:
         await anext(results)
-        await asyncio.sleep(0.02)  # nobody takes results: work stops soon
+        await asyncio.sleep(0.02)  # no result is taken: work stops soon
         assert len(taken) <= 6
 
 

@@ -24,7 +24,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
 from langgraph.graph import START, MessagesState, StateGraph
 
-LOG, KILL = Path(__file__).with_name("said.log"), Path(__file__).with_name("kill")
+LOG, KILL = Path(__file__).with_name("messages.log"), Path(__file__).with_name("kill")
 def note(text):
     with LOG.open("a") as log: log.write(text + "\\n")
     if KILL.exists() and KILL.read_text() == text:
@@ -92,12 +92,12 @@ def killed(folder: Path, kind: str, name: str, *, at: str, turns: str = "TURNS")
     (folder / "kill").unlink()
 
 
-def told(result: CaseResult) -> list[tuple[str, str, float]]:
+def scores(result: CaseResult) -> list[tuple[str, str, float]]:
     return [(turn.input, turn.response, turn.latency_s) for turn in result.turns]
 
 
 def log(folder: Path) -> list[str]:
-    return (folder / "said.log").read_text().split("\n")[:-1]
+    return (folder / "messages.log").read_text().split("\n")[:-1]
 
 
 async def test_a_killed_attempt_goes_on_at_the_turn_it_had_reached(code: Path) -> None:
@@ -106,13 +106,13 @@ async def test_a_killed_attempt_goes_on_at_the_turn_it_had_reached(code: Path) -
     assert before == ["a", "checked a after 0", "b", "checked b after 2", "c"]
 
     events: list[Any] = []
-    found = await resumed(code, "python", "answer", events=events)
+    result = await resumed(code, "python", "answer", events=events)
 
     assert log(code)[len(before) :] == ["c", "checked c after 4", "d", "checked d after 6"]
-    assert [turn.response for turn in found.turns] == ["a after 0", "b after 2", "c after 4", "d after 6"]
-    assert [result.turn for result in found.assertions] == [0, 1, 2, 3]
-    assert (found.status, found.score) == ("passed", 1.0)
-    assert found.turns[0].events[0]["args"] == {"price": "4.20"}
+    assert [turn.response for turn in result.turns] == ["a after 0", "b after 2", "c after 4", "d after 6"]
+    assert [result.turn for result in result.assertions] == [0, 1, 2, 3]
+    assert (result.status, result.score) == ("passed", 1.0)
+    assert result.turns[0].events[0]["args"] == {"price": "4.20"}
     assert [event["turn"] for event in events if event["event"] == "agent_response"] == [0, 1, 2, 3]
 
 
@@ -121,9 +121,9 @@ async def test_a_graph_goes_on_with_the_conversation_that_died_with_its_process(
     turns = [{"user": text} for text in "abcd"]
     killed(code, "langgraph", name, at="c", turns=str(turns))
 
-    found = await resumed(code, "langgraph", name, turns=turns)
+    result = await resumed(code, "langgraph", name, turns=turns)
 
-    assert [turn.response for turn in found.turns] == ["a", "a b", "a b c", "a b c d"]
+    assert [turn.response for turn in result.turns] == ["a", "a b", "a b c", "a b c d"]
     assert log(code) == ["a", "b", "c", "c", "d"]
 
 
@@ -134,15 +134,15 @@ async def test_a_simulated_user_goes_on_as_well(code: Path) -> None:
     assert len(log(code)) == 3
     again = await resumed(code, "python", "answer", **case)
     assert len(log(code)) == 3
-    assert (again.simulation, told(again)) == (first.simulation, told(first))
+    assert (again.simulation, scores(again)) == (first.simulation, scores(first))
 
 
-async def test_a_finished_attempt_is_read_back_and_not_made_again(code: Path) -> None:
+async def test_a_finished_attempt_is_restored_and_not_made_again(code: Path) -> None:
     first = await resumed(code, "python", "answer")
     lines = log(code)
     again = await resumed(code, "python", "answer")
     assert log(code) == lines
-    assert (told(again), again.assertions, again.status) == (told(first), first.assertions, first.status)
+    assert (scores(again), again.assertions, again.status) == (scores(first), first.assertions, first.status)
     changed = [{"user": "z"}]
     assert (await resumed(code, "python", "answer", turns=changed)).turns[0].input == "z"
 
@@ -150,14 +150,14 @@ async def test_a_finished_attempt_is_read_back_and_not_made_again(code: Path) ->
 async def test_after_an_error_only_what_had_not_ended_is_tried_again(code: Path) -> None:
     turns = {"turns": [{"user": text} for text in "abc"]}
     assert (await resumed(code, "python", "flaky", **turns)).status == "error"
-    found = await resumed(code, "python", "flaky", **turns)
-    assert (found.status, [turn.response for turn in found.turns]) == ("passed", ["a", "b", "c"])
+    result = await resumed(code, "python", "flaky", **turns)
+    assert (result.status, [turn.response for turn in result.turns]) == ("passed", ["a", "b", "c"])
     assert log(code) == ["a", "b", "b", "c"]
 
 
 async def test_graphs_that_a_target_runs_keep_out_of_our_checkpoints(code: Path) -> None:
-    found = await resumed(code, "python", "runs_a_graph", turns=[{"user": "a"}, {"user": "b"}])
-    assert [turn.response for turn in found.turns] == ["A", "B"]
+    result = await resumed(code, "python", "runs_a_graph", turns=[{"user": "a"}, {"user": "b"}])
+    assert [turn.response for turn in result.turns] == ["A", "B"]
 
 
 async def test_many_attempts_share_a_file(code: Path) -> None:
@@ -169,7 +169,7 @@ async def test_many_attempts_share_a_file(code: Path) -> None:
         )
         cases = [a_case(f"c{n}", input=str(n)) for n in range(8)]
         results = await asyncio.gather(*[evaluator.evaluate(Attempt(case=case, number=1)) for case in cases])
-    assert [found.turns[0].input for found in results] == [str(n) for n in range(8)]
+    assert [result.turns[0].input for result in results] == [str(n) for n in range(8)]
 
 
 def test_nothing_is_written_unless_it_is_asked_for(code: Path) -> None:

@@ -1,4 +1,4 @@
-"""Targets and evaluators that end more than themselves, or say what nobody could store: one case's error, no more."""
+"""Targets and evaluators that end more than themselves, or answer what cannot be stored: one case's error, no more."""
 
 import asyncio
 import gc
@@ -58,9 +58,9 @@ def message_of(result: CaseResult) -> str:
 def test_what_a_target_raises_ends_its_case_only(name: str, tmp_path: Path, checkpoints: str | None) -> None:
     kept = None if checkpoints is None else tmp_path / checkpoints
     runner = EvalRunner(target=getattr(misbehaving, name), checkpoints=kept)
-    found = runner.batch([a_case("c1"), a_case("c2")])
-    assert [({**BREAKING, **GRAPHS}[name] in message_of(result)) for result in found] == [True, True]
-    assert found[0].turns[0].events[-1]["type"] == "error"
+    result = runner.batch([a_case("c1"), a_case("c2")])
+    assert [({**BREAKING, **GRAPHS}[name] in message_of(result)) for result in result] == [True, True]
+    assert result[0].turns[0].events[-1]["type"] == "error"
     the_loop_still_works()
 
 
@@ -79,24 +79,24 @@ def test_what_an_evaluator_raises_breaks_its_assertion_only(folder: Path, name: 
 
 def test_a_simulated_user_and_a_factory_may_break_as_well(folder: Path) -> None:
     simulation = {"script": f"{HERE}:exits", "goal": "to leave"}
-    found = EvalRunner(target=str.upper).run({"id": "c1", "simulation": simulation})
-    assert message_of(found) == "the simulated user called sys.exit(7)"
+    result = EvalRunner(target=str.upper).run({"id": "c1", "simulation": simulation})
+    assert message_of(result) == "the simulated user called sys.exit(7)"
     target = {"kind": "python", "path": f"{HERE}:makes_its_factory_exit", "factory": True}
     assert message_of(EvalRunner(write_suite(folder, target=target)).run("c1")) == "the target called sys.exit(7)"
 
 
-def test_a_task_that_nobody_awaits_cannot_end_the_loop() -> None:
-    found = EvalRunner(target=misbehaving.leaves_a_task_that_exits).run(a_case())
-    assert found.status == "passed"
+def test_a_task_that_is_not_awaited_cannot_end_the_loop() -> None:
+    result = EvalRunner(target=misbehaving.leaves_a_task_that_exits).run(a_case())
+    assert result.status == "passed"
     the_loop_still_works()
 
 
 def test_waiting_on_the_loop_for_what_it_has_to_do_is_a_clear_error() -> None:
-    found = EvalRunner(target=misbehaving.waits_for_another_evaluation).run(a_case())
-    assert "await the asynchronous form" in message_of(found)
+    result = EvalRunner(target=misbehaving.waits_for_another_evaluation).run(a_case())
+    assert "await the asynchronous form" in message_of(result)
 
 
-def test_events_that_nobody_wants_any_more_may_be_collected_on_the_loop() -> None:
+def test_events_that_are_not_read_to_the_end_may_be_collected_on_the_loop() -> None:
     ended = asyncio.Event()
 
     async def events() -> Any:
@@ -133,28 +133,28 @@ def test_events_that_nobody_wants_any_more_may_be_collected_on_the_loop() -> Non
 
 async def test_a_target_that_takes_no_notice_of_its_time_limit_is_out_of_time(folder: Path) -> None:
     target = {"kind": "python", "path": f"{HERE}:takes_no_notice"}
-    found = await evaluated(a_suite(folder, target=target, evaluation={"timeout_s": 0.2}), a_case())
-    assert "no end after 0.2 s" in message_of(found)
-    assert found.turns[0].response == "hello"
+    result = await evaluated(a_suite(folder, target=target, evaluation={"timeout_s": 0.2}), a_case())
+    assert "no end after 0.2 s" in message_of(result)
+    assert result.turns[0].response == "hello"
 
 
 async def test_what_was_assessed_before_the_time_was_up_is_kept(folder: Path) -> None:
     target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo"}
     asked = [{"type": "contains", "value": "hello"}, {"type": "python", "path": f"{HERE}:takes_a_while"}]
-    found = await evaluated(a_suite(folder, target=target, evaluation={"timeout_s": 0.5}), a_case(assertions=asked))
-    assert "no end after 0.5 s" in message_of(found)
-    assert [result.passed for result in found.assertions] == [True]
+    result = await evaluated(a_suite(folder, target=target, evaluation={"timeout_s": 0.5}), a_case(assertions=asked))
+    assert "no end after 0.5 s" in message_of(result)
+    assert [result.passed for result in result.assertions] == [True]
 
 
 async def test_a_long_error_keeps_its_beginning_and_its_end(folder: Path) -> None:
     target = {"kind": "python", "path": f"{HERE}:breaks_at_length"}
-    found = await evaluated(a_suite(folder, target=target), a_case())
-    message = message_of(found)
+    result = await evaluated(a_suite(folder, target=target), a_case())
+    message = message_of(result)
     assert message.startswith("begins xxx")
     assert message.endswith("xxx ends")
     assert len(message) < 25_000
-    assert found.error is not None
-    assert len(found.error.traceback) < 65_000
+    assert result.error is not None
+    assert len(result.error.traceback) < 65_000
 
 
 async def test_an_answer_that_is_no_text_is_an_error_and_one_that_was_left_out_is_empty(folder: Path) -> None:
@@ -166,17 +166,17 @@ async def test_an_answer_that_is_no_text_is_an_error_and_one_that_was_left_out_i
 
 @pytest.mark.parametrize("which", ["deep", "cycle", "keys", "numbers", "object", "set", "bytes", "surrogate"])
 @pytest.mark.parametrize("name", ["calls_oddly", "calls_oddly_live"])
-async def test_whatever_is_in_events_can_be_told_and_stored(folder: Path, name: str, which: str) -> None:
-    told: list[Any] = []
+async def test_whatever_is_in_events_can_be_reported_and_stored(folder: Path, name: str, which: str) -> None:
+    events: list[Any] = []
     target = {"kind": "python", "path": f"{HERE}:{name}"}
     asked = [{"type": "function_call_order", "value": ["t"]}, {"type": "contains_function_call", "value": "t"}]
     case = a_case(input=which, assertions=asked)
-    found = await evaluated(a_suite(folder, target=target), case, listener=told.append)
-    assert found.turns[0].events[0]["name"] == "t"
+    result = await evaluated(a_suite(folder, target=target), case, listener=events.append)
+    assert result.turns[0].events[0]["name"] == "t"
     if name == "calls_oddly":
-        assert found.status == "passed"
-    table_of([found])
-    for event in told:
+        assert result.status == "passed"
+    table_of([result])
+    for event in events:
         json.loads(_data(event).decode().removeprefix("data: "), parse_constant=pytest.fail)
 
 

@@ -1,4 +1,4 @@
-"""Whatever people or models said in a result is redacted, in every field that it has or will have."""
+"""Text of people and models in a result is redacted, in every field that it has or will have."""
 
 from dataclasses import fields, replace
 
@@ -29,16 +29,16 @@ TURN = TurnResult(index=0, input=MAIL, response=MAIL, events=[EVENT], latency_s=
 def test_every_text_of_a_result_is_redacted_and_its_ids_and_numbers_stay() -> None:
     result = replace(a_result("c1"), tags=(MAIL,), split=MAIL, assertions=(ASSERTION,), turns=(TURN,), error=BROKE)
 
-    found = redacted_result(result, Redactor())
+    redacted = redacted_result(result, Redactor())
 
-    assert MAIL not in str(found)
-    assert found.turns[0].events[0]["args"] == {
+    assert MAIL not in str(redacted)
+    assert redacted.turns[0].events[0]["args"] == {
         "[redacted:email]": ["[redacted:email]"],
         "password": "[redacted:secret]",
         "n": 1,
     }
-    assert (found.turns[0].latency_s, found.case_id, found.attempt) == (1.5, "c1", 1)
-    assert [field.name for field in fields(found)] == [field.name for field in fields(result)]
+    assert (redacted.turns[0].latency_s, redacted.case_id, redacted.attempt) == (1.5, "c1", 1)
+    assert [field.name for field in fields(redacted)] == [field.name for field in fields(result)]
 
 
 def test_a_result_without_anything_is_returned_itself() -> None:
@@ -48,5 +48,5 @@ def test_a_result_without_anything_is_returned_itself() -> None:
 
 def test_half_a_surrogate_pair_keeps_nothing_from_being_redacted() -> None:
     turn = TurnResult(index=0, input="\ud800", response=MAIL, events=[], latency_s=0.0)
-    found = redacted_result(replace(a_result("c1"), turns=(turn,)), Redactor())
-    assert found.turns[0].response == "[redacted:email]"
+    redacted = redacted_result(replace(a_result("c1"), turns=(turn,)), Redactor())
+    assert redacted.turns[0].response == "[redacted:email]"

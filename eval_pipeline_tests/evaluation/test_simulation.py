@@ -44,24 +44,28 @@ async def simulated(folder: Path, simulation: Mapping[str, Any], *, events: Any 
     return await evaluated(suite, a_case(**fields), listener=None if events is None else events.append)
 
 
-def said(result: CaseResult) -> list[str]:
+def user_messages(result: CaseResult) -> list[str]:
     return [turn.input for turn in result.turns]
 
 
 async def test_a_callable_plays_the_user_until_it_has_what_it_wants(code: Path) -> None:
-    found = await simulated(code, {"script": "own.py:plays", "goal": "a refund", "facts": {"order": 12}})
-    assert said(found) == ["Hello", "order 12"]
-    assert found.simulation is not None
-    assert (found.simulation.ended, found.simulation.reason, found.simulation.turns) == ("goal_reached", "a refund", 2)
-    assert (found.simulation.model, found.simulation.calls) == (None, 0)
+    result = await simulated(code, {"script": "own.py:plays", "goal": "a refund", "facts": {"order": 12}})
+    assert user_messages(result) == ["Hello", "order 12"]
+    assert result.simulation is not None
+    assert (result.simulation.ended, result.simulation.reason, result.simulation.turns) == (
+        "goal_reached",
+        "a refund",
+        2,
+    )
+    assert (result.simulation.model, result.simulation.calls) == (None, 0)
 
 
 async def test_rules_speak_in_order_as_often_as_they_may(code: Path) -> None:
     rules = [{"when": "Which", "say": "order 7"}, {"say": "Hi", "times": 2}]
-    found = await simulated(code, {"rules": rules})
-    assert said(found) == ["Hi", "order 7", "Hi"]
-    assert found.simulation is not None
-    assert (found.simulation.ended, found.simulation.reason) == ("script_ended", "no rule applies")
+    result = await simulated(code, {"rules": rules})
+    assert user_messages(result) == ["Hi", "order 7", "Hi"]
+    assert result.simulation is not None
+    assert (result.simulation.ended, result.simulation.reason) == ("script_ended", "no rule applies")
 
 
 @pytest.mark.parametrize(
@@ -77,17 +81,17 @@ async def test_what_ends_a_conversation_is_recorded(
     code: Path, conditions: dict[str, Any], ended: str, turns: int
 ) -> None:
     rules = [{"when": "^$", "say": "Hi"}, {"say": "order 1", "times": 9}]
-    found = await simulated(code, {"rules": rules, **conditions})
-    assert found.simulation is not None
-    assert (found.simulation.ended, len(found.turns)) == (ended, turns)
+    result = await simulated(code, {"rules": rules, **conditions})
+    assert result.simulation is not None
+    assert (result.simulation.ended, len(result.turns)) == (ended, turns)
 
 
 async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulated_user, "_SEARCH_S", 0.05)
     stop_when = r"for (a|aa|a*)+$(?<!b)"
-    found = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
-    assert found.error is not None
-    assert "did not end within 0.05 s" in found.error.message
+    result = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
+    assert result.error is not None
+    assert "did not end within 0.05 s" in result.error.message
 
 
 @settings(deadline=None)
@@ -96,20 +100,20 @@ async def test_never_more_turns_than_allowed_are_taken_beyond_the_written_ones(l
     simulation = {"rules": [{"say": "x", "times": 99}], "max_turns": limit}
     case: dict[str, Any] = {"turns": [{"user": f"w{n}"} for n in range(written)], "simulation": simulation}
     suite = a_suite(Path(), target={"kind": "python", "path": "eval_pipeline_tests.fakes:echo"})
-    found = await evaluated(suite, a_case(**case))
-    assert len(found.turns) == max(limit, written)
+    result = await evaluated(suite, a_case(**case))
+    assert len(result.turns) == max(limit, written)
 
 
 async def test_written_turns_come_first_and_assertions_stand_on_simulated_turns_and_the_whole(code: Path) -> None:
     events: list[Any] = []
-    found = await simulated(
+    result = await simulated(
         code,
         {"rules": [{"say": "order 9"}], "assertions": [{"type": "contains", "value": "done"}]},
         events=events,
         turns=[{"user": "Hi", "assertions": [{"type": "contains", "value": "Which"}]}],
         assertions=[{"type": "contains", "value": ["Which", "done"], "name": "whole"}],
     )
-    assert [(result.turn, result.name, result.passed) for result in found.assertions] == [
+    assert [(result.turn, result.name, result.passed) for result in result.assertions] == [
         (0, "contains", True),
         (1, "contains", True),
         (None, "whole", True),
@@ -124,16 +128,16 @@ async def test_a_goal_that_is_required_decides(code: Path, goal: str, status: st
 
 
 async def test_a_target_that_breaks_ends_the_simulation_as_an_error_and_keeps_the_turns(code: Path) -> None:
-    found = await simulated(code, {"rules": [{"when": "^$", "say": "Hi"}, {"say": "fail"}]})
-    assert found.status == "error"
-    assert found.simulation is not None
-    assert (found.simulation.ended, said(found)) == ("error", ["Hi", "fail"])
+    result = await simulated(code, {"rules": [{"when": "^$", "say": "Hi"}, {"say": "fail"}]})
+    assert result.status == "error"
+    assert result.simulation is not None
+    assert (result.simulation.ended, user_messages(result)) == ("error", ["Hi", "fail"])
 
 
 async def test_a_script_that_says_nothing_readable_is_a_clear_error(code: Path) -> None:
-    found = await simulated(code, {"script": "own.py:wrong"})
-    assert found.error is not None
-    assert "case c1 · simulation.script" in found.error.message
+    result = await simulated(code, {"script": "own.py:wrong"})
+    assert result.error is not None
+    assert "case c1 · simulation.script" in result.error.message
     assert (await simulated(code, {"script": "own.py:silent"})).status == "passed"
 
 
@@ -159,18 +163,18 @@ async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     with openai_server(plays) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        found = await simulated(code, simulation)
-    assert found.error is None, found.error.traceback
-    assert said(found) == ["Hello", "order 5"]
-    played = found.simulation
+        result = await simulated(code, simulation)
+    assert result.error is None, result.error.traceback
+    assert user_messages(result) == ["Hello", "order 5"]
+    played = result.simulation
     assert played is not None
     assert (played.ended, played.reason, played.model, played.calls) == ("goal_reached", "why", "openai:user", 3)
     assert played.tokens.input > 0
-    assert found.tokens.input == 0
+    assert result.tokens.input == 0
     prompt = str(server.requests[0]["messages"][0]["content"])
     assert all(part in prompt for part in ("Ann, curt", "a refund", '"order": 5'))
     assert [message["role"] for message in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
-    row = table_of([found]).to_pylist()[0]
+    row = table_of([result]).to_pylist()[0]
     tokens = played.tokens.input + played.tokens.output
     assert (row["simulation"]["calls"], row["simulation"]["cost_usd"]) == (3, pytest.approx(tokens / 1_000_000))
 
@@ -203,7 +207,7 @@ def test_check_finds_what_a_simulation_lacks(folder: Path) -> None:
 
 
 async def test_without_any_model_the_attempt_says_so(code: Path) -> None:
-    found = await simulated(code, {"goal": "x"})
-    assert found.error is not None
-    assert found.error.name == InputError.__name__
-    assert "case c1 · simulation.model" in found.error.message
+    result = await simulated(code, {"goal": "x"})
+    assert result.error is not None
+    assert result.error.name == InputError.__name__
+    assert "case c1 · simulation.model" in result.error.message

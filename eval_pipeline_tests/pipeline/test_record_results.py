@@ -26,7 +26,7 @@ def test_a_case_is_reported_when_all_its_attempts_are_durable(tmp_path: Path) ->
 
     def report(results: object) -> None:
         assert isinstance(results, list)
-        reported.extend((found[0].case_id, len(found), read_results(store, "s", "e").num_rows) for found in results)
+        reported.extend((case[0].case_id, len(case), read_results(store, "s", "e").num_rows) for case in results)
 
     async def add_all(recorder: ResultRecorder) -> None:
         for attempt in (2, 1):
@@ -63,19 +63,19 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
     assert len(reported) == 600
 
 
-def test_who_waits_for_a_result_is_told_when_it_is_durable(tmp_path: Path) -> None:
+def test_the_future_of_a_result_is_done_when_it_is_durable(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
     async def keep_one(recorder: ResultRecorder) -> list[str]:
         await recorder.keep(a_result("a"))
-        found: list[str] = read_results(store, "s", "e").column("case_id").to_pylist()
-        return found
+        case_ids: list[str] = read_results(store, "s", "e").column("case_id").to_pylist()
+        return case_ids
 
     with ResultRecorder(_log(store), attempts={"a": 1}, report=lambda _: None) as recorder:
         assert asyncio.run(keep_one(recorder)) == ["a"]
 
 
-def test_who_does_not_wait_any_more_is_no_harm(tmp_path: Path) -> None:
+def test_a_loop_that_has_ended_is_no_harm(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
     async def keep_and_leave(recorder: ResultRecorder) -> None:

@@ -1,4 +1,4 @@
-"""What is finished of an experiment, whoever wrote it, and what its runs undertook."""
+"""What is finished of an experiment, whichever process wrote it, and the plans of its runs."""
 
 import datetime as dt
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_a_torn_segment_is_left_out_once_it_was_set_aside(store: LocalStore, tmp
     assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b"]
 
 
-def test_runs_undertake_together(store: LocalStore) -> None:
+def test_the_cases_of_all_plans_are_planned(store: LocalStore) -> None:
     for run_id, cases in (("r1", ["b", "a"]), ("r2", ["c"]), ("r1", ["z"])):
         write_plan(store, "sample", "e", run_id=run_id, cases=cases)
 
@@ -162,7 +162,7 @@ def test_a_result_comes_back_from_its_row(result: CaseResult) -> None:
     assert result_of_row(row) == result
 
 
-def test_results_are_read_whole_for_the_attempts_that_are_wanted(store: LocalStore) -> None:
+def test_results_are_read_whole_for_the_attempts_that_are_asked_for(store: LocalStore) -> None:
     kept = a_result("b", 2, assertions=(an_assertion("x"),), second=3)
     _log(store).append([a_result("a"), kept])
     _log(store, "r2").append([a_result("c")])
@@ -181,7 +181,7 @@ def test_merged_segments_are_read_instead_of_those_they_hold(store: LocalStore, 
     log.close()
 
     assert read_results(store, "sample", "e").column("case_id").to_pylist() == ["a", "b", "c", "d"]
-    assert [found.case_id for found in _view(store).results({(n, 1) for n in "abcd"})] == [
+    assert [result.case_id for result in _view(store).results({(n, 1) for n in "abcd"})] == [
         "a",
         "b",
         "c",

@@ -30,7 +30,7 @@ def a_log(store: LocalStore, run_id: str = "r1") -> ResultLog:
 
 
 def a_record(**fields: Any) -> ExperimentRecord:
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "suite": "sample",
         "experiment": "e",
         "created_at": timestamp(),
@@ -40,7 +40,7 @@ def a_record(**fields: Any) -> ExperimentRecord:
         "repetitions": None,
         "launched_by": {"run": "r1"},
     }
-    return ExperimentRecord(**{**known, **fields})
+    return ExperimentRecord(**{**defaults, **fields})
 
 
 def test_segments_of_several_runs_are_read_as_one_table(store: LocalStore) -> None:
@@ -51,8 +51,8 @@ def test_segments_of_several_runs_are_read_as_one_table(store: LocalStore) -> No
         first.append([a_result("a")]),
     ]
     assert sorted(keys) == list(store.list("experiments/sample/e/results/"))
-    found = read_results(store, "sample", "e")
-    assert list(zip(*(found.column(name).to_pylist() for name in ("case_id", "attempt")), strict=True)) == [
+    table = read_results(store, "sample", "e")
+    assert list(zip(*(table.column(name).to_pylist() for name in ("case_id", "attempt")), strict=True)) == [
         ("a", 1),
         ("a", 2),
         ("b", 1),
@@ -82,7 +82,7 @@ def test_an_experiment_without_results_has_an_empty_table_with_its_columns(
     assert empty.column_names == read_results(store, "sample", "e", columns=columns).column_names
 
 
-def test_a_segment_that_cannot_be_read_is_told(store: LocalStore) -> None:
+def test_a_segment_that_cannot_be_read_is_reported(store: LocalStore) -> None:
     key = a_log(store).append([a_result()])
     store.put(key, b"PAR1")
     with pytest.raises(CorruptDataError, match=r"r1-000000\.parquet is not readable"):
@@ -90,12 +90,12 @@ def test_a_segment_that_cannot_be_read_is_told(store: LocalStore) -> None:
 
 
 def test_the_first_writer_of_a_record_wins_and_the_others_join(store: LocalStore) -> None:
-    wanted = [a_record(dataset_version=f"d{n}", launched_by={"run": str(n)}) for n in range(8)]
+    records = [a_record(dataset_version=f"d{n}", launched_by={"run": str(n)}) for n in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        pinned = list(pool.map(lambda record: pin_experiment(store, record), wanted))
+        pinned = list(pool.map(lambda record: pin_experiment(store, record), records))
     assert len({record.dataset_version for record in pinned}) == 1
     assert read_experiment(store, "sample", "e") == pinned[0]
-    assert pinned[0] in wanted
+    assert pinned[0] in records
 
 
 @pytest.mark.parametrize("change", [{"target_version": "t2"}, {"variant": "v"}, {"repetitions": 2}])
@@ -106,7 +106,7 @@ def test_a_run_that_cannot_provide_what_is_pinned_may_not_join(store: LocalStore
     assert pin_experiment(store, a_record(context_id="x2")).context_id == "x1"
 
 
-def test_a_record_that_is_not_there_or_not_readable_is_told(store: LocalStore) -> None:
+def test_a_record_that_is_missing_or_not_readable_is_reported(store: LocalStore) -> None:
     with pytest.raises(MissingUpstreamError, match="materialize case_results first"):
         read_experiment(store, "sample", "e")
     store.put(experiment_key("sample", "e"), b'{"suite": 1}')

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from eval_pipeline.scaling.assuming import Assumed
 from eval_pipeline.scaling.constants import Constants
 from eval_pipeline.scaling.model import REMEDY, predict
+from eval_pipeline.scaling.scenario import Scenario
 from eval_pipeline.scaling.workload import Deployment, Workload
 
 _LOAD = Workload(cases=10_000, seconds=10.0, requests=4, traced=False)
@@ -47,8 +47,8 @@ def test_shares_of_a_limit_that_workers_leave_are_lost_unless_they_book_at_one_p
 def test_each_stage_can_be_the_one_that_decides(
     load: dict[str, object], by: dict[str, object], bottleneck: str
 ) -> None:
-    expected = Assumed.of({"traced": False, **load, **by}).expected(10_000)
-    assert expected.found.bottleneck == bottleneck
+    estimate = Scenario.of({"traced": False, **load, **by}).estimate(10_000)
+    assert estimate.prediction.bottleneck == bottleneck
     assert bottleneck in REMEDY
 
 
@@ -68,14 +68,14 @@ def test_waves_are_what_a_simulation_of_the_tasks_gives(workers: int) -> None:
 
 
 def test_models_workers_and_storage_are_paid_for() -> None:
-    assumed = Assumed.of({"kind": "lambda", "workers": 100, "trace": 0.001})
-    paid = assumed.expected(100_000).dollars
+    scenario = Scenario.of({"kind": "lambda", "workers": 100, "trace": 0.001})
+    paid = scenario.estimate(100_000).dollars
     assert paid["models"] == pytest.approx(100_000 * (4_000 * 0.15 + 500 * 0.60) / 1e6)
     assert paid["traces"] == pytest.approx(100.0)
     # 4,000 tasks of (40 + 0.4) s in 2 GB.
     assert paid["workers"] == pytest.approx(4_000 * (40.4 * 2 * 0.0000166667 + 0.0000002))
     assert 0 < paid["storage"] < 2
-    assert Assumed.of({}).expected(100_000).dollars["workers"] == 0
+    assert Scenario.of({}).estimate(100_000).dollars["workers"] == 0
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_models_workers_and_storage_are_paid_for() -> None:
     ],
 )
 def test_what_does_not_fit_is_reported(given: dict[str, object], cases: int, names: set[str]) -> None:
-    assert Assumed.of(given).expected(cases).warnings.keys() == names
+    assert Scenario.of(given).estimate(cases).warnings.keys() == names

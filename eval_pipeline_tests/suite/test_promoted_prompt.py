@@ -1,4 +1,4 @@
-"""What `check` says of a suite that asks for promotions."""
+"""The problems of a suite that asks for promotions."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,8 @@ TARGET = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo", "prompt": 
 
 def problems(folder: Path, **fields: Any) -> list[tuple[str | None, str]]:
     return [
-        (found.field, found.message) for found in check_suite(write_suite(folder, **{"target": TARGET, **fields}))[2]
+        (problem.field, problem.message)
+        for problem in check_suite(write_suite(folder, **{"target": TARGET, **fields}))[2]
     ]
 
 
@@ -59,7 +60,7 @@ def test_commits_cannot_be_promoted_where_nothing_is(folder: Path) -> None:
 def test_the_example_of_the_document_asks_for_what_there_is(folder: Path) -> None:
     document = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text()
     examples = re.findall(r"```yaml\n(target:.*?)```", document, re.DOTALL)
-    (example,) = (found for found in examples if "promotion:" in found)
+    (example,) = (text for text in examples if "promotion:" in text)
     suite, _, problems = check_suite(write_suite(folder, **yaml.safe_load(example)))
     assert problems == []
     assert suite is not None

@@ -18,7 +18,7 @@ def problems_in(folder: Path, text: str) -> list[Problem]:
     (folder / "suite.yaml").write_text(text)
     with pytest.raises(InputError) as caught:
         read_suite(folder)
-    assert all(found.file == folder / "suite.yaml" for found in caught.value.problems)
+    assert all(problem.file == folder / "suite.yaml" for problem in caught.value.problems)
     return list(caught.value.problems)
 
 
@@ -30,7 +30,7 @@ def test_the_smallest_suite_has_name_cases_and_target(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "- a\n", "text\n"])
 def test_a_file_that_is_no_mapping_is_refused(folder: Path, text: str) -> None:
-    assert [found.message for found in problems_in(folder, text)] == ["the file is not a mapping of fields"]
+    assert [problem.message for problem in problems_in(folder, text)] == ["the file is not a mapping of fields"]
 
 
 def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
         ("assertions: [{type: grounded_in_context}]", 4, "assertions[0]", "nothing to compare", "`results`"),
         ("context: {tables: {my-table: {file: a.csv}}}", 4, "context.tables", "cannot name a table", "letters"),
         ("context: {tables: {documents: {file: a.csv}}}", 4, "context.tables", "cannot name a table", "taken"),
-        ("context:\n  tables:\n    a:\n      csv: a", 7, "context.tables.a", "a source needs one of", "add the one"),
+        ("context:\n  tables:\n    a:\n      csv: a", 7, "context.tables.a", "a source needs one of", "add one"),
         ("context: {documents: {source: {file: a}, retrieval: {method: embeddings}}}", 4, "context", "model", "bm25"),
         ("context: {documents: {source: {file: a}, retrieval: {query: '['}}}", 4, "context", "JMESPath", "JMESPath"),
     ],
@@ -66,12 +66,12 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
 def test_a_mistake_is_reported_with_line_field_cause_and_fix(
     folder: Path, addition: str, line: int, field: str, message: str, fix: str
 ) -> None:
-    (found,) = problems_in(folder, HEAD + addition + "\n")
-    assert message in found.message
-    assert fix in found.fix
-    assert found.line == line
-    assert found.field is not None
-    assert found.field.startswith(field)
+    (problem,) = problems_in(folder, HEAD + addition + "\n")
+    assert message in problem.message
+    assert fix in problem.fix
+    assert problem.line == line
+    assert problem.field is not None
+    assert problem.field.startswith(field)
 
 
 @pytest.mark.parametrize("name", ["my-suite", "1st", "", "grüße", "a b", "x" * 64])
@@ -88,7 +88,7 @@ def test_a_field_that_takes_one_of_several_plain_values_is_named(folder: Path) -
 
 def test_all_mistakes_are_reported_at_once(folder: Path) -> None:
     text = "name: my-suite\ncases: {path: x}\ntarget: {kind: agent}\nextra: 1\n"
-    assert [found.field for found in problems_in(folder, text)] == ["name", "cases[0]", "target", "extra"]
+    assert [problem.field for problem in problems_in(folder, text)] == ["name", "cases[0]", "target", "extra"]
 
 
 def test_environment_variables_reach_the_suite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ BROKEN = 'Answer every message with "Please call us."'
 
 
 class ObedientModel(OfflineChatModel):
-    """Uses tools only if its prompt tells it to, only those that it may, and says what it must."""
+    """Uses tools only if its prompt says so, only those that it allows, and answers with what it requires."""
 
     @override
     def _generate(
@@ -43,17 +43,17 @@ class ObedientModel(OfflineChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        told = "\n".join(message.text for message in messages if message.type == "system")
-        if kwargs.get("tool_choice") or not told:  # judge and pattern finder
+        instructions = "\n".join(message.text for message in messages if message.type == "system")
+        if kwargs.get("tool_choice") or not instructions:  # judge and pattern finder
             return super()._generate(messages, stop, run_manager, **kwargs)
-        if always := _ALWAYS.search(told):
+        if always := _ALWAYS.search(instructions):
             return ChatResult(generations=[ChatGeneration(message=AIMessage(always[1]))])
-        allowed = [tool for tool in kwargs.get("tools") or () if _may_use(tool["function"]["name"], told)]
+        allowed = [tool for tool in kwargs.get("tools") or () if _may_use(tool["function"]["name"], instructions)]
         return super()._generate(messages, stop, run_manager, **{**kwargs, "tools": allowed})
 
 
-def _may_use(tool: str, told: str) -> bool:
-    if _LOOKS_UP.search(told) is None:
+def _may_use(tool: str, instructions: str) -> bool:
+    if _LOOKS_UP.search(instructions) is None:
         return False
-    only = _ONLY.search(told)
+    only = _ONLY.search(instructions)
     return only is None or tool in re.findall(r"[a-z_]+", only[1])

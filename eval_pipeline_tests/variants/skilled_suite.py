@@ -1,4 +1,4 @@
-"""A suite whose variants have a known skill: how many of ten cases their target gets right."""
+"""A suite of which each variant has a skill: how many of ten cases their target gets right."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +11,7 @@ import asyncio, os, pathlib
 CALLS = os.open({calls!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
 
-def made(skill, seconds=0.0, label=""):
+def agent_of(skill, seconds=0.0, label=""):
     async def answer(message):
         os.write(CALLS, f"{{label or skill}} {{message}}\\n".encode())
         await asyncio.sleep(seconds)
@@ -31,10 +31,10 @@ def write_skilled_suite(
     data = {
         "name": "skills",
         "cases": "cases.yaml",
-        "target": {"kind": "python", "path": "agent.py:made", "factory": True, "options": options},
+        "target": {"kind": "python", "path": "agent.py:agent_of", "factory": True, "options": options},
         "evaluation": {"max_concurrency": 8},
         "gates": {"min_pass_rate": 0.3},
-        # The label tells calls of variants of one skill apart.
+        # The label distinguishes calls of variants of one skill.
         "variants": [{"name": name, "params": {"skill": skill, "label": name}} for name, skill in skills.items()],
     }
     (folder / "suite.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

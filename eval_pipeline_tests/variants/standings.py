@@ -9,7 +9,7 @@ from eval_pipeline.variants.variant_comparison import Effort, Outcome, VariantCo
 def standing(name: str, outcome: Outcome, **given: Any) -> VariantStanding:
     """A standing with sensible numbers."""
     is_current = outcome == "current"
-    found = VariantStanding(
+    standing = VariantStanding(
         name=name,
         experiment=f"shop-0123456789ab-{name}",
         prompts={"support": "c0ffee00"},
@@ -23,12 +23,12 @@ def standing(name: str, outcome: Outcome, **given: Any) -> VariantStanding:
         outcome=outcome,
         gates_passed=True,
     )
-    return replace(found, **given)
+    return replace(standing, **given)
 
 
 def comparison(**given: Any) -> VariantComparison:
     """A comparison that `good` won."""
-    found = VariantComparison(
+    comparison = VariantComparison(
         name="shop-0123456789ab",
         suite="shop",
         dataset_version="d1",
@@ -40,4 +40,4 @@ def comparison(**given: Any) -> VariantComparison:
         verdict="good is better than current",
         effort=Effort(attempts=30, attempts_of_all=40, looks=2),
     )
-    return replace(found, **given)
+    return replace(comparison, **given)

@@ -28,8 +28,8 @@ def store(tmp_path: Path, server: RecorderServer, monkeypatch: pytest.MonkeyPatc
     return LocalStore(tmp_path / "store")
 
 
-def ranked(found: VariantComparison) -> list[tuple[str, str]]:
-    return [(each.name, each.outcome) for each in found.standings]
+def ranked(comparison: VariantComparison) -> list[tuple[str, str]]:
+    return [(each.name, each.outcome) for each in comparison.standings]
 
 
 def test_the_better_prompt_wins_over_one_that_guesses_and_one_that_is_broken(
@@ -38,16 +38,21 @@ def test_the_better_prompt_wins_over_one_that_guesses_and_one_that_is_broken(
     commits = publish_prompts(server.url, current="guessing")
     folder = write_desk(tmp_path / "desk", "broken", "good", "guessing")
 
-    found = compare_variants(folder, store=store, halving=True)
+    comparison = compare_variants(folder, store=store, halving=True)
 
-    assert found.winner == "good"
+    assert comparison.winner == "good"
     # `guessing` is what `current` is, and dropped for being worse than `good`.
-    assert ranked(found) == [("current", "current"), ("good", "better"), ("guessing", "dropped"), ("broken", "dropped")]
-    assert found.effort.saved > 0
-    assert found.standing("good").prompts == {PROMPT_NAME: commits["good"]}
-    assert found.standing("current").prompts == {PROMPT_NAME: commits["production"]}
-    assert found.standing("good").gates_passed
-    assert evaluation_results(store, found)["good"].best_override == f"hub:{PROMPT_NAME}:{commits['good']}"
+    assert ranked(comparison) == [
+        ("current", "current"),
+        ("good", "better"),
+        ("guessing", "dropped"),
+        ("broken", "dropped"),
+    ]
+    assert comparison.effort.saved > 0
+    assert comparison.standing("good").prompts == {PROMPT_NAME: commits["good"]}
+    assert comparison.standing("current").prompts == {PROMPT_NAME: commits["production"]}
+    assert comparison.standing("good").gates_passed
+    assert evaluation_results(store, comparison)["good"].best_override == f"hub:{PROMPT_NAME}:{commits['good']}"
 
 
 def test_a_prompt_in_other_words_is_a_tie_and_a_broken_one_is_worse(
@@ -56,11 +61,11 @@ def test_a_prompt_in_other_words_is_a_tie_and_a_broken_one_is_worse(
     publish_prompts(server.url, current="good")
     folder = write_desk(tmp_path / "desk", "reworded", "broken")
 
-    found = compare_variants(folder, store=store)
+    comparison = compare_variants(folder, store=store)
 
-    assert found.winner is None
-    assert found.verdict == "No significant difference between current and reworded; broken is worse."
-    assert ranked(found) == [
+    assert comparison.winner is None
+    assert comparison.verdict == "No significant difference between current and reworded; broken is worse."
+    assert ranked(comparison) == [
         ("current", "current"),
         ("reworded", "no significant difference"),
         ("broken", "worse"),

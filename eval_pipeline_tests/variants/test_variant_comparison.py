@@ -30,9 +30,9 @@ def test_the_latest_is_the_one_made_last(tmp_path: Path) -> None:
     assert latest_comparison(store, "shop") is None
     for name, made_at in (("shop-b", "2026-01-03T00:00:00.000+00:00"), ("shop-c", "2026-01-02T00:00:00.000+00:00")):
         write_comparison(store, comparison(name=name, made_at=made_at))
-    found = latest_comparison(store, "shop")
-    assert found is not None
-    assert found.name == "shop-b"
+    latest = latest_comparison(store, "shop")
+    assert latest is not None
+    assert latest.name == "shop-b"
     assert latest_comparison(store, "other") is None
 
 

@@ -93,8 +93,8 @@ class Begun:
 
     def tasks(self, **more: Any) -> list[WorkerTask]:
         """Begin the experiment, or join it: what is left of it."""
-        found = prefetch({"suite": "counted", "launch": "monday", "cases_per_task": 5})
-        items = open_store(f"s3://{found['items']['bucket']}").get(found["items"]["key"])
+        prefetched = prefetch({"suite": "counted", "launch": "monday", "cases_per_task": 5})
+        items = open_store(f"s3://{prefetched['items']['bucket']}").get(prefetched["items"]["key"])
         return [WorkerTask.model_validate({**item, **more}) for item in orjson.loads(items or b"[]")]
 
     def calls(self) -> list[str]:

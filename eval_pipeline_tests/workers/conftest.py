@@ -22,6 +22,6 @@ def begun(moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """Ten cases, two tasks; nothing of them is done."""
     with RecorderServer() as recorder:
         suite = write_counting_suite(tmp_path / "suites" / "counted", cases=10)
-        found = Begun(folder=tmp_path, suite=suite, bucket=moto.bucket(), endpoint=moto.endpoint, recorder=recorder.url)
-        set_up_environment(found, monkeypatch)
-        yield found
+        begun = Begun(folder=tmp_path, suite=suite, bucket=moto.bucket(), endpoint=moto.endpoint, recorder=recorder.url)
+        set_up_environment(begun, monkeypatch)
+        yield begun

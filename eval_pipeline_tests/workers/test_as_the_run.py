@@ -28,8 +28,8 @@ USED = {"input_tokens": 80, "output_tokens": 20, "total_tokens": 100}
 
 
 def answer(message):
-    said = AIMessage("even", usage_metadata=USED)
-    return GenericFakeChatModel(messages=iter([said])).invoke(message).content
+    reply = AIMessage("even", usage_metadata=USED)
+    return GenericFakeChatModel(messages=iter([reply])).invoke(message).content
 """
 
 
@@ -48,9 +48,9 @@ def test_a_prompt_of_the_hub_is_the_one_that_the_experiment_pins_whatever_its_ta
 
     answers = [do_task(task) for task in tasks]
 
-    assert [(found.failure, found.finished) for found in answers] == [(None, 5), (None, 5)]
-    found = begun.rows(tasks[0].experiment)
-    assert found == [(f"c{n:03d}", "failed" if n % 2 else "passed") for n in range(10)]
+    assert [(answer.failure, answer.finished) for answer in answers] == [(None, 5), (None, 5)]
+    rows = begun.rows(tasks[0].experiment)
+    assert rows == [(f"c{n:03d}", "failed" if n % 2 else "passed") for n in range(10)]
 
 
 def test_a_linked_trace_refers_to_the_shared_one(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,11 +23,11 @@ program()
 """
 
 
-def _worker(begun: Begun, *arguments: str, told: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+def _worker(begun: Begun, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", _WITHOUT_DAGSTER, *arguments],
         env={**os.environ, **begun.environment, **more},
-        input=told,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=300,
@@ -53,7 +53,7 @@ def test_it_does_a_task_of_the_store_without_dagster(begun: Begun) -> None:
 def test_it_does_tasks_from_standard_input_until_there_are_no_more(begun: Begun) -> None:
     lines = [task.to_json().decode() for task in begun.tasks()]
 
-    done = _worker(begun, "-", told="".join(f"{line}\n" for line in lines))
+    done = _worker(begun, "-", stdin="".join(f"{line}\n" for line in lines))
 
     assert [json.loads(line)["finished"] for line in done.stdout.splitlines()] == [5, 5], done.stderr
 

@@ -18,12 +18,12 @@ def test_a_task_done_twice_makes_every_attempt_once(begun: Begun) -> None:
 
     answers = [do_task(task) for task in (first, second, first)]
 
-    assert [(found.attempts, found.finished, found.made, found.errors) for found in answers] == [
+    assert [(answer.attempts, answer.finished, answer.made, answer.errors) for answer in answers] == [
         (5, 5, 5, 1),
         (5, 5, 5, 0),
         (5, 5, 0, 0),
     ]
-    assert all(found.complete for found in answers)
+    assert all(answer.complete for answer in answers)
     assert len(begun.calls()) == 10
     expected = [(case_id, "error" if case_id == "c003" else "passed") for case_id in CASES]
     assert begun.rows(first.experiment) == expected
@@ -36,12 +36,12 @@ def test_two_workers_of_one_task_leave_one_row_an_attempt(begun: Begun) -> None:
     with ThreadPoolExecutor() as threads:
         answers = list(threads.map(do_task, [task, task]))
 
-    assert [found.failure for found in answers] == [None, None]
+    assert [answer.failure for answer in answers] == [None, None]
     assert [case_id for case_id, _ in begun.rows(task.experiment)] == CASES[:5]
     assert begun.traced(task.experiment) == CASES[:5]
 
 
-def test_attempts_that_erred_are_made_again_if_asked_for(begun: Begun) -> None:
+def test_attempts_with_an_error_are_made_again_if_asked_for(begun: Begun) -> None:
     task, _ = begun.tasks()
     do_task(task)
 
@@ -61,22 +61,22 @@ def test_a_worker_whose_time_is_over_leaves_the_rest(begun: Begun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"suite": "unknown"}, "there is no"),
         ({"experiment": "counted-x"}, "there is no experiment"),
         ({"context_id": "other"}, "names context_id 'other'"),
-        ({"case_ids": ("c000", "nobody")}, "'nobody'"),
+        ({"case_ids": ("c000", "missing")}, "'missing'"),
         ({"store": "ftp://x"}, "not a known kind"),
     ],
 )
-def test_what_cannot_be_done_is_an_answer(begun: Begun, change: dict[str, object], said: str) -> None:
+def test_what_cannot_be_done_is_an_answer(begun: Begun, change: dict[str, object], message: str) -> None:
     task, _ = begun.tasks()
 
     answer = do_task(task.model_copy(update=change))
 
     assert answer.failure is not None
-    assert said in answer.failure.message
+    assert message in answer.failure.message
     assert not answer.failure.retryable
     assert begun.calls() == []
 

@@ -15,8 +15,8 @@ from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_opt
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.launching.launch import RunBrokenError, Stopped
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
 from eval_pipeline.defs.resources import StoreResource, store_resource
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
@@ -151,13 +151,13 @@ def _launched(
                 return launch_variants(
                     suite, request=request, store=stored, langsmith=langsmith, instance=instance, progress=progress
                 )
-        except Stopped as stopped:
-            if (hint := _how_to_resume(stored.open(), suite.name, stopped.experiment, given=given)) is not None:
+        except RunInterruptedError as interrupt:
+            if (hint := _how_to_resume(stored.open(), suite.name, interrupt.experiment, given=given)) is not None:
                 click.echo(hint, err=True)
             raise
-        except RunBrokenError as broken:
-            if (hint := _how_to_resume(stored.open(), suite.name, broken.experiment, given=given)) is not None:
-                broken.add_note(hint)
+        except RunFailedError as error:
+            if (hint := _how_to_resume(stored.open(), suite.name, error.experiment, given=given)) is not None:
+                error.add_note(hint)
             raise
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from eval_pipeline.cli.options import json_option
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.scaling.assuming import Assumed, Expected
 from eval_pipeline.scaling.model import REMEDY
+from eval_pipeline.scaling.scenario import ScalingEstimate, Scenario
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 
@@ -33,8 +33,8 @@ def scaling(suite: str | None, cases: Sequence[int], given: Sequence[str], *, as
     all parameters and how accurate the estimates are.
     """
     spec = None if suite is None else read_suite(suite_folder(suite)).spec
-    assumed = Assumed.of(dict(map(_pair, given)), spec)
-    estimates = [assumed.expected(count) for count in cases or SIZES]
+    scenario = Scenario.of(dict(map(_pair, given)), spec)
+    estimates = [scenario.estimate(count) for count in cases or SIZES]
     if as_json:
         click.echo(json.dumps([_document(estimate) for estimate in estimates], indent=2))
         return
@@ -44,26 +44,26 @@ def scaling(suite: str | None, cases: Sequence[int], given: Sequence[str], *, as
     for estimate in estimates:
         table.add_row(*row(estimate))
     Console().print(table)
-    for name in dict.fromkeys(estimate.found.bottleneck for estimate in estimates):
+    for name in dict.fromkeys(estimate.prediction.bottleneck for estimate in estimates):
         click.echo(f"bottleneck {name}: {REMEDY[name]}")
     for line in lines_of_warnings(estimates):
         click.echo(line)
 
 
-def lines_of_warnings(estimates: Sequence[Expected]) -> list[str]:
+def lines_of_warnings(estimates: Sequence[ScalingEstimate]) -> list[str]:
     """Each warning, with the smallest number of cases that it applies to."""
     first: dict[str, str] = {}
     for estimate in estimates:
         for name, warning in estimate.warnings.items():
-            first.setdefault(name, f"with {estimate.load.cases:,} cases {warning}")
+            first.setdefault(name, f"with {estimate.workload.cases:,} cases {warning}")
     return list(first.values())
 
 
-def row(expected: Expected) -> tuple[str, ...]:
+def row(estimate: ScalingEstimate) -> tuple[str, ...]:
     """The cells of an estimate."""
-    run, cost = expected.found, expected.dollars
+    run, cost = estimate.prediction, estimate.dollars
     return (
-        f"{expected.load.cases:,}",
+        f"{estimate.workload.cases:,}",
         shown_seconds(run.duration_s),
         run.bottleneck,
         _shown_dollars(sum(cost.values())),
@@ -84,13 +84,13 @@ def _shown_dollars(value: float) -> str:
     return f"${value:,.2f}" if value < 100 else f"${value:,.0f}"  # noqa: PLR2004 - cents only of small amounts
 
 
-def _document(expected: Expected) -> dict[str, object]:
+def _document(estimate: ScalingEstimate) -> dict[str, object]:
     return {
-        "cases": expected.load.cases,
-        **dataclasses.asdict(expected.found),
-        "bottleneck": expected.found.bottleneck,
-        "dollars": dict(expected.dollars),
-        "warnings": dict(expected.warnings),
+        "cases": estimate.workload.cases,
+        **dataclasses.asdict(estimate.prediction),
+        "bottleneck": estimate.prediction.bottleneck,
+        "dollars": dict(estimate.dollars),
+        "warnings": dict(estimate.warnings),
     }
 
 

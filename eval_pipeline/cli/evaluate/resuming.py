@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from eval_pipeline.defs.launching.launch import Request
+from eval_pipeline.defs.launching.launch import EvaluationRequest
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.run_plan import planned_cases
 from eval_pipeline.results.experiment_record import find_experiment, latest_experiment
@@ -31,7 +31,7 @@ def resume_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., An
 
 def resume_request(
     store: Store, suite: Suite, experiment: str, *, all_cases: Sequence[str], retry_errors: bool
-) -> Request:
+) -> EvaluationRequest:
     """The request that resumes an experiment: the cases that its runs planned, as its record pins them.
 
     Args:
@@ -61,7 +61,7 @@ def resume_request(
         message = f"{record.experiment} was stopped before it began to evaluate cases"
         raise InputError(Problem(message=message, fix="run the suite without --resume"))
     # A case that was removed since is evaluated as pinned; its partition is deleted when no run is in progress.
-    return Request(
+    return EvaluationRequest(
         all_cases=list(dict.fromkeys([*all_cases, *chosen])),
         chosen=chosen,
         repetitions=record.repetitions,

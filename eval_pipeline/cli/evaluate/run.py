@@ -19,8 +19,9 @@ from eval_pipeline.cli.evaluate.show import (
 )
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
-from eval_pipeline.defs.launching.launch import Request, RunBrokenError, Stopped, launch
+from eval_pipeline.defs.launching.launch import EvaluationRequest, launch
 from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError
 from eval_pipeline.suite.checking.check import check_suite
@@ -73,7 +74,7 @@ def run(
         if resume is None:
             selected = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
             chosen = [case.id for case in selected]
-            request = Request(all_cases=case_ids, chosen=chosen, repetitions=repetitions, reuse=reuse)
+            request = EvaluationRequest(all_cases=case_ids, chosen=chosen, repetitions=repetitions, reuse=reuse)
         else:
             request = replace(
                 resume_request(stored.open(), loaded, resume, all_cases=case_ids, retry_errors=retry_errors),
@@ -95,13 +96,15 @@ def run(
                         instance=instance,
                         progress=progress,
                     )
-            except Stopped as stopped:
+            except RunInterruptedError as interrupt:
                 if not as_json:
-                    show_interrupted(stored.open(), loaded.name, stopped.experiment, Console(file=stdout), given=suite)
+                    show_interrupted(
+                        stored.open(), loaded.name, interrupt.experiment, Console(file=stdout), given=suite
+                    )
                 raise
-            except RunBrokenError as broken:
-                if (hint := how_to_resume(stored.open(), loaded.name, broken.experiment, given=suite)) is not None:
-                    broken.add_note(hint)
+            except RunFailedError as error:
+                if (hint := how_to_resume(stored.open(), loaded.name, error.experiment, given=suite)) is not None:
+                    error.add_note(hint)
                 raise
         if as_json:
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")

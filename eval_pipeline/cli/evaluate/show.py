@@ -14,7 +14,7 @@ from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.cli.options import first_names
-from eval_pipeline.defs.launching.launch import Outcome
+from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import experiment_prefix, report_key
@@ -29,7 +29,7 @@ _ORDER = {"error": 0, "failed": 1, "skipped": 2, "passed": 3}
 _STYLE = {"error": "yellow", "failed": "red", "skipped": "dim", "passed": "green"}
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
     """The results of a run as one JSON document."""
     verdict = outcome.verdict.to_json()
     summary = outcome.verdict.summary.to_json()
@@ -69,7 +69,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show_outcome(outcome: Outcome, console: Console) -> None:
+def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
     """Print the results of a run: attempts with the failures first, metrics, gates, and where to find more."""
     summary = outcome.verdict.summary
     console.print(_attempts(_rows(outcome.store, summary.suite, summary.experiment)))
@@ -88,11 +88,12 @@ def show_outcome(outcome: Outcome, console: Console) -> None:
         if gate.failing_cases:
             console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
     report = outcome.store.uri(report_key(summary.suite, summary.experiment))
-    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` shows it)"
+    ui = "`eval-pipeline ui` shows it"
+    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} ({ui})"
     reused = "reused" if outcome.context_reused else "built"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} (`make ui` shows it)",
+        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} ({ui})",
         highlight=False,
         soft_wrap=True,
     )
@@ -120,7 +121,7 @@ def how_to_resume(store: Store, suite: str, experiment: str, *, given: str) -> s
     return f"{finished} attempts are finished and kept. Resume with: {_resume_command(experiment, given)}"
 
 
-def show_lost_traces(outcome: Outcome, console: Console, *, given: str) -> None:
+def show_lost_traces(outcome: EvaluationOutcome, console: Console, *, given: str) -> None:
     """Print how many traced runs and scores were lost and how to send the missing rows; nothing if none were lost."""
     if outcome.traces_lost:
         console.print(
@@ -187,7 +188,7 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
     return table
 
 
-def _metrics(outcome: Outcome) -> Table:
+def _metrics(outcome: EvaluationOutcome) -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
     depth = max((len(chances) for chances in outcome.verdict.summary.pass_hat_k.values()), default=0)
     for column in ("assertion", "mean", "95 % interval", "n", *(f"pass^{k}" for k in range(1, depth + 1) if depth > 1)):
@@ -206,7 +207,7 @@ def _reason(row: dict[str, Any]) -> str:
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in failed)[:_LONGEST_REASON]
 
 
-def _usage_lines(outcome: Outcome) -> Iterator[str]:
+def _usage_lines(outcome: EvaluationOutcome) -> Iterator[str]:
     """The model calls, tokens and cost of each role, a line each."""
     for role, usage in outcome.verdict.summary.usage.items():
         cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"

@@ -40,7 +40,7 @@ class TerminalRun:
 
 
 @contextlib.contextmanager
-def being_run(home: Path, experiment: str, run_id: str) -> Iterator[None]:
+def run_lock(home: Path, experiment: str, run_id: str) -> Iterator[None]:
     """Hold the lock of an experiment for a run; its note remains if the body raises.
 
     Raises:

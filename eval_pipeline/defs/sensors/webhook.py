@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
-from eval_pipeline.promotion.moving import shown
+from eval_pipeline.promotion.move_tag import shown
 from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.spec.automation import WebhookShape

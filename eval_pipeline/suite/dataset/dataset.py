@@ -1,14 +1,17 @@
-"""The dataset of a suite: all its cases, validated, sorted by id, under a version that is a hash of their content."""
+"""The dataset of a suite: all its cases, sorted by id, under a version that is a hash of their contents."""
 
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
 
+from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.case import Case, content_hash
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.store.content_hash import content_hash
+from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(
@@ -27,14 +30,34 @@ CASES_SCHEMA = pa.schema(
 _REDACTOR = Redactor()
 
 
+class DatasetOrigin(BaseModel):
+    """The LangSmith dataset that all cases were loaded from, and the example of each case.
+
+    Experiments then refer to these examples.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: DatasetVersion
+    """The first version that was read with these contents."""
+    examples: Mapping[str, UUID]
+    """By case id."""
+
+    @property
+    def identity(self) -> str:
+        """Text that identifies dataset and examples; equal examples in another dataset have another identity."""
+        place = f"{self.version.server} {self.version.dataset_id}"
+        return "\n".join([place, *(f"{case_id} {example_id}" for case_id, example_id in sorted(self.examples.items()))])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """The cases of a suite, sorted by id."""
 
     cases: tuple[Case, ...]
-    """As they are written: this is what is evaluated."""
+    """The cases as they are written: they are evaluated unredacted."""
     redactor: Redactor
-    """What is taken out of what is stored."""
+    """Redacts the cases that are stored."""
     origin: DatasetOrigin | None = None
 
     @classmethod
@@ -46,7 +69,7 @@ class Dataset:
 
     @functools.cached_property
     def version(self) -> str:
-        """16 hex digits over the ids and contents of the cases, over what is stored where that differs, and origin."""
+        """16 hex digits: a hash of ids, contents, redacted contents where they differ, and origin."""
         lines = []
         for (case_id, hash_), (written, stored) in zip(self.hashes.items(), self._contents, strict=True):
             lines.append(f"{case_id} {hash_}")
@@ -63,10 +86,10 @@ class Dataset:
 
     @gc_paused()
     def to_table(self) -> pa.Table:
-        """One row a case in `CASES_SCHEMA`, as it is stored.
+        """The cases as they are stored: one row in `CASES_SCHEMA` for each.
 
-        `content` is the case's canonical JSON, redacted; `content_hash` is that of the case as it is written, so that
-        the two disagree where something was taken out.
+        `content` is the canonical JSON of the case, redacted; `content_hash` is the hash of the case as it is written.
+        The two differ where something was redacted.
         """
         rows = [
             {
@@ -84,7 +107,7 @@ class Dataset:
 
     @functools.cached_property
     def _contents(self) -> list[tuple[str, str]]:
-        """The canonical JSON of each case, and what is stored of it."""
+        """The canonical JSON of each case, as it is written and redacted."""
         written = [case.canonical_json() for case in self.cases]
         return [(content, self.redactor.json(content.encode()).decode()) for content in written]
 
@@ -99,7 +122,7 @@ class DatasetChanges:
 
 
 def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChanges:
-    """What changed since the version whose cases had the content hashes `before`, by id."""
+    """The changes since the version whose cases had the content hashes `before`, by id."""
     now = dataset.hashes
     return DatasetChanges(
         added=tuple(sorted(now.keys() - before.keys())),
@@ -110,7 +133,7 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
 
 @gc_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
-    """The cases in a table of `CASES_SCHEMA`, or in some of its rows, by id; None where something was taken out."""
+    """The cases in rows of `CASES_SCHEMA`, by id; None where something was redacted."""
     columns = (table.column(name).to_pylist() for name in ("case_id", "content_hash", "content"))
     return {
         case_id: Case.model_validate_json(content) if content_hash(content) == written else None

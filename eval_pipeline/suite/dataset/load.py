@@ -10,14 +10,13 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
-from eval_pipeline.suite.loaders.dataset_cases import dataset_version, load_dataset_cases
 from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
-from eval_pipeline.suite.loaders.langsmith_cases import load_langsmith_cases
+from eval_pipeline.suite.loaders.langsmith_dataset import dataset_version, load_langsmith_dataset
+from eval_pipeline.suite.loaders.langsmith_runs import load_langsmith_runs
 from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
@@ -37,33 +36,33 @@ _REDACTOR = Redactor()
 
 
 def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
-    """Load and validate every case of `suite`.
+    """Load and validate all cases of `suite`.
 
     Raises:
-        InputError: carries every problem in every file, or says that there is no case at all.
-        CredentialsError: LangSmith refuses the key, where cases are there.
-        TransientError: it is away.
+        InputError: a case is not valid, or there is none; carries every problem in every file.
+        CredentialsError: LangSmith refuses the key, if cases are loaded from it.
+        TransientError: LangSmith is unreachable.
     """
-    found, problems = _load(suite.spec.cases, suite)
+    loaded, problems = _load(suite.spec.cases, suite)
     if problems:
         raise InputError(problems)
-    return Dataset.of([case for case, _ in found], redactor=redactor, origin=_origin(found))
+    return Dataset.of([case for case, _ in loaded], redactor=redactor, origin=_origin(loaded))
 
 
 def case_files(suite: Suite) -> list[Path]:
-    """The files that the cases of `suite` are read from, those that are there, in order."""
+    """The existing files that the cases of `suite` are loaded from, in order."""
     sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset)]
     patterns = [getattr(source, source.tag) for source in sources]
     return [file for pattern in patterns for file in _files(pattern, suite)]
 
 
 def dataset_versions(suite: Suite) -> list[DatasetVersion]:
-    """The versions of the LangSmith datasets that the cases of `suite` are read from, as they are now, in order.
+    """The current versions of the LangSmith datasets that the cases of `suite` are loaded from, in order.
 
     Raises:
         InputError: there is no such dataset, or no such version of it.
         CredentialsError: LangSmith refuses the key.
-        TransientError: it is away.
+        TransientError: LangSmith is unreachable.
     """
     sources = [source for source in suite.spec.cases if isinstance(source, LangSmithDataset)]
     if not sources:
@@ -73,14 +72,14 @@ def dataset_versions(suite: Suite) -> list[DatasetVersion]:
 
 
 def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
-    """The cases of `sources` that are right, and the problems of those that are not.
+    """The valid cases of `sources`, and the problems of the others.
 
     Raises:
-        CredentialsError: LangSmith refuses the key, where cases are there.
-        TransientError: it is away.
+        CredentialsError: LangSmith refuses the key, if cases are loaded from it.
+        TransientError: LangSmith is unreachable.
     """
-    found, problems = _load(sources, suite)
-    return [case for case, _ in found], problems
+    loaded, problems = _load(sources, suite)
+    return [case for case, _ in loaded], problems
 
 
 @gc_paused()
@@ -106,7 +105,7 @@ def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case,
                 )
             )
             continue
-        # Its data is in the case now: twice as much memory otherwise.
+        # Without the raw data, which would double the memory.
         cases[case.id] = (case, replace(raw, data=None, lines={}))
     if not cases and not problems:
         problems.append(
@@ -116,16 +115,16 @@ def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case,
 
 
 def _origin(cases: Sequence[tuple[Case, RawCase]]) -> DatasetOrigin | None:
-    """The dataset that all cases came from; None if there is no such one."""
+    """The LangSmith dataset that all cases were loaded from; None if there is no single one."""
     examples = {case.id: raw.example for case, raw in cases if raw.example is not None}
-    versions = {(found.version.dataset_id, found.version.as_of): found.version for found in examples.values()}
+    versions = {(example.version.dataset_id, example.version.as_of): example.version for example in examples.values()}
     if len(examples) != len(cases) or len(versions) != 1:
         return None
     (version,) = versions.values()
-    return DatasetOrigin(version=version, examples={name: found.example_id for name, found in examples.items()})
+    return DatasetOrigin(version=version, examples={name: example.example_id for name, example in examples.items()})
 
 
-def _told(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase]:
+def _collecting_problems(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase]:
     try:
         yield from cases
     except InputError as error:
@@ -135,7 +134,7 @@ def _told(cases: Iterator[RawCase], problems: list[Problem]) -> Iterator[RawCase
 def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]) -> Iterator[RawCase]:
     for index, source in enumerate(sources):
         if isinstance(source, LangSmithRuns) and not source.is_export:
-            yield from _told(load_langsmith_cases(source, None), problems)
+            yield from _collecting_problems(load_langsmith_runs(source, None), problems)
             continue
         if isinstance(source, LangSmithDataset):
             yield from _dataset_cases(source, suite, f"cases[{index}]", problems, alone=len(sources) == 1)
@@ -143,17 +142,17 @@ def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Probl
         for file in _files_of(source, suite, f"cases[{index}]", problems):
             try:
                 if isinstance(source, LangSmithRuns):
-                    yield from load_langsmith_cases(source, file)
+                    yield from load_langsmith_runs(source, file)
                 elif isinstance(source, RecordedConversations):
                     yield from load_recorded_cases(file, source)
                 elif file.suffix in LOADERS:
                     yield from LOADERS[file.suffix](file)
                 else:
-                    known = ", ".join(LOADERS)
+                    suffixes = ", ".join(LOADERS)
                     problems.append(
                         Problem(
                             message=f"cases cannot be read from {file.suffix!r} files",
-                            fix=f"use one of {known}",
+                            fix=f"use one of {suffixes}",
                             file=file,
                         )
                     )
@@ -170,12 +169,12 @@ def _dataset_cases(
 ) -> Iterator[RawCase]:
     file = suite.folder / "suite.yaml"
     if not alone and source.langsmith_dataset == suite.name:
-        message = f"the dataset {suite.name!r} is the one that cases of several sources are copied to"
-        fix = "give the suite another name, or read all cases from the dataset"
+        message = f"cases of several sources are copied to the dataset {suite.name!r}, which is one of the sources"
+        fix = "give the suite another name, or load all cases from the dataset"
         problems.append(Problem(message=message, fix=fix, file=file, field=f"{field}.langsmith_dataset"))
         return
     try:
-        yield from load_dataset_cases(source, problems)
+        yield from load_langsmith_dataset(source, problems)
     except InputError as error:
         problems += [
             replace(problem, file=file, field=f"{field}.{problem.field}") if problem.file is None else problem
@@ -202,7 +201,7 @@ def _files(text: str, suite: Suite) -> list[Path]:
     path = suite.path(text)
     if path.is_file() or not any(character in text for character in "*?["):
         return [path] if path.is_file() else []
-    # Only what the user wrote is a pattern: the suite's own folder may be called `[draft]`.
+    # The suite's own folder is not part of the pattern: it may be named `[draft]`.
     pattern = Path(text).expanduser()
     root = Path(pattern.anchor) if pattern.anchor else suite.folder
-    return sorted(found for found in root.glob(str(pattern.relative_to(pattern.anchor))) if found.is_file())
+    return sorted(file for file in root.glob(str(pattern.relative_to(pattern.anchor))) if file.is_file())

@@ -1,7 +1,7 @@
-"""Datasets as the store keeps them: what they say of cases, and the cases themselves, as they are written.
+"""Store datasets, and read their cases.
 
-What redaction took out of a case is not in the store. To be evaluated, such a case is read from the suite's files
-again, which must still say what they said: its hash is stored.
+Stored cases are redacted. A case in which something was redacted is evaluated from the suite's files, which must not
+have changed: its hash is stored.
 """
 
 import json
@@ -16,20 +16,19 @@ from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, cases_of_table
+from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin, cases_of_table
 from eval_pipeline.suite.dataset.load import load_cases
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 
 _ROWS_PER_GROUP = 1_000
-"""Cases that are read together: a worker reads those around its own, not a dataset of a million."""
+"""Cases of a row group: a worker reads the groups of its own cases, not a dataset of a million."""
 
 
 class CaseFacts(Protocol):
-    """What results are grouped and compared by: of a case, or of what is stored of it."""
+    """The parts of a case that results are grouped and compared by; of a case, or of a stored one."""
 
     @property
     def id(self) -> str:
@@ -37,7 +36,7 @@ class CaseFacts(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What its author says of it."""
+        """Its metadata."""
 
     def content_hash(self) -> str:
         """Changes when the case does."""
@@ -45,7 +44,7 @@ class CaseFacts(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredCase:
-    """What is stored of a case, redacted; its hash is that of the case as it is written."""
+    """A case as it is stored, redacted, with the hash of the case as it is written."""
 
     id: str
     metadata: Mapping[str, Any]
@@ -57,7 +56,7 @@ class StoredCase:
 
 
 class Fingerprinted(Protocol):
-    """What a fingerprint needs of a case."""
+    """The parts of a case that fingerprints are computed from."""
 
     @property
     def id(self) -> str:
@@ -65,11 +64,11 @@ class Fingerprinted(Protocol):
 
     @property
     def every_assertion(self) -> Sequence[Assertion]:
-        """Its own."""
+        """All its assertions."""
 
     @property
     def simulation(self) -> Simulation | None:
-        """Who plays its user."""
+        """The simulated user."""
 
     def content_hash(self) -> str:
         """Changes when the case does."""
@@ -77,7 +76,7 @@ class Fingerprinted(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlainCase:
-    """A case with neither assertions of its own nor a simulated user: its hash says all that a fingerprint needs."""
+    """A case without assertions and simulated user: its fingerprint needs only its hash."""
 
     id: str
     written_hash: str
@@ -90,35 +89,35 @@ class PlainCase:
 
 
 def store_dataset(store: Store, suite: str, dataset: Dataset) -> None:
-    """Keep a dataset under its version."""
+    """Store a dataset under its version."""
     if dataset.origin is not None:
         store.put_if_absent(origin_key(suite, dataset.version), dataset.origin.model_dump_json().encode())
-    # Last: whoever finds the cases finds where they came from.
+    # After the origin: a reader that finds the cases finds their origin too.
     store.put_table(cases_key(suite, dataset.version), dataset.to_table(), rows_per_group=_ROWS_PER_GROUP)
 
 
 def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | None:
-    """The dataset on LangSmith that the cases of a dataset came from; None if they did not come from one.
+    """The LangSmith dataset that the cases of a stored dataset were loaded from; None if there is none.
 
     Raises:
-        CorruptDataError: what is stored of it cannot be read.
+        CorruptDataError: the stored origin cannot be read.
     """
     key = origin_key(suite, version)
-    found = store.get(key)
+    data = store.get(key)
     try:
-        return None if found is None else DatasetOrigin.model_validate_json(found)
+        return None if data is None else DatasetOrigin.model_validate_json(data)
     except ValidationError as error:
-        fix = "delete it and materialize test_cases again, which writes it anew"
+        fix = "delete it, and materialize test_cases again, which rewrites it"
         raise CorruptDataError(f"{store.uri(key)} cannot be read: {error}", fix=fix) from error
 
 
-def stored_cases(store: Store, suite: str, version: str, wanted: Collection[str] | None = None) -> list[StoredCase]:
-    """What is stored of the cases of a dataset, or of those that are `wanted`, sorted by id: for whatever is shown.
+def stored_cases(store: Store, suite: str, version: str, case_ids: Collection[str] | None = None) -> list[StoredCase]:
+    """The stored cases of a dataset, all or those of `case_ids`, sorted by id; redacted, for display.
 
     Raises:
-        CorruptDataError: the dataset is not there, or cannot be read.
+        CorruptDataError: the dataset is missing, or cannot be read.
     """
-    table = _table(store, suite, version, wanted)
+    table = _table(store, suite, version, case_ids)
     columns = (table.column(name).to_pylist() for name in ("case_id", "content", "content_hash"))
     return [
         StoredCase(id=case_id, metadata=json.loads(content).get("metadata", {}), written_hash=written)
@@ -127,29 +126,28 @@ def stored_cases(store: Store, suite: str, version: str, wanted: Collection[str]
 
 
 def written_cases(
-    store: Store, suite: Suite, version: str, wanted: Collection[str] | None = None, *, but: Container[str] = ()
+    store: Store, suite: Suite, version: str, case_ids: Collection[str] | None = None, *, excluded: Container[str] = ()
 ) -> list[Case]:
-    """The cases of a dataset, or those of them that are `wanted`, `but` some, sorted by id: what is evaluated.
+    """The cases of a dataset, all or those of `case_ids`, without `excluded`, sorted by id; unredacted, for evaluation.
 
     Raises:
-        CorruptDataError: the dataset is not there, or cannot be read.
-        ExperimentConflictError: something was taken out of a case before it was stored, and the suite's files do not
-            say any more what they said.
+        CorruptDataError: the dataset is missing, or cannot be read.
+        ExperimentConflictError: something was redacted in a stored case, and the suite's files have changed since.
     """
-    table = _table(store, suite.name, version, wanted)
-    if but:
-        table = table.filter([case_id not in but for case_id in table.column("case_id").to_pylist()])
-    found = cases_of_table(table)
-    missing = [case_id for case_id, case in found.items() if case is None]
+    table = _table(store, suite.name, version, case_ids)
+    if excluded:
+        table = table.filter([case_id not in excluded for case_id in table.column("case_id").to_pylist()])
+    cases = cases_of_table(table)
+    missing = [case_id for case_id, case in cases.items() if case is None]
     if missing:
         hashes = dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
         sources = _sources(suite, stored_origin(store, suite.name, version))
-        found |= {case.id: case for case in _written(suite, sources, {case_id: hashes[case_id] for case_id in missing})}
-    return [case for case in found.values() if case is not None]
+        cases |= {case.id: case for case in _written(suite, sources, {case_id: hashes[case_id] for case_id in missing})}
+    return [case for case in cases.values() if case is not None]
 
 
 def fingerprinted_cases(store: Store, suite: Suite, version: str) -> Iterator[Fingerprinted]:
-    """What fingerprints need of the cases of a dataset, in no order; most are told from their text, not parsed.
+    """The cases of a dataset for computing fingerprints, in no order. Most are not parsed: only their text is searched.
 
     Raises:
         CorruptDataError, ExperimentConflictError: as `written_cases`.
@@ -158,7 +156,7 @@ def fingerprinted_cases(store: Store, suite: Suite, version: str) -> Iterator[Fi
     columns = (table.column(name).to_pylist() for name in ("case_id", "content", "content_hash"))
     rest = set()
     for case_id, content, written in zip(*columns, strict=True):
-        # Canonical JSON has no space there, and within a text the quotes would be escaped.
+        # Canonical JSON has no space after a key, and within a text the quotes would be escaped.
         if '"assertions":' in content or '"simulation":' in content:
             rest.add(case_id)
         else:
@@ -167,16 +165,16 @@ def fingerprinted_cases(store: Store, suite: Suite, version: str) -> Iterator[Fi
         yield from written_cases(store, suite, version, rest)
 
 
-def _table(store: Store, suite: str, version: str, wanted: Collection[str] | None = None) -> pa.Table:
+def _table(store: Store, suite: str, version: str, case_ids: Collection[str] | None = None) -> pa.Table:
     key = cases_key(suite, version)
-    table = store.get_table(key) if wanted is None else store.get_rows(key, "case_id", wanted)
+    table = store.get_table(key) if case_ids is None else store.get_rows(key, "case_id", case_ids)
     if table is None:
-        raise CorruptDataError(f"{store.uri(key)} is gone", fix="materialize test_cases again, which writes it anew")
+        raise CorruptDataError(f"{store.uri(key)} is missing", fix="materialize test_cases again, which rewrites it")
     return table
 
 
 def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] | None:
-    """The content hash of each case of a dataset, by id; None if the dataset is not there."""
+    """The content hash of each case of a dataset, by id; None if there is no such dataset."""
     table = store.get_table(cases_key(suite, version), ["case_id", "content_hash"])
     if table is None:
         return None
@@ -184,7 +182,7 @@ def stored_hashes(store: Store, suite: str, version: str) -> Mapping[str, str] |
 
 
 def _sources(suite: Suite, origin: DatasetOrigin | None) -> list[CaseSource]:
-    """Where the cases of `suite` are; those of a dataset on LangSmith in the version that was read."""
+    """The sources of the cases of `suite`; LangSmith datasets in the version that was read."""
     return [
         source.model_copy(update={"as_of": origin.version.as_of.isoformat()})
         if origin is not None and isinstance(source, LangSmithDataset)
@@ -194,15 +192,15 @@ def _sources(suite: Suite, origin: DatasetOrigin | None) -> list[CaseSource]:
 
 
 def _written(suite: Suite, sources: Sequence[CaseSource], hashes: dict[str, str]) -> Sequence[Case]:
-    """The cases with these ids and hashes, from where they were read before."""
+    """The cases with these ids and hashes, loaded from their sources again."""
     cases, _ = load_cases(sources, suite)
-    found = [case for case in cases if case.content_hash() == hashes.get(case.id)]
-    missing = sorted(hashes.keys() - {case.id for case in found})
+    unchanged = [case for case in cases if case.content_hash() == hashes.get(case.id)]
+    missing = sorted(hashes.keys() - {case.id for case in unchanged})
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ExperimentConflictError(
-            f"case {missing[0]!r}{more} holds personal data or secrets, which are not stored, and the files of the "
-            "suite say something else by now than the dataset that this run evaluates",
-            fix="launch a new run of the whole job, which takes the cases as they are now",
+            f"case {missing[0]!r}{more} holds personal data or secrets, which are not stored, and the suite's files "
+            "have changed since the dataset of this run was stored",
+            fix="launch a new run of the whole job, which evaluates the cases as they are now",
         )
-    return found
+    return unchanged

@@ -1,1 +1,1 @@
-"""Reading the documents that users write: YAML with line numbers, and models whose errors name file, line and fix."""
+"""Documents that users write: YAML with line numbers, and models whose errors name file, line and fix."""

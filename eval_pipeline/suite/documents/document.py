@@ -1,4 +1,4 @@
-"""The base of every model a user writes, and how its validation errors become Problems."""
+"""The base class of the models of documents, and the conversion of validation errors to problems."""
 
 import difflib
 import reprlib
@@ -41,15 +41,15 @@ def problems_of(
     case: str | None = None,
     line: Location | int | None = None,
 ) -> list[Problem]:
-    """Every error in `error` as a Problem.
+    """All errors of a validation as problems.
 
     Args:
-        error: what validating `data` as `model` raised.
-        model: the model, from which names of known fields are suggested.
+        error: the error of validating `data` as `model`.
+        model: the model; names of its fields are suggested for unknown ones.
         data: the plain data that was validated.
-        file: where the data came from.
-        case: the case's id, if the data is a case.
-        line: the line of the whole document, or a function from a path inside it to a line.
+        file: the place of the data.
+        case: the id of the case, if the data is a case.
+        line: the line of the whole document, or a function from a path in it to a line.
     """
     return [_problem(details, model=model, data=data, file=file, case=case, line=line) for details in error.errors()]
 
@@ -86,11 +86,11 @@ def _data_path(loc: tuple[int | str, ...], data: Any) -> type_path:
     path: list[int | str] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        # A union's tag may be the name of a field as well (`file` in `{file: a.csv}`), but that one holds no more keys.
-        found = _child(data, part)
-        if isinstance(found, dict | list) or last:
+        # A union's tag may also be the name of a field (`file` in `{file: a.csv}`), but then its value has no keys.
+        child = _child(data, part)
+        if isinstance(child, dict | list) or last:
             path.append(part)
-            data = found
+            data = child
     return tuple(path)
 
 
@@ -106,11 +106,11 @@ def _cause(details: ErrorDetails, model: type[BaseModel], data: Any) -> tuple[st
     kind, context = details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(details["loc"][-1])
-        known = sorted(_known_fields(model, details["loc"][:-1], data))
-        close = difflib.get_close_matches(name, known, n=1)
+        fields = sorted(_known_fields(model, details["loc"][:-1], data))
+        close = difflib.get_close_matches(name, fields, n=1)
         return (
             f"unknown field {name!r}",
-            f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(known)}",
+            f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(fields)}",
         )
     if kind == "missing":
         return f"field {details['loc'][-1]!r} is missing", "add it"
@@ -164,11 +164,11 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     """The values of the model's literal `type` or `kind` field, or its `tag`, by which a union chooses it."""
-    found = {str(getattr(model, "tag", ""))}
+    tags = {str(getattr(model, "tag", ""))}
     for name in ("type", "kind"):
         if name in model.model_fields:
-            found |= {str(value) for value in get_args(model.model_fields[name].annotation)}
-    return found
+            tags |= {str(value) for value in get_args(model.model_fields[name].annotation)}
+    return tags
 
 
 def _quoted(text: str) -> list[str]:

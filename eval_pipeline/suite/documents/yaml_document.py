@@ -1,4 +1,4 @@
-"""YAML with line numbers: plain data plus the line of every node, so that an error can name its place."""
+"""Read YAML with the line of every node, so that errors can name their place."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from eval_pipeline.redaction.patterns import names_secret, secret_in
 
 type_path = tuple[str | int, ...]
 _MOST_NODES = 1_000_000
-"""Aliases of aliases let a few lines stand for any number of nodes."""
+"""The limit on nodes: with aliases of aliases a few lines expand to any number of them."""
 _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 _KEY = re.compile(r"[^\s${}]{16,}")
@@ -23,14 +23,14 @@ _NOT_A_NAME = re.compile(r"\W")
 
 @dataclass(frozen=True, kw_only=True)
 class YamlDocument:
-    """The data of a YAML file and the 1-based line of each node, keyed by its path from the root."""
+    """The data of a YAML file, and the 1-based line of each node by its path from the root."""
 
     file: Path
     data: Any
     lines: Mapping[type_path, int]
 
     def line_of(self, path: type_path) -> int | None:
-        """The line of the node at `path`, or of its nearest ancestor that exists."""
+        """The line of the node at `path`, or of its nearest existing ancestor."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
@@ -42,7 +42,7 @@ def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
 
     Args:
         file: the file to read, UTF-8.
-        interpolate: replace `${NAME}` and `${NAME:-default}` in strings by the environment's values.
+        interpolate: whether to replace `${NAME}` and `${NAME:-default}` in strings by environment variables.
 
     Raises:
         InputError: the file is missing, is not YAML, repeats a key, or names an environment variable that is not set.
@@ -92,24 +92,24 @@ class _NodeReader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        found = self._scalar(node)
-        return self._interpolated(found, path) if self.interpolate and isinstance(found, str) else found
+        scalar = self._scalar(node)
+        return self._interpolated(scalar, path) if self.interpolate and isinstance(scalar, str) else scalar
 
     def _mapping(self, node: yaml.MappingNode, path: type_path) -> dict[str, Any]:
         own: set[str] = set()
         for key_node, _ in node.value:
             key = _key(key_node)
             if key in own:
-                self._complain(key_node, f"key {key!r} is given twice", "keep one of the two")
+                self._add_problem(key_node, f"key {key!r} is given twice", "keep one of the two")
             own.add(key)
         values = {_key(key_node): value_node for key_node, value_node in self._pairs(node)}
         return {key: self.value(value_node, (*path, key)) for key, value_node in values.items()}
 
     def _pairs(self, node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-        """Keys and values, those merged with `<<` first: what the mapping itself says comes later and wins."""
+        """Keys and values, those merged with `<<` first: the mapping's own come later and override them."""
         self._count(node)
         if not isinstance(node, yaml.MappingNode):
-            self._complain(node, "only mappings can be merged with `<<`", "give an anchor of a mapping")
+            self._add_problem(node, "only mappings can be merged with `<<`", "give an anchor of a mapping")
             return
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
@@ -125,18 +125,18 @@ class _NodeReader:
             fix = "use fewer aliases, or write the cases as .jsonl"
             raise InputError(Problem(message=message, fix=fix, file=self.file, line=node.start_mark.line + 1))
 
-    def _complain(self, node: yaml.Node, message: str, fix: str) -> None:
+    def _add_problem(self, node: yaml.Node, message: str, fix: str) -> None:
         self.problems.append(Problem(message=message, fix=fix, file=self.file, line=node.start_mark.line + 1))
 
     def _scalar(self, node: yaml.Node) -> Any:
         try:
-            found = self._constructor.construct_object(node, deep=True)
+            value = self._constructor.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            self._complain(node, f"cannot be read as YAML: {reason}", "quote the value")
+            self._add_problem(node, f"cannot be read as YAML: {reason}", "quote the value")
             return None
-        # Dates written without quotes stay the text the author sees.
-        return node.value if hasattr(found, "isoformat") else found
+        # Dates without quotes stay text, as the author sees them.
+        return node.value if hasattr(value, "isoformat") else value
 
     def _interpolated(self, text: str, path: type_path) -> str:
         def replacement(match: re.Match[str]) -> str:
@@ -159,7 +159,7 @@ class _NodeReader:
         return _VARIABLE.sub(replacement, text)
 
     def _refuse_secret(self, written: str, path: type_path) -> None:
-        """Complain of a secret that stands in the file itself: whoever reads the repository has it."""
+        """Add a problem for a secret in the file itself: every reader of the repository would have it."""
         kind = secret_in(written)
         option = bool({"options", "params"} & set(path)) and isinstance(path[-1], str) and names_secret(path[-1])
         if kind is None and not (option and _KEY.fullmatch(written)):
@@ -168,7 +168,7 @@ class _NodeReader:
         self.problems.append(
             Problem(
                 message=f"a secret is written here ({kind or path[-1]})",
-                fix=f"replace it at whoever gave it out, put the new one into the environment, and write ${{{name}}}",
+                fix=f"revoke it, put a new one into the environment, and write ${{{name}}}",
                 file=self.file,
                 line=self.line(path),
                 field=field_path(path),
@@ -180,7 +180,7 @@ class _NodeReader:
 
 
 def _key(node: yaml.Node) -> str:
-    """A key as the author sees it: `on` is no boolean, `2024-05-01` no date."""
+    """A key as text, as the author sees it: `on` is not a boolean, and `2024-05-01` not a date."""
     return str(node.value)
 
 

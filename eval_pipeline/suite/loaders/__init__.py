@@ -1,1 +1,1 @@
-"""The file formats cases come from. Each module reads one, and yields `RawCase`s: plain data and its place."""
+"""Loaders of cases, one module for each format and service. Each yields `RawCase`s: plain data with its place."""

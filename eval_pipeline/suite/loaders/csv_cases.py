@@ -1,7 +1,7 @@
-"""Cases in CSV: one case a row.
+"""Load cases from CSV, one case a row.
 
 Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference`
-and `metadata` (JSON objects) or `reference.NAME` and `metadata.NAME` (text). Not here: the case's model.
+and `metadata` (JSON objects), or `reference.NAME` and `metadata.NAME` (text).
 """
 
 import csv
@@ -21,8 +21,8 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
     """The cases of `file`, UTF-8 with a header.
 
     Raises:
-        InputError: a required column is missing, a cell that must be JSON is not, a row is longer than the header, or
-            the file cannot be read as CSV.
+        InputError: a required column is missing, a cell is not JSON where it must be, a row is longer than the header,
+            or the file is not CSV.
     """
     problems: list[Problem] = []
     with file.open(encoding="utf-8-sig", newline="") as text:
@@ -31,7 +31,7 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
             columns = _columns(next(reader, []), file)
             line = reader.line_num + 1
             for cells in reader:
-                # A row may take several lines, and is empty where the file has an empty line.
+                # A row may span several lines; an empty line is an empty row.
                 if cells:
                     data = _case_data(columns, cells, file=file, line=line, problems=problems)
                     yield RawCase(data=data, file=file, line=line)
@@ -49,8 +49,8 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
 def _columns(header: list[str], file: Path) -> list[str]:
     missing = [name for name in _REQUIRED if name not in header and not (name == "input" and "turns" in header)]
     if missing:
-        found, names = ", ".join(header) or "none", ", ".join(missing)
-        fix = f"add it to the header; columns found: {found}"
+        present, names = ", ".join(header) or "none", ", ".join(missing)
+        fix = f"add it to the header; columns found: {present}"
         raise InputError(Problem(message=f"column {names} is missing", fix=fix, file=file))
     return header
 

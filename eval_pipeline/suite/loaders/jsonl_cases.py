@@ -1,4 +1,4 @@
-"""Cases in JSONL: one case a line, in the shape it would have in YAML."""
+"""Load cases from JSONL: one case a line, with the same fields as in YAML."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
     """Each line's number (1-based) and value; empty lines are skipped.
 
     Raises:
-        InputError: carries every line that is not JSON, after all others were read.
+        InputError: raised after the last line; carries a problem for every line that is not JSON.
     """
     problems = []
     with file.open(encoding="utf-8-sig") as lines:

@@ -1,4 +1,4 @@
-"""Cases in Parquet: one case a row, columns named as the fields of a case; nested columns, or JSON text for them."""
+"""Load cases from Parquet: one case a row, columns named as the fields of a case, nested or as JSON text."""
 
 import json
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def load_parquet_cases(file: Path) -> Iterator[RawCase]:
             Problem(message=f"not readable as Parquet: {reason}", fix="write the file again", file=file)
         ) from error
     if "id" not in table.column_names:
-        found = ", ".join(table.column_names)
-        raise InputError(Problem(message="column id is missing", fix=f"add it; columns found: {found}", file=file))
+        present = ", ".join(table.column_names)
+        raise InputError(Problem(message="column id is missing", fix=f"add it; columns found: {present}", file=file))
     for batch in table.to_batches(max_chunksize=1_000):
         for row in batch.to_pylist():
             data = {name: _decoded(name, value) for name, value in row.items() if value is not None}
@@ -46,7 +46,7 @@ def _decoded(name: str, value: Any) -> Any:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Parquet gives every struct every field, null where a row has none; the case's model wants them absent."""
+    """Drop null fields: Parquet structs have every field in every row, a case only those that are set."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What every loader yields: the data of a case before validation, and where it stands."""
+"""The data of a case before validation, with its place in a file or a dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from eval_pipeline.suite.documents.yaml_document import type_path
 
 @dataclass(frozen=True, kw_only=True)
 class ExamplePlace:
-    """The example that a case is."""
+    """The LangSmith example that a case was loaded from."""
 
     version: DatasetVersion
     example_id: UUID
@@ -20,22 +20,22 @@ class ExamplePlace:
 
 @dataclass(frozen=True, kw_only=True)
 class RawCase:
-    """The data of one case and its place."""
+    """The data of a case, and its place for error messages."""
 
     data: Any
     file: Path | str
-    """Or what to say of a place that is none."""
+    """The file, or the description of another place."""
     line: int | None = None
-    """1-based line where the case begins, if the format has lines."""
+    """The 1-based line on which the case begins, if the format has lines."""
     lines: Mapping[type_path, int] = field(default_factory=dict)
-    """Lines of the parts of `data`, by their path in it, if the format knows them."""
+    """The lines of the parts of `data`, by their paths, if the format has them."""
     example: ExamplePlace | None = None
 
     @property
     def label(self) -> str | None:
-        """The case's id, if it has one that can be shown."""
-        found = self.data.get("id") if isinstance(self.data, dict) else None
-        return None if found is None else str(found)
+        """The id of the case as text, if it has one."""
+        case_id = self.data.get("id") if isinstance(self.data, dict) else None
+        return None if case_id is None else str(case_id)
 
     def line_of(self, path: type_path) -> int | None:
         """The line of the part at `path`, or of the nearest part around it."""

@@ -1,4 +1,4 @@
-"""Recorded conversations as cases: items of a JSON list or JSONL, grouped by case id into attempts."""
+"""Load recorded conversations as cases: items of a JSON list or of JSONL; items with one case id are attempts."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def load_recorded_cases(file: Path, source: RecordedConversations) -> Iterator[R
     """One case for each distinct id among the conversations of `file`, its attempts in `recordings`.
 
     Raises:
-        InputError: not JSON, a conversation without id or messages, or attempts that disagree on what the case is.
+        InputError: the file is not JSON, a conversation lacks id or messages, or attempts differ in fields of the case.
     """
     problems: list[Problem] = []
     attempts: dict[str, list[tuple[Any, RawCase]]] = {}
@@ -31,10 +31,10 @@ def load_recorded_cases(file: Path, source: RecordedConversations) -> Iterator[R
         except _ItemError as error:
             fix = f"correct the JMESPath {error.expression!r} in suite.yaml, or the file"
             problems.append(Problem(message=f"{where} {error}", fix=fix, file=file, line=line, case=error.case))
-    for case_id, found in attempts.items():
+    for case_id, recorded in attempts.items():
         if source.attempt is not None:
-            found.sort(key=lambda pair: _natural(pair[0]))
-        yield _merged(case_id, [raw for _, raw in found], problems)
+            recorded.sort(key=lambda pair: _natural(pair[0]))
+        yield _merged(case_id, [raw for _, raw in recorded], problems)
     if problems:
         raise InputError(problems)
 
@@ -57,7 +57,7 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
 
 
 class _ItemError(Exception):
-    """An item in which `expression` does not find what it should."""
+    """An item in which a JMESPath finds no valid value."""
 
     def __init__(self, message: str, expression: str, case: str | None = None) -> None:
         super().__init__(message)
@@ -91,7 +91,7 @@ def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> R
                 fix = "give them different ids, or take the field out of suite.yaml"
                 problems.append(
                     Problem(
-                        message="the attempts at this case disagree",
+                        message="the attempts at this case have different values",
                         fix=fix,
                         file=first.file,
                         line=other.line,
@@ -104,7 +104,7 @@ def _merged(case_id: str, attempts: list[RawCase], problems: list[Problem]) -> R
 
 
 def _natural(order: Any) -> tuple[int, float, str]:
-    """Numbers first and by value, also those written as text; then text; then attempts without one."""
+    """A sort key: numbers by value, also those written as text; then text; then missing ones."""
     if order is None:
         return (2, 0.0, "")
     try:

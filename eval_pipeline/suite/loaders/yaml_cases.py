@@ -1,4 +1,4 @@
-"""Cases in YAML: a list of cases, or a mapping with `cases` and with `defaults` for all of them."""
+"""Load cases from YAML: a list of cases, or a mapping with `cases` and `defaults` for all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def load_yaml_cases(file: Path) -> Iterator[RawCase]:
     """The cases of `file`.
 
     Raises:
-        InputError: not YAML, or neither of the two shapes.
+        InputError: the file is not YAML, or has neither form.
     """
     document = read_yaml(file)
     data = document.data

@@ -1,1 +1,1 @@
-"""The models of `suite.yaml`: one module for each of its sections."""
+"""The models of the sections of `suite.yaml`, one module for each section or group of sections."""

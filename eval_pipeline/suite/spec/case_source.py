@@ -1,4 +1,4 @@
-"""Where a suite's cases come from, as written under `cases:` in `suite.yaml`."""
+"""The sources of a suite's cases, as written under `cases:` in `suite.yaml`."""
 
 import datetime as dt
 import re
@@ -26,7 +26,7 @@ JmesPath = Annotated[str, BeforeValidator(_checked_jmespath)]
 
 
 def _moment_as_text(value: Any) -> Any:
-    """YAML reads times as times. What begins as one must be one, and is no tag."""
+    """Convert a time that YAML parsed back to text, and check text that begins as a date: it is not a tag."""
     text = value.isoformat() if isinstance(value, dt.date) else value
     if isinstance(text, str) and re.match(r"\d{4}-\d{2}-\d{2}", text):
         try:
@@ -38,14 +38,14 @@ def _moment_as_text(value: Any) -> Any:
 
 
 class CaseFile(Document):
-    """Files of cases: `.yaml`, `.jsonl`, `.csv` or `.parquet`; `file` may be a glob."""
+    """Files of cases: `.yaml`, `.jsonl`, `.csv` or `.parquet`; `file` may be a glob pattern."""
 
     tag: ClassVar[str] = "file"
     file: str
 
 
 class RecordedConversations(Document):
-    """Conversations recorded elsewhere: a JSON list or JSONL, one conversation an item, several items a case.
+    """Conversations recorded elsewhere: a JSON list or JSONL, one conversation an item, one or more items a case.
 
     Every field but `recorded` is a JMESPath into an item. Items with the same `id` are attempts at one case, in the
     order of `attempt`, or else of the file.
@@ -62,11 +62,11 @@ class RecordedConversations(Document):
     reference: Mapping[str, JmesPath] = Field(default_factory=dict)
     metadata: Mapping[str, JmesPath] = Field(default_factory=dict)
     data: Mapping[str, JmesPath] = Field(default_factory=dict)
-    """What else was recorded of the attempt and assertions need, such as a published score."""
+    """Other data of the recorded attempt that assertions need, such as a published score."""
 
 
 class LangSmithRuns(Document):
-    """Root runs that LangSmith recorded: a project's, or those of a saved export (`.json`, `.jsonl`).
+    """Root runs of a LangSmith project, or of a saved export (`.json`, `.jsonl`).
 
     A project is read from the server that traces go to, LangSmith or the recorder. Runs of one thread are the turns of
     one conversation, and conversations of one case its attempts.
@@ -74,38 +74,37 @@ class LangSmithRuns(Document):
 
     tag: ClassVar[str] = "langsmith"
     langsmith: str
-    """The project's name, or the export's file."""
+    """The name of the project, or the file of the export."""
     id: JmesPath = "extra.metadata.case_id || extra.metadata.thread_id || reference_example_id || id"
-    """A JMESPath into a run: which case it is an attempt at."""
+    """A JMESPath into a run: the id of the case that it is an attempt at."""
     filter: str | None = None
     """In LangSmith's filter language, such as `eq(is_root, true)`."""
     limit: int = Field(default=1_000, ge=1)
-    """Runs to read of a project, the newest."""
+    """The most runs read from a project, newest first."""
 
     @property
     def is_export(self) -> bool:
-        """Whether it is a file."""
+        """Whether it names a file."""
         return self.langsmith.endswith((".json", ".jsonl"))
 
 
 class LangSmithDataset(Document):
-    """The examples of a dataset on LangSmith, or on the recorder: wherever `LANGSMITH_…` says that runs go.
+    """The examples of a LangSmith dataset, one case each; from the server that runs are sent to.
 
-    Each is a case. Every field from `id` on is a JMESPath into an example: `id`, `inputs`, `outputs`, `metadata` and
-    `split`. Datasets that were made from a suite of this project are read back as the cases they were made from, all
-    but recordings, which are not kept there.
+    Every field from `id` on is a JMESPath into an example: `id`, `inputs`, `outputs`, `metadata` and `split`. Datasets
+    that this package wrote are loaded as the cases that they were written from, without recordings.
     """
 
     tag: ClassVar[str] = "langsmith_dataset"
     langsmith_dataset: str
     """The dataset's name."""
     as_of: Annotated[str, BeforeValidator(_moment_as_text)] = LATEST_VERSION
-    """Which version of it: `latest`, a tag, or a time (ISO 8601, UTC unless it says otherwise)."""
+    """The version: `latest`, a tag, or a time (ISO 8601, by default in UTC)."""
     splits: tuple[str, ...] = ()
-    """Those to read; by default all."""
+    """The splits to load; by default all."""
     id: JmesPath = "metadata.case_id || id"
     input: JmesPath = "inputs.messages || inputs.input || inputs.question"
-    """What the user says: a text, a list of texts, or chat messages, of which those of the user are taken."""
+    """The input: a text, a list of texts, or chat messages, of which those of the user are used."""
     split: JmesPath = "split"
     tags: JmesPath = "metadata.tags"
     description: JmesPath = "metadata.description"
@@ -114,15 +113,15 @@ class LangSmithDataset(Document):
     reference: Mapping[str, JmesPath] | None = None
     """By default all outputs."""
     metadata: Mapping[str, JmesPath] | None = None
-    """By default all of it that is nothing else of the case."""
+    """By default all metadata that is not another field of the case."""
 
     @property
     def moment(self) -> dt.datetime | None:
-        """The time that `as_of` is; None for `latest` and for a tag."""
+        """The time of `as_of`; None for `latest` and for a tag."""
         if not re.match(r"\d{4}-\d{2}-\d{2}", self.as_of):
             return None
-        found = dt.datetime.fromisoformat(self.as_of)
-        return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+        time = dt.datetime.fromisoformat(self.as_of)
+        return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
 def _source_kind(data: Any) -> str | None:
@@ -143,7 +142,7 @@ CaseSource = Annotated[
         _source_kind,
         custom_error_type="source_kind",
         custom_error_message="a source of cases needs `file`, `recorded`, `langsmith` or `langsmith_dataset`",
-        custom_error_context={"fix": "add the one that says where the cases are"},
+        custom_error_context={"fix": "add one of them"},
     ),
     BeforeValidator(_as_mapping),
 ]

@@ -1,7 +1,7 @@
 """Where the cases of a run are evaluated, as written under `compute:` in `suite.yaml`; one model per `kind`.
 
-`local`, the default, is the process of the run. All others cut the run's cases into tasks and give them to workers
-(`eval_pipeline.workers`), which write results to the store; kind alone may be written as text.
+`local`, the default, is the process of the run. All others divide the run's cases into tasks for workers
+(`eval_pipeline.workers`), which write results to the store. A kind without fields may be written as text.
 """
 
 from typing import Annotated, Any, Literal
@@ -18,20 +18,20 @@ class LocalCompute(Document):
 
 
 class FanOutCompute(Document):
-    """What every fan-out has. `evaluation.max_concurrency` is of each worker, all other limits are of the run."""
+    """Fields of every fan-out. `evaluation.max_concurrency` applies to each worker, all other limits to the run."""
 
     cases_per_task: int = Field(default=25, ge=1, le=1_000)
-    """Cases that one worker is given at a time."""
+    """The cases of one task."""
     max_parallel: int = Field(default=10, ge=1, le=10_000)
-    """Tasks at work at once. Rates and budgets in `evaluation:` are shared out among so many."""
+    """The most tasks at work at once. Rates and budgets of `evaluation:` are divided among them."""
     tries: int = Field(default=3, ge=1)
-    """How often a task is given to a worker, if it brings nothing further, before the run fails."""
+    """How often a task is tried without progress before the run fails."""
     poll_s: float = Field(default=5.0, gt=0)
-    """Seconds between looks at what tasks in progress have finished."""
+    """Seconds between checks for finished results of tasks in progress."""
 
 
 class SubprocessCompute(FanOutCompute):
-    """Worker processes on this machine, for agents that keep one core busy."""
+    """Worker processes on this machine, for agents that need the CPU."""
 
     kind: Literal["subprocess"]
     max_parallel: int = Field(default=2, ge=1, le=256)
@@ -50,7 +50,7 @@ class LambdaCompute(FanOutCompute):
     qualifier: str | None = None
     """A version or an alias."""
     timeout_s: float = Field(default=900.0, gt=0, le=900)
-    """The function's own time limit; a worker ends in good order before it."""
+    """The time limit of the function; a worker stops before it."""
 
 
 class EcsCompute(FanOutCompute):
@@ -60,7 +60,7 @@ class EcsCompute(FanOutCompute):
     cluster: str = Field(min_length=1)
     task_definition: str = Field(min_length=1)
     container: str = "worker"
-    """The container of the task definition that is told its task."""
+    """The container of the task definition that runs the worker."""
     launch_type: Literal["FARGATE", "EC2"] = "FARGATE"
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
@@ -69,11 +69,11 @@ class EcsCompute(FanOutCompute):
 
 
 class StepFunctionsCompute(FanOutCompute):
-    """A state machine made from `eval-pipeline stepfunctions`, whose workers are Lambda functions."""
+    """A state machine from `eval-pipeline stepfunctions`, whose workers are Lambda functions."""
 
     kind: Literal["step_functions"]
     state_machine: str | None = None
-    """Its ARN; not needed for making its definition."""
+    """Its ARN; not needed to write its definition."""
     function: str = Field(min_length=1)
     """The Lambda function of the worker, by name or ARN."""
     prefetch_function: str | None = None
@@ -81,9 +81,9 @@ class StepFunctionsCompute(FanOutCompute):
     summarise_function: str | None = None
     """The function that runs `workers.state_machine.aws_lambda.summarise`; default: `<function>-summarise`."""
     tasks_per_batch: int = Field(default=1, ge=1, le=100)
-    """Tasks that one call of the function is given; above 1 the map has an `ItemBatcher`."""
+    """The tasks of one call of the function; above 1 the map has an `ItemBatcher`."""
     tolerated_failure_percentage: float = Field(default=100.0, ge=0, le=100)
-    """Of workers that break, which the cases of a suite cannot cause; what is missing then is told by the summary."""
+    """The share of workers that may fail, which cases cannot cause; the summary reports missing results."""
     timeout_s: float = Field(default=900.0, gt=0, le=900)
 
 

@@ -1,4 +1,4 @@
-"""What the shared context of a suite is made of, as written under `context:` in `suite.yaml`."""
+"""The sources of the shared context, as written under `context:` in `suite.yaml`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,25 +12,26 @@ from eval_pipeline.suite.spec.case_source import JmesPath
 
 
 class SourceSpec(Document):
-    """What every source of rows has."""
+    """Fields of every source of rows."""
 
     redact: bool = True
-    """False: its rows are kept as they are, secrets and personal data included, for agents that need the true values.
-    Everything else that is stored or traced stays redacted."""
+    """Whether secrets and personal data in its rows are redacted. False for agents that need the true values: results
+    and traces stay redacted."""
 
 
 class FileSource(SourceSpec):
-    """A file: CSV, JSON, JSONL or Parquet, told by its ending. An object of objects becomes a table of its values."""
+    """A file: CSV, JSON, JSONL or Parquet, by its suffix. A JSON object of objects becomes a table of its values."""
 
     tag: ClassVar[str] = "file"
     file: str
     key: str | None = None
-    """The column rows are looked up by; for a keyed JSON object the one that its keys go to (by default `key`)."""
+    """The column that rows are looked up by; for a JSON object of objects the column for its keys (by default
+    `key`)."""
     text_columns: tuple[str, ...] = ()
-    """For CSV: columns kept as they are written, such as postal codes, and as `key` always is; others become numbers or
-    dates."""
+    """For CSV: columns that stay text, such as postal codes; others become numbers or dates. `key` always stays
+    text."""
     columns: tuple[str, ...] = ()
-    """Columns that must be there; the error for one that is not names the file and the column."""
+    """Columns that the file must have."""
 
 
 class SqlSource(SourceSpec):
@@ -43,8 +44,8 @@ class SqlSource(SourceSpec):
 class DatabaseSource(SourceSpec):
     """A query to a SQL database by SQLAlchemy URL.
 
-    `version` is a cheap query whose result says whether the data changed. Without one the query itself is run each
-    time to know, and the snapshot reused when its rows are the same.
+    `version` is a cheap query whose result changes when the data does. Without it the query itself is run each time,
+    and the snapshot is reused if its rows are the same.
     """
 
     tag: ClassVar[str] = "database"
@@ -56,7 +57,7 @@ class DatabaseSource(SourceSpec):
 class PythonSource(SourceSpec):
     """A callable, called with `args`, that returns a pyarrow table, a pandas frame or a list of mappings.
 
-    It is called again when its source, `args` or `version` change.
+    It is called again if its source, `args` or `version` change.
     """
 
     tag: ClassVar[str] = "python"
@@ -84,13 +85,13 @@ TableSource = Annotated[
         _source_kind,
         custom_error_type="source_kind",
         custom_error_message="a source needs one of `file`, `sql`, `database` or `python`",
-        custom_error_context={"fix": "add the one that says where the rows come from"},
+        custom_error_context={"fix": "add one of them"},
     ),
 ]
 
 
 class Retrieval(Document):
-    """How the documents similar to each case are found, for all cases at once."""
+    """How documents similar to each case are found, for all cases at once."""
 
     method: Literal["bm25", "embeddings"] = "bm25"
     model: str | None = None
@@ -99,7 +100,7 @@ class Retrieval(Document):
     language: str = "english"
     """For `bm25`: the language of stemming and stop words."""
     query: JmesPath | None = None
-    """A JMESPath into the case that gives the query; by default everything the user says."""
+    """A JMESPath into the case for the query; by default all messages of the user."""
 
     @model_validator(mode="after")
     def _embeddings_need_a_model(self) -> "Retrieval":
@@ -110,31 +111,31 @@ class Retrieval(Document):
 
 
 class Documents(Document):
-    """The documents of the context: a source, and which of its columns are what."""
+    """The documents of the context: a source, and the meaning of its columns."""
 
     source: TableSource
     id: str = "id"
     text: str | tuple[str, ...] = "text"
-    """One column, or several that are joined by an empty line."""
+    """A column, or several that are joined by an empty line."""
     retrieval: Retrieval = Retrieval()
 
 
 class Patterns(Document):
-    """What a chat model finds by reading rows of the context once, instead of once per case."""
+    """Patterns that a chat model finds in rows of the context, once instead of once for each case."""
 
     name: str
     instruction: str
-    """What to look for."""
+    """What the model looks for."""
     model: str
     """`provider:model`, or an import path to a LangChain chat model."""
     sql: str = "SELECT * FROM documents"
-    """The rows it reads."""
+    """The rows that the model reads."""
     rows_per_call: int = Field(default=100, ge=1)
     max_rows: int = Field(default=2_000, ge=1)
 
 
 class ContextSpec(Document):
-    """Everything that is queried once and read by every case."""
+    """The shared context: data that is queried once and read by every case."""
 
     tables: Mapping[str, TableSource] = Field(default_factory=dict)
     documents: Documents | None = None

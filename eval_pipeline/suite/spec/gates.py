@@ -1,9 +1,9 @@
-"""Gates: thresholds that an experiment must meet, as they are written in `suite.yaml`.
+"""Gates: thresholds that an experiment must meet, as written under `gates:` in `suite.yaml`.
 
 gates:
-min_pass_rate: 0.9                                              # short: of all cases, blocks what is downstream
+min_pass_rate: 0.9                                              # short form: all cases, blocks
 max_error_rate: [0.02, {threshold: 0, slice: tag=smoke}]        # several
-max_regression: {test: any, threshold: 0.05, action: warn}      # fields
+max_regression: {test: any, threshold: 0.05, action: warn}      # as fields
 """
 
 import re
@@ -20,13 +20,13 @@ _SLICE = re.compile(r"(split|tag|metadata\.[^=]+)=.+")
 
 
 class Gate(Document):
-    """What every gate has."""
+    """Fields of every gate."""
 
     slice: str | None = None
-    """`split=hard`, `tag=refunds` or `metadata.tier=gold`; with `*` as the value, every slice of the kind must meet it.
-    All cases by default."""
+    """`split=hard`, `tag=refunds` or `metadata.tier=gold`; with `*` as the value, every slice of the kind must meet the
+    gate. By default all cases."""
     action: Literal["block", "warn"] = "block"
-    """Whether an experiment that does not meet it stops what is downstream, and fails the run."""
+    """Whether failing the gate stops downstream assets and fails the run, or only warns."""
 
     @field_validator("slice")
     @classmethod
@@ -38,27 +38,27 @@ class Gate(Document):
 
 
 class RateGate(Gate):
-    """A share of the attempts."""
+    """A gate on a share of the attempts."""
 
     threshold: float = Field(ge=0, le=1)
 
 
 class LimitGate(Gate):
-    """Dollars of the whole experiment, or seconds of an attempt."""
+    """A gate on the dollars of the whole experiment, or the seconds of an attempt."""
 
     threshold: float = Field(ge=0)
 
 
 class RegressionGate(Gate):
-    """How far a number may fall below the baseline's, on the same cases."""
+    """A gate on the drop of a number below that of the baseline, on the same cases."""
 
     test: Literal["significant", "any"] = "significant"
-    """`significant`: a drop fails that would be seen in at most 5 % of experiments, were there none (a one-sided paired
-    permutation test). `any`: every drop fails, chance or not."""
+    """`significant`: a drop fails if chance alone causes one as large in at most 5 % of experiments (a one-sided paired
+    permutation test). `any`: every drop fails."""
     threshold: float = Field(default=0.0, ge=0, lt=1)
-    """A drop of up to this much is met whatever the test says: 0.02 is two points of the pass rate."""
+    """A drop of at most this size passes whatever the result of the test: 0.02 is two points of the pass rate."""
     metric: str | None = None
-    """The name of an assertion, for its mean score; the pass rate by default."""
+    """The name of an assertion, for its mean score; by default the pass rate."""
 
     @model_validator(mode="after")
     def _one_cut(self) -> "RegressionGate":
@@ -69,7 +69,7 @@ class RegressionGate(Gate):
 
 
 def _listed(model: type[Gate], short: str) -> BeforeValidator:
-    """One gate or a list of them, each in its short form or as fields."""
+    """Accept one gate or a list, each in its short form or as fields."""
 
     def listed(value: Any) -> Any:
         return [_gate(item) for item in (value if isinstance(value, list | tuple) else [value])]
@@ -80,14 +80,14 @@ def _listed(model: type[Gate], short: str) -> BeforeValidator:
         try:
             return model.model_validate({short: item})
         except ValidationError as error:
-            # Raised here, so that it is told of the field that was written, not of one inside it.
+            # Raised here, so that the error names the field that was written, not one within it.
             message = error.errors()[0]["msg"].removeprefix("Input should be ")
             reason = {
                 "value": str(item),
-                "wanted": message,
+                "expected": message,
                 "fix": f"the value given is {item}; correct it, or write a mapping with `{short}`",
             }
-            raise PydanticCustomError("gate", "{value} should be {wanted}", reason) from error
+            raise PydanticCustomError("gate", "{value} should be {expected}", reason) from error
 
     return BeforeValidator(listed)
 
@@ -97,27 +97,27 @@ _LIMITS = _listed(LimitGate, "threshold")
 
 
 class Gates(Document):
-    """Thresholds an experiment must meet; each becomes an asset check on `experiment_summary`."""
+    """The gates of a suite; each becomes an asset check on `experiment_summary`."""
 
     min_pass_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
     max_regression: Annotated[tuple[RegressionGate, ...], _listed(RegressionGate, "test")] = ()
     max_error_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
     max_skipped: Annotated[tuple[RateGate, ...], _RATES] = ()
-    """The share of the attempts that a spent budget may leave unmade. The other gates look at those that were made."""
+    """The share of attempts that may be skipped when a budget is used up. Other gates leave skipped attempts out."""
     max_cost_usd: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
     max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
 
     def named(self) -> dict[str, tuple[str, Gate]]:
-        """Every gate with its kind (the field it stands in), by a name that is its asset check's."""
-        found: dict[str, tuple[str, Gate]] = {}
+        """Every gate with its kind (the name of its field), by the name of its asset check."""
+        gates: dict[str, tuple[str, Gate]] = {}
         for kind in type(self).model_fields:
             for gate in getattr(self, kind):
                 name = base = _check_name(kind, gate)
                 number = 2
-                while name in found:
+                while name in gates:
                     name, number = f"{base}_{number}", number + 1
-                found[name] = kind, gate
-        return found
+                gates[name] = kind, gate
+        return gates
 
 
 def _check_name(kind: str, gate: Gate) -> str:

@@ -1,4 +1,4 @@
-"""Judges: the chat models that score, as they are written."""
+"""Judges: the chat models that score, as written under `judge:` in `suite.yaml`."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,22 +11,22 @@ from eval_pipeline.suite.spec.prompt_reference import checked_reference
 
 
 class Corrections(Document):
-    """People's verdicts on answers, shown to the judge as examples to judge by."""
+    """Human verdicts on answers, shown to the judge as examples."""
 
     file: str | None = None
-    """JSONL or Parquet: `input`, `output`, `verdict` (yes or no, a label, or a number), and if wanted `comment`, and
+    """JSONL or Parquet: `input`, `output`, `verdict` (yes or no, a label, or a number); optionally `comment`, and
     `assertion`, the name of the only assertion that the row is an example for."""
     source: Literal["langsmith"] | None = Field(default=None, alias="from")
-    """Instead of a file: what people corrected in this suite's experiments on LangSmith, as the asset `corrections`, or
-    `eval-pipeline corrections`, pulled it last."""
+    """Instead of a file: the corrections that people made to this suite's experiments on LangSmith, as pulled last by
+    the asset `corrections` or by `eval-pipeline corrections`."""
     limit: int = Field(default=10, ge=1)
-    """The last rows that fit are shown, in the order of the file."""
+    """The most rows shown: the last ones that fit, in the order of the file."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "Corrections":
         if (self.file is None) == (self.source is None):
             reason = {"fix": "give `file`, or `from: langsmith`"}
-            raise PydanticCustomError("corrections", "corrections come from one place", reason)
+            raise PydanticCustomError("corrections", "corrections need one source", reason)
         return self
 
 
@@ -38,13 +38,13 @@ class Judge(Document):
     options: Mapping[str, Any] = Field(default_factory=dict)
     """Passed to each model: `temperature`, `base_url`, ..."""
     combine: Literal["majority", "mean"] = "majority"
-    """What a panel says: what most say (of two labels with equal votes the lower, and a draw is no pass), or the mean
-    of all scores. Numbers are always averaged."""
+    """How the votes of a panel are combined: by majority (of two labels with equal votes the lower; a draw does not
+    pass), or as the mean of all scores. Numbers are always averaged."""
     instructions: str | None = None
-    """Said to the judge besides what it is always told."""
+    """Instructions for the judge, besides the built-in ones."""
     prompt: str | None = None
-    """Where the instructions are: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without variables.
-    What `instructions` says is used where it cannot be had."""
+    """The prompt with the instructions: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without
+    variables. If it cannot be fetched, `instructions` is used."""
     corrections: Corrections | None = None
 
     @field_validator("prompt")
@@ -54,7 +54,7 @@ class Judge(Document):
 
     @field_validator("model")
     @classmethod
-    def _is_somebody(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    def _names_distinct_models(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if not value or (len(set(value)) < len(value) and not isinstance(value, str)):
             reason = {"fix": "name one model, or several different ones"}
             raise PydanticCustomError("judge", "a panel needs members, each once", reason)

@@ -1,4 +1,4 @@
-"""Where a prompt is, as written in `suite.yaml`: `file:prompts/support.txt` or `hub:support[:tag or commit]`."""
+"""References to prompts, as written in `suite.yaml`: `file:prompts/support.txt` or `hub:support[:tag or commit]`."""
 
 import re
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class PromptReference:
-    """A place and a name; in the Hub also which commit."""
+    """The place and name of a prompt, and its version in the Prompt Hub."""
 
     place: Literal["file", "hub"]
     name: str
     """The file's path, or the prompt's name in the workspace."""
     version: str | None = None
-    """In the Hub: `latest`, a tag, or a commit's hash of at least eight digits."""
+    """In the Prompt Hub: `latest`, a tag, or the hash of a commit, of at least eight digits."""
 
     @property
     def pinned(self) -> bool:
-        """Whether it names one commit for ever."""
+        """Whether it names a commit, which never changes."""
         return self.version is not None and _COMMIT.fullmatch(self.version) is not None
 
     @property
     def identifier(self) -> str:
-        """What the LangSmith SDK calls it."""
+        """The identifier that the LangSmith SDK uses."""
         return f"{self.name}:{self.version or LATEST}"
 
     def at(self, version: str) -> "PromptReference":
@@ -43,10 +43,10 @@ class PromptReference:
 
 
 def parse_reference(text: str) -> PromptReference:
-    """What `text` names.
+    """Parse a reference.
 
     Raises:
-        InputError: it is neither form. Prompts of other people (`owner/name`) are refused: they may carry code.
+        InputError: it has neither form. Prompts of other owners (`owner/name`) are refused: they may contain code.
     """
     place, _, rest = text.partition(":")
     if place == "file" and rest:
@@ -59,19 +59,19 @@ def parse_reference(text: str) -> PromptReference:
 
 
 def checked_reference(text: str | None, *, place: Literal["file"] | None = None) -> str | None:
-    """`text`, for pydantic validators; `place` is where it must be, if anywhere.
+    """Validate a reference, for pydantic validators; if `place` is given, the prompt must be there.
 
     Raises:
-        PydanticCustomError: it names no prompt, or one somewhere else.
+        PydanticCustomError: it names no prompt, or one at another place.
     """
     if text is None:
         return None
     try:
-        found = parse_reference(text)
+        reference = parse_reference(text)
     except InputError as error:
         reason = {"value": text, "fix": error.problems[0].fix}
         raise PydanticCustomError("prompt", "'{value}' names no prompt", reason) from error
-    if place is not None and found.place != place:
+    if place is not None and reference.place != place:
         reason = {"value": text, "fix": "write `file:path/in/the/suite.txt`"}
         raise PydanticCustomError("prompt", "'{value}' is no file", reason)
     return text

@@ -1,4 +1,4 @@
-"""`simulation:` of a case: who plays the user after the written turns, towards what, and when it ends."""
+"""`simulation:` of a case: a simulated user that continues the conversation after the written turns."""
 
 import re
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from eval_pipeline.suite.spec.assertion import AnyAssertion
 
 
 class Rule(Document):
-    """Something a scripted user says when the target's last answer is of a kind."""
+    """A message of a scripted user, sent when the target's last answer matches."""
 
     say: str
     when: str | None = None
-    """A regular expression that matches somewhere in the last answer; without one the rule always applies."""
+    """A regular expression to find in the last answer; without one the rule always applies."""
     times: int = Field(default=1, ge=1)
-    """How often the rule may speak in one attempt."""
+    """How often the rule may be used in one attempt."""
 
     @field_validator("when")
     @classmethod
@@ -30,36 +30,36 @@ class Rule(Document):
 class Simulation(Document):
     """The simulated user, a chat model unless `script` or `rules` are given.
 
-    The case's `turns` are said first, word for word. Then the simulated user speaks until its goal is reached, a
-    condition stops it, it has nothing more to say, or `max_turns` were taken.
+    The `turns` of the case come first, word for word. Then the simulated user speaks until its goal is reached, a
+    condition stops it, it has nothing more to say, or the conversation has `max_turns`.
     """
 
     goal: str | None = None
-    """What the user wants, in a sentence; a model decides itself when it is reached."""
+    """What the user wants, in a sentence; a model decides when it is reached."""
     persona: str | None = None
-    """Who the user is and how it talks."""
+    """Who the user is, and how they talk."""
     facts: Mapping[str, Any] = Field(default_factory=dict)
-    """What the user knows and may tell, such as an order number."""
+    """Facts that the user knows and may mention, such as an order number."""
     model: str | None = None
     """`provider:model` or an import path; by default the suite's `simulated_user.model`."""
     script: str | None = None
     """A callable that plays the user. It is called with those of `message, history, turn, case, facts, goal` that its
-    signature asks for, and returns what to say, None when it has nothing more to say, or
-    `{say, goal_reached, reason}`."""
+    signature has, and returns the next message, None to end the conversation, or `{say, goal_reached, reason}`."""
     rules: tuple[Rule, ...] = ()
-    """A user that follows rules: the first that applies and was not used up speaks; none ends the conversation."""
+    """A user that follows rules: the first that applies and is not used up gives the message; without one the
+    conversation ends."""
     opening: str | None = None
-    """What the user says first, word for word, before the persona takes over."""
+    """The first message of the user, word for word."""
     goal_when: str | None = None
-    """A regular expression; an answer that matches it means that the goal is reached."""
+    """A regular expression; the goal is reached when an answer matches it."""
     stop_when: str | None = None
-    """A regular expression; an answer that matches it ends the conversation."""
+    """A regular expression; the conversation ends when an answer matches it."""
     max_turns: int = Field(default=10, ge=1, le=500)
-    """Turns of the whole conversation, those written down included."""
+    """The most turns of the whole conversation, written ones included."""
     goal_required: bool = False
-    """Whether ending in any other way than with the goal reached fails the case."""
+    """Whether the case fails if the conversation ends without the goal."""
     assertions: tuple[AnyAssertion, ...] = ()
-    """Asked of every simulated turn."""
+    """Assertions on every simulated turn."""
 
     @field_validator("script")
     @classmethod
@@ -79,7 +79,7 @@ class Simulation(Document):
             raise PydanticCustomError("two_users", "more than one plays the user", reason)
         if not any(players) and self.goal is None and self.persona is None:
             reason = {"fix": "give a `goal` (and a `persona`) for a model to play, or `script`, or `rules`"}
-            raise PydanticCustomError("no_user", "nobody plays the user", reason)
+            raise PydanticCustomError("no_user", "the simulated user is not defined", reason)
         return self
 
     @property

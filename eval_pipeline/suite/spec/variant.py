@@ -1,4 +1,4 @@
-"""A variant of a suite's target, as written under `variants:` in `suite.yaml`: a name, and what it changes.
+"""Variants of a suite's target, as written under `variants:` in `suite.yaml`: a name, and the changes.
 
     variants:
       - {name: terse, prompt: "file:terse.txt"}
@@ -6,7 +6,7 @@
       - {name: mini, model: "openai:gpt-4o-mini", params: {temperature: 0}}
       - {name: other_agent, target: {path: "agent2.py:graph"}}
 
-The suite as it stands is the variant `current`, which is always compared with.
+The suite without changes is the variant `current`, which all others are compared with.
 """
 
 import re
@@ -20,23 +20,24 @@ from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.spec.prompt_reference import checked_reference
 
 CURRENT = "current"
-"""The variant that is the suite as it stands."""
+"""The suite without changes, as a variant."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 class VariantSpec(Document):
-    """What one variant changes."""
+    """The changes of one variant."""
 
     name: str
     prompt: str | None = None
-    """In place of `target.prompt`, in the same forms."""
+    """Replaces `target.prompt`; in the same forms."""
     model: str | None = None
-    """In place of `target.model`; of a target that is made by a factory, of its option `model`."""
+    """Replaces `target.model`; for a target from a factory its option `model`."""
     params: Mapping[str, Any] = Field(default_factory=dict)
-    """Beside `target.options`, in place of those of one name: a chat model's parameters, a factory's arguments."""
+    """Added to `target.options`, replacing those of the same name: parameters of a chat model, arguments of a
+    factory."""
     target: Mapping[str, Any] = Field(default_factory=dict)
-    """Any other fields of `target`; with `kind`, a target of its own."""
+    """Replaces other fields of `target`; with `kind`, the whole target."""
 
     @field_validator("name")
     @classmethod
@@ -49,7 +50,7 @@ class VariantSpec(Document):
             }
             raise PydanticCustomError("variant_name", "'{value}' cannot name a variant", reason)
         if value == CURRENT:
-            reason = {"value": value, "fix": "choose another name: that is the suite as it stands, which always is one"}
+            reason = {"value": value, "fix": "choose another name: `current` is the suite without changes"}
             raise PydanticCustomError("variant_name", "'{value}' cannot name a variant", reason)
         return value
 
@@ -67,10 +68,10 @@ class VariantSpec(Document):
 
 
 def require_distinct(variants: Sequence[VariantSpec]) -> None:
-    """Check names, for the validator of the suite.
+    """Check that names are distinct, for the validator of the suite.
 
     Raises:
-        PydanticCustomError: two variants have one.
+        PydanticCustomError: two variants have the same name.
     """
     names = [variant.name for variant in variants]
     for name in names:

@@ -19,8 +19,8 @@ from eval_pipeline.langsmith.ids import example_id
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset.dataset import DatasetOrigin
 from eval_pipeline.suite.dataset.example_form import example_fields
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
 
 _NOT_FOUND, _CONFLICT = 404, 409
 _ROUNDS = 3

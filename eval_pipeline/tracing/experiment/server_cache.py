@@ -10,7 +10,7 @@ from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.datasets import SyncedDataset, VerifiedDataset
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.dataset.dataset import DatasetOrigin
 from eval_pipeline.tracing.send.flush import spool_folder
 
 _log = logger_of(__name__)

@@ -20,7 +20,7 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.dataset.dataset import DatasetOrigin
 from eval_pipeline.tracing.experiment.dataset_sync import example_of, is_at, sync_dataset
 from eval_pipeline.tracing.experiment.server_cache import ServerCache
 from eval_pipeline.tracing.send.flush import spool_folder

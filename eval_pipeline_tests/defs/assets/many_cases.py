@@ -25,11 +25,11 @@ from langsmith import traceable
 
 async def answer(message):
     await asyncio.sleep(0.02)
-    return await said(message)
+    return await spoken(message)
 
 
 @traceable
-async def said(message):
+async def spoken(message):
     return message
 """
 

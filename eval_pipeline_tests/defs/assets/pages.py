@@ -9,22 +9,22 @@ import httpx
 class _Links(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del tag
-        self.found += [value for name, value in attrs if name == "href" and value]
+        self.links += [value for name, value in attrs if name == "href" and value]
 
 
 def every_page(url: str) -> dict[str, str]:
     """HTML by address, from the first page on."""
-    found: dict[str, str] = {}
+    pages: dict[str, str] = {}
     waiting = [f"{url}/"]
     while waiting:
         address = waiting.pop()
-        if address in found or not address.startswith(f"{url}/") or address.endswith(".css"):
+        if address in pages or not address.startswith(f"{url}/") or address.endswith(".css"):
             continue
-        found[address] = httpx.get(address).text
-        waiting += [urljoin(address, link) for link in _Links(found[address]).found]
-    return found
+        pages[address] = httpx.get(address).text
+        waiting += [urljoin(address, link) for link in _Links(pages[address]).links]
+    return pages

@@ -37,7 +37,7 @@ SUITE: dict[str, Any] = {
 }
 CASES: list[dict[str, Any]] = [
     {
-        "id": "told",
+        "id": "replied",
         "input": f"I am {ALL}.",
         "split": f"of {MAIL}",
         "tags": [MAIL],
@@ -75,7 +75,7 @@ class Telling(BaseChatModel):
         return self | RunnableLambda(lambda _: schema.model_validate(made))
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(f"I was told {ALL}"))])
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(f"I was given {ALL}"))])
 
 
 @tool
@@ -89,7 +89,7 @@ def answer(message):
         raise ValueError(f"cannot serve {ALL}")
     args = {"mail": ALL, "api_key": __PASSWORD__}
     result = look_up.invoke({"mail": ALL})
-    # What the agent was told is what the case says, not what is stored of it.
+    # The agent got the case as it is written, not as it is stored.
     assert ALL in message
     return {
         "response": f"Hello {ALL}",

@@ -10,17 +10,17 @@ _PAGE = 100
 
 def runs_at(url: str) -> list[dict[str, Any]]:
     """Every run a recorder has, with the name of its project."""
-    found: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = []
     for session in httpx.get(f"{url}/sessions").json():
         body: dict[str, Any] = {"session": [session["id"]], "limit": _PAGE}
         cursor = None
         while True:
             page = httpx.post(f"{url}/runs/query", json=body | ({"cursor": cursor} if cursor else {})).json()
-            found += [{**run, "project": session["name"]} for run in page["runs"]]
+            runs += [{**run, "project": session["name"]} for run in page["runs"]]
             cursor = (page.get("cursors") or {}).get("next")
             if not cursor:
                 break
-    return found
+    return runs
 
 
 def rows_of(runs: list[dict[str, Any]]) -> list[str]:
@@ -37,7 +37,7 @@ def rows_at(url: str) -> list[str]:
 def experiments_at(url: str) -> list[str]:
     """The names of the experiments a recorder has; a project without a dataset is none."""
     sessions = httpx.get(f"{url}/sessions").json()
-    return sorted(found["name"] for found in sessions if found["reference_dataset_id"])
+    return sorted(session["name"] for session in sessions if session["reference_dataset_id"])
 
 
 def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
@@ -48,9 +48,9 @@ def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]
         if event.asset_key is not None and event.asset_key.path[-1] == asset
     )
     metadata = event.step_materialization_data.materialization.metadata
-    return {name: found.value for name, found in metadata.items()}
+    return {name: value.value for name, value in metadata.items()}
 
 
 def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     """The checks of a run, by name."""
-    return {found.check_name: found for found in result.get_asset_check_evaluations()}
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}

@@ -40,7 +40,7 @@ def test_one_run_makes_every_asset_and_its_gates(project: DagsterProject) -> Non
     assert result.success
     made = {event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key}
     assert {"test_cases", "shared_context", "case_results", "experiment", "experiment_summary"} == made
-    checks = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert checks == {"min_pass_rate": True, "max_error_rate": True}
 
 
@@ -65,9 +65,9 @@ def test_each_partition_has_one_event_with_its_own_metadata(project: DagsterProj
     project.run("gold", "tea")
 
     records = project.instance.fetch_materializations(project.key("case_results"), limit=100).records
-    found = {record.partition_key: record.asset_materialization for record in records}
+    events = {record.partition_key: record.asset_materialization for record in records}
     assert sorted(CASES) == sorted(str(record.partition_key) for record in records)
-    gold, tea = (found[name] for name in ("gold", "tea"))
+    gold, tea = (events[name] for name in ("gold", "tea"))
     assert gold is not None
     assert tea is not None
     assert (gold.metadata["eval/passed"].value, tea.metadata["eval/passed"].value) == (0, 1)
@@ -117,9 +117,9 @@ def test_a_run_with_another_target_may_not_join(project: DagsterProject) -> None
 
     assert not result.success
     (failure,) = result.get_step_failure_events()
-    said = failure.step_failure_data.user_failure_data
-    assert said is not None
-    assert "was begun with target_version" in str(said.description)
+    failure_data = failure.step_failure_data.user_failure_data
+    assert failure_data is not None
+    assert "was begun with target_version" in str(failure_data.description)
     assert _rows(project, "shop-abcdefgh") == [("gold", "failed")]
 
 
@@ -141,9 +141,9 @@ def test_infrastructure_that_fails_keeps_the_partitions_that_were_finished(proje
     assert not result.success
     assert {"gold", "milk"} == project.materialized()
     (failure,) = result.get_step_failure_events()
-    said = failure.step_failure_data.user_failure_data
-    assert said is not None
-    assert said.metadata["retryable"].value is True
+    failure_data = failure.step_failure_data.user_failure_data
+    assert failure_data is not None
+    assert failure_data.metadata["retryable"].value is True
 
 
 def test_results_before_the_context_is_there_name_what_to_do(project: DagsterProject) -> None:
@@ -152,9 +152,9 @@ def test_results_before_the_context_is_there_name_what_to_do(project: DagsterPro
     result = project.run("gold", "gold", assets=["case_results"])
 
     (failure,) = result.get_step_failure_events()
-    said = failure.step_failure_data.user_failure_data
-    assert said is not None
-    assert "materialize shop/test_cases first" in str(said.description)
+    failure_data = failure.step_failure_data.user_failure_data
+    assert failure_data is not None
+    assert "materialize shop/test_cases first" in str(failure_data.description)
 
 
 def test_a_summary_by_itself_is_of_the_latest_experiment(project: DagsterProject) -> None:
@@ -254,8 +254,8 @@ def test_a_context_without_its_cases_is_not_built(project: DagsterProject) -> No
 def test_a_run_launched_without_partitions_says_what_to_do_and_begins_no_experiment(project: DagsterProject) -> None:
     result = project.run()
 
-    said = [failure.step_failure_data.user_failure_data for failure in result.get_step_failure_events()]
-    assert ["choose partitions, or use `Materialize all`" in str(found) for found in said] == [True]
+    failure_data = [failure.step_failure_data.user_failure_data for failure in result.get_step_failure_events()]
+    assert ["choose partitions, or use `Materialize all`" in str(each) for each in failure_data] == [True]
     assert _experiments(project) == []
 
 
@@ -305,7 +305,7 @@ def test_a_retry_belongs_to_the_launch_of_its_root(
 ) -> None:
     root = dg.DagsterRun(job_name="j", run_id="root-run", tags=tags)
     project.instance.add_run(root)
-    # As Dagster makes it: the backfill's tag is not carried over to a run that is executed again.
+    # As Dagster makes it: the backfill's tag is not on a run that is executed again.
     retry = dg.DagsterRun(job_name="j", run_id="retry", root_run_id="root-run", parent_run_id="root-run")
 
     assert expected == launch_id(SimpleNamespace(instance=project.instance, run=retry))  # type: ignore[arg-type]
@@ -341,9 +341,9 @@ def test_a_gate_is_shown_with_what_was_observed_and_the_cases(project: DagsterPr
     suite.write_text(suite.read_text().replace("min_pass_rate: 0.5", "min_pass_rate: 0.9"))
     project.register(CASES)
 
-    found = {check.check_name: check for check in project.run("gold", "tea").get_asset_check_evaluations()}
+    checks = {check.check_name: check for check in project.run("gold", "tea").get_asset_check_evaluations()}
 
-    metadata = {name: value.value for name, value in found["min_pass_rate"].metadata.items()}
-    assert found["min_pass_rate"].blocking
+    metadata = {name: value.value for name, value in checks["min_pass_rate"].metadata.items()}
+    assert checks["min_pass_rate"].blocking
     assert {"observed", "low", "high", "threshold", "n"} <= metadata.keys()
     assert metadata["failing_cases"] == "1: gold"

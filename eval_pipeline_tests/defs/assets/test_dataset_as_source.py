@@ -36,9 +36,9 @@ def examples(server: RecorderServer, monkeypatch: pytest.MonkeyPatch) -> dict[st
         for product, price in {"tea": "4.20", "milk": "1.10"}.items()
     ]
     client.create_examples(dataset_id=dataset.id, examples=asked)
-    found = {(example.metadata or {})["case_id"]: example.id for example in client.list_examples(dataset_id=dataset.id)}
+    ids = {(example.metadata or {})["case_id"]: example.id for example in client.list_examples(dataset_id=dataset.id)}
     client.close()
-    return found
+    return ids
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_rows_refer_to_the_examples_that_the_cases_came_from(
     (after,) = server.recorder.datasets.find()
     assert (after["id"], after["name"]) == (before["id"], "prices"), "no copy is made"
     assert server.recorder.datasets.versions(before["id"]) == versions, "nothing is written to it"
-    (experiment,) = [found for found in server.recorder.sessions.find() if found["reference_dataset_id"]]
+    (experiment,) = [session for session in server.recorder.sessions.find() if session["reference_dataset_id"]]
     assert experiment["reference_dataset_id"] == before["id"]
     assert before["id"] in str(metadata_of(result, "test_cases"))
 
@@ -95,10 +95,10 @@ def test_at_another_server_the_copy_has_the_ids_of_the_examples(
         (copy,) = other.recorder.datasets.find()
         assert copy["id"] == source["id"]
         copied = other.recorder.examples.find(dataset_id=copy["id"], limit=-1)
-        assert {UUID(found["id"]) for found in copied} == set(examples.values())
+        assert {UUID(example["id"]) for example in copied} == set(examples.values())
 
 
-def test_a_server_that_went_away_is_told_of_the_experiment_and_not_of_the_dataset(
+def test_a_server_that_was_unreachable_gets_the_experiment_and_not_the_dataset(
     project: DagsterProject, server: RecorderServer, examples: dict[str, UUID]
 ) -> None:
     assert project.run(assets=["test_cases", "shared_context"]).success
@@ -111,5 +111,5 @@ def test_a_server_that_went_away_is_told_of_the_experiment_and_not_of_the_datase
     flush_spool(project.langsmith.settings(), timeout_s=20)
 
     assert _references(server.url) == examples
-    assert [found["name"] for found in server.recorder.datasets.find()] == ["prices"]
+    assert [dataset["name"] for dataset in server.recorder.datasets.find()] == ["prices"]
     assert server.recorder.datasets.versions(source["id"]) == versions

@@ -67,8 +67,8 @@ def test_the_last_of_several_runs_makes_the_summary_of_one_experiment(project: D
     assert {request.run_key for request in requests}.isdisjoint(request.run_key for request in _tick(project, 1))
     assert [request.tags["eval/share"] for request in requests] == ["1/3", "2/3", "3/3"]
     made = [_run(project, request) for request in (requests[2], requests[0], requests[1])]
-    assert [found["experiment_summary"] for found in made] == [0, 0, 1]
-    assert [found["case_results"] for found in made] == [1, 1, 1]
+    assert [counts["experiment_summary"] for counts in made] == [0, 0, 1]
+    assert [counts["case_results"] for counts in made] == [1, 1, 1]
     (experiment,) = {key.split("/")[2] for key in project.store.list("experiments/shop/")}
     assert read_results(project.store, "shop", experiment).column("case_id").to_pylist() == CASES
     again = _run(project, requests[1])

@@ -18,12 +18,12 @@ def _check(project: DagsterProject) -> tuple[bool, str, dict[str, Any]]:
     alone = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(_key(project)))
     definitions = dg.Definitions.merge(project.definitions, dg.Definitions(jobs=[alone]))
     result = definitions.resolve_job_def("alone").execute_in_process(instance=project.instance)
-    (found,) = result.get_asset_check_evaluations()
-    return found.passed, found.description or "", {name: value.value for name, value in found.metadata.items()}
+    (check,) = result.get_asset_check_evaluations()
+    return check.passed, check.description or "", {name: value.value for name, value in check.metadata.items()}
 
 
 def _reported(project: DagsterProject) -> str | None:
-    """What the last run said of it."""
+    """The message of the check that the last run reported."""
     record = project.instance.get_latest_asset_check_evaluation_record(_key(project))
     evaluation = None if record is None else record.evaluation
     return None if evaluation is None else evaluation.description
@@ -33,14 +33,14 @@ def _key(project: DagsterProject) -> dg.AssetCheckKey:
     return dg.AssetCheckKey(project.key("case_results"), PARTITIONS_UP_TO_DATE)
 
 
-def test_what_was_never_run_is_said_with_what_to_do(project: DagsterProject) -> None:
+def test_what_was_never_run_is_reported_with_what_to_do(project: DagsterProject) -> None:
     project.register(CASES)
     assert project.run("tea", "tea").success
     assert _reported(project) == "2 never run of 3 cases"
 
-    passed, said, metadata = _check(project)
+    passed, message, metadata = _check(project)
 
-    assert (passed, said) == (False, "2 never run of 3 cases")
+    assert (passed, message) == (False, "2 never run of 3 cases")
     assert metadata["never_run_cases"] == "gold, milk"
     assert "eval-pipeline run shop --case gold --case milk" in metadata["what_to_do"]
 
@@ -84,9 +84,9 @@ def test_cases_that_broke_have_failed(project: DagsterProject) -> None:
     )
     project.run("gold", "tea")
 
-    passed, said, metadata = _check(project)
+    passed, message, metadata = _check(project)
 
-    assert (passed, said) == (False, "1 failed of 3 cases")
+    assert (passed, message) == (False, "1 failed of 3 cases")
     assert metadata["failed_cases"] == "milk"
 
 
@@ -109,8 +109,8 @@ def test_versions_asked_for_at_once_are_those_of_the_newest_events(project: Dags
     key = project.key("case_results")
 
     newest: dict[str, str] = {}
-    for found in project.instance.fetch_materializations(key, limit=10).records:
-        materialization = found.asset_materialization
+    for record in project.instance.fetch_materializations(key, limit=10).records:
+        materialization = record.asset_materialization
         assert materialization is not None
         newest.setdefault(str(materialization.partition), (materialization.tags or {})["dagster/data_version"])
 
@@ -119,7 +119,7 @@ def test_versions_asked_for_at_once_are_those_of_the_newest_events(project: Dags
 
 
 @pytest.mark.parametrize("changed", ["get_latest_tags_by_partition", "get_asset_tags_to_index"])
-def test_a_dagster_that_knows_no_such_query_or_no_such_tag_tells_of_no_versions(
+def test_a_dagster_without_such_a_query_or_tag_gives_no_versions(
     project: DagsterProject, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, changed: str
 ) -> None:
     """Of a tag that is not indexed Dagster's storage raises an error of its inside."""
@@ -152,7 +152,7 @@ def test_without_the_query_for_versions_the_answer_is_the_same(
     assert _check(project) == asked_at_once
 
 
-def test_of_an_event_with_a_version_of_somebody_elses_the_metadata_counts(project: DagsterProject) -> None:
+def test_of_an_event_with_a_version_of_other_code_the_metadata_counts(project: DagsterProject) -> None:
     project.register(CASES)
     assert project.run("gold", "tea").success
     theirs = dg.AssetMaterialization(

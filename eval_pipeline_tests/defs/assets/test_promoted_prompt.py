@@ -12,6 +12,7 @@ from eval_pipeline.defs.jobs import promotion_job_name, variants_job_name
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
 from eval_pipeline_tests.promotion.moved import PLACE
@@ -42,9 +43,9 @@ def a_project(tmp_path: Path, server: RecorderServer, instance: dg.DagsterInstan
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
-        yield made
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dagster_instance(tmp_path / "home") as instance:
+        yield instance
 
 
 def promote(project: DagsterProject, *, job: str | None = None, commit: str | None = None) -> Any:
@@ -66,13 +67,13 @@ def only_promote(project: DagsterProject) -> Any:
     )
 
 
-def said(result: Any) -> dict[str, Any]:
-    (event,) = [found for found in result.get_asset_materialization_events() if found.asset_key == PROMOTED]
+def metadata_of(result: Any) -> dict[str, Any]:
+    (event,) = [event for event in result.get_asset_materialization_events() if event.asset_key == PROMOTED]
     return {name: value.value for name, value in event.materialization.metadata.items()}
 
 
 def checks(result: Any) -> dict[str, bool]:
-    return {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
 
 
 def production(server: RecorderServer) -> str:
@@ -95,14 +96,22 @@ def test_of_three_variants_the_best_is_promoted_and_the_one_before_is_kept(
 
     assert result.success
     assert checks(result) == {"winner_meets_gates": True, "tag_unmoved": True}
-    found = said(result)
-    assert (found["eval/promoted"], found["eval/commit_before"], found["eval/commit_after"]) == (True, current, best)
+    metadata = metadata_of(result)
+    assert (metadata["eval/promoted"], metadata["eval/commit_before"], metadata["eval/commit_after"]) == (
+        True,
+        current,
+        best,
+    )
     assert production(server) == best
     (recorded,) = read_moves(project.store, PLACE)
-    assert (recorded.made, recorded.move.before, recorded.move.comparison) == (True, current, found["eval/comparison"])
+    assert (recorded.moved, recorded.move.before, recorded.move.comparison) == (
+        True,
+        current,
+        metadata["eval/comparison"],
+    )
     again = only_promote(project)
     assert again.success
-    assert said(again)["eval/promoted"], "as when the first try's answer was lost"
+    assert metadata_of(again)["eval/promoted"], "as when the first try's answer was lost"
     assert len(read_moves(project.store, PLACE)) == 1
 
 
@@ -114,9 +123,9 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(
 
     result = promote(project, commit=best)
 
-    found = said(result)
-    assert (found["eval/promoted"], found["eval/dry_run"], found["eval/commit_after"]) == (False, True, best)
-    assert "would move" in found["eval/reason"]
+    metadata = metadata_of(result)
+    assert (metadata["eval/promoted"], metadata["eval/dry_run"], metadata["eval/commit_after"]) == (False, True, best)
+    assert "would move" in metadata["eval/reason"]
     assert production(server) == current
     assert read_moves(project.store, PLACE) == []
 
@@ -128,7 +137,7 @@ def test_the_bad_variant_is_never_promoted_and_neither_is_one_that_may_be_better
     for knows in (0, 6):
         result = promote(project, commit=publish_knowing(server.url, knows))
         assert result.success
-        assert not said(result)["eval/promoted"]
+        assert not metadata_of(result)["eval/promoted"]
         assert production(server) == current
 
 
@@ -142,7 +151,7 @@ def test_a_winner_that_fails_the_gates_fails_its_check_and_nothing_is_promoted(
     assert not result.success
     assert checks(result) == {"winner_meets_gates": False, "tag_unmoved": True}
     assert production(server) == current
-    assert PROMOTED not in [found.asset_key for found in result.get_asset_materialization_events()]
+    assert PROMOTED not in [event.asset_key for event in result.get_asset_materialization_events()]
 
 
 def test_a_tag_that_was_moved_since_the_comparison_fails_its_check(

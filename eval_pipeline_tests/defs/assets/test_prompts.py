@@ -1,4 +1,4 @@
-"""Runs of a suite whose prompt is in the Hub: found once, pinned, shown, and a reason to evaluate again."""
+"""Runs of a suite whose prompt is in the Hub: resolved once, pinned, shown, and a reason to evaluate again."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -53,14 +53,14 @@ def prompted(project: DagsterProject, server: RecorderServer, tmp_path: Path) ->
 
 
 def _record(project: DagsterProject) -> ExperimentRecord:
-    found = latest_experiment(project.store, "shop")
-    assert found is not None
-    return found
+    experiment = latest_experiment(project.store, "shop")
+    assert experiment is not None
+    return experiment
 
 
 def _answers(project: DagsterProject, record: ExperimentRecord) -> set[str]:
     turns = read_results(project.store, "shop", record.experiment, columns=["turns"])["turns"].to_pylist()
-    return {turn["response"].partition(" 999")[0] for found in turns for turn in found}
+    return {turn["response"].partition(" 999")[0] for conversation in turns for turn in conversation}
 
 
 def _on_another_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
@@ -109,21 +109,21 @@ def test_a_run_that_joins_gets_the_pinned_commit_and_not_the_moved_tag(
     assert len(read_results(prompted.store, "shop", record.experiment)) == 3
 
 
-def test_unchanged_results_are_carried_until_the_prompt_changes(
+def test_unchanged_results_are_reused_until_the_prompt_changes(
     prompted: DagsterProject, server: RecorderServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     publish(server.url, "Be kind for {{shop}}.")
     unchanged = {"reuse": "unchanged"}
     assert prompted.run("gold", "tea").success
-    carried = []
+    reused = []
     for number, text in enumerate(["Be kind for {{shop}}.", "Be brief for {{shop}}."]):
         publish(server.url, text)
         _on_another_host(monkeypatch, tmp_path, str(number))
         result = prompted.run("gold", "tea", config=unchanged)
-        found = metadata_of(result, "experiment")["eval/experiment"]
-        rows = read_results(prompted.store, "shop", str(found), columns=["carried_from"]).to_pylist()
-        carried.append(sum(row["carried_from"] is not None for row in rows))
-    assert carried == [3, 0]
+        experiment = metadata_of(result, "experiment")["eval/experiment"]
+        rows = read_results(prompted.store, "shop", str(experiment), columns=["carried_from"]).to_pylist()
+        reused.append(sum(row["carried_from"] is not None for row in rows))
+    assert reused == [3, 0]
 
 
 def test_partitions_are_stale_when_the_prompt_changed_and_fresh_when_not(
@@ -137,12 +137,12 @@ def test_partitions_are_stale_when_the_prompt_changed_and_fresh_when_not(
         check = dg.AssetCheckKey(prompted.key("case_results"), "partitions_up_to_date")
         job = dg.define_asset_job("look", selection=dg.AssetSelection.checks(check))
         definitions = dg.Definitions.merge(prompted.definitions, dg.Definitions(jobs=[job]))
-        (found,) = (
+        (evaluation,) = (
             definitions.resolve_job_def("look")
             .execute_in_process(instance=prompted.instance)
             .get_asset_check_evaluations()
         )
-        return found.metadata["stale"].value
+        return evaluation.metadata["stale"].value
 
     assert due() == 0
     publish(server.url, "Be brief for {{shop}}.")
@@ -160,9 +160,9 @@ def test_a_prompt_that_lost_a_variable_fails_the_run_before_anything_is_evaluate
     assert not result.success
     (failure,) = [event for event in result.get_step_failure_events() if event.step_key == "shop__case_results"]
     assert failure.step_failure_data.user_failure_data is not None
-    said = str(failure.step_failure_data.user_failure_data.description)
-    assert "target.prompt" in said
-    assert "lost the variables shop" in said
+    message = str(failure.step_failure_data.user_failure_data.description)
+    assert "target.prompt" in message
+    assert "lost the variables shop" in message
     assert latest_experiment(prompted.store, "shop") is None
 
 

@@ -57,7 +57,7 @@ def _rows(server: RecorderServer) -> list[str]:
 
 
 def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
-    return {name: found.passed for name, found in checks_of(result).items()}
+    return {name: check.passed for name, check in checks_of(result).items()}
 
 
 def test_each_attempt_is_a_row_whose_trace_begins_with_the_shared_context(
@@ -101,7 +101,7 @@ def test_two_runs_of_a_backfill_share_an_experiment_and_make_no_row_twice(
     assert {run["project"] for run in _runs(server)} == {"shop-abcdefgh", "shop-shared"}
 
 
-def test_a_recorder_that_is_away_costs_nothing_and_is_told_later(
+def test_a_recorder_that_is_unreachable_costs_nothing_and_gets_everything_later(
     traced: DagsterProject, server: RecorderServer, langsmith: LangSmithResource
 ) -> None:
     server.stop()

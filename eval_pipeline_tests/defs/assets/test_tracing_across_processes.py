@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import dagster as dg
 import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flush import flush_spool
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.half_of_a_backfill import run_half
 from eval_pipeline_tests.defs.assets.many_cases import case_ids, write_many_cases
@@ -38,7 +38,7 @@ def elsewhere(tmp_path: Path) -> Iterator[RecorderServer]:
 def root(tmp_path: Path) -> Iterator[Path]:
     """The suite, with its partitions, in a Dagster home that child processes inherit."""
     folder = write_many_cases(tmp_path / "many", len(CASES))
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store").register(CASES)
         yield tmp_path
 
@@ -82,7 +82,7 @@ def test_two_runs_in_two_processes_are_one_experiment_with_every_row_once(
 
     runs = [run for run in runs_at(server.url) if run["project"] == "many-abcdefgh"]
     assert rows_of(runs) == CASES
-    assert Counter(run["name"] for run in runs)["said"] == len(CASES)
+    assert Counter(run["name"] for run in runs)["spoken"] == len(CASES)
     assert "many-abcdefgh" in experiments_at(server.url)
     assert not runs_at(elsewhere.url)
 
@@ -99,7 +99,7 @@ def test_a_unified_trace_has_the_cases_of_both_processes_below_its_one_root(
     below = [run["name"] for run in runs if run["parent_run_id"] == top["id"]]
     assert sorted(name for name in below if name.startswith("case-")) == CASES
     # The client given is the client used: a parent made of headers alone would use the one the environment describes.
-    assert Counter(run["name"] for run in runs)["said"] == len(CASES)
+    assert Counter(run["name"] for run in runs)["spoken"] == len(CASES)
     assert not runs_at(elsewhere.url)
 
 

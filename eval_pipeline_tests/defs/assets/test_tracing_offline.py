@@ -1,4 +1,4 @@
-"""Runs whose server is away: said once, and in the end everything is there, the end of the experiment too."""
+"""Runs whose server is unreachable: reported once, and in the end everything is there, its end too."""
 
 import datetime as dt
 import logging
@@ -27,12 +27,12 @@ DAY = dt.timedelta(days=1)
 
 @dataclass
 class Heard(QuietProgress):
-    """Keeps what is said to somebody who waits."""
+    """Keeps the steps that are reported."""
 
-    said: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
 
     def step(self, message: str) -> None:
-        self.said.append(message)
+        self.steps.append(message)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def traced(project: DagsterProject, server: RecorderServer, tmp_path: Path) -> D
     return replace(project, langsmith=langsmith, progress=Heard())
 
 
-def test_a_server_that_is_away_is_said_once_in_the_log_and_to_who_waits(
+def test_an_unreachable_server_is_reported_once_in_the_log_and_as_progress(
     traced: DagsterProject, server: RecorderServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.stop()
@@ -63,7 +63,7 @@ def test_a_server_that_is_away_is_said_once_in_the_log_and_to_who_waits(
 
     assert result.success
     assert isinstance(traced.progress, Heard)
-    assert [server.url in said for said in traced.progress.said if "cannot be reached" in said] == [True]
+    assert [server.url in step for step in traced.progress.steps if "cannot be reached" in step] == [True]
     logged = [entry.user_message for entry in traced.instance.all_logs(result.run_id)]
     assert sum("cannot be reached" in message for message in logged) == 1
     ours = [record for record in caplog.records if record.name.startswith("eval_pipeline")]

@@ -81,9 +81,9 @@ def test_the_job_compares_and_the_asset_says_what_came_of_it_with_a_link_to_each
         assert str(shown[f"langsmith/experiment_url/{name}"]).startswith("http")
     assert "langsmith/comparison_url/current" not in shown
     assert "langsmith/comparison_url/full" in shown
-    found = latest_comparison(varied.store, "shop")
-    assert found is not None
-    full, own = found.standing("full"), found.standing("file")
+    comparison = latest_comparison(varied.store, "shop")
+    assert comparison is not None
+    full, own = comparison.standing("full"), comparison.standing("file")
     assert (full.prompts, full.changes) == ({"support": commit}, ("prompt:support",))
     assert list(own.prompts) == ["file:short.txt"]
     assert own.changes == ("prompt:file:short.txt",)
@@ -129,8 +129,8 @@ def test_a_prompt_that_is_not_in_the_hub_fails_before_anything_is_evaluated_and_
     assert not result.success
     (failure,) = result.get_step_failure_events()
     assert failure.step_failure_data.user_failure_data is not None
-    said = str(failure.step_failure_data.user_failure_data.description)
-    assert "variant 'full': there is no prompt hub:support:full" in said
+    message = str(failure.step_failure_data.user_failure_data.description)
+    assert "variant 'full': there is no prompt hub:support:full" in message
     assert not any("/results/" in key for key in varied.store.list("experiments/shop/"))
 
 

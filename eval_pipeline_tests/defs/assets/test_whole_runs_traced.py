@@ -66,8 +66,8 @@ def with_models(project: DagsterProject) -> DagsterProject:
 
 
 def _session(server: RecorderServer, name: str) -> dict[str, Any]:
-    (found,) = httpx.get(f"{server.url}/sessions", params={"name": name, "include_stats": True}).json()
-    return dict(found)
+    (session,) = httpx.get(f"{server.url}/sessions", params={"name": name, "include_stats": True}).json()
+    return dict(session)
 
 
 def test_tokens_of_the_shared_context_count_once_in_its_own_trace(
@@ -101,7 +101,7 @@ def test_an_experiment_says_its_models_scores_and_runs_and_every_run_its_partiti
     assert session["extra"]["__progress"]["evaluator_keys"] == ["polite", "contains", "passed", "score"]
     runs = [run for run in runs_at(server.url) if run["project"] == name]
     labels = [run["extra"]["metadata"] for run in runs]
-    assert {(found["dagster_run_id"], found["dagster_partition"] == found["case_id"]) for found in labels} == {
+    assert {(label["dagster_run_id"], label["dagster_partition"] == label["case_id"]) for label in labels} == {
         (second.run_id, True)
     }
     before = _session(server, metadata_of(first, "experiment")["eval/experiment"])
@@ -135,9 +135,9 @@ def test_what_agents_and_documents_say_is_text_on_every_page_and_in_the_report(
     project: DagsterProject, server: RecorderServer, tmp_path: Path
 ) -> None:
     folder = write_small_suite(project.folder)
-    said = json.dumps(HOSTILE)
+    text = json.dumps(HOSTILE)
     (folder / "agent.py").write_text(f"def answer(message):\n    return {HOSTILE!r}\n", encoding="utf-8")
-    (folder / "notes.jsonl").write_text(f'{{"id": "n1", "text": {said}, "by": {said}}}\n', encoding="utf-8")
+    (folder / "notes.jsonl").write_text(f'{{"id": "n1", "text": {text}, "by": {text}}}\n', encoding="utf-8")
     judging = {"type": "python", "path": "judge.py:judge", "name": f"judge {HOSTILE}"}
     (folder / "judge.py").write_text(
         f"def judge(response):\n    return {{'passed': False, 'message': {HOSTILE!r}}}\n", encoding="utf-8"
@@ -157,7 +157,7 @@ def test_what_agents_and_documents_say_is_text_on_every_page_and_in_the_report(
     assert sum("onerror" in Elements(page).text for page in pages.values()) > 4
     # The report's own script is the one its policy names by hash; its other script elements are data of other types.
     scripts = [attributes for tag, attributes in Elements(pages["report"]).elements if tag == "script"]
-    assert [found for found in scripts if found.get("type") not in ("text/plain", "application/json")] == [{}]
+    assert [script for script in scripts if script.get("type") not in ("text/plain", "application/json")] == [{}]
     assert "script-src 'sha256-" in html.unescape(pages["report"])
     for url, page in pages.items():
         for tag, attributes in Elements(page).elements:

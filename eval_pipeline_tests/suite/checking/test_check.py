@@ -1,4 +1,4 @@
-"""`check_suite` reports every problem of a suite before a run, at once."""
+"""`check_suite`: it reports every problem that a suite has before a run, at once."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ SAID = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"
 
 
 def fields_of(folder: Path, **fields: Any) -> list[tuple[str | None, str | None]]:
-    """Case and field of every problem."""
+    """Case and field of every problem found."""
     return [(problem.case, problem.field) for problem in check_suite(write_suite(folder, **fields))[2]]
 
 
@@ -38,8 +38,8 @@ def test_a_target_that_cannot_be_imported_is_reported(folder: Path, kind: str, p
 def test_files_that_are_not_there_are_reported(folder: Path) -> None:
     target = {"kind": "chat", "model": "openai:gpt-4o", "system_file": "prompt.md"}
     context = {"tables": {"a": {"file": "a.csv"}}, "documents": {"source": {"file": "d.json"}}}
-    problems = fields_of(folder, target=target, context=context, evaluation={"prices": "prices.csv"})
-    assert problems == [
+    fields = fields_of(folder, target=target, context=context, evaluation={"prices": "prices.csv"})
+    assert fields == [
         (None, "target.system_file"),
         (None, "context.tables.a.file"),
         (None, "context.documents.source.file"),
@@ -54,10 +54,10 @@ def test_every_import_path_of_the_context_and_of_models_is_tried(folder: Path) -
         "documents": {"source": {"python": "gone.py:d"}, "retrieval": retrieval},
         "patterns": [{"name": "p", "instruction": "i", "model": "gone.py:m"}],
     }
-    problems = fields_of(
+    fields = fields_of(
         folder, context=context, judge={"model": "gone.py:j"}, target={"kind": "chat", "model": "gone.py:c"}
     )
-    assert {field for _, field in problems} == {
+    assert {field for _, field in fields} == {
         "context.tables.a.python",
         "context.documents.source.python",
         "context.documents.retrieval.model",
@@ -74,8 +74,8 @@ def test_assertions_of_suite_case_and_turn_are_checked_at_their_places(folder: P
         {"id": "b", "input": "x", "assertions": [{"type": "llm_rubric", "value": "good"}]},
         {"id": "c", "input": "x", "assertions": [{"type": "llm_rubric", "value": "good", "model": "gone.py:judge"}]},
     ]
-    problems = fields_of(folder, cases=cases, assertions=[{"type": "evaluator", "path": "gone.py:y"}])
-    assert problems == [
+    fields = fields_of(folder, cases=cases, assertions=[{"type": "evaluator", "path": "gone.py:y"}])
+    assert fields == [
         (None, "assertions[0].path"),
         ("a", "turns[0].assertions[0].path"),
         ("b", "assertions[0].model"),
@@ -106,8 +106,8 @@ def test_a_case_that_could_not_fail_is_reported_unless_the_suite_asserts_somethi
 
 
 def test_mistakes_in_suite_and_cases_are_reported_together(folder: Path) -> None:
-    problems = fields_of(folder, extra=1, cases=[{"id": "a,b", "input": "x"}])
-    assert problems == [(None, "extra"), ("a,b", "id")]
+    fields = fields_of(folder, extra=1, cases=[{"id": "a,b", "input": "x"}])
+    assert fields == [(None, "extra"), ("a,b", "id")]
 
 
 def test_a_suite_that_is_not_there_is_one_problem(folder: Path) -> None:
@@ -132,10 +132,10 @@ def test_a_case_of_which_nothing_has_weight_could_not_fail_either(folder: Path) 
 def test_an_embeddings_model_and_a_time_that_cannot_be_measured_are_reported(folder: Path) -> None:
     similar = {"type": "similarity", "value": "x", "model": "gone.py:e"}
     case = {"id": "c", "recordings": [{"messages": SAID}]}
-    problems = fields_of(
+    fields = fields_of(
         folder, target=RECORDED, cases=[case], assertions=[similar, {"type": "max_latency", "value": 1.0}]
     )
-    assert problems == [(None, "assertions[0].model"), (None, "assertions[1].type")]
+    assert fields == [(None, "assertions[0].model"), (None, "assertions[1].type")]
 
 
 def test_judges_and_what_they_need_are_reported(folder: Path) -> None:
@@ -157,6 +157,7 @@ def test_judges_and_what_they_need_are_reported(folder: Path) -> None:
 
 def test_an_evaluator_of_a_whole_experiment_and_arguments_that_lead_nowhere_are_reported(folder: Path) -> None:
     (folder / "own.py").write_text("def summary(outputs, runs): return 1\ndef make(prompt): return summary\n")
-    made = {"type": "evaluator", "path": "own.py:make", "factory": True, "args": {"prompt": {"import": "own.py:NONE"}}}
-    problems = fields_of(folder, assertions=[{"type": "evaluator", "path": "own.py:summary"}, made])
-    assert problems == [(None, "assertions[0].path"), (None, "assertions[1].args")]
+    args = {"prompt": {"import": "own.py:NONE"}}
+    evaluator = {"type": "evaluator", "path": "own.py:make", "factory": True, "args": args}
+    fields = fields_of(folder, assertions=[{"type": "evaluator", "path": "own.py:summary"}, evaluator])
+    assert fields == [(None, "assertions[0].path"), (None, "assertions[1].args")]

@@ -35,9 +35,9 @@ def test_an_id_that_is_taken_is_reported_with_both_places(folder: Path) -> None:
     (folder / "b.jsonl").write_text('\n{"id": "a", "input": "y"}')
     with pytest.raises(InputError) as caught:
         load_dataset(a_suite(folder, cases=["a.yaml", "b.jsonl"]))
-    (found,) = caught.value.problems
-    assert found.message == f"the id is already taken at {folder / 'a.yaml'}:1"
-    assert (found.file, found.line, found.case) == (folder / "b.jsonl", 2, "a")
+    (problem,) = caught.value.problems
+    assert problem.message == f"the id is already taken at {folder / 'a.yaml'}:1"
+    assert (problem.file, problem.line, problem.case) == (folder / "b.jsonl", 2, "a")
 
 
 def test_every_problem_of_every_file_is_reported_and_the_right_cases_are_kept(folder: Path) -> None:
@@ -47,14 +47,14 @@ def test_every_problem_of_every_file_is_reported_and_the_right_cases_are_kept(fo
     suite = a_suite(folder, cases=["a.yaml", "b.csv", "c.txt", "gone.yaml"])
     cases, problems = load_cases(suite.spec.cases, suite)
     assert [case.id for case in cases] == ["a"]
-    messages = [found.message for found in problems]
+    messages = [problem.message for problem in problems]
     assert messages[:2] == ["'b,c' cannot be a case id", "unknown field 'inputs'"]
     assert messages[2:] == [
         "column input is missing",
         "cases cannot be read from '.txt' files",
         f"no file at {folder / 'gone.yaml'}",
     ]
-    assert all(found.fix and found.file for found in problems)
+    assert all(problem.fix and problem.file for problem in problems)
 
 
 def test_a_pattern_that_matches_nothing_is_reported_with_its_field(folder: Path) -> None:

@@ -17,21 +17,21 @@ CASES = [
 
 
 def test_assertions_and_simulations_are_there_and_all_else_is_in_the_hash(tmp_path: Path) -> None:
-    suite = {"name": "s", "cases": "cases.yaml", "target": {"kind": "python", "path": "agent.py:answer"}}
-    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    document = {"name": "s", "cases": "cases.yaml", "target": {"kind": "python", "path": "agent.py:answer"}}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(document))
     (tmp_path / "cases.yaml").write_text(yaml.safe_dump(CASES))
-    found, store = read_suite(tmp_path), LocalStore(tmp_path / "store")
-    dataset = load_dataset(found)
+    suite, store = read_suite(tmp_path), LocalStore(tmp_path / "store")
+    dataset = load_dataset(suite)
     store_dataset(store, "s", dataset)
 
-    told = {case.id: case for case in fingerprinted_cases(store, found, dataset.version)}
+    fingerprinted = {case.id: case for case in fingerprinted_cases(store, suite, dataset.version)}
 
-    assert told.keys() == {"plain", "asserted", "simulated"}
+    assert fingerprinted.keys() == {"plain", "asserted", "simulated"}
     for case in dataset.cases:
-        one = told[case.id]
+        one = fingerprinted[case.id]
         assert (one.content_hash(), list(one.every_assertion), one.simulation) == (
             case.content_hash(),
             case.every_assertion,
             case.simulation,
         )
-    assert isinstance(told["plain"], PlainCase)
+    assert isinstance(fingerprinted["plain"], PlainCase)

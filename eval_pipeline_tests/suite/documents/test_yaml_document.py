@@ -82,8 +82,8 @@ def test_a_merged_mapping_may_be_used_twice(tmp_path: Path) -> None:
 
 
 def test_a_key_given_twice_is_refused_at_its_second_line(tmp_path: Path) -> None:
-    found = problem_in(tmp_path, "a: 1\nb: 2\na: 3\n")
-    assert (found.line, found.message) == (3, "key 'a' is given twice")
+    problem = problem_in(tmp_path, "a: 1\nb: 2\na: 3\n")
+    assert (problem.line, problem.message) == (3, "key 'a' is given twice")
 
 
 def test_an_anchor_inside_itself_is_refused(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_an_anchor_inside_itself_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path) -> None:
-    found = problem_in(tmp_path, "a: 1\nb: [1, 2\nc: 3\n")
-    assert found.line == 3
-    assert found.message.startswith("not valid YAML")
+    problem = problem_in(tmp_path, "a: 1\nb: [1, 2\nc: 3\n")
+    assert problem.line == 3
+    assert problem.message.startswith("not valid YAML")
 
 
 def test_a_tag_that_would_run_code_runs_none(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_variables_are_replaced_where_asked_for(tmp_path: Path, monkeypatch: pyt
 def test_every_variable_that_is_not_set_is_reported_with_line_and_field(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, "a: ${NO_SUCH_A}\nb:\n  - ${NO_SUCH_B}\n", interpolate=True)
-    assert [(found.line, found.field) for found in caught.value.problems] == [(1, "a"), (3, "b[0]")]
+    assert [(problem.line, problem.field) for problem in caught.value.problems] == [(1, "a"), (3, "b[0]")]
     assert "NO_SUCH_A" in str(caught.value)
 
 

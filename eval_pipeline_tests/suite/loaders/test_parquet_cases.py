@@ -1,4 +1,4 @@
-"""Cases in Parquet: nested columns, JSON text for them, and files that are not what they say."""
+"""Cases in Parquet: nested columns, JSON text for them, and files that are not Parquet."""
 
 import json
 from pathlib import Path
@@ -72,4 +72,4 @@ def test_what_is_not_parquet_is_reported_in_one_line(folder: Path, content: byte
 def test_a_case_that_is_wrong_is_named(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         cases_of(folder, [{"id": "a", "input": "x"}, {"id": "b,c", "input": "x"}])
-    assert [found.case for found in caught.value.problems] == ["b,c"]
+    assert [problem.case for problem in caught.value.problems] == ["b,c"]

@@ -1,4 +1,4 @@
-"""Recorded conversations: grouped by case into attempts, and what is said where they do not fit."""
+"""Recorded conversations: grouped by case into attempts, and the errors where they do not fit."""
 
 import json
 from pathlib import Path
@@ -65,14 +65,18 @@ def test_jsonl_is_read_by_lines_with_or_without_a_mark(folder: Path) -> None:
 
 def test_attempts_that_disagree_on_what_the_case_is_are_reported_by_field(folder: Path) -> None:
     items = [{"id": "a", "messages": SAID, "want": want, "split": "dev"} for want in (1, 2)]
-    (found,) = problems_in(folder, items, reference={"want": "want"}, split="split")
-    assert (found.case, found.field, found.message) == ("a", "reference", "the attempts at this case disagree")
+    (problem,) = problems_in(folder, items, reference={"want": "want"}, split="split")
+    assert (problem.case, problem.field, problem.message) == (
+        "a",
+        "reference",
+        "the attempts at this case have different values",
+    )
 
 
 def test_an_item_without_id_or_messages_is_reported_by_its_place_with_the_expression(folder: Path) -> None:
     items = [{"id": "a"}, {"messages": SAID}, "text", {"id": "b", "messages": "text"}, {"id": "c", "messages": SAID}]
     problems = problems_in(folder, items)
-    assert [found.message for found in problems] == [
+    assert [problem.message for problem in problems] == [
         "item [0] has no list of messages",
         "item [1] has no id",
         "item [2] has no id",
@@ -84,13 +88,14 @@ def test_an_item_without_id_or_messages_is_reported_by_its_place_with_the_expres
 def test_an_expression_that_fails_on_an_item_is_a_problem_of_that_item(folder: Path) -> None:
     items = [{"id": "a", "messages": SAID, "n": 1}, {"id": "b", "messages": SAID}]
     problems = problems_in(folder, items, data={"length": "length(n)"})
-    assert [found.message.partition(":")[0] for found in problems] == [f"item [{n}] cannot be searched" for n in (0, 1)]
+    causes = [problem.message.partition(":")[0] for problem in problems]
+    assert causes == [f"item [{n}] cannot be searched" for n in (0, 1)]
     assert "length(n)" in problems[0].fix
 
 
 def test_an_empty_conversation_is_refused(folder: Path) -> None:
-    (found,) = problems_in(folder, [{"id": "a", "messages": []}])
-    assert (found.case, found.field) == ("a", "recordings[0].messages")
+    (problem,) = problems_in(folder, [{"id": "a", "messages": []}])
+    assert (problem.case, problem.field) == ("a", "recordings[0].messages")
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ('{"a": 1}', "not a list of conversations")])

@@ -1,4 +1,4 @@
-"""`gates:` in suite.yaml: short forms, fields, lists, and what is told of mistakes."""
+"""`gates:` in suite.yaml: short forms, fields, lists, and the errors of mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from eval_pipeline_tests.building import write_suite, written_suite
 
 
 def test_the_short_form_is_one_gate_that_blocks() -> None:
-    found = Gates.model_validate({"min_pass_rate": 0.9, "max_regression": "any"})
-    assert [(gate.threshold, gate.slice, gate.action) for gate in found.min_pass_rate] == [(0.9, None, "block")]
-    assert [(gate.test, gate.threshold) for gate in found.max_regression] == [("any", 0.0)]
+    gates = Gates.model_validate({"min_pass_rate": 0.9, "max_regression": "any"})
+    assert [(gate.threshold, gate.slice, gate.action) for gate in gates.min_pass_rate] == [(0.9, None, "block")]
+    assert [(gate.test, gate.threshold) for gate in gates.max_regression] == [("any", 0.0)]
 
 
 def test_every_gate_has_a_name_of_its_own_that_dagster_takes() -> None:
@@ -32,7 +32,7 @@ def test_every_gate_has_a_name_of_its_own_that_dagster_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gates", "field", "said"),
+    ("gates", "field", "message"),
     [
         ({"min_pass_rate": 1.9}, "gates.min_pass_rate", "1.9 should be less than or equal to 1"),
         ({"max_regression": "some"}, "gates.max_regression", "should be 'significant' or 'any'"),
@@ -42,12 +42,12 @@ def test_every_gate_has_a_name_of_its_own_that_dagster_takes() -> None:
         ({"max_regression": {"tresh": 1}}, "gates.max_regression", "unknown field 'tresh'"),
     ],
 )
-def test_a_mistake_is_reported_at_its_field(folder: Path, gates: dict[str, Any], field: str, said: str) -> None:
+def test_a_mistake_is_reported_at_its_field(folder: Path, gates: dict[str, Any], field: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         written_suite(folder, gates=gates)
     (problem,) = caught.value.problems
     assert str(problem.field).startswith(field)
-    assert said in problem.message
+    assert message in problem.message
 
 
 def test_a_slice_that_no_case_is_in_is_found_before_a_run(folder: Path) -> None:
@@ -56,8 +56,8 @@ def test_a_slice_that_no_case_is_in_is_found_before_a_run(folder: Path) -> None:
         "min_pass_rate": [{"threshold": 1, "slice": name} for name in ("tag=refunds", "tag=*", "metadata.tier=gold")],
         "max_error_rate": [{"threshold": 0, "slice": "tag=refund"}, {"threshold": 0, "slice": "metadata.plan=*"}],
     }
-    found = check_suite(write_suite(folder, cases=cases, gates=gates))[2]
-    problems = [problem for problem in found if str(problem.field).startswith("gates")]
+    problems = check_suite(write_suite(folder, cases=cases, gates=gates))[2]
+    problems = [problem for problem in problems if str(problem.field).startswith("gates")]
     assert [(problem.field, problem.message) for problem in problems] == [
         ("gates.max_error_rate", "no case is in the slice 'tag=refund'"),
         ("gates.max_error_rate", "no case is in the slice 'metadata.plan=*'"),

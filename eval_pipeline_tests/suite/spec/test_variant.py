@@ -1,4 +1,4 @@
-"""`variants:` in suite.yaml: the target that each makes, and the problems of mistakes."""
+"""`variants:` in suite.yaml: the target of each, and the errors of mistakes."""
 
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def test_any_field_of_the_target_may_be_varied_and_with_a_kind_all_of_it(folder:
 
 
 @pytest.mark.parametrize(
-    ("variants", "field", "said"),
+    ("variants", "field", "message"),
     [
         ([{"name": "a", "model": "x:y"}, {"name": "a", "model": "x:z"}], "variants", "two variants are called 'a'"),
         ([{"name": "current", "model": "x:y"}], "variants[0].name", "'current' cannot name a variant"),
@@ -63,17 +63,17 @@ def test_any_field_of_the_target_may_be_varied_and_with_a_kind_all_of_it(folder:
         ([{"name": "a", "modle": "x:y"}], "variants[0].modle", "unknown field 'modle'"),
     ],
 )
-def test_a_mistake_in_a_variant_is_reported_at_its_field(folder: Path, variants: Any, field: str, said: str) -> None:
+def test_a_mistake_in_a_variant_is_reported_at_its_field(folder: Path, variants: Any, field: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         written_suite(folder, target=CHAT, variants=variants)
     (problem,) = caught.value.problems
     assert problem.field == field
-    assert said in problem.message
+    assert message in problem.message
     assert problem.line is not None
 
 
 @pytest.mark.parametrize(
-    ("target", "variant", "field", "said"),
+    ("target", "variant", "field", "message"),
     [
         (ECHO, {"model": "x:y"}, "variants[0].model", "the `python` target takes no `model`"),
         (ECHO, {"params": {"k": 1}}, "variants[0].params", "the `python` target takes no options"),
@@ -90,12 +90,12 @@ def test_a_mistake_in_a_variant_is_reported_at_its_field(folder: Path, variants:
     ],
 )
 def test_a_variant_that_makes_no_other_target_is_found_before_a_run(
-    folder: Path, target: Any, variant: Any, field: str, said: str
+    folder: Path, target: Any, variant: Any, field: str, message: str
 ) -> None:
     write_suite(folder, target=target, variants=[{"name": "a", **variant}])
     (problem,) = check_suite(folder)[2]
     assert problem.field == field
-    assert said in problem.message
+    assert message in problem.message
     assert problem.file == folder / "suite.yaml"
 
 

@@ -65,20 +65,20 @@ def results() -> dict[str, CaseResult]:
     return {result.case_id: result for result in asyncio.run(run())}
 
 
-def talk(*said: str) -> list[AnyMessage]:
+def talk(*inputs: str) -> list[AnyMessage]:
     """The messages of a conversation with the agent on the offline model."""
     agent = build_agent(OFFLINE)
     messages: list[AnyMessage] = []
     with use_shared_context(snapshot(), case_id="none"):
-        for text in said:
+        for text in inputs:
             messages = agent.invoke({"messages": [*messages, HumanMessage(text)]})["messages"]
     return messages
 
 
-def answer(*said: str) -> str:
-    return talk(*said)[-1].text
+def answer(*inputs: str) -> str:
+    return talk(*inputs)[-1].text
 
 
 def calls(messages: Sequence[AnyMessage]) -> list[tuple[str, dict[str, Any]]]:
-    made = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
-    return [(call["name"], call["args"]) for call in made]
+    tool_calls = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+    return [(call["name"], call["args"]) for call in tool_calls]

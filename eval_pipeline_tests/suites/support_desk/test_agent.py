@@ -42,8 +42,8 @@ def test_a_follow_up_is_about_what_was_asked_before() -> None:
 
 
 def test_no_call_is_repeated_with_the_same_arguments() -> None:
-    made = calls(talk("What is the status of O-1132?", "And its total?", "What is the status of O-1132?"))
-    assert made == [("get_order", {"order_id": "O-1132"})]
+    tool_calls = calls(talk("What is the status of O-1132?", "And its total?", "What is the status of O-1132?"))
+    assert tool_calls == [("get_order", {"order_id": "O-1132"})]
 
 
 def test_without_an_order_the_agent_asks_instead_of_guessing() -> None:
@@ -88,8 +88,8 @@ def test_tools_describe_themselves_and_their_arguments() -> None:
 
 
 def test_no_example_of_an_intent_shares_four_words_in_a_row_with_a_case() -> None:
-    said = {run for case in suite_and_cases()[1] for turn in case.turns for run in _runs(turn.user)}
-    shared = [text for texts in EXAMPLES.values() for text in texts if not said.isdisjoint(_runs(text))]
+    in_cases = {run for case in suite_and_cases()[1] for turn in case.turns for run in _runs(turn.user)}
+    shared = [text for texts in EXAMPLES.values() for text in texts if not in_cases.isdisjoint(_runs(text))]
     assert shared == []
 
 

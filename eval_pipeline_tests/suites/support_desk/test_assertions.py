@@ -6,9 +6,9 @@ from eval_pipeline.suites.support_desk import assertions
 from eval_pipeline_tests.suites.support_desk.evaluated import snapshot
 
 
-def turn(said: str, response: str, *results: tuple[str, str]) -> dict[str, Any]:
+def turn(message: str, response: str, *results: tuple[str, str]) -> dict[str, Any]:
     events = [{"type": "tool_result", "name": name, "content": content, "id": "1"} for name, content in results]
-    return {"input": said, "response": response, "events": events}
+    return {"input": message, "response": response, "events": events}
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def turn(said: str, response: str, *results: tuple[str, str]) -> dict[str, Any]:
     ],
 )
 def test_amounts_must_come_from_somewhere(response: str, *, passed: bool) -> None:
-    found = assertions.amounts_are_known([turn("?", response, ("get_order", '{"total": 12.5, "subtotal": 8.0}'))])
-    assert found["passed"] is passed
+    result = assertions.amounts_are_known([turn("?", response, ("get_order", '{"total": 12.5, "subtotal": 8.0}'))])
+    assert result["passed"] is passed
 
 
 def test_an_amount_may_be_one_that_the_user_gave() -> None:
@@ -65,8 +65,8 @@ def test_a_refund_is_decided_once_and_as_expected() -> None:
     ],
 )
 def test_json_is_compared_with_the_row(response: str, *, passed: bool) -> None:
-    found = assertions.json_is_row(response, snapshot(), "orders", "O-1158", ["order_id", "status"])
-    assert found["passed"] is passed
+    result = assertions.json_is_row(response, snapshot(), "orders", "O-1158", ["order_id", "status"])
+    assert result["passed"] is passed
 
 
 def test_what_a_customer_spent_is_the_sum_of_their_orders() -> None:

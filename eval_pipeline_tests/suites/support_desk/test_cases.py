@@ -31,7 +31,9 @@ def test_every_turn_of_every_conversation_is_judged() -> None:
 
 
 def test_orders_that_cases_name_exist_unless_they_are_meant_not_to() -> None:
-    named = {found for case in suite_and_cases()[1] for found in re.findall(r"\bO-\d{4}\b", case.canonical_json())}
+    named = {
+        order_id for case in suite_and_cases()[1] for order_id in re.findall(r"\bO-\d{4}\b", case.canonical_json())
+    }
     assert {order_id for order_id in named if snapshot().lookup("orders", order_id) is None} == {
         "O-7777",
         "O-9138",
@@ -50,10 +52,10 @@ def test_the_gates_hold_offline_though_some_cases_honestly_fail() -> None:
 def test_no_answer_fails_the_checks_that_the_suite_asks_of_every_case() -> None:
     everywhere = {"grounded_in_context", "answers_every_turn", "order_ids_are_known", "amounts_are_known"}
     broken = [
-        (result.case_id, found.name, found.message)
+        (result.case_id, assertion.name, assertion.message)
         for result in results().values()
-        for found in result.assertions
-        if found.name in everywhere and not found.passed
+        for assertion in result.assertions
+        if assertion.name in everywhere and not assertion.passed
     ]
     assert broken == []
 

@@ -1,4 +1,4 @@
-"""The suite made worse on purpose: the gate fails the run, and says where and which cases."""
+"""The suite made worse on purpose: the gate fails the run, and names slices and cases."""
 
 from pathlib import Path
 from typing import Any

@@ -26,7 +26,7 @@ REQUESTS_PER_MINUTE = 12_000.0
 
 @pytest.fixture(autouse=True)
 def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    snapshot()  # which tests share: made before another model is named
+    snapshot()  # shared by tests; built before another model is named
     monkeypatch.setenv("OPENAI_API_KEY", "right")
     monkeypatch.setenv("EVAL_MODEL", "openai:support-desk-offline")
     monkeypatch.setattr(retrying, "_backoff", tenacity.wait_exponential_jitter(multiplier=0.05, max=1, jitter=0.05))
@@ -48,17 +48,17 @@ def evaluated(
     async def run() -> list[CaseResult]:
         attempts = [attempt for case in cases[:100] for attempt in evaluator.attempts(case, repetitions)]
         results = evaluate_all(evaluator, attempts, max_concurrency=WIDTH, throughput=throughput)
-        found = [result async for result in results]
+        collected = [result async for result in results]
         await asyncio.sleep(0.05)  # in which connections that were cut are closed
-        return found
+        return collected
 
-    found = asyncio.run(run())
+    collected = asyncio.run(run())
     (endpoint,) = throughput.report().endpoints
-    return found, endpoint
+    return collected, endpoint
 
 
 def verdict(result: CaseResult) -> Any:
-    return result.status, [(found.name, found.passed, found.score) for found in result.assertions]
+    return result.status, [(assertion.name, assertion.passed, assertion.score) for assertion in result.assertions]
 
 
 def test_faults_change_no_verdict_and_the_limits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,11 +69,11 @@ def test_faults_change_no_verdict_and_the_limits_hold(monkeypatch: pytest.Monkey
     # At the same address, because judges are opened once a process.
     port = int(calm.url.split(":")[2].split("/")[0])
     with openai_server(answer, faults=Faults(rate=0.05, seed=7), port=port) as rough:
-        found, endpoint = evaluated(rough, monkeypatch, repetitions=2)
+        results, endpoint = evaluated(rough, monkeypatch, repetitions=2)
 
-    assert len(found) == 200
-    assert [result.case_id for result in found if verdict(result) != expected[result.case_id]] == []
-    assert {result.status for result in found} == {"passed", "failed"}
+    assert len(results) == 200
+    assert [result.case_id for result in results if verdict(result) != expected[result.case_id]] == []
+    assert {result.status for result in results} == {"passed", "failed"}
     assert set(rough.log.faults) == {"429", "500", "cut"}
     assert len(rough.log.entries) == 2 * len(calm.log.entries) + sum(rough.log.faults.values())
     for log in (calm.log, rough.log):
@@ -82,7 +82,7 @@ def test_faults_change_no_verdict_and_the_limits_hold(monkeypatch: pytest.Monkey
         # Spread over each second as well; a late wake-up may move some into the next.
         assert log.most_within(1.0) <= REQUESTS_PER_MINUTE / 60 * 1.25
     assert endpoint["lowest_limit"] < WIDTH
-    assert sum(result.usage.judge.calls for result in found) > 0
+    assert sum(result.usage.judge.calls for result in results) > 0
 
 
 def test_a_wrong_key_is_one_call_one_line_and_exit_code_3(

@@ -66,11 +66,11 @@ def test_a_schema_with_a_score_gets_one() -> None:
 def test_themes_are_what_several_records_share() -> None:
     texts = ["the lid cracks when hot"] * 3 + ["a crack in the hot lid"] * 3 + ["where is the manual for this"]
     records = "\n".join(f'{{"key": "K-{number}", "text": "{text}"}}' for number, text in enumerate(texts))
-    found = OfflineChatModel().with_structured_output(Themes).invoke(f"Find patterns.\n{records}")
-    assert isinstance(found, Themes)
-    assert [theme.evidence for theme in found.found] == [["K-0", "K-1", "K-2", "K-3", "K-4", "K-5"]]
+    themes = OfflineChatModel().with_structured_output(Themes).invoke(f"Find patterns.\n{records}")
+    assert isinstance(themes, Themes)
+    assert [theme.evidence for theme in themes.found] == [["K-0", "K-1", "K-2", "K-3", "K-4", "K-5"]]
 
 
 def test_records_without_anything_in_common_have_no_theme() -> None:
-    found = OfflineChatModel().with_structured_output(Themes).invoke('{"key": "1", "text": "a b"}\n{"key": "2"}')
-    assert found == Themes(found=[])
+    themes = OfflineChatModel().with_structured_output(Themes).invoke('{"key": "1", "text": "a b"}\n{"key": "2"}')
+    assert themes == Themes(found=[])

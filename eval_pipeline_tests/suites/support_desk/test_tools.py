@@ -40,10 +40,10 @@ def test_what_is_missing_is_reported_in_text(tool: BaseTool, args: dict[str, Any
 
 
 def test_a_customer_comes_with_what_they_spent() -> None:
-    found = json.loads(tools.find_customer.invoke({"email": "Dario.Nowak@example.org"}))
-    orders = snapshot().rows("orders", customer_id=found["customer_id"])
-    assert found["spent"] == pytest.approx(sum(order["total"] for order in orders))
-    assert found["orders"] == len(orders)
+    customer = json.loads(tools.find_customer.invoke({"email": "Dario.Nowak@example.org"}))
+    orders = snapshot().rows("orders", customer_id=customer["customer_id"])
+    assert customer["spent"] == pytest.approx(sum(order["total"] for order in orders))
+    assert customer["orders"] == len(orders)
 
 
 def test_orders_are_listed_newest_first() -> None:
@@ -52,8 +52,8 @@ def test_orders_are_listed_newest_first() -> None:
 
 
 def test_articles_say_whether_they_are_out_of_date() -> None:
-    found = json.loads(tools.search_articles.invoke({"query": "refund window for audio products"}))
-    assert {article["status"] for article in found} == {"archived", "current"}
+    articles = json.loads(tools.search_articles.invoke({"query": "refund window for audio products"}))
+    assert {article["status"] for article in articles} == {"archived", "current"}
 
 
 def test_issues_include_how_they_were_solved() -> None:

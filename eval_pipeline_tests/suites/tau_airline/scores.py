@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.assertions.exchanges import exchanges
+from eval_pipeline.assertions.calls import exchanges
 
 WRITES = frozenset(
     {
@@ -30,20 +30,20 @@ def published_reward(recording: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def actions_match(turns: Sequence[Mapping[str, Any]], reference: Mapping[str, Any]) -> dict[str, Any]:
-    """The successful write calls are the task's as a multiset, and every expected output was said to the user.
+    """The successful write calls are the task's as a multiset, and every expected output is in an answer.
 
-    An output counts as said as in τ-bench's own check: without case, and without the commas of thousands.
+    Outputs are compared as in τ-bench's own check: without case, and without the commas of thousands.
     """
-    made = Counter(_successful_writes(turns))
-    wanted = Counter(
+    calls = Counter(_successful_writes(turns))
+    expected = Counter(
         _canonical(action["name"], action["kwargs"]) for action in reference["actions"] if action["name"] in WRITES
     )
-    said = "\n".join(turn["response"] for turn in turns).lower().replace(",", "")
-    unsaid = [output for output in reference["outputs"] if str(output).lower() not in said]
+    answers = "\n".join(turn["response"] for turn in turns).lower().replace(",", "")
+    missing = [output for output in reference["outputs"] if str(output).lower() not in answers]
     mistakes = [
-        *(f"not done: {call}" for call in (wanted - made).elements()),
-        *(f"done though not asked: {call}" for call in (made - wanted).elements()),
-        *(f"not said: {output}" for output in unsaid),
+        *(f"not done: {call}" for call in (expected - calls).elements()),
+        *(f"done though not asked: {call}" for call in (calls - expected).elements()),
+        *(f"not in an answer: {output}" for output in missing),
     ]
     return {"passed": not mistakes, "message": "; ".join(mistakes) or "all actions and outputs as expected"}
 

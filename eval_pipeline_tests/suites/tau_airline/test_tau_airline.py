@@ -47,9 +47,10 @@ def test_the_published_numbers_come_out(
     assert (document["cases"], document["attempts"]) == (25, 100)
     assert [round(chance, 4) for chance in document["pass_hat_k"]["published_reward"]] == [0.310, 0.1933, 0.170, 0.160]
     rows = read_results(open_store(str(store)), "tau_airline", document["experiment"]).to_pylist()
-    verdicts = [{found["name"]: found["passed"] for found in row["assertions"]} for row in rows]
-    assert sum(found["actions_match"] == found["published_reward"] for found in verdicts) >= AGREEMENT * len(rows)
-    assert all(found["grounded_in_context"] for found in verdicts)
+    verdicts = [{assertion["name"]: assertion["passed"] for assertion in row["assertions"]} for row in rows]
+    agreed = sum(passed["actions_match"] == passed["published_reward"] for passed in verdicts)
+    assert agreed >= AGREEMENT * len(rows)
+    assert all(passed["grounded_in_context"] for passed in verdicts)
     context = SharedContext.open(open_store(str(store)), "tau_airline", document["context_id"])
     assert {name: context.table(name).num_rows for name in context.manifest.tables} == {
         "flights": 300,
@@ -66,23 +67,23 @@ def test_the_score_of_actions_agrees_with_the_published_rewards(
     recorded = json.loads((DATA / "trajectories.json").read_text())
     rows = [
         {
-            "case_id": f"task-{found['task_id']}",
-            "attempt": found["trial"] + 1,
+            "case_id": f"task-{agreement['task_id']}",
+            "attempt": agreement["trial"] + 1,
             "assertion": "actions_match",
-            "label": found["reward"],
+            "label": agreement["reward"],
         }
-        for found in recorded
+        for agreement in recorded
     ]
     labels = tmp_path / "rewards.jsonl"
     labels.write_text("\n".join(map(json.dumps, rows)))
 
     command = ("agreement", SUITE, labels, "--json", "--store", store)
-    (found,) = made_terminal(monkeypatch, capfd)(*command).document["agreement"]
+    (agreement,) = made_terminal(monkeypatch, capfd)(*command).document["agreement"]
 
-    assert (found["pairs"], found["cases"], found["unanswered"], found["missing"]) == (100, 25, 0, 0)
-    assert found["accuracy"]["value"] >= AGREEMENT
-    assert found["kappa"]["low"] <= found["kappa"]["value"] <= found["kappa"]["high"]
-    assert found["kappa"]["value"] > 0.9
+    assert (agreement["pairs"], agreement["cases"], agreement["unanswered"], agreement["missing"]) == (100, 25, 0, 0)
+    assert agreement["accuracy"]["value"] >= AGREEMENT
+    assert agreement["kappa"]["low"] <= agreement["kappa"]["value"] <= agreement["kappa"]["high"]
+    assert agreement["kappa"]["value"] > 0.9
 
 
 @needs_data
@@ -130,21 +131,21 @@ def _write_other_tasks(folder: Path) -> None:
             reward=1.0,
             gold=[cancel],
             calls=[cancel],
-            said="Cancelled, 1,200 refunded.",
+            answer="Cancelled, 1,200 refunded.",
             outputs=["1200"],
         )
         for trial in (1, 0)
     ]
     conversations += [
-        _conversation(task_id="b", trial=0, reward=0.0, gold=[cancel], calls=[], said="I cannot.", outputs=[]),
-        # The published reward may be wrong about what was done; the two scores are told apart.
-        _conversation(task_id="b", trial=1, reward=0.0, gold=[cancel], calls=[cancel], said="Done.", outputs=[]),
+        _conversation(task_id="b", trial=0, reward=0.0, gold=[cancel], calls=[], answer="I cannot.", outputs=[]),
+        # The published reward may be wrong about what was done; the two scores differ.
+        _conversation(task_id="b", trial=1, reward=0.0, gold=[cancel], calls=[cancel], answer="Done.", outputs=[]),
     ]
     (folder / "trajectories.json").write_text(json.dumps(conversations))
 
 
 def _conversation(
-    *, task_id: object, trial: int, reward: float, gold: list[Any], calls: list[Any], said: str, outputs: list[str]
+    *, task_id: object, trial: int, reward: float, gold: list[Any], calls: list[Any], answer: str, outputs: list[str]
 ) -> dict[str, Any]:
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "policy"},
@@ -158,6 +159,6 @@ def _conversation(
             {"role": "assistant", "content": None, "tool_calls": [{"id": f"c{number}", "function": function}]}
         )
         messages.append({"role": "tool", "tool_call_id": f"c{number}", "content": results.get(call["name"], "{}")})
-    messages.append({"role": "assistant", "content": said})
+    messages.append({"role": "assistant", "content": answer})
     task = {"user_id": "u1", "instruction": "…", "actions": gold, "outputs": outputs}
     return {"task_id": task_id, "trial": trial, "reward": reward, "info": {"task": task}, "traj": messages}

@@ -18,7 +18,7 @@ from eval_pipeline.langsmith.experiments import (
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.suite.dataset.origin import DatasetOrigin
+from eval_pipeline.suite.dataset.dataset import DatasetOrigin
 from eval_pipeline.tracing.experiment.feedback import summary_feedback
 from eval_pipeline.tracing.experiment.setup import set_up, sync_datasets
 from eval_pipeline.tracing.send.flush import flush_spool

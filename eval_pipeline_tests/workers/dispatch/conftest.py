@@ -29,9 +29,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         # By it the interpreter of state machines finds the other services.
         monkeypatch.setenv("MOTO_PORT", server.endpoint.rpartition(":")[2])
 
-        def made(*, cases: int, compute: str, trace_mode: str = "grafted") -> Begun:
+        def begin(*, cases: int, compute: str, trace_mode: str = "grafted") -> Begun:
             suite = write_counting_suite(tmp_path / "suites" / "counted", cases=cases, compute=compute)
-            found = Begun(
+            begun = Begun(
                 folder=tmp_path,
                 suite=suite,
                 bucket=server.bucket(),
@@ -39,10 +39,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
                 recorder=recorder.url,
                 trace_mode=trace_mode,
             )
-            set_up_environment(found, monkeypatch)
-            return found
+            set_up_environment(begun, monkeypatch)
+            return begun
 
-        yield made
+        yield begin
 
 
 Serving = Callable[[Begun], LambdaService]

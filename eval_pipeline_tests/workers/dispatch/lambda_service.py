@@ -64,23 +64,23 @@ class Environment:
 
         class Routes(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found = events.get()
-                if found is None:
+                event = events.get()
+                if event is None:
                     return
                 self.send_response(200)
                 # The client's C code ends in a segmentation fault without the last two.
                 headers = {
-                    "Lambda-Runtime-Aws-Request-Id": found[0],
+                    "Lambda-Runtime-Aws-Request-Id": event[0],
                     "Lambda-Runtime-Deadline-Ms": str(int((time.time() + _TIME_LIMIT_S) * 1000)),
                     "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:worker",
                     "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000",
                     "Content-Type": "application/json",
-                    "Content-Length": str(len(found[1])),
+                    "Content-Length": str(len(event[1])),
                 }
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(found[1])
+                self.wfile.write(event[1])
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -128,10 +128,10 @@ class LambdaService:
             for environment in self._environments[name]:
                 if environment.busy.acquire(blocking=False):
                     return environment
-            made = Environment(self._handlers[name], self._variables)
-            made.busy.acquire()
-            self._environments[name].append(made)
-            return made
+            environment = Environment(self._handlers[name], self._variables)
+            environment.busy.acquire()
+            self._environments[name].append(environment)
+            return environment
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ class Agent:
         self._thread.join()
 
     def _run(self) -> None:
-        # One of its own: moto keeps what it was told as long as this process lives.
+        # One of its own: moto keeps its settings as long as this process lives.
         client, cluster = boto3.client("ecs"), self._begun.bucket
         while not self._ended.wait(0.2):
             for arn in client.list_tasks(cluster=cluster)["taskArns"]:
@@ -50,27 +50,31 @@ class Agent:
     def _container(self, task: dict[str, object]) -> None:
         if len(self.ran) <= self._broken:
             return
-        told = task["overrides"]["containerOverrides"][0]["environment"]  # type: ignore[index]
-        environment = {**os.environ, **self._begun.environment, **{found["name"]: found["value"] for found in told}}
+        variables = task["overrides"]["containerOverrides"][0]["environment"]  # type: ignore[index]
+        environment = {
+            **os.environ,
+            **self._begun.environment,
+            **{variable["name"]: variable["value"] for variable in variables},
+        }
         subprocess.run([sys.executable, "-m", "eval_pipeline.workers"], env=environment, timeout=300, check=False)
 
 
 @pytest.fixture
 def begun(world: World) -> Iterator[Begun]:
-    found = world(cases=12, compute="local")
+    begun = world(cases=12, compute="local")
     subnet = boto3.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
-    compute = _COMPUTE.replace("SUBNET", subnet).replace("CLUSTER", found.bucket)
-    text = (found.suite / "suite.yaml").read_text()
-    (found.suite / "suite.yaml").write_text(text.replace("compute: local", f"compute: {compute}"))
+    compute = _COMPUTE.replace("SUBNET", subnet).replace("CLUSTER", begun.bucket)
+    text = (begun.suite / "suite.yaml").read_text()
+    (begun.suite / "suite.yaml").write_text(text.replace("compute: local", f"compute: {compute}"))
     client = boto3.client("ecs")
-    client.create_cluster(clusterName=found.bucket)
+    client.create_cluster(clusterName=begun.bucket)
     containers = [{"name": "worker", "image": "worker", "memory": 512}]
     client.register_task_definition(family="worker", containerDefinitions=containers, networkMode="awsvpc")
     transition = {"model_name": "ecs::task", "transition": _NEVER}
-    httpx.post(f"{found.endpoint}/moto-api/state-manager/set-transition", json=transition).raise_for_status()
-    yield found
+    httpx.post(f"{begun.endpoint}/moto-api/state-manager/set-transition", json=transition).raise_for_status()
+    yield begun
     unset = {"model_name": "ecs::task"}
-    httpx.post(f"{found.endpoint}/moto-api/state-manager/unset-transition", json=unset).raise_for_status()
+    httpx.post(f"{begun.endpoint}/moto-api/state-manager/unset-transition", json=unset).raise_for_status()
 
 
 @pytest.mark.parametrize("broken", [0, 1])

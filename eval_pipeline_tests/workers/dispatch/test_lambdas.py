@@ -28,8 +28,8 @@ def test_a_warm_environment_does_task_after_task_from_what_it_has(world: World, 
     client = boto3.client("lambda")
 
     def call(event: bytes) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(client.invoke(FunctionName="worker", Payload=event)["Payload"].read())
-        return found
+        answer: dict[str, Any] = json.loads(client.invoke(FunctionName="worker", Payload=event)["Payload"].read())
+        return answer
 
     answers = [call(first.to_json())]
     tables = [key for key in begun.store.list("contexts/") if "/tables/" in key]
@@ -41,12 +41,12 @@ def test_a_warm_environment_does_task_after_task_from_what_it_has(world: World, 
 
     assert tables
     assert service.started == 1
-    assert [(found["finished"], found["made"], found["errors"]) for found in answers] == [
+    assert [(answer["finished"], answer["made"], answer["errors"]) for answer in answers] == [
         (5, 5, 1),
         (5, 5, 0),
         (5, 0, 0),
     ]
-    assert [found["made"] for found in batch["answers"]] == [0]
+    assert [answer["made"] for answer in batch["answers"]] == [0]
     assert wrong["failure"]["kind"] == "InputError"
     assert len(begun.calls()) == 10
     assert begun.traced(first.experiment) == [f"c{number:03d}" for number in range(10)]
@@ -83,7 +83,7 @@ async def test_a_call_that_is_one_too_many_is_made_later(monkeypatch: pytest.Mon
     with _client() as stubbed:
         for _ in range(3):
             stubbed.add_client_error("invoke", "TooManyRequestsException")
-        stubbed.add_response("invoke", _said(answer.model_dump_json().encode()), _ASKED)
+        stubbed.add_response("invoke", _response(answer.model_dump_json().encode()), _ASKED)
 
         assert await _workers(stubbed).do(_TASK) == answer
 
@@ -106,7 +106,10 @@ async def test_what_lambda_refuses_says_whether_another_try_helps(code: str, kin
 
 async def test_a_function_that_breaks_is_called_again_by_those_who_have_the_task() -> None:
     with _client() as stubbed:
-        broken = {**_said(b'{"errorType": "Sandbox.Timedout", "errorMessage": "3 s"}'), "FunctionError": "Unhandled"}
+        broken = {
+            **_response(b'{"errorType": "Sandbox.Timedout", "errorMessage": "3 s"}'),
+            "FunctionError": "Unhandled",
+        }
         stubbed.add_response("invoke", broken, _ASKED)
 
         with pytest.raises(TransientError, match=r"Sandbox.Timedout: 3 s"):
@@ -125,5 +128,5 @@ def _workers(stubbed: Any) -> LambdaWorkers:
     return LambdaWorkers(LambdaCompute(kind="lambda", function="f"), client=stubbed.client)
 
 
-def _said(payload: bytes) -> dict[str, Any]:
+def _response(payload: bytes) -> dict[str, Any]:
     return {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(payload), len(payload))}

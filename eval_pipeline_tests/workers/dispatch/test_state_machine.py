@@ -28,15 +28,15 @@ _ROLE = "arn:aws:iam::123456789012:role/machine"
 
 def _execute(definition: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     client = boto3.client("stepfunctions")
-    # Names of their own: moto keeps what it was told as long as this process lives.
+    # Names of their own: moto keeps its settings as long as this process lives.
     name = uuid.uuid4().hex
     machine = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=_ROLE)
     begun = client.start_execution(stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(given))
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until:
-        found: dict[str, Any] = client.describe_execution(executionArn=begun["executionArn"])
-        if found["status"] != "RUNNING":
-            return found
+        described: dict[str, Any] = client.describe_execution(executionArn=begun["executionArn"])
+        if described["status"] != "RUNNING":
+            return described
         time.sleep(0.2)
     raise TimeoutError
 

@@ -24,15 +24,15 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KilledRuns
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with RecorderServer() as recorder:
         compute = "{kind: subprocess, cases_per_task: 10, poll_s: 0.2}"
-        made = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=4, compute=compute)
-        made.write()
-        yield made
+        runs = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=4, compute=compute)
+        runs.write()
+        yield runs
 
 
 def _finished_once(runs: KilledRuns) -> None:
-    found = runs.aftermath()
-    assert (found.results, found.rows_of_results, found.rows, found.cases_with_rows) == (CASES,) * 4
-    assert (found.materializations, found.partitions, found.experiments, found.wrong) == (CASES, CASES, 1, 0)
+    outcome = runs.outcome()
+    assert (outcome.results, outcome.rows_of_results, outcome.rows, outcome.cases_with_rows) == (CASES,) * 4
+    assert (outcome.materializations, outcome.partitions, outcome.experiments, outcome.wrong) == (CASES, CASES, 1, 0)
 
 
 def test_a_run_that_is_killed_with_its_workers_goes_on(runs: KilledRuns) -> None:
@@ -93,11 +93,11 @@ def test_what_has_not_changed_goes_to_no_worker(
 
 def _workers(folder: Path) -> list[int]:
     """The worker processes of the runs in `folder`."""
-    found = []
+    process_ids = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_bytes().split(b"\0")
             own = str(folder / "store").encode() in (process / "environ").read_bytes()
             if own and b"eval_pipeline.workers" in command:
-                found.append(int(process.name))
-    return found
+                process_ids.append(int(process.name))
+    return process_ids

@@ -1,10 +1,10 @@
-"""Runs that LangSmith recorded as cases: root runs of a project, or of a saved export, as recorded conversations.
+"""Load runs that LangSmith recorded as cases: the root runs of a project, or of a saved export.
 
-Runs of one thread are the turns of one conversation; conversations of one case are its attempts.
+Runs of one thread are the turns of one conversation; conversations of one case are its recorded attempts.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _THREAD = "extra.metadata.thread_id || extra.metadata.session_id || extra.metada
 _KEPT = ("trace_id", "start_time", "end_time", "total_tokens", "total_cost", "error", "feedback_stats")
 
 
-def load_langsmith_cases(source: LangSmithRuns, file: Path | None) -> Iterator[RawCase]:
+def load_langsmith_runs(source: LangSmithRuns, file: Path | None) -> Iterator[RawCase]:
     """One case for each distinct id among the root runs of the export `file`, or else of the project.
 
     Raises:
@@ -38,8 +38,8 @@ def load_langsmith_cases(source: LangSmithRuns, file: Path | None) -> Iterator[R
             key = (str(jmespath.search(source.id, run)), str(jmespath.search(_THREAD, run)))
             threads.setdefault(key, []).append(run)
     recordings: dict[str, list[dict[str, Any]]] = {}
-    for (case_id, _), found in threads.items():
-        recordings.setdefault(case_id, []).append(_recording(case_id, found, place))
+    for (case_id, _), thread in threads.items():
+        recordings.setdefault(case_id, []).append(_recording(case_id, thread, place))
     for case_id, attempts in recordings.items():
         yield RawCase(data={"id": case_id, "recordings": attempts}, file=place)
 
@@ -72,37 +72,42 @@ def _of_export(file: Path) -> Iterable[Mapping[str, Any]]:
 def _recording(case_id: str, runs: list[Mapping[str, Any]], place: Path) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for run in runs:
-        found = messages_of_run(run)
-        if not found:
+        of_run = messages_of_run(run)
+        if not of_run:
             fix = "filter such runs out, or record conversations as `messages`"
-            message = f"the run {run.get('id')} has neither messages nor text in its inputs and outputs"
+            message = f"the run {run.get('id')} has no messages and no text in its inputs and outputs"
             raise InputError(Problem(message=message, fix=fix, file=place, case=case_id))
-        # A thread's later runs usually carry the conversation so far.
-        known = [_said(message) for message in messages]
-        messages = found if [_said(message) for message in found[: len(known)]] == known else [*messages, *found]
+        # The later runs of a thread usually contain the conversation so far.
+        messages = of_run if _starts_with(of_run, messages) else [*messages, *of_run]
     data = {"run_ids": [str(run.get("id")) for run in runs], **{name: runs[-1].get(name) for name in _KEPT}}
     return {"messages": messages, "data": data}
 
 
-def _said(message: Mapping[str, Any]) -> tuple[Any, Any]:
-    return message.get("role"), message.get("content")
+def _starts_with(messages: Sequence[Mapping[str, Any]], start: Sequence[Mapping[str, Any]]) -> bool:
+    pairs = zip(messages, start, strict=False)
+    same = all(
+        (one.get("role"), one.get("content")) == (other.get("role"), other.get("content")) for one, other in pairs
+    )
+    return len(messages) >= len(start) and same
 
 
 def messages_of_run(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The conversation of a run as OpenAI-style messages."""
     inputs, outputs = run.get("inputs") or {}, run.get("outputs") or {}
     asked, answered = _list_of(inputs), _list_of(outputs)
-    if asked and answered and [_said(message) for message in answered[: len(asked)]] == [_said(m) for m in asked]:
+    if asked and answered and _starts_with(answered, asked):
         return answered
     asked = asked or _text("user", inputs)
     return [*asked, *(answered or _text("assistant", outputs))] if asked else []
 
 
 def _list_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = data.get("messages") or jmespath.search("output.messages || generations[*][].message", data)
-    if isinstance(found, list) and found and isinstance(found[0], list):  # chat models take batches
-        found = found[0]
-    return [_openai(message) for message in found if isinstance(message, Mapping)] if isinstance(found, list) else []
+    messages = data.get("messages") or jmespath.search("output.messages || generations[*][].message", data)
+    if isinstance(messages, list) and messages and isinstance(messages[0], list):  # chat models take batches
+        messages = messages[0]
+    if not isinstance(messages, list):
+        return []
+    return [_openai(message) for message in messages if isinstance(message, Mapping)]
 
 
 def _text(role: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -111,13 +116,13 @@ def _text(role: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _openai(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A message in any form that LangSmith stores: OpenAI's, or LangChain's, plain or as `{lc, id, kwargs}`."""
+    """A message in OpenAI's form, from any that LangSmith stores: OpenAI's or LangChain's, plain or serialized."""
     if "role" in data:
         return dict(data)
     fields = dict(data.get("kwargs") or data.get("data") or data)
     kind = str(fields.get("type") or data.get("type") or "ai").removesuffix("MessageChunk").lower()
     message: BaseMessage = messages_from_dict([{"type": kind, "data": fields}])[0]
-    found = dict(convert_to_openai_messages([message])[0])
+    converted = dict(convert_to_openai_messages([message])[0])
     if isinstance(message, AIMessage) and message.usage_metadata is not None:
-        found["usage"] = dict(message.usage_metadata)
-    return found
+        converted["usage"] = dict(message.usage_metadata)
+    return converted

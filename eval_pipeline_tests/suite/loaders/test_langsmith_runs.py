@@ -41,10 +41,10 @@ def write(folder: Path, runs: list[dict[str, Any]], name: str = "runs.jsonl") ->
 async def test_an_export_is_replayed_with_its_calls_and_tokens(folder: Path, name: str) -> None:
     child = {"id": "child", "parent_run_id": "r1", "inputs": {}, "outputs": {}}
     (case,) = write(folder, [agent_run("r1", HEARD), child], name)
-    found = await evaluated(a_suite(folder), case)
-    assert [turn.input for turn in found.turns] == ["hi"]
-    assert found.turns[0].response == "hello"
-    kinds = [event["type"] for event in found.turns[0].events]
+    result = await evaluated(a_suite(folder), case)
+    assert [turn.input for turn in result.turns] == ["hi"]
+    assert result.turns[0].response == "hello"
+    kinds = [event["type"] for event in result.turns[0].events]
     assert kinds == ["tool_call", "tool_result", "usage"]
     assert case.recordings[0].data["run_ids"] == ["r1"]
 
@@ -67,7 +67,7 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
 
 
 def test_a_run_without_a_conversation_is_reported(folder: Path) -> None:
-    with pytest.raises(InputError, match="neither messages nor text"):
+    with pytest.raises(InputError, match="has no messages and no text"):
         write(folder, [{"id": "r", "start_time": "1", "inputs": {"n": 1}, "outputs": {}}])
 
 
@@ -86,8 +86,8 @@ def test_a_project_is_read_over_the_sdk(folder: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
         monkeypatch.setenv("LANGSMITH_API_KEY", "any")
         (case,) = load_dataset(a_suite(folder, cases={"langsmith": "production"})).cases
-        with pytest.raises(InputError, match="there is no project 'nobody'"):
-            load_dataset(a_suite(folder, cases={"langsmith": "nobody"}))
+        with pytest.raises(InputError, match="there is no project 'missing'"):
+            load_dataset(a_suite(folder, cases={"langsmith": "missing"}))
     assert case.id == "thread-1"
     assert [(message["role"], message["content"]) for message in case.recordings[0].messages] == [
         ("user", "hi"),

@@ -41,10 +41,10 @@ evaluation: {{max_concurrency: 1{evaluation}}}
 
 
 def write_suite(folder: Path, *, evaluation: str = "") -> Path:
-    """Write twelve cases, made one after the other, the seventh of which waits for something to happen.
+    """Write twelve cases, evaluated one after the other, the seventh of which waits for something to happen.
 
     Args:
-        folder: is made if it is not there.
+        folder: created if it does not exist.
         evaluation: further fields of `evaluation`, as YAML, with a comma before each.
 
     Returns:
@@ -66,7 +66,7 @@ def write_suite(folder: Path, *, evaluation: str = "") -> Path:
 
 
 @contextlib.contextmanager
-def half_way(suite: Path, happens: Callable[[], None]) -> Iterator[None]:
+def mid_run_failure(suite: Path, happens: Callable[[], None]) -> Iterator[None]:
     """Within it, something happens while the seventh case is evaluated, six being durable."""
 
     def wait() -> None:
@@ -120,5 +120,5 @@ def _results(store: Path | str) -> list[str]:
 
 def _materialized() -> list[str]:
     with dg.DagsterInstance.get() as instance:
-        found = instance.fetch_materializations(dg.AssetKey(["shop", "case_results"]), limit=1000)
-    return sorted(str(record.partition_key) for record in found.records)
+        records = instance.fetch_materializations(dg.AssetKey(["shop", "case_results"]), limit=1000)
+    return sorted(str(record.partition_key) for record in records.records)

@@ -1,4 +1,4 @@
-"""What Dagster and LangSmith are told of results that were carried from an earlier experiment."""
+"""What Dagster and LangSmith show of results that were reused from an earlier experiment."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,8 +35,8 @@ def traced(project: DagsterProject, server: RecorderServer, tmp_path: Path) -> D
 def _rows(server: RecorderServer, experiment: str) -> list[dict[str, Any]]:
     (session,) = httpx.get(f"{server.url}/sessions", params={"name": experiment}).json()
     body = {"session": [session["id"]], "is_root": True, "limit": 100}
-    found = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
-    return sorted(found, key=lambda run: str(run["name"]))
+    rows = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
+    return sorted(rows, key=lambda run: str(run["name"]))
 
 
 def _materializations(project: DagsterProject, run_id: str) -> dict[str, dg.AssetMaterialization]:
@@ -50,13 +50,13 @@ def _materializations(project: DagsterProject, run_id: str) -> dict[str, dg.Asse
 
 def _experiment(result: dg.ExecuteInProcessResult) -> str:
     for event in result.get_asset_materialization_events():
-        found = event.step_materialization_data.materialization
-        if found.asset_key.path[-1] == "experiment":
-            return str(found.metadata["eval/experiment"].value)
+        materialization = event.step_materialization_data.materialization
+        if materialization.asset_key.path[-1] == "experiment":
+            return str(materialization.metadata["eval/experiment"].value)
     raise AssertionError
 
 
-def test_carried_results_are_rows_that_say_where_their_trace_is(traced: DagsterProject, server: RecorderServer) -> None:
+def test_reused_results_are_rows_with_a_link_to_their_trace(traced: DagsterProject, server: RecorderServer) -> None:
     first = traced.run("gold", "tea")
     second = traced.run("gold", "tea", config=UNCHANGED)
 
@@ -64,18 +64,18 @@ def test_carried_results_are_rows_that_say_where_their_trace_is(traced: DagsterP
     before, after = _rows(server, _experiment(first)), _rows(server, _experiment(second))
     assert [row["name"] for row in after] == CASES
     for old, new in zip(before, after, strict=True):
-        said = new["extra"]["metadata"]
-        assert said["carried_from_experiment"] == _experiment(first)
-        assert old["id"] in said["carried_from_trace"]
+        metadata = new["extra"]["metadata"]
+        assert metadata["carried_from_experiment"] == _experiment(first)
+        assert old["id"] in metadata["carried_from_trace"]
         assert new["reference_example_id"] == old["reference_example_id"]
         assert new["outputs"] == old["outputs"]
         assert {key: stats["avg"] for key, stats in new["feedback_stats"].items()} == {
             key: stats["avg"] for key, stats in old["feedback_stats"].items()
         }
-    assert {found.check_name: found.passed for found in second.get_asset_check_evaluations()}["traces_complete"]
+    assert {check.check_name: check.passed for check in second.get_asset_check_evaluations()}["traces_complete"]
 
 
-def test_a_carried_partition_keeps_its_data_version_and_reads_the_versions_of_now(traced: DagsterProject) -> None:
+def test_a_reused_partition_keeps_its_data_version_and_reads_the_versions_of_now(traced: DagsterProject) -> None:
     first = traced.run("gold", "tea")
     text = (traced.folder / "cases.yaml").read_text()
     (traced.folder / "cases.yaml").write_text(text.replace('"4.20"', '"4.2"'))
@@ -83,14 +83,14 @@ def test_a_carried_partition_keeps_its_data_version_and_reads_the_versions_of_no
 
     before, after = (_materializations(traced, result.dagster_run.run_id) for result in (first, second))
 
-    def version(found: dg.AssetMaterialization, name: str) -> str:
-        return (found.tags or {})[f"dagster/{name}"]
+    def version(event: dg.AssetMaterialization, name: str) -> str:
+        return (event.tags or {})[f"dagster/{name}"]
 
     kept = {case: version(before[case], "data_version") == version(after[case], "data_version") for case in CASES}
     assert kept == {"gold": True, "milk": True, "tea": False}
     assert after["milk"].metadata["eval/carried_from"].value == _experiment(first)
     assert "eval/carried_from" not in after["tea"].metadata
-    datasets = {version(found, "input_data_version/shop/test_cases") for found in after.values()}
+    datasets = {version(event, "input_data_version/shop/test_cases") for event in after.values()}
     assert datasets == {str(after["tea"].metadata["eval/dataset_version"].value)}
     assert datasets != {version(before["tea"], "input_data_version/shop/test_cases")}
 

@@ -27,7 +27,7 @@ from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, example_fields
 from eval_pipeline.suite.dataset.load import case_files, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, written_cases
-from eval_pipeline.suite.loaders.dataset_cases import case_data
+from eval_pipeline.suite.loaders.langsmith_dataset import case_data
 from eval_pipeline.suite.spec.case_source import LangSmithDataset
 from eval_pipeline.tracing.experiment.dataset_sync import sync_dataset
 from eval_pipeline_tests.building import a_case, a_suite, write_suite
@@ -51,15 +51,15 @@ def server(shared_server: RecorderServer, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture
 def client(server: RecorderServer) -> Iterator[Client]:
-    made = Client(api_url=server.url, api_key="any", auto_batch_tracing=False)
-    yield made
-    made.close()
+    sdk = Client(api_url=server.url, api_key="any", auto_batch_tracing=False)
+    yield sdk
+    sdk.close()
 
 
 def questions(client: Client, examples: Sequence[Mapping[str, Any]], name: str = "questions") -> None:
-    """Add examples to the dataset, which is made if it is not there."""
-    known = client.has_dataset(dataset_name=name)
-    dataset = client.read_dataset(dataset_name=name) if known else client.create_dataset(name)
+    """Add examples to the dataset, which is created if it does not exist."""
+    exists = client.has_dataset(dataset_name=name)
+    dataset = client.read_dataset(dataset_name=name) if exists else client.create_dataset(name)
     client.create_examples(dataset_id=dataset.id, examples=[dict(example) for example in examples])
 
 
@@ -130,10 +130,10 @@ def test_cases_synced_from_here_are_read_back_as_they_were(server: RecorderServe
     ]
     synced(server, cases, "questions")
 
-    found = loaded(folder).cases
+    read = loaded(folder).cases
 
-    assert {case.id: case for case in found} == {case.id: case for case in cases}
-    assert {case.content_hash() for case in found} == {case.content_hash() for case in cases}
+    assert {case.id: case for case in read} == {case.id: case for case in cases}
+    assert {case.content_hash() for case in read} == {case.content_hash() for case in cases}
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -159,9 +159,9 @@ def test_every_case_is_the_one_that_its_example_is_read_as(data: dict[str, Any])
     split = {"dataset_split": [written.pop("split")], "sync_hash": "h"}
     example = Example(id=UUID(int=1), **{**written, "metadata": {**written["metadata"], **split}})
 
-    found = Case.model_validate(case_data(example, LangSmithDataset(langsmith_dataset="any")))
+    read = Case.model_validate(case_data(example, LangSmithDataset(langsmith_dataset="any")))
 
-    assert found.canonical_json() == case.canonical_json()
+    assert read.canonical_json() == case.canonical_json()
 
 
 def test_what_was_redacted_is_read_again_in_the_version_that_was_stored(
@@ -202,9 +202,9 @@ def test_splits_are_chosen(client: Client, folder: Path) -> None:
     examples = [{"inputs": {"input": name}, "split": name} for name in ("train", "test", "dev")]
     questions(client, [*examples, {"inputs": {"input": "both"}, "split": ["train", "dev"]}])
 
-    found = loaded(folder, splits=["test", "dev"]).cases
+    cases = loaded(folder, splits=["test", "dev"]).cases
 
-    assert sorted((case.turns[0].user, case.split) for case in found) == [
+    assert sorted((case.turns[0].user, case.split) for case in cases) == [
         ("both", "dev"),
         ("dev", "dev"),
         ("test", "test"),
@@ -267,7 +267,7 @@ def test_an_example_that_makes_no_case_is_named(
 ) -> None:
     questions(client, [example, {"inputs": {"input": "right"}}])
     wrong = next(
-        found for found in client.list_examples(dataset_name="questions") if found.inputs != {"input": "right"}
+        stored for stored in client.list_examples(dataset_name="questions") if stored.inputs != {"input": "right"}
     )
 
     problem = problem_of(folder)
@@ -302,8 +302,8 @@ def test_a_refused_key_and_a_failing_server_are_different_errors(
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A URL at which nobody listens."""
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A URL at which no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -311,14 +311,15 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield url
 
 
-def test_an_unreachable_server_is_reported_in_a_line(folder: Path, nobody: str) -> None:
+def test_an_unreachable_server_is_reported_in_a_line(folder: Path, unreachable: str) -> None:
     with pytest.raises(TransientError) as caught:
         loaded(folder)
-    assert str(caught.value).startswith(f"the dataset 'questions' cannot be read from {nobody}: it cannot be reached.")
+    message = f"the dataset 'questions' cannot be read from {unreachable}: it cannot be reached."
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("unreachable")
 def test_definitions_are_built_without_a_request(folder: Path) -> None:
     write_suite(folder, cases=[], name="sample")
     (folder / "suite.yaml").write_text(

@@ -1,4 +1,4 @@
-"""The examples of a LangSmith dataset as cases."""
+"""Load the examples of a LangSmith dataset as cases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDatase
 _USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
 
 
-def load_dataset_cases(source: LangSmithDataset, problems: list[Problem]) -> Iterator[RawCase]:
-    """A case for each example; of an example that makes none, what is wrong is added to `problems`.
+def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) -> Iterator[RawCase]:
+    """A case for each example. For an example that is no valid case, a problem is added to `problems`.
 
     Raises:
         InputError: there is no such dataset, no such version of it, or no example in it.
-        CredentialsError: the key is refused.
-        TransientError: the server is away.
+        CredentialsError: the server refuses the key.
+        TransientError: the server is unreachable.
     """
     with LangSmithDatasets() as datasets:
         version = dataset_version(datasets, source)
@@ -71,7 +71,7 @@ def _no_examples(source: LangSmithDataset) -> Problem:
 
 
 class ExampleError(Exception):
-    """An example that makes no case."""
+    """An example that is no valid case."""
 
     def __init__(self, message: str, *, field: str, fix: str) -> None:
         super().__init__(message)
@@ -79,25 +79,25 @@ class ExampleError(Exception):
 
 
 def case_data(example: Example, source: LangSmithDataset) -> dict[str, Any]:
-    """The case that an example is, as it would be written in YAML.
+    """The case of an example, as it would be written in YAML.
 
     Raises:
-        ExampleError: it makes none.
+        ExampleError: the example is no valid case.
     """
     return _mapped(_as_data(example, source.splits), source)
 
 
-def _as_data(example: Example, wanted: Sequence[str]) -> dict[str, Any]:
-    """What JMESPaths search. An example of several splits is in the first that is wanted."""
+def _as_data(example: Example, selected: Sequence[str]) -> dict[str, Any]:
+    """The data that JMESPaths search. An example of several splits is in the first selected one."""
     metadata = dict(example.metadata or {})
-    found = metadata.get("dataset_split") or []
-    splits = [found] if isinstance(found, str) else list(found)
+    stored = metadata.get("dataset_split") or []
+    splits = [stored] if isinstance(stored, str) else list(stored)
     return {
         "id": str(example.id),
         "inputs": dict(example.inputs or {}),
         "outputs": dict(example.outputs or {}),
         "metadata": metadata,
-        "split": next((split for split in splits if not wanted or split in wanted), None),
+        "split": next((split for split in splits if not selected or split in selected), None),
     }
 
 
@@ -105,50 +105,50 @@ def _mapped(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, A
     rest = rest_of(example["metadata"])
     turn_assertions = rest.pop(TURN_ASSERTIONS, [])
     own = {name: value for name, value in example["metadata"].items() if name not in OWN_KEYS}
-    found: dict[str, Any] = {
+    case: dict[str, Any] = {
         "id": _search("id", source.id, example),
-        "turns": _turns(example, source, turn_assertions, may_be_silent="simulation" in rest),
+        "turns": _turns(example, source, turn_assertions, may_be_empty="simulation" in rest),
         "reference": _each("reference", source.reference, example, otherwise=example["outputs"]),
         "metadata": _each("metadata", source.metadata, example, otherwise={**own, **rest.pop("metadata", {})}),
     }
     for name in ("split", "tags", "description", "assertions"):
-        found[name] = _search(name, getattr(source, name), example)
-    return {**{name: value for name, value in found.items() if value is not None}, **rest}
+        case[name] = _search(name, getattr(source, name), example)
+    return {**{name: value for name, value in case.items() if value is not None}, **rest}
 
 
 def _turns(
-    example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_silent: bool
+    example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_empty: bool
 ) -> list[dict[str, Any]]:
-    found = _search("input", source.input, example)
-    said = _said([found] if isinstance(found, str | Mapping) else found)
-    if not said and not may_be_silent:
+    input_ = _search("input", source.input, example)
+    texts = _user_texts([input_] if isinstance(input_, str | Mapping) else input_)
+    if not texts and not may_be_empty:
         keys = ", ".join(map(repr, example["inputs"])) or "nothing"
-        fix = f"say where it is with `input:` in suite.yaml; the example's inputs hold {keys}"
-        raise ExampleError(f"nothing that the user says at `{source.input}`", field="inputs", fix=fix)
-    if any(assertions[len(said) :]):
-        fix = f"write {len(assertions)} messages, or take the assertions of those that are gone out of `metadata.case`"
+        fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
+        raise ExampleError(f"no message of the user at `{source.input}`", field="inputs", fix=fix)
+    if any(assertions[len(texts) :]):
+        fix = f"write {len(assertions)} messages, or remove the assertions of the others from `metadata.case`"
         raise ExampleError(
-            f"assertions on turn {len(assertions)}, and there are {len(said)} turns", field="inputs.messages", fix=fix
+            f"assertions on turn {len(assertions)}, and there are {len(texts)} turns", field="inputs.messages", fix=fix
         )
-    asserted = [*assertions, *([] for _ in said)]
+    asserted = [*assertions, *([] for _ in texts)]
     return [
         {"user": text, "assertions": asked} if asked else {"user": text}
-        for text, asked in zip(said, asserted, strict=False)
+        for text, asked in zip(texts, asserted, strict=False)
     ]
 
 
-def _said(messages: Any) -> list[str]:
-    """The texts of the user, of texts and of messages in OpenAI's form or LangChain's."""
+def _user_texts(messages: Any) -> list[str]:
+    """The texts of the user, given as texts or as messages in the form of OpenAI or LangChain."""
     if not isinstance(messages, list):
         return []
-    # A chat model's inputs are batches.
+    # The inputs of chat models are batches.
     flat = messages[0] if messages and isinstance(messages[0], list) else messages
-    found = [_text_of(message) for message in flat]
-    return [text for text in found if text is not None]
+    texts = [_text_of(message) for message in flat]
+    return [text for text in texts if text is not None]
 
 
 def _text_of(message: Any) -> str | None:
-    """What the user says in a message; None if somebody else says it."""
+    """The text of a message of the user; None for messages of others."""
     if isinstance(message, str):
         return message
     if not isinstance(message, Mapping):

@@ -16,7 +16,7 @@ CODE = """
 import asyncio, json
 from eval_pipeline.context.shared_context import get_shared_context
 from eval_pipeline.errors import TransientError
-def tells(message, runtime): return json.dumps(runtime)
+def echoes_runtime(message, runtime): return json.dumps(runtime)
 def echo(message): return message
 async def waits(message):
     try: await asyncio.sleep(60)
@@ -61,7 +61,7 @@ def test_one_case_without_an_event_loop(folder: Path) -> None:
 async def test_many_cases_awaited_and_streamed(folder: Path) -> None:
     runner = a_runner(folder, "naps", max_concurrency=3)
     cases = [a_case(f"c{n}", metadata={"s": s}) for n, s in enumerate((0.1, 0.05, 0))]
-    assert [found.case_id for found in await runner.abatch(cases)] == ["c2", "c1", "c0"]
+    assert [result.case_id for result in await runner.abatch(cases)] == ["c2", "c1", "c0"]
     events = [event async for event in runner.astream_batch(cases)]
     assert kinds(events) == ["batch_started", *["test_completed"] * 3, "batch_completed"]
     assert events[0]["total"] == 3
@@ -75,15 +75,17 @@ async def test_many_cases_awaited_and_streamed(folder: Path) -> None:
 
 def test_many_cases_without_an_event_loop(folder: Path) -> None:
     runner = a_runner(folder)
-    assert [found.status for found in runner.batch()] == ["passed"]
+    assert [result.status for result in runner.batch()] == ["passed"]
     assert kinds(list(runner.stream_batch())) == ["batch_started", "test_completed", "batch_completed"]
 
 
 def test_what_is_chosen_for_a_call_goes_before_the_runners_and_that_before_the_cases(folder: Path) -> None:
-    runner = a_runner(folder, "tells", model="runner", temperature=0.5)
+    runner = a_runner(folder, "echoes_runtime", model="runner", temperature=0.5)
     case = {"id": "x", "input": "hi", "_runtime_model": "case", "_runtime_version": "1", "_default_test_data": {"a": 1}}
-    said = runner.run(case, model="call").turns[0].response
-    assert said == ('{"model": "call", "version": "1", "temperature": 0.5, "start_agent": null, "test_data": {"a": 1}}')
+    response = runner.run(case, model="call").turns[0].response
+    assert response == (
+        '{"model": "call", "version": "1", "temperature": 0.5, "start_agent": null, "test_data": {"a": 1}}'
+    )
     assert '"model": "runner"' in runner.run(case).turns[0].response
 
 
@@ -107,7 +109,7 @@ def test_the_shared_context_is_built_once_and_reused(folder: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("case", "message"),
-    [("nobody", "no case 'nobody'"), ({"id": "x"}, "says nothing to the target"), ({"id": "x", "inputs": 1}, "input")],
+    [("nobody", "no case 'nobody'"), ({"id": "x"}, "has no input for the target"), ({"id": "x", "inputs": 1}, "input")],
 )
 def test_what_is_no_case_is_refused(folder: Path, case: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -9,9 +9,9 @@ from typing import Any
 
 from langsmith.schemas import Example, Run
 
-from eval_pipeline.assertions.exchanges import exchanges
+from eval_pipeline.assertions.calls import exchanges
+from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
-from eval_pipeline.assertions.transcript import openai_messages
 
 _NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
 
