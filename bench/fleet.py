@@ -16,7 +16,7 @@ from bench.report import Comparison, options, show
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import Drill, backfilled, prepare
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 
 def main() -> None:
