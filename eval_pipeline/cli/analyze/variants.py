@@ -23,7 +23,7 @@ from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite

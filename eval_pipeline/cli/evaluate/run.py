@@ -24,7 +24,7 @@ from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import EvaluationRequest, launch
 from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
