@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource, store_resource
 from eval_pipeline.pipeline.restore_experiments import restore_experiments
 from eval_pipeline.settings import DestinationName, LangSmithSettings, store_root
 from eval_pipeline.tracing.send.flush import FlushReport, flush_spool, spool_folder
@@ -44,7 +44,7 @@ def build_traces_waiting(
         description="Send traces that wait on disk because LangSmith or the recorder could not be reached.",
     )
     def traces_waiting(context: dg.SensorEvaluationContext, langsmith: LangSmithResource) -> dg.SkipReason:
-        opened = StoreResource(root=store_root()) if store is None else store
+        opened = store_resource(store_root()) if store is None else store
         settings = langsmith.settings(opened)
         reason = idle_reason(_waiting(settings))
         if reason is None:
