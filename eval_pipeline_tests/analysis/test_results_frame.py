@@ -30,7 +30,7 @@ def test_every_attempt_is_a_row_with_scores_and_metadata_beside_it(store: LocalS
     assert list(found.columns) == [*COLUMNS, "metadata.tier", "score.exact", "score.tone"]
     first, second, third = found.to_dict("records")
     assert (first["score.tone"], first["metadata.tier"], first["passed"], first["why"]) == (0.5, "gold", True, "")
-    assert (second["attempt"], second["passed"], second["why"]) == (2, False, "exact: said <b>so</b>")
+    assert (second["attempt"], second["passed"], second["why"]) == (2, False, "exact: because <b>so</b>")
     assert pd.isna(second["score.tone"])
     assert pd.isna(third["passed"])
     assert (first["input_tokens"], first["cost_usd"], found["passed"].mean()) == (10, 0.5, 0.5)
