@@ -16,7 +16,7 @@ from bench.report import Comparison, options, show
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import Drill, backfilled, prepare
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 
 def main() -> None:
@@ -57,9 +57,9 @@ def figures_of(name: str, drill: Drill, cases: int, memory: dict[str, float]) ->
     if drill.recovery_s is not None:
         seconds["recovery_s"] = drill.recovery_s
     figures = {"runs_per_minute": drill.runs_per_minute, **seconds}
-    there = f"{drill.results} results, {drill.cases_with_rows} rows, {drill.partitions} partitions of {cases}"
+    stored = f"{drill.results} results, {drill.cases_with_rows} rows, {drill.partitions} partitions of {cases}"
     notes = [
-        f"{drill.runs} runs, {drill.lost} lost; {there}, {drill.experiments} experiment",
+        f"{drill.runs} runs, {drill.lost} lost; {stored}, {drill.experiments} experiment",
         f"{drill.paid_twice} calls of the target paid twice",
         "MB is the memory of processes, with shared pages divided among them",
     ]

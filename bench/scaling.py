@@ -25,7 +25,7 @@ from eval_pipeline_tests.deploy.celery_fleet import running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import backfilled, prepare
 from eval_pipeline_tests.openai_server import openai_server
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 _OWN = ("LANGSMITH_", "LANGCHAIN_", "EVAL_PIPELINE_", "DAGSTER_", "AWS_", "OPENAI_")
 

@@ -15,7 +15,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.outcome import materialized_partitions, rows_of
+from eval_pipeline_tests.warm_processes import TERMINAL, start_warm
 
 _SUITE = """\
 name: counted
@@ -49,7 +49,6 @@ async def answer(message):
     await asyncio.sleep({seconds})
     return "odd" if int(message) % 2 else "even"
 """
-_PROGRAM = "from eval_pipeline.cli.main import program; program()"
 _TIMEOUT_S = 300.0
 
 
@@ -107,23 +106,23 @@ class KilledRuns:
 
     def run(self, *options: str, kill_at_calls: int | None = None, delay_s: float = 0.0) -> int:
         """One run, killed with its process group when the target has been called so often. Returns its exit code."""
-        with (self.folder / "stderr.txt").open("ab") as stderr:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, "run", str(self.folder / "suite"), *options],
-                env=self._environment(),
-                cwd=self.folder,
-                start_new_session=True,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
+        process = start_warm(
+            TERMINAL,
+            "run",
+            self.folder / "suite",
+            *options,
+            folder=self.folder,
+            environment=self._environment(),
+            stderr=self.folder / "stderr.txt",
+            own_session=True,
+        )
         deadline = time.monotonic() + _TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             if kill_at_calls is not None and self.count_calls() >= kill_at_calls:
                 time.sleep(delay_s)
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                if process.returncode < 0:
+                if process.wait() < 0:
                     self.killed.append(self.count_calls())
                 break
             time.sleep(0.005)

@@ -1,14 +1,18 @@
 """Waiting for what happens in other threads and processes."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.25
 
-def wait_for(there: Any, *, patience_s: float, otherwise: Any) -> Any:
-    """Wait for `there()` to be true, and return it; after `patience_s` an error that says `otherwise()`."""
-    deadline = time.monotonic() + patience_s
+
+def wait_for(condition: Callable[[], Any], *, timeout_s: float, otherwise: Callable[[], str]) -> Any:
+    """Wait until `condition()` is true, and return it; after `timeout_s` fail with the message `otherwise()`."""
+    deadline, pause = time.monotonic() + timeout_s, _FIRST_PAUSE_S
     while time.monotonic() < deadline:
-        if found := there():
-            return found
-        time.sleep(0.2)
+        if result := condition():
+            return result
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
     raise AssertionError(otherwise())

@@ -14,6 +14,7 @@ import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 
 
 class _Command(NamedTuple):
@@ -36,7 +37,7 @@ _COMMANDS = {
     "annotate": _Command("langsmith.annotate:annotate", "Add failed attempts to an annotation queue."),
     "corrections": _Command("langsmith.corrections:corrections", "Download human corrections as examples for judges."),
     "cases": _Command("langsmith.cases:cases", "Create cases from traced runs."),
-    "traces": _Command("langsmith.traces:traces", "Show or send traces that wait on disk."),
+    "traces": _Command("langsmith.traces:traces", "Show or send traces on disk: spooled or recorded."),
     "ui": _Command("servers.ui:ui", "Start the Dagster UI and daemon."),
     "serve": _Command("servers.serve:serve", "Serve evaluations over HTTP, with live events."),
     "recorder": _Command("servers.recorder:recorder", "Start the recorder, a local LangSmith-compatible server."),
@@ -93,6 +94,7 @@ def cli() -> None:
 
     A SUITE is the name of a suite or the folder that holds its suite.yaml.
     """
+    exempt_loopback_from_proxies()
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""Which commit of a prompt is in use: moved to what won, with a record of every move, and back again."""
+"""Promotion: which commit of a prompt a tag names. It moves to the winner of a comparison, with a history, and back."""

@@ -1,15 +1,15 @@
-"""The record of a tag's moves: numbered documents that nobody changes, from which all else is read.
+"""The history of a tag's moves: numbered documents that never change.
 
-A move is written before it is made, under the next number and only if that is free: of several who decide about one
-tag at once, one has the number, and the others know that somebody was before them. What became of it is written
-beside it afterwards. Suites that share a prompt and its tag share the record.
+A move is written before it is carried out, under the next number and only if that is free. So of several processes
+that decide about one tag at once, one gets the number, and the others see that. The outcome is written beside it
+afterwards. Suites that share a prompt and its tag share the history.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.layout import move_end_key, move_key, moves_prefix
@@ -17,24 +17,24 @@ from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.spec.prompt_reference import PromptReference
 
-Kind = Literal["promotion", "rollback"]
+MoveKind = Literal["promotion", "rollback"]
 _Document = TypeVar("_Document", bound=BaseModel)
 
 
-class WantedMove(BaseModel):
-    """What somebody decided to do with a tag."""
+class ProposedMove(BaseModel):
+    """A decision to move a tag."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Kind
+    kind: MoveKind
     suite: str
-    """Whose evaluation decided."""
+    """The suite whose evaluation decided."""
     prompt: str
     tag: str
     before: str | None
-    """The commit that the tag named when this was decided; None for none yet."""
+    """The commit that the tag named when this was decided; None: it did not exist."""
     after: str
-    """The commit that it is to name."""
+    """The commit that it will name."""
     reason: str
     """In one line."""
     decided_by: str
@@ -50,7 +50,7 @@ class WantedMove(BaseModel):
         return PromptReference(place="hub", name=self.prompt, version=self.tag)
 
 
-class Move(WantedMove):
+class PromptMove(ProposedMove):
     """A move that was begun."""
 
     number: int
@@ -58,37 +58,37 @@ class Move(WantedMove):
     """UTC, ISO 8601."""
 
 
-class Ending(BaseModel):
-    """What became of a move."""
+class MoveOutcome(BaseModel):
+    """The outcome of a move."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    made: bool
+    moved: bool = Field(alias="made")
     """Whether the tag was moved."""
-    said: str
+    message: str = Field(alias="said")
     ended_at: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedMove:
-    """A move and what became of it."""
+    """A move and its outcome."""
 
-    move: Move
-    ending: Ending | None
-    """None where whoever began it has not ended it, or died."""
+    move: PromptMove
+    outcome: MoveOutcome | None
+    """None while it is under way, or if its process died."""
 
     @property
-    def made(self) -> bool:
+    def moved(self) -> bool:
         """Whether the tag is known to have been moved."""
-        return self.ending is not None and self.ending.made
+        return self.outcome is not None and self.outcome.moved
 
 
 Moves = Sequence[RecordedMove]
-"""Those of one tag, the first first."""
+"""The moves of one tag, the oldest first."""
 
 
 def read_moves(store: Store, place: PromptReference) -> list[RecordedMove]:
-    """The moves of a tag, the first first.
+    """The moves of a tag, the oldest first.
 
     Raises:
         CorruptDataError: one cannot be read.
@@ -96,63 +96,63 @@ def read_moves(store: Store, place: PromptReference) -> list[RecordedMove]:
     prefix, tag = moves_prefix(place.name, _tag(place)), _tag(place)
     names = {key.removeprefix(prefix) for key in store.list(prefix)}
     numbers = sorted(int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit())
-    found = []
+    moves = []
     for number in numbers:
-        move = _read(store, move_key(place.name, tag, number), Move)
+        move = _read(store, move_key(place.name, tag, number), PromptMove)
         assert move is not None
-        ending = _read(store, move_end_key(place.name, tag, number), Ending)
-        found.append(RecordedMove(move=move, ending=ending))
-    return found
+        outcome = _read(store, move_end_key(place.name, tag, number), MoveOutcome)
+        moves.append(RecordedMove(move=move, outcome=outcome))
+    return moves
 
 
-def begin_move(store: Store, wanted: WantedMove, *, number: int) -> Move | None:
-    """Write that a move begins; None where somebody else began one of that number."""
-    move = Move(**wanted.model_dump(), number=number, begun_at=timestamp())
+def begin_move(store: Store, proposed: ProposedMove, *, number: int) -> PromptMove | None:
+    """Write that a move begins; None if another process began one of that number."""
+    move = PromptMove(**proposed.model_dump(), number=number, begun_at=timestamp())
     key = move_key(move.prompt, move.tag, number)
     return move if store.put_if_absent(key, move.model_dump_json(indent=2).encode()) else None
 
 
-def end_move(store: Store, move: Move, *, made: bool, said: str) -> Ending:
-    """Write what became of a move, unless somebody did. Returns what is written there."""
+def end_move(store: Store, move: PromptMove, *, moved: bool, message: str) -> MoveOutcome:
+    """Write the outcome of a move, unless another process did. Returns the one in the store."""
     key = move_end_key(move.prompt, move.tag, move.number)
-    ending = Ending(made=made, said=said, ended_at=timestamp())
-    if store.put_if_absent(key, ending.model_dump_json(indent=2).encode()):
-        return ending
-    found = _read(store, key, Ending)
-    assert found is not None
-    return found
+    outcome = MoveOutcome(moved=moved, message=message, ended_at=timestamp())
+    if store.put_if_absent(key, outcome.model_dump_json(indent=2, by_alias=True).encode()):
+        return outcome
+    stored = _read(store, key, MoveOutcome)
+    assert stored is not None
+    return stored
 
 
 def commits_in_use(moves: Moves) -> list[str]:
-    """The commits that the tag has come by, as far as none was taken back; the last is the one in use.
+    """The commits that the tag has named and that were not rolled back; the last one is in use.
 
-    A promotion adds its commit, a rollback takes away those that were above its own.
+    A promotion adds its commit, a rollback removes those above its own.
     """
-    found: list[str] = []
+    commits: list[str] = []
     for recorded in moves:
-        if not recorded.made:
+        if not recorded.moved:
             continue
         move = recorded.move
-        if move.before is not None and move.before not in found[-1:]:
-            found.append(move.before)
-        if move.kind == "rollback" and move.after in found:
-            del found[len(found) - found[::-1].index(move.after) :]
+        if move.before is not None and move.before not in commits[-1:]:
+            commits.append(move.before)
+        if move.kind == "rollback" and move.after in commits:
+            del commits[len(commits) - commits[::-1].index(move.after) :]
         else:
-            found.append(move.after)
-    return found
+            commits.append(move.after)
+    return commits
 
 
-def rolled_back(moves: Moves) -> dict[str, Move]:
-    """The commits that were taken back and not brought again since, each with the rollback."""
-    found: dict[str, Move] = {}
+def rolled_back(moves: Moves) -> dict[str, PromptMove]:
+    """The commits that were rolled back and have not been in use since, each with the rollback."""
+    rollbacks: dict[str, PromptMove] = {}
     for recorded in moves:
         move = recorded.move
-        if not recorded.made:
+        if not recorded.moved:
             continue
-        found.pop(move.after, None)
+        rollbacks.pop(move.after, None)
         if move.kind == "rollback" and move.before is not None:
-            found[move.before] = move
-    return found
+            rollbacks[move.before] = move
+    return rollbacks
 
 
 def _tag(place: PromptReference) -> str:

@@ -1,1 +1,1 @@
-"""Prompts that live in files or in LangSmith's Prompt Hub: resolved, cached, checked, published, tagged."""
+"""Prompts in files and in LangSmith's Prompt Hub: resolved, cached, checked, published and tagged."""

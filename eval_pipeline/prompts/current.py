@@ -1,4 +1,4 @@
-"""The prompt that an agent works with, for its code to ask: in a tool, a node, a callable, or a factory.
+"""The current prompt, for an agent's own code: in a tool, a node, a callable, or a factory.
 
 from eval_pipeline.prompts.current import prompt_text
 
@@ -20,7 +20,7 @@ from eval_pipeline.prompts.prompt import Prompt
 
 @dataclass(frozen=True, kw_only=True)
 class FilledPrompt:
-    """A prompt and the values it is filled with, which are those of the target and of the case."""
+    """A prompt and the values of its variables, from the target and the case."""
 
     prompt: Prompt
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -32,11 +32,11 @@ class FilledPrompt:
 
     @property
     def template(self) -> ChatPromptTemplate:
-        """The template, for those who fill it themselves."""
+        """The template, without values."""
         return self.prompt.template
 
     def messages(self, **values: Any) -> list[BaseMessage]:
-        """Its messages; `values` go before those it has.
+        """Its messages; `values` override those it has.
 
         Raises:
             InputError: a variable has no value.
@@ -52,23 +52,23 @@ _current: ContextVar[FilledPrompt | None] = ContextVar("current_prompt", default
 
 
 def current_prompt() -> FilledPrompt | None:
-    """The prompt of the attempt in progress, or, in a target's factory, of the target; None where there is none."""
+    """The prompt of the current attempt, or, in a target's factory, of the target; None if there is none."""
     return _current.get()
 
 
 def prompt_text(default: str, **values: Any) -> str:
-    """The text of the current prompt, or `default` where there is none: the Hub overrides what is in the code.
+    """The text of the current prompt, or `default` if there is none: the Hub overrides the code.
 
     Raises:
         InputError: a variable of the prompt has no value.
     """
-    found = current_prompt()
-    return default if found is None else found.text(**values)
+    prompt = current_prompt()
+    return default if prompt is None else prompt.text(**values)
 
 
 @contextlib.contextmanager
 def use_prompt(prompt: FilledPrompt | None) -> Iterator[None]:
-    """Within it, `prompt` is the current one."""
+    """Within it, `prompt` is the current prompt."""
     token = _current.set(prompt)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Prompts fetched before, on this host's disk, so that all workers share them.
+"""Caches fetched prompts on this host's disk, where all workers share them.
 
 A file per prompt and version: `<cache>/prompts/<server>/<name>@<version>.json`.
 """
@@ -17,7 +17,7 @@ from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
 
 @dataclass(frozen=True, kw_only=True)
 class CachedPrompt:
-    """What was fetched, and how long ago."""
+    """A cached prompt and its age."""
 
     commit: str
     manifest: Manifest
@@ -25,36 +25,36 @@ class CachedPrompt:
 
 
 class PromptCache:
-    """Prompts of one server."""
+    """The cache of one server's prompts."""
 
     def __init__(self, folder: Path, *, server: str) -> None:
-        """Keep prompts of `server` (its URL) under `folder`; nothing is read or made yet."""
+        """Cache prompts of `server` (its URL) under `folder`; nothing is read or written yet."""
         self._folder = folder / "prompts" / digest(server)
 
     def get(self, reference: PromptReference) -> CachedPrompt | None:
-        """What is kept of a prompt. A file that cannot be read is as good as none."""
+        """The cached prompt; None if there is none, or its file cannot be read."""
         try:
-            held = json.loads(self._file(reference).read_text(encoding="utf-8"))
-            age = max(0.0, time.time() - float(held["fetched_at"]))
-            return CachedPrompt(commit=str(held["commit"]), manifest=dict(held["manifest"]), age_s=age)
+            stored = json.loads(self._file(reference).read_text(encoding="utf-8"))
+            age = max(0.0, time.time() - float(stored["fetched_at"]))
+            return CachedPrompt(commit=str(stored["commit"]), manifest=dict(stored["manifest"]), age_s=age)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, reference: PromptReference, *, commit: str, manifest: Manifest) -> None:
-        """Keep a prompt under what it was asked for, and under its commit. A disk that is full costs only a request."""
-        held = json.dumps({"fetched_at": time.time(), "commit": commit, "manifest": manifest})
+        """Cache a prompt under its reference, and under its commit, unless the disk is full."""
+        document = json.dumps({"fetched_at": time.time(), "commit": commit, "manifest": manifest})
         for version in {reference.version or LATEST, commit}:
             file = self._file(reference.at(version))
             partial = file.with_name(f".{uuid.uuid4().hex}.part")
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_text(held, encoding="utf-8")
+                partial.write_text(document, encoding="utf-8")
                 partial.replace(file)
             except OSError:
                 partial.unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
-        """Drop every version of a prompt that may have moved; commits stay."""
+        """Remove all tags of a prompt; commits stay."""
         for file in self._folder.glob(f"{name}@*.json"):
             if not PromptReference(place="hub", name=name, version=file.stem.partition("@")[2]).pinned:
                 file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""LangSmith's Prompt Hub through the SDK: read, publish, tag."""
+"""LangSmith's Prompt Hub, through the SDK: pulls, pushes and tags prompts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +16,16 @@ from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference
 
 
 class PromptMovedError(PermanentError):
-    """Somebody else changed the prompt, or moved the tag, since it was read."""
+    """Another user or process changed the prompt, or moved the tag, since it was read."""
 
 
 class PromptMovedOnError(PromptMovedError):
-    """The tag was moved here, and moved on by somebody else before that could be seen."""
+    """The tag was moved here, and moved again by another process before that could be verified."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expected:
-    """What somebody believes that a tag names: a commit's hash, or None for nothing yet."""
+class ExpectedCommit:
+    """The commit that a tag is expected to name; None: the tag is expected not to exist."""
 
     commit: str | None
 
@@ -33,33 +33,33 @@ class Expected:
 class PromptHub:
     """The prompts of one workspace.
 
-    Every method raises InputError where there is no such prompt, tag or commit, CredentialsError where the key was
-    refused, TransientError where the Hub is away; and besides what it names itself.
+    Every method raises InputError if there is no such prompt, tag or commit, CredentialsError if the key is refused,
+    and TransientError if the Hub cannot be reached, besides the errors that it names itself.
     """
 
     def __init__(self, client: Client, *, cache: PromptCache | None = None) -> None:
-        """Speak through `client`; what `cache` holds of a prompt is dropped as soon as a tag of it is moved here."""
+        """Use `client`. When a tag of a prompt is moved here, `cache` drops its tags."""
         self._client, self._cache = client, cache
 
     def pull(self, reference: PromptReference) -> Prompt:
-        """The prompt as it is now. Raises InputError also where it is no template."""
+        """The prompt as it is now. Raises InputError also if it is no template."""
         with _errors_of(reference):
-            # Our own cache is shared by all workers and says how old it is; the SDK's does neither.
-            found = self._client.pull_prompt_commit(reference.identifier, skip_cache=True)
-        return prompt_of_manifest(found.manifest, reference=reference, commit=found.commit_hash)
+            # Our cache is shared by all workers and knows the age of its entries; the SDK's does neither.
+            pulled = self._client.pull_prompt_commit(reference.identifier, skip_cache=True)
+        return prompt_of_manifest(pulled.manifest, reference=reference, commit=pulled.commit_hash)
 
     def push(self, prompt: Prompt, *, parent: str | None = None, description: str | None = None) -> str:
-        """Publish a prompt as a new commit, making the prompt if there is none. Returns the newest commit's hash.
+        """Publish a prompt as a new commit, and create the prompt if there is none. Returns the newest commit's hash.
 
-        Nothing is added where the newest commit says the same.
+        Nothing is added if the newest commit is the same.
 
         Args:
-            prompt: what to publish, under its reference's name.
-            parent: the hash that must be the newest, for those who may not overwrite what they have not seen.
-            description: why.
+            prompt: it is published under its reference's name.
+            parent: the hash that must be the newest, so that no commit is overwritten unseen.
+            description: of the commit.
 
         Raises:
-            PromptMovedError: somebody else committed meanwhile.
+            PromptMovedError: another process committed meanwhile.
         """
         name, newest_reference = prompt.reference.name, prompt.reference.at(LATEST)
         with _errors_of(newest_reference):
@@ -78,42 +78,42 @@ class PromptHub:
             return self.pull(newest_reference).commit
 
     def names(self) -> list[str]:
-        """The prompts there are, by name."""
-        found: list[str] = []
+        """The names of all prompts."""
+        names: list[str] = []
         with _errors_of(PromptReference(place="hub", name="", version=LATEST)):
             while True:
-                page = self._client.list_prompts(offset=len(found))
-                found += [repo.repo_handle for repo in page.repos]
-                if not page.repos or len(found) >= page.total:
-                    return sorted(found)
+                page = self._client.list_prompts(offset=len(names))
+                names += [repo.repo_handle for repo in page.repos]
+                if not page.repos or len(names) >= page.total:
+                    return sorted(names)
 
     def commits(self, name: str, *, most: int | None = None) -> list[str]:
-        """The hashes of a prompt's commits, the newest first; all, or at most so many."""
+        """The hashes of a prompt's commits, the newest first; all, or at most `most`."""
         with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
             listed = self._client.list_prompt_commits(name, limit=most)
-            return [found.commit_hash for found in listed if found.commit_hash is not None]
+            return [commit.commit_hash for commit in listed if commit.commit_hash is not None]
 
     def tags(self, name: str) -> dict[str, str]:
-        """The commit's hash by tag."""
+        """The hashes of commits by tag."""
         with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
-            found = self._client.request_with_retries("GET", f"/repos/-/{name}/tags").json()
-        return {tag["tag_name"]: tag["commit_hash"] for tag in found}
+            tags = self._client.request_with_retries("GET", f"/repos/-/{name}/tags").json()
+        return {tag["tag_name"]: tag["commit_hash"] for tag in tags}
 
-    def tag(self, name: str, tag: str, commit: str, *, expected: Expected | None = None) -> None:
-        """Put a tag on a commit, or move it there.
+    def tag(self, name: str, tag: str, commit: str, *, expected: ExpectedCommit | None = None) -> None:
+        """Create a tag at a commit, or move it there.
 
         Args:
             name: the prompt.
             tag: such as `production`.
-            commit: the hash it is to name.
-            expected: what it must name until now, for those who may not undo what they have not seen. The Hub has no
-                conditional request, so the tag is read, moved, and read again: whoever comes second sees the first,
-                unless both read before either moved. Then both succeed, the later one counts, and the earlier may not
-                be told. Those who share a store have `eval_pipeline.promotion` for that.
+            commit: the hash that it will name.
+            expected: what it must name until now. The Hub has no conditional request, so the tag is read, moved, and
+                read again: of two processes the second sees the first's move, unless both read before either moved.
+                Then both succeed, the later move counts, and the earlier process may not notice. Processes that share
+                a store use `eval_pipeline.promotion`, which prevents that.
 
         Raises:
             PromptMovedError: it names another commit, and was not moved.
-            PromptMovedOnError: it was moved, and names another commit since.
+            PromptMovedOnError: it was moved, and names another commit by now.
         """
         reference = PromptReference(place="hub", name=name, version=tag)
         present = self.tags(name).get(tag)
@@ -121,23 +121,23 @@ class PromptHub:
             raise _moved(reference)
         with _errors_of(reference):
             listed = self._client.list_prompt_commits(name)
-            found = next((each for each in listed if (each.commit_hash or "").startswith(commit)), None)
-            if found is None:
+            target = next((each for each in listed if (each.commit_hash or "").startswith(commit)), None)
+            if target is None:
                 raise LangSmithNotFoundError(f"no commit {commit}")
             if present is None:
-                body = {"tag_name": tag, "commit_id": str(found.id)}
+                body = {"tag_name": tag, "commit_id": str(target.id)}
                 self._client.request_with_retries("POST", f"/repos/-/{name}/tags", json=body)
             else:
-                body = {"commit_id": str(found.id)}
+                body = {"commit_id": str(target.id)}
                 self._client.request_with_retries("PATCH", f"/repos/-/{name}/tags/{tag}", json=body)
         if self._cache is not None:
             self._cache.forget(name)
-        if expected is not None and self.tags(name).get(tag) != found.commit_hash:
+        if expected is not None and self.tags(name).get(tag) != target.commit_hash:
             raise _moved(reference, PromptMovedOnError)
 
 
 def _moved(reference: PromptReference, kind: type[PromptMovedError] = PromptMovedError) -> PromptMovedError:
-    return kind(f"{reference} was changed by somebody else", fix="look at the change, and decide again")
+    return kind(f"another user or process changed {reference}", fix="look at the change, and decide_promotion again")
 
 
 @contextmanager
@@ -149,8 +149,10 @@ def _errors_of(reference: PromptReference) -> Iterator[None]:
         message = f"there is no prompt {reference}"
         raise InputError(Problem(message=message, fix=fix, field="target.prompt")) from error
     except (LangSmithError, RequestException) as error:
-        if isinstance(refused := server_error(error, f"{reference} cannot be had"), CredentialsError):
+        if isinstance(refused := server_error(error, f"{reference} cannot be fetched"), CredentialsError):
             raise refused from error
         # Whatever else went wrong, prompts are taken from the cache or a file meanwhile.
         reason = str(error).splitlines()[0][:300]
-        raise TransientError(f"{reference} cannot be had: {reason}", fix="try again when LangSmith is there") from error
+        raise TransientError(
+            f"{reference} cannot be fetched: {reason}", fix="try again when LangSmith answers"
+        ) from error

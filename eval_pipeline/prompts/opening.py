@@ -1,4 +1,4 @@
-"""The prompts there are where this process runs: LangSmith's Hub with a key, else the recorder's, and a disk cache."""
+"""Opens the Prompt Hub of the settings, LangSmith's or the recorder's, and the prompts of a suite."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from eval_pipeline.suite.suite import Suite
 
 @contextlib.contextmanager
 def open_hub(settings: LangSmithSettings) -> Iterator[PromptHub]:
-    """The Hub that `settings` lead to; nothing is asked of it yet."""
+    """The Hub of `settings`; nothing is requested yet."""
     client = make_client(settings.source, settings)
     try:
         yield PromptHub(client, cache=PromptCache(cache_folder(), server=settings.source.api_url))
@@ -31,7 +31,7 @@ def open_hub(settings: LangSmithSettings) -> Iterator[PromptHub]:
 
 @contextlib.contextmanager
 def open_prompts(settings: LangSmithSettings, folder: Path) -> Iterator[HubPromptStore]:
-    """The prompts of the Hub, as this host's workers share them, and of the files in `folder`, a suite's."""
+    """The prompts of the Hub, cached on this host, and of the files in `folder`, a suite's."""
     cache = PromptCache(cache_folder(), server=settings.source.api_url)
     with open_hub(settings) as hub:
         yield HubPromptStore(
@@ -39,14 +39,14 @@ def open_prompts(settings: LangSmithSettings, folder: Path) -> Iterator[HubPromp
             cache=cache,
             folder=folder,
             ttl_s=settings.cache_ttl_seconds,
-            pinned_for_ever=settings.cache_versioned_indefinitely,
+            keep_commits=settings.cache_versioned_indefinitely,
         )
 
 
 def prompts_of(
     suite: Suite, settings: LangSmithSettings, *, pinned: Mapping[PromptRole, PinnedPrompt] | None = None
 ) -> SuitePrompts:
-    """`resolve_prompts` at what `settings` lead to; where a suite names no prompt nothing is opened."""
+    """`resolve_prompts` with the Hub of `settings`, which is not opened for a suite that names no prompt."""
     if not any(named_prompts(suite)):
         return NO_PROMPTS
     with open_prompts(settings, suite.folder) as store:

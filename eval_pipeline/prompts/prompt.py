@@ -36,17 +36,17 @@ class Prompt:
 
     @property
     def variables(self) -> frozenset[str]:
-        """What must be given to fill it."""
+        """The variables that need a value."""
         return frozenset(self.template.input_variables)
 
     @property
     def manifest(self) -> Manifest:
         """Its serialized form."""
-        found: dict[str, Any] = json.loads(dumps(self.template))
-        return found
+        manifest: dict[str, Any] = json.loads(dumps(self.template))
+        return manifest
 
     def messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
-        """The messages it makes of `values`; those it does not use are ignored.
+        """Its messages, filled with `values`; values that it does not use are ignored.
 
         Raises:
             InputError: a variable is missing.
@@ -55,27 +55,27 @@ class Prompt:
         if missing:
             which = "it" if len(missing) == 1 else "them"
             fix = f"give {which} in `target.variables`, or in the case's `runtime.test_data`"
-            message = f"the prompt {self.reference} wants {', '.join(missing)}"
+            message = f"the prompt {self.reference} needs {', '.join(missing)}"
             raise InputError(Problem(message=message, fix=fix, field="target.prompt"))
         return self.template.format_messages(**{name: values[name] for name in self.variables})
 
     def parts(self) -> list[tuple[str, str]]:
-        """Role and text of each message, with variables as `{{name}}`, whatever the template calls them."""
+        """Role and text of each message, with variables as `{{name}}`, whatever the template's syntax."""
         named = {name: f"{{{{{name}}}}}" for name in self.template.input_variables}
-        found: list[tuple[str, str]] = []
+        parts: list[tuple[str, str]] = []
         for part in self.template.messages:
             if isinstance(part, MessagesPlaceholder):
-                found.append(("placeholder", f"{{{{{part.variable_name}}}}}"))
+                parts.append(("placeholder", f"{{{{{part.variable_name}}}}}"))
                 continue
             messages = [part] if isinstance(part, BaseMessage) else part.format_messages(**named)
-            found += [(message.type, message.text) for message in messages]
-        return found
+            parts += [(message.type, message.text) for message in messages]
+        return parts
 
     def require(self, variables: Iterable[str]) -> None:
-        """Check that it still uses what it is given.
+        """Check that it still uses `variables`.
 
         Raises:
-            InputError: a variable of `variables` is gone from it, so that what it stood for would be lost silently.
+            InputError: it does not use one of them, whose value would be lost silently.
         """
         lost = sorted(set(variables) - self.variables)
         if lost:
@@ -87,16 +87,16 @@ class Prompt:
 def prompt_of_manifest(manifest: Manifest, *, reference: PromptReference, commit: str) -> Prompt:
     """The prompt that a commit's manifest describes.
 
-    Only LangChain's core classes are revived, and no secret is read from the environment: what is in the Hub is
-    configuration that others can write.
+    Only LangChain's core classes are loaded, and no secret is read from the environment: the Hub holds configuration
+    that other people can write.
 
     Raises:
         InputError: it is not a template of text or messages.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # LangChain calls `load` beta; the SDK uses it all the same
-        found = load(dict(manifest), secrets_from_env=False, allowed_objects="core")
-    first = getattr(found, "first", found)
+        loaded = load(dict(manifest), secrets_from_env=False, allowed_objects="core")
+    first = getattr(loaded, "first", loaded)
     if isinstance(first, ChatPromptTemplate):
         return Prompt(reference=reference, template=first, commit=commit)
     if isinstance(first, BasePromptTemplate) and isinstance(first, StringPromptTemplate):

@@ -1,7 +1,7 @@
-"""From a reference to a prompt, whatever happens: Hub, else what was fetched before, else a file, else none.
+"""Resolves a reference to a prompt: from the Hub, else from the cache, else from a fallback file, else to none.
 
-A commit is fetched once for ever, a tag once per `ttl_s`, `latest` every time. A Hub that is away never fails an
-evaluation that can go on with something; what it went on with is said, step by step.
+A commit is fetched once, a tag once per `ttl_s`, `latest` every time. A Hub that cannot be reached never fails an
+evaluation that has something to continue with; every step is recorded.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ TTL_SECONDS = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedPrompt:
-    """The prompt to use, if there is one, and how it was come by."""
+    """The prompt to use, if there is one, and where it came from."""
 
     prompt: Prompt | None
     source: Literal["hub", "cached", "file", "none"]
@@ -29,12 +29,12 @@ class ResolvedPrompt:
 
 
 class PromptOverridesStore(Protocol):
-    """Where prompts are resolved and published; seed of tests and of stores other than LangSmith's."""
+    """Where prompts are resolved and published: LangSmith's Hub, or another store."""
 
     def resolve(
         self, reference: PromptReference, *, variables: Iterable[str] = (), fallback: PromptReference | None = None
     ) -> ResolvedPrompt:
-        """The prompt that `reference` names, or the best there is in its place."""
+        """The prompt that `reference` names, or the best replacement."""
 
     def upsert(self, prompt: Prompt, *, tag: str | None = None, description: str | None = None) -> str:
         """Publish a prompt, and tag it. Returns the commit's hash."""
@@ -50,40 +50,40 @@ class HubPromptStore:
         cache: PromptCache,
         folder: Path,
         ttl_s: float = TTL_SECONDS,
-        pinned_for_ever: bool = True,
+        keep_commits: bool = True,
     ) -> None:
-        """Make a store.
+        """Nothing is fetched yet.
 
         Args:
-            hub: the Hub, or None where it is switched off.
-            cache: what was fetched before.
-            folder: where `file:` paths begin.
-            ttl_s: how long a tag is believed without asking again.
-            pinned_for_ever: whether a commit is fetched once for ever; else it is asked for again as a tag is.
+            hub: the Hub; None if it is disabled.
+            cache: of fetched prompts.
+            folder: the folder that `file:` paths are relative to.
+            ttl_s: how long a cached tag is used before it is fetched again.
+            keep_commits: whether a cached commit is used indefinitely; else it expires as a tag does.
         """
         self._hub, self._cache, self._folder, self._ttl_s = hub, cache, folder, ttl_s
-        self._pinned_for_ever = pinned_for_ever
+        self._keep_commits = keep_commits
         self.hits = 0
-        """How often the cache spared a request."""
+        """How many requests the cache saved."""
 
     def resolve(
         self, reference: PromptReference, *, variables: Iterable[str] = (), fallback: PromptReference | None = None
     ) -> ResolvedPrompt:
-        """The prompt that `reference` names, or the best there is in its place.
+        """The prompt that `reference` names, or the best replacement.
 
         Args:
-            reference: what is wanted.
-            variables: those that the prompt must still use.
-            fallback: a file for when the Hub is away and nothing was fetched before.
+            reference: the prompt to resolve.
+            variables: those that the prompt must use.
+            fallback: a file to use if the Hub cannot be reached and nothing is cached.
 
         Raises:
-            InputError: there is no such prompt, or it lost a variable. Neither is a matter of the Hub being away.
-            CredentialsError: the key was refused, and there is nothing to go on with.
+            InputError: the Hub has no such prompt, or it lost a variable.
+            CredentialsError: the key was refused, and there is no replacement.
         """
-        wanted = tuple(variables)
+        used = tuple(variables)
         resolved = self._of_file(reference, ()) if reference.place == "file" else self._of_hub(reference, fallback)
         if resolved.prompt is not None:
-            resolved.prompt.require(wanted)
+            resolved.prompt.require(used)
         return resolved
 
     def upsert(self, prompt: Prompt, *, tag: str | None = None, description: str | None = None) -> str:
@@ -95,32 +95,32 @@ class HubPromptStore:
         return commit
 
     def _of_hub(self, reference: PromptReference, fallback: PromptReference | None) -> ResolvedPrompt:
-        held = self._cache.get(reference)
-        if held is not None and self._is_fresh(reference, held):
+        cached = self._cache.get(reference)
+        if cached is not None and self._is_fresh(reference, cached):
             self.hits += 1
-            return self._of_cache(reference, held, ())
+            return self._of_cache(reference, cached, ())
         try:
             prompt = self._require_hub().pull(reference)
         except (TransientError, CredentialsError) as error:
             steps: tuple[str, ...] = (error.message,)
-            if held is not None:
-                return self._of_cache(reference, held, steps)
+            if cached is not None:
+                return self._of_cache(reference, cached, steps)
             if fallback is not None:
-                return self._of_file(fallback, (*steps, "nothing was fetched before"))
+                return self._of_file(fallback, (*steps, "nothing is cached"))
             if isinstance(error, CredentialsError):
                 raise
-            steps = (*steps, "nothing was fetched before", "there is no fallback file")
+            steps = (*steps, "nothing is cached", "there is no fallback file")
             return ResolvedPrompt(prompt=None, source="none", steps=steps)
         self._cache.put(reference, commit=prompt.commit, manifest=prompt.manifest)
         return ResolvedPrompt(prompt=prompt, source="hub", steps=(f"{reference} is {prompt.commit}",))
 
-    def _is_fresh(self, reference: PromptReference, held: CachedPrompt) -> bool:
-        for_ever = reference.pinned and self._pinned_for_ever
-        return for_ever or (reference.version != LATEST and held.age_s < self._ttl_s)
+    def _is_fresh(self, reference: PromptReference, cached: CachedPrompt) -> bool:
+        never_expires = reference.pinned and self._keep_commits
+        return never_expires or (reference.version != LATEST and cached.age_s < self._ttl_s)
 
-    def _of_cache(self, reference: PromptReference, held: CachedPrompt, steps: tuple[str, ...]) -> ResolvedPrompt:
-        prompt = prompt_of_manifest(held.manifest, reference=reference, commit=held.commit)
-        step = f"{reference} is {held.commit}, fetched {held.age_s:.0f} s ago"
+    def _of_cache(self, reference: PromptReference, cached: CachedPrompt, steps: tuple[str, ...]) -> ResolvedPrompt:
+        prompt = prompt_of_manifest(cached.manifest, reference=reference, commit=cached.commit)
+        step = f"{reference} is {cached.commit}, fetched {cached.age_s:.0f} s ago"
         return ResolvedPrompt(prompt=prompt, source="cached", steps=(*steps, step))
 
     def _of_file(self, reference: PromptReference, steps: tuple[str, ...]) -> ResolvedPrompt:
@@ -130,7 +130,7 @@ class HubPromptStore:
     def _require_hub(self) -> PromptHub:
         if self._hub is None:
             raise TransientError(
-                "the Prompt Hub is switched off",
+                "the Prompt Hub is disabled",
                 fix="set `hub_enabled` (EVAL_PIPELINE_HUB_ENABLED), or use `file:` prompts",
             )
         return self._hub

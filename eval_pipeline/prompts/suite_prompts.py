@@ -1,4 +1,4 @@
-"""The prompts of a suite as one run has them: found once, pinned in the experiment's record, used to its end."""
+"""The prompts of a suite in one run: resolved once, and pinned in the experiment's record."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ class SuitePrompts:
 
     @property
     def version(self) -> str | None:
-        """What it adds to the target's version; None where the suite names no prompt for it."""
+        """What it adds to the target's version; None if the suite names no prompt for the target."""
         if self.target is None:
             return None
         return "no-prompt" if self.target.prompt is None else f"prompt-{self.target.prompt.commit[:12]}"
 
     def filled(self, suite: Suite, data: Mapping[str, Any] | None = None) -> FilledPrompt | None:
-        """The target's prompt, with what `target.variables` says and `data`, a case's."""
+        """The target's prompt, filled with `target.variables` and the `data` of a case."""
         if self.target is None or self.target.prompt is None:
             return None
         assert isinstance(suite.spec.target, PromptedTarget)
@@ -48,12 +48,12 @@ class SuitePrompts:
         return FilledPrompt(prompt=self.target.prompt, values={**own, **(data or {})})
 
     def applied(self, suite: Suite) -> Suite:
-        """`suite`, whose judge is told what its prompt says."""
+        """`suite`, whose judge has the text of its prompt as instructions."""
         judge = suite.spec.judge
         if judge is None or self.judge is None or self.judge.prompt is None:
             return suite
-        said = FilledPrompt(prompt=self.judge.prompt).text()
-        spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"instructions": said})})
+        text = FilledPrompt(prompt=self.judge.prompt).text()
+        spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"instructions": text})})
         return replace(suite, spec=spec)
 
 
@@ -81,65 +81,65 @@ def resolve_prompts(
 
     Args:
         suite: names them.
-        store: finds them.
-        pinned: what the experiment's record says, for a run that joins it.
+        store: resolves them.
+        pinned: the versions in the experiment's record, for a run that joins it.
 
     Raises:
         InputError: there is no such prompt, or it lost a variable.
-        CredentialsError: the key was refused, and there is nothing to go on with.
-        TransientError: the commit that is pinned cannot be had.
+        CredentialsError: the key was refused, and there is no replacement.
+        TransientError: the pinned commit cannot be fetched.
     """
-    found: dict[PromptRole, ResolvedPrompt] = {}
+    resolved: dict[PromptRole, ResolvedPrompt] = {}
     pins: dict[PromptRole, PinnedPrompt] = {}
     for named in named_prompts(suite):
         pin = None if pinned is None else pinned.get(named.role)
         try:
-            found[named.role] = _resolved(named, store) if pin is None else _as_pinned(named, store, pin)
+            resolved[named.role] = _resolve(named, store) if pin is None else _resolve_pinned(named, store, pin)
         except InputError as error:
             raise InputError([_placed(problem, suite, named.role) for problem in error.problems]) from error
-        pins[named.role] = pin or _pin(named, found[named.role])
-    return SuitePrompts(target=found.get("target"), judge=found.get("judge"), pinned=pins or None)
+        pins[named.role] = pin or _pin(named, resolved[named.role])
+    return SuitePrompts(target=resolved.get("target"), judge=resolved.get("judge"), pinned=pins or None)
 
 
 def prompt_problems(suite: Suite, store: PromptOverridesStore) -> list[Problem]:
-    """What is wrong with the prompts of a suite: those that are missing, cannot be read, or lost a variable."""
-    found: list[Problem] = []
+    """The problems of a suite's prompts: those that are missing, cannot be read, or lost a variable."""
+    problems: list[Problem] = []
     for named in named_prompts(suite):
         try:
-            _resolved(named, store)
+            _resolve(named, store)
         except InputError as error:
-            found += [_placed(problem, suite, named.role) for problem in error.problems]
-    return found
+            problems += [_placed(problem, suite, named.role) for problem in error.problems]
+    return problems
 
 
-def _resolved(named: NamedPrompt, store: PromptOverridesStore) -> ResolvedPrompt:
-    found = store.resolve(named.reference, variables=named.variables, fallback=named.fallback)
-    if named.role == "judge" and found.prompt is not None and found.prompt.variables:
-        wants = ", ".join(sorted(found.prompt.variables))
-        fix = "commit one without variables: cases differ in what is judged, never in how"
-        raise InputError(Problem(message=f"the prompt {named.reference} wants {wants}", fix=fix))
-    return found
+def _resolve(named: NamedPrompt, store: PromptOverridesStore) -> ResolvedPrompt:
+    resolved = store.resolve(named.reference, variables=named.variables, fallback=named.fallback)
+    if named.role == "judge" and resolved.prompt is not None and resolved.prompt.variables:
+        variables = ", ".join(sorted(resolved.prompt.variables))
+        fix = "commit one without variables: a judge has the same instructions for all cases"
+        raise InputError(Problem(message=f"the prompt {named.reference} needs {variables}", fix=fix))
+    return resolved
 
 
-def _as_pinned(named: NamedPrompt, store: PromptOverridesStore, pin: PinnedPrompt) -> ResolvedPrompt:
+def _resolve_pinned(named: NamedPrompt, store: PromptOverridesStore, pin: PinnedPrompt) -> ResolvedPrompt:
     if pin.used is None or pin.commit is None:
         return ResolvedPrompt(prompt=None, source="none", steps=pin.steps)
     used = parse_reference(pin.used)
-    found = store.resolve(used if used.place == "file" else used.at(pin.commit), variables=named.variables)
-    if found.prompt is None:
-        fix = "try again when the Hub is there"
-        raise TransientError(f"the experiment uses {pin.used} at {pin.commit}, which cannot be had", fix=fix)
-    return found
+    resolved = store.resolve(used if used.place == "file" else used.at(pin.commit), variables=named.variables)
+    if resolved.prompt is None:
+        fix = "try again when the Hub answers"
+        raise TransientError(f"the experiment uses {pin.used} at {pin.commit}, which cannot be fetched", fix=fix)
+    return resolved
 
 
-def _pin(named: NamedPrompt, found: ResolvedPrompt) -> PinnedPrompt:
-    prompt: Prompt | None = found.prompt
+def _pin(named: NamedPrompt, resolved: ResolvedPrompt) -> PinnedPrompt:
+    prompt: Prompt | None = resolved.prompt
     return PinnedPrompt(
         reference=str(named.reference),
         used=None if prompt is None else str(prompt.reference),
         commit=None if prompt is None else prompt.commit,
-        source=found.source,
-        steps=found.steps,
+        source=resolved.source,
+        steps=resolved.steps,
     )
 
 

@@ -1,32 +1,32 @@
-"""What is stored under which name.
+"""The keys of everything in the store.
 
-Everything is content-addressed or append-only; `latest` is never a key.
+Objects are content-addressed or append-only; no key contains `latest`.
 
     datasets/<suite>/<dataset_version>/cases.parquet
-    datasets/<suite>/<dataset_version>/origin.json         the dataset on LangSmith that the cases are of, if they are
-    contexts/<suite>/<context_id>/manifest.json            written last, if absent: it publishes the snapshot
+    datasets/<suite>/<dataset_version>/origin.json         the LangSmith dataset that the cases were loaded from, if any
+    contexts/<suite>/<context_id>/manifest.json            written last, if absent: publishes the snapshot
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
-    experiments/<suite>/<experiment>/plans/<run>.json      what the run undertook, before its first attempt
+    experiments/<suite>/<experiment>/plans/<run>.json      the attempts that the run plans, before its first one
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
-    experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   that segment is left out
-    experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     of a worker's task; written if absent
-    experiments/<suite>/<experiment>/tasks/<task>.json     what a worker is told, where it reads that from the store
-    experiments/<suite>/<experiment>/tasks/<task>.answer.json            what it said last
-    experiments/<suite>/<experiment>/tasks/<launch>/items.json           what a state machine maps over
-    experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, what became of them
-    experiments/<suite>/<experiment>/fan_in                which of several runs makes the summary, if absent
+    experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   marks a segment that is left out
+    experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     results of a worker's task; written if absent
+    experiments/<suite>/<experiment>/tasks/<task>.json     the task of a worker that reads it from the store
+    experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
+    experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
+    experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, and how many were sent
+    experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
-    trends/<suite>/<created_at>_<experiment>.json          one experiment's numbers, for trends
-    corrections/<suite>/<pulled_at>_<digest>.parquet       what people corrected; the last key holds all that is known
-    variants/<suite>/<name>.json                           where variants stand against each other; written if absent
-    variants/<suite>/<name>.html                           what each of them changed, as a page
-    variants/<suite>/plans/<name>.json                     what the comparison undertook, before its first attempt
+    trends/<suite>/<created_at>_<experiment>.json          the numbers of an experiment, for trends
+    corrections/<suite>/<pulled_at>_<digest>.parquet       corrections by people; the last key has all of them
+    variants/<suite>/<name>.json                           a comparison of variants; written if absent
+    variants/<suite>/<name>.html                           its page
+    variants/<suite>/plans/<name>.json                     the attempts that it plans, before its first one
     promotions/<prompt>/<tag>/<number>.json                a move of a tag, before it is made; written if absent
-    promotions/<prompt>/<tag>/<number>.end.json            what became of it; written if absent
-    promotions/<prompt>/<tag>/<number>.looks/<experiment>.json     what an experiment says of it; written if absent
-    baselines/<suite>.json                                 what new experiments are compared with, if one was set
+    promotions/<prompt>/<tag>/<number>.end.json            its result; written if absent
+    promotions/<prompt>/<tag>/<number>.looks/<experiment>.json     the look of an experiment at it; written if absent
+    baselines/<suite>.json                                 the baseline that was set, if any
 """
 
 from eval_pipeline.store.timestamps import sortable
@@ -38,7 +38,7 @@ def cases_key(suite: str, dataset_version: str) -> str:
 
 
 def origin_key(suite: str, dataset_version: str) -> str:
-    """Where the cases of a dataset came from."""
+    """The origin of the cases of a dataset."""
     return f"datasets/{suite}/{dataset_version}/origin.json"
 
 
@@ -68,12 +68,12 @@ def results_prefix(suite: str, experiment: str) -> str:
 
 
 def task_key(suite: str, experiment: str, task: str) -> str:
-    """What a worker is told."""
+    """The task of a worker."""
     return f"{experiment_prefix(suite, experiment)}tasks/{task}.json"
 
 
 def answer_key(suite: str, experiment: str, task: str) -> str:
-    """What a worker said last of a task."""
+    """The last answer of a worker to a task."""
     return f"{experiment_prefix(suite, experiment)}tasks/{task}.answer.json"
 
 
@@ -83,12 +83,12 @@ def items_key(suite: str, experiment: str, launch: str) -> str:
 
 
 def plans_prefix(suite: str, experiment: str) -> str:
-    """The folder that says what each run of an experiment undertook."""
+    """The folder of the planned attempts of each run of an experiment."""
     return experiment_prefix(suite, experiment) + "plans/"
 
 
 def fan_in_key(suite: str, experiment: str) -> str:
-    """Which run of several made the summary; written if absent."""
+    """The run, of several, that makes the summary; written if absent."""
     return experiment_prefix(suite, experiment) + "fan_in"
 
 
@@ -103,12 +103,12 @@ def report_key(suite: str, experiment: str) -> str:
 
 
 def tracing_prefix(suite: str, experiment: str) -> str:
-    """The folder that says what each run traced of an experiment."""
+    """The folder of the tracing of each run of an experiment."""
     return experiment_prefix(suite, experiment) + "tracing/"
 
 
 def trend_prefix(suite: str) -> str:
-    """The folder of a suite's trend; keys in it sort by time."""
+    """The folder of a suite's trend; its keys sort by time."""
     return f"trends/{suite}/"
 
 
@@ -118,22 +118,22 @@ def trend_key(suite: str, created_at: str, experiment: str) -> str:
 
 
 def baseline_key(suite: str) -> str:
-    """The experiment that somebody set as the suite's baseline."""
+    """The experiment that was set as the suite's baseline."""
     return f"baselines/{suite}.json"
 
 
 def corrections_prefix(suite: str) -> str:
-    """The folder of what people corrected in a suite's experiments; keys in it sort by time."""
+    """The folder of corrections by people in a suite's experiments; its keys sort by time."""
     return f"corrections/{suite}/"
 
 
 def corrections_key(suite: str, pulled_at: str, digest: str) -> str:
-    """What was known of a suite's corrections at a time."""
+    """The corrections of a suite at the time of a pull."""
     return f"{corrections_prefix(suite)}{sortable(pulled_at)}_{digest}.parquet"
 
 
 def variants_prefix(suite: str) -> str:
-    """The folder of what came of comparing a suite's variants."""
+    """The folder of comparisons of a suite's variants."""
     return f"variants/{suite}/"
 
 
@@ -148,25 +148,25 @@ def variants_page_key(suite: str, name: str) -> str:
 
 
 def variant_plans_prefix(suite: str) -> str:
-    """The folder of what comparisons of a suite's variants undertook."""
+    """The folder of the planned attempts of comparisons of a suite's variants."""
     return f"{variants_prefix(suite)}plans/"
 
 
 def moves_prefix(prompt: str, tag: str) -> str:
-    """The folder of the moves of a prompt's tag; keys in it sort by number."""
+    """The folder of the moves of a prompt's tag; its keys sort by number."""
     return f"promotions/{prompt}/{tag}/"
 
 
 def move_key(prompt: str, tag: str, number: int) -> str:
-    """A move of a prompt's tag, as it was decided."""
+    """A decided move of a prompt's tag."""
     return f"{moves_prefix(prompt, tag)}{number:06d}.json"
 
 
 def move_end_key(prompt: str, tag: str, number: int) -> str:
-    """What became of a move."""
+    """The result of a move."""
     return f"{moves_prefix(prompt, tag)}{number:06d}.end.json"
 
 
 def move_look_key(prompt: str, tag: str, number: int, experiment: str) -> str:
-    """What an experiment says of a move."""
+    """The look of an experiment at a move."""
     return f"{moves_prefix(prompt, tag)}{number:06d}.looks/{experiment}.json"

@@ -15,7 +15,7 @@ from eval_pipeline.store.store import Store
 
 
 class LocalStore(Store):
-    """Objects are files. A write goes to a temporary name, is synced, and then takes its own."""
+    """A store whose objects are files. A write goes to a temporary file, is synced, and is then renamed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.expanduser().resolve()
@@ -34,7 +34,7 @@ class LocalStore(Store):
     def put_if_absent(self, key: str, data: bytes) -> bool:
         with self._written(key, data) as (temporary, final):
             try:
-                # A hard link fails if the name is taken, which a rename does not.
+                # Unlike a rename, a hard link fails if the name is taken.
                 os.link(temporary, final)
             except FileExistsError:
                 return False
@@ -71,10 +71,10 @@ class LocalStore(Store):
         yield from sorted(file.relative_to(self._folder).as_posix() for file in files)
 
     def _mapped(self, key: str) -> pa.MemoryMappedFile | None:
-        """An object of which not a byte is read that is not asked for; None if it is not there, or empty."""
+        """A memory-mapped object, of which only the parts in use are read; None if it is missing or empty."""
         try:
             return pa.memory_map(str(self._path(key)))
-        except (FileNotFoundError, pa.ArrowInvalid):  # the latter because nothing of nothing can be mapped
+        except (FileNotFoundError, pa.ArrowInvalid):  # the latter for empty files, which cannot be mapped
             return None
         except OSError as error:
             raise self._unreachable(key, error) from error
@@ -88,7 +88,7 @@ class LocalStore(Store):
         temporary: Path | None = None
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            # Not `tempfile`, whose files nobody else may read: workers of another user share the store.
+            # Not `tempfile`, whose files other users cannot read: workers of another user share the store.
             temporary = final.parent / f".{uuid.uuid4().hex}.part"
             with temporary.open("xb") as file:
                 file.write(data)
@@ -100,13 +100,14 @@ class LocalStore(Store):
             raise self._unreachable(key, error) from error
         finally:
             if temporary is not None:
-                # A disk that turned read-only keeps it, and what was raised says so.
+                # On a disk that turned read-only it stays; the error that is being raised reports that.
                 with contextlib.suppress(OSError):
                     temporary.unlink()
 
     def _unreachable(self, key: str, error: OSError) -> TransientError:
         return TransientError(
-            f"{self.uri(key)}: {error.strerror or error}", fix="check that the folder is there, writable and not full"
+            f"{self.uri(key)}: {error.strerror or error}",
+            fix="check that the folder exists, is writable, and has space",
         )
 
 

@@ -1,4 +1,4 @@
-"""Tables as the bytes of Parquet files, whole or in part."""
+"""Write tables as Parquet bytes, and read them, whole or in part."""
 
 import bisect
 from collections.abc import Collection, Sequence
@@ -14,9 +14,10 @@ def parquet_bytes(table: pa.Table, *, quickly: bool = False, rows_per_group: int
     """`table` as the bytes of a Parquet file (zstd).
 
     Args:
-        table: what is written.
-        quickly: without what makes the file small and quick to search.
-        rows_per_group: so many rows can be read without the others, and pages have checksums; None: all in one group.
+        table: the table.
+        quickly: whether to skip compression, dictionaries and statistics.
+        rows_per_group: the size of row groups, each of which can be read alone; pages then have checksums. By default
+            all rows are in one group.
     """
     sink = pa.BufferOutputStream()
     if quickly:
@@ -29,7 +30,7 @@ def parquet_bytes(table: pa.Table, *, quickly: bool = False, rows_per_group: int
 
 
 def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: str) -> pa.Table:
-    """A table, or those of the wanted columns that it has: a file written before a column was thought of lacks it.
+    """Read a table, or those of `columns` that it has: files of earlier versions lack newer columns.
 
     Raises:
         CorruptDataError: the object is not readable as Parquet.
@@ -43,16 +44,16 @@ def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: s
 
 
 def rows_of_parquet(source: pa.NativeFile, column: str, values: Collection[str], *, uri: str) -> pa.Table:
-    """The rows whose `column`, of text, holds one of `wanted`; groups whose statistics exclude that are not read.
+    """The rows whose text `column` has one of `values`; row groups whose statistics exclude all of them are not read.
 
     Raises:
-        CorruptDataError: the object is not readable as Parquet, or what was read is not what was written.
+        CorruptDataError: the object is not readable as Parquet, or a page differs from its checksum.
     """
     ordered = sorted(values)
     try:
-        # Buffered ahead, neighbouring groups are one read.
+        # With pre-buffering neighbouring groups are read together.
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=True)
-        # Among the columns as they are stored, of which a nested one is several.
+        # The index among stored columns, of which a nested column has several.
         place = [file.schema.column(number).path for number in range(len(file.schema))].index(column)
         groups = [
             group

@@ -1,7 +1,7 @@
-"""A store in a bucket of S3, or of a server that speaks its protocol.
+"""A store in a bucket of S3, or of a server with the same protocol.
 
-Writes are whole by nature of the service; "if absent" is its conditional write (`If-None-Match: *`), which Amazon
-S3, Ceph's radosgw and MinIO honour; some small servers ignore it silently (`eval-pipeline doctor` tells).
+S3 writes are atomic. Writes "if absent" are conditional (`If-None-Match: *`), which Amazon S3, Ceph's radosgw and MinIO
+support; some small servers silently ignore the condition, which `eval-pipeline doctor` reports.
 """
 
 import base64
@@ -22,20 +22,20 @@ from eval_pipeline.store.s3_parts import TAIL_BYTES, ReadInParts
 from eval_pipeline.store.store import Store
 
 PART_BYTES = 64 * 2**20
-"""Above it an object is sent in parts of this size; S3 takes 10,000 of them."""
+"""Larger objects are sent in parts of this size; S3 allows 10,000 of them."""
 PARTS_IN_FLIGHT = 4
 READ_BYTES = 2**20
 READ_ATTEMPTS = 4
-"""A body that breaks off is read again; the client itself retries only what comes before the body."""
+"""A read whose body breaks off is repeated; the client itself retries only until the body begins."""
 SHA256_METADATA = "sha256"
 WRITER_METADATA = "writer"
 
 
 class S3Store(Store):
-    """Objects under a prefix of a bucket. Each carries its SHA-256, which is verified when it is read."""
+    """A store under a prefix of a bucket. Objects have their SHA-256 as metadata, which is verified on reading."""
 
     def __init__(self, client: Any, *, bucket: str, prefix: str = "") -> None:
-        """Make a store; nothing is requested yet.
+        """Create the store; sends no request.
 
         Args:
             client: a boto3 S3 client, for example `dagster_aws.s3.S3Resource(…).get_client()`. It may be shared
@@ -69,7 +69,7 @@ class S3Store(Store):
             self._put_at_once(key, data, IfNoneMatch="*", writer=writer)
         except (BotoCoreError, ClientError) as error:
             if is_taken(error):
-                # The client repeats a write whose answer was lost: the object that is in the way may be ours.
+                # The client repeats a write whose answer was lost: the existing object may be ours.
                 return self._metadata(key).get(WRITER_METADATA) == writer
             raise store_error(self.uri(key), error) from error
         return True
@@ -85,12 +85,12 @@ class S3Store(Store):
 
     @override
     def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
-        # The checksum of the whole says nothing of a part: those of the pages are verified instead.
+        # The checksum of the whole object cannot verify a part; those of the pages can.
         answered = self._read(key, Range=f"bytes=-{TAIL_BYTES}")
         if answered is None:
             return None
         tail, answer = answered
-        # A server that knows no ranges sends all.
+        # A server without support for ranges sends the whole object.
         size = int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(tail)
 
         def part(start: int, end: int) -> bytes:
@@ -110,7 +110,7 @@ class S3Store(Store):
             raise store_error(self.uri(prefix), error) from error
 
     def _read(self, key: str, **more: str) -> tuple[bytes, dict[str, Any]] | None:
-        """An object, or a part of it, with what the server says of it."""
+        """An object, or a part of it, with the server's answer."""
         for attempt in range(READ_ATTEMPTS):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **more)
@@ -151,7 +151,7 @@ class S3Store(Store):
                 parts = list(pool.map(send, range(1, -(-data.nbytes // PART_BYTES) + 1)))
             self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
         except BaseException:
-            # Parts without an object cost money until somebody aborts them.
+            # Parts without an object cost money until the upload is aborted.
             self._client.abort_multipart_upload(**place)
             raise
 
@@ -165,15 +165,15 @@ class S3Store(Store):
     def _verify(self, key: str, data: bytes, expected: str | None) -> None:
         if expected is not None and hashlib.sha256(data).hexdigest() != expected:
             raise CorruptDataError(
-                f"{self.uri(key)} is not what was written: its checksum differs",
+                f"{self.uri(key)} differs from its checksum",
                 fix="restore it from a backup, or delete it and run again",
             )
 
 
 def _checksums(data: bytes) -> dict[str, str]:
-    """What the server verifies on arrival: SHA-256 by Amazon, MD5 by servers that know nothing newer.
+    """The checksums that the server verifies: SHA-256 by Amazon, MD5 by older servers.
 
-    Given explicitly, they also keep the client from sending checksums behind the body, which such servers refuse.
+    Set explicitly, they also keep the client from sending checksums behind the body, which older servers refuse.
     """
     digests = {
         "ContentMD5": hashlib.md5(data, usedforsecurity=False).digest(),

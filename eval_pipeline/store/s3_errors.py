@@ -1,4 +1,4 @@
-"""From what boto3 raises to the errors of this project, each with what to do about it."""
+"""Convert the errors of boto3 to those of this package, each with a fix."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound,
 
 
 def code_of(error: Exception) -> str:
-    """The service's code for an error, such as `NoSuchKey`; the class's name where the service said nothing."""
+    """The service's code of an error, such as `NoSuchKey`; without an answer of the service the name of the class."""
     if isinstance(error, ClientError):
         code: Any = error.response.get("Error", {}).get("Code", "")
         return str(code)
@@ -36,12 +36,12 @@ def code_of(error: Exception) -> str:
 
 
 def is_taken(error: Exception) -> bool:
-    """Whether a conditional write found an object in its way."""
+    """Whether a conditional write failed because the object exists."""
     return code_of(error) in _TAKEN
 
 
 def store_error(uri: str, error: Exception) -> InfrastructureError:
-    """What `error`, met at the object `uri`, is to us."""
+    """The error of this package for an error of boto3 at the object `uri`."""
     code, message = code_of(error), str(error)
     if isinstance(error, _NO_CREDENTIALS):
         fix = "give the process a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -51,4 +51,4 @@ def store_error(uri: str, error: Exception) -> InfrastructureError:
         return CredentialsError(f"{uri}: {message}", fix=fix)
     if code in _NO_BUCKET:
         return PermanentError(f"{uri}: {message}", fix="create the bucket, or correct EVAL_PIPELINE_STORE")
-    return TransientError(f"{uri}: {message}", fix="check that the endpoint is there, and try again")
+    return TransientError(f"{uri}: {message}", fix="check that the endpoint can be reached, and try again")

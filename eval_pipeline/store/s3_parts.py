@@ -1,4 +1,4 @@
-"""An object of S3 as a file of which only the parts that are asked for are read."""
+"""An object of S3 as a file that is read in parts."""
 
 import io
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing_extensions import override
 
 TAIL_BYTES = 2**20
-"""What is read at once, from the end: of a small object all, of a large one what says where its rows are."""
+"""The bytes read first, from the end: all of a small object, the metadata of a large one."""
 
 
 class ReadInParts(io.RawIOBase):
-    """Reads what is not in the tail by a request for each read."""
+    """A file that reads each part outside its tail with one request."""
 
     def __init__(self, read: Callable[[int, int], bytes], *, size: int, tail: bytes) -> None:
-        """Nothing is requested yet.
+        """Create the file; sends no request.
 
         Args:
-            read: gives the bytes from a place to before another.
-            size: of the object, in bytes.
+            read: returns the bytes from one offset up to another.
+            size: the size of the object in bytes.
             tail: its last bytes.
         """
         self._read, self._size, self._tail = read, size, tail

@@ -9,32 +9,32 @@ from eval_pipeline.store.parquet import parquet_bytes, read_parquet, rows_of_par
 
 
 class Store(ABC):
-    """Objects named by `/`-separated keys. A write is seen whole or not at all, and durable on return."""
+    """Objects named by keys with `/` as separator. Writes are atomic, and durable when they return."""
 
     @property
     @abstractmethod
     def root(self) -> str:
-        """The store's URI, as shown to users."""
+        """The URI of the store, for users."""
 
     @abstractmethod
     def put(self, key: str, data: bytes | memoryview) -> None:
-        """Write an object, replacing one of that name.
+        """Write an object, and replace an existing one.
 
         Raises:
-            TransientError: the store could not be reached or had no room.
+            TransientError: the store could not be reached, or is full.
         """
 
     @abstractmethod
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one of that name; of several writers exactly one gets True.
+        """Write an object unless it exists; of concurrent writers exactly one gets True.
 
         Raises:
-            TransientError: the store could not be reached or had no room.
+            TransientError: the store could not be reached, or is full.
         """
 
     @abstractmethod
     def get(self, key: str) -> bytes | None:
-        """The object's bytes, or None if there is no object of that name.
+        """The bytes of an object, or None if it does not exist.
 
         Raises:
             TransientError: the store could not be reached.
@@ -42,25 +42,25 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[str]:
-        """The keys under `prefix`, in order; `prefix` ends at a `/`."""
+        """The keys under `prefix`, sorted; `prefix` ends with `/`."""
 
     def uri(self, key: str) -> str:
-        """What to show a user for an object."""
+        """The URI of an object, for users."""
         return f"{self.root.rstrip('/')}/{key}"
 
     def put_table(self, key: str, table: pa.Table, *, quickly: bool = False, rows_per_group: int | None = None) -> None:
         """Write a table as Parquet.
 
         Args:
-            key: its name.
-            table: what is in it.
-            quickly: at a third of the time, where it is written again later.
-            rows_per_group: for tables of which `get_rows` is to read a part; those have checksums in their pages.
+            key: the key of the object.
+            table: the table.
+            quickly: whether to write it in a third of the time and larger, for tables that are rewritten later.
+            rows_per_group: the size of row groups, for tables that `get_rows` reads in part.
         """
         self.put(key, parquet_bytes(table, quickly=quickly, rows_per_group=rows_per_group))
 
     def get_table(self, key: str, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """Read a Parquet object, or None if there is none of that name.
+        """Read a Parquet object; None if it does not exist.
 
         Raises:
             CorruptDataError: the object is not readable as Parquet.
@@ -69,9 +69,9 @@ class Store(ABC):
         return None if data is None else read_parquet(pa.BufferReader(data), columns, uri=self.uri(key))
 
     def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
-        """The rows of a Parquet object whose `column` holds one of `wanted`, in their order; None if it is not there.
+        """The rows of a Parquet object whose `column` has one of `values`, in order; None if it does not exist.
 
-        A store that can, reads only the groups of rows that may hold some, which are few where the table is sorted by
+        Stores read only row groups that may have such rows, if they can; these are few if the table is sorted by
         `column` and was written with `rows_per_group`.
 
         Raises:

@@ -1,6 +1,5 @@
 """A case: the user's turns, the assertions on the answers, and the reference answer."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
 from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
@@ -127,11 +127,6 @@ class Case(Document):
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
         return content_hash(self.canonical_json())
-
-
-def content_hash(content: str) -> str:
-    """16 hex digits of the SHA-256 of text."""
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _require_storable(value: Any, path: type_path = ()) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.dagster_homes import copy_databases
 from eval_pipeline_tests.small_suite import write_small_suite
 
 
@@ -21,7 +22,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def terminal(store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Terminal:
     """The terminal, on that store."""
-    del store
+    copy_databases(store.parent / "home")
     return made_terminal(monkeypatch, capfd)
 
 

@@ -1,20 +1,16 @@
 """The terminal when things end early: Ctrl-C, several first runs at once, targets that break everything."""
 
 import contextlib
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.small_suite import write_small_suite
-
-PROGRAM = Path(sys.executable).parent / "eval-pipeline"
+from eval_pipeline_tests.waiting import wait_for
+from eval_pipeline_tests.warm_processes import TERMINAL, run_warm, start_warm
 
 
 def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_rest(suite: Path, store: Path) -> None:
@@ -29,13 +25,13 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
         "        await asyncio.sleep(60)\n"
         "    return '999'\n"
     )
-    process = subprocess.Popen([PROGRAM, "run", suite], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (asked.exists() and "milk" in asked.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    output, errors = suite.parent / "stdout", suite.parent / "stderr"
+    process = start_warm(TERMINAL, "run", suite, folder=suite.parent, stdout=output, stderr=errors)
+    wait_for(lambda: asked.exists() and "milk" in asked.read_text(), timeout_s=60, otherwise=errors.read_text)
 
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=30)
+    process.wait(timeout=30)
+    stdout, stderr = output.read_text(), errors.read_text()
 
     experiment = next((store / "experiments" / "shop").iterdir()).name
     assert process.returncode == 130, stderr
@@ -47,9 +43,7 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
 
     hurry.touch()
     asked.unlink()
-    again = subprocess.run(
-        [PROGRAM, "run", suite, "--resume"], capture_output=True, text=True, timeout=120, check=False
-    )
+    again = run_warm(TERMINAL, "run", suite, "--resume")
 
     assert "3 cases, 3 attempts" in again.stdout, again.stderr
     assert len(asked.read_text().splitlines()) == 2
@@ -80,7 +74,7 @@ def test_a_long_attempt_that_was_killed_goes_on_at_its_turn_if_the_suite_keeps_c
         "def said_all(turns):\n"
         "    return [turn['response'] for turn in turns] == ['one', 'two', 'three']\n"
     )
-    killed = subprocess.run([PROGRAM, "run", suite], capture_output=True, timeout=120, check=False)
+    killed = run_warm(TERMINAL, "run", suite)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
 
     finished = terminal("run", suite, "--resume", "--json")
@@ -101,14 +95,12 @@ def test_several_first_runs_at_once_leave_a_home_that_works(tmp_path: Path, stor
         )
 
     running = [
-        subprocess.Popen([PROGRAM, "run", suite], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for suite in suites
+        start_warm(TERMINAL, "run", suite, folder=tmp_path, stderr=tmp_path / f"{suite.name}.log") for suite in suites
     ]
-    finished = [process.communicate(timeout=120)[1].decode() for process in running]
+    codes = [process.wait(timeout=120) for process in running]
 
-    assert [process.returncode for process in running] == [0, 0, 0], finished
-    again = subprocess.run(
-        [PROGRAM, "run", suites[0]], capture_output=True, timeout=60, check=False, env=dict(os.environ)
-    )
+    assert codes == [0, 0, 0], [(tmp_path / f"{suite.name}.log").read_text() for suite in suites]
+    again = run_warm(TERMINAL, "run", suites[0])
     assert again.returncode == 0, again.stderr
     assert {"one", "two", "three"} == {folder.name for folder in (store / "experiments").iterdir()}
 

@@ -34,7 +34,7 @@ def test_a_run_whose_bucket_goes_away_keeps_what_it_finished_and_goes_on(
 
     with mid_run_failure(suite, server.stop):
         broken = terminal("run", suite, "--store", store)
-    assert "check that the endpoint is there" in error_of(broken)
+    assert "check that the endpoint can be reached" in error_of(broken)
 
     again, _ = _started(port)
     try:

@@ -26,7 +26,7 @@ from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.processes import ProcessGroup, ending
 from eval_pipeline_tests.ports import reserved_port
 from eval_pipeline_tests.postgres import running_postgres
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
+from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 from eval_pipeline_tests.waiting import wait_for
@@ -84,7 +84,7 @@ class CeleryFleet:
 
     def until(self, there: Any) -> Any:
         """Wait for something to be there, while all that runs goes on running. Returns it."""
-        return wait_for(there, patience_s=PATIENCE_S, otherwise=self.logs)
+        return wait_for(there, timeout_s=PATIENCE_S, otherwise=self.logs)
 
     def end_of_backfill(self, backfill: str) -> str:
         """Wait for a backfill to end, and return its status."""

@@ -80,7 +80,7 @@ def test_a_run_is_a_task_with_the_secrets_of_its_definition_and_the_network_of_t
                 instance.run_launcher.check_run_worker_health(launched)
             status = wait_for(
                 lambda: _ended(instance, run.run_id),
-                patience_s=PATIENCE_S,
+                timeout_s=PATIENCE_S,
                 otherwise=lambda: "\n".join(log.read_text() for log in tmp_path.glob("*.log")),
             )
             tags = instance.get_run_by_id(run.run_id)

@@ -13,7 +13,7 @@ from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation import simulated_user
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.result_row import table_of
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
 from eval_pipeline_tests.openai_server import openai_server, tool_call
 

@@ -1,24 +1,22 @@
-"""A daemon, a recorder and a webhook around the suite whose prompt says how many cases pass."""
+"""A daemon, a recorder and a webhook around the suite whose prompt decides how many cases pass."""
 
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
-
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline_tests.dagster_deployment import running_dagster
 from eval_pipeline_tests.defs.sensors.webhook_receiver import WebhookReceiver
 from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
 from eval_pipeline_tests.prompts.published import hub_at
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.waiting import wait_for
+from eval_pipeline_tests.warm_processes import TERMINAL, run_warm
 
 _LOCATION = """\
 from pathlib import Path
@@ -28,8 +26,7 @@ from eval_pipeline.defs.build import build_definitions
 defs = build_definitions(folders=[Path(__file__).parent / "shop"])
 """
 _DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
-_PATIENCE_S = 300.0
-_TERMINAL = Path(sys.executable).parent / "eval-pipeline"
+_LONGEST_WAIT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +49,9 @@ class PromptDeployment:
         return hub_at(self.recorder.url).tags("support")["production"]
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """What the webhook was told: events, each with the commit that it is about."""
-        return [(told["event"], told["after"]) for told in self.webhook.told]
+    def notices(self) -> list[tuple[str, str]]:
+        """The notices that the webhook received: each event with its commit."""
+        return [(notice["event"], notice["after"]) for notice in self.webhook.received]
 
     def publish(self, knows: int, *, tag: str | None = None) -> str:
         """Commit a prompt with which so many cases pass."""
@@ -62,35 +59,23 @@ class PromptDeployment:
 
     def terminal(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `eval-pipeline` in this deployment."""
-        command = [str(_TERMINAL), *arguments]
-        return subprocess.run(
-            command, env=dict(self.environment), cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        return run_warm(TERMINAL, *arguments, folder=self.folder, environment=self.environment)
 
     def log(self) -> str:
-        """What the daemon said."""
-        return (self.folder / "daemon.log").read_text()
+        """What the daemon and the code server printed."""
+        # Each process creates its file when it has started.
+        files = [self.folder / f"{name}.log" for name in ("daemon", "code")]
+        return "".join(file.read_text() for file in files if file.exists())
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
-        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: self.log()[-3_000:])
+        return wait_for(there, timeout_s=_LONGEST_WAIT_S, otherwise=lambda: self.log()[-3_000:])
 
     @contextlib.contextmanager
     def daemon(self) -> Iterator[None]:
         """Within it, a daemon runs."""
-        # The daemon and its code server would both create the databases at once, which Dagster does not stand.
-        with dg.DagsterInstance.from_config(str(self.folder / "home")) as instance:
-            instance.get_run_records(limit=1)
-        with (self.folder / "daemon.log").open("wb") as log:
-            command = [*QUICK_DAEMON, "run", "-f", str(self.folder / "location.py")]
-            process = subprocess.Popen(
-                command, env=dict(self.environment), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
-            )
-        try:
+        with running_dagster(self.folder, self.environment):
             yield
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
 
 
 @contextlib.contextmanager

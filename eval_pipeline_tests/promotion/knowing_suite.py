@@ -1,4 +1,4 @@
-"""A suite whose prompt decides how many of its cases pass, and says so: `Knows 6 of the answers.`"""
+"""A suite whose prompt decides how many of its cases pass: `Knows 6 of the answers.`"""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def answer(message):
 
 
 def write_knowing_suite(folder: Path, **fields: Any) -> Path:
-    """Write the suite `shop` of twelve cases into `folder`, which is made if it is not there. Returns it."""
+    """Write the suite `shop` of twelve cases into `folder`, which is created if it is missing. Returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     target = {"kind": "python", "path": "agent.py:answer", "prompt": "hub:support:production"}
     suite = {"name": "shop", "cases": "cases.yaml", "target": target, **fields}

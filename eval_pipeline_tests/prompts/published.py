@@ -17,7 +17,7 @@ def hub_at(url: str) -> PromptHub:
 
 
 class OvertakenClient(Client):
-    """Somebody else moves the tag to `commit` right after this one has moved it."""
+    """Moves the tag to `commit`, as another process would, right after this client has moved it."""
 
     commit: str | None = None
 
@@ -31,7 +31,7 @@ class OvertakenClient(Client):
 
 
 def overtaken_hub(url: str, *, commit: str) -> PromptHub:
-    """As `hub_at`, whose first move of a tag somebody else follows by one to `commit`."""
+    """As `hub_at`; after its first move of a tag another process moves the tag to `commit`."""
     client = OvertakenClient(api_url=url, api_key="key", info={})
     client.commit = commit
     return PromptHub(client)

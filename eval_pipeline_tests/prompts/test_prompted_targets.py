@@ -1,4 +1,4 @@
-"""How a prompt reaches each kind of target, and the judge; and what is used where none can be had."""
+"""How a prompt reaches each kind of target, and the judge; and what is used where none can be fetched."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from eval_pipeline.errors import InputError
 from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline_tests.building import a_case, written_suite
 from eval_pipeline_tests.prompts.published import publish
@@ -27,19 +27,19 @@ from eval_pipeline_tests.fakes import ReadingModel
 
 
 def asks(message, prompt): return f"{prompt.text()}|{prompt.commit}"
-def says(prompt): return prompt.upper()
+def echoes(prompt): return prompt.upper()
 def reads(message): return prompt_text("built in", customer="Bo")
 
 
-def made():
-    known = current_prompt().text()
-    return lambda message: known
+def built():
+    text = current_prompt().text()
+    return lambda message: text
 
 
 def graph():
     def node(state: MessagesState, config: RunnableConfig):
-        found = config["configurable"]
-        return {"messages": [AIMessage(f"{found['prompt'].text()}|{found['prompt_commit']}|{reads('')}")]}
+        given = config["configurable"]
+        return {"messages": [AIMessage(f"{given['prompt'].text()}|{given['prompt_commit']}|{reads('')}")]}
 
     return StateGraph(MessagesState).add_node(node).add_edge(START, "node").compile()
 
@@ -53,7 +53,7 @@ class Judge(ReadingModel):
     def with_structured_output(self, schema, **kwargs):
         from langchain_core.runnables import RunnableLambda
 
-        return RunnableLambda(lambda said: RubricVerdict(reasoning=said[0][1], passed="kindness" in said[0][1]))
+        return RunnableLambda(lambda asked: RubricVerdict(reasoning=asked[0][1], passed="kindness" in asked[0][1]))
 """
 
 
@@ -78,9 +78,9 @@ def prompted(folder: Path, kind: str, path: str, **fields: Any) -> Suite:
 
 
 async def answered(suite: Suite, **runtime: Any) -> CaseResult:
-    found = await EvalRunner(suite).arun(a_case(runtime=runtime))
-    assert found.error is None, found.error
-    return found
+    result = await EvalRunner(suite).arun(a_case(runtime=runtime))
+    assert result.error is None, result.error
+    return result
 
 
 async def answer(suite: Suite, **runtime: Any) -> str:
@@ -94,7 +94,7 @@ async def test_the_target_gets_the_prompt_filled_and_its_commit(url: str, folder
     assert (await answer(suite)).split("|")[:2] == ["Be kind to Ann.", commit]
 
 
-async def test_a_case_gives_what_its_own_data_say(url: str, folder: Path) -> None:
+async def test_a_case_gives_the_values_of_its_own_data(url: str, folder: Path) -> None:
     publish(url, "Be kind to {{customer}}.")
     suite = prompted(folder, "python", "asks", target={"variables": {"customer": None}})
     assert (await answer(suite, test_data={"customer": "Cy"})).startswith("Be kind to Cy.")
@@ -102,10 +102,10 @@ async def test_a_case_gives_what_its_own_data_say(url: str, folder: Path) -> Non
 
 async def test_a_variable_that_neither_target_nor_case_gives_is_an_error_of_the_case(url: str, folder: Path) -> None:
     publish(url, "Be kind to {{customer}}.")
-    found = await EvalRunner(prompted(folder, "python", "asks")).arun(a_case())
-    assert found.error is not None
-    assert "wants customer" in found.error.message
-    assert "runtime.test_data" in found.error.message
+    result = await EvalRunner(prompted(folder, "python", "asks")).arun(a_case())
+    assert result.error is not None
+    assert "needs customer" in result.error.message
+    assert "runtime.test_data" in result.error.message
 
 
 async def test_code_deep_inside_asks_for_the_prompt_and_has_its_own_without(url: str, folder: Path) -> None:
@@ -117,14 +117,14 @@ async def test_code_deep_inside_asks_for_the_prompt_and_has_its_own_without(url:
 
 async def test_a_factory_may_ask_for_the_prompt(url: str, folder: Path) -> None:
     publish(url, "Be kind.")
-    assert await answer(prompted(folder, "python", "made", target={"factory": True})) == "Be kind."
+    assert await answer(prompted(folder, "python", "built", target={"factory": True})) == "Be kind."
 
 
 async def test_a_callable_whose_only_parameter_is_called_prompt_gets_the_message_where_no_prompt_is_named(
     folder: Path,
 ) -> None:
     (folder / "agent.py").write_text(AGENT)
-    assert await answer(written_suite(folder, target={"kind": "python", "path": "agent.py:says"})) == "HELLO"
+    assert await answer(written_suite(folder, target={"kind": "python", "path": "agent.py:echoes"})) == "HELLO"
 
 
 async def test_a_chat_model_begins_with_the_prompt(url: str, folder: Path) -> None:
@@ -132,7 +132,7 @@ async def test_a_chat_model_begins_with_the_prompt(url: str, folder: Path) -> No
     assert await answer(prompted(folder, "chat", "Parrot", target={"system": "unused"})) == "Be kind."
 
 
-async def test_where_the_hub_is_away_the_fallback_then_what_is_written_here_is_used(
+async def test_if_the_hub_cannot_be_reached_the_fallback_then_the_targets_own_text_is_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", "http://127.0.0.1:9")
@@ -144,17 +144,17 @@ async def test_where_the_hub_is_away_the_fallback_then_what_is_written_here_is_u
 
 
 async def test_the_target_version_is_another_with_another_prompt(url: str, folder: Path) -> None:
-    suite, found = prompted(folder, "python", "asks"), []
+    suite, versions = prompted(folder, "python", "asks"), []
     for text in ("one", "two", "one"):
         publish(url, text)
-        # `latest` is asked for anew; a tag is believed for five minutes.
+        # `latest` is always fetched; a tag is cached for five minutes.
         latest = {**suite.spec.target.model_dump(exclude_none=True), "prompt": "hub:support"}
-        found.append((await answered(written_suite(folder, target=latest))).target_version)
-    assert len(set(found)) == 3, "the Hub's commits are hashes over their parents, too"
-    assert len({version.partition("+")[0] for version in found}) == 1
+        versions.append((await answered(written_suite(folder, target=latest))).target_version)
+    assert len(set(versions)) == 3, "the Hub's commits are hashes over their parents, too"
+    assert len({version.partition("+")[0] for version in versions}) == 1
 
 
-async def test_the_judge_is_told_what_its_prompt_says(url: str, folder: Path) -> None:
+async def test_the_judge_has_the_text_of_its_prompt_as_instructions(url: str, folder: Path) -> None:
     rubric = [{"id": "c1", "input": "hello", "assertions": [{"type": "llm_rubric", "value": "polite"}]}]
     versions = []
     for text, passed in (("Look for kindness.", "passed"), ("Look for speed.", "failed")):
@@ -173,12 +173,12 @@ async def test_a_prompt_for_the_judge_with_variables_is_refused(url: str, folder
     publish(url, "Be kind.")
     publish(url, "Look for {{what}}.", name="judging")
     suite = prompted(folder, "python", "reads", judge={"model": "agent.py:Judge", "prompt": "hub:judging"})
-    with pytest.raises(InputError, match=r"judge\.prompt.* wants what"):
+    with pytest.raises(InputError, match=r"judge\.prompt.* needs what"):
         await EvalRunner(suite).arun("c1")
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [
         ({"prompt": "support"}, "names no prompt"),
         ({"fallback": "hub:support"}, "is no file"),
@@ -186,14 +186,14 @@ async def test_a_prompt_for_the_judge_with_variables_is_refused(url: str, folder
         ({"prompt": None, "variables": {"a": 1}}, "variables without `prompt`"),
     ],
 )
-def test_what_is_written_wrong_is_told(folder: Path, target: dict[str, Any], said: str) -> None:
+def test_mistakes_in_the_target_are_reported(folder: Path, target: dict[str, Any], message: str) -> None:
     (folder / "agent.py").write_text(AGENT)
     given = {"kind": "python", "path": "agent.py:asks", "prompt": "hub:support", **target}
     try:
         written_suite(folder, target=given)
     except InputError as error:
-        found = list(error.problems)
+        problems = list(error.problems)
     else:
-        found = check_suite(folder)[2]
-    assert [said in problem.message for problem in found] == [True]
-    assert found[0].file == folder / "suite.yaml"
+        problems = check_suite(folder)[2]
+    assert [message in problem.message for problem in problems] == [True]
+    assert problems[0].file == folder / "suite.yaml"

@@ -1,4 +1,4 @@
-"""Prompts of the Hub, through the real SDK against the recorder: read, kept, published, tagged, and done without."""
+"""Prompts of the Hub, through the real SDK against the recorder: read, cached, published, tagged, and replaced."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from langsmith import Client
 
 from eval_pipeline.errors import CredentialsError, InputError
 from eval_pipeline.prompts.disk_cache import PromptCache
-from eval_pipeline.prompts.hub import Expected, PromptHub, PromptMovedError, PromptMovedOnError
+from eval_pipeline.prompts.hub import ExpectedCommit, PromptHub, PromptMovedError, PromptMovedOnError
 from eval_pipeline.prompts.opening import open_prompts
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
 from eval_pipeline.prompts.resolving import HubPromptStore
@@ -74,17 +74,17 @@ def text_of(prompt: Prompt | None, **values: str) -> str:
 def test_a_prompt_is_pulled_by_latest_tag_and_commit(store: HubPromptStore) -> None:
     first = store.upsert(a_prompt("Be kind to {customer}."), tag="production")
     second = store.upsert(a_prompt("Be brief with {customer}."))
-    found = {
+    prompts = {
         version: store.resolve(parse_reference(f"hub:support:{version}")).prompt
         for version in ("latest", "production", first, second[:10])
     }
-    assert {version: prompt and prompt.commit for version, prompt in found.items()} == {
+    assert {version: prompt and prompt.commit for version, prompt in prompts.items()} == {
         "latest": second,
         "production": first,
         first: first,
         second[:10]: second,
     }
-    assert text_of(found["production"], customer="Ann") == "Be kind to Ann."
+    assert text_of(prompts["production"], customer="Ann") == "Be kind to Ann."
 
 
 def test_publishing_the_same_again_adds_nothing(store: HubPromptStore) -> None:
@@ -101,7 +101,7 @@ def test_a_text_prompt_of_the_hub_is_a_system_message(
     assert text_of(store.resolve(parse_reference("hub:plain")).prompt, x="you") == "Hi you"
 
 
-def test_the_cache_spares_requests_for_tags_and_commits_and_none_for_latest(
+def test_the_cache_saves_requests_for_tags_and_commits_and_none_for_latest(
     server: RecorderServer, store: HubPromptStore
 ) -> None:
     commit = store.upsert(a_prompt("Be kind."), tag="production")
@@ -125,13 +125,13 @@ def test_workers_share_what_one_of_them_fetched(hub: PromptHub, tmp_path: Path) 
     assert other.resolve(parse_reference(f"hub:support:{commit}")).source == "cached"
 
 
-def test_a_tag_is_asked_for_again_when_its_time_is_over(hub: PromptHub, tmp_path: Path) -> None:
+def test_a_tag_is_fetched_again_after_its_time(hub: PromptHub, tmp_path: Path) -> None:
     store = HubPromptStore(hub, cache=cache_in(tmp_path), folder=tmp_path, ttl_s=0)
     store.upsert(a_prompt("Be kind."), tag="production")
     assert [store.resolve(parse_reference("hub:support:production")).source for _ in range(2)] == ["hub", "hub"]
 
 
-def test_the_settings_say_how_long_a_prompt_is_kept(
+def test_the_settings_decide_how_long_a_prompt_is_cached(
     server: RecorderServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path))
@@ -156,34 +156,32 @@ def test_a_hub_that_the_settings_disable_is_not_asked(
     hub_at(server.url).push(a_prompt("one"))
     (tmp_path / "fallback.txt").write_text("in the file")
     with open_prompts(LangSmithSettings(recorder_url=server.url, hub_enabled=False), tmp_path) as store:
-        found = store.resolve(parse_reference("hub:support"), fallback=parse_reference("file:fallback.txt"))
-    assert (found.source, text_of(found.prompt)) == ("file", "in the file")
-    assert found.steps[0] == "the Prompt Hub is switched off"
+        resolved = store.resolve(parse_reference("hub:support"), fallback=parse_reference("file:fallback.txt"))
+    assert (resolved.source, text_of(resolved.prompt)) == ("file", "in the file")
+    assert resolved.steps[0] == "the Prompt Hub is disabled"
 
 
-def test_when_the_hub_is_away_the_cached_then_the_file_then_none(store: HubPromptStore, tmp_path: Path) -> None:
+def test_if_the_hub_cannot_be_reached_the_cached_then_the_file_then_none(store: HubPromptStore, tmp_path: Path) -> None:
     (tmp_path / "fallback.txt").write_text("Be safe, {{customer}}.")
     commit = store.upsert(a_prompt("Be kind."))
     store.resolve(parse_reference("hub:support"))
-    away = HubPromptStore(hub_at(NOWHERE), cache=cache_in(tmp_path), folder=tmp_path)
-    cached = away.resolve(parse_reference("hub:support"))
+    unreachable = HubPromptStore(hub_at(NOWHERE), cache=cache_in(tmp_path), folder=tmp_path)
+    cached = unreachable.resolve(parse_reference("hub:support"))
     assert (cached.source, cached.prompt and cached.prompt.commit) == ("cached", commit)
-    assert "cannot be had" in cached.steps[0]
-    file = away.resolve(parse_reference("hub:other"), fallback=parse_reference("file:fallback.txt"))
+    assert "cannot be fetched" in cached.steps[0]
+    file = unreachable.resolve(parse_reference("hub:other"), fallback=parse_reference("file:fallback.txt"))
     assert (file.source, text_of(file.prompt, customer="Ann")) == ("file", "Be safe, Ann.")
-    nothing = away.resolve(parse_reference("hub:other"))
+    nothing = unreachable.resolve(parse_reference("hub:other"))
     assert (nothing.source, nothing.prompt, nothing.steps[-1]) == ("none", None, "there is no fallback file")
 
 
-def test_a_refused_key_is_told_where_there_is_nothing_to_go_on_with(
-    server: RecorderServer, store: HubPromptStore
-) -> None:
+def test_a_refused_key_is_an_error_if_there_is_no_replacement(server: RecorderServer, store: HubPromptStore) -> None:
     server.faults.add(Fault(status=401))
     with pytest.raises(CredentialsError, match="refuses the API key"):
         store.resolve(parse_reference("hub:support"))
 
 
-def test_a_prompt_that_is_not_there_is_no_matter_of_the_hub_being_away(store: HubPromptStore, tmp_path: Path) -> None:
+def test_a_prompt_that_is_not_there_is_an_error_even_with_a_fallback(store: HubPromptStore, tmp_path: Path) -> None:
     (tmp_path / "fallback.txt").write_text("x")
     with pytest.raises(InputError, match="there is no prompt hub:suport:latest"):
         store.resolve(parse_reference("hub:suport"), fallback=parse_reference("file:fallback.txt"))
@@ -195,19 +193,19 @@ def test_a_prompt_that_lost_a_variable_is_refused_with_its_name(store: HubPrompt
         store.resolve(parse_reference("hub:support"), variables=["customer", "refund", "order"])
 
 
-def test_a_variable_that_is_not_given_is_told() -> None:
-    with pytest.raises(InputError, match="wants customer, order"):
+def test_a_variable_without_a_value_is_an_error() -> None:
+    with pytest.raises(InputError, match="needs customer, order"):
         a_prompt("{customer} {order}").messages({"refund": 1})
 
 
-def test_who_publishes_over_what_he_has_not_seen_loses(hub: PromptHub) -> None:
+def test_publishing_over_a_commit_that_was_not_seen_fails(hub: PromptHub) -> None:
     first = hub.push(a_prompt("one"))
     hub.push(a_prompt("two"), parent=first)
-    with pytest.raises(PromptMovedError, match="changed by somebody else"):
+    with pytest.raises(PromptMovedError, match="another user or process changed"):
         hub.push(a_prompt("three"), parent=first)
 
 
-def test_of_many_who_publish_at_once_each_adds_a_commit_or_loses_cleanly(
+def test_of_many_processes_that_publish_at_once_each_adds_a_commit_or_fails_cleanly(
     hub: PromptHub, server: RecorderServer
 ) -> None:
     first, outcomes = hub.push(a_prompt("zero")), []
@@ -229,36 +227,36 @@ def test_of_many_who_publish_at_once_each_adds_a_commit_or_loses_cleanly(
     assert outcomes.count("moved") == 5
 
 
-def test_a_tag_moves_only_from_where_it_is_believed_to_be(hub: PromptHub) -> None:
+def test_a_tag_moves_only_from_the_expected_commit(hub: PromptHub) -> None:
     one, two = hub.push(a_prompt("one")), hub.push(a_prompt("two"))
-    hub.tag("support", "production", one, expected=Expected(commit=None))
+    hub.tag("support", "production", one, expected=ExpectedCommit(commit=None))
     with pytest.raises(PromptMovedError):
-        hub.tag("support", "production", two, expected=Expected(commit=two))
-    hub.tag("support", "production", two, expected=Expected(commit=one))
+        hub.tag("support", "production", two, expected=ExpectedCommit(commit=two))
+    hub.tag("support", "production", two, expected=ExpectedCommit(commit=one))
     assert hub.tags("support") == {"production": two}
 
 
-def test_a_tag_that_somebody_else_moves_at_the_same_moment_is_seen_to_have_moved(
+def test_a_tag_that_another_process_moves_at_the_same_moment_is_seen_to_have_moved(
     hub: PromptHub, server: RecorderServer
 ) -> None:
     one, two, three = (hub.push(a_prompt(text)) for text in ("one", "two", "three"))
     hub.tag("support", "production", one)
     with pytest.raises(PromptMovedOnError):
-        overtaken_hub(server.url, commit=three).tag("support", "production", two, expected=Expected(commit=one))
+        overtaken_hub(server.url, commit=three).tag("support", "production", two, expected=ExpectedCommit(commit=one))
     assert hub.tags("support") == {"production": three}
 
 
-def test_what_was_kept_of_a_tag_is_forgotten_where_it_is_moved(server: RecorderServer, tmp_path: Path) -> None:
+def test_a_cached_tag_is_removed_when_it_is_moved(server: RecorderServer, tmp_path: Path) -> None:
     cache = cache_in(tmp_path)
     hub = PromptHub(Client(api_url=server.url, api_key="key", info={}), cache=cache)
     store = HubPromptStore(hub, cache=cache, folder=tmp_path)
     one = store.upsert(a_prompt("one"), tag="production")
     two = store.upsert(a_prompt("two"))
     production = parse_reference("hub:support:production")
-    found = [store.resolve(production).prompt]
-    hub.tag("support", "production", two, expected=Expected(commit=one))
-    found.append(store.resolve(production).prompt)
-    assert [each and each.commit for each in found] == [one, two]
+    prompts = [store.resolve(production).prompt]
+    hub.tag("support", "production", two, expected=ExpectedCommit(commit=one))
+    prompts.append(store.resolve(production).prompt)
+    assert [each and each.commit for each in prompts] == [one, two]
 
 
 def test_a_cache_that_is_damaged_is_as_good_as_none(store: HubPromptStore, tmp_path: Path) -> None:
@@ -276,6 +274,6 @@ def test_what_names_no_prompt_is_refused(text: str) -> None:
         parse_reference(text)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.txt.*cannot be read"):
         prompt_of_file(tmp_path / "gone.txt", reference=parse_reference("file:gone.txt"))

@@ -79,7 +79,7 @@ def test_the_journal_keeps_the_newest_frames_within_its_size() -> None:
             entries = list(server.recorder.journal.entries())
             return entries if runs[-1]["id"].encode() in entries[-1].body else []
 
-        entries = wait_for(entries_to_the_last, patience_s=60, otherwise=lambda: "the last frame was not kept")
+        entries = wait_for(entries_to_the_last, timeout_s=60, otherwise=lambda: "the last frame was not kept")
         assert 0 < sum(len(entry.body) for entry in entries) <= 3000
         assert runs[0]["id"].encode() not in entries[0].body
         assert {(entry.method, entry.path, entry.status) for entry in entries} == {("POST", "/runs/batch", 202)}

@@ -61,7 +61,7 @@ def test_a_store_under_a_file_is_unreachable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = LocalStore(tmp_path / "file")
     for use in (lambda: store.put("k", b""), lambda: store.put_if_absent("k", b""), lambda: store.get("k")):
-        with pytest.raises(TransientError, match="check that the folder is there"):
+        with pytest.raises(TransientError, match="check that the folder exists"):
             use()
 
 

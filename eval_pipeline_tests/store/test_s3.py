@@ -48,7 +48,7 @@ def test_an_object_that_was_changed_behind_our_back_is_corrupt(s3: S3Server, buc
     client.put_object(
         Bucket=bucket, Key="p/k", Body=b"something else", Metadata=metadata, ContentMD5=_md5(b"something else")
     )
-    with pytest.raises(CorruptDataError, match="p/k is not what was written"):
+    with pytest.raises(CorruptDataError, match="p/k differs from its checksum"):
         store.get("k")
 
 

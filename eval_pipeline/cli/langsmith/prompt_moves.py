@@ -7,10 +7,10 @@ import click
 from eval_pipeline.cli.langsmith.hub import hub_at_hand
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.promotion.deciding import decide, decide_rollback
-from eval_pipeline.promotion.moves import RecordedMove, WantedMove
-from eval_pipeline.promotion.moving import Refusal, make_move, read_standing, shown
-from eval_pipeline.promotion.regressing import read_looks
+from eval_pipeline.promotion.decisions import decide_promotion, decide_rollback
+from eval_pipeline.promotion.move_tag import MoveRefusal, move_tag, read_tag_state, shown
+from eval_pipeline.promotion.moves import ProposedMove, RecordedMove
+from eval_pipeline.promotion.regression import read_checks
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
@@ -37,12 +37,12 @@ def promote(suite: str, comparison: str | None, store: str, *, yes: bool) -> int
     loaded, opened = read_suite(suite_folder(suite)), open_store(store)
     place, compared = promoted_prompt(loaded), _comparison(opened, loaded, comparison)
     with hub_at_hand() as hub:
-        standing = read_standing(opened, hub, place)
-        decision = decide(compared, standing, decided_by=_DECIDED_BY)
-        if isinstance(decision, WantedMove) and not yes:
+        state = read_tag_state(opened, hub, place)
+        decision = decide_promotion(compared, state, decided_by=_DECIDED_BY)
+        if isinstance(decision, ProposedMove) and not yes:
             click.echo(f"would promote {_described(decision)}; run with --yes to do it")
             return 0
-        outcome = decision if isinstance(decision, Refusal) else make_move(opened, hub, standing, decision)
+        outcome = decision if isinstance(decision, MoveRefusal) else move_tag(opened, hub, state, decision)
     return _report(outcome, "promoted")
 
 
@@ -60,9 +60,9 @@ def rollback(suite: str, to: str | None, reason: str, store: str) -> int:
     place = promoted_prompt(loaded)
     with hub_at_hand() as hub:
         commit = None if to is None else hub.pull(place.at(to)).commit
-        standing = read_standing(opened, hub, place)
-        decision = decide_rollback(standing, suite=loaded.name, reason=reason, decided_by=_DECIDED_BY, to=commit)
-        outcome = decision if isinstance(decision, Refusal) else make_move(opened, hub, standing, decision)
+        state = read_tag_state(opened, hub, place)
+        decision = decide_rollback(state, suite=loaded.name, reason=reason, decided_by=_DECIDED_BY, to=commit)
+        outcome = decision if isinstance(decision, MoveRefusal) else move_tag(opened, hub, state, decision)
     return _report(outcome, "rolled back")
 
 
@@ -76,9 +76,9 @@ def history(suite: str, store: str) -> int:
     """
     place, opened = promoted_prompt(read_suite(suite_folder(suite))), open_store(store)
     with hub_at_hand() as hub:
-        standing = read_standing(opened, hub, place)
-    click.echo(f"{place} is at {shown(standing.commit)}")
-    for recorded in reversed(standing.moves):
+        state = read_tag_state(opened, hub, place)
+    click.echo(f"{place} is at {shown(state.commit)}")
+    for recorded in reversed(state.moves):
         for line in _lines(opened, recorded):
             click.echo(line)
     return 0
@@ -92,23 +92,23 @@ def _comparison(store: Store, suite: Suite, name: str | None) -> VariantComparis
     return comparison
 
 
-def _report(outcome: WantedMove | Refusal, done: str) -> int:
-    if isinstance(outcome, Refusal):
+def _report(outcome: ProposedMove | MoveRefusal, done: str) -> int:
+    if isinstance(outcome, MoveRefusal):
         click.echo(f"not {done}: {outcome.reason}", err=True)
         return _REFUSED
     click.echo(f"{done} {_described(outcome)}")
     return 0
 
 
-def _described(move: WantedMove) -> str:
+def _described(move: ProposedMove) -> str:
     return f"{move.place} from {shown(move.before)} to {shown(move.after)}: {move.reason}"
 
 
 def _lines(store: Store, recorded: RecordedMove) -> Iterator[str]:
-    move, ending = recorded.move, recorded.ending
+    move, outcome = recorded.move, recorded.outcome
     what = f"{move.kind} {shown(move.before)} -> {shown(move.after)}"
     yield f"{move.number:>4}  {move.begun_at}  {what}  {move.suite}, {move.decided_by}: {move.reason}"
-    if ending is None or not ending.made:
-        yield f"      not done: {'in progress or interrupted' if ending is None else ending.said}"
-    for look in read_looks(store, move):
-        yield f"      {'regressed' if look.regressed else 'no regression'} in {look.experiment}: {look.said}"
+    if outcome is None or not outcome.moved:
+        yield f"      not done: {'in progress or interrupted' if outcome is None else outcome.message}"
+    for check in read_checks(store, move):
+        yield f"      {'regressed' if check.regressed else 'no regression'} in {check.experiment}: {check.message}"

@@ -14,9 +14,9 @@ from eval_pipeline.defs.assets.variant_comparison import variants_group
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import COMPARISON
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
-from eval_pipeline.promotion.deciding import decide, promotion_in_use
-from eval_pipeline.promotion.moves import Move, WantedMove
-from eval_pipeline.promotion.moving import Cause, Refusal, Standing, make_move, read_standing, shown
+from eval_pipeline.promotion.decisions import decide_promotion, promotion_in_use
+from eval_pipeline.promotion.move_tag import MoveRefusal, RefusalCause, TagState, move_tag, read_tag_state, shown
+from eval_pipeline.promotion.moves import PromptMove, ProposedMove
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
@@ -29,7 +29,7 @@ PROMOTED_PROMPT = "promoted_prompt"
 WINNER_MEETS_GATES = "winner_meets_gates"
 TAG_UNMOVED = "tag_unmoved"
 
-_CHECKS: dict[str, tuple[Cause, str]] = {
+_CHECKS: dict[str, tuple[RefusalCause, str]] = {
     WINNER_MEETS_GATES: ("gates", "Where a variant won, it meets the blocking gates of the suite."),
     TAG_UNMOVED: ("moved", "The tag is at the commit that the variants were compared with."),
 }
@@ -57,10 +57,11 @@ def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
         with errors_as_failures(), open_hub(langsmith.settings()) as hub:
             opened = store.open()
             compared = _comparison(context, suite, opened)
-            decided = decide(compared, read_standing(opened, hub, place), decided_by=f"run {context.run.run_id}")
+            state = read_tag_state(opened, hub, place)
+            decision = decide_promotion(compared, state, decided_by=f"run {context.run.run_id}")
         for name, (cause, _) in _CHECKS.items():
-            hindered = isinstance(decided, Refusal) and decided.cause == cause
-            yield dg.AssetCheckResult(asset_key=key, check_name=name, passed=not hindered, description=decided.reason)
+            refused = isinstance(decision, MoveRefusal) and decision.cause == cause
+            yield dg.AssetCheckResult(asset_key=key, check_name=name, passed=not refused, description=decision.reason)
 
     return may_be_promoted
 
@@ -85,19 +86,20 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
         with errors_as_failures():
             settings, opened = langsmith.settings(), store.open()
             with open_hub(settings) as hub:
-                standing = read_standing(opened, hub, place)
+                state = read_tag_state(opened, hub, place)
                 comparison = _comparison(context, suite, opened)
-                there = promotion_in_use(standing, suite.name)
-                made: WantedMove | Refusal = decide(comparison, standing, decided_by=f"run {context.run.run_id}")
-                if there is not None and there.comparison == comparison.name:
-                    # By an earlier try of this step, whose response was lost, or from a terminal.
-                    made = there
-                elif isinstance(made, WantedMove) and not dry_run:
-                    made = make_move(opened, hub, standing, made)
-        moved = isinstance(made, Move)
-        metadata = _metadata(made, standing, dry_run=dry_run)
+                current = promotion_in_use(state, suite.name)
+                outcome: ProposedMove | MoveRefusal
+                outcome = decide_promotion(comparison, state, decided_by=f"run {context.run.run_id}")
+                if current is not None and current.comparison == comparison.name:
+                    # An earlier try of this step promoted it and its answer was lost, or a user did in the terminal.
+                    outcome = current
+                elif isinstance(outcome, ProposedMove) and not dry_run:
+                    outcome = move_tag(opened, hub, state, outcome)
+        moved = isinstance(outcome, PromptMove)
+        metadata = _metadata(outcome, state, dry_run=dry_run)
         context.log.info("%s", metadata["eval/reason"])
-        commit = made.after if isinstance(made, Move) else standing.commit
+        commit = outcome.after if isinstance(outcome, PromptMove) else state.commit
         return dg.MaterializeResult(
             metadata={**metadata, "eval/promoted": moved, **_url(settings, place, commit)},
             data_version=dg.DataVersion(commit or "none"),
@@ -110,18 +112,18 @@ def _comparison(context: Context, suite: Suite, store: Store) -> VariantComparis
     return read_comparison(store, suite.name, latest(context, suite.name, VARIANT_COMPARISON, COMPARISON))
 
 
-def _metadata(made: WantedMove | Refusal, standing: Standing, *, dry_run: bool) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"eval/prompt": str(standing.place), "eval/dry_run": dry_run}
-    if isinstance(made, Refusal):
-        reason = f"{standing.place} stays at {shown(standing.commit)}: {made.reason}"
-        return {**metadata, "eval/commit_before": standing.commit or "none", "eval/reason": reason}
-    moves = "was moved" if isinstance(made, Move) else "would move"
-    reason = f"{standing.place} {moves} from {shown(made.before)} to {shown(made.after)}: {made.reason}"
+def _metadata(outcome: ProposedMove | MoveRefusal, state: TagState, *, dry_run: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"eval/prompt": str(state.place), "eval/dry_run": dry_run}
+    if isinstance(outcome, MoveRefusal):
+        reason = f"{state.place} stays at {shown(state.commit)}: {outcome.reason}"
+        return {**metadata, "eval/commit_before": state.commit or "none", "eval/reason": reason}
+    moves = "was moved" if isinstance(outcome, PromptMove) else "would move"
+    reason = f"{state.place} {moves} from {shown(outcome.before)} to {shown(outcome.after)}: {outcome.reason}"
     return {
         **metadata,
-        "eval/commit_before": made.before or "none",
-        "eval/commit_after": made.after,
-        COMPARISON: made.comparison,
+        "eval/commit_before": outcome.before or "none",
+        "eval/commit_after": outcome.after,
+        COMPARISON: outcome.comparison,
         "eval/reason": reason,
     }
 

@@ -20,7 +20,7 @@ from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_me
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.progress import Progress
-from eval_pipeline.promotion.commit_variant import with_commit_variant
+from eval_pipeline.promotion.decisions import with_commit_variant
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store

@@ -16,7 +16,7 @@ from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.sensors.dataset_changed import TRIGGER_TAG
 from eval_pipeline.defs.sensors.webhook import PromptNotice, post, prompt_body
-from eval_pipeline.promotion.moving import shown
+from eval_pipeline.promotion.move_tag import shown
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import PipelineSettings

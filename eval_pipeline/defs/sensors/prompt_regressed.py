@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.sensors.webhook import PromptEvent, PromptNotice, post, prompt_body
-from eval_pipeline.promotion.deciding import decide_rollback, promotion_in_use
-from eval_pipeline.promotion.moves import Move, Moves
-from eval_pipeline.promotion.moving import Refusal, Standing, make_move, read_standing
-from eval_pipeline.promotion.regressing import Look, looks_at
+from eval_pipeline.promotion.decisions import decide_rollback, promotion_in_use
+from eval_pipeline.promotion.move_tag import MoveRefusal, TagState, move_tag, read_tag_state
+from eval_pipeline.promotion.moves import Moves, PromptMove
+from eval_pipeline.promotion.regression import PromotionCheck, check_promotion
 from eval_pipeline.prompts.opening import open_hub
 from eval_pipeline.suite.promoted_prompt import promoted_prompt
 from eval_pipeline.suite.suite import Suite
@@ -43,12 +43,18 @@ def read_posted(text: str | None, moves: Moves) -> PostedNotices:
             return PostedNotices.model_validate_json(text)
     except ValidationError:
         pass
-    ended = next((count for count, recorded in enumerate(moves) if recorded.ending is None), len(moves))
+    ended = next((count for count, recorded in enumerate(moves) if recorded.outcome is None), len(moves))
     return PostedNotices(moves=ended)
 
 
 def new_notices(
-    suite: str, posted: PostedNotices, moves: Moves, promotion: Move | None, looks: Sequence[Look], *, dry_run: bool
+    suite: str,
+    posted: PostedNotices,
+    moves: Moves,
+    promotion: PromptMove | None,
+    checks: Sequence[PromotionCheck],
+    *,
+    dry_run: bool,
 ) -> tuple[list[PromptNotice], PostedNotices]:
     """The notices to post, and the cursor after that.
 
@@ -57,21 +63,21 @@ def new_notices(
         posted: the cursor.
         moves: the history.
         promotion: the current promotion, if any.
-        looks: what the experiments since then say about it.
+        checks: what the experiments since then say about it.
         dry_run: whether a regression is posted but not rolled back.
     """
     notices, ended = [], posted.moves
     for recorded in moves[posted.moves :]:
-        if recorded.ending is None:
+        if recorded.outcome is None:
             break
         ended += 1
-        if recorded.made and recorded.move.suite == suite:
+        if recorded.moved and recorded.move.suite == suite:
             event: PromptEvent = "prompt_promoted" if recorded.move.kind == "promotion" else "prompt_rolled_back"
             notices.append(_notice(event, recorded.move, recorded.move.reason))
-    new_looks = [look for look in looks if look.experiment not in posted.looks]
+    new_checks = [check for check in checks if check.experiment not in posted.looks]
     if promotion is not None:
-        notices += _notices_of_looks(promotion, new_looks, dry_run=dry_run)
-    return notices, PostedNotices(moves=ended, looks=tuple(look.experiment for look in looks))
+        notices += _notices_of_checks(promotion, new_checks, dry_run=dry_run)
+    return notices, PostedNotices(moves=ended, looks=tuple(check.experiment for check in checks))
 
 
 def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
@@ -90,45 +96,47 @@ def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         opened = store.open()
         with open_hub(langsmith.settings()) as hub:
-            standing = read_standing(opened, hub, place)
-            posted = read_posted(context.cursor, standing.moves)
-            promotion = promotion_in_use(standing, suite.name)
-            looks = [] if promotion is None else looks_at(opened, promotion, nights=spec.nights)
-            worse = next((look for look in looks if look.regressed), None)
+            state = read_tag_state(opened, hub, place)
+            posted = read_posted(context.cursor, state.moves)
+            promotion = promotion_in_use(state, suite.name)
+            checks = [] if promotion is None else check_promotion(opened, promotion, nights=spec.nights)
+            worse = next((check for check in checks if check.regressed), None)
             if worse is not None and not dry_run:
-                decision = decide_rollback(standing, suite=suite.name, reason=worse.said, decided_by=name)
-                outcome = decision if isinstance(decision, Refusal) else make_move(opened, hub, standing, decision)
-                if isinstance(outcome, Refusal):
+                decision = decide_rollback(state, suite=suite.name, reason=worse.message, decided_by=name)
+                outcome = decision if isinstance(decision, MoveRefusal) else move_tag(opened, hub, state, decision)
+                if isinstance(outcome, MoveRefusal):
                     context.log.warning("%s was not rolled back: %s", place, outcome.reason)
-                standing = read_standing(opened, hub, place)
-        notices, posted = new_notices(suite.name, posted, standing.moves, promotion, looks, dry_run=dry_run)
+                state = read_tag_state(opened, hub, place)
+        notices, posted = new_notices(suite.name, posted, state.moves, promotion, checks, dry_run=dry_run)
         for notice in notices:
             context.log.info("%s: %s", notice.event, notice.reason)
             error = post(spec.webhook_variable, prompt_body(notice, spec.shape))
             if error is not None:
                 context.log.warning("could not post %s to the webhook: %s", notice.event, error)
-        return dg.SensorResult(skip_reason=_summary(standing, promotion, looks), cursor=posted.model_dump_json())
+        return dg.SensorResult(skip_reason=_summary(state, promotion, checks), cursor=posted.model_dump_json())
 
     return prompt_regressed
 
 
-def _notices_of_looks(promotion: Move, looks: Sequence[Look], *, dry_run: bool) -> Iterator[PromptNotice]:
-    for look in looks:
-        if not look.regressed:
-            yield _notice("prompt_kept", promotion, look.said)
+def _notices_of_checks(
+    promotion: PromptMove, checks: Sequence[PromotionCheck], *, dry_run: bool
+) -> Iterator[PromptNotice]:
+    for check in checks:
+        if not check.regressed:
+            yield _notice("prompt_kept", promotion, check.message)
         elif dry_run:
-            yield _notice("prompt_regressed", promotion, f"{look.said} (not rolled back: `promotion.dry_run`)")
+            yield _notice("prompt_regressed", promotion, f"{check.message} (not rolled back: `promotion.dry_run`)")
 
 
-def _notice(event: PromptEvent, move: Move, reason: str) -> PromptNotice:
+def _notice(event: PromptEvent, move: PromptMove, reason: str) -> PromptNotice:
     return PromptNotice(
         event=event, suite=move.suite, prompt=str(move.place), before=move.before, after=move.after, reason=reason
     )
 
 
-def _summary(standing: Standing, promotion: Move | None, looks: Sequence[Look]) -> str:
+def _summary(state: TagState, promotion: PromptMove | None, checks: Sequence[PromotionCheck]) -> str:
     if promotion is None:
-        return f"{standing.place} is not at a promotion"
-    if not looks:
+        return f"{state.place} is not at a promotion"
+    if not checks:
         return f"no complete run since promotion {promotion.number}"
-    return f"promotion {promotion.number}: {looks[-1].said}"
+    return f"promotion {promotion.number}: {checks[-1].message}"

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.suite.case import Case, content_hash
+from eval_pipeline.store.content_hash import content_hash
+from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(

@@ -30,5 +30,5 @@ def build_agent(model: str) -> CompiledStateGraph[Any, Any, Any, Any]:
         model: `provider:model`, or an import path to a `BaseChatModel`.
     """
     parameters = {} if is_code_path(model) else {"temperature": 0}
-    made = chat_model(model, folder=Path(__file__).parent, **parameters)
-    return create_agent(made, tools=TOOLS, system_prompt=prompt_text(PROMPT))
+    llm = chat_model(model, folder=Path(__file__).parent, **parameters)
+    return create_agent(llm, tools=TOOLS, system_prompt=prompt_text(PROMPT))

@@ -23,25 +23,25 @@ def answers_every_turn(turns: Sequence[Turn]) -> bool:
 
 
 def order_ids_are_known(turns: Sequence[Turn], context: SharedContext) -> dict[str, Any]:
-    """Every order id in an answer exists, or was said by the user, whom the agent may tell that it does not."""
-    said = {order_id for turn in turns for order_id in _ORDER_ID.findall(str(turn["input"]))}
+    """Every order id in an answer exists, or was given by the user: the agent may answer that it does not exist."""
+    given = {order_id for turn in turns for order_id in _ORDER_ID.findall(str(turn["input"]))}
     answered = {order_id for turn in turns for order_id in _ORDER_ID.findall(str(turn["response"]))}
-    invented = sorted(order_id for order_id in answered - said if context.lookup("orders", order_id) is None)
+    invented = sorted(order_id for order_id in answered - given if context.lookup("orders", order_id) is None)
     return {"passed": not invented, "message": f"invented: {', '.join(invented) or 'none'}"}
 
 
 def amounts_are_known(turns: Sequence[Turn]) -> dict[str, Any]:
-    """Every amount of money in an answer comes from a tool or the user, or is a sum or difference of two such."""
-    known: set[Decimal] = set()
+    """Every amount of money in an answer comes from a tool or the user, or is a sum or difference of two of these."""
+    sources: set[Decimal] = set()
     for turn in turns:
         results = [str(event["content"]) for event in turn["events"] if event["type"] == "tool_result"]
         texts = [str(turn["input"]), *results]
-        known |= {Decimal(number) for text in texts for number in _NUMBER.findall(text)}
-        for found in _AMOUNT.findall(str(turn["response"])):
-            amount = Decimal(found.replace(",", "."))
-            if not _follows(amount, known):
-                return {"passed": False, "message": f"{amount} EUR comes from nowhere"}
-    return {"passed": True, "message": "every amount is known"}
+        sources |= {Decimal(number) for text in texts for number in _NUMBER.findall(text)}
+        for written in _AMOUNT.findall(str(turn["response"])):
+            amount = Decimal(written.replace(",", "."))
+            if not _follows(amount, sources):
+                return {"passed": False, "message": f"{amount} EUR has no source"}
+    return {"passed": True, "message": "every amount has a source"}
 
 
 def order_adds_up(response: str, context: SharedContext, order_id: str) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def order_adds_up(response: str, context: SharedContext, order_id: str) -> dict[
         return {"passed": False, "message": f"there is no order {order_id}"}
     lines = sum(item["quantity"] * Decimal(str(item["unit_price"])) for item in order["items"])
     total = lines - Decimal(str(order["discount"])) + Decimal(str(order["shipping_cost"]))
-    wanted = [*(item["name"] for item in order["items"]), f"{total:.2f}"]
-    missing = [text for text in wanted if text not in response]
-    score = 1 - len(missing) / len(wanted)
+    expected = [*(item["name"] for item in order["items"]), f"{total:.2f}"]
+    missing = [text for text in expected if text not in response]
+    score = 1 - len(missing) / len(expected)
     return {"passed": not missing, "score": score, "message": f"missing: {', '.join(missing) or 'nothing'}"}
 
 
@@ -76,16 +76,16 @@ def json_is_row(response: str, context: SharedContext, table: str, key: str, fie
     row = context.lookup(table, key)
     expected = {name: row[name] for name in fields} if row else None
     try:
-        found = json.loads(re.sub(r"^```(?:json)?|```$", "", response.strip()))
+        answered = json.loads(re.sub(r"^```(?:json)?|```$", "", response.strip()))
     except json.JSONDecodeError as error:
         return {"passed": False, "message": f"not JSON: {error.msg}"}
-    return {"passed": found == expected, "message": f"found {found}, expected {expected}"}
+    return {"passed": answered == expected, "message": f"found {answered}, expected {expected}"}
 
 
-def _follows(amount: Decimal, known: set[Decimal]) -> bool:
-    if amount in known:
+def _follows(amount: Decimal, sources: set[Decimal]) -> bool:
+    if amount in sources:
         return True
-    return any(amount in (first + second, abs(first - second)) for first, second in itertools.combinations(known, 2))
+    return any(amount in (first + second, abs(first - second)) for first, second in itertools.combinations(sources, 2))
 
 
 def _decisions(events: Sequence[Event]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The offline model's answer, made of what the tools returned."""
+"""Compose the offline model's answer from the results of tools."""
 
 import datetime as dt
 import json
@@ -70,7 +70,7 @@ def _for_each_order(conversation: Conversation, tool: str, text: Callable[[dict[
 
 
 def _orders_instead(conversation: Conversation) -> str:
-    """Without an order to speak of: the customer's orders to choose from, or the question for one."""
+    """The answer without an order: the customer's orders to choose from, or a question for one."""
     if conversation.latest("list_orders"):
         return f"{_orders(conversation)} Which one do you mean?"
     customer = conversation.latest("find_customer")
@@ -90,12 +90,12 @@ def _orders(conversation: Conversation) -> str:
 
 
 def _account(conversation: Conversation) -> str:
-    found = conversation.latest("find_customer")
-    if found is None:
+    customer = conversation.latest("find_customer")
+    if customer is None:
         return _ASK_FOR_EMAIL
-    if found.value is None:
-        return _problem(found.text)
-    row = found.value
+    if customer.value is None:
+        return _problem(customer.text)
+    row = customer.value
     return (
         f"{row['name']} ({row['customer_id']}, {row['country']}) is a {row['tier']} member since {row['member_since']} "
         f"with {row['orders']} orders and {row['spent']:.2f} EUR spent in total."
@@ -120,12 +120,12 @@ def _eligibility(conversation: Conversation) -> str:
 
 
 def _policy(conversation: Conversation) -> str:
-    found = conversation.latest("search_articles")
-    return best_quote(found.args["query"], found.value or []) or _DECLINE if found else _DECLINE
+    search = conversation.latest("search_articles")
+    return best_quote(search.args["query"], search.value or []) or _DECLINE if search else _DECLINE
 
 
-def _known(conversation: Conversation) -> str:
-    issue = matching_issue(" ".join(conversation.said), conversation.value("known_issues") or [])
+def _reported(conversation: Conversation) -> str:
+    issue = matching_issue(" ".join(conversation.user_messages), conversation.value("known_issues") or [])
     if issue is None:
         return "I know of no such fault that several customers have reported."
     solved = " ".join(issue["resolutions"][:1])
@@ -134,14 +134,14 @@ def _known(conversation: Conversation) -> str:
 
 def _trouble(conversation: Conversation) -> str:
     issue = matching_issue(conversation.message, conversation.value("known_issues") or [])
-    return f"{_policy(conversation)} {_known(conversation)}" if issue else _policy(conversation)
+    return f"{_policy(conversation)} {_reported(conversation)}" if issue else _policy(conversation)
 
 
 def _product(conversation: Conversation) -> str:
-    found = conversation.latest("find_product")
-    if found is None or found.value is None:
+    search = conversation.latest("find_product")
+    if search is None or search.value is None:
         return _policy(conversation)
-    return " ".join(_product_text(row) for row in found.value)
+    return " ".join(_product_text(row) for row in search.value)
 
 
 def _human(conversation: Conversation) -> str:
@@ -185,7 +185,7 @@ _COMPOSERS: dict[str, Callable[[Conversation], str]] = {
     "eligibility": _eligibility,
     "policy": _policy,
     "trouble": _trouble,
-    "known": _known,
+    "reported": _reported,
     "product": _product,
     "human": _human,
 }

@@ -1,4 +1,4 @@
-"""A conversation as the offline model reads it: what the user said, which tools answered what."""
+"""A conversation as the offline model reads it: messages of the user, and results of tools."""
 
 import json
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ class ToolResult:
 
 @dataclass(kw_only=True)
 class Conversation:
-    """Everything said so far."""
+    """The conversation so far."""
 
     instructions: str = ""
-    said: list[str] = field(default_factory=list)
+    user_messages: list[str] = field(default_factory=list)
     results: list[ToolResult] = field(default_factory=list)
 
     @property
     def message(self) -> str:
-        """What the user said last."""
-        return self.said[-1] if self.said else ""
+        """The last message of the user."""
+        return self.user_messages[-1] if self.user_messages else ""
 
     def called(self, name: str, args: dict[str, Any]) -> bool:
-        """Whether the tool was called with these arguments before."""
+        """Whether the tool was called with these arguments."""
         return any(result.name == name and result.args == args for result in self.results)
 
     def latest(self, name: str, **args: Any) -> ToolResult | None:
@@ -42,8 +42,8 @@ class Conversation:
 
     def value(self, name: str, **args: Any) -> Any:
         """The value of `latest`, or None."""
-        found = self.latest(name, **args)
-        return found.value if found else None
+        result = self.latest(name, **args)
+        return result.value if result else None
 
 
 def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
@@ -54,7 +54,7 @@ def read_conversation(messages: Sequence[BaseMessage]) -> Conversation:
         if isinstance(message, SystemMessage):
             conversation.instructions += message.text
         elif isinstance(message, HumanMessage):
-            conversation.said.append(message.text)
+            conversation.user_messages.append(message.text)
         elif isinstance(message, AIMessage):
             calls |= {call["id"] or "": (call["name"], call["args"]) for call in message.tool_calls}
         elif isinstance(message, ToolMessage):

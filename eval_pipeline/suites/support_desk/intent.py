@@ -1,4 +1,4 @@
-"""What the user wants: the nearest example of every sentence decides, among those that make sense at that point."""
+"""Recognize what the user wants: the nearest example to each sentence, among the intents that are possible."""
 
 import functools
 import re
@@ -28,32 +28,32 @@ _ABOUT_THEM = frozenset(("order", "tracking", "orders", "account", "refund", "el
 """Intents that concern the user's own orders or account."""
 _NOT_ABOUT_ONE_ORDER = frozenset(("orders", "account", "product"))
 _ACTING = {"refund": re.compile(r"refund|return|money|(?:send|give) .*back", re.IGNORECASE)}
-"""Intents that act need their word to be said, however near an example is."""
+"""Intents that act require one of these words, however near an example is."""
 
 
-def intents_of(said: Sequence[str]) -> list[str]:
-    """What the last of the messages in `said` wants, in the order of its sentences; nothing, if it is mere courtesy.
+def intents_of(messages: Sequence[str]) -> list[str]:
+    """The intents of the last message, in the order of its sentences; none if it is only courtesy.
 
-    A message that says too little ("And O-1002?") wants what the one before it wanted.
+    A message that is too short ("And O-1002?") has the intents of the one before it.
     """
-    if not said or _COURTESY.fullmatch(said[-1]):
+    if not messages or _COURTESY.fullmatch(messages[-1]):
         return []
-    rest = slots.without_entities(said[-1])
-    candidates = _candidates(said)
-    short = len(words(rest)) <= _FEW_WORDS and len(said) > 1
-    found = [_nearest(clause, candidates, _STRONG if short else _WEAK) for clause in _CLAUSE.split(rest)]
-    if not any(found) and short:
-        found = [intent for intent in intents_of(said[:-1]) if intent in candidates]
-    intents = list(dict.fromkeys(intent for intent in found if intent))
-    return intents or ["order" if slots.order_ids(said[-1]) else "policy"]
+    rest = slots.without_entities(messages[-1])
+    candidates = _candidates(messages)
+    short = len(words(rest)) <= _FEW_WORDS and len(messages) > 1
+    by_clause = [_nearest(clause, candidates, _STRONG if short else _WEAK) for clause in _CLAUSE.split(rest)]
+    if not any(by_clause) and short:
+        by_clause = [intent for intent in intents_of(messages[:-1]) if intent in candidates]
+    intents = list(dict.fromkeys(intent for intent in by_clause if intent))
+    return intents or ["order" if slots.order_ids(messages[-1]) else "policy"]
 
 
-def _candidates(said: Sequence[str]) -> frozenset[str]:
-    """The intents that make sense: of one order, if it is named; of the user, if they are known or speak of theirs."""
-    if slots.order_ids(said[-1]):
+def _candidates(messages: Sequence[str]) -> frozenset[str]:
+    """The possible intents: about an order if one is named; about the user if they are identified or mention theirs."""
+    if slots.order_ids(messages[-1]):
         return frozenset(EXAMPLES) - _NOT_ABOUT_ONE_ORDER
-    known = slots.email(said) or any(slots.order_ids(text) or _OF_THEIRS.search(text) for text in said)
-    return frozenset(EXAMPLES) if known else frozenset(EXAMPLES) - _ABOUT_THEM
+    identified = slots.email(messages) or any(slots.order_ids(text) or _OF_THEIRS.search(text) for text in messages)
+    return frozenset(EXAMPLES) if identified else frozenset(EXAMPLES) - _ABOUT_THEM
 
 
 def _nearest(clause: str, candidates: Collection[str], threshold: float) -> str | None:

@@ -1,4 +1,4 @@
-"""What users say, by what they want: the examples that `intent.py` compares with."""
+"""Example messages of users by intent, which `intent.py` compares with."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "order": (
@@ -65,7 +65,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "leaks, noise, stops, connection lost, cannot pair or sync",
         "loose, slips, gets stuck",
     ),
-    "known": (
+    "reported": (
         "a fault that is known already",
         "other customers with the same problem",
         "many complaints about this product, common fault",

@@ -1,4 +1,4 @@
-"""The offline model as a judge: an answer meets a rubric if it says what the rubric says."""
+"""The offline model as a judge: an answer meets a rubric if it contains its numbers and most of its words."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Judgement:
 
 
 def judge(prompt: str) -> Judgement:
-    """Judge what `prompt` holds: every number of the rubric and half of its words must be in the answers."""
+    """Judge the answers in `prompt`: they must contain every number of the rubric and half of its words."""
     return _judge(*_sections(prompt))
 
 
@@ -40,13 +40,15 @@ def prefer(prompt: str) -> str:
 
 
 def _judge(rubric: str, answer: str) -> Judgement:
-    wanted = {word for word in words(rubric) if word not in _TALK_OF_ANSWERS}
-    said = set(words(answer))
-    if not wanted:
-        return Judgement(passed=bool(said), score=float(bool(said)), reasoning="The rubric names nothing to look for.")
-    missing = sorted(wanted - said)
+    required = {word for word in words(rubric) if word not in _TALK_OF_ANSWERS}
+    present = set(words(answer))
+    if not required:
+        return Judgement(
+            passed=bool(present), score=float(bool(present)), reasoning="The rubric names nothing to look for."
+        )
+    missing = sorted(required - present)
     numbers = [word for word in missing if word[0].isdigit()]
-    share = 1 - len(missing) / len(wanted)
+    share = 1 - len(missing) / len(required)
     passed = not numbers and share >= _REQUIRED_SHARE
     reasoning = f"The answer has {share:.0%} of the rubric's words; missing: {', '.join(missing) or 'nothing'}."
     return Judgement(passed=passed, score=round(share, 3), reasoning=reasoning)

@@ -1,7 +1,6 @@
 """A chat model without a network: it computes its answers from the conversation, by rules and nearest neighbours.
 
-The same class is the agent's model, the judge and the pattern finder; what it is asked for shows in the tools bound
-to it.
+The same class is the agent's model, the judge and the pattern finder; the tools bound to it determine which.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +26,7 @@ MODEL_NAME = "support-desk-offline"
 
 
 class OfflineChatModel(BaseChatModel):
-    """Deterministic, and right only as far as its rules reach: some cases honestly fail with it."""
+    """A deterministic model, limited by its rules: some cases fail with it."""
 
     @property
     def _llm_type(self) -> str:
@@ -72,7 +71,7 @@ class OfflineChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        # Nothing here waits, so a thread would only cost.
+        # It never waits, so a thread would only add overhead.
         return self._generate(messages, stop, **kwargs)
 
 
@@ -84,7 +83,7 @@ def _structured_answer(messages: Sequence[BaseMessage], function: Mapping[str, A
 
 def _agent_answer(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIMessage:
     conversation = read_conversation(messages)
-    intents = intents_of(conversation.said)
+    intents = intents_of(conversation.user_messages)
     call = next_call(conversation, intents, tools)
     if call is None:
         return AIMessage(compose(conversation, intents))
@@ -92,7 +91,7 @@ def _agent_answer(messages: Sequence[BaseMessage], tools: frozenset[str]) -> AIM
 
 
 def _usage(messages: Sequence[BaseMessage], answer: AIMessage) -> UsageMetadata:
-    """Words stand for tokens."""
+    """Count words as tokens."""
     read = sum(len(message.text.split()) for message in messages)
     written = len(answer.text.split()) + sum(len(str(call["args"]).split()) for call in answer.tool_calls)
     return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)

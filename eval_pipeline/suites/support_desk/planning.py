@@ -1,6 +1,6 @@
 """Which tool the offline model calls next.
 
-Each intent has a plan: tools in the order they help, and rules that fill their arguments from what is known.
+Each intent has a plan: tools in order of use, and rules that fill their arguments from the conversation.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _PLANS: dict[str, tuple[str, ...]] = {
     "eligibility": ("find_customer", "list_orders", "get_order", "track_shipment", "find_product", "search_articles"),
     "policy": ("search_articles",),
     "trouble": ("search_articles", "known_issues"),
-    "known": ("known_issues",),
+    "reported": ("known_issues",),
     "product": ("find_product", "search_articles"),
     "human": ("open_ticket",),
 }
@@ -38,7 +38,7 @@ class Call:
 
 
 def next_call(conversation: Conversation, intents: list[str], tools: frozenset[str]) -> Call | None:
-    """The first call that the plans of `intents` ask for and that was not made yet, among the `tools` at hand."""
+    """The first call in the plans of `intents` that was not made yet, among the available `tools`."""
     for call in _wanted(conversation, intents):
         if call.name in tools and not conversation.called(call.name, call.args):
             return call
@@ -46,7 +46,7 @@ def next_call(conversation: Conversation, intents: list[str], tools: frozenset[s
 
 
 def focus(conversation: Conversation) -> list[str]:
-    """The orders spoken of: in the last message, else chosen from the customer's, else the last one mentioned."""
+    """The orders in question: in the last message, else one chosen from the customer's, else the last mentioned."""
     named = slots.order_ids(conversation.message)
     if named:
         return named
@@ -55,7 +55,7 @@ def focus(conversation: Conversation) -> list[str]:
         picked = slots.chosen(conversation.message, [order["order_id"] for order in listed.value])
         if picked:
             return [picked]
-    mentioned = [order_id for text in conversation.said for order_id in slots.order_ids(text)]
+    mentioned = [order_id for text in conversation.user_messages for order_id in slots.order_ids(text)]
     mentioned += [result.args["order_id"] for result in conversation.results if "order_id" in result.args]
     return mentioned[-1:]
 
@@ -72,7 +72,7 @@ def _wanted(conversation: Conversation, intents: list[str]) -> Iterator[Call]:
 
 def _customer(conversation: Conversation, orders: list[str], intent: str) -> Iterator[dict[str, Any]]:
     del orders, intent
-    address = slots.email(conversation.said)
+    address = slots.email(conversation.user_messages)
     if address:
         yield {"email": address}
 
@@ -112,9 +112,9 @@ def _query(conversation: Conversation, orders: list[str], intent: str) -> Iterat
         yield {"query": f"refund window for {products[0]['category']} products"}
     elif intent == "product" and products:
         return
-    elif len(conversation.said) > 1 and len(words(conversation.message)) <= _FEW_WORDS:
+    elif len(conversation.user_messages) > 1 and len(words(conversation.message)) <= _FEW_WORDS:
         # A follow-up question rarely repeats what it is about.
-        yield {"query": f"{conversation.said[-2]} {conversation.message}"}
+        yield {"query": f"{conversation.user_messages[-2]} {conversation.message}"}
     else:
         yield {"query": conversation.message}
 
@@ -126,7 +126,7 @@ def _nothing(conversation: Conversation, orders: list[str], intent: str) -> Iter
 
 def _ticket(conversation: Conversation, orders: list[str], intent: str) -> Iterator[dict[str, Any]]:
     del orders, intent
-    yield {"subject": conversation.said[0][:80], "description": " ".join(conversation.said)}
+    yield {"subject": conversation.user_messages[0][:80], "description": " ".join(conversation.user_messages)}
 
 
 _ARGUMENTS: dict[str, Callable[[Conversation, list[str], str], Iterator[dict[str, Any]]]] = {

@@ -1,4 +1,4 @@
-"""Choosing from texts that were found: the sentences of an article, or the fault, nearest to a question."""
+"""Choose the sentences of an article, or the reported fault, nearest to a question."""
 
 import re
 from collections.abc import Mapping, Sequence

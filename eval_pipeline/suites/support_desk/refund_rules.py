@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 TODAY = dt.date(2026, 6, 15)
-"""The day on which the suite's data stands still; with a live clock, cases would expire."""
+"""The current day in the suite's data; with a real clock, cases would expire."""
 
 GOLD_EXTRA_DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefundDecision:
-    """What was decided and why."""
+    """The decision on a refund, and its reason."""
 
     accepted: bool
     reason: str

@@ -1,4 +1,4 @@
-"""Words, and how alike two texts are: the arithmetic under everything the offline model decides."""
+"""Words of a text, and the similarity of texts, on which all decisions of the offline model are based."""
 
 import functools
 import math
@@ -33,7 +33,7 @@ def _stem(word: str) -> str:
 
 
 class Neighbours:
-    """Texts among which the nearest to another text is found."""
+    """Texts that can be searched for the nearest to another text."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         counted = [Counter(words(text)) for text in texts]

@@ -1,4 +1,4 @@
-"""What the user speaks of: order ids, e-mail addresses, names of products, and in which form they want the answer."""
+"""Extract order ids, e-mail addresses, product names, and the requested form of the answer from messages."""
 
 import re
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def order_ids(text: str) -> list[str]:
 
 def email(texts: Sequence[str]) -> str | None:
     """The e-mail address that was given last."""
-    found = [address for text in texts for address in _EMAIL.findall(text)]
-    return found[-1].rstrip(".") if found else None
+    addresses = [address for text in texts for address in _EMAIL.findall(text)]
+    return addresses[-1].rstrip(".") if addresses else None
 
 
 def product_name(text: str) -> str | None:
@@ -30,7 +30,7 @@ def product_name(text: str) -> str | None:
 
 
 def without_entities(text: str) -> str:
-    """`text` without ids and addresses, which say nothing about what is asked."""
+    """`text` without ids and addresses, which do not matter for the intent."""
     return _EMAIL.sub(" ", _ORDER_ID.sub(" ", text))
 
 
@@ -45,7 +45,7 @@ def wants_one_word(text: str) -> bool:
 
 
 def chosen(text: str, ids: Sequence[str]) -> str | None:
-    """The one of `ids` (newest first) that `text` means, if it says so or there is only one."""
+    """The id that `text` refers to, of `ids` (newest first), if it refers to one or there is only one."""
     if len(ids) == 1 or (ids and _NEWEST.search(text)):
         return ids[0]
     return ids[-1] if ids and _OLDEST.search(text) else None

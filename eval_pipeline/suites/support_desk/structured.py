@@ -1,4 +1,4 @@
-"""The offline model's structured answers: a verdict or a list of patterns, whatever the schema calls its fields."""
+"""The offline model's structured answers: a verdict or a list of patterns, for any names of the schema's fields."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The offline model as a pattern finder: pairs of words that stand together in many records are a theme."""
+"""The offline model as a pattern finder: pairs of words that occur together in many records are a theme."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ _GROUP_FIELDS = ("product", "category", "subject", "kind")
 
 @dataclass(frozen=True, kw_only=True)
 class Theme:
-    """Something that several records say."""
+    """A theme of several records."""
 
     title: str
     description: str
@@ -34,17 +34,17 @@ def find_themes(prompt: str) -> list[Theme]:
 
 
 def _theme(group: str, records: Sequence[Mapping[str, Any]]) -> Theme | None:
-    """What the records around the most frequent pair of words say: those that share a word of it with another."""
-    said = {_first(record): set(words(_text(record))) - set(words(group)) for record in records}
+    """The theme around the most frequent pair of words, from the records that share words with it."""
+    words_of = {_first(record): set(words(_text(record))) - set(words(group)) for record in records}
     pairs: Counter[tuple[str, ...]] = Counter(
-        pair for found in said.values() for pair in itertools.combinations(sorted(found), 2)
+        pair for vocabulary in words_of.values() for pair in itertools.combinations(sorted(vocabulary), 2)
     )
     if not pairs or max(pairs.values()) < _PAIR:
         return None
     core = {*max(pairs, key=lambda pair: (pairs[pair], pair))}
-    near = Counter(word for found in said.values() if found & core for word in found)
+    near = Counter(word for vocabulary in words_of.values() if vocabulary & core for word in vocabulary)
     topic = core | {word for word, count in near.items() if count >= _MIN_RECORDS}
-    evidence = [key for key, found in said.items() if len(found & topic) >= _PAIR]
+    evidence = [key for key, vocabulary in words_of.items() if len(vocabulary & topic) >= _PAIR]
     if len(evidence) < _MIN_RECORDS:
         return None
     texts = Counter(_text(record) for record in records if _first(record) in evidence)
@@ -54,14 +54,14 @@ def _theme(group: str, records: Sequence[Mapping[str, Any]]) -> Theme | None:
 
 
 def _records(prompt: str) -> list[Mapping[str, Any]]:
-    found = []
+    records = []
     for line in prompt.splitlines():
         if line.startswith("{"):
             try:
-                found.append(json.loads(line))
+                records.append(json.loads(line))
             except json.JSONDecodeError:
                 continue
-    return found
+    return records
 
 
 def _group(record: Mapping[str, Any]) -> str:
@@ -73,5 +73,5 @@ def _first(record: Mapping[str, Any]) -> str:
 
 
 def _text(record: Mapping[str, Any]) -> str:
-    """The longest text among the fields: what the record says, as opposed to what it is."""
+    """The longest text among the fields, which is the content of the record."""
     return max((str(value) for value in record.values()), key=len)

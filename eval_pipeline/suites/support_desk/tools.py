@@ -57,8 +57,8 @@ def find_product(name: str) -> str:
     """Find products whose name holds the given words: price in EUR, category, weight and main feature."""
     words = name.lower().split()
     products = get_shared_context().table("products").to_pylist()
-    found = [product for product in products if words and all(word in product["name"].lower() for word in words)]
-    return _json(found) if found else f"error: there is no product called {name}"
+    matches = [product for product in products if words and all(word in product["name"].lower() for word in words)]
+    return _json(matches) if matches else f"error: there is no product called {name}"
 
 
 @tool

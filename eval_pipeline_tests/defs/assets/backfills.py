@@ -1,9 +1,6 @@
 """A suite whose backfills a real daemon runs, asked for over GraphQL as the UI asks."""
 
 import contextlib
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +10,8 @@ import dagster as dg
 import yaml
 
 from eval_pipeline_tests.dagster_api import DagsterApi
+from eval_pipeline_tests.dagster_deployment import running_dagster
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
-from eval_pipeline_tests.ports import reserved_port
-from eval_pipeline_tests.quick_daemon import QUICK_DAEMON
 from eval_pipeline_tests.waiting import wait_for
 
 CASES = [f"c{number:02d}" for number in range(16)]
@@ -48,7 +44,6 @@ from eval_pipeline.defs.build import build_definitions
 defs = build_definitions(folders=[Path(__file__).parent / "suite"])
 """
 _PATIENCE_S = 240.0
-_PROGRAMS = Path(sys.executable).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +91,7 @@ class Backfills:
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""
         log = self.folder / "daemon.log"
-        return wait_for(there, patience_s=_PATIENCE_S, otherwise=lambda: log.read_text()[-3_000:])
+        return wait_for(there, timeout_s=_PATIENCE_S, otherwise=lambda: log.read_text()[-3_000:])
 
 
 @contextlib.contextmanager
@@ -104,24 +99,16 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
     """A daemon and a web server over a suite of sixteen cases in `folder`, on SQLite or on what `storage` says."""
     _write(folder, storage or {})
     own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
-    environment = {
-        **os.environ,
-        **{name: str(folder / value) for name, value in own.items()},
-        "EVAL_PIPELINE_TRACING": "off",
-    }
-    with dg.DagsterInstance.from_config(str(folder / "home")) as instance, contextlib.ExitStack() as stack:
-        port = stack.enter_context(reserved_port())
+    environment = {**{name: str(folder / value) for name, value in own.items()}, "EVAL_PIPELINE_TRACING": "off"}
+    with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
         project = DagsterProject(
             folder=folder / "suite", suite="filled", instance=instance, store_root=folder / "store"
         )
         assert project.run(assets=["test_cases", "shared_context"]).success
-        server = (str(_PROGRAMS / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(port))
-        for name, command in (("daemon", (*QUICK_DAEMON, "run")), ("webserver", server)):
-            location = ("-f", str(folder / "location.py"))
-            stack.enter_context(_running(folder / f"{name}.log", environment, *command, *location))
-        backfills = Backfills(folder=folder, api=DagsterApi(url=f"http://127.0.0.1:{port}"), project=project)
-        backfills.until(backfills.api.answers)
-        yield backfills
+        with running_dagster(folder, environment, web=True) as url:
+            backfills = Backfills(folder=folder, api=DagsterApi(url=url), project=project)
+            backfills.until(backfills.api.answers)
+            yield backfills
 
 
 def _write(folder: Path, storage: Mapping[str, Any]) -> None:
@@ -139,16 +126,3 @@ def _write(folder: Path, storage: Mapping[str, Any]) -> None:
     queue = {"max_concurrent_runs": 2, "dequeue_interval_seconds": 1}
     settings = {"telemetry": {"enabled": False}, "run_queue": queue, **storage}
     (folder / "home" / "dagster.yaml").write_text(yaml.safe_dump(settings))
-
-
-@contextlib.contextmanager
-def _running(log: Path, environment: Mapping[str, str], *command: str) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env=dict(environment), cwd=log.parent, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=60)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.small_suite import write_small_suite
 
@@ -14,5 +14,5 @@ from eval_pipeline_tests.small_suite import write_small_suite
 def project(tmp_path: Path) -> Iterator[DagsterProject]:
     """The small suite, its partitions not yet registered."""
     folder = write_small_suite(tmp_path / "shop")
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         yield DagsterProject(folder=folder, suite="shop", instance=instance, store_root=tmp_path / "store")

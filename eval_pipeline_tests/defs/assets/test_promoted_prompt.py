@@ -12,6 +12,7 @@ from eval_pipeline.defs.jobs import promotion_job_name, variants_job_name
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.promotion.knowing_suite import publish_knowing, write_knowing_suite
 from eval_pipeline_tests.promotion.moved import PLACE
@@ -42,9 +43,9 @@ def a_project(tmp_path: Path, server: RecorderServer, instance: dg.DagsterInstan
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
-        yield made
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dagster_instance(tmp_path / "home") as instance:
+        yield instance
 
 
 def promote(project: DagsterProject, *, job: str | None = None, commit: str | None = None) -> Any:
@@ -103,7 +104,7 @@ def test_of_three_variants_the_best_is_promoted_and_the_one_before_is_kept(
     )
     assert production(server) == best
     (recorded,) = read_moves(project.store, PLACE)
-    assert (recorded.made, recorded.move.before, recorded.move.comparison) == (
+    assert (recorded.moved, recorded.move.before, recorded.move.comparison) == (
         True,
         current,
         metadata["eval/comparison"],

@@ -4,10 +4,10 @@ import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from eval_pipeline.results.result_log import read_all_rows
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.half_of_a_backfill import run_half
 from eval_pipeline_tests.defs.assets.many_cases import SUITE, case_ids, write_many_cases
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Iterator[DagsterProject]:
     folder = write_many_cases(tmp_path / "many", len(CASES))
     (folder / "suite.yaml").write_text(SUITE.replace("{file: notes.jsonl}", "{python: 'notes.py:notes'}"))
     (folder / "notes.py").write_text(_NOTES)
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         project = DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store")
         project.register(CASES)
         yield project

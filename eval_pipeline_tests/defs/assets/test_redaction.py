@@ -12,6 +12,7 @@ from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_results
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.pages import every_page
 from eval_pipeline_tests.defs.assets.planted import ALL, found_in, leaks, write_planted_suite
@@ -60,7 +61,7 @@ def test_what_was_planted_is_neither_stored_nor_sent_nor_logged_nor_shown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         project = _project(tmp_path, server, instance, write_planted_suite(tmp_path / "suite"))
         result = project.run("raised", "replied")
         pages = "\n".join(every_page(server.url).values())
@@ -85,7 +86,7 @@ def test_what_a_source_raises_is_reported_without_what_was_planted(
 ) -> None:
     source = {"python": "agent.py:unreadable"}
     context = {"tables": {"broken": source}} if asset == "tables" else {"documents": {"source": source}}
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         folder = write_planted_suite(tmp_path / "suite", context=context)
         result = _project(tmp_path, server, instance, folder).run("raised", "replied")
 
@@ -99,7 +100,7 @@ def test_tables_that_need_true_values_keep_them_and_nothing_else_does(
     tmp_path: Path, kept: Path, server: RecorderServer
 ) -> None:
     context = {"tables": {"customers": {"file": "customers.csv", "key": "mail", "redact": False}}}
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         project = _project(tmp_path, server, instance, write_planted_suite(tmp_path / "suite", context=context))
         assert project.run("raised", "replied").success
 
@@ -112,7 +113,7 @@ def test_a_table_that_could_not_be_looked_up_any_more_is_refused(
     tmp_path: Path, kept: Path, server: RecorderServer
 ) -> None:
     context = {"tables": {"customers": {"file": "customers.csv", "key": "mail"}}}
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         project = _project(tmp_path, server, instance, write_planted_suite(tmp_path / "suite", context=context))
         result = project.run("raised", "replied")
 
@@ -123,7 +124,7 @@ def test_a_table_that_could_not_be_looked_up_any_more_is_refused(
 def test_a_case_that_changed_since_it_was_pinned_is_refused_where_its_true_text_is_not_stored(
     tmp_path: Path, kept: Path, server: RecorderServer
 ) -> None:
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         project = _project(tmp_path, server, instance, write_planted_suite(tmp_path / "suite"))
         assert project.run("raised", "replied").success
         cases = project.folder / "cases.yaml"
@@ -137,7 +138,7 @@ def test_a_case_that_changed_since_it_was_pinned_is_refused_where_its_true_text_
 def test_switched_off_everything_is_kept_and_what_looks_for_it_finds_it_everywhere(
     tmp_path: Path, kept: Path, server: RecorderServer
 ) -> None:
-    with dg.instance_for_test(temp_dir=str(kept)) as instance:
+    with dagster_instance(kept, compute_logs=True) as instance:
         project = _project(tmp_path, server, instance, write_planted_suite(tmp_path / "suite"), redaction_enabled=False)
         result = project.run("raised", "replied")
 

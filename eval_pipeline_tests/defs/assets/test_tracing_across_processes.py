@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import dagster as dg
 import pytest
 
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.flush import flush_spool
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.half_of_a_backfill import run_half
 from eval_pipeline_tests.defs.assets.many_cases import case_ids, write_many_cases
@@ -38,7 +38,7 @@ def elsewhere(tmp_path: Path) -> Iterator[RecorderServer]:
 def root(tmp_path: Path) -> Iterator[Path]:
     """The suite, with its partitions, in a Dagster home that child processes inherit."""
     folder = write_many_cases(tmp_path / "many", len(CASES))
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store").register(CASES)
         yield tmp_path
 

@@ -20,6 +20,7 @@ from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.tracing.send.flush import flush_spool
+from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
 from eval_pipeline_tests.defs.assets.many_cases import ActsAt, case_ids, write_many_cases
 from eval_pipeline_tests.defs.assets.seen import checks_of, experiments_at, metadata_of, rows_at
@@ -56,7 +57,7 @@ def _langsmith(url: str, folder: Path, **given: Any) -> LangSmithResource:
 @pytest.fixture
 def many(tmp_path: Path) -> Iterator[DagsterProject]:
     folder = write_many_cases(tmp_path / "many", len(CASES))
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+    with dagster_instance(tmp_path) as instance:
         project = DagsterProject(folder=folder, suite="many", instance=instance, store_root=tmp_path / "store")
         project.register(CASES)
         yield project

@@ -1,9 +1,5 @@
 """Each sensor as a real daemon runs it: ticks, cursors, launched runs, failures. Starting it takes ten seconds."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +15,11 @@ from eval_pipeline.results.result_log import read_results
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.tracing.send.sender import SpoolingSender
+from eval_pipeline_tests.dagster_deployment import running_dagster
 from eval_pipeline_tests.defs.sensors.webhook_receiver import WebhookReceiver
 from eval_pipeline_tests.small_suite import write_small_suite
 from eval_pipeline_tests.tracing.sample_runs import a_trace, recorded_ids
+from eval_pipeline_tests.waiting import wait_for
 
 SENSORS = """\
 sensors:
@@ -37,7 +35,6 @@ defs = build_definitions(folders=[Path(__file__).parent / "shop"])
 """
 DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
 PATIENCE_SECONDS = 240.0
-PROGRAM = Path(sys.executable).parent / "dagster-daemon"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     (root / "home" / "dagster.yaml").write_text(DAGSTER_YAML)
     with RecorderServer(db_path=root / "recorder.sqlite") as recorder, WebhookReceiver() as webhook:
         environment = {
-            **os.environ,
             "DAGSTER_HOME": str(root / "home"),
             "EVAL_PIPELINE_STORE": str(root / "store"),
             "EVAL_PIPELINE_WEBHOOK": webhook.url,
@@ -81,29 +77,16 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             "EVAL_PIPELINE_SPOOL": str(root / "spool"),
             "LANGSMITH_TRACING": "true",
         }
-        # The daemon and its code server would both create the databases at once, which Dagster does not stand.
-        with dg.DagsterInstance.from_config(str(root / "home")) as instance:
-            instance.get_run_records(limit=1)
-            with (root / "daemon.log").open("wb") as log:
-                command = [str(PROGRAM), "run", "-f", str(root / "location.py")]
-                daemon = subprocess.Popen(command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT)
-            try:
-                yield Deployment(root=root, instance=instance, webhook=webhook, recorder=recorder)
-            finally:
-                daemon.terminate()
-                daemon.wait(timeout=30)
+        with dg.DagsterInstance.from_config(str(root / "home")) as instance, running_dagster(root, environment):
+            yield Deployment(root=root, instance=instance, webhook=webhook, recorder=recorder)
         # Whatever happened, the one secret there is was not written down.
-        assert "only-we-know" not in (root / "daemon.log").read_text()
+        assert all("only-we-know" not in (root / f"{name}.log").read_text() for name in ("daemon", "code"))
 
 
 def _until(there: Callable[[], Any], deployment: Deployment) -> Any:
     """Wait for something to be there, and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if found := there():
-            return found
-        time.sleep(0.2)
-    raise AssertionError((deployment.root / "daemon.log").read_text()[-3_000:])
+    log = deployment.root / "daemon.log"
+    return wait_for(there, timeout_s=PATIENCE_SECONDS, otherwise=lambda: log.read_text()[-3_000:])
 
 
 def _await_the_first_look(deployment: Deployment) -> None:
@@ -145,16 +128,16 @@ def test_a_changed_case_is_evaluated_and_nothing_else(deployment: Deployment) ->
     assert _evaluated(deployment) == ["tea"]
 
 
-def test_a_failed_run_is_told_to_the_webhook_in_one_line(deployment: Deployment) -> None:
+def test_a_failed_run_is_posted_to_the_webhook_in_one_line(deployment: Deployment) -> None:
     _await_the_first_look(deployment)
     # The case is changed, so that it is evaluated; and then the context cannot be built.
     deployment.edit("prices.csv", "product,price", "thing,price")
     deployment.edit("cases.yaml", "What does milk cost?", "Say, what does milk cost?")
 
-    told = _until(lambda: deployment.webhook.told, deployment)
+    posted = _until(lambda: deployment.webhook.received, deployment)
 
-    assert len(told) == 1
-    assert told[0]["text"].startswith("*shop*: run ")
-    assert "`shop__shared_context`" in told[0]["text"]
-    assert "prices" in told[0]["text"]
-    assert "\n" not in told[0]["text"]
+    assert len(posted) == 1
+    assert posted[0]["text"].startswith("*shop*: run ")
+    assert "`shop__shared_context`" in posted[0]["text"]
+    assert "prices" in posted[0]["text"]
+    assert "\n" not in posted[0]["text"]

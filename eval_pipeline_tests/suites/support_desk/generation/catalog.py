@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """One article of the shop. `kind` says which troubleshooting applies to it."""
+    """One article of the shop. `kind` selects its troubleshooting guides."""
 
     sku: str
     name: str

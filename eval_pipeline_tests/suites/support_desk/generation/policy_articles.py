@@ -69,7 +69,7 @@ def _old_refund_article(category: str, days: int, *, marked: bool) -> Article:
         "These terms apply to orders placed before 1 January 2025.",
         category=category,
         kind="policy",
-        # One was forgotten when the others were archived, as happens: only its text says that it is outdated.
+        # One was forgotten when the others were archived: only its text shows that it is outdated.
         status="archived" if marked else "current",
         updated="2024-02-01",
     )
