@@ -14,7 +14,7 @@ from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants

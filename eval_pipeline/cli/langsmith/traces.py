@@ -1,4 +1,4 @@
-"""`eval-pipeline traces`: show and send the traces that wait in the spool."""
+"""`eval-pipeline traces`: show and send the traces in the spool, and forward those in the recorder to LangSmith."""
 
 import contextlib
 import datetime as dt
@@ -28,9 +28,10 @@ _spool_option = click.option(
 
 @click.group()
 def traces() -> None:
-    """Show or send traces that wait on disk.
+    """Show or send traces on disk: spooled or recorded.
 
-    Traces are written to a folder, the spool, when LangSmith or the recorder cannot be reached.
+    Traces are written to a folder, the spool, when LangSmith or the recorder cannot be reached. Traces in the recorder
+    can be forwarded to LangSmith.
     """
 
 
