@@ -57,9 +57,9 @@ def figures_of(name: str, drill: Drill, cases: int, memory: dict[str, float]) ->
     if drill.recovery_s is not None:
         seconds["recovery_s"] = drill.recovery_s
     figures = {"runs_per_minute": drill.runs_per_minute, **seconds}
-    there = f"{drill.results} results, {drill.cases_with_rows} rows, {drill.partitions} partitions of {cases}"
+    stored = f"{drill.results} results, {drill.cases_with_rows} rows, {drill.partitions} partitions of {cases}"
     notes = [
-        f"{drill.runs} runs, {drill.lost} lost; {there}, {drill.experiments} experiment",
+        f"{drill.runs} runs, {drill.lost} lost; {stored}, {drill.experiments} experiment",
         f"{drill.paid_twice} calls of the target paid twice",
         "MB is the memory of processes, with shared pages divided among them",
     ]

@@ -1,4 +1,4 @@
-"""What the results of an experiment say: summary, comparison with a baseline, gates, trend, report.
+"""Analysis of the results of an experiment: summary, comparison with a baseline, gates, trend, report.
 
 case_values.py, slices.py    numbers of rows by case; the cases of a slice
 summary.py                   pass rate, scores, latency, cost, repetitions, slices
@@ -9,4 +9,5 @@ verdict.py                   all of these together, stored as `summary.json`
 agreement/                   how far assertions and judges agree with people
 statistics/                  intervals, p-values, agreement: numbers in, numbers out
 report/                      the HTML report
+results_frame.py             results as a pandas table
 """

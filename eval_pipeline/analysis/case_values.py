@@ -92,6 +92,13 @@ def decided_against(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ]
 
 
+def why_not_passed(row: Row) -> str:
+    """The error of an attempt, or else the messages of the assertions that failed it; empty if it passed."""
+    if row["error"]:
+        return f"{row['error']['name']}: {row['error']['message']}"
+    return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))
+
+
 def usage_by_role(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """For each role that called a model (`target`, `judge`, `user`): `calls`, tokens, and `cost_usd`.
 

@@ -1,4 +1,4 @@
-"""Results as a pandas table, for whoever wants to go on from here."""
+"""Load the results of experiments as a pandas table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from eval_pipeline.analysis.case_values import assertions_of, decided_against
+from eval_pipeline.analysis.case_values import assertions_of, why_not_passed
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.results.experiment_record import read_experiment
@@ -37,7 +37,7 @@ COLUMNS = (
     "dataset_version",
     "target_version",
 )
-"""The columns every table has; those of assertions, metadata and transcripts follow."""
+"""The columns of every table; those of assertions, metadata and transcripts follow."""
 _AS_STORED = ("case_id", "attempt", "variant", "split", "tags", "status", "score", "latency_s", "cost_usd")
 _PINNED = ("started_at", "trace_url", "context_id", "dataset_version", "target_version")
 
@@ -45,33 +45,33 @@ _PINNED = ("started_at", "trace_url", "context_id", "dataset_version", "target_v
 def load_results(
     store: Store | str | Path, suite: str, experiment: str | Sequence[str] | None = None, *, transcripts: bool = False
 ) -> pd.DataFrame:
-    """Every attempt of one or several experiments, a row each, sorted by experiment, case and attempt.
+    """The attempts of one or several experiments, one per row, sorted by experiment, case and attempt.
 
     Args:
-        store: where results live: `./data`, `s3://bucket/prefix`, or an opened store.
+        store: where results are stored: `./data`, `s3://bucket/prefix`, or an opened store.
         suite: the suite's name.
         experiment: an experiment's name or several; by default the suite's latest that has been summarized.
-        transcripts: also the conversations, which are most of the bytes.
+        transcripts: include the conversations, which are most of the bytes.
 
     Returns:
         A table with these columns:
 
         | column | type | meaning |
         |---|---|---|
-        | `experiment`, `case_id`, `variant`, `split` | text | what the row is of |
+        | `experiment`, `case_id`, `variant`, `split` | text | what the attempt is of |
         | `attempt` | int | 1 for the first |
-        | `tags` | list of text | the case's |
+        | `tags` | list of text | tags of the case |
         | `status` | text | `passed`, `failed`, `error` or `skipped` |
         | `passed` | boolean | missing for `skipped` |
         | `score` | float | weighted mean of the assertions' scores, in [0, 1] |
         | `latency_s`, `cost_usd` | float | the target's seconds and dollars |
-        | `input_tokens`, `output_tokens` | int | the target's |
+        | `input_tokens`, `output_tokens` | int | tokens of the target |
         | `started_at` | timestamp | UTC |
-        | `why` | text | what decided against the attempt; empty if it passed |
+        | `why` | text | why the attempt did not pass; empty if it passed |
         | `trace_url` | text | its trace |
         | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
         | `score.<assertion>` | float | its mean score in this attempt; missing where it did not score |
-        | `metadata.<key>` | any | the case's |
+        | `metadata.<key>` | any | metadata of the case |
         | `turns` | list of dicts | with `transcripts`: input, response, events, latency_s |
 
     Raises:
@@ -80,8 +80,8 @@ def load_results(
     """
     opened = store if isinstance(store, Store) else open_store(str(store))
     names = [experiment] if isinstance(experiment, str) else experiment
-    wanted = [_latest(opened, suite)] if names is None else list(names)
-    rows = [row for name in wanted for row in _rows(opened, suite, name, transcripts=transcripts)]
+    selected = [_latest(opened, suite)] if names is None else list(names)
+    rows = [row for name in selected for row in _rows(opened, suite, name, transcripts=transcripts)]
     table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
     later = sorted(name for name in table.columns if name not in COLUMNS)
     return table[[*COLUMNS, *later]].astype({"passed": "boolean", "score": "float64", "cost_usd": "float64"})
@@ -100,8 +100,8 @@ def _rows(store: Store, suite: str, experiment: str, *, transcripts: bool) -> li
     record = read_experiment(store, suite, experiment)
     metadata = {case.id: case.metadata for case in stored_cases(store, suite, record.dataset_version)}
     columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts else [])]
-    found = read_results(store, suite, experiment, columns=columns).to_pylist()
-    return [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in found]
+    attempts = read_results(store, suite, experiment, columns=columns).to_pylist()
+    return [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in attempts]
 
 
 def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bool) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bo
         "passed": None if row["status"] == "skipped" else row["status"] == "passed",
         "input_tokens": tokens.get("input") or 0,
         "output_tokens": tokens.get("output") or 0,
-        "why": _why(row),
+        "why": why_not_passed(row),
         **{f"score.{name}": _mean(items) for name, items in assertions_of(row).items()},
         **{f"metadata.{key}": value for key, value in metadata.items()},
         **({"turns": row["turns"]} if transcripts else {}),
@@ -122,9 +122,3 @@ def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bo
 def _mean(items: Sequence[Any]) -> float | None:
     scores = [item["score"] for item in items if item["score"] is not None]
     return fmean(scores) if scores else None
-
-
-def _why(row: dict[str, Any]) -> str:
-    if row["error"]:
-        return f"{row['error']['name']}: {row['error']['message']}"
-    return "; ".join(f"{found['name']}: {found['message']}" for found in decided_against(row))

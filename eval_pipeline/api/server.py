@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from eval_pipeline.api.app import create_app
 from eval_pipeline.api.catalog import Catalog
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS
-from eval_pipeline.serving.access import is_loopback, require_token
+from eval_pipeline.serving.access import require_token
+from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.serving.server import AppServer, listen
 
 

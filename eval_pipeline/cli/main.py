@@ -14,6 +14,7 @@ import click
 
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 
 
 class _Command(NamedTuple):
@@ -93,6 +94,7 @@ def cli() -> None:
 
     A SUITE is the name of a suite or the folder that holds its suite.yaml.
     """
+    exempt_loopback_from_proxies()
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from eval_pipeline.defs.sensors.run_failed import build_run_failed
 from eval_pipeline.defs.sensors.spool_waiting import build_traces_waiting
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.promoted_prompt import has_promotions
 from eval_pipeline.suite.suite import Suite, read_suite
@@ -50,6 +51,7 @@ def build_definitions(
     Raises:
         InputError: a resource contains a secret as text.
     """
+    exempt_loopback_from_proxies()
     folders_by_name: dict[str, Path] = {}
     folders = suite_folders() if folders is None else folders
     parts = [_suite_definitions(folder, folders_by_name) for folder in folders]

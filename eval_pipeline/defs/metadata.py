@@ -124,7 +124,7 @@ def reason(result: CaseResult) -> str:
     """Why an attempt did not pass, in one line; empty if it did."""
     if result.error is not None:
         return f"{result.error.name}: {result.error.message}"
-    return "; ".join(f"{found.name}: {found.message}" for found in result.failed_assertions)
+    return "; ".join(f"{assertion.name}: {assertion.message}" for assertion in result.failed_assertions)
 
 
 def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
@@ -172,12 +172,12 @@ def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Picture
     metrics = [
         {
             "metric": name,
-            "mean": round(found.mean, 4),
-            "low": round(found.low, 4),
-            "high": round(found.high, 4),
-            "n": found.n,
+            "mean": round(estimate.mean, 4),
+            "low": round(estimate.low, 4),
+            "high": round(estimate.high, 4),
+            "n": estimate.n,
         }
-        for name, found in summary.metrics.items()
+        for name, estimate in summary.metrics.items()
     ]
     slices = [
         {
@@ -250,9 +250,9 @@ def _comparison_metadata(comparison: Comparison) -> Metadata:
 
 def gate_metadata(gate: GateResult) -> Metadata:
     """The metadata of the check of a gate."""
-    known = {"observed": gate.observed, "low": gate.low, "high": gate.high}
+    measured = {"observed": gate.observed, "low": gate.low, "high": gate.high}
     return {
-        **{name: value for name, value in known.items() if value is not None},
+        **{name: value for name, value in measured.items() if value is not None},
         "threshold": gate.threshold,
         "n": gate.n,
         "failing_cases": _keys(gate.failing_cases),
@@ -263,21 +263,21 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
     """The metadata of `variant_comparison`: the verdict and a table of the variants."""
     rows = [
         {
-            "variant": found.name,
-            "changes": ", ".join(found.changes) or "nothing",
-            "outcome": found.outcome,
-            comparison.metric: _rounded(found.score),
-            "points": _rounded(None if found.delta is None else 100 * found.delta),
-            "low": _rounded(None if found.low is None else 100 * found.low),
-            "high": _rounded(None if found.high is None else 100 * found.high),
-            "p": _rounded(found.p_adjusted),
-            "cases": found.cases,
-            "errors": found.errors,
-            "gates": "met" if found.gates_passed else "not met",
-            "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in found.prompts.items()),
-            "experiment": found.experiment,
+            "variant": standing.name,
+            "changes": ", ".join(standing.changes) or "nothing",
+            "outcome": standing.outcome,
+            comparison.metric: _rounded(standing.score),
+            "points": _rounded(None if standing.delta is None else 100 * standing.delta),
+            "low": _rounded(None if standing.low is None else 100 * standing.low),
+            "high": _rounded(None if standing.high is None else 100 * standing.high),
+            "p": _rounded(standing.p_adjusted),
+            "cases": standing.cases,
+            "errors": standing.errors,
+            "gates": "met" if standing.gates_passed else "not met",
+            "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in standing.prompts.items()),
+            "experiment": standing.experiment,
         }
-        for found in comparison.standings
+        for standing in comparison.standings
     ]
     effort = comparison.effort
     metadata: Metadata = {
@@ -305,8 +305,8 @@ def _rounded(value: float | None) -> str:
 
 def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
     # Redact before truncating: a truncated secret is not recognized.
-    said = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
-    return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": said[:120]}
+    first = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
+    return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": first[:120]}
 
 
 def _seconds(value: float) -> float:

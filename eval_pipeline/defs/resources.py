@@ -4,13 +4,16 @@ Add a resource for anything that differs between a laptop, a test and a deployme
 `default_resources`. Creating a resource does no I/O. See https://docs.dagster.io/guides/build/external-resources.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
 
 import dagster as dg
 from pydantic import ConfigDict
 
 from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
+from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings, store_root
@@ -70,6 +73,17 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
     redact_phone_numbers: bool | None = None
     redaction_patterns: dict[str, str] | None = None
 
+    @contextlib.contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:  # type: ignore[override]
+        """The resource of a run. A run that traces to the recorder uses its home's, which is started if necessary.
+
+        Not in sensors and schedules, whose ticks would start one each minute; nor at a `recorder_url` that is given
+        here, where a deployment has its own.
+        """
+        home = None if context.run is None or self.recorder_url is not None else _home(context)
+        with contextlib.nullcontext() if home is None else local_recorder(self.settings(), home):
+            yield self
+
     def settings(self) -> LangSmithSettings:
         """What holds in this process.
 
@@ -105,3 +119,9 @@ def default_resources() -> Mapping[str, Any]:
         "io_manager": NoPickleIOManager(),
         "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }
+
+
+def _home(context: dg.InitResourceContext) -> Path | None:
+    """The folder of the instance; None if it has none."""
+    instance = context.instance
+    return None if instance is None or instance.is_ephemeral else Path(instance.root_directory)

@@ -13,6 +13,7 @@ from eval_pipeline.models.opening import chat_model
 from eval_pipeline.promotion.move_tag import shown
 from eval_pipeline.promotion.moves import read_moves
 from eval_pipeline.prompts.opening import open_hub
+from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.suite.promoted_prompt import has_promotions, promoted_prompt, wants_promotions
 from eval_pipeline.suite.spec.compute import LocalCompute
@@ -37,7 +38,14 @@ def _destination(destination: Destination) -> Iterator[Finding]:
     url = f"{destination.api_url}/sessions"
     headers = {"x-api-key": destination.api_key.get_secret_value()}
     try:
-        answer = httpx.get(url, params={"limit": 1}, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=True)
+        answer = httpx.get(
+            url,
+            params={"limit": 1},
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=True,
+            trust_env=not is_loopback_url(url),  # no proxy
+        )
     except httpx.HTTPError as error:
         fix = "check the address and the network; until then, runs write their traces to the spool"
         yield warning(destination.name, f"{destination.api_url} does not answer: {type(error).__name__}", fix=fix)

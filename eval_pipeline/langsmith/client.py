@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import requests
 from langsmith import Client
 from urllib3.util import Retry
 
+from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import Destination, LangSmithSettings
 
 NO_RETRIES = Retry(total=0, read=False)
@@ -28,6 +30,9 @@ def make_client(
         retries: of each request.
         info: the server's `/info`, if it was read before.
     """
+    session = requests.Session()
+    # A proxy of the environment is not for a server on this machine.
+    session.trust_env = not is_loopback_url(destination.api_url)
     return Client(
         api_url=destination.api_url,
         api_key=destination.api_key.get_secret_value() or None,
@@ -39,4 +44,5 @@ def make_client(
         omit_traced_runtime_info=True,
         tracing_sampling_rate=1.0,
         info=info,
+        session=session,
     )

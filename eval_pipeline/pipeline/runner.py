@@ -35,6 +35,7 @@ from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.settings import LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -96,6 +97,7 @@ class EvalRunner:
         """
         if suite is None and target is None:
             raise InputError(Problem(message="there is nothing to evaluate", fix="give a suite, or a `target`"))
+        exempt_loopback_from_proxies()
         self.suite = _suite(suite)
         self._target, self._store, self._tracer, self._runtime = target, store, tracer, runtime
         self._given_context, self._checkpoints = context, checkpoints

@@ -46,6 +46,8 @@ class RecorderConfig:
     """Whether it is bound to loopback: then other names in a Host header are refused (DNS rebinding)."""
     journal_bytes: int = 0
     """Size of the journal, which keeps the newest writing requests as they came. 0: no journal."""
+    of_home: bool = False
+    """Whether it is one home's, which other homes do not use."""
     fault_route: bool = False
     """Serve `POST /recorder/faults`, for tests whose recorder runs in another process."""
 

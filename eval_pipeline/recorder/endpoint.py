@@ -9,6 +9,7 @@ import httpx
 import orjson
 
 from eval_pipeline.recorder.errors import RecorderError
+from eval_pipeline.serving.loopback import is_loopback_url
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _ATTEMPTS = 5
@@ -34,7 +35,11 @@ class Endpoint:
     ) -> None:
         """`headers` go with every request, such as `x-api-key`."""
         self._client = httpx.Client(
-            base_url=api_url.rstrip("/"), headers=dict(headers), timeout=timeout_s, follow_redirects=False
+            base_url=api_url.rstrip("/"),
+            headers=dict(headers),
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=not is_loopback_url(api_url),  # no proxy
         )
         self._sleep = sleep
 

@@ -13,7 +13,8 @@ from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.core import Recorder, utc_now
 from eval_pipeline.recorder.errors import RecorderError
 from eval_pipeline.recorder.faults import FaultPlan, faulty_protocol
-from eval_pipeline.serving.access import is_loopback, require_token
+from eval_pipeline.serving.access import require_token
+from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.serving.server import AppServer, listen
 
 

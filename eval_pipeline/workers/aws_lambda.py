@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eval_pipeline.errors import InputError
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.settings import CACHE_VARIABLE, SPOOL_VARIABLE, PipelineSettings
 from eval_pipeline.workers.task import Failure, TaskAnswer, WorkerTask, read_task
 from eval_pipeline.workers.work import do_task
@@ -37,6 +38,7 @@ def use_scratch_folder() -> None:
 
 if PipelineSettings.from_environment().aws_lambda_runtime_api:
     use_scratch_folder()
+exempt_loopback_from_proxies()
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext | None = None) -> dict[str, Any]:

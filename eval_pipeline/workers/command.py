@@ -17,6 +17,7 @@ from typing import TextIO
 
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.settings import STORE_VARIABLE, TASK_VARIABLE, PipelineSettings
 from eval_pipeline.store.opening import open_store, s3_location
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
@@ -31,6 +32,7 @@ ABANDONED = 4
 
 def main(arguments: list[str]) -> int:
     """Do the task that the arguments or the environment name. Returns the exit code."""
+    exempt_loopback_from_proxies()
     with stdout_for_result_only() as stdout:
         try:
             given = _given(arguments)

@@ -1,4 +1,4 @@
-"""Results as a pandas table."""
+"""Results are loaded as a pandas table."""
 
 from pathlib import Path
 
@@ -19,27 +19,27 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def test_every_attempt_is_a_row_with_scores_and_metadata_beside_it(store: LocalStore) -> None:
+def test_every_attempt_is_a_row_with_its_scores_and_metadata(store: LocalStore) -> None:
     results = [
         a_result("a", assertions=(an_assertion("tone", score=0.25), an_assertion("tone", score=0.75)), cost_usd=0.5),
         a_result("a", 2, status="failed", assertions=(an_assertion("exact", passed=False),)),
         a_result("b", status="skipped"),
     ]
     keep_experiment(store, "e", results, cases=[a_case("a", metadata={"tier": "gold"}), a_case("b")])
-    found = load_results(store, "sample", "e")
-    assert list(found.columns) == [*COLUMNS, "metadata.tier", "score.exact", "score.tone"]
-    first, second, third = found.to_dict("records")
+    table = load_results(store, "sample", "e")
+    assert list(table.columns) == [*COLUMNS, "metadata.tier", "score.exact", "score.tone"]
+    first, second, third = table.to_dict("records")
     assert (first["score.tone"], first["metadata.tier"], first["passed"], first["why"]) == (0.5, "gold", True, "")
-    assert (second["attempt"], second["passed"], second["why"]) == (2, False, "exact: said <b>so</b>")
+    assert (second["attempt"], second["passed"], second["why"]) == (2, False, "exact: because <b>so</b>")
     assert pd.isna(second["score.tone"])
     assert pd.isna(third["passed"])
-    assert (first["input_tokens"], first["cost_usd"], found["passed"].mean()) == (10, 0.5, 0.5)
+    assert (first["input_tokens"], first["cost_usd"], table["passed"].mean()) == (10, 0.5, 0.5)
 
 
-def test_numbers_that_nobody_knows_are_missing_numbers(store: LocalStore) -> None:
+def test_unknown_numbers_are_missing_numbers(store: LocalStore) -> None:
     keep_experiment(store, "e", [a_result("a", cost_usd=None, score=None)])
-    found = load_results(store, "sample", experiment="e")
-    assert [str(found[name].dtype) for name in ("cost_usd", "score")] == ["float64", "float64"]
+    table = load_results(store, "sample", experiment="e")
+    assert [str(table[name].dtype) for name in ("cost_usd", "score")] == ["float64", "float64"]
 
 
 def test_without_a_name_it_is_the_latest_that_was_summarized(store: LocalStore) -> None:
@@ -51,7 +51,7 @@ def test_without_a_name_it_is_the_latest_that_was_summarized(store: LocalStore) 
     assert both.groupby("experiment")["passed"].mean().to_dict() == {"e1": 1.0, "e2": 0.0}
 
 
-def test_transcripts_come_when_they_are_asked_for(store: LocalStore) -> None:
+def test_transcripts_are_loaded_on_request(store: LocalStore) -> None:
     keep_experiment(store, "e", results_of({"a": "p"}))
     assert "turns" not in load_results(store, "sample", "e")
     assert load_results(store, "sample", "e", transcripts=True)["turns"][0][0]["input"] == "<i>hi</i>"
@@ -59,18 +59,18 @@ def test_transcripts_come_when_they_are_asked_for(store: LocalStore) -> None:
 
 def test_an_experiment_without_results_is_an_empty_table_with_its_columns(store: LocalStore) -> None:
     keep_experiment(store, "e", [])
-    found = load_results(store, "sample", "e")
-    assert (list(found.columns), len(found)) == (list(COLUMNS), 0)
+    table = load_results(store, "sample", "e")
+    assert (list(table.columns), len(table)) == (list(COLUMNS), 0)
 
 
-def test_what_is_not_there_is_told(store: LocalStore) -> None:
+def test_a_missing_experiment_is_an_error(store: LocalStore) -> None:
     with pytest.raises(MissingUpstreamError, match="no experiment 'nope'"):
         load_results(store, "sample", "nope")
     with pytest.raises(MissingUpstreamError, match="no experiment of 'sample' has been summarized"):
         load_results(store, "sample")
 
 
-def test_it_is_asked_of_the_package_itself() -> None:
+def test_the_package_exports_it() -> None:
     assert eval_pipeline.load_results is load_results
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         _ = eval_pipeline.nope

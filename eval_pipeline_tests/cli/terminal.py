@@ -21,8 +21,8 @@ class Finished:
     @property
     def document(self) -> dict[str, Any]:
         """Stdout, which must be one JSON document and nothing else."""
-        found: dict[str, Any] = json.loads(self.stdout)
-        return found
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
 
 
 Terminal = Callable[..., Finished]

@@ -102,7 +102,7 @@ def test_what_the_fix_says_mends_the_flipped_byte(terminal: Terminal, suite: Pat
     assert terminal("run", suite).code == 0
 
 
-def test_cases_on_a_server_that_is_away_are_told_in_a_line(
+def test_cases_on_a_server_that_does_not_answer_are_reported_in_a_line(
     terminal: Terminal, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with RecorderServer() as gone:

@@ -16,8 +16,8 @@ USED = {"input_tokens": 8, "output_tokens": 2, "total_tokens": 10}
 
 
 def answer(message):
-    said = AIMessage(message, usage_metadata=USED)
-    return GenericFakeChatModel(messages=iter([said])).invoke(message).content
+    answer = AIMessage(message, usage_metadata=USED)
+    return GenericFakeChatModel(messages=iter([answer])).invoke(message).content
 """
 SUITE = """\
 name: shop

@@ -68,7 +68,7 @@ def test_a_run_whose_store_turns_read_only_keeps_what_it_finished_and_goes_on(
 
 
 @pytest.mark.parametrize("store_is", ["full", "read-only"])
-def test_a_store_that_takes_nothing_is_told_before_anything_is_paid_for(
+def test_a_store_that_accepts_nothing_is_reported_before_anything_is_paid_for(
     terminal: Terminal, suite: Path, store_disk: SmallDisk, store_is: str
 ) -> None:
     if store_is == "full":
@@ -97,7 +97,7 @@ def test_results_outlive_a_dagster_home_that_fills_up(
     resumed = terminal("run", suite, "--resume", "--json")
     is_whole(resumed, suite, tmp_path / "store")
     assert calls(suite).total() == CASES
-    # The run whose end could not be written does not seem to be running for ever.
+    # The run whose end could not be written is not shown as running indefinitely.
     with dg.DagsterInstance.get() as instance:
         second, first = instance.get_runs()
     assert (first.status, second.status) == (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
@@ -117,7 +117,7 @@ def test_a_spool_that_takes_nothing_loses_traces_counts_them_and_costs_no_evalua
     monkeypatch.delenv("LANGSMITH_TRACING")
     monkeypatch.setenv("EVAL_PIPELINE_TRACING", "langsmith")
     monkeypatch.setenv("LANGSMITH_API_KEY", "lsv2_pt_of_the_test")
-    # Nobody listens there.
+    # No server listens there.
     monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("EVAL_PIPELINE_SPOOL", str(tmp_path / "spool"))
     with small_disk(tmp_path / "spool") as disk:
@@ -156,7 +156,7 @@ def test_a_run_whose_checkpoints_find_no_room_keeps_what_it_finished_and_goes_on
     line = error_of(broken)
     assert (str(file) in line, "evaluation.checkpoints" in line) == (True, True)
     assert "6 attempts are finished and kept" in broken.stderr
-    # A full disk is no answer of the target's, of which a row would say so, and nobody else is asked.
+    # A full disk is no error of the target, so it becomes no row, and no further attempt is made.
     assert sorted(calls(suite)) == [str(number) for number in range(7)]
 
     kept_disk.empty()
@@ -164,7 +164,7 @@ def test_a_run_whose_checkpoints_find_no_room_keeps_what_it_finished_and_goes_on
 
 
 @pytest.mark.parametrize("disk_is", ["full", "read-only"])
-def test_checkpoints_that_cannot_be_kept_are_told_before_anything_is_paid_for(
+def test_checkpoints_that_cannot_be_kept_are_reported_before_anything_is_paid_for(
     terminal: Terminal, tmp_path: Path, kept_disk: SmallDisk, disk_is: str
 ) -> None:
     file = kept_disk.folder / "attempts.sqlite"

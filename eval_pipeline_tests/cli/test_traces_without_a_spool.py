@@ -1,4 +1,4 @@
-"""A server that is away at the start, and a spool that takes nothing: what is lost is told, and `--resume` mends it.
+"""A server that does not answer and a spool that cannot be written: losses are reported, and `--resume` sends them.
 
 No row is ever sent before the experiment that it belongs to: the server would take it for one of a plain project.
 """
@@ -58,16 +58,16 @@ def mend(disk: SmallDisk) -> None:
 
 def projects(server: RecorderServer) -> list[dict[str, object]]:
     """Those of experiments, or what a server made of rows whose experiment it did not know."""
-    found = server.recorder.sessions.find()
-    return [project for project in found if project["name"] not in {"default", shared_project("shop")}]
+    traced = server.recorder.sessions.find()
+    return [project for project in traced if project["name"] not in {"default", shared_project("shop")}]
 
 
 def rows(server: RecorderServer) -> list[dict[str, object]]:
     """The rows of the only experiment, by case."""
     (project,) = projects(server)
     body = {"session": [project["id"]], "is_root": True, "limit": 100}
-    found: list[dict[str, object]] = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
-    return sorted(found, key=lambda row: str(row["name"]))
+    traced: list[dict[str, object]] = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
+    return sorted(traced, key=lambda row: str(row["name"]))
 
 
 def is_whole_at(server: RecorderServer) -> None:
@@ -76,11 +76,11 @@ def is_whole_at(server: RecorderServer) -> None:
     assert project["reference_dataset_id"] is not None
     assert project["end_time"] is not None
     examples = server.recorder.examples.find(dataset_id=str(project["reference_dataset_id"]), limit=-1)
-    found = rows(server)
-    assert [row["name"] for row in found] == CASE_IDS
-    assert {row["reference_example_id"] for row in found} == {example["id"] for example in examples}
+    traced = rows(server)
+    assert [row["name"] for row in traced] == CASE_IDS
+    assert {row["reference_example_id"] for row in traced} == {example["id"] for example in examples}
     assert len(examples) == CASES
-    for row in found:
+    for row in traced:
         scores = httpx.get(f"{server.url}/feedback", params={"run": str(row["id"])}).json()
         assert scores, row["name"]
 
@@ -99,7 +99,7 @@ def test_what_a_server_that_stays_away_misses_is_sent_by_resuming(
     mend(spool_disk)
     is_whole(terminal("run", suite, "--resume", "--json"), suite, tmp_path / "store")
     is_whole_at(server)
-    # What was said of where traces would be has come true.
+    # The traces are at the address that was printed.
     store = open_store(str(tmp_path / "store"))
     (record,) = experiments_newest_first(store, "shop")
     urls = read_results(store, "shop", record.experiment, columns=["trace_url"])["trace_url"].to_pylist()
@@ -152,6 +152,6 @@ def test_a_new_host_knows_the_dataset_of_a_server_that_is_away(
     assert second["reference_dataset_id"] == first["reference_dataset_id"]
     examples = server.recorder.examples.find(dataset_id=str(first["reference_dataset_id"]), limit=-1)
     body = {"session": [second["id"]], "is_root": True, "limit": 100}
-    found = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
-    assert sorted(row["reference_example_id"] for row in found) == sorted(example["id"] for example in examples)
-    assert len(found) == CASES
+    traced = httpx.post(f"{server.url}/runs/query", json=body).json()["runs"]
+    assert sorted(row["reference_example_id"] for row in traced) == sorted(example["id"] for example in examples)
+    assert len(traced) == CASES

@@ -36,9 +36,9 @@ def _materialization(key: str) -> dg.AssetMaterialization:
     return dg.AssetMaterialization("shown", partition=key, metadata=metadata, tags={"dagster/data_version": f"v{key}"})
 
 
-def _at_once(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization], **given: Any) -> None:
-    known: dict[str, Any] = {"step_key": "shown", "expected": len(found), "reported": lambda _: set(), **given}
-    PartitionEvents(context, **known).report(found)
+def _at_once(context: dg.AssetExecutionContext, events: list[dg.AssetMaterialization], **given: Any) -> None:
+    arguments: dict[str, Any] = {"step_key": "shown", "expected": len(events), "reported": lambda _: set(), **given}
+    PartitionEvents(context, **arguments).report(events)
 
 
 def _seen(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[Any]:
@@ -57,7 +57,10 @@ def _seen(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[Any]:
 def test_events_written_at_once_say_what_dagsters_own_way_says(tmp_path: Path) -> None:
     """Fails when Dagster changes what an event is, or how it is stored."""
     seen = []
-    for name, report in (("own", lambda context, found: [context.log_event(one) for one in found]), ("ours", _at_once)):
+    for name, report in (
+        ("own", lambda context, events: [context.log_event(one) for one in events]),
+        ("ours", _at_once),
+    ):
         (tmp_path / name).mkdir()
         with dagster_instance(tmp_path / name) as instance:
             seen.append(_seen(instance, _run(instance, report)))
@@ -84,27 +87,27 @@ def test_a_database_that_is_away_for_a_moment_loses_and_doubles_nothing(
     monkeypatch.setattr(partition_events, "_WAITS_S", (0.0, 0.0))
     store, tries = partition_events.store_at_once, []
 
-    def flaky(context: dg.AssetExecutionContext, step: str, found: list[dg.AssetMaterialization]) -> None:
-        tries.append(len(found))
+    def flaky(context: dg.AssetExecutionContext, step: str, events: list[dg.AssetMaterialization]) -> None:
+        tries.append(len(events))
         if len(tries) == 1:
-            store(context, step, found[:20])
+            store(context, step, events[:20])
             raise sqlite3.OperationalError("the server closed the connection")
-        store(context, step, found)
+        store(context, step, events)
 
     monkeypatch.setattr(partition_events, "store_at_once", flaky)
 
-    def report(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization]) -> None:
+    def report(context: dg.AssetExecutionContext, events: list[dg.AssetMaterialization]) -> None:
         def reported(_: object) -> set[str]:
             return set(context.instance.get_materialized_partitions(dg.AssetKey("shown")))
 
-        _at_once(context, found, reported=reported)
+        _at_once(context, events, reported=reported)
 
     with dagster_instance(tmp_path) as instance:
         assert len(_seen(instance, _run(instance, report))) == len(KEYS)
     assert tries == [len(KEYS), len(KEYS) - 20]
 
 
-def test_a_database_that_stays_away_is_an_error_that_says_what_to_do(
+def test_a_database_that_stays_unreachable_is_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partition_events, "_WAITS_S", (0.0,))
@@ -114,9 +117,9 @@ def test_a_database_that_stays_away_is_an_error_that_says_what_to_do(
 
     monkeypatch.setattr(partition_events, "store_at_once", away)
 
-    def report(context: dg.AssetExecutionContext, found: list[dg.AssetMaterialization]) -> None:
+    def report(context: dg.AssetExecutionContext, events: list[dg.AssetMaterialization]) -> None:
         with pytest.raises(TransientError, match=r"event log cannot be written.*resume the run"):
-            _at_once(context, found)
+            _at_once(context, events)
 
     with dagster_instance(tmp_path) as instance:
         assert _run(instance, report).is_success

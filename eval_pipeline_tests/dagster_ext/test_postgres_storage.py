@@ -1,4 +1,4 @@
-"""The batching storage on Postgres: the same rows as Dagster's own, and whoever reads sees no difference."""
+"""The batching storage on Postgres: the same rows as Dagster's own, and no difference for readers."""
 
 import re
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def _rows(instance: dg.DagsterInstance) -> dict[str, list[Any]]:
 
     def clean(text: str) -> str:
         text = re.sub(r'"timestamp": [\d.]+', "", text.replace(run, "RUN"))
-        return re.sub(r'"storage_id": (\d+)', lambda found: f"number {number[int(found[1])]}", text)
+        return re.sub(r'"storage_id": (\d+)', lambda stored: f"number {number[int(stored[1])]}", text)
 
     return {
         "events": [(*row[1:5], clean(row.event)) for row in events],
@@ -125,12 +125,12 @@ def test_rows_and_readers_are_those_of_dagsters_own(
     """Fails when Dagster changes what a row is, or reads rows in another way."""
     expected = _read(own, _run(own)), _rows(own)
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "50")
-    found = _read(ours, _run(ours)), _rows(ours)
+    stored = _read(ours, _run(ours)), _rows(ours)
 
     assert isinstance(ours.event_log_storage, BatchingPostgresEventLogStorage)
-    assert found == expected
+    assert stored == expected
     assert "takes longer" not in caplog.text
-    read, rows = found
+    read, rows = stored
     statuses = [str(read["status"][key].value) for key in KEYS]
     assert statuses == ["MATERIALIZED"] * len(DONE) + ["FAILED"] * (len(KEYS) - len(DONE))
     assert len(rows["events"]) == len(KEYS) + len(DONE)
@@ -186,13 +186,13 @@ def test_runs_take_the_rows_of_assets_in_one_order_so_that_none_waits_for_the_ot
     storage: Any = ours.event_log_storage
     taken, store = [], storage._store_asset_event
 
-    def told(connection: Any, event: dg.EventLogEntry, event_id: int) -> None:
+    def broken(connection: Any, event: dg.EventLogEntry, event_id: int) -> None:
         key = event.get_dagster_event().asset_key
         assert key is not None
         taken.append((key.to_user_string(), event_id))
         store(connection, event, event_id)
 
-    monkeypatch.setattr(storage, "_store_asset_event", told)
+    monkeypatch.setattr(storage, "_store_asset_event", broken)
     one, other = _planned("run", 2, dg.AssetKey("one")), _planned("run", 2, dg.AssetKey("other"))
 
     storage.store_event_batch([*other, *one, *other])

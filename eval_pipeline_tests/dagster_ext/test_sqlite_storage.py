@@ -1,4 +1,4 @@
-"""The batching event log: the same as Dagster's own to whoever reads it, whichever of the two wrote."""
+"""The batching event log: readers see the same as with Dagster's own, whichever of the two wrote."""
 
 import time
 from collections.abc import Iterator

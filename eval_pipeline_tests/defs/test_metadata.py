@@ -8,7 +8,7 @@ from eval_pipeline_tests.building import a_case, a_suite, evaluated
 
 
 async def why(folder: Path, message: str) -> Any:
-    """What is said of a case whose target raises `message`."""
+    """The reason in the metadata of a case whose target raises `message`."""
     (folder / "own.py").write_text(f"def raises(message): raise RuntimeError({message!r})\n")
     suite = a_suite(folder, target={"kind": "python", "path": "own.py:raises"})
     return case_metadata([await evaluated(suite, a_case())])["eval/why"].value
@@ -19,6 +19,6 @@ async def test_why_a_case_did_not_pass_is_plain_text(folder: Path) -> None:
 
 
 async def test_a_long_reason_is_cut_and_half_a_character_replaced(folder: Path) -> None:
-    found = await why(folder, "\ud800" + "x" * 5_000)
-    assert len(found) < 1_100
-    assert found.startswith("RuntimeError: ?xxx")
+    reason = await why(folder, "\ud800" + "x" * 5_000)
+    assert len(reason) < 1_100
+    assert reason.startswith("RuntimeError: ?xxx")

@@ -38,22 +38,22 @@ def _failed(defs: dg.Definitions, folder: Path, *keys: str) -> Any:
     with dagster_instance(folder / "home") as instance:
         job = defs.resolve_implicit_global_asset_job_def()
         selected = [dg.AssetKey(key) for key in keys]
-        found = job.execute_in_process(instance=instance, asset_selection=selected, raise_on_error=False)
-        failures = [event.step_failure_data for event in found.get_step_failure_events()]
+        result = job.execute_in_process(instance=instance, asset_selection=selected, raise_on_error=False)
+        failures = [event.step_failure_data for event in result.get_step_failure_events()]
     pickled = [file for file in (folder / "home").rglob("*") if file.is_file() and file.name in {"careless", "careful"}]
     assert pickled == []
     return failures
 
 
 def test_an_output_that_would_be_pickled_fails(defs: dg.Definitions, tmp_path: Path) -> None:
-    (found,) = _failed(defs, tmp_path, "careless")
-    assert "careless returned a dict, which Dagster would pickle" in found.user_failure_data.description
-    assert "dg.MaterializeResult" in found.user_failure_data.description
+    (failure,) = _failed(defs, tmp_path, "careless")
+    assert "careless returned a dict, which Dagster would pickle" in failure.user_failure_data.description
+    assert "dg.MaterializeResult" in failure.user_failure_data.description
 
 
 def test_an_input_that_would_be_unpickled_fails(defs: dg.Definitions, tmp_path: Path) -> None:
-    (found,) = _failed(defs, tmp_path, "reader")
-    assert "an input of careless would be unpickled" in found.user_failure_data.description
+    (failure,) = _failed(defs, tmp_path, "reader")
+    assert "an input of careless would be unpickled" in failure.user_failure_data.description
 
 
 def test_an_asset_that_returns_nothing_is_well(defs: dg.Definitions, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_registry_is_brought_to_the_cases(instance: dg.DagsterInstance) -> N
     assert registered(instance) == ["b", "c"]
 
 
-def test_partitions_stay_while_a_run_of_somebody_else_is_in_flight(instance: dg.DagsterInstance) -> None:
+def test_partitions_stay_while_another_run_is_in_flight(instance: dg.DagsterInstance) -> None:
     sync_partitions(instance, "sample", ["a", "b"])
     own = a_run(instance, dg.DagsterRunStatus.STARTED)
     a_run(instance, dg.DagsterRunStatus.SUCCESS)

@@ -22,19 +22,19 @@ def _said(*packages: dict[str, Any]) -> str:
 
 
 def test_packages_of_which_nothing_is_known_are_well() -> None:
-    found = audit_of(_said(_FINE), "No known vulnerabilities found")
-    assert (found.code, list(found.lines)) == (0, ["1 of 1 packages audited, 0 known vulnerabilities"])
+    audit = audit_of(_said(_FINE), "No known vulnerabilities found")
+    assert (audit.code, list(audit.lines)) == (0, ["1 of 1 packages audited, 0 known vulnerabilities"])
 
 
 def test_a_weakness_is_named_with_the_version_that_has_none() -> None:
-    found = audit_of(_said(_FINE, _WEAK), "")
-    assert (found.code, found.lines[0]) == (1, "error: b 2: CVE-1, fixed in 2.1")
+    audit = audit_of(_said(_FINE, _WEAK), "")
+    assert (audit.code, audit.lines[0]) == (1, "error: b 2: CVE-1, fixed in 2.1")
 
 
 def test_packages_that_the_index_does_not_know_are_not_audited_whatever_pip_audit_says() -> None:
-    found = audit_of(_said(_FINE, _UNKNOWN), "No known vulnerabilities found")
-    assert found.code == 3
-    assert found.lines[-1].startswith("NOT AUDITED: 1 packages, the first because: Dependency not found")
+    audit = audit_of(_said(_FINE, _UNKNOWN), "No known vulnerabilities found")
+    assert audit.code == 3
+    assert audit.lines[-1].startswith("NOT AUDITED: 1 packages, the first because: Dependency not found")
 
 
 def test_a_weakness_counts_for_more_than_a_package_that_is_not_known() -> None:
@@ -43,8 +43,8 @@ def test_a_weakness_counts_for_more_than_a_package_that_is_not_known() -> None:
 
 @pytest.mark.parametrize("stdout", ["", "Traceback", "[]", _said()])
 def test_an_answer_that_is_none_is_no_audit(stdout: str) -> None:
-    found = audit_of(stdout, "first\nConnectionError: the network is away\n")
-    assert (found.code, found.lines[-1].startswith("NOT AUDITED")) == (3, True)
+    audit = audit_of(stdout, "first\nConnectionError: the network is away\n")
+    assert (audit.code, audit.lines[-1].startswith("NOT AUDITED")) == (3, True)
 
 
 def test_it_asks_the_program_of_what_is_pinned(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ def test_what_is_as_it_should_be_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pins", "installed", "said"),
+    ("pins", "installed", "message"),
     [
         ("a==1", {"a": _Installed("2")}, "a: 2 is installed, but 1 is pinned; run make install"),
         ("", {"a": _Installed("1")}, "a: required, but not in constraints.txt; 1 is installed"),
@@ -58,9 +58,9 @@ def test_what_is_as_it_should_be_is_no_fault() -> None:
         ("a==1", {"a": _Installed("1", licence="AGPL-3.0-only")}, "a: its licence, AGPL-3.0-only, would apply"),
     ],
 )
-def test_each_fault_is_named(pins: str, installed: dict[str, _Installed], said: str) -> None:
-    (found,) = _problems(pins, **_project("a"), **installed)
-    assert found.startswith(said)
+def test_each_fault_is_named(pins: str, installed: dict[str, _Installed], message: str) -> None:
+    (problem,) = _problems(pins, **_project("a"), **installed)
+    assert problem.startswith(message)
 
 
 def test_what_another_python_or_system_needs_may_be_pinned() -> None:
@@ -73,24 +73,24 @@ def test_what_another_python_or_system_needs_may_be_pinned() -> None:
 @pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.3", "3.13.1", "3.14.0"])
 def test_what_each_python_needs_is_pinned(python: str) -> None:
     environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
-    found = problems(CONSTRAINTS.read_text(), environment=environment)
-    assert [fault for fault in found if "constraints.txt" in fault] == []
+    problem = problems(CONSTRAINTS.read_text(), environment=environment)
+    assert [fault for fault in problem if "constraints.txt" in fault] == []
 
 
 @pytest.mark.parametrize("line", ["a @ https://host/a.whl", "a>=1", "--index-url https://host", "-e ."])
 def test_a_line_that_is_no_plain_version_is_named(line: str) -> None:
-    (found,) = _problems(f"# pins\n{line}\n", **_project())
-    assert found == f"constraints.txt, line 2: {line!r} is no plain version; write name==version"
+    (problem,) = _problems(f"# pins\n{line}\n", **_project())
+    assert problem == f"constraints.txt, line 2: {line!r} is no plain version; write name==version"
 
 
 def test_a_licence_is_found_in_each_form_that_metadata_had() -> None:
-    def said(**fields: str) -> str:
+    def licence(**fields: str) -> str:
         message: Any = Message()
         for name, value in fields.items():
             message[name.replace("_", "-")] = value
         return licence_of(message)
 
-    assert said(License_Expression="MIT", License="other") == "MIT"
-    assert said(Classifier="License :: OSI Approved :: BSD License", License="long text") == "BSD License"
-    assert said(License="Apache 2.0\nand all of its text") == "Apache 2.0"
-    assert said(Classifier="Topic :: Software") == ""
+    assert licence(License_Expression="MIT", License="other") == "MIT"
+    assert licence(Classifier="License :: OSI Approved :: BSD License", License="long text") == "BSD License"
+    assert licence(License="Apache 2.0\nand all of its text") == "Apache 2.0"
+    assert licence(Classifier="Topic :: Software") == ""

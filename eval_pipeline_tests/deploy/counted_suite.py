@@ -1,4 +1,4 @@
-"""A suite that counts the calls of its target, and waits at a chosen case for as long as somebody wants."""
+"""A suite that counts the calls of its target, and waits at a chosen case until it is released."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class CountedSuite:
         names = "".join(f"{number},{_name(number)}\n" for number in range(self.cases))
         cases = "".join(
             f'{{"id": "{_key(number)}", "input": "{number}", "assertions": '
-            f'[{{"type": "equals", "value": "{_name(number) if number % 5 else "nobody"}"}}]}}\n'
+            f'[{{"type": "equals", "value": "{_name(number) if number % 5 else "someone else"}"}}]}}\n'
             for number in range(self.cases)
         )
         files = {
@@ -81,8 +81,8 @@ class CountedSuite:
 
     def process_at(self, number: int, *, after: int = 0) -> int | None:
         """The process that was last asked a case, if it was asked more than `after` times."""
-        found = [pid for pid, case in self._calls() if case == number]
-        return found[-1] if len(found) > after else None
+        callers = [pid for pid, case in self._calls() if case == number]
+        return callers[-1] if len(callers) > after else None
 
     def _calls(self) -> list[tuple[int, int]]:
         file = self.folder / "calls"

@@ -61,7 +61,7 @@ def prepare(fleet: CeleryFleet) -> None:
 
 
 def backfilled(fleet: CeleryFleet, *, kill_at: int | None = None) -> Drill:
-    """Have all cases evaluated and summarized; with `kill_at` whoever is at that case loses its worker."""
+    """Have all cases evaluated and summarized; with `kill_at`, the worker that evaluates that case is killed."""
     before = _State.of(fleet)
     asked = 0 if kill_at is None else fleet.suite.calls()[kill_at]
     if kill_at is not None:
@@ -108,7 +108,7 @@ def _drill(fleet: CeleryFleet, before: _State, *, status: str, asked_at: float, 
     done = [record for record in records if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS]
     retried = [record.start_time for record in done if record.dagster_run.parent_run_id and record.start_time]
     # Events come the latest first.
-    told = _materialized(fleet)[: after.materializations - before.materializations]
+    reported = _materialized(fleet)[: after.materializations - before.materializations]
     return Drill(
         status=status,
         experiments=len(experiments),
@@ -116,8 +116,8 @@ def _drill(fleet: CeleryFleet, before: _State, *, status: str, asked_at: float, 
         rows_of_results=read_all_rows(fleet.store, NAME, experiment, columns=["status"]).num_rows,
         rows=len(names),
         cases_with_rows=len(set(names)),
-        materializations=len(told),
-        partitions=len(set(told)),
+        materializations=len(reported),
+        partitions=len(set(reported)),
         paid_twice=after.calls - before.calls - suite.cases,
         wrong=sum(suite.verdicts[row["case_id"]] != row["status"] for row in results),
         summary=orjson.loads(fleet.store.get(summary_key(NAME, experiment)) or b"{}"),

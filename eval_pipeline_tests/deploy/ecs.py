@@ -45,7 +45,7 @@ class Cluster:
         )
 
     def create(self) -> None:
-        """Make it; tasks are then running for as long as nobody stops them, which moto would do by itself."""
+        """Create it; its tasks run until they are stopped, which moto would do by itself."""
         self.client("ecs").create_cluster(clusterName=CLUSTER)
         manual = {"model_name": "ecs::task", "transition": {"progression": "manual", "times": 1}}
         httpx.post(f"{self.endpoint}/moto-api/state-manager/set-transition", json=manual).raise_for_status()
@@ -69,14 +69,14 @@ class Cluster:
 
     def task(self, arn: str) -> dict[str, Any]:
         """What is known of a task."""
-        (found,) = self.client("ecs").describe_tasks(cluster=CLUSTER, tasks=[arn], include=["TAGS"])["tasks"]
-        described: dict[str, Any] = found
+        (task,) = self.client("ecs").describe_tasks(cluster=CLUSTER, tasks=[arn], include=["TAGS"])["tasks"]
+        described: dict[str, Any] = task
         return described
 
 
 @contextlib.contextmanager
 def metadata_endpoint(task_arn: str) -> Iterator[str]:
-    """What ECS tells a container of its own task, at the URL in `ECS_CONTAINER_METADATA_URI_V4`."""
+    """The metadata that a container gets about its own task, at the URL in `ECS_CONTAINER_METADATA_URI_V4`."""
 
     class Handler(Answers):
         body: ClassVar[bytes] = json.dumps({"Cluster": CLUSTER, "TaskARN": task_arn}).encode()

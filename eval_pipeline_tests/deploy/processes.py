@@ -30,16 +30,16 @@ class ProcessGroup:
     @property
     def pids(self) -> list[int]:
         """Of all its processes."""
-        return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._has(int(found.name))]
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if self._has(int(process.name))]
 
     def memory_mb(self) -> float:
         """What its processes hold; of pages that they share with others each has its part."""
-        found = 0.0
+        mebibytes = 0.0
         for pid in self.pids:
             with contextlib.suppress(OSError):
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                found += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
-        return found
+                mebibytes += sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+        return mebibytes
 
     def kill(self) -> None:
         """As the death of its host would: all of it at once, with no chance to say anything."""

@@ -38,10 +38,10 @@ def test_the_doctor_finds_nothing_wrong_with_it(
         findings: Any = ask("doctor", "--json").document
         return findings if all(found["health"] == "ok" for found in findings) else None
 
-    told = {found["subject"]: found["message"] for found in fleet.until(nothing_wrong)}
+    messages = {found["subject"]: found["message"] for found in fleet.until(nothing_wrong)}
     parts = {"broker", "workers", "worker versions", "monitoring", "recording", "logs", "clock", "daemon", "queue"}
-    assert told.keys() >= parts
-    assert told["workers"].startswith("2 with 2 slots: worker-1@")
+    assert messages.keys() >= parts
+    assert messages["workers"].startswith("2 with 2 slots: worker-1@")
 
 
 def test_a_backfill_whose_worker_is_killed_mid_run_ends_with_everything_there_once(fleet: CeleryFleet) -> None:

@@ -32,8 +32,8 @@ ACTIONS = {
 
 def _policy(name: str, bucket: str) -> dict[str, Any]:
     text = string.Template((POLICIES / f"{name}.json").read_text()).substitute(BUCKET=bucket, PREFIX=PREFIX)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    policy: dict[str, Any] = json.loads(text)
+    return policy
 
 
 def _allowed(policy: dict[str, Any]) -> set[str]:

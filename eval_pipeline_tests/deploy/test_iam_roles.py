@@ -29,15 +29,15 @@ NAMES = sorted(file.stem for file in POLICIES.glob("*.json"))
 WITHOUT_RESOURCE = {"ec2:DescribeNetworkInterfaces", "ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition"}
 """Actions that AWS restricts to no resource (Service Authorization Reference)."""
 NO_OPERATION = {"iam:PassRole", "ecs:TagResource"}
-"""Asked for by AWS itself, of whoever runs a task with a role, and with tags."""
+"""Required by AWS itself to run a task with a role and with tags."""
 _TASK = WorkerTask(suite="s", experiment="e", task="cases1to5", case_ids=("a",), call="c")
 
 
 @cache
 def statements(name: str) -> list[dict[str, Any]]:
     """The statements of a policy."""
-    found: list[dict[str, Any]] = json.loads((POLICIES / f"{name}.json").read_text())["Statement"]
-    return found
+    documents: list[dict[str, Any]] = json.loads((POLICIES / f"{name}.json").read_text())["Statement"]
+    return documents
 
 
 def allowed(name: str) -> set[str]:
@@ -61,15 +61,15 @@ def test_the_readme_says_whose_it_is(name: str) -> None:
     assert f"iam/{name}.json" in (POLICIES.parent / "README.md").read_text()
 
 
-def test_a_function_may_make_its_log_group_which_nobody_else_makes() -> None:
-    resources = [each for found in statements("lambda-logs") for each in found["Resource"]]
+def test_a_function_may_create_its_log_group_which_nothing_else_creates() -> None:
+    resources = [each for statement in statements("lambda-logs") for each in statement["Resource"]]
     group = "arn:aws:logs:${REGION}:${ACCOUNT}:log-group:/aws/lambda/${FUNCTION}*"
     assert allowed("lambda-logs") == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
     # Of a group AWS asks with and without the streams in it.
     assert set(resources) == {group, f"{group}:*"}
 
 
-def test_the_readme_makes_the_log_group_of_tasks_which_nobody_else_may_make() -> None:
+def test_the_readme_creates_the_log_group_of_tasks_which_no_role_may_create() -> None:
     folder = POLICIES.parent
     group = re.findall(r'"awslogs-group": "([^"]+)"', (folder / "ecs" / "task-definition.json").read_text())[0]
     assert not any("logs:CreateLogGroup" in allowed(name) for name in NAMES if name.startswith("ecs-"))
@@ -146,13 +146,13 @@ def test_a_state_machine_may_do_what_its_definition_has_it_do(tmp_path: Path) ->
         file.write("compute: {kind: step_functions, function: worker}\n")
     definition = json.dumps(state_machine_definition(read_suite(suite)))
     actions = {
-        {"s3:getObject": "s3:GetObject", "lambda:invoke": "lambda:InvokeFunction"}[found]
-        for found in re.findall(r"arn:aws:states:::(\w+:\w+)", definition)
+        {"s3:getObject": "s3:GetObject", "lambda:invoke": "lambda:InvokeFunction"}[action]
+        for action in re.findall(r"arn:aws:states:::(\w+:\w+)", definition)
     }
     mapping = {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
     assert '"DISTRIBUTED"' in definition
     assert allowed("state-machine") == actions | mapping
     functions = set(re.findall(r'"FunctionName": "([^"]+)"', definition))
-    resources = {each for found in statements("state-machine") for each in found["Resource"]}
+    resources = {each for statement in statements("state-machine") for each in statement["Resource"]}
     for function in functions:
         assert "arn:aws:lambda:${REGION}:${ACCOUNT}:function:" + function.replace("worker", "${FUNCTION}") in resources

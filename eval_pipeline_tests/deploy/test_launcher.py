@@ -45,13 +45,13 @@ def test_a_run_that_no_worker_has_for_long_enough_has_failed(watched: Any, state
     assert launcher.check_run_worker_health(RUN).status.value == "RUNNING"
 
     launcher = watched(0)
-    found = launcher.check_run_worker_health(RUN)
-    assert found.status.value == "FAILED"
-    assert f"state in Celery: {state}" in str(found.msg)
+    health = launcher.check_run_worker_health(RUN)
+    assert health.status.value == "FAILED"
+    assert f"state in Celery: {state}" in str(health.msg)
 
 
 def test_a_run_that_celery_has_forgotten_is_not_lost_at_once(watched: Any) -> None:
-    """As after a restart of Redis: whoever has it goes on."""
+    """As after a restart of Redis: the worker that executes the run continues."""
     launcher = watched(3600)
     launcher.celery.backend.forget(TASK)
 
@@ -62,6 +62,6 @@ def test_a_run_whose_process_died_has_failed_at_once(watched: Any) -> None:
     launcher = watched(3600)
     _says(launcher, "FAILURE", RuntimeError("Worker exited prematurely: signal 9 (SIGKILL)"))
 
-    found = launcher.check_run_worker_health(RUN)
-    assert found.status.value == "FAILED"
-    assert "signal 9" in str(found.msg)
+    health = launcher.check_run_worker_health(RUN)
+    assert health.status.value == "FAILED"
+    assert "signal 9" in str(health.msg)

@@ -10,4 +10,4 @@ def found_by(terminal: Terminal, *arguments: str, code: int = 3, health: str = "
     done = terminal("doctor", "--json", *arguments)
     assert done.code == code, done.stderr
     findings: Any = done.document
-    return {found["subject"]: found for found in findings if found["health"] == health}
+    return {finding["subject"]: finding for finding in findings if finding["health"] == health}

@@ -46,14 +46,14 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
 
 
 def test_processes_of_this_machine_are_not_asked(terminal: Terminal, suite: Suite) -> None:
-    found = found_by(terminal, suite("subprocess"), code=0, health="ok")["compute"]
-    assert "started when they are needed" in found["message"]
+    finding = found_by(terminal, suite("subprocess"), code=0, health="ok")["compute"]
+    assert "started when they are needed" in finding["message"]
 
 
 def test_workers_that_could_not_read_the_store(terminal: Terminal, suite: Suite) -> None:
-    found = found_by(terminal, suite("{kind: lambda, function: f}"))["compute"]
-    assert "cannot read the store" in found["message"]
-    assert "EVAL_PIPELINE_STORE" in found["message"] + found["fix"]
+    finding = found_by(terminal, suite("{kind: lambda, function: f}"))["compute"]
+    assert "cannot read the store" in finding["message"]
+    assert "EVAL_PIPELINE_STORE" in finding["message"] + finding["fix"]
 
 
 def test_workers_that_are_not_there(terminal: Terminal, suite: Suite, aws: S3Server) -> None:
@@ -63,8 +63,8 @@ def test_workers_that_are_not_there(terminal: Terminal, suite: Suite, aws: S3Ser
         "{kind: ecs, cluster: nowhere, task_definition: d}",
         "{kind: step_functions, function: f, state_machine: nowhere}",
     ):
-        found = found_by(terminal, suite(compute))["compute"]
-        assert ("nowhere" in found["message"], "correct `compute:`" in found["fix"]) == (True, True), found
+        finding = found_by(terminal, suite(compute))["compute"]
+        assert ("nowhere" in finding["message"], "correct `compute:`" in finding["fix"]) == (True, True), finding
 
 
 def _functions(aws: S3Server, *, there: bool) -> None:
@@ -76,7 +76,7 @@ def _functions(aws: S3Server, *, there: bool) -> None:
 def test_workers_that_are_there_are_asked_for_no_more_than_a_run_may_and_do_nothing(
     terminal: Terminal, suite: Suite, aws: S3Server
 ) -> None:
-    # Names of their own: moto keeps what it was told as long as this process lives.
+    # Names of their own: moto keeps resources as long as this process lives.
     name = uuid.uuid4().hex
     boto3.client("ecs").create_cluster(clusterName=name)
     boto3.client("stepfunctions").create_state_machine(name=name, definition='{"StartAt": "a"}', roleArn=_ROLE)
@@ -88,8 +88,8 @@ def test_workers_that_are_there_are_asked_for_no_more_than_a_run_may_and_do_noth
     }
     for kind, compute in kinds.items():
         with asked_of_aws() as asked:
-            found = found_by(terminal, suite(compute), code=0, health="ok")["compute"]
-        assert name in found["message"]
+            finding = found_by(terminal, suite(compute), code=0, health="ok")["compute"]
+        assert name in finding["message"]
         own = {action for action in asked if not action.startswith("s3:")}
         assert len(own) == 1
         assert own <= allowed(f"fan-out-{kind}")
@@ -109,7 +109,7 @@ def test_workers_that_we_may_not_ask(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     httpx.post(f"{aws.endpoint}/moto-api/reset-auth", content="0").raise_for_status()
     try:
-        found = found_by(terminal, suite("{kind: ecs, cluster: c, task_definition: d}"))["compute"]
+        finding = found_by(terminal, suite("{kind: ecs, cluster: c, task_definition: d}"))["compute"]
     finally:
         httpx.post(f"{aws.endpoint}/moto-api/reset-auth", content="1000000000").raise_for_status()
-    assert ("403" in found["message"], "ecs:DescribeTasks" in found["fix"]) == (True, True)
+    assert ("403" in finding["message"], "ecs:DescribeTasks" in finding["fix"]) == (True, True)

@@ -29,13 +29,13 @@ def test_a_store_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> N
     assert "check that the folder is there" in found_by(terminal)["store"]["fix"]
 
 
-def test_a_bucket_that_is_not_there(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_does_not_exist(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     with moto_server() as server:
         settings = {"ENDPOINT_URL_S3": server.endpoint, "ACCESS_KEY_ID": ACCESS_KEY, "SECRET_ACCESS_KEY": SECRET_KEY}
         for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items():
             monkeypatch.setenv(f"AWS_{name}", value)
-        found = found_by(terminal, "--store", "s3://gone/team")["store"]
-    assert ("NoSuchBucket" in found["message"], "create the bucket" in found["fix"]) == (True, True)
+        finding = found_by(terminal, "--store", "s3://gone/team")["store"]
+    assert ("NoSuchBucket" in finding["message"], "create the bucket" in finding["fix"]) == (True, True)
 
 
 def test_a_store_that_overwrites_what_should_only_be_written_if_absent(tmp_path: Path) -> None:
@@ -44,8 +44,8 @@ def test_a_store_that_overwrites_what_should_only_be_written_if_absent(tmp_path:
             self.put(key, data)
             return True
 
-    (found,) = check_store(Careless(tmp_path))
-    assert (found.health, "conditional writes" in str(found.fix)) == ("failed", True)
+    (finding,) = check_store(Careless(tmp_path))
+    assert (finding.health, "conditional writes" in str(finding.fix)) == ("failed", True)
 
 
 def test_a_cache_that_cannot_be_written(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,16 +62,16 @@ def test_a_home_that_dagster_does_not_take(terminal: Terminal, home: str, monkey
 
 def test_a_configuration_that_is_wrong(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "home" / "dagster.yaml").write_text("run_coordinatr: {}\n")
-    found = found_by(terminal)["instance"]
-    assert ("dagster.yaml" in found["fix"], "Error" in found["message"]) == (True, True)
+    finding = found_by(terminal)["instance"]
+    assert ("dagster.yaml" in finding["fix"], "Error" in finding["message"]) == (True, True)
 
 
 def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path, port: int) -> None:
     url = f"postgresql://eval:hunter2@127.0.0.1:{port}/dagster"
     (tmp_path / "home" / "dagster.yaml").write_text(f"storage: {{postgres: {{postgres_url: '{url}'}}}}\n")
-    found = found_by(terminal)
-    assert "OperationalError" in found["database"]["message"]
-    assert "hunter2" not in str(found)
+    findings = found_by(terminal)
+    assert "OperationalError" in findings["database"]["message"]
+    assert "hunter2" not in str(findings)
 
 
 def test_a_key_that_langsmith_refuses(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +80,10 @@ def test_a_key_that_langsmith_refuses(terminal: Terminal, monkeypatch: pytest.Mo
         monkeypatch.setenv("LANGSMITH_TRACING", "true")
         monkeypatch.setenv("LANGSMITH_API_KEY", "wrong")
         monkeypatch.setenv("LANGSMITH_ENDPOINT", server.url)
-        found = found_by(terminal)["langsmith"]
+        finding = found_by(terminal)["langsmith"]
     finally:
         server.stop()
-    assert ("refused the key" in found["message"], "LANGSMITH_API_KEY" in found["fix"]) == (True, True)
+    assert ("refused the key" in finding["message"], "LANGSMITH_API_KEY" in finding["fix"]) == (True, True)
 
 
 def test_an_endpoint_that_is_no_langsmith(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,14 +99,14 @@ def test_a_model_without_a_key(terminal: Terminal, tmp_path: Path) -> None:
     suite.mkdir()
     (suite / "suite.yaml").write_text("name: asks\ncases: cases.yaml\ntarget: {kind: chat, model: 'openai:gpt-4o'}\n")
     (suite / "cases.yaml").write_text("- {id: a, input: x}\n")
-    found = found_by(terminal, str(suite))["model openai:gpt-4o"]
-    assert ("target of asks" in found["message"], "provider's key" in found["fix"]) == (True, True)
+    finding = found_by(terminal, str(suite))["model openai:gpt-4o"]
+    assert ("target of asks" in finding["message"], "provider's key" in finding["fix"]) == (True, True)
 
 
 def test_a_clock_that_is_wrong() -> None:
     now = dt.datetime(2026, 5, 1, 12, 20, tzinfo=dt.UTC)
-    (found,) = check_clock("http://there", "Fri, 01 May 2026 12:00:00 GMT", now)
-    assert (found.health, found.message) == ("failed", "1200 s ahead of http://there")
+    (finding,) = check_clock("http://there", "Fri, 01 May 2026 12:00:00 GMT", now)
+    assert (finding.health, finding.message) == ("failed", "1200 s ahead of http://there")
     (fine,) = check_clock("http://there", "Fri, 01 May 2026 12:19:50 GMT", now)
     assert fine.health == "ok"
 
@@ -117,8 +117,8 @@ def test_packages_of_other_versions_and_missing_ones() -> None:
             raise metadata.PackageNotFoundError(name)
         return "1.12.0"
 
-    found = check_versions(["dagster>=1.13,<1.14", "langgraph>=1", 'moto>=5; extra == "dev"'], installed)
-    assert [finding.message for finding in found] == [
+    findings = check_versions(["dagster>=1.13,<1.14", "langgraph>=1", 'moto>=5; extra == "dev"'], installed)
+    assert [finding.message for finding in findings] == [
         "dagster 1.12.0 is not <1.14,>=1.13",
         "langgraph is not installed",
         *(f"{name} 1.12.0 does not go with dagster 1.12.0, but 0.28.0 does" for name in LIBRARIES),
@@ -133,8 +133,8 @@ def test_packages_of_dagster_that_are_not_of_one_release() -> None:
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    (found,) = check_versions(["dagster>=1.13"], installed)
-    assert found.message == "dagster-webserver 1.13.26 does not go with dagster 1.13.27, but 1.13.27 does"
+    (finding,) = check_versions(["dagster>=1.13"], installed)
+    assert finding.message == "dagster-webserver 1.13.26 does not go with dagster 1.13.27, but 1.13.27 does"
 
 
 def test_a_check_that_breaks_is_a_finding_and_hides_no_other() -> None:

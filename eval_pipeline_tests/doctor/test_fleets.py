@@ -55,9 +55,9 @@ def _celery(broker: str, **config: str) -> dict[str, object]:
 
 def test_a_broker_that_is_away(terminal: Terminal, port: int) -> None:
     _configure(run_launcher=_celery(f"redis://:hunter2@127.0.0.1:{port}/0"), **MONITORED)
-    found = found_by(terminal)
-    assert "start the broker" in found["broker"]["fix"]
-    assert "hunter2" not in str(found)
+    findings = found_by(terminal)
+    assert "start the broker" in findings["broker"]["fix"]
+    assert "hunter2" not in str(findings)
 
 
 def test_a_broker_without_workers(terminal: Terminal, redis: str) -> None:
@@ -89,30 +89,30 @@ def test_workers_are_asked_for_their_queue_and_their_versions(
     _configure(run_launcher=_celery(redis), **one)
     name = worker("eval_pipeline.dagster_ext.celery.app")
 
-    _until_told(terminal, "ok", "workers", f"1 with 1 slots: {name}")
-    _until_told(terminal, "ok", "worker versions", name)
+    _until_reported(terminal, "ok", "workers", f"1 with 1 slots: {name}")
+    _until_reported(terminal, "ok", "worker versions", name)
 
     newer = {**installed_versions(), "dagster": "9.9.9"}
     monkeypatch.setattr(celery_workers, "installed_versions", lambda: newer)
     apart = f"{name}: dagster {metadata.version('dagster')} (here 9.9.9)"
-    _until_told(terminal, "warning", "worker versions", apart)
+    _until_reported(terminal, "warning", "worker versions", apart)
 
     _configure(run_launcher=_celery(redis, default_queue="big"), **one)
-    nobody = _until_told(terminal, "failed", "workers", "no worker takes runs from the queue big")
-    assert "-Q big" in nobody["fix"]
+    finding = _until_reported(terminal, "failed", "workers", "no worker takes runs from the queue big")
+    assert "-Q big" in finding["fix"]
 
 
-def _until_told(terminal: Terminal, health: str, subject: str, message: str) -> dict[str, Any]:
-    """Ask until it is found: a worker on a busy machine answers late."""
+def _until_reported(terminal: Terminal, health: str, subject: str, message: str) -> dict[str, Any]:
+    """Run the doctor until it reports a finding: a worker on a busy machine answers late."""
     last: list[Any] = []
 
-    def found() -> Any:
+    def reported() -> Any:
         last[:] = cast("list[Any]", terminal("doctor", "--json").document)
-        told = {found["subject"]: found for found in last if found["health"] == health}
-        return told.get(subject) if message in told.get(subject, {}).get("message", "") else None
+        findings = {finding["subject"]: finding for finding in last if finding["health"] == health}
+        return findings.get(subject) if message in findings.get(subject, {}).get("message", "") else None
 
-    told: dict[str, Any] = wait_for(found, timeout_s=300.0, otherwise=lambda: str(last))
-    return told
+    finding: dict[str, Any] = wait_for(reported, timeout_s=300.0, otherwise=lambda: str(last))
+    return finding
 
 
 def test_a_worker_that_knows_nothing_of_versions_is_named(
@@ -125,7 +125,7 @@ def test_a_worker_that_knows_nothing_of_versions_is_named(
     )
     (tmp_path / "plain.py").write_text(plain)
     name = worker("plain")
-    _until_told(terminal, "warning", "worker versions", f"{name}: does not report its versions")
+    _until_reported(terminal, "warning", "worker versions", f"{name}: does not report its versions")
 
 
 def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:
@@ -133,13 +133,13 @@ def test_a_launcher_whose_package_is_missing(terminal: Terminal) -> None:
     assert "eval_pipeline[celery]" in found_by(terminal)["launcher"]["fix"]
 
 
-def test_workers_whose_death_nobody_would_notice(terminal: Terminal, redis: str) -> None:
+def test_workers_whose_death_would_not_be_detected(terminal: Terminal, redis: str) -> None:
     _configure(run_launcher=_celery(redis))
-    found = found_by(terminal)["monitoring"]
-    assert ("STARTED indefinitely" in found["message"], "run_monitoring" in found["fix"]) == (True, True)
+    finding = found_by(terminal)["monitoring"]
+    assert ("STARTED indefinitely" in finding["message"], "run_monitoring" in finding["fix"]) == (True, True)
 
 
-def test_a_launcher_that_does_not_notice_it(terminal: Terminal, redis: str) -> None:
+def test_a_launcher_that_does_not_detect_it(terminal: Terminal, redis: str) -> None:
     plain = {**_celery(redis), "module": "dagster_celery.launcher", "class": "CeleryRunLauncher"}
     _configure(run_launcher=plain, **MONITORED)
     assert "WatchedCeleryRunLauncher" in found_by(terminal, health="warning")["launcher"]["fix"]
@@ -162,7 +162,7 @@ def test_a_pool_that_holds_workers_while_it_waits(terminal: Terminal) -> None:
     assert "granularity: run" in found_by(terminal, code=0, health="warning")["pools"]["fix"]
 
 
-def test_a_pool_that_a_suite_names_and_nobody_limits(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_pool_of_a_suite_without_a_limit(terminal: Terminal, tmp_path: Path) -> None:
     suite = tmp_path / "asks"
     suite.mkdir()
     target = 'target: {kind: python, path: "agent.py:answer"}'
@@ -178,11 +178,11 @@ def test_partitions_that_would_be_recorded_one_by_one(
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
     with running_postgres(tmp_path / "postgres") as postgres:
         _configure(**postgres.overrides)
-        found = found_by(terminal, code=0, health="warning")["recording"]
-        assert "DAGSTER_EVENT_BATCH_SIZE=1000" in found["fix"]
+        finding = found_by(terminal, code=0, health="warning")["recording"]
+        assert "DAGSTER_EVENT_BATCH_SIZE=1000" in finding["fix"]
         monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
-        found = found_by(terminal, code=0, health="warning")["recording"]
-        assert "eval_pipeline.dagster_ext.postgres_storage" in found["fix"]
+        finding = found_by(terminal, code=0, health="warning")["recording"]
+        assert "eval_pipeline.dagster_ext.postgres_storage" in finding["fix"]
         _configure(**postgres.batching_overrides)
         assert found_by(terminal, code=0, health="ok")["recording"]["message"].endswith("up to 1000 at a time")
 
@@ -193,14 +193,14 @@ def test_a_bucket_that_may_be_read_and_not_written(terminal: Terminal, monkeypat
         _as_reader(server, monkeypatch)
         httpx.post(f"{server.endpoint}/moto-api/reset-auth", content="0").raise_for_status()
         try:
-            found = found_by(terminal, "--store", f"s3://{bucket}/team")["store"]
+            finding = found_by(terminal, "--store", f"s3://{bucket}/team")["store"]
         finally:
             httpx.post(f"{server.endpoint}/moto-api/reset-auth", content="1000000000").raise_for_status()
-    assert ("doctor/probe" in found["message"], "s3:PutObject" in found["fix"]) == (True, True)
+    assert ("doctor/probe" in finding["message"], "s3:PutObject" in finding["fix"]) == (True, True)
 
 
 def _as_reader(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The credentials of somebody who may read and list, and nothing else."""
+    """Credentials that may read and list, and nothing else."""
     iam = boto3.client("iam", endpoint_url=server.endpoint)
     iam.create_user(UserName="reader")
     statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
@@ -220,16 +220,16 @@ def test_a_bucket_for_logs_that_is_not_there(terminal: Terminal, monkeypatch: py
     )
     with moto_server() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
-        found = found_by(terminal)["logs"]
-    assert ("s3://gone" in found["message"], "compute_logs" in found["fix"]) == (True, True)
+        finding = found_by(terminal)["logs"]
+    assert ("s3://gone" in finding["message"], "compute_logs" in finding["fix"]) == (True, True)
 
 
 def test_a_clock_that_differs_from_that_of_the_bucket(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     with _refusing_server("Fri, 01 May 2020 12:00:00 GMT") as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
-        found = found_by(terminal, "--store", "s3://bucket/team")
-    assert "ahead of s3://bucket/team" in found["clock"]["message"]
-    assert "store" in found
+        findings = found_by(terminal, "--store", "s3://bucket/team")
+    assert "ahead of s3://bucket/team" in findings["clock"]["message"]
+    assert "store" in findings
 
 
 @contextlib.contextmanager

@@ -32,8 +32,8 @@ def suite(folder: Path, **fields: Any) -> str:
 
 def test_a_tag_is_looked_for_and_left_where_it_is(terminal: Terminal, server: RecorderServer, folder: Path) -> None:
     commit = publish(server.url, "Be kind.")
-    found = found_by(terminal, suite(folder), code=0, health="ok")["promotion"]["message"]
-    assert found.startswith(f"shop: hub:support:production is at {commit[:12]}, 0 moves on record")
+    message = found_by(terminal, suite(folder), code=0, health="ok")["promotion"]["message"]
+    assert message.startswith(f"shop: hub:support:production is at {commit[:12]}, 0 moves on record")
     assert hub_at(server.url).tags("support") == {"production": commit}
 
 

@@ -1,4 +1,4 @@
-"""Runs that Dagster takes for running: the dead are told of, the living are left alone, and so is what nobody knows."""
+"""Runs that Dagster shows as running: dead ones are reported and ended, running and unknown ones are left alone."""
 
 import json
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def _job() -> None:
 @pytest.fixture
 def instance(terminal: Terminal) -> Iterator[dg.DagsterInstance]:
     del terminal
-    with dg.DagsterInstance.get() as found:
-        yield found
+    with dg.DagsterInstance.get() as opened:
+        yield opened
 
 
 def _started(instance: dg.DagsterInstance) -> str:
@@ -40,9 +40,9 @@ def _started(instance: dg.DagsterInstance) -> str:
 
 
 def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
-    found = instance.get_run_by_id(run_id)
-    assert found is not None
-    return found.status
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
 
 
 def _dead(instance: dg.DagsterInstance, *, host: str | None = None) -> str:
@@ -60,10 +60,10 @@ def _warnings(terminal: Terminal) -> dict[str, Any]:
     return found_by(terminal, code=0, health="warning")
 
 
-def test_a_dead_run_is_told_of_and_ended_by_the_next_command(terminal: Terminal, instance: dg.DagsterInstance) -> None:
+def test_a_dead_run_is_reported_and_ended_by_the_next_command(terminal: Terminal, instance: dg.DagsterInstance) -> None:
     run_id = _dead(instance)
-    found = _warnings(terminal)["runs"]
-    assert (run_id in found["message"], "eval-pipeline run" in found["fix"]) == (True, True)
+    finding = _warnings(terminal)["runs"]
+    assert (run_id in finding["message"], "eval-pipeline run" in finding["fix"]) == (True, True)
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
 
     (ended,) = end_dead_runs(instance)
@@ -81,15 +81,15 @@ def test_a_run_that_works_is_left_alone(terminal: Terminal, instance: dg.Dagster
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
 
 
-def test_a_run_of_another_host_is_told_of_and_never_ended(terminal: Terminal, instance: dg.DagsterInstance) -> None:
+def test_a_run_of_another_host_is_reported_and_never_ended(terminal: Terminal, instance: dg.DagsterInstance) -> None:
     run_id = _dead(instance, host="another")
     assert end_dead_runs(instance) == []
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
-    found = _warnings(terminal)["runs elsewhere"]
-    assert (f"{run_id} of another" in found["message"], "Force termination" in found["fix"]) == (True, True)
+    finding = _warnings(terminal)["runs elsewhere"]
+    assert (f"{run_id} of another" in finding["message"], "Force termination" in finding["fix"]) == (True, True)
 
 
-def test_a_run_that_no_terminal_began_is_told_of_after_a_day_and_never_ended(
+def test_a_run_that_no_terminal_began_is_reported_after_a_day_and_never_ended(
     terminal: Terminal, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = _started(instance)
@@ -97,8 +97,8 @@ def test_a_run_that_no_terminal_began_is_told_of_after_a_day_and_never_ended(
     assert "silent runs" not in _warnings(terminal)
     # A day from now, in other words.
     monkeypatch.setattr(cli_runs, "FORGOTTEN_SECONDS", -1)
-    found = _warnings(terminal)["silent runs"]
-    assert (run_id in found["message"], "Force termination" in found["fix"]) == (True, True)
+    finding = _warnings(terminal)["silent runs"]
+    assert (run_id in finding["message"], "Force termination" in finding["fix"]) == (True, True)
     assert _status(instance, run_id) == dg.DagsterRunStatus.STARTED
 
 

@@ -1,4 +1,4 @@
-"""The file of answers: what goes in comes out, in other processes too, and it does not grow for ever."""
+"""The file of answers: what goes in comes out, in other processes too, and it does not grow without limit."""
 
 import subprocess
 import sys
@@ -36,12 +36,12 @@ def test_an_answer_comes_back_whole_and_only_to_the_same_question(tmp_path: Path
     file = AnswerFile(tmp_path / "a.sqlite", max_bytes=10_000)
     cache = CallCache(file, salt=("m", 1))
     cache.update("prompt", "llm", an_answer())
-    (found,) = cache.lookup("prompt", "llm") or ()
-    assert isinstance(found, ChatGeneration)
-    assert isinstance(found.message, AIMessage)
-    assert found.message.tool_calls[0]["args"] == {"q": "ä"}
-    assert found.message.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
-    assert found.message.additional_kwargs == {"parsed": {"good": True}}
+    (generation,) = cache.lookup("prompt", "llm") or ()
+    assert isinstance(generation, ChatGeneration)
+    assert isinstance(generation.message, AIMessage)
+    assert generation.message.tool_calls[0]["args"] == {"q": "ä"}
+    assert generation.message.usage_metadata == {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    assert generation.message.additional_kwargs == {"parsed": {"good": True}}
     assert cache.lookup("prompt", "other") is None
     assert cache.lookup("other", "llm") is None
     assert CallCache(file, salt=("m", 2)).lookup("prompt", "llm") is None

@@ -41,36 +41,36 @@ async def test_a_chat_model_is_given_the_whole_conversation(folder: Path) -> Non
     (folder / "prompt.md").write_text("Be brief. 👋")
     with openai_server(lambda body: f"{len(body['messages'])} messages") as server:
         suite = a_suite(folder, target=a_target(server, system_file="prompt.md", options={"temperature": 0.5}))
-        found = await evaluated(suite, a_case(turns=[{"user": "hi"}, {"user": "ho"}]))
-    assert found.error is None, found.error.traceback
-    assert [turn.response for turn in found.turns] == ["2 messages", "4 messages"]
+        result = await evaluated(suite, a_case(turns=[{"user": "hi"}, {"user": "ho"}]))
+    assert result.error is None, result.error.traceback
+    assert [turn.response for turn in result.turns] == ["2 messages", "4 messages"]
     assert [message["role"] for message in server.requests[1]["messages"]] == ["system", "user", "assistant", "user"]
     assert server.requests[0]["messages"][0]["content"] == "Be brief. 👋"
     assert (server.requests[0]["model"], server.requests[0]["temperature"]) == ("gpt-test", 0.5)
-    assert (found.tokens.input, found.tokens.output, found.tokens.cached) == (22, 6, 8)
+    assert (result.tokens.input, result.tokens.output, result.tokens.cached) == (22, 6, 8)
 
 
 async def test_a_case_may_want_another_model_and_temperature(folder: Path) -> None:
     with openai_server(lambda body: f"{body['model']} {body.get('temperature')}") as server:
         suite = a_suite(folder, target=a_target(server))
-        wanted = await evaluated(suite, a_case(runtime={"model": "openai:other", "temperature": 0.25}))
+        changed = await evaluated(suite, a_case(runtime={"model": "openai:other", "temperature": 0.25}))
         usual = await evaluated(suite, a_case())
-    assert (wanted.turns[0].response, usual.turns[0].response) == ("other 0.25", "gpt-test None")
+    assert (changed.turns[0].response, usual.turns[0].response) == ("other 0.25", "gpt-test None")
 
 
 async def test_tool_calls_of_a_chat_model_are_events(folder: Path) -> None:
     with openai_server(lambda _: {"content": None, "tool_calls": [tool_call("find", q="x")]}) as server:
-        found = await evaluated(a_suite(folder, target=a_target(server)), a_case())
-    calls = [event for event in found.turns[0].events if event["type"] == "tool_call"]
+        result = await evaluated(a_suite(folder, target=a_target(server)), a_case())
+    calls = [event for event in result.turns[0].events if event["type"] == "tool_call"]
     assert [(event["name"], event["args"]) for event in calls] == [("find", {"q": "x"})]
 
 
 async def test_a_provider_that_refuses_makes_the_attempt_an_error(folder: Path) -> None:
     with openai_server(lambda _: 400) as server:
-        found = await evaluated(a_suite(folder, target=a_target(server)), a_case())
-    assert found.status == "error"
-    assert found.error is not None
-    assert "refused" in found.error.message
+        result = await evaluated(a_suite(folder, target=a_target(server)), a_case())
+    assert result.status == "error"
+    assert result.error is not None
+    assert "refused" in result.error.message
 
 
 async def judged(folder: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> tuple[AssertionResult, OpenAIServer]:
@@ -85,8 +85,8 @@ async def judged(folder: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_judge_decides_by_the_rubric_and_says_why(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, passed: bool
 ) -> None:
-    found, server = await judged(folder, judging(passed=passed), monkeypatch)
-    assert (found.error, found.passed, found.message) == (None, passed, "It says hello.")
+    result, server = await judged(folder, judging(passed=passed), monkeypatch)
+    assert (result.error, result.passed, result.message) == (None, passed, "It says hello.")
     prompt = server.requests[0]["messages"][-1]["content"]
     assert prompt.startswith("Rubric: It greets.")
     assert "User: hi\nAssistant: hello!" in prompt
@@ -96,15 +96,15 @@ async def test_a_judge_decides_by_the_rubric_and_says_why(
 async def test_a_judge_that_gives_no_verdict_breaks_the_assertion_and_not_the_answer(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, _ = await judged(folder, lambda _: "I would rather not.", monkeypatch)
-    assert (found.passed, found.score) == (None, None)
-    assert found.error is not None
+    result, _ = await judged(folder, lambda _: "I would rather not.", monkeypatch)
+    assert (result.passed, result.score) == (None, None)
+    assert result.error is not None
 
 
 async def test_without_a_judge_the_assertion_breaks() -> None:
-    found = await result_of(RUBRIC, a_scope(a_turn("hello")))
-    assert found.error is not None
-    assert "no chat model judges this" in found.error.message
+    result = await result_of(RUBRIC, a_scope(a_turn("hello")))
+    assert result.error is not None
+    assert "no chat model judges this" in result.error.message
 
 
 def test_the_version_of_a_chat_target_follows_model_prompt_and_options(folder: Path) -> None:
@@ -128,4 +128,4 @@ def test_a_judge_can_be_asked_in_one_run_after_another(folder: Path, monkeypatch
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         scope = a_scope(a_turn("hello!"), folder=folder, judge_model="openai:judge")
         results = [run_in_loop(result_of(RUBRIC, scope)) for _ in range(3)]
-    assert [found.error for found in results] == [None] * 3
+    assert [result.error for result in results] == [None] * 3

@@ -1,4 +1,4 @@
-"""Models by name: providers, import paths, and what is said where there is none; and the digest names are made of."""
+"""Models by name: providers, import paths, and the error if there is none; and the digest in a name's version."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from eval_pipeline_tests.fakes import WordEmbeddings
 CODE = """
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 ready = FakeListChatModel(responses=["ready"])
-def made(**parameters): return FakeListChatModel(responses=[str(parameters)])
+def build(**parameters): return FakeListChatModel(responses=[str(parameters)])
 number = lambda **_: 5
 """
 
@@ -28,7 +28,7 @@ def code(folder: Path) -> Path:
 
 def test_a_model_may_be_ready_or_made_with_parameters(code: Path) -> None:
     assert chat_model("own.py:ready", folder=code).invoke("x").content == "ready"
-    assert chat_model("own.py:made", folder=code, temperature=0).invoke("x").content == "{'temperature': 0}"
+    assert chat_model("own.py:build", folder=code, temperature=0).invoke("x").content == "{'temperature': 0}"
 
 
 def test_embeddings_may_be_a_class_of_ones_own(folder: Path) -> None:
@@ -47,20 +47,20 @@ def test_what_is_no_model_is_refused(code: Path) -> None:
         chat_model("own.py:number", folder=code)
 
 
-@pytest.mark.parametrize("name", ["nowhere:model", "some-model-of-nobody"])
-def test_a_provider_nobody_knows_is_the_users_mistake(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["nowhere:model", "some-unknown-model"])
+def test_an_unknown_provider_is_the_users_mistake(folder: Path, name: str) -> None:
     for make in (chat_model, embeddings_model):
         with pytest.raises(InputError, match="provider:model"):
             make(name, folder=folder)
 
 
-def test_a_key_that_is_not_set_is_told(folder: Path) -> None:
+def test_a_key_that_is_not_set_is_reported(folder: Path) -> None:
     for make, name in ((chat_model, "openai:gpt-4o"), (embeddings_model, "openai:text-embedding-3-small")):
         with pytest.raises(CredentialsError, match="set the provider's key"):
             make(name, folder=folder)
 
 
-def test_a_package_that_is_not_installed_is_told(folder: Path) -> None:
+def test_a_package_that_is_not_installed_is_reported(folder: Path) -> None:
     with pytest.raises(PermanentError, match="install the provider's package"):
         chat_model("fireworks:any", folder=folder)
 

@@ -105,11 +105,11 @@ def test_the_users_tables_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("model,input,output\nx,1,\n", "a price is missing"),
     ],
 )
-def test_a_table_that_is_none_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_file_that_is_no_table_is_refused_with_its_place(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "p.csv").write_text(text)
-    with pytest.raises(InputError) as found:
+    with pytest.raises(InputError) as refused:
         price_table(tmp_path / "p.csv")
-    assert expected in str(found.value)
+    assert expected in str(refused.value)
     with pytest.raises(InputError, match="no prices can be read"):
         price_table(tmp_path / "none.csv")
 
@@ -119,7 +119,7 @@ def test_a_table_that_is_none_is_told_with_its_place(tmp_path: Path, text: str, 
 def test_cached_tokens_never_cost_more_than_fresh_ones(input_: int, cached: int, output: int) -> None:
     cached = min(cached, input_)
     table = price_table()
-    cost, fresh = (table.cost("gpt-4o", TokenUsage(input=input_, cached=found, output=output)) for found in (cached, 0))
+    cost, fresh = (table.cost("gpt-4o", TokenUsage(input=input_, cached=each, output=output)) for each in (cached, 0))
     assert cost is not None
     assert fresh is not None
     assert 0 <= cost <= fresh

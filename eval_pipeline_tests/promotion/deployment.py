@@ -51,7 +51,7 @@ class PromptDeployment:
     @property
     def notices(self) -> list[tuple[str, str]]:
         """The notices that the webhook received: each event with its commit."""
-        return [(notice["event"], notice["after"]) for notice in self.webhook.told]
+        return [(notice["event"], notice["after"]) for notice in self.webhook.received]
 
     def publish(self, knows: int, *, tag: str | None = None) -> str:
         """Commit a prompt with which so many cases pass."""

@@ -64,7 +64,7 @@ def test_commits_are_evaluated_reported_and_promoted_only_where_they_are_better(
     with deployed(tmp_path, promotion=PROMOTES, sensors=watched) as deployment:
         current = deployment.publish(4, tag="production")
         with deployment.daemon():
-            deployment.until(lambda: "the first look" in deployment.log())
+            deployment.until(lambda: "first tick" in deployment.log())
             bad = deployment.publish(0)
             deployment.until(lambda: len(deployment.notices) == 1)
             assert deployment.production == current
@@ -72,8 +72,8 @@ def test_commits_are_evaluated_reported_and_promoted_only_where_they_are_better(
             deployment.until(lambda: len(deployment.notices) == 2)
 
         assert deployment.notices == [("prompt_commit_evaluated", bad), ("prompt_commit_evaluated", better)]
-        assert [told["before"] for told in deployment.webhook.told] == [current, current]
-        assert "better" in deployment.webhook.told[1]["reason"]
+        assert [notice["before"] for notice in deployment.webhook.received] == [current, current]
+        assert "better" in deployment.webhook.received[1]["reason"]
         assert deployment.production == better
         (move,) = read_moves(deployment.store, PLACE)
         assert (move.moved, move.move.before, move.move.after) == (True, current, better)

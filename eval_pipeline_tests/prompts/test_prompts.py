@@ -274,6 +274,6 @@ def test_what_names_no_prompt_is_refused(text: str) -> None:
         parse_reference(text)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.txt.*cannot be read"):
         prompt_of_file(tmp_path / "gone.txt", reference=parse_reference("file:gone.txt"))

@@ -8,7 +8,8 @@ from langsmith.utils import LangSmithAuthError
 from eval_pipeline.errors import InputError
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.server import RecorderServer, serve
-from eval_pipeline.serving.access import host_name, is_loopback
+from eval_pipeline.serving.access import host_name
+from eval_pipeline.serving.loopback import is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.langsmith.connection import Connection
+from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
-from eval_pipeline.tracing.experiment.trace_status import TracedRun, read_traced
 
 KEY = "preferred"
 _TIE = 0.5
@@ -33,8 +32,8 @@ def write_comparative(
     store: Store,
     suite: str,
     *,
-    experiment: str,
-    baseline: str,
+    experiment: ExperimentSession,
+    baseline: ExperimentSession,
     settings: LangSmithSettings,
     scores: Scores | None = None,
 ) -> list[ComparativeExperiment]:
@@ -43,26 +42,22 @@ def write_comparative(
     Args:
         store: where both are stored.
         suite: the suite of both.
-        experiment: the new experiment.
-        baseline: the other experiment.
+        experiment: the project of the new experiment.
+        baseline: the project of the other experiment.
         settings: the destinations of traces.
         scores: the preferences; by default for the attempt that passed, or else the one with the higher score.
-
-    Raises:
-        MissingUpstreamError: one of them was not traced.
     """
-    now, then = (_traced(store, suite, name) for name in (experiment, baseline))
-    rows, old_rows = (_runs(store, suite, name) for name in (experiment, baseline))
+    rows, old_rows = (_runs(store, suite, session.name) for session in (experiment, baseline))
     pairs = sorted(rows.keys() & old_rows.keys())
     written: list[ComparativeExperiment] = []
     for destination in settings.destinations:
         connection = Connection(destination, settings)
         try:
             comparative = connection.client.create_comparative_experiment(
-                f"{experiment} vs. {baseline}",
-                [now.session_id, then.session_id],
-                reference_dataset=now.dataset_id,
-                metadata={"suite": suite, "baseline": baseline},
+                f"{experiment.name} vs. {baseline.name}",
+                [experiment.id, baseline.id],
+                reference_dataset=experiment.dataset_id,
+                metadata={"suite": suite, "baseline": baseline.name},
                 id=uuid.uuid4(),
             )
             preferences = 0
@@ -72,7 +67,7 @@ def write_comparative(
                 if score is None:
                     continue
                 group = uuid.uuid4()
-                for row, session, value in ((one, now.session_id, score), (other, then.session_id, 1 - score)):
+                for row, session, value in ((one, experiment.id, score), (other, baseline.id, 1 - score)):
                     connection.client.create_feedback(
                         run_id=row["run_id"],
                         trace_id=row["trace_id"] or row["run_id"],
@@ -85,20 +80,11 @@ def write_comparative(
                     )
                 preferences += 1
             connection.client.flush()
-            url = now.session.comparison_url(then.session_id)
+            url = experiment.comparison_url(baseline.id)
             written.append(ComparativeExperiment(destination=destination.name, url=url, preferences=preferences))
         finally:
             connection.close()
     return written
-
-
-def _traced(store: Store, suite: str, experiment: str) -> TracedRun:
-    traced = read_traced(store, suite, experiment)
-    if not traced:
-        raise MissingUpstreamError(
-            f"experiment {experiment!r} was not traced", fix="evaluate with tracing on, or compare without LangSmith"
-        )
-    return traced[0]
 
 
 def _runs(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], Mapping[str, Any]]:

@@ -212,18 +212,20 @@ def _changed_cases(now: Side, then: Side) -> frozenset[str]:
 
 
 def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
-    here, there = ({row["case_id"] for row in side.rows} for side in (now, then))
+    attempted, attempted_then = ({row["case_id"] for row in side.rows} for side in (now, then))
+    left = len(changed & attempted & attempted_then)
     warnings = []
     if now.record.dataset_version != then.record.dataset_version:
-        left_out = f"; {len(changed & here & there)} cases that changed are left out" if changed & here & there else ""
+        left_out = f"; {left} cases that changed are left out" if left else ""
         warnings.append(
             f"the datasets differ ({then.record.dataset_version} then, {now.record.dataset_version} now){left_out}"
         )
-    if here != there:
-        warnings.append(f"{len(here - there)} cases were attempted only now, and {len(there - here)} only then")
+    if attempted != attempted_then:
+        only_now, only_then = len(attempted - attempted_then), len(attempted_then - attempted)
+        warnings.append(f"{only_now} cases were attempted only now, and {only_then} only then")
     if now.record.context_id != then.record.context_id:
         warnings.append(
-            f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now): a difference "
-            "may be the data's"
+            f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now), which may "
+            "cause differences"
         )
     return warnings

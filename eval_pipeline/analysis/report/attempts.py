@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.analysis.case_values import decided_against
+from eval_pipeline.analysis.case_values import why_not_passed
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.result_log import read_results, segment_keys
 from eval_pipeline.store.store import Store
@@ -24,7 +24,8 @@ MOST_BYTES = 64 * 1024 * 1024
 """The most bytes of packed transcripts; further ones are in the result log only."""
 _LONGEST = 20_000
 """The most characters of one text."""
-_WHY = 240
+_LONGEST_REASON = 240
+"""The most characters of a reason in the index."""
 _BATCH = 64
 _IDENTITY = ["case_id", "attempt", "started_at"]
 _COLUMNS = [
@@ -91,7 +92,8 @@ def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
     for row in rows:
         fits = size < MOST_BYTES
         position = [len(packed.chunks), len(waiting)] if fits else [-1, 0]
-        packed.index.append([row["case_id"], row["attempt"], row["status"], row["split"], why(row), *position])
+        reason = why_not_passed(row)[:_LONGEST_REASON]
+        packed.index.append([row["case_id"], row["attempt"], row["status"], row["split"], reason, *position])
         if not fits:
             packed.left_out += 1
             continue
@@ -105,13 +107,6 @@ def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
     packed.documents = [_pack(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
     packed.index.sort(key=lambda entry: (entry[0], entry[1]))
     return packed
-
-
-def why(row: Row) -> str:
-    """Why an attempt did not pass, in one line."""
-    if row["error"]:
-        return f"{row['error']['name']}: {row['error']['message']}"[:_WHY]
-    return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))[:_WHY]
 
 
 def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:

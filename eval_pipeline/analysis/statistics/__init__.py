@@ -1,5 +1,5 @@
-"""Formulas, each with its source, computed by scipy and statsmodels. What they are applied to is not in here.
+"""Statistical formulas, each with its source, computed by scipy and statsmodels: numbers in, numbers out.
 
-`scipy.stats` takes a second and 60 MB, which whoever computes nothing need not pay: scipy imports it when it is first
-used, and so modules here say `import scipy`, and import what would import it where they use it.
+Importing `scipy.stats` takes a second and 60 MB. Modules here say `import scipy`, which imports it on first use, and
+import statsmodels inside the functions that use it.
 """

@@ -16,13 +16,15 @@ from eval_pipeline.cli.analyze.comparison_table import show_comparisons
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recording import recorder_at_hand
 from eval_pipeline.defs.launching.instance import home_folder
-from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.errors import InputError, MissingUpstreamError, Problem
+from eval_pipeline.langsmith.experiments import ExperimentSession
 from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.tracing.experiment.trace_status import read_traced
 from eval_pipeline.user_code.loop import run_in_loop
 
 
@@ -131,7 +133,22 @@ def _written(
         def scores(case_id: str, attempt: int) -> float | None:
             return by_pair.get((case_id, attempt))
 
+    new, old = (_session(store, suite, name) for name in (experiment, baseline))
     with recorder_at_hand(home_folder()) as langsmith:
         return write_comparative(
-            store, suite, experiment=experiment, baseline=baseline, settings=langsmith.settings(), scores=scores
+            store, suite, experiment=new, baseline=old, settings=langsmith.settings(), scores=scores
         )
+
+
+def _session(store: Store, suite: str, experiment: str) -> ExperimentSession:
+    """The LangSmith project of an experiment.
+
+    Raises:
+        MissingUpstreamError: the experiment was not traced.
+    """
+    traced = read_traced(store, suite, experiment)
+    if not traced:
+        raise MissingUpstreamError(
+            f"experiment {experiment!r} was not traced", fix="evaluate with tracing on, or compare without LangSmith"
+        )
+    return traced[0].session

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from eval_pipeline.cli.analyze.variants_table import show_variants
-from eval_pipeline.cli.evaluate.progress import VariantsProgress
+from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
@@ -141,16 +141,16 @@ def _launched(
     finished = dict.fromkeys((CURRENT, *names), 0) if plan is None else finished_attempts(stored.open(), plan)
     repetitions = (request.repetitions if plan is None else plan.repetitions) or suite.spec.repetitions or 1
     attempts = repetitions * (cases if plan is None else len(plan.cases))
-    console = Console(stderr=True)
     with (
+        stderr_console() as console,
         open_instance() as instance,
         recorder_at_hand(Path(instance.root_directory)) as langsmith,
-        VariantsProgress(console, attempts=attempts, finished=finished) as progress,
     ):
         try:
-            return launch_variants(
-                suite, request=request, store=stored, langsmith=langsmith, instance=instance, progress=progress
-            )
+            with VariantsProgress(console, attempts=attempts, finished=finished) as progress:
+                return launch_variants(
+                    suite, request=request, store=stored, langsmith=langsmith, instance=instance, progress=progress
+                )
         except RunInterruptedError as interrupt:
             if (hint := _how_to_resume(stored.open(), suite.name, interrupt.experiment, given=given)) is not None:
                 click.echo(hint, err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from eval_pipeline.cli.evaluate.progress import RunProgress
+from eval_pipeline.cli.evaluate.progress import RunProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import check_resume, resume_options, resume_request
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.evaluate.show import (
@@ -82,19 +82,20 @@ def run(
             )
         del all_cases  # ten thousand cases take 25 MB, which the run does not need
         with (
+            stderr_console() as console,
             open_instance() as instance,
             recorder_at_hand(Path(instance.root_directory)) as langsmith,
-            RunProgress(Console(stderr=True)) as progress,
         ):
             try:
-                outcome = launch(
-                    loaded,
-                    request=request,
-                    store=stored,
-                    langsmith=langsmith,
-                    instance=instance,
-                    progress=progress,
-                )
+                with RunProgress(console) as progress:
+                    outcome = launch(
+                        loaded,
+                        request=request,
+                        store=stored,
+                        langsmith=langsmith,
+                        instance=instance,
+                        progress=progress,
+                    )
             except RunInterruptedError as interrupt:
                 if not as_json:
                     show_interrupted(

@@ -88,11 +88,12 @@ def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
         if gate.failing_cases:
             console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
     report = outcome.store.uri(report_key(summary.suite, summary.experiment))
-    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} (`make ui` shows it)"
+    ui = "`eval-pipeline ui` shows it"
+    traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} ({ui})"
     reused = "reused" if outcome.context_reused else "built"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} (`make ui` shows it)",
+        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} ({ui})",
         highlight=False,
         soft_wrap=True,
     )

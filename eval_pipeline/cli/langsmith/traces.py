@@ -1,13 +1,15 @@
 """`eval-pipeline traces`: show and send the traces that wait in the spool."""
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
-from eval_pipeline.langsmith.local_recorder import DATABASE, forward_recording
+from eval_pipeline.langsmith.local_recorder import DATABASE, forward_recording, local_recorder
 from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
 from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import status_of
@@ -40,7 +42,8 @@ def flush(spool: Path | None) -> int:
     if settings.mode == "off":
         # Tracing is off now, but what is in the spool was traced for these destinations.
         settings = settings.model_copy(update={"mode": _spooled_mode(settings)})
-    reports = flush_spool(settings)
+    with _recorder(settings) as settings:
+        reports = flush_spool(settings)
     if not reports:
         click.echo("tracing is off and the spool is empty", err=True)
     for report in reports:
@@ -89,6 +92,16 @@ def forward(db: Path | None) -> int:
     for identity, answer in report.rejected:
         click.echo(f"refused {identity}: {answer}", err=True)
     return InfrastructureError.exit_code if report.rejected else 0
+
+
+@contextlib.contextmanager
+def _recorder(settings: LangSmithSettings) -> Iterator[LangSmithSettings]:
+    """The settings with the recorder's address, which is started if something waits for it."""
+    if not status_of(spool_folder(settings, "recorder")).files:
+        yield settings
+        return
+    with local_recorder(settings, home_folder()) as recorder:
+        yield settings if recorder is None else settings.model_copy(update={"recorder_url": recorder.url})
 
 
 def _spooled_mode(settings: LangSmithSettings) -> Mode:

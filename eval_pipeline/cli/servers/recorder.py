@@ -1,35 +1,61 @@
 """`eval-pipeline recorder`: start the recorder, a local LangSmith-compatible server."""
 
+import contextlib
+import signal
+import threading
 from pathlib import Path
 
 import click
 
 from eval_pipeline.defs.launching.instance import home_folder
-from eval_pipeline.langsmith.local_recorder import DATABASE, serve_recorder
+from eval_pipeline.errors import TransientError
+from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder, serve_recorder
+from eval_pipeline.settings import LangSmithSettings
 
 DEFAULT_PORT = 1984
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --token.")
-@click.option("--port", type=int, default=DEFAULT_PORT, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--port", type=int, help=f"Port; 0 takes a free one.  [default: that of the Dagster home, {DEFAULT_PORT} if free]"
+)
 @click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"SQLite file to store everything in.  [default: $DAGSTER_HOME/{DATABASE}]",
 )
 @click.option("--token", envvar="EVAL_PIPELINE_RECORDER_TOKEN", help="API key that clients must send.")
-def recorder(host: str, port: int, db: Path | None, token: str | None) -> int:
+def recorder(host: str, port: int | None, db: Path | None, token: str | None) -> int:
     """Start the recorder, a local LangSmith-compatible server.
 
     It records traces, datasets, prompts and feedback that clients of LangSmith send, and shows them on web pages.
-    Ctrl-C stops it.
+    Without options it is the recorder that runs of the Dagster home use, at the home's port. Ctrl-C stops it, once
+    those runs have ended.
     """
-    database = home_folder() / DATABASE if db is None else db
+    home = home_folder()
+    database = home / DATABASE if db is None else db
     database.parent.mkdir(parents=True, exist_ok=True)
 
     def started(url: str) -> None:
         click.echo(f"recorder on {url} · {database} · LANGSMITH_ENDPOINT={url}", err=True)
 
-    serve_recorder(database, host=host, port=port, token=token, started=started)
+    if port is not None or db is not None or host != "127.0.0.1":
+        own = home if database.resolve() == (home / DATABASE).resolve() else None
+        port = DEFAULT_PORT if port is None else port
+        serve_recorder(database, host=host, port=port, token=token, started=started, home=own)
+        return 0
+    settings = LangSmithSettings.from_environment(
+        mode="recorder", tracing_enabled=True, **({} if token is None else {"recorder_token": token})
+    )
+    # Processes that a shell starts with `&` ignore SIGINT.
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home) as running:
+        if running is None:
+            raise TransientError("the recorder does not run here", fix="see the message above, or give --port")
+        if running.moved:
+            click.echo(running.moved, err=True)
+        started(running.url)
+        threading.Event().wait()
     return 0

@@ -1,4 +1,4 @@
-"""The recorder that a command traces to: one that runs already, or one in this process until the command ends."""
+"""The recorder that a command traces to: that of the Dagster home, started if it does not run."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
     Raises:
         InputError: a setting in the environment is invalid.
     """
-    database = home / DATABASE
-    with local_recorder(LangSmithResource().settings(), database) as recorder:
+    with local_recorder(LangSmithResource().settings(), home) as recorder:
         if recorder is not None and recorder.moved:
             click.echo(
                 f"{recorder.moved}: the recorder is on {recorder.url} until this run ends; then "
-                f"`eval-pipeline ui`, or `eval-pipeline recorder --db {database} --port PORT`, shows the same traces",
+                f"`eval-pipeline ui`, or `eval-pipeline recorder --db {home / DATABASE} --port PORT`, shows the same "
+                "traces",
                 err=True,
             )
         yield LangSmithResource() if recorder is None else LangSmithResource(recorder_url=recorder.url)

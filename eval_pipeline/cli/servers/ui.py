@@ -15,8 +15,8 @@ from eval_pipeline.cli.options import store_option
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder
-from eval_pipeline.serving.access import is_loopback
+from eval_pipeline.langsmith.local_recorder import local_recorder
+from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 
 _STOP_SECONDS = 10
@@ -53,11 +53,11 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
         signal.signal(signal_, signal.default_int_handler)
     settings = LangSmithResource().settings()
     environment[SPOOL_VARIABLE] = str(settings.spool_folder.resolve())
-    with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home / DATABASE) as recorder:
+    with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home) as recorder:
         if recorder is not None:
             environment[RECORDER_URL_VARIABLE] = recorder.url  # inherited by the runs that the UI launches
-            if recorder.moved:
-                click.echo(f"{recorder.moved}: the recorder is on {recorder.url}", err=True)
+            moved = "" if recorder.moved is None else f"{recorder.moved}: "
+            click.echo(f"{moved}the recorder is on {recorder.url}", err=True)
         with _running([daemon, server], environment) as processes:
             click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
             return processes[-1].wait()

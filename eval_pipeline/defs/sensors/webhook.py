@@ -12,6 +12,7 @@ from typing import Any, Literal
 import orjson
 
 from eval_pipeline.promotion.move_tag import shown
+from eval_pipeline.serving.loopback import is_loopback_url
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.spec.automation import WebhookShape
 
@@ -106,8 +107,10 @@ def slack_text(text: str) -> str:
 def _post_once(url: str, data: bytes) -> str | None:
     # httpx and requests log URLs.
     try:
-        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - the scheme was checked
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310
+        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - the scheme was looked at
+        # Without a proxy of the environment for a server on this machine.
+        proxies = urllib.request.ProxyHandler({} if is_loopback_url(url) else None)
+        with urllib.request.build_opener(proxies).open(request, timeout=_TIMEOUT_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         error.close()

@@ -17,8 +17,9 @@ _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
 
 @router.get("/info")
 def info(recorder: RecorderDep) -> dict[str, Any]:
-    """The profile of this recorder."""
-    return recorder.config.info()
+    """The profile of this recorder, and whose it is."""
+    whose = {"instance_id": recorder.database.instance_id, "of_home": recorder.config.of_home}
+    return {**recorder.config.info(), "recorder": whose}
 
 
 @router.get("/info/health")

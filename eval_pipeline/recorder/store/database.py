@@ -3,9 +3,10 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from eval_pipeline.recorder.store.schema import SCHEMA
 
@@ -20,6 +21,7 @@ class Database:
     def __init__(self, path: Path | str) -> None:
         if str(path) != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
@@ -34,6 +36,17 @@ class Database:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "cache_size=-65536"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO instance SELECT ? WHERE NOT EXISTS (SELECT 1 FROM instance)", (str(uuid4()),)
+            )
+
+    @property
+    def instance_id(self) -> str:
+        """The id of this database: another one's at the same address, or a copy's, differs."""
+        row = self.row("SELECT id FROM instance")
+        assert row is not None
+        return _instance_id(row["id"], self._path)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -66,12 +79,31 @@ class Database:
         with self.transaction() as connection:
             tables = self.rows("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
             for table in tables:
+                if table["name"] == "instance":
+                    continue
                 connection.execute(f"DELETE FROM {table['name']}")  # noqa: S608 - names of our own tables
 
     def close(self) -> None:
         """Close the file, which folds the write-ahead log back into it."""
         with self._lock:
             self._connection.close()
+
+
+def stored_instance_id(path: Path) -> str | None:
+    """The `instance_id` of a database that another process may have open; None if there is none yet."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with suppress(sqlite3.Error, OSError), closing(sqlite3.connect(uri, uri=True)) as connection:
+        row = connection.execute("SELECT id FROM instance").fetchone()
+        return None if row is None else _instance_id(row[0], path)
+    return None
+
+
+def _instance_id(stored: str, path: Path | str) -> str:
+    if str(path) == ":memory:":
+        return stored
+    # A copied home has a copy of the id, but a file of its own.
+    file = Path(path).stat()
+    return str(uuid5(UUID(stored), f"{file.st_dev}:{file.st_ino}"))
 
 
 class Conditions:

@@ -5,6 +5,9 @@ record as JSON; large JSON is packed (`codec.py`).
 """
 
 SCHEMA = """
+-- One row: the id of this database, which tells it from every other.
+CREATE TABLE IF NOT EXISTS instance (id TEXT NOT NULL);
+
 CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,

@@ -8,15 +8,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.gate_checks import gate_problems
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
+from eval_pipeline.suite.spec.gates import EVERY
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
+
+_MOST_NAMED = 8
+"""The most slices that a message names."""
 
 
 def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
@@ -36,7 +39,7 @@ def check_suite(folder: Path) -> tuple[Suite | None, list[Case], list[Problem]]:
         return None, [], problems + _problems_of_cases_alone(document.data, folder)
     cases, problems = load_cases(suite.spec.cases, suite)
     # Invalid cases may be the ones that a gate is about.
-    gates = [] if problems else gate_problems(suite, cases)
+    gates = [] if problems else _gate_problems(suite, cases)
     return suite, cases, [*_suite_problems(suite), *gates, *problems, *_case_problems(suite, cases)]
 
 
@@ -46,7 +49,7 @@ def require_sound(suite: Suite, cases: Sequence[Case]) -> None:
     Raises:
         InputError: carries all of them.
     """
-    problems = [*_suite_problems(suite), *gate_problems(suite, cases), *_case_problems(suite, cases)]
+    problems = [*_suite_problems(suite), *_gate_problems(suite, cases), *_case_problems(suite, cases)]
     if problems:
         raise InputError(problems)
 
@@ -126,6 +129,32 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     for field, model in named:
         if is_code_path(model):
             yield from _unimportable(suite, model, field)
+
+
+def _gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
+    """A problem for each gate whose slice has no case: it would never fail."""
+    for kind, gate in suite.spec.gates_to_meet.named().values():
+        if gate.slice is None:
+            continue
+        axis, _, selected = gate.slice.partition("=")
+        values = sorted({value for case in cases for value in _values_of(case, axis)})
+        if selected not in values and not (selected == EVERY and values):
+            named = ", ".join(f"`{axis}={value}`" for value in values[:_MOST_NAMED])
+            yield Problem(
+                message=f"no case is in the slice {gate.slice!r}",
+                fix=f"use one of {named}" if values else f"no case has a {axis.removeprefix('metadata.')!r}: remove it",
+                file=suite.folder / SUITE_FILE,
+                field=f"gates.{kind}",
+            )
+
+
+def _values_of(case: Case, axis: str) -> Sequence[str]:
+    if axis == "split":
+        return [case.split]
+    if axis == "tag":
+        return case.tags
+    key = axis.removeprefix("metadata.")
+    return [str(case.metadata[key])] if key in case.metadata else []
 
 
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:

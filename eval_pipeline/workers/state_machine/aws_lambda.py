@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.settings import LangSmithSettings, PipelineSettings
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
@@ -25,6 +26,7 @@ from eval_pipeline.workers.state_machine.summarise import summarise as do_summar
 
 if PipelineSettings.from_environment().aws_lambda_runtime_api:
     use_scratch_folder()
+exempt_loopback_from_proxies()
 
 _Request = TypeVar("_Request", bound=BaseModel)
 

@@ -89,7 +89,7 @@ def test_another_context_is_warned_of(store: LocalStore) -> None:
     for day, (name, context) in enumerate((("a", "x1"), ("b", "x2")), 1):
         keep_experiment(store, name, results_of({"one": "p"}), context_id=context, day=day)
     comparison = compare(store, "sample", experiment="b", baseline="a")
-    assert comparison.warnings == ["the shared contexts differ (x1 then, x2 now): a difference may be the data's"]
+    assert comparison.warnings == ["the shared contexts differ (x1 then, x2 now), which may cause differences"]
 
 
 def test_experiments_without_a_case_in_common_have_nothing_to_compare(store: LocalStore) -> None:

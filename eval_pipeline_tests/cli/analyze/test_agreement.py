@@ -1,4 +1,4 @@
-"""`eval-pipeline agreement`: an experiment's results beside what people said of them."""
+"""`eval-pipeline agreement`: an experiment's results compared with human labels."""
 
 from pathlib import Path
 
@@ -22,14 +22,14 @@ def suite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_suite(folder, cases=CASES)
 
 
-def test_an_experiments_agreement_is_told_as_json_and_as_a_table(suite: Path, terminal: Terminal) -> None:
+def test_an_experiments_agreement_is_shown_as_json_and_as_a_table(suite: Path, terminal: Terminal) -> None:
     experiment = terminal("run", suite, "--json").document["experiment"]
     document = terminal("agreement", suite, suite / "labels.csv", "--json").document
-    (found,) = document["agreement"]
+    (measured,) = document["agreement"]
     assert (document["suite"], document["experiment"]) == ("sample", experiment)
-    assert (found["assertion"], found["pairs"], found["missing"]) == ("contains", 4, 1)
-    assert found["accuracy"]["value"] == 0.75
-    assert found["kappa"]["value"] == pytest.approx(0.5)
+    assert (measured["assertion"], measured["pairs"], measured["missing"]) == ("contains", 4, 1)
+    assert measured["accuracy"]["value"] == 0.75
+    assert measured["kappa"]["value"] == pytest.approx(0.5)
     shown = terminal("agreement", suite, suite / "labels.csv", "--experiment", experiment)
     assert shown.code == 0
     for text in ("contains", "4 yes or no", "1 missing", "0.75", "0.50"):

@@ -62,10 +62,10 @@ def test_experiments_are_held_against_the_first(terminal: Terminal) -> None:
 def test_json_is_one_document_with_every_difference(terminal: Terminal) -> None:
     document = terminal("compare", "shop-1", "shop-3", "--json").document
 
-    (found,) = document["comparisons"]
-    assert (document["baseline"], found["experiment"], found["cases"]) == ("shop-1", "shop-3", 12)
-    assert found["pass_rate"]["p_value"] == pytest.approx(0.5)
-    assert [change["case_id"] for change in found["regressed"]] == ["c00", "c01"]
+    (comparison,) = document["comparisons"]
+    assert (document["baseline"], comparison["experiment"], comparison["cases"]) == ("shop-1", "shop-3", 12)
+    assert comparison["pass_rate"]["p_value"] == pytest.approx(0.5)
+    assert [change["case_id"] for change in comparison["regressed"]] == ["c00", "c01"]
 
 
 @needs_chromium
@@ -83,10 +83,10 @@ def test_the_page_is_self_contained_and_fits_a_phone(terminal: Terminal, tmp_pat
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_names_that_cannot_be_compared_are_told(terminal: Terminal, three: LocalStore) -> None:
+def test_names_that_cannot_be_compared_are_reported(terminal: Terminal, three: LocalStore) -> None:
     keep_experiment(three, "sample-1", [a_result()], suite="sample")
 
-    for names, said in (
+    for names, message in (
         (["shop-1"], "two different experiments are required"),
         (["shop-1", "shop-1"], "two different experiments are required"),
         (["shop-1", "shop-9"], "there is no experiment 'shop-9'"),
@@ -94,7 +94,7 @@ def test_names_that_cannot_be_compared_are_told(terminal: Terminal, three: Local
     ):
         finished = terminal("compare", *names)
         assert finished.code == 2
-        assert said in finished.stderr
+        assert message in finished.stderr
 
 
 def test_a_judge_says_which_answers_it_prefers_in_both_orders(
@@ -134,7 +134,7 @@ def test_a_comparative_experiment_is_written_where_traces_are(
         (written,) = finished.document["langsmith"][second]
         client = Client(api_url=server.url, api_key="any")
         session = client.read_project(project_name=second)
-        found = list(
+        preferences = list(
             client.list_feedback(
                 run_ids=[
                     row["run_id"]
@@ -145,7 +145,7 @@ def test_a_comparative_experiment_is_written_where_traces_are(
         )
     assert (written["destination"], written["preferences"]) == ("recorder", 3)
     assert str(session.id) in written["url"]
-    assert [one.score for one in found] == [0.5] * 3
+    assert [one.score for one in preferences] == [0.5] * 3
 
 
 def test_a_baseline_that_is_set_is_what_new_experiments_are_compared_with(terminal: Terminal, suite: Path) -> None:

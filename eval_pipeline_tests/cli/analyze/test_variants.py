@@ -31,11 +31,11 @@ def test_it_says_who_won_in_a_table_and_in_a_sentence(
     finished = terminal("variants", "run", skills, "--halving")
 
     assert finished.code == 0, finished.stderr
-    said = " ".join(finished.stdout.split())
-    assert said.startswith("good is better than current: pass rate 90.0% against 50.0% on 40 cases, +40.0 points")
-    assert "bad was dropped on the way." in said
-    assert "better, wins" in said
-    assert "96 attempts; halving saved 24 of 120 (20%) in 2 interim comparisons" in said
+    printed = " ".join(finished.stdout.split())
+    assert printed.startswith("good is better than current: pass rate 90.0% against 50.0% on 40 cases, +40.0 points")
+    assert "bad was dropped on the way." in printed
+    assert "better, wins" in printed
+    assert "96 attempts; halving saved 24 of 120 (20%) in 2 interim comparisons" in printed
     assert "look 1 of 3: 3 variants on 16 of 40 cases" in finished.stderr
     assert "dropped bad: pass rate 0.0% on 16 cases" in finished.stderr
     shown = terminal("variants", "show", skills)
@@ -43,26 +43,26 @@ def test_it_says_who_won_in_a_table_and_in_a_sentence(
 
 
 def test_for_programs_it_is_one_document(terminal: Terminal, skills: Path) -> None:
-    found = terminal(
+    document = terminal(
         "variants", "run", skills, "--json", "--variants", "good", "--limit", "20", "--by", "score"
     ).document
-    assert (found["winner"], found["metric"], found["score_delta"]) == ("good", "score", pytest.approx(0.4))
-    assert [each["name"] for each in found["standings"]] == ["current", "good"]
-    assert [each["cases"] for each in found["standings"]] == [20, 20]
-    assert Path(found["page"].removeprefix("file://")).name == f"{found['name']}.html"
-    assert terminal("variants", "show", skills, found["name"], "--json").document == found
+    assert (document["winner"], document["metric"], document["score_delta"]) == ("good", "score", pytest.approx(0.4))
+    assert [each["name"] for each in document["standings"]] == ["current", "good"]
+    assert [each["cases"] for each in document["standings"]] == [20, 20]
+    assert Path(document["page"].removeprefix("file://")).name == f"{document['name']}.html"
+    assert terminal("variants", "show", skills, document["name"], "--json").document == document
 
 
 def test_cases_may_be_chosen_as_for_a_run(terminal: Terminal, skills: Path) -> None:
-    found = terminal(
+    finished = terminal(
         "variants", "run", skills, "--json", "--cases", "c001,c002", "--case", "c003", "--repetitions", "2"
     )
-    assert [each["cases"] for each in found.document["standings"]] == [3, 3, 3]
+    assert [each["cases"] for each in finished.document["standings"]] == [3, 3, 3]
     assert calls_of(skills) == {"5": 6, "good": 6, "bad": 6}
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--variants", "goood"], "there is no variant 'goood' in skills"),
         (["--case", "c999"], "--case c999: no such case"),
@@ -72,10 +72,10 @@ def test_cases_may_be_chosen_as_for_a_run(terminal: Terminal, skills: Path) -> N
         (["--resume", "--halving"], "--halving cannot be used with --resume"),
     ],
 )
-def test_what_cannot_be_done_is_told(terminal: Terminal, skills: Path, options: list[str], said: str) -> None:
+def test_what_cannot_be_done_is_reported(terminal: Terminal, skills: Path, options: list[str], message: str) -> None:
     finished = terminal("variants", "run", skills, *options)
     assert finished.code == 2
-    assert said in finished.stderr
+    assert message in finished.stderr
 
 
 def test_check_finds_the_prompt_of_a_variant_that_is_not_there(terminal: Terminal, suite: Path) -> None:
@@ -96,10 +96,10 @@ def test_where_nothing_was_compared_it_says_how(terminal: Terminal, skills: Path
 
 
 def test_an_experiment_of_a_comparison_is_not_resumed_by_itself(terminal: Terminal, skills: Path) -> None:
-    found = terminal("variants", "run", skills, "--json", "--limit", "5").document
-    alone = terminal("run", skills, "--resume", f"{found['name']}-good")
+    document = terminal("variants", "run", skills, "--json", "--limit", "5").document
+    alone = terminal("run", skills, "--resume", f"{document['name']}-good")
     assert alone.code == 2
-    assert f"variants run skills --resume {found['name']}" in alone.stderr
+    assert f"variants run skills --resume {document['name']}" in alone.stderr
     latest = terminal("run", skills, "--resume")
     assert "there is no experiment of skills" in latest.stderr
 

@@ -19,8 +19,8 @@ def shown(*names: str, width: int) -> list[str]:
     """The lines of a comparison of such variants, up to the table's end."""
     console = Console(file=io.StringIO(), width=width)
     others = [standing(name, "no significant difference", p_adjusted=0.25) for name in names]
-    found = comparison(standings=(standing("current", "current"), *others))
-    show_variants(found, LocalStore(Path("store")), {}, console)
+    compared = comparison(standings=(standing("current", "current"), *others))
+    show_variants(compared, LocalStore(Path("store")), {}, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().partition("attempts")[0].splitlines()
 
@@ -44,7 +44,7 @@ def test_where_there_is_room_all_stands_in_one_line() -> None:
 
 def test_in_80_columns_short_names_cost_no_column() -> None:
     lines = " ".join(shown("terse", width=80))
-    assert all(said in lines for said in ("0.2500", "(+0.0 to +20.0)", "cases"))
+    assert all(text in lines for text in ("0.2500", "(+0.0 to +20.0)", "cases"))
 
 
 def test_in_80_columns_long_names_cost_the_least_important_columns() -> None:

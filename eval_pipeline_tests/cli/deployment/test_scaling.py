@@ -1,4 +1,4 @@
-"""`eval-pipeline scaling`: with the limits and the workers of a suite, and what somebody sets."""
+"""`eval-pipeline scaling`: with the limits and the workers of a suite, and with --set."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     return made_terminal(monkeypatch, capfd)
 
 
-def test_a_suite_is_foretold_with_its_own_limits_and_workers(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_suite_is_estimated_with_its_own_limits_and_workers(terminal: Terminal, tmp_path: Path) -> None:
     suite = write_small_suite(tmp_path / "shop")
     with (suite / "suite.yaml").open("a") as file:
         file.write(
@@ -23,9 +23,9 @@ def test_a_suite_is_foretold_with_its_own_limits_and_workers(terminal: Terminal,
             "repetitions: 2\n"
         )
     done: Any = terminal("scaling", suite, "--cases", "1000", "--set", "requests=3", "--json").document
-    (found,) = done
-    assert (found["at_once"], found["bottleneck"]) == (7, "requests")
-    assert found["duration_s"] > 1_000 * 2 * 3 * 60 / 60
+    (estimate,) = done
+    assert (estimate["at_once"], estimate["bottleneck"]) == (7, "requests")
+    assert estimate["duration_s"] > 1_000 * 2 * 3 * 60 / 60
 
 
 def test_from_a_thousand_cases_to_ten_million_it_says_what_decides_and_what_helps(terminal: Terminal) -> None:
@@ -43,9 +43,9 @@ def test_from_a_thousand_cases_to_ten_million_it_says_what_decides_and_what_help
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [("colour=red", "there is no 'colour'"), ("workers=many", "workers: Input should be"), ("x", "'x' has no value")],
 )
-def test_what_cannot_be_set_is_told(terminal: Terminal, given: str, said: str) -> None:
+def test_what_cannot_be_set_is_reported(terminal: Terminal, given: str, message: str) -> None:
     done = terminal("scaling", "--set", given)
-    assert (done.code, said in done.stderr) == (2, True)
+    assert (done.code, message in done.stderr) == (2, True)

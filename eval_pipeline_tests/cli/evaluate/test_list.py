@@ -21,9 +21,9 @@ def test_a_suite_whose_cases_are_on_a_server_that_is_away_hides_no_other(
         (tmp_path / name / "suite.yaml").write_text(SUITE.replace("shop", name).replace("cases.yaml", cases))
     monkeypatch.setenv(SUITES_VARIABLE, str(tmp_path))
     monkeypatch.setenv("COLUMNS", "300")
-    found = CliRunner().invoke(list_suites, standalone_mode=False)
-    assert "the dataset 'questions' cannot be read" in found.output
-    assert "near" in found.output
+    finished = CliRunner().invoke(list_suites, standalone_mode=False)
+    assert "the dataset 'questions' cannot be read" in finished.output
+    assert "near" in finished.output
 
 
 def test_a_folder_that_looks_like_markup_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +31,6 @@ def test_a_folder_that_looks_like_markup_is_listed(tmp_path: Path, monkeypatch: 
     (tmp_path / "[bold]" / "suite.yaml").write_text("name: 1\n")
     monkeypatch.setenv(SUITES_VARIABLE, str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
-    found = CliRunner().invoke(list_suites, standalone_mode=False)
-    assert "[bold]" in found.output
-    assert "eval-pipeline check [bold]" in found.output
+    finished = CliRunner().invoke(list_suites, standalone_mode=False)
+    assert "[bold]" in finished.output
+    assert "eval-pipeline check [bold]" in finished.output

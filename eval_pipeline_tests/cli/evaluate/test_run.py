@@ -146,7 +146,7 @@ def test_the_installed_program_runs_a_shipped_suite_by_name(store: Path) -> None
     assert (store / "contexts" / "support_desk").is_dir()
 
 
-def test_a_gate_that_only_warns_is_told_and_is_exit_code_0(terminal: Terminal, suite: Path) -> None:
+def test_a_gate_that_only_warns_is_shown_and_is_exit_code_0(terminal: Terminal, suite: Path) -> None:
     text = (suite / "suite.yaml").read_text()
     warns = "min_pass_rate: {threshold: 0.9, action: warn}"
     (suite / "suite.yaml").write_text(text.replace("min_pass_rate: 0.5", warns))
@@ -174,9 +174,9 @@ def test_a_regression_since_the_last_run_that_passed_fails_and_names_the_slice_a
     restored = terminal("run", suite, "--json")
 
     assert (first.code, worse.code, restored.code) == (0, 1, 0)
-    said = " ".join(worse.stdout.split())
-    assert "pass rate 0.0%, -66.7 points since" in said
-    assert "pass rate of tag=dairy 0.0%, -100.0 points" in said
-    assert "cases: milk, tea" in said
+    printed = " ".join(worse.stdout.split())
+    assert "pass rate 0.0%, -66.7 points since" in printed
+    assert "pass rate of tag=dairy 0.0%, -100.0 points" in printed
+    assert "cases: milk, tea" in printed
     assert restored.document["comparison"]["baseline"] == first.document["experiment"]
     assert restored.document["comparison"]["pass_rate"]["change"] == "unchanged"

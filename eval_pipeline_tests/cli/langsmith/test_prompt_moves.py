@@ -41,15 +41,15 @@ def commits(server: RecorderServer) -> tuple[str, str]:
 def compare(store: Path, before: str, after: str, **given: Any) -> None:
     current = standing("current", "current", prompts={"support": before})
     good = standing("good", "better", prompts={"support": after})
-    found = replace(comparison(standings=(current, good)), **given)
-    write_comparison(open_store(str(store)), found)
+    compared = replace(comparison(standings=(current, good)), **given)
+    write_comparison(open_store(str(store)), compared)
 
 
 def production(server: RecorderServer) -> str:
     return hub_at(server.url).tags("support")["production"]
 
 
-def test_a_winner_is_promoted_when_somebody_says_yes_and_taken_back_again(
+def test_a_winner_is_promoted_with_yes_and_rolled_back_again(
     terminal: Terminal, store: Path, server: RecorderServer, asked: Path, commits: tuple[str, str]
 ) -> None:
     old, new = commits
@@ -70,13 +70,13 @@ def test_a_winner_is_promoted_when_somebody_says_yes_and_taken_back_again(
     assert (again.code, production(server)) == (1, old)
     assert "was rolled back" in again.stderr
     assert "customers complained" in again.stderr
-    told = terminal("prompts", "history", asked).stdout.splitlines()
-    assert told[0] == f"hub:support:production is at {old[:12]}"
+    lines = terminal("prompts", "history", asked).stdout.splitlines()
+    assert lines[0] == f"hub:support:production is at {old[:12]}"
     assert [
         f"{kind} {before[:12]} -> {after[:12]}" in line
         for kind, before, after, line in (
-            ("rollback", new, old, told[1]),
-            ("promotion", old, new, told[2]),
+            ("rollback", new, old, lines[1]),
+            ("promotion", old, new, lines[2]),
         )
     ] == [True, True]
 
@@ -86,17 +86,17 @@ def test_nothing_is_promoted_when_the_tag_was_moved_since(
 ) -> None:
     compare(store, *commits)
     other = publish(server.url, "Be quick.")
-    found = terminal("prompts", "promote", asked, "--yes")
-    assert (found.code, production(server)) == (1, other)
-    assert "compare again" in found.stderr
+    finished = terminal("prompts", "promote", asked, "--yes")
+    assert (finished.code, production(server)) == (1, other)
+    assert "compare again" in finished.stderr
 
 
 def test_a_tie_promotes_nothing_and_says_so(
     terminal: Terminal, store: Path, server: RecorderServer, asked: Path, commits: tuple[str, str]
 ) -> None:
     compare(store, *commits, winner=None, verdict="no significant difference")
-    found = terminal("prompts", "promote", asked, "--yes")
-    assert (found.code, found.stderr) == (1, "not promoted: no significant difference\n")
+    finished = terminal("prompts", "promote", asked, "--yes")
+    assert (finished.code, finished.stderr) == (1, "not promoted: no significant difference\n")
     assert production(server) == commits[0]
 
 
@@ -110,13 +110,13 @@ def test_the_comparison_to_decide_from_may_be_named(
     assert production(server) == commits[1]
 
 
-def test_without_a_comparison_it_is_told_how_to_make_one(
+def test_without_a_comparison_it_says_how_to_make_one(
     terminal: Terminal, server: RecorderServer, asked: Path, commits: tuple[str, str]
 ) -> None:
     del server, commits
-    found = terminal("prompts", "promote", asked)
-    assert found.code == 2
-    assert "eval-pipeline variants run shop" in found.stderr
+    finished = terminal("prompts", "promote", asked)
+    assert finished.code == 2
+    assert "eval-pipeline variants run shop" in finished.stderr
 
 
 def test_going_back_to_a_commit_that_is_named(
@@ -132,7 +132,7 @@ def test_going_back_to_a_commit_that_is_named(
 @pytest.mark.parametrize("prompt", ["hub:support", "file:a.txt", None, f"hub:support:{'a' * 16}"])
 def test_a_prompt_that_is_at_no_tag_cannot_be_promoted(terminal: Terminal, folder: Path, prompt: str | None) -> None:
     (folder / "a.txt").write_text("a")
-    found = terminal("prompts", "history", write_suite(folder, target={**TARGET, "prompt": prompt}))
-    assert found.code == 2
-    assert "target.prompt" in found.stderr
-    assert "hub:support:production" in found.stderr
+    finished = terminal("prompts", "history", write_suite(folder, target={**TARGET, "prompt": prompt}))
+    assert finished.code == 2
+    assert "target.prompt" in finished.stderr
+    assert "hub:support:production" in finished.stderr

@@ -78,8 +78,8 @@ def test_check_says_that_a_prompt_is_missing_or_lost_a_variable(
 def test_check_reads_the_files_of_prompts(terminal: Terminal, written: Path, folder: Path) -> None:
     del written
     target = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo", "prompt": "file:gone.txt"}
-    found = terminal("check", write_suite(folder, target=target))
-    assert found.code == 2
-    assert "gone.txt" in found.stderr
+    finished = terminal("check", write_suite(folder, target=target))
+    assert finished.code == 2
+    assert "gone.txt" in finished.stderr
     (folder / "gone.txt").write_text("here")
     assert terminal("check", folder).code == 0

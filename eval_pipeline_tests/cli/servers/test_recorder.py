@@ -1,4 +1,4 @@
-"""`eval-pipeline recorder`: what it says and where it keeps what it is told."""
+"""`eval-pipeline recorder`: what it prints and where it stores what it records."""
 
 import re
 import signal
@@ -19,14 +19,14 @@ def _started(port: int) -> "subprocess.Popen[str]":
 def test_by_default_it_shows_what_runs_of_the_dagster_home_wrote(store: Path) -> None:
     process = _started(0)
     assert process.stderr is not None
-    said = process.stderr.readline()
-    answer = httpx.get(f"{said.split()[2]}/info")
+    line = process.stderr.readline()
+    answer = httpx.get(f"{line.split()[2]}/info")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
 
     database = store.parent / "home" / "recorder.sqlite"
     assert re.match(
-        rf"recorder on http://127\.0\.0\.1:[1-9]\d* · {re.escape(str(database))} · LANGSMITH_ENDPOINT=", said
+        rf"recorder on http://127\.0\.0\.1:[1-9]\d* · {re.escape(str(database))} · LANGSMITH_ENDPOINT=", line
     )
     assert answer.status_code == 200
     assert database.exists()
@@ -40,8 +40,8 @@ def test_where_the_port_is_taken_it_does_not_say_that_it_is_there(store: Path) -
         port = taken.getsockname()[1]
 
         process = _started(port)
-        _, said = process.communicate(timeout=120)
+        _, line = process.communicate(timeout=120)
 
     assert process.returncode != 0
-    assert "cannot listen" in said
-    assert "recorder on" not in said
+    assert "cannot listen" in line
+    assert "recorder on" not in line

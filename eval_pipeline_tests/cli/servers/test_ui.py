@@ -23,9 +23,9 @@ def _listening(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(port: int, *, said: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
-    """Within it the UI listens; what it starts says whatever it says to `said`."""
-    process = subprocess.Popen([PROGRAM, "ui", "--port", str(port)], stderr=said, stdout=subprocess.DEVNULL)
+def _opened(port: int, *, output: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs `eval-pipeline ui` while the context is open; stderr goes to `output`."""
+    process = subprocess.Popen([PROGRAM, "ui", "--port", str(port)], stderr=output, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 180
         while not _listening(port) and time.monotonic() < deadline:
@@ -48,7 +48,7 @@ def test_ending_it_ends_the_server_and_the_daemon(store: Path, port: int) -> Non
 def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    where, log = tmp_path / "where.txt", tmp_path / "said.txt"
+    where, log = tmp_path / "where.txt", tmp_path / "stderr.txt"
     (tmp_path / "seen.py").write_text(
         "import os\nfrom pathlib import Path\n\nimport dagster as dg\n\n"
         "written = Path(f'where-{os.getpid()}.txt')\n"
@@ -60,17 +60,17 @@ def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_i
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LANGSMITH_TRACING", raising=False)
     monkeypatch.setenv("EVAL_PIPELINE_TRACING", "recorder")
-    with socket.socket() as taken, log.open("wb") as said:
+    with socket.socket() as taken, log.open("wb") as stderr:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         name, number = taken.getsockname()
         monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://{name}:{number}")
-        with _opened(port, said=said.fileno()):
+        with _opened(port, output=stderr.fileno()):
             _until(where.is_file)
-            told = where.read_text()
-            _until(lambda: _answers(told))
+            url = where.read_text()
+            _until(lambda: _answers(url))
     assert f"cannot listen on {name}:{number}" in log.read_text()
-    assert f"the recorder is on {told}" in log.read_text()
+    assert f"the recorder is on {url}" in log.read_text()
 
 
 def _until(true: Callable[[], bool]) -> None:

@@ -40,7 +40,7 @@ BEER = '- id: beer\n  input: What does beer cost?\n  assertions: [{type: contain
 
 
 def _dataset(cases: dict[str, str]) -> Dataset:
-    return Dataset.of([a_case(name, input=said) for name, said in cases.items()])
+    return Dataset.of([a_case(name, input=text) for name, text in cases.items()])
 
 
 def _hashes(dataset: Dataset) -> dict[str, str]:
@@ -111,9 +111,9 @@ class Watched:
     def look(self, cursor: str | None) -> dg.SensorResult:
         """One tick."""
         context = dg.build_sensor_context(instance=self.instance, cursor=cursor, resources={"store": self.store})
-        found = build_dataset_changed(read_suite(self.folder))(context)
-        assert isinstance(found, dg.SensorResult)
-        return found
+        result = build_dataset_changed(read_suite(self.folder))(context)
+        assert isinstance(result, dg.SensorResult)
+        return result
 
     def edit(self, old: str, new: str) -> None:
         """Change the case file."""
@@ -215,7 +215,7 @@ def _version(second: int, name: str = "questions") -> DatasetVersion:
 
 
 def test_another_version_of_a_langsmith_dataset_is_another_digest() -> None:
-    digests = [sources_digest([], found) for found in ([_version(1)], [_version(2)], [_version(1, "others")], [])]
+    digests = [sources_digest([], versions) for versions in ([_version(1)], [_version(2)], [_version(1, "others")], [])]
     assert len(set(digests)) == 4
     assert sources_digest([], [_version(1)]) == digests[0]
 

@@ -1,4 +1,4 @@
-"""What is told of a failed run, to whom, and what is not."""
+"""What is posted about a failed run, and what is not."""
 
 import logging
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_the_reason_is_the_first_failed_steps_first_line_without_secrets() -> No
     assert notice.run_url == f"http://ui/runs/{RUN.run_id}"
 
 
-def test_without_a_failed_step_dagsters_own_words_are_told() -> None:
+def test_without_a_failed_step_dagsters_message_is_the_reason() -> None:
     notice = notice_of("sample", RUN, [], "This run has been marked as failed", redactor=Redactor(), ui_url=None)
 
     assert (notice.reason, notice.step, notice.run_url) == ("This run has been marked as failed", None, None)
@@ -65,7 +65,7 @@ def test_shapes() -> None:
 def test_a_webhook_is_tried_twice(receiver: WebhookReceiver) -> None:
     receiver.answers = [500]
     assert post(VARIABLE, {"a": 1}) is None
-    assert receiver.told == [{"a": 1}] * 2
+    assert receiver.received == [{"a": 1}] * 2
     receiver.answers = [500, 403]
     assert post(VARIABLE, {"a": 1}) == "it answered 403"
 
@@ -73,7 +73,7 @@ def test_a_webhook_is_tried_twice(receiver: WebhookReceiver) -> None:
 @pytest.mark.parametrize(
     "url", ["", "ftp://example/only-we-know", "http://127.0.0.1:1/only-we-know", "http://[only-we-know"]
 )
-def test_why_a_webhook_was_not_told_does_not_name_its_url(
+def test_why_posting_failed_does_not_name_the_url(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     monkeypatch.setenv(VARIABLE, url)
@@ -115,21 +115,21 @@ def _tick(tmp_path: Path, tags: dict[str, str]) -> None:
         build_run_failed(a_suite(tmp_path))(context)
 
 
-def test_a_failed_run_of_the_suite_is_told(receiver: WebhookReceiver, tmp_path: Path) -> None:
+def test_a_failed_run_of_the_suite_is_posted(receiver: WebhookReceiver, tmp_path: Path) -> None:
     _tick(tmp_path, {"eval/suite": "sample"})
 
-    (told,) = receiver.told
-    assert (told["suite"], told["step"], told["reason"]) == (
+    (posted,) = receiver.received
+    assert (posted["suite"], posted["step"], posted["reason"]) == (
         "sample",
         "fails",
         "the store of [redacted:email] is full Fix: make room.",
     )
 
 
-def test_a_run_of_somebody_else_is_not(receiver: WebhookReceiver, tmp_path: Path) -> None:
+def test_a_failed_run_of_another_suite_is_not(receiver: WebhookReceiver, tmp_path: Path) -> None:
     _tick(tmp_path, {"eval/suite": "other"})
 
-    assert receiver.told == []
+    assert receiver.received == []
 
 
 def test_a_webhook_that_fails_breaks_no_tick(receiver: WebhookReceiver, tmp_path: Path) -> None:
@@ -137,4 +137,4 @@ def test_a_webhook_that_fails_breaks_no_tick(receiver: WebhookReceiver, tmp_path
 
     _tick(tmp_path, {"eval/suite": "sample"})
 
-    assert len(receiver.told) == 2
+    assert len(receiver.received) == 2

@@ -33,9 +33,9 @@ def langsmith(server: RecorderServer, tmp_path: Path) -> LangSmithResource:
 
 def _tick(langsmith: LangSmithResource) -> str:
     context = dg.build_sensor_context(resources={"langsmith": langsmith})
-    found = build_traces_waiting()(context)
-    assert isinstance(found, dg.SkipReason)
-    return str(found.skip_message)
+    skipped = build_traces_waiting()(context)
+    assert isinstance(skipped, dg.SkipReason)
+    return str(skipped.skip_message)
 
 
 def test_there_is_something_to_do_when_something_waits_anywhere() -> None:
@@ -44,7 +44,7 @@ def test_there_is_something_to_do_when_something_waits_anywhere() -> None:
     assert idle_reason({"langsmith": EMPTY, "recorder": WAITING}) is None
 
 
-def test_a_tick_says_what_became_of_each_destinations() -> None:
+def test_a_tick_says_what_was_sent_to_each_destination() -> None:
     reports = [
         FlushReport(destination="langsmith", busy=True),
         FlushReport(destination="recorder", runs_sent=3, feedback_sent=1, kept=2, refused=1),

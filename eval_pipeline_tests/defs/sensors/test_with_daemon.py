@@ -128,16 +128,16 @@ def test_a_changed_case_is_evaluated_and_nothing_else(deployment: Deployment) ->
     assert _evaluated(deployment) == ["tea"]
 
 
-def test_a_failed_run_is_told_to_the_webhook_in_one_line(deployment: Deployment) -> None:
+def test_a_failed_run_is_posted_to_the_webhook_in_one_line(deployment: Deployment) -> None:
     _await_the_first_look(deployment)
     # The case is changed, so that it is evaluated; and then the context cannot be built.
     deployment.edit("prices.csv", "product,price", "thing,price")
     deployment.edit("cases.yaml", "What does milk cost?", "Say, what does milk cost?")
 
-    told = _until(lambda: deployment.webhook.told, deployment)
+    posted = _until(lambda: deployment.webhook.received, deployment)
 
-    assert len(told) == 1
-    assert told[0]["text"].startswith("*shop*: run ")
-    assert "`shop__shared_context`" in told[0]["text"]
-    assert "prices" in told[0]["text"]
-    assert "\n" not in told[0]["text"]
+    assert len(posted) == 1
+    assert posted[0]["text"].startswith("*shop*: run ")
+    assert "`shop__shared_context`" in posted[0]["text"]
+    assert "prices" in posted[0]["text"]
+    assert "\n" not in posted[0]["text"]

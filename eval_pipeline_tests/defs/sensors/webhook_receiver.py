@@ -1,4 +1,4 @@
-"""A webhook on this machine that keeps what it was told, and answers as it was told to."""
+"""A webhook on this machine that keeps what is posted to it, and answers with a given status."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,14 +13,14 @@ class WebhookReceiver:
     """Runs within `with`."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
         self.answers: list[int] = []
         """Statuses of the next requests; 200 when there is none."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                receiver.told.append(orjson.loads(self.rfile.read(int(self.headers["content-length"]))))
+                receiver.received.append(orjson.loads(self.rfile.read(int(self.headers["content-length"]))))
                 self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
                 self.end_headers()
 

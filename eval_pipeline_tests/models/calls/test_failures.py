@@ -1,4 +1,4 @@
-"""Kinds of failure, told from errors of real clients and from those of libraries that are not installed."""
+"""Kinds of failure, of errors of real clients and of those of libraries that are not installed."""
 
 import datetime as dt
 import email.utils
@@ -59,7 +59,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "kind"), KINDS, ids=lambda found: str(found)[:40])
+@pytest.mark.parametrize(("error", "kind"), KINDS, ids=lambda value: str(value)[:40])
 def test_errors_are_of_their_kind(error: Exception, kind: FailureKind) -> None:
     assert kind_of(error) is kind
 
@@ -94,6 +94,6 @@ def test_what_makes_every_call_pointless_is_an_error_of_ours_in_one_line() -> No
 
     assert isinstance(fatal(with_status(401)), CredentialsError)
     assert isinstance(fatal(with_status(404, message="no model")), PermanentError)
-    assert isinstance(fatal(ConnectionRefusedError("refused\nby somebody")), TransientError)
+    assert isinstance(fatal(ConnectionRefusedError("refused\nby the host")), TransientError)
     assert "\n" not in str(fatal(ConnectionRefusedError("refused")))
     assert fatal(with_status(500)) is None

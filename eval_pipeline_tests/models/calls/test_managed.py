@@ -140,15 +140,15 @@ async def test_a_consumer_may_call_the_model_between_two_chunks() -> None:
 
     with openai_server(answer) as server:
         model = opened(server)
-        found = [(chunk.text, await ainvoke_inner(model)) async for chunk in model.astream("hi") if chunk.text.strip()]
-    assert found == [("a ", "inner"), ("b ", "inner"), ("c", "inner")]
+        texts = [(chunk.text, await ainvoke_inner(model)) async for chunk in model.astream("hi") if chunk.text.strip()]
+    assert texts == [("a ", "inner"), ("b ", "inner"), ("c", "inner")]
 
 
 async def ainvoke_inner(model: BaseChatModel) -> str:
     return (await model.ainvoke("inner")).text
 
 
-def test_a_stream_that_nobody_reads_to_its_end_is_no_failure() -> None:
+def test_a_stream_that_is_not_read_to_its_end_is_no_failure() -> None:
     with openai_server(lambda _: "a b c") as server:
         chunks: Iterator[Any] = opened(server).stream("hi")
         assert next(chunks) is not None

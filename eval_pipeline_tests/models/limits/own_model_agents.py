@@ -15,7 +15,7 @@ from eval_pipeline.models.opening import chat_model
 
 WHERE = "URL_OF_THE_TEST"
 left: list["asyncio.Task[Any]"] = []
-"""Calls that nobody waited for."""
+"""Calls that are not awaited."""
 somebody_asks = threading.Event()
 """A server has been asked."""
 
@@ -29,7 +29,7 @@ async def _answers(state: MessagesState) -> MessagesState:
 
 
 async def _answers_on_the_loop(state: MessagesState) -> MessagesState:
-    # What nobody should do, and many do.
+    # A common mistake.
     return {"messages": [_model().invoke(state["messages"])]}
 
 
@@ -67,17 +67,17 @@ async def leaves_a_call_waiting(message: str) -> str:
 async def leaves_the_stream(message: str) -> str:
     """A target that needs only the beginning of an answer."""
     streamed = _model().astream(message)
-    found = await anext(streamed)
+    first = await anext(streamed)
     await _closed(streamed)
-    return str(found.content)
+    return str(first.content)
 
 
 async def leaves_the_stream_of_a_managed_model(message: str) -> str:
     """As `leaves_the_stream`, with a model of ours."""
     streamed = chat_model("openai:gpt-test", folder=Path(), base_url=os.environ[WHERE]).astream(message)
-    found = await anext(streamed)
+    first = await anext(streamed)
     await _closed(streamed)
-    return str(found.content)
+    return str(first.content)
 
 
 async def awaits_or_blocks(message: str) -> str:

@@ -46,7 +46,7 @@ def test_tokens_that_were_not_foreseen_are_waited_for_afterwards() -> None:
     assert pacer.reserve(0) == pytest.approx(10)
 
 
-def test_without_rates_nobody_waits() -> None:
+def test_without_rates_no_call_waits() -> None:
     pacer = LocalPacer(Rates())
     assert [pacer.reserve(1e9) for _ in range(5)] == [0] * 5
 
@@ -96,7 +96,7 @@ async def test_slots_admit_as_many_as_there_is_room_for_in_order() -> None:
     assert max(count for _, count in seen) == 2
 
 
-async def test_a_place_that_nobody_waits_for_any_more_is_not_lost() -> None:
+async def test_a_place_whose_waiter_gave_up_is_not_lost() -> None:
     slots = Slots(1)
     await slots.atake()
     waiting = [asyncio.create_task(slots.atake()) for _ in range(3)]

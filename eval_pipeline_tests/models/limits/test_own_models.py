@@ -51,17 +51,17 @@ def evaluator(
 
 
 async def run(
-    made: CaseEvaluator, count: int, *, width: int = 4, throughput: Throughput | None = None
+    maker: CaseEvaluator, count: int, *, width: int = 4, throughput: Throughput | None = None
 ) -> list[CaseResult]:
     attempts = [Attempt(case=a_case(f"c{n}"), number=1) for n in range(count)]
-    return [result async for result in evaluate_all(made, attempts, max_concurrency=width, throughput=throughput)]
+    return [result async for result in evaluate_all(maker, attempts, max_concurrency=width, throughput=throughput)]
 
 
 async def test_requests_per_minute_hold(folder: Path, monkeypatch: pytest.MonkeyPatch, target: Any) -> None:
     with openai_server(lambda _: "hello") as server:
         begun = time.monotonic()
-        found = await run(evaluator(folder, server, monkeypatch, target, requests_per_minute=300), 15, width=8)
-    assert {result.status for result in found} == {"passed"}
+        results = await run(evaluator(folder, server, monkeypatch, target, requests_per_minute=300), 15, width=8)
+    assert {result.status for result in results} == {"passed"}
     # A fifth of a second each; sending is late by some milliseconds, and never early.
     moments = sorted(entry.started - begun for entry in server.log.entries)
     assert len(moments) == 15
@@ -73,11 +73,11 @@ async def test_an_overload_holds_the_others_back_and_lets_fewer_through(
 ) -> None:
     plan = [None, "429"]
     with openai_server(lambda _: "hello", faults=Faults(plan=plan, retry_after_s=0.5)) as server:
-        made = evaluator(folder, server, monkeypatch, target)
-        throughput = Throughput.of(made.suite, max_concurrency=4)
-        found = await run(made, 6, width=1, throughput=throughput)
-    # Nobody can make somebody else's client try again.
-    assert [result.status for result in found].count("error") == 1
+        maker = evaluator(folder, server, monkeypatch, target)
+        throughput = Throughput.of(maker.suite, max_concurrency=4)
+        results = await run(maker, 6, width=1, throughput=throughput)
+    # No handler can make the client of a target retry.
+    assert [result.status for result in results].count("error") == 1
     begun = [entry.started for entry in server.log.entries]
     assert begun[2] - begun[1] >= 0.5
     (endpoint,) = throughput.report().endpoints
@@ -88,10 +88,10 @@ async def test_they_share_the_limits_of_managed_models_at_the_same_place(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with openai_server(lambda _: "hello") as server:
-        made = evaluator(folder, server, monkeypatch, GRAPH)
-        throughput = Throughput.of(made.suite, max_concurrency=4)
+        maker = evaluator(folder, server, monkeypatch, GRAPH)
+        throughput = Throughput.of(maker.suite, max_concurrency=4)
         managed = {"kind": "chat", "model": "openai:gpt-test", "options": {"base_url": server.url}}
-        await run(made, 1, throughput=throughput)
+        await run(maker, 1, throughput=throughput)
         await run(evaluator(folder, server, monkeypatch, managed), 1, throughput=throughput)
         assert len(server.log.entries) == 2
         assert len(throughput.report().endpoints) == 1
@@ -101,11 +101,11 @@ async def test_their_use_is_counted_and_spends_the_budget(
     folder: Path, monkeypatch: pytest.MonkeyPatch, target: Any
 ) -> None:
     with openai_server(lambda _: "hello") as server:
-        found = await run(evaluator(folder, server, monkeypatch, target, max_tokens=14 * 3), 10, width=1)
-    made = [result for result in found if result.status == "passed"]
-    assert len(made) == len(server.log.entries) == 3
-    assert [result.tokens.input for result in made] == [11] * 3
-    assert {result.status for result in found} == {"passed", "skipped"}
+        results = await run(evaluator(folder, server, monkeypatch, target, max_tokens=14 * 3), 10, width=1)
+    passed = [result for result in results if result.status == "passed"]
+    assert len(passed) == len(server.log.entries) == 3
+    assert [result.tokens.input for result in passed] == [11] * 3
+    assert {result.status for result in results} == {"passed", "skipped"}
 
 
 async def test_a_refused_key_ends_the_run_after_few_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,14 +119,14 @@ async def test_calls_that_were_cut_short_take_no_room_from_the_others(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with openai_server(lambda _: "hello", latency_s=1.5) as server:
-        made = evaluator(folder, server, monkeypatch, GRAPH, timeout_s=0.3)
-        throughput = Throughput.of(made.suite, max_concurrency=1)
-        found = await run(made, 3, width=3, throughput=throughput)
-    assert [result.error.name for result in found if result.error] == ["TimeoutError"] * 3
+        maker = evaluator(folder, server, monkeypatch, GRAPH, timeout_s=0.3)
+        throughput = Throughput.of(maker.suite, max_concurrency=1)
+        results = await run(maker, 3, width=3, throughput=throughput)
+    assert [result.error.name for result in results if result.error] == ["TimeoutError"] * 3
 
 
 @pytest.mark.parametrize("name", ["leaves_the_stream", "leaves_the_stream_of_a_managed_model"])
-async def test_a_model_whose_streams_nobody_reads_to_the_end_has_answered(
+async def test_a_model_whose_streams_are_not_read_to_the_end_has_answered(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     with openai_server(lambda _: "hello there", latency_s=0.3) as server:
@@ -141,9 +141,9 @@ async def test_a_call_that_waits_when_its_attempt_ends_gives_its_room_back(
 ) -> None:
     own_model_agents.left.clear()
     with openai_server(lambda _: "hello", latency_s=1.0) as server:
-        made = evaluator(folder, server, monkeypatch, LEAVES, break_after=None)
-        throughput = Throughput.of(made.suite, max_concurrency=1)
-        await run(made, 3, width=3, throughput=throughput)
+        maker = evaluator(folder, server, monkeypatch, LEAVES, break_after=None)
+        throughput = Throughput.of(maker.suite, max_concurrency=1)
+        await run(maker, 3, width=3, throughput=throughput)
         await asyncio.gather(*own_model_agents.left)
     assert len(server.log.entries) == 3
     assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]
@@ -153,8 +153,8 @@ async def test_several_calls_of_one_attempt_at_once_do_not_wait_for_each_other(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with openai_server(lambda _: "hello", latency_s=0.2) as server:
-        found = await run(evaluator(folder, server, monkeypatch, TWICE), 3, width=1)
-    assert {result.status for result in found} == {"passed"}
+        results = await run(evaluator(folder, server, monkeypatch, TWICE), 3, width=1)
+    assert {result.status for result in results} == {"passed"}
     assert server.log.peak_concurrency == 2
 
 
@@ -177,9 +177,9 @@ async def test_a_call_that_blocks_the_loop_does_not_wait_for_those_that_go_on_th
 
     with openai_server(answer) as server:
         target = {"kind": "python", "path": f"{AGENTS}:{name}"}
-        made = evaluator(folder, server, monkeypatch, target, max_retries=0)
-        throughput = Throughput.of(made.suite, max_concurrency=2)
-        attempts = [Attempt(case=a_case(said, input=said), number=1) for said in ("first", "second")]
-        found = [each async for each in evaluate_all(made, attempts, max_concurrency=2, throughput=throughput)]
-    assert [result.status for result in found] == ["passed", "passed"]
+        maker = evaluator(folder, server, monkeypatch, target, max_retries=0)
+        throughput = Throughput.of(maker.suite, max_concurrency=2)
+        attempts = [Attempt(case=a_case(name, input=name), number=1) for name in ("first", "second")]
+        results = [each async for each in evaluate_all(maker, attempts, max_concurrency=2, throughput=throughput)]
+    assert [result.status for result in results] == ["passed", "passed"]
     assert [limiter.slots.demand() for limiter in throughput._limiters.values()] == [(0, 0)]

@@ -41,17 +41,22 @@ def evaluator(folder: Path, server: OpenAIServer, *, url: str | None = None, **e
 
 
 async def run(
-    made: CaseEvaluator, count: int, *, width: int = 4, throughput: Throughput | None = None, repetitions: int = 1
+    maker: CaseEvaluator,
+    count: int,
+    *,
+    width: int = 4,
+    throughput: Throughput | None = None,
+    repetitions: int = 1,
 ) -> list[CaseResult]:
     attempts = [Attempt(case=a_case(f"c{n}"), number=k + 1) for n in range(count) for k in range(repetitions)]
-    found = evaluate_all(made, attempts, max_concurrency=width, throughput=throughput)
-    return [result async for result in found]
+    evaluated = evaluate_all(maker, attempts, max_concurrency=width, throughput=throughput)
+    return [result async for result in evaluated]
 
 
 async def test_faults_change_no_verdict_and_the_limits_hold(folder: Path) -> None:
     with openai_server(lambda _: "hello", faults=Faults(rate=0.2, seed=3), latency_s=0.01) as server:
-        found = await run(evaluator(folder, server), 60, width=6)
-    assert {result.status for result in found} == {"passed"}
+        results = await run(evaluator(folder, server), 60, width=6)
+    assert {result.status for result in results} == {"passed"}
     assert set(server.log.faults) == {"429", "500", "cut"}
     assert 1 < server.log.peak_concurrency <= 6
 
@@ -66,10 +71,10 @@ async def test_requests_are_spread_over_time(folder: Path) -> None:
 
 async def test_a_provider_with_little_room_gets_fewer_calls_at_once(folder: Path) -> None:
     with openai_server(lambda _: "hello", room=2, latency_s=0.02) as server:
-        made = evaluator(folder, server, max_retries=20)
-        throughput = Throughput.of(made.suite, max_concurrency=16)
-        found = await run(made, 60, width=16, throughput=throughput)
-    assert {result.status for result in found} == {"passed"}
+        maker = evaluator(folder, server, max_retries=20)
+        throughput = Throughput.of(maker.suite, max_concurrency=16)
+        results = await run(maker, 60, width=16, throughput=throughput)
+    assert {result.status for result in results} == {"passed"}
     (endpoint,) = throughput.report().endpoints
     assert endpoint["lowest_limit"] <= 4
     assert [change["reason"] for change in endpoint["changes"]][:2] == ["begin", "overloaded"]
@@ -94,7 +99,7 @@ async def test_what_makes_every_call_pointless_costs_one_call(folder: Path, faul
         assert len(server.log.entries) == 1
 
 
-async def test_a_host_that_nobody_ever_reached_ends_the_run_soon(folder: Path) -> None:
+async def test_a_host_that_was_never_reached_ends_the_run_soon(folder: Path) -> None:
     with openai_server(lambda _: "hello") as server:
         gone = server.url
     with pytest.raises(TransientError, match="cannot be reached"):
@@ -104,11 +109,11 @@ async def test_a_host_that_nobody_ever_reached_ends_the_run_soon(folder: Path) -
 
 async def test_a_budget_of_tokens_stops_new_attempts_and_skips_the_rest(folder: Path) -> None:
     with openai_server(lambda _: "hello") as server:
-        found = await run(evaluator(folder, server, max_tokens=14 * 10), 50, width=2)
-    made = [result for result in found if result.status == "passed"]
-    skipped = [result for result in found if result.status == "skipped"]
-    assert 10 <= len(made) == len(server.log.entries) <= 12
-    assert len(made) + len(skipped) == len({result.case_id for result in found}) == 50
+        results = await run(evaluator(folder, server, max_tokens=14 * 10), 50, width=2)
+    passed = [result for result in results if result.status == "passed"]
+    skipped = [result for result in results if result.status == "skipped"]
+    assert 10 <= len(passed) == len(server.log.entries) <= 12
+    assert len(passed) + len(skipped) == len({result.case_id for result in results}) == 50
     assert skipped[0].error is not None
     assert (skipped[0].error.name, skipped[0].score, skipped[0].turns) == (SKIPPED, None, ())
     assert "the budget is spent" in skipped[0].error.message
@@ -117,27 +122,27 @@ async def test_a_budget_of_tokens_stops_new_attempts_and_skips_the_rest(folder: 
 
 async def test_a_budget_of_money_stops_new_attempts(folder: Path) -> None:
     with openai_server(lambda _: "hello") as server:
-        found = await run(evaluator(folder, server, max_cost_usd=COST * 4.5), 20, width=1)
-    assert [result.status for result in found] == ["passed"] * 5 + ["skipped"] * 15
+        results = await run(evaluator(folder, server, max_cost_usd=COST * 4.5), 20, width=1)
+    assert [result.status for result in results] == ["passed"] * 5 + ["skipped"] * 15
 
 
 async def test_money_is_not_limited_where_a_price_is_unknown(folder: Path) -> None:
     with openai_server(lambda _: "hello") as server:
-        made = evaluator(folder, server, max_cost_usd=1)
+        maker = evaluator(folder, server, max_cost_usd=1)
         (folder / "prices.csv").write_text("model,input,output\nother,1,1\n")
         with pytest.raises(InputError, match="no price is known of gpt-test"):
-            await run(made, 20, width=1)
+            await run(maker, 20, width=1)
         assert len(server.log.entries) == 1
 
 
 async def test_first_attempts_that_all_break_in_one_way_end_the_run(folder: Path) -> None:
     seen: list[CaseResult] = []
     with openai_server(lambda _: "hello", faults=Faults(rate=1, kinds=["context"])) as server:
-        made = evaluator(folder, server, break_after=5)
+        maker = evaluator(folder, server, break_after=5)
         attempts = [Attempt(case=a_case(f"c{n}"), number=1) for n in range(100)]
 
         async def take() -> None:
-            async for result in evaluate_all(made, attempts, max_concurrency=2):
+            async for result in evaluate_all(maker, attempts, max_concurrency=2):
                 seen.append(result)  # noqa: PERF401 - what came before the error counts
 
         with pytest.raises(PermanentError, match=r"first 5 attempts all failed with the same error: .*context length"):
@@ -148,28 +153,28 @@ async def test_first_attempts_that_all_break_in_one_way_end_the_run(folder: Path
 async def test_a_run_that_had_one_success_is_not_ended_by_failures(folder: Path) -> None:
     faults = Faults(plan=[None, *["context"] * 30])
     with openai_server(lambda _: "hello", faults=faults) as server:
-        found = await run(evaluator(folder, server, break_after=5), 20, width=1)
-    assert [result.status for result in found] == ["passed"] + ["error"] * 19
+        results = await run(evaluator(folder, server, break_after=5), 20, width=1)
+    assert [result.status for result in results] == ["passed"] + ["error"] * 19
 
 
 async def test_costs_are_those_of_the_table_by_role(folder: Path) -> None:
     with openai_server(lambda body: '{"reasoning": "r", "passed": true}' if "response_format" in body else "hello") as (
         server
     ):
-        made = evaluator(folder, server)
+        maker = evaluator(folder, server)
         judge = {"model": "openai:gpt-unknown", "options": {"base_url": server.url}}
         suite = a_suite(
             folder,
-            target=made.suite.spec.target.model_dump(exclude_unset=True),
+            target=maker.suite.spec.target.model_dump(exclude_unset=True),
             judge=judge,
             evaluation={"prices": "prices.csv"},
             assertions=[{"type": "llm_rubric", "value": "It greets."}],
         )
-        (found,) = await run(an_evaluator(suite), 1)
-    assert found.cost_usd == found.usage.target.cost_usd == pytest.approx(COST)
-    assert (found.usage.target.calls, found.usage.judge.calls, found.usage.user.calls) == (1, 1, 0)
-    assert (found.tokens.input, found.tokens.output, found.tokens.cached) == (11, 3, 4)
-    assert (found.usage.judge.input, found.usage.judge.cost_usd) == (11, None)
+        (result,) = await run(an_evaluator(suite), 1)
+    assert result.cost_usd == result.usage.target.cost_usd == pytest.approx(COST)
+    assert (result.usage.target.calls, result.usage.judge.calls, result.usage.user.calls) == (1, 1, 0)
+    assert (result.tokens.input, result.tokens.output, result.tokens.cached) == (11, 3, 4)
+    assert (result.usage.judge.input, result.usage.judge.cost_usd) == (11, None)
 
 
 async def test_answers_come_from_the_cache_and_cost_nothing(folder: Path) -> None:

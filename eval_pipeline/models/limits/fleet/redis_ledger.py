@@ -36,8 +36,8 @@ local now = clock[1] + clock[2] / 1000000
 _RESERVE = (
     _CLOCK
     + """
-local found = redis.call('HMGET', KEYS[1], 'requests', 'tokens', 'held')
-local requests, tokens, held = tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+local stored = redis.call('HMGET', KEYS[1], 'requests', 'tokens', 'held')
+local requests, tokens, held = tonumber(stored[1] or 0), tonumber(stored[2] or 0), tonumber(stored[3] or 0)
 tokens = tokens + tonumber(ARGV[3])
 local begins = math.max(now + tonumber(ARGV[4]), requests, tokens, held)
 requests = begins + tonumber(ARGV[1])

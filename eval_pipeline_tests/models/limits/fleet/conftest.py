@@ -33,6 +33,6 @@ def ledger_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def ledger(ledger_url: str) -> Iterator[Ledger]:
-    found = open_ledger(ledger_url)
-    yield found
-    found.close()
+    ledger = open_ledger(ledger_url)
+    yield ledger
+    ledger.close()

@@ -1,6 +1,6 @@
 """`python -m …one_of_many FOLDER SERVER COUNT WIDTH EVALUATION`: one process of a fleet, which evaluates COUNT cases.
 
-It prints a JSON object: how attempts ended, and what it says of shared limits.
+It prints a JSON object: how attempts ended, and its report of shared limits.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ async def evaluate(
 ) -> tuple[Counter[str], Throughput]:
     """How many attempts ended how, and what governed them."""
     target = {"kind": "chat", "model": "openai:gpt-test", "options": {"base_url": server}}
-    made = an_evaluator(a_suite(folder, target=target, evaluation=evaluation, assertions=[HELLO]))
+    case_evaluator = an_evaluator(a_suite(folder, target=target, evaluation=evaluation, assertions=[HELLO]))
     attempts = [Attempt(case=a_case(f"c{number}"), number=1) for number in range(count)]
-    throughput = Throughput.of(made.suite, max_concurrency=width, experiment=experiment)
+    throughput = Throughput.of(case_evaluator.suite, max_concurrency=width, experiment=experiment)
     try:
-        results = evaluate_all(made, attempts, max_concurrency=width, throughput=throughput)
+        results = evaluate_all(case_evaluator, attempts, max_concurrency=width, throughput=throughput)
         return Counter([result.status async for result in results]), throughput
     finally:
         throughput.close()

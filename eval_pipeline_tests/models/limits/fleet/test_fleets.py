@@ -36,7 +36,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fleet_of_three(folder: Path, server: OpenAIServer, *, limits: str, count: int, **evaluation: Any) -> list[Any]:
-    """What three processes say, each of which made `count` attempts."""
+    """The reports of three processes, each of which evaluated `count` attempts."""
     environment = {**os.environ, "EVAL_PIPELINE_LIMITS": limits}
     outputs = [folder / f"p{n}.json" for n in range(3)]
     processes = [
@@ -60,9 +60,9 @@ def fleet_of_three(folder: Path, server: OpenAIServer, *, limits: str, count: in
 
 def test_three_processes_keep_to_one_rate(folder: Path, ledger_url: str) -> None:
     with openai_server(lambda _: "hello", latency_s=0.05) as server:
-        said = fleet_of_three(folder, server, limits=ledger_url, count=30, requests_per_minute=600)
-    assert [found["ended"] for found in said] == [{"passed": 30}] * 3
-    assert [found["shared"]["missed"] for found in said] == [0, 0, 0]
+        reports = fleet_of_three(folder, server, limits=ledger_url, count=30, requests_per_minute=600)
+    assert [report["ended"] for report in reports] == [{"passed": 30}] * 3
+    assert [report["shared"]["missed"] for report in reports] == [0, 0, 0]
     began = sorted(entry.started for entry in server.log.entries)
     assert len(began) == 90
     # Each of them by itself would be through in three seconds. None is early; how late they are is the machine's.
@@ -72,8 +72,8 @@ def test_three_processes_keep_to_one_rate(folder: Path, ledger_url: str) -> None
 
 def test_three_processes_keep_to_one_number_of_calls_at_once(folder: Path, ledger_url: str) -> None:
     with openai_server(lambda _: "hello", latency_s=0.05) as server:
-        said = fleet_of_three(folder, server, limits=ledger_url, count=60, fleet_concurrency=5)
-    assert [found["ended"] for found in said] == [{"passed": 60}] * 3
+        reports = fleet_of_three(folder, server, limits=ledger_url, count=60, fleet_concurrency=5)
+    assert [report["ended"] for report in reports] == [{"passed": 60}] * 3
     assert 1 < server.log.peak_concurrency <= 5
 
 
@@ -94,7 +94,7 @@ async def test_a_429_that_one_meets_holds_the_others_back(ledger_url: str) -> No
             run.close()
 
 
-async def test_a_run_goes_on_when_the_limits_are_away_and_says_so_once(
+async def test_a_run_goes_on_when_the_limits_cannot_be_reached_and_logs_it_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "TRY_AGAIN_S", 0.2)
@@ -121,10 +121,10 @@ async def test_a_run_goes_on_when_the_limits_are_away_and_says_so_once(
     report = throughput.report().shared
     assert report is not None
     assert 5 < report["missed"] < 80
-    said = [record.getMessage() for record in caplog.records if record.name == connection.__name__]
-    assert len(said) == 2
-    assert "cannot be reached (Redis did not answer" in said[0]
-    assert "reached again" in said[1]
+    messages = [record.getMessage() for record in caplog.records if record.name == connection.__name__]
+    assert len(messages) == 2
+    assert "cannot be reached (Redis did not answer" in messages[0]
+    assert "reached again" in messages[1]
     assert server.log.peak_concurrency <= 3
 
 

@@ -61,14 +61,14 @@ def test_tokens_that_were_not_foreseen_are_waited_for_afterwards(ledger: Ledger)
     assert ledger.reserve(name, booking(owed_s=-50)) == pytest.approx(100, abs=LATE_S)
 
 
-def test_what_a_provider_told_one_holds_everybody_back(ledger: Ledger) -> None:
+def test_a_hold_of_one_member_applies_to_all(ledger: Ledger) -> None:
     name = account()
     ledger.hold(name, 60)
     ledger.hold(name, 10)  # a shorter one ends no longer one
     assert ledger.reserve(name, booking()) == pytest.approx(60, abs=LATE_S)
-    standing = ledger.heartbeat(name, "other", Claim(held=0, demand=1, ceiling=4), limit=None)
-    assert standing.share == 4
-    assert standing.held_s == pytest.approx(60, abs=LATE_S)
+    reply = ledger.heartbeat(name, "other", Claim(held=0, demand=1, ceiling=4), limit=None)
+    assert reply.share == 4
+    assert reply.held_s == pytest.approx(60, abs=LATE_S)
     assert ledger.reserve(account(), booking()) == pytest.approx(0, abs=0.1)
 
 
@@ -79,17 +79,17 @@ def test_a_ledger_that_lost_its_memory_books_after_what_is_outstanding(ledger: L
 
 def test_bookings_from_many_threads_are_as_many_and_apart(ledger: Ledger) -> None:
     name = account()
-    found: list[float] = []
+    waits_s: list[float] = []
 
     def book() -> None:
-        found.extend(ledger.reserve(name, booking(request_s=1000.0)) for _ in range(5))
+        waits_s.extend(ledger.reserve(name, booking(request_s=1000.0)) for _ in range(5))
 
     threads = [threading.Thread(target=book) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [round(waits / 1000) for waits in sorted(found)] == list(range(30))
+    assert [round(waits / 1000) for waits in sorted(waits_s)] == list(range(30))
 
 
 def test_members_share_the_calls_and_those_that_leave_make_room(ledger: Ledger) -> None:
@@ -110,8 +110,8 @@ def test_a_member_that_says_nothing_any_more_is_forgotten(ledger: Ledger, monkey
     ledger.heartbeat(name, "killed", Claim(held=0, demand=8, ceiling=8), limit=6)
     for module in (redis_ledger, postgres_ledger):
         monkeypatch.setattr(module, "MEMBER_LIVES_S", 0.0)
-    standing = ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6)
-    assert (standing.share, standing.members) == (6, 1)
+    reply = ledger.heartbeat(name, "b", Claim(held=0, demand=8, ceiling=8), limit=6)
+    assert (reply.share, reply.members) == (6, 1)
 
 
 def test_beats_of_many_at_once_never_hold_more_than_the_limit(ledger: Ledger) -> None:
@@ -141,7 +141,7 @@ def test_what_an_experiment_spends_is_added_up(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("url", ["redis://:secret@127.0.0.1:1/0", "postgresql://u:secret@127.0.0.1:1/none"])
-def test_a_server_that_is_not_there_is_away_and_its_password_is_not_said(url: str) -> None:
+def test_a_server_that_does_not_answer_is_unavailable_and_its_password_is_not_shown(url: str) -> None:
     ledger = open_ledger(url)
     with pytest.raises(LedgerUnavailableError) as error:
         ledger.reserve("a", booking())
@@ -149,7 +149,7 @@ def test_a_server_that_is_not_there_is_away_and_its_password_is_not_said(url: st
     ledger.close()
 
 
-def test_a_server_that_was_away_is_used_again(redis_server: RedisServer) -> None:
+def test_a_server_that_was_unavailable_is_used_again(redis_server: RedisServer) -> None:
     ledger = open_ledger(redis_server.url)
     ledger.reserve("a", booking())
     redis_server.stop()
@@ -163,9 +163,9 @@ def test_a_server_that_was_away_is_used_again(redis_server: RedisServer) -> None
 def test_the_environment_says_where_limits_are(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ledger_from_environment() is None
     monkeypatch.setenv("EVAL_PIPELINE_LIMITS", redis_server.url)
-    found = ledger_from_environment()
-    assert found is not None
-    assert found.kind == "redis"
+    ledger = ledger_from_environment()
+    assert ledger is not None
+    assert ledger.kind == "redis"
     monkeypatch.setenv("EVAL_PIPELINE_LIMITS", "memcached://:secret@host")
     with pytest.raises(InputError, match=r"EVAL_PIPELINE_LIMITS.*redis://… or postgresql://…") as error:
         ledger_from_environment()

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from eval_pipeline.models.limits.fleet.sharing import TURN_S, Claim, Grant, granted, targets
 
 
-def claim(wanted: int, *, held: int = 0, ceiling: int = 100) -> Claim:
-    return Claim(held=held, demand=wanted, ceiling=ceiling)
+def claim(demand: int, *, held: int = 0, ceiling: int = 100) -> Claim:
+    return Claim(held=held, demand=demand, ceiling=ceiling)
 
 
 @pytest.mark.parametrize(
-    ("wants", "limit", "divided"),
+    ("demands", "limit", "divided"),
     [
         ({"a": 10}, 8, {"a": 8}),
         ({"a": 10, "b": 10}, 8, {"a": 4, "b": 4}),
@@ -24,9 +24,9 @@ def claim(wanted: int, *, held: int = 0, ceiling: int = 100) -> Claim:
     ],
 )
 def test_wants_are_met_evenly_and_the_rest_is_divided(
-    wants: dict[str, int], limit: int, divided: dict[str, int]
+    demands: dict[str, int], limit: int, divided: dict[str, int]
 ) -> None:
-    claims = {name: claim(wanted) for name, wanted in wants.items()}
+    claims = {name: claim(demand) for name, demand in demands.items()}
     assert targets(claims, limit=limit, turn=0) == divided
 
 
@@ -41,15 +41,15 @@ claims_of_many = st.dictionaries(
 @given(claims_of_many, st.integers(1, 60), st.integers(0, 50))
 @settings(max_examples=300, deadline=None)
 def test_division_is_whole_fair_and_wastes_nothing(claims: dict[str, Claim], limit: int, turn: int) -> None:
-    found = targets(claims, limit=limit, turn=turn)
-    assert sum(found.values()) == min(limit, sum(each.ceiling for each in claims.values()))
-    wants = {name: min(each.demand, each.ceiling) for name, each in claims.items()}
+    shares = targets(claims, limit=limit, turn=turn)
+    assert sum(shares.values()) == min(limit, sum(each.ceiling for each in claims.values()))
+    demands = {name: min(each.demand, each.ceiling) for name, each in claims.items()}
     for name, each in claims.items():
-        assert 0 <= found[name] <= each.ceiling
+        assert 0 <= shares[name] <= each.ceiling
         for other in claims:
-            # Who lacks something of what it wants has as much as anybody who has more than it wants, or nearly.
-            if found[name] < wants[name]:
-                assert found[other] <= max(found[name] + 1, 0) or found[other] < wants[other] + 1
+            # A member without all of its demand has about as much as any member with more than its demand.
+            if shares[name] < demands[name]:
+                assert shares[other] <= max(shares[name] + 1, 0) or shares[other] < demands[other] + 1
 
 
 @given(st.integers(2, 9), st.integers(1, 4))
@@ -64,16 +64,16 @@ def test_what_cannot_be_divided_goes_round(members: int, limit: int) -> None:
 
 @dataclass
 class Member:
-    """A process: what it was told it may have, and what it has."""
+    """A process: what it was granted, and what it has."""
 
     share: int = 0
     in_flight: int = 0
-    told: Grant | None = None
+    granted_last: Grant | None = None
 
 
 @given(st.data(), st.integers(1, 12), st.integers(1, 5))
 @settings(max_examples=200, deadline=None)
-def test_calls_in_flight_never_exceed_the_limit_whoever_hears_when(
+def test_calls_in_flight_never_exceed_the_limit_in_any_order_of_heartbeats(
     data: st.DataObject, limit: int, members: int
 ) -> None:
     fleet = {f"m{n}": Member() for n in range(members)}
@@ -82,19 +82,19 @@ def test_calls_in_flight_never_exceed_the_limit_whoever_hears_when(
     for _ in range(data.draw(st.integers(1, 60))):
         name = data.draw(st.sampled_from(sorted(fleet)))
         member = fleet[name]
-        match data.draw(st.sampled_from(["begin", "end", "beat", "lost answer", "leave"])):
+        match data.draw(st.sampled_from(["begin", "end", "heartbeat", "lost answer", "leave"])):
             case "begin" if member.in_flight < member.share:
                 member.in_flight += 1
             case "end" if member.in_flight:
                 member.in_flight -= 1
-            case "beat" | "lost answer" as what:
+            case "heartbeat" | "lost answer" as what:
                 now += data.draw(st.sampled_from([0.1, TURN_S]))
                 ledger[name] = claim(
                     data.draw(st.integers(member.in_flight, 15)), held=max(member.in_flight, member.share), ceiling=10
                 )
                 grant = granted(ledger, name, limit=limit, now_s=now)
                 ledger[name] = Claim(held=grant.held, demand=ledger[name].demand, ceiling=10)
-                if what == "beat":
+                if what == "heartbeat":
                     member.share = grant.share
             case "leave" if not member.in_flight:
                 ledger.pop(name, None)
@@ -102,10 +102,10 @@ def test_calls_in_flight_never_exceed_the_limit_whoever_hears_when(
             case _:
                 pass
         assert sum(each.in_flight for each in fleet.values()) <= limit
-        assert all(each.in_flight <= ledger[found].held for found, each in fleet.items() if found in ledger)
+        assert all(each.in_flight <= ledger[name].held for name, each in fleet.items() if name in ledger)
 
 
-def test_who_has_to_give_up_keeps_its_calls_until_they_end() -> None:
+def test_a_member_that_has_to_give_up_calls_keeps_them_until_they_end() -> None:
     claims = {"a": claim(8, held=8), "b": claim(8)}
     assert granted(claims, "b", limit=8, now_s=0) == Grant(held=0, share=0)
     assert granted(claims, "a", limit=8, now_s=0) == Grant(held=8, share=4)
