@@ -13,7 +13,7 @@ import pytest
 
 from eval_pipeline_tests import fast_mode
 from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
-from eval_pipeline_tests.dagster_homes import read_migrations_once
+from eval_pipeline_tests.dagster_homes import prepare_dagster
 from eval_pipeline_tests.ports import reserved_port
 
 _IN_MEMORY = Path("/dev/shm")
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     end_on_sigterm()
     adopt_orphans()
     _keep_temporary_files_in_memory()
-    read_migrations_once()
+    prepare_dagster()
     reserved = contextlib.ExitStack()
     config.stash[_RECORDER_PORT] = reserved.enter_context(reserved_port())
     config.add_cleanup(reserved.close)
@@ -88,8 +88,13 @@ def _own_environment(_caches_folder: Path, monkeypatch: pytest.MonkeyPatch, own_
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(_caches_folder / str(next(_caches))))
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", own_recorder_url)
-    if not gc.get_freeze_count():  # the engine takes back what it set aside, and all before it
-        gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _set_aside_again() -> None:
+    """An evaluation takes back what it set aside, and all that was before it."""
+    gc.collect(1)
+    gc.freeze()
 
 
 @pytest.fixture
