@@ -260,7 +260,7 @@ class LangSmithSettings(EnvironmentSettings):
     used none."""
 
     spool_folder: Path = _variable(SPOOL_VARIABLE, default=DEFAULT_SPOOL_FOLDER)
-    """The folder of traces that could not be sent."""
+    """The folder of traces that could not be sent. By default `trace_spool` in the store, where that is a folder."""
     spool_max_bytes: int = _variable("EVAL_PIPELINE_SPOOL_MAX_BYTES", default=1024 * _MIB, ge=0)
     """The most bytes in the spool; beyond them traces are dropped, and counted."""
     connect_timeout_seconds: float = _variable("EVAL_PIPELINE_CONNECT_TIMEOUT_SECONDS", default=3.0, gt=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "assertions.md").read_text()
 PROJECT = """
@@ -37,7 +37,7 @@ EVALUATE = """
 import json, sys
 from pathlib import Path
 import eval_pipeline
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 
 folder = Path(sys.argv[1])
 problems = check_suite(folder)[2]

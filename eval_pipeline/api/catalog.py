@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder, suite_folders
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.import_path import is_code_path

@@ -37,7 +37,7 @@ _COMMANDS = {
     "annotate": _Command("langsmith.annotate:annotate", "Add failed attempts to an annotation queue."),
     "corrections": _Command("langsmith.corrections:corrections", "Download human corrections as examples for judges."),
     "cases": _Command("langsmith.cases:cases", "Create cases from traced runs."),
-    "traces": _Command("langsmith.traces:traces", "Show or send traces that wait on disk."),
+    "traces": _Command("langsmith.traces:traces", "Show or send traces on disk: spooled or recorded."),
     "ui": _Command("servers.ui:ui", "Start the Dagster UI and daemon."),
     "serve": _Command("servers.serve:serve", "Serve evaluations over HTTP, with live events."),
     "recorder": _Command("servers.recorder:recorder", "Start the recorder, a local LangSmith-compatible server."),

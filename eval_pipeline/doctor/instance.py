@@ -1,19 +1,21 @@
-"""Checks of the Dagster instance: its configuration, databases, daemons and compute logs."""
+"""Checks of the Dagster instance: its configuration, databases, daemons, compute logs, and runs without a process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import sqlalchemy.exc
 
 from eval_pipeline.dagster_ext.instance_facts import InstanceFacts, open_instance_facts
+from eval_pipeline.defs.launching.cli_runs import silent_runs, unended_runs
 from eval_pipeline.defs.launching.instance import check_dagster_yaml
 from eval_pipeline.doctor.finding import Finding, causes_of, failed, findings_of, ok, reason_of, warning
 from eval_pipeline.doctor.launching import check_launching
-from eval_pipeline.doctor.runs import check_runs
 from eval_pipeline.errors import InputError
 from eval_pipeline.settings import PipelineSettings
 
 HEARTBEAT_SECONDS = 300.0
+_MOST_NAMED = 3
+_TERMINATE = "terminate it in the UI, with `Force termination immediately`, if its process is gone"
 DATABASE_FIX = (
     "check that the server runs, and its address, user and password; run `dagster instance migrate` after an upgrade"
 )
@@ -42,7 +44,7 @@ def check_instance() -> Iterator[Finding]:
             if all(finding.health == "ok" for finding in databases):
                 yield from findings_of("daemon", partial(_daemons, facts))
                 yield from findings_of("launching", partial(check_launching, facts))
-                yield from findings_of("runs", partial(check_runs, facts))
+                yield from findings_of("runs", partial(_runs, facts))
                 yield from findings_of("logs", partial(_logs, facts))
     except Exception as error:  # noqa: BLE001 - Dagster raises many kinds of errors when it loads dagster.yaml
         if any(isinstance(cause, sqlalchemy.exc.DBAPIError) for cause in causes_of(error)):
@@ -90,3 +92,27 @@ def _logs(facts: InstanceFacts) -> Iterator[Finding]:
         yield failed("logs", f"s3://{bucket}: {reason_of(error)}", fix=fix)
         return
     yield ok("logs", f"s3://{bucket}")
+
+
+def _runs(facts: InstanceFacts) -> Iterator[Finding]:
+    """Look for runs that Dagster shows as running although their process may be gone."""
+    unended = unended_runs(facts.instance)
+    dead = [run.run_id for run in unended if run.is_of_this_host]
+    elsewhere = [f"{run.run_id} of {run.host}" for run in unended if not run.is_of_this_host]
+    silent = silent_runs(facts.instance)
+    if dead:
+        fix = "run `eval-pipeline run` or `eval-pipeline ui` with this DAGSTER_HOME: it marks them as failed"
+        yield warning("runs", f"shown as running, but their process is gone: {_named(dead)}", fix=fix)
+    if elsewhere:
+        message = f"shown as running on other hosts, which cannot be checked from here: {_named(elsewhere)}"
+        yield warning("runs elsewhere", message, fix=f"run `eval-pipeline doctor` there, or {_TERMINATE}")
+    if silent:
+        message = f"running for more than a day without a sign of life: {_named(silent)}"
+        yield warning("silent runs", message, fix=_TERMINATE)
+    if not (dead or elsewhere or silent):
+        yield ok("runs", "no run is shown as running without a process")
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

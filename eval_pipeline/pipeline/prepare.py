@@ -10,7 +10,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import require_sound
+from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset.dataset import Dataset
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset

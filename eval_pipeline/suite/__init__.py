@@ -4,6 +4,6 @@ suite.py, spec/       the model of suite.yaml, one module for each of its sectio
 case.py, loaders/     the model of a case, and one loader for each format and service
 dataset/              all cases of a suite under a version; as stored, and as LangSmith examples
 documents/            YAML with line numbers, and models whose errors name file, line and fix
-checking/             every problem of a suite, as `eval-pipeline check` reports it
+check.py              every problem of a suite, as `eval-pipeline check` reports it
 discovery.py          suites by name
 """

@@ -101,7 +101,7 @@ def test_results_outlive_a_dagster_home_that_fills_up(
     with dg.DagsterInstance.get() as instance:
         second, first = instance.get_runs()
     assert (first.status, second.status) == (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
-    assert f"run {first.run_id} of {resumed.document['experiment']} had ended" in resumed.stderr
+    assert f"run {first.run_id} of {resumed.document['experiment']} ended without" in resumed.stderr
 
 
 @pytest.mark.parametrize("spool_is", ["full", "read-only"])

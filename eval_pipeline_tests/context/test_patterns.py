@@ -29,7 +29,7 @@ def test_rows_are_read_some_at_a_time_and_equal_titles_are_one_pattern() -> None
     assert (usage.input, usage.output) == (30, 6)
 
 
-def test_without_rows_the_model_is_not_asked() -> None:
+def test_without_rows_the_model_is_not_called() -> None:
     model = ReadingModel(seen=[])
     assert find_patterns([], name="n", instruction="i", model=model, rows_per_call=2) == ([], TokenUsage())
     assert model.seen == []

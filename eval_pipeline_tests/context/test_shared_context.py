@@ -196,7 +196,7 @@ def test_a_missing_context_is_no_failing_of_the_world() -> None:
     assert not MissingContextError.retryable
 
 
-def test_a_thread_of_ones_own_has_the_context_that_it_is_started_in(context: SharedContext) -> None:
+def test_a_new_thread_has_the_context_that_it_is_started_in(context: SharedContext) -> None:
     with use_shared_context(context, case_id="c1"), ThreadPoolExecutor(1) as pool:
         assert pool.submit(copy_context().run, current_case_id).result() == "c1"
         with pytest.raises(MissingContextError, match="copy_context"):

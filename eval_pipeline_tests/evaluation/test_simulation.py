@@ -13,7 +13,7 @@ from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation import simulated_user
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.result_row import table_of
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
 from eval_pipeline_tests.openai_server import openai_server, tool_call
 
@@ -182,7 +182,7 @@ async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
 @pytest.mark.parametrize(
     ("simulation", "message"),
     [
-        ({}, "nobody plays the user"),
+        ({}, "the simulated user is not defined"),
         ({"script": "a.py:b", "rules": [{"say": "x"}]}, "more than one plays the user"),
         ({"goal": "x", "stop_when": "("}, "not a regular expression"),
     ],

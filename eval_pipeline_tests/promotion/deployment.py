@@ -63,7 +63,9 @@ class PromptDeployment:
 
     def log(self) -> str:
         """What the daemon and the code server printed."""
-        return "".join((self.folder / f"{name}.log").read_text() for name in ("daemon", "code"))
+        # Each process creates its file when it has started.
+        files = [self.folder / f"{name}.log" for name in ("daemon", "code")]
+        return "".join(file.read_text() for file in files if file.exists())
 
     def until(self, there: Callable[[], Any]) -> Any:
         """Wait for something to be there, and return it."""

@@ -50,7 +50,7 @@ def test_a_promotion_that_makes_the_next_nightly_run_worse_is_rolled_back(tmp_pa
         assert again.returncode == 1
         assert "was rolled back" in again.stderr
         history = deployment.terminal("prompts", "history", "shop")
-        assert f"worse by {check.experiment}: {check.message}" in history.stdout
+        assert f"regressed in {check.experiment}: {check.message}" in history.stdout
         after = deployment.terminal("run", "shop")
         assert after.returncode == 0, after.stderr
         latest = latest_experiment(deployment.store, "shop")

@@ -10,7 +10,7 @@ from eval_pipeline.errors import InputError
 from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline_tests.building import a_case, written_suite
 from eval_pipeline_tests.prompts.published import publish

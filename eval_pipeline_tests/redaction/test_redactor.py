@@ -72,7 +72,7 @@ def test_a_password_in_an_address_is_taken_out_with_a_user_and_without(url: str,
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_only_looks_like_one_stays(text: str) -> None:
+def test_text_that_only_looks_like_a_secret_is_unchanged(text: str) -> None:
     assert REDACTOR.text(text) == text
 
 
@@ -90,7 +90,7 @@ def test_what_only_looks_like_one_stays(text: str) -> None:
         "accessToken",
     ],
 )
-def test_what_stands_under_a_secrets_key_is_taken_out(key: str) -> None:
+def test_values_under_the_key_of_a_secret_are_redacted(key: str) -> None:
     value = {key: "whatever", "nested": [{key: {"a": "b", "n": 1}}]}
     expected = {key: "[redacted:secret]", "nested": [{key: {"a": "[redacted:secret]", "n": 1}}]}
     assert REDACTOR.value(value) == expected
@@ -110,7 +110,7 @@ def test_counts_of_tokens_and_pieces_of_text_are_no_secrets() -> None:
     assert REDACTOR.value(value) == value
 
 
-def test_phone_numbers_are_taken_out_only_when_asked() -> None:
+def test_phone_numbers_are_redacted_only_on_request() -> None:
     text = "call +49 170 1234567"
     assert REDACTOR.text(text) == text
     assert "1234567" not in Redactor(phone_numbers=True).text(text)
@@ -138,14 +138,14 @@ def test_bytes_without_anything_suspicious_are_returned_as_they_are() -> None:
     assert REDACTOR.json(data) is data
 
 
-def test_a_key_that_holds_something_is_redacted_and_stays_one_of_its_own() -> None:
+def test_keys_are_redacted_and_stay_different() -> None:
     value = {"contains ann@example.com": 1, "contains bob@example.com": 2}
     expected = {"contains [redacted:email]": 1, "contains [redacted:email] (2)": 2}
     assert REDACTOR.value(value) == expected
     assert REDACTOR.value(expected) == expected
 
 
-def test_what_is_stored_redacted_is_named_after_what_is_taken_out() -> None:
+def test_the_identity_of_a_redactor_depends_on_its_patterns() -> None:
     own = Redactor.of(LangSmithSettings(redaction_patterns={"customer": "C-1"}))
     identities = {one.identity for one in (REDACTOR, Redactor(enabled=False), Redactor(phone_numbers=True), own)}
     assert len(identities) == 4
@@ -174,7 +174,7 @@ def test_redacting_twice_changes_nothing_more(value: Any) -> None:
 
 
 @given(_values)
-def test_structure_and_numbers_stay(value: Any) -> None:
+def test_structure_and_numbers_are_unchanged(value: Any) -> None:
     assert _shape(REDACTOR.value(value)) == _shape(value)
 
 
@@ -228,11 +228,11 @@ def test_most_is_recognized_as_unchanged_and_a_secret_never() -> None:
     "kept",
     [{"password": "hunter2"}, {"login": [{"password": "hunter2"}]}, {"key": "sk-abcdefghijklmnop1234"}],
 )
-def test_what_stands_in_a_mapping_of_another_kind_is_not_taken_for_clean(kept: dict[str, Any]) -> None:
+def test_other_kinds_of_mappings_are_searched_too(kept: dict[str, Any]) -> None:
     value = {"reference": MappingProxyType(kept)}
     assert REDACTOR.value(value) != value
     assert not REDACTOR.leaves(value)
 
 
-def test_what_cannot_be_looked_into_stays() -> None:
+def test_other_objects_are_unchanged() -> None:
     assert REDACTOR.leaves({"when": dt.date(2024, 5, 1), "pattern": re.compile("a"), "items": (1, {"b": None})})

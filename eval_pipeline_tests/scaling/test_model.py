@@ -16,19 +16,19 @@ _LOAD = Workload(cases=10_000, seconds=10.0, requests=4, traced=False)
 _FREE = Constants(start_s=0.0, worker_start_s=0.0, task_s=0.0, lambda_cold_s=0.0, backfill_s=0.0, run_s=0.0)
 
 
-def test_waiting_is_shared_by_the_attempts_that_wait_at_once() -> None:
+def test_concurrent_attempts_wait_at_the_same_time() -> None:
     prediction = predict(_LOAD, Deployment(concurrency=50), _FREE)
     assert (prediction.duration_s, prediction.bottleneck) == (2_000.0, "agent")
 
 
-def test_a_limit_of_requests_holds_for_all_workers_together_however_they_share_it() -> None:
+def test_a_request_limit_holds_for_all_workers_together() -> None:
     by = Deployment(kind="lambda", workers=100, concurrency=8, requests_per_minute=600)
     for shared in (False, True):
         prediction = predict(_LOAD, replace(by, shared_limits=shared), _FREE)
         assert (prediction.duration_s, prediction.bottleneck) == (4_000.0, "requests")
 
 
-def test_shares_of_a_limit_that_workers_leave_are_lost_unless_they_book_at_one_place() -> None:
+def test_shares_of_a_limit_are_lost_when_workers_leave_unless_limits_are_shared() -> None:
     by = Deployment(kind="lambda", workers=300, concurrency=25, requests_per_minute=600)
     apart, together = (predict(_LOAD, replace(by, shared_limits=shared), _FREE) for shared in (False, True))
     assert (apart.waves, apart.duration_s) == (2, 2 * 25 * 4 * 60 * 300 / 600)

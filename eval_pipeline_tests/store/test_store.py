@@ -88,7 +88,7 @@ def test_rows_are_read_by_what_a_column_holds(store: Store) -> None:
     assert store.get_rows("gone.parquet", "id", ids) is None
 
 
-def test_rows_are_read_whatever_columns_stand_before_the_one_that_is_asked(store: Store) -> None:
+def test_rows_are_selected_by_any_column_of_the_table(store: Store) -> None:
     ids = [f"{number:02d}" for number in range(10)]
     table = pa.table({"turn": [{"text": "zz", "number": 1}] * 10, "tags": [["zz"]] * 10, "id": ids})
     store.put_table("t.parquet", table, rows_per_group=5)

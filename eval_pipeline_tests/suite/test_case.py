@@ -66,7 +66,7 @@ def test_a_case_without_input_is_refused() -> None:
         Case.model_validate({"id": "a"})
 
 
-def test_what_stands_for_its_default_does_not_count_into_the_content() -> None:
+def test_explicit_defaults_do_not_change_the_content_hash() -> None:
     plain = a_case(input="hi")
     spelled_out = a_case(turns=[{"user": "hi", "assertions": []}], split="base", tags=[], metadata={})
     assert plain.content_hash() == spelled_out.content_hash()

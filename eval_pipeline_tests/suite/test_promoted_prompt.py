@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline_tests.building import write_suite
 
 TARGET = {"kind": "python", "path": "eval_pipeline_tests.fakes:echo", "prompt": "hub:support:production"}
@@ -57,7 +57,7 @@ def test_commits_cannot_be_promoted_where_nothing_is(folder: Path) -> None:
     assert field == "sensors.prompt_committed.promote"
 
 
-def test_the_example_of_the_document_asks_for_what_there_is(folder: Path) -> None:
+def test_the_example_in_the_documentation_is_valid(folder: Path) -> None:
     document = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text()
     examples = re.findall(r"```yaml\n(target:.*?)```", document, re.DOTALL)
     (example,) = (text for text in examples if "promotion:" in text)

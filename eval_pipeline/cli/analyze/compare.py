@@ -14,7 +14,7 @@ from eval_pipeline.analysis.comparison.preferences import Preferences, judge_pre
 from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.cli.analyze.comparison_table import show_comparisons
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, MissingUpstreamError, Problem
 from eval_pipeline.langsmith.experiments import ExperimentSession

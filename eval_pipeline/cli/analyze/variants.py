@@ -14,7 +14,7 @@ from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
@@ -23,7 +23,7 @@ from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite

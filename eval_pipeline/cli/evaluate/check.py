@@ -6,7 +6,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.errors import InfrastructureError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders
 
 

@@ -18,13 +18,13 @@ from eval_pipeline.cli.evaluate.show import (
     show_outcome,
 )
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import EvaluationRequest, launch
 from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.errors import InputError, PermanentError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eval_pipeline.cli.servers.recording import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.prompts.hub import PromptHub

@@ -1,1 +1,1 @@
-"""Commands that start servers, `ui`, `serve` and `recorder`, and the recorder that other commands start."""
+"""Commands that start servers: `ui`, `serve`, `recorder`."""

@@ -20,7 +20,7 @@ from eval_pipeline.defs.metadata import DATASET_VERSION
 from eval_pipeline.defs.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.defs.resources import StoreResource
 from eval_pipeline.langsmith.datasets import DatasetVersion
-from eval_pipeline.suite.checking.check import require_sound
+from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset.dataset import Dataset, DatasetChanges, dataset_changes
 from eval_pipeline.suite.dataset.load import case_files, dataset_versions, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes

@@ -6,9 +6,11 @@ LangChain's runs still arrive, but those of `@traceable` functions do not.
 """
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from langchain_core.tracers.context import tracing_v2_callback_var
@@ -16,10 +18,17 @@ from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
 from eval_pipeline.tracing.shape.jsonable import json_bytes
 
+_log = logger_of(__name__)
+
+Attachments = Mapping[str, tuple[str, bytes]]
+"""Media type and content, by name."""
+
 _UUID_LENGTH = 36
+_MEDIA_TYPE_END = re.compile(r"[\r\n]")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -39,11 +48,31 @@ class CollectedRun:
     tags: list[str] = field(default_factory=list)
     extra: Mapping[str, Any] = field(default_factory=dict)
     events: list[Any] = field(default_factory=list)
+    attachments: Attachments = field(default_factory=dict)
 
 
 def ids_of_path(dotted_order: str) -> list[str]:
     """The ids in a dotted order, from the root to the run itself."""
     return [part[-_UUID_LENGTH:] for part in dotted_order.split(".")]
+
+
+def read_attachments(fields: Mapping[str, Any]) -> Attachments:
+    """The attachments among the fields of a run; a file only where its run allows it, as in the SDK."""
+    found = {}
+    for name, value in fields["attachments"].items():
+        kind, data = value if isinstance(value, tuple) else ("application/octet-stream", value)
+        try:
+            if isinstance(data, Path) and fields.get("dangerously_allow_filesystem"):
+                data = data.read_bytes()
+            found[_attachment_name(str(name))] = (_MEDIA_TYPE_END.split(str(kind))[0], bytes(memoryview(data)))
+        except (OSError, TypeError) as error:
+            _log.warning("the attachment %s of a run is left out: %s", name, error)
+    return found
+
+
+def _attachment_name(name: str) -> str:
+    """A name that LangSmith takes: it reads a period as the end, and other characters end a header."""
+    return re.sub(r"[^\w -]", "_", name) or "_"
 
 
 class CollectingClient(Client):
@@ -113,6 +142,7 @@ class CollectingClient(Client):
         # Serialize now, outside of the lock: the graph goes on to change its state.
         inputs = None if fields.get("inputs") is None else json_bytes(fields["inputs"])
         outputs = json_bytes(fields["outputs"]) if fields.get("outputs") else None
+        attachments = read_attachments(fields) if fields.get("attachments") else {}
         with self._lock:
             root = next((ancestor for ancestor in path if ancestor in self._collected), None)
             if root is None:
@@ -135,3 +165,4 @@ class CollectingClient(Client):
             run.tags = fields.get("tags") or run.tags
             run.extra = fields.get("extra") or run.extra
             run.events = fields.get("events") or run.events
+            run.attachments = {**run.attachments, **attachments}

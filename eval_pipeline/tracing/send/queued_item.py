@@ -1,7 +1,9 @@
 """Runs and feedback on their way to a server: as handed over, and redacted and serialized, once for wire and spool."""
 
+import base64
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import uuid4
@@ -20,6 +22,9 @@ ItemKind = Literal["run", "feedback", "request"]
 
 _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
+_NOT_IN_HEAD = frozenset({*_PAYLOAD, "attachments"})
+_TEXT = ("text/", "application/json", "application/xml", "application/yaml")
+"""How the media types begin of attachments that are redacted as text."""
 _REDACTED_HEAD = ("name", "tags", "comment", "value", "correction", "extra", "error")
 """Fields outside the payload that people and models write."""
 
@@ -34,13 +39,16 @@ class QueuedItem:
     graft: bool
     head: Mapping[str, Any]
     payload: Mapping[str, bytes]
+    attachments: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Media type and content of files, by name."""
     tries: int = 0
     """How often the server refused it for what it is."""
 
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return 400 + sum(map(len, self.payload.values())) + 200 * len(self.payload)
+        files = sum(200 + len(data) for _, data in self.attachments.values())
+        return 400 + sum(map(len, self.payload.values())) + 200 * len(self.payload) + files
 
     def line(self) -> bytes:
         """The item as a line of a spool file."""
@@ -51,6 +59,7 @@ class QueuedItem:
                 "tries": self.tries,
                 "head": self.head,
                 "payload": {name: orjson.Fragment(data) for name, data in self.payload.items()},
+                **({"attachments": _encoded(self.attachments)} if self.attachments else {}),
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
@@ -72,7 +81,8 @@ class QueuedItem:
             start = parse_time(self.head["start_time"]) + delta
             return replace(self, head={**self.head, "start_time": start.isoformat(timespec="microseconds")})
         run = {**self.head, **{name: orjson.loads(data) for name, data in self.payload.items()}}
-        return run_item(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
+        moved = run_item(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
+        return replace(moved, attachments=self.attachments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +131,12 @@ def run_item(
     run: Mapping[str, Any], *, graft: bool, redactor: Redactor, redacted: Mapping[str, bytes] | None = None
 ) -> QueuedItem:
     """The item of a complete run; `redacted` is its payload if that was redacted before."""
-    head = {name: value for name, value in run.items() if value is not None and name not in _PAYLOAD}
+    head = {name: value for name, value in run.items() if value is not None and name not in _NOT_IN_HEAD}
     if redacted is None:
         redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
-    return _item("run", head, redacted, graft=graft, redactor=redactor)
+    item = _item("run", head, redacted, graft=graft, redactor=redactor)
+    files = run.get("attachments")
+    return replace(item, attachments=_redacted(files, redactor)) if files else item
 
 
 def feedback_item(feedback: Mapping[str, Any], *, redactor: Redactor) -> QueuedItem:
@@ -159,6 +171,9 @@ def read_line(line: bytes) -> QueuedItem:
             tries=document["tries"],
             head=head,
             payload={name: orjson.dumps(value) for name, value in document["payload"].items()},
+            attachments={
+                name: (kind, base64.b64decode(data)) for name, (kind, data) in document.get("attachments", {}).items()
+            },
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an item of the spool: {error!r}") from error
@@ -209,5 +224,23 @@ def _item(
 def _parts(item: QueuedItem) -> Iterator[Part]:
     name = f"{'post' if item.kind == 'run' else 'feedback'}.{item.id}"
     yield Part(name=name, content_type="application/json", data=orjson.dumps(item.head))
-    for field, data in item.payload.items():
-        yield Part(name=f"{name}.{field}", content_type="application/json", data=data)
+    for part, data in item.payload.items():
+        yield Part(name=f"{name}.{part}", content_type="application/json", data=data)
+    for file, (kind, data) in item.attachments.items():
+        yield Part(name=f"attachment.{item.id}.{file}", content_type=kind, data=data)
+
+
+def _encoded(attachments: Mapping[str, tuple[str, bytes]]) -> dict[str, tuple[str, str]]:
+    return {name: (kind, base64.b64encode(data).decode()) for name, (kind, data) in attachments.items()}
+
+
+def _redacted(attachments: Mapping[str, tuple[str, bytes]], redactor: Redactor) -> dict[str, tuple[str, bytes]]:
+    """Attachments without secrets in those that are text; nothing is searched for in pictures and other files."""
+    redacted = {}
+    for name, (kind, data) in attachments.items():
+        content = data
+        if kind.lower().startswith(_TEXT):
+            with contextlib.suppress(UnicodeDecodeError):
+                content = redactor.text(data.decode()).encode()
+        redacted[name] = (kind, content)
+    return redacted

@@ -133,6 +133,8 @@ def _complete_one(
     ]
     if first_token:
         completed["events"] = first_token[:1]
+    if run.attachments:
+        completed["attachments"] = run.attachments
     cut = any(isinstance(completed[name], dict) and completed[name] for name in ("inputs", "outputs"))
     return completed, cut or bool(notes)
 

@@ -11,7 +11,8 @@ from eval_pipeline.tracing.shape.fields import Field
 
 CompleteRun = Mapping[str, Any]
 """`id`, `trace_id`, `parent_run_id` (None for a root), `dotted_order`, `name`, `run_type`, `inputs`, `outputs`,
-`error`, `start_time` and `end_time` (aware), `session_name`, `reference_example_id` (roots only), `tags`, `extra`."""
+`error`, `start_time` and `end_time` (aware), `session_name`, `reference_example_id` (roots only), `tags`, `extra`;
+`attachments` where there are any."""
 
 MICROSECOND = dt.timedelta(microseconds=1)
 

@@ -134,7 +134,7 @@ def test_labels_are_read_from_every_format_alike(tmp_path: Path, kind: str) -> N
         assert rows == [("c1", True, 2, None), ("c2", 0.5, None, 1), ("c3", "good", None, None)]
 
 
-def test_all_that_is_wrong_with_a_file_of_labels_is_reported_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_a_file_of_labels_is_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "labels.jsonl"
     file.write_text('{"case_id": "c"}\n[1]\n{"case_id": "c", "assertion": "a", "label": 1, "attempt": "x"}\n')
     with pytest.raises(InputError) as raised:

@@ -29,7 +29,7 @@ def test_a_picture_can_stand_alone() -> None:
     assert ET.fromstring(base64.b64decode(body)).find("{http://www.w3.org/2000/svg}style") is not None
 
 
-def test_higher_shares_stand_higher() -> None:
+def test_higher_shares_are_drawn_higher() -> None:
     dots = [Dot(label=str(share), value=share, low=share, high=share, good=True) for share in (0.0, 0.5, 1.0)]
     heights = [float(mark.get("cy", "")) for mark in ET.fromstring(line(dots)).iter() if mark.get("cy")]
     assert heights == sorted(heights, reverse=True)

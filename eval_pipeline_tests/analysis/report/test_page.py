@@ -54,7 +54,7 @@ def test_the_page_shows_the_verdict_and_why(store: LocalStore) -> None:
     assert "failed min_pass_rate" in text
 
 
-def test_the_page_asks_nothing_of_any_network_and_runs_its_own_script_only(store: LocalStore) -> None:
+def test_the_page_makes_no_network_requests_and_runs_only_its_own_script(store: LocalStore) -> None:
     page = html.unescape(a_report(store))
     assert re.findall(r"<link|<img|<iframe|<script[^>]*\bsrc|@import|url\(", page) == []
     assert "default-src 'none'" in page

@@ -53,7 +53,7 @@ def test_the_standard_error_is_that_of_statsmodels_clustered_by_case() -> None:
     assert of(groups).error == pytest.approx(float(fitted.bse[0]))
 
 
-def test_repetitions_that_all_agree_know_as_much_as_one() -> None:
+def test_repetitions_that_all_agree_count_as_one() -> None:
     """Ten equal answers at a case count as one."""
     single: Groups = [[1.0]] * 14 + [[0.0]] * 6
     repeated = of([group * 10 for group in single])
@@ -61,7 +61,7 @@ def test_repetitions_that_all_agree_know_as_much_as_one() -> None:
     assert (repeated.n, repeated.cases) == (200, 20)
 
 
-def test_repetitions_that_know_nothing_of_their_case_count_fully() -> None:
+def test_independent_repetitions_count_fully() -> None:
     """Where cases do not differ, every attempt is a draw of its own: Wilson's interval of them all."""
     estimated = of([[1.0, 0.0]] * 50)
     assert [estimated.low, estimated.high] == pytest.approx([0.4038, 0.5962], abs=1e-4)

@@ -30,7 +30,7 @@ def test_conversations_with_one_id_are_attempts_at_one_case(folder: Path) -> Non
     assert [(case.id, len(case.recordings)) for case in cases_in(folder, items)] == [("0", 2), ("1", 1)]
 
 
-def test_attempts_stand_in_the_order_of_the_file_unless_one_is_given(folder: Path) -> None:
+def test_attempts_are_in_the_order_of_the_file_unless_one_is_given(folder: Path) -> None:
     items = [{"id": 1, "trial": n, "messages": SAID} for n in (2, 0, None, 1, 10)]
     (in_file,) = cases_in(folder, items, data={"n": "trial"})
     (in_order,) = cases_in(folder, items, data={"n": "trial"}, attempt="trial")

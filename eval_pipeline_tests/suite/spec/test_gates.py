@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.spec.gates import Gates
 from eval_pipeline_tests.building import write_suite, written_suite
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.spec.assertion import ASSERTIONS, AnyAssertion, Assertion
 from eval_pipeline.suite.spec.registry import Registry
 from eval_pipeline.suite.spec.target import TARGETS, Target
@@ -150,6 +150,6 @@ def test_a_field_that_a_type_does_not_have_is_reported_with_those_it_has(folder:
     assert problem.line is not None
 
 
-def test_every_kind_of_target_stands_in_the_guide() -> None:
+def test_every_kind_of_target_is_in_the_guide() -> None:
     guide = Path(__file__).resolve().parents[3] / "docs" / "suites.md"
     assert sorted(re.findall(r"^\| `{kind: (\w+)", guide.read_text(), re.MULTILINE)) == sorted(TARGETS.names())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suite.varied_target import changes_of, varied_suite
 from eval_pipeline.targets.chat import ChatTarget
@@ -99,7 +99,7 @@ def test_a_variant_that_makes_no_other_target_is_found_before_a_run(
     assert problem.file == folder / "suite.yaml"
 
 
-def test_what_is_wrong_with_the_suites_own_target_is_reported_once(folder: Path) -> None:
+def test_problems_of_the_suites_own_target_are_reported_once(folder: Path) -> None:
     target = {**ECHO, "path": "gone.py:b", "prompt": "hub:support"}
     write_suite(folder, target=target, variants=[{"name": "a", "prompt": "hub:support:new"}])
     assert [problem.field for problem in check_suite(folder)[2]] == ["target.path"]

@@ -19,7 +19,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.settings import CACHE_VARIABLE
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suites.support_desk import offline_model
 from eval_pipeline.suites.support_desk.agent import build_agent

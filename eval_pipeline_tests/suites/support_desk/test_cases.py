@@ -2,7 +2,7 @@ import re
 from collections import Counter
 
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline_tests.suites.support_desk.evaluated import FOLDER, results, snapshot, suite_and_cases
 

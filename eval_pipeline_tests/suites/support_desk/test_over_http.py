@@ -12,7 +12,7 @@ from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
 from eval_pipeline.models.calls import retrying
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.suite.checking.check import check_suite
+from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suites.support_desk.offline_model import OfflineChatModel
 from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal

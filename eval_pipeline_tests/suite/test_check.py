@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.checking.check import check_suite, require_sound
+from eval_pipeline.suite.check import check_suite, require_sound
 from eval_pipeline_tests.building import RECORDED, a_case, write_suite, written_suite
 
 SAID = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}]

@@ -1,1 +1,0 @@
-"""Validation of a suite beyond single fields, before it is run."""

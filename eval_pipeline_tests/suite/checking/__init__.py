@@ -1,1 +1,0 @@
-"""Tests of `eval_pipeline.suite.checking`."""
