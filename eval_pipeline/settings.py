@@ -60,18 +60,12 @@ _MIB = 1024 * 1024
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
-class _Environment(EnvSettingsSource):
-    """Variables of the environment, without those that are empty or blank."""
-
-    def __init__(self, settings: type[BaseSettings], variables: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        self.env_vars = {name: value.strip() for name, value in variables.items() if value.strip()}
-
-
 @functools.lru_cache(maxsize=16)
 def _read(settings: type[BaseSettings], variables: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
     """The fields that variables set; a run asks some twenty times, and each would take 4 ms."""
-    return _Environment(settings, dict(variables))()
+    source = EnvSettingsSource(settings)
+    source.env_vars = dict(variables)
+    return source()
 
 
 class EnvironmentSettings(BaseSettings):
@@ -98,9 +92,9 @@ class EnvironmentSettings(BaseSettings):
             InputError: a value cannot be used; names the field and its variables.
         """
         variables = {name: variables_of(field) for name, field in cls.model_fields.items()}
-        present = ((name, os.environ[name]) for names in variables.values() for name in names if name in os.environ)
+        values = {name: os.environ.get(name, "").strip() for names in variables.values() for name in names}
         try:
-            read = _read(cls, tuple(present))
+            read = _read(cls, tuple((name, value) for name, value in values.items() if value))
         except SettingsError as error:
             raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
         by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}

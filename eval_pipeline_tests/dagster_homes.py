@@ -67,7 +67,8 @@ def prepare_dagster() -> None:
 def _keep_engines() -> None:
     """Dagster makes an engine, and compiles each statement, for every connection to a SQLite database."""
     engines: dict[str, Any] = {}
-    create = sqlite_event_log.create_engine
+    storages: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+    create = sqlite_event_log.create_engine  # type: ignore[attr-defined]
 
     def create_once(url: str, **options: Any) -> Any:
         if url not in engines:
@@ -76,8 +77,8 @@ def _keep_engines() -> None:
             engines[url] = create(url, **options)
         return engines[url]
 
-    for module in (sqlite_event_log, sqlite_run_storage):
-        module.create_engine = create_once
+    for storage in storages:
+        storage.create_engine = create_once
 
 
 def _read_migrations_once() -> None:
