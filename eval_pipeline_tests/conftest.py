@@ -1,5 +1,6 @@
 """What holds for every test: temporary files in memory, an environment of its own, no process left behind."""
 
+import contextlib
 import gc
 import itertools
 import os
@@ -10,21 +11,42 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline_tests import fast_mode
 from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
-from eval_pipeline_tests.dagster_homes import read_migrations_once
+from eval_pipeline_tests.dagster_homes import prepare_dagster
 from eval_pipeline_tests.ports import reserved_port
 
 _IN_MEMORY = Path("/dev/shm")
 _MEMORY_BYTES = 4 * 2**30
+_RECORDER_PORT = pytest.StashKey[int]()
 _caches = itertools.count()
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="without servers, processes, Dagster, and tests marked slow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Prepare this process, be it the one that was started or a worker of it."""
     end_on_sigterm()
     adopt_orphans()
     _keep_temporary_files_in_memory()
-    read_migrations_once()
+    prepare_dagster()
+    reserved = contextlib.ExitStack()
+    config.stash[_RECORDER_PORT] = reserved.enter_context(reserved_port())
+    config.add_cleanup(reserved.close)
+    if config.getoption("--fast"):
+        fast_mode.skip_what_starts_something()
+        # What a test had opened when it was skipped is closed by the garbage collector.
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
+        config.pluginmanager.register(fast_mode)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_collection_finish() -> None:
@@ -48,10 +70,9 @@ def _keep_temporary_files_in_memory() -> None:
 
 
 @pytest.fixture(scope="session")
-def own_recorder_url() -> Iterator[str]:
+def own_recorder_url(pytestconfig: pytest.Config) -> str:
     """Where this process's runs start their recorder: at the usual port another may run, with other traces."""
-    with reserved_port() as port:
-        yield f"http://127.0.0.1:{port}"
+    return f"http://127.0.0.1:{pytestconfig.stash[_RECORDER_PORT]}"
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +88,13 @@ def _own_environment(_caches_folder: Path, monkeypatch: pytest.MonkeyPatch, own_
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(_caches_folder / str(next(_caches))))
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", own_recorder_url)
-    if not gc.get_freeze_count():  # the engine takes back what it set aside, and all before it
-        gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _set_aside_again() -> None:
+    """An evaluation takes back what it set aside, and all that was before it."""
+    gc.collect(1)
+    gc.freeze()
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from pathlib import Path
 from eval_pipeline_tests.dagster_homes import copy_databases
 from eval_pipeline_tests.ports import reserved_port
 from eval_pipeline_tests.waiting import wait_for
-from eval_pipeline_tests.warm_processes import WarmProcess, start_warm
+from eval_pipeline_tests.warm_processes import start_warm
 
 _START_SECONDS = 240.0
-_END_SECONDS = 60.0
 _QUICK = "eval_pipeline_tests.quick_dagster"
 
 
@@ -41,8 +40,17 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
 
         def start(name: str, program: str, *arguments: object) -> None:
             log = folder / f"{name}.log"
-            process = start_warm(program, *arguments, folder=folder, environment=variables, stdout=log, stderr=log)
-            stack.callback(_end, process)
+            process = start_warm(
+                program,
+                *arguments,
+                folder=folder,
+                environment=variables,
+                stdout=log,
+                stderr=log,
+                own_session=True,
+            )
+            # With the runs that it has under way.
+            stack.callback(process.kill_group)
 
         location = ("--host", "127.0.0.1", "--port", code, "-f", folder / "location.py")
         start("code", f"{_QUICK}:code_server", "api", "grpc", *location)
@@ -52,11 +60,6 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
         if web:
             start("web", "dagster_webserver.cli:main", "-h", "127.0.0.1", "-p", port, *server)
         yield f"http://127.0.0.1:{port}" if web else ""
-
-
-def _end(process: WarmProcess) -> None:
-    process.terminate()
-    process.wait(_END_SECONDS)
 
 
 def _listens(port: int) -> bool:

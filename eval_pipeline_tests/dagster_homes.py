@@ -10,11 +10,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
 
+_ENGINES = 32
 _NO_COMPUTE_LOGS = {
     "compute_logs": {
         "module": "dagster._core.storage.noop_compute_log_manager",
@@ -54,8 +58,31 @@ def _template() -> Path:
     return folder
 
 
-def read_migrations_once() -> None:
-    """Have Alembic read each folder of migrations once a process instead of once a database."""
+def prepare_dagster() -> None:
+    """Have SQLite's databases cost less in this process."""
+    _read_migrations_once()
+    _keep_engines()
+
+
+def _keep_engines() -> None:
+    """Dagster makes an engine, and compiles each statement, for every connection to a SQLite database."""
+    engines: dict[str, Any] = {}
+    storages: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+    create = sqlite_event_log.create_engine  # type: ignore[attr-defined]
+
+    def create_once(url: str, **options: Any) -> Any:
+        if url not in engines:
+            if len(engines) >= _ENGINES:
+                engines.pop(next(iter(engines)))
+            engines[url] = create(url, **options)
+        return engines[url]
+
+    for storage in storages:
+        storage.create_engine = create_once
+
+
+def _read_migrations_once() -> None:
+    """Alembic reads the folder of migrations for every database."""
     directories: dict[str | None, ScriptDirectory] = {}
     read = ScriptDirectory.from_config
 

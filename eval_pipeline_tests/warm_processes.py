@@ -4,6 +4,7 @@ For tests that need processes of our programs or Dagster's, and not that Python 
 environment, the folder and the files that it is given, and its own process id, as if it was started anew.
 """
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -66,6 +67,12 @@ class WarmProcess:
         """Send it SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
+    def kill_group(self) -> None:
+        """Send SIGKILL to all processes of the group that it leads, and wait for its end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.join()
+
 
 def start_warm(
     program: str,
@@ -87,6 +94,9 @@ def start_warm(
         stderr: the same of its errors; may be the same file.
         own_session: whether it leads a session and a process group.
     """
+    for file in (stdout, stderr):
+        if file is not None:
+            file.touch()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PROGRAMS))
     process = context.Process(

@@ -23,7 +23,7 @@ from eval_pipeline.defs.assets.variant_comparison import build_variant_compariso
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
-from eval_pipeline.defs.resources import default_resources
+from eval_pipeline.defs.resources import StoreResource, default_resources
 from eval_pipeline.defs.schedules import build_schedule
 from eval_pipeline.defs.secret_literals import check_no_secret_literals
 from eval_pipeline.defs.sensors.dataset_changed import build_dataset_changed
@@ -58,8 +58,17 @@ def build_definitions(
     resources = {**default_resources(), **(resource_overrides or {})}
     check_no_secret_literals(resources)
     # One process per run: steps depend on each other, and the step that evaluates is concurrent by itself.
-    common = dg.Definitions(resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting()])
+    common = dg.Definitions(
+        resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting(store=_store_of(resources))]
+    )
     return dg.Definitions.merge(*parts, common)
+
+
+def _store_of(resources: Mapping[str, Any]) -> StoreResource | None:
+    """The store that is among the resources; None for one that only Dagster can make."""
+    store = resources["store"]
+    literal = isinstance(store, StoreResource) and type(store.root) is str
+    return store if literal else None
 
 
 def _suite_definitions(folder: Path, folders_by_name: dict[str, Path]) -> dg.Definitions:

@@ -92,7 +92,7 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
             if not traced:
                 return
             attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
-            status = trace_status(langsmith.settings(), traced, attempts=attempts)
+            status = trace_status(langsmith.settings(store), traced, attempts=attempts)
         present = "an unknown number" if status.rows_present is None else str(status.rows_present)
         dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
         lost = f"; {dropped} were lost: `--resume` sends the missing rows" if dropped else ""
@@ -126,7 +126,7 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            health = read_partition_health(context, suite, store.open(), langsmith.settings())
+            health = read_partition_health(context, suite, store.open(), langsmith.settings(store))
         yield up_to_date_check(health, suite, dg.AssetCheckResult)
 
     return up_to_date

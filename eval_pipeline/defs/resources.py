@@ -5,9 +5,10 @@ Add a resource for anything that differs between a laptop, a test and a deployme
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import dagster as dg
 from pydantic import ConfigDict
@@ -19,6 +20,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store, s3_location
 from eval_pipeline.store.store import Store
+from eval_pipeline.tracing.send.flush import with_spool_of
 
 
 class StoreResource(dg.ConfigurableResource[Store]):
@@ -73,25 +75,31 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
     redact_phone_numbers: bool | None = None
     redaction_patterns: dict[str, str] | None = None
 
-    @contextlib.contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:  # type: ignore[override]
-        """The resource of a run. A run that traces to the recorder uses its home's, which is started if necessary.
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Find or start the home's recorder for a run that traces to it, until this resource is no longer used.
 
-        Not in sensors and schedules, whose ticks would start one each minute; nor at a `recorder_url` that is given
-        here, where a deployment has its own.
+        Not in sensors and schedules, whose ticks would start one each minute; nor where the recorder's address is given
+        here or in the environment: a deployment, or `eval-pipeline`, has one there. A resource with a teardown could
+        not be passed to a sensor's context.
         """
-        home = None if context.run is None or self.recorder_url is not None else _home(context)
-        with contextlib.nullcontext() if home is None else local_recorder(self.settings(), home):
-            yield self
+        home = None if context.run is None else _home(context)
+        settings = self.settings()
+        if home is not None and "recorder_url" not in settings.model_fields_set:
+            stack = contextlib.ExitStack()
+            stack.enter_context(local_recorder(settings, home))
+            weakref.finalize(self, stack.close)
 
-    def settings(self) -> LangSmithSettings:
+    def settings(self, store: StoreResource | None = None) -> LangSmithSettings:
         """What holds in this process.
 
         Raises:
             InputError: a value cannot be used.
         """
         given = {name: getattr(self, name) for name in LangSmithSettings.model_fields}
-        return LangSmithSettings.from_environment(**{name: value for name, value in given.items() if value is not None})
+        settings = LangSmithSettings.from_environment(
+            **{name: value for name, value in given.items() if value is not None}
+        )
+        return settings if store is None else with_spool_of(settings, store.root)
 
     def redactor(self) -> Redactor:
         """What removes secrets and personal data from all that is stored, traced and shown.

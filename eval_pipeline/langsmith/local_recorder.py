@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _log = logger_of(__name__)
 
 DATABASE = home_recorder.DATABASE
-_ANSWERS = frozenset({200, 401, 403})
+_ANSWERS = frozenset({200, 401, 403, 429, 502, 503, 504})
+"""Of a LangSmith server, also of one that refuses the key or cannot answer now."""
 _START_TIMEOUT_S = 90.0
 
 

@@ -31,16 +31,20 @@ def experiment_plan(
         repetitions=record.repetitions or 1,
         splits=tuple(map(redactor.text, splits)),
         evaluator_keys=tuple(evaluator_keys(map(redactor.text, _assertion_names(suite, dataset)))),
-        metadata={
-            "context_id": record.context_id,
-            "dataset_content_version": record.dataset_version,
-            "target_version": record.target_version,
-            "variant": record.variant,
-            **_model_names(suite),
-            **_prompt_labels(record),
-            **{f"dagster_{name}": value for name, value in record.launched_by.items()},
-        },
+        metadata={**record_metadata(record), **_model_names(suite)},
     )
+
+
+def record_metadata(record: ExperimentRecord) -> dict[str, Any]:
+    """Metadata of an experiment that its record has."""
+    return {
+        "context_id": record.context_id,
+        "dataset_content_version": record.dataset_version,
+        "target_version": record.target_version,
+        "variant": record.variant,
+        **_prompt_labels(record),
+        **{f"dagster_{name}": value for name, value in record.launched_by.items()},
+    }
 
 
 def run_labels(record: ExperimentRecord, run_id: str) -> dict[str, Any]:

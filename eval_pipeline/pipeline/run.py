@@ -1,10 +1,12 @@
-"""One run's share of an experiment, as a context manager: its plan, what is finished, traces and recorder.
+"""The cases of one run, as a context manager: the plan, what is finished, the traces and the recorder of results.
 
-with begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment), run_id="...") as run:
-restored = run.restore_rows()
-with run.recorder() as recorder:
-...  # make `run.left`, and record each result
-run.traced
+For example:
+
+    with begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment), run_id="...") as run:
+        restored = run.restore_rows()
+        with run.recorder() as recorder:
+            ...  # make `run.left`, and record each result
+        run.traced
 """
 
 import functools
@@ -139,9 +141,9 @@ class ExperimentRun:
         fingerprints = {key_of(attempt): self.evaluator.fingerprint(attempt.case) for attempt in self.left}
         reusable = find_reusable(self.experiment.store, self.experiment.record, fingerprints)
         attempts = reusable.attempts
-        return [each for each in self.left if key_of(each) not in attempts], map(self._traced, reusable.results())
+        return [each for each in self.left if key_of(each) not in attempts], map(self._with_row, reusable.results())
 
-    def _traced(self, result: CaseResult) -> CaseResult:
+    def _with_row(self, result: CaseResult) -> CaseResult:
         """A reused result with a row of its own; cases of a unified trace are no rows."""
         if self.tracing is None or self.experiment.record.trace_headers is not None:
             return result

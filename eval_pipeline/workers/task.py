@@ -110,7 +110,7 @@ class WorkerTask(BaseModel):
     raise_errors: Literal["never", "transient", "all"] = "never"
     """Failures of the infrastructure that a Lambda handler raises, for a caller that retries, instead of answering."""
     call: str = ""
-    """Comes back in the answer, so that a caller can tell the answers to its calls apart."""
+    """Comes back in the answer, so that a caller can match it with its call."""
 
     @model_validator(mode="after")
     def _knows_its_cases(self) -> Self:

@@ -9,6 +9,7 @@ from eval_pipeline.pipeline.run import ChosenCases
 from eval_pipeline.pipeline.trace_run import ExperimentTracing, begin_tracing, join_tracing
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.experiment.trace_status import read_traced_run
+from eval_pipeline.tracing.send.flush import with_spool_of
 from eval_pipeline.workers.task import WorkerTask
 
 
@@ -19,9 +20,10 @@ def settings_of(task: WorkerTask) -> LangSmithSettings:
         InputError: a variable of the worker's environment cannot be used.
     """
     traced = {"mode": "off"} if task.tracing is None else task.tracing.settings()
-    return LangSmithSettings.from_environment(
+    settings = LangSmithSettings.from_environment(
         **traced, **task.redaction.model_dump(), evaluation_timeout_seconds=task.evaluation_timeout_seconds
     )
+    return settings if task.store is None else with_spool_of(settings, task.store)
 
 
 def task_tracing(

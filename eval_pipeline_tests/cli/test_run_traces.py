@@ -4,9 +4,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
+from langsmith import Client
 
 from eval_pipeline.recorder.config import RecorderConfig
+from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.send.sender import SpoolingSender
@@ -87,3 +90,36 @@ def test_what_waits_is_sent_though_tracing_is_off_by_now(
     assert flushed.code == 0
     assert "recorder: 1 runs and 0 scores sent" in flushed.stdout
     assert "the spool is empty" in again.stderr
+
+
+def test_a_flush_restores_experiment_dataset_and_feedback_at_a_server_that_lacks_them(
+    terminal: Terminal, suite: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVAL_PIPELINE_SPOOL")
+    with RecorderServer() as lost:
+        lost.faults.add(Fault(status=503, method="POST", path="/(runs|feedback)", times=None))
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", lost.url)
+        document = terminal("run", suite, "--json").document
+    assert [*(store / "trace_spool" / "recorder").glob("*.jsonl")]
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with RecorderServer() as other:
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", other.url)
+        flushed = terminal("traces", "flush")
+        client = Client(api_url=other.url, api_key="any", auto_batch_tracing=False)
+        experiment = client.read_project(project_name=document["experiment"])
+        examples = {example.id for example in client.list_examples(dataset_id=experiment.reference_dataset_id)}
+        database = other.recorder.database
+        rows = database.rows("SELECT id, reference_example_id FROM runs WHERE reference_example_id IS NOT NULL")
+        scores = database.rows(
+            "SELECT run_id FROM feedback WHERE run_id IS NOT NULL AND session_id = ?", [str(experiment.id)]
+        )
+        page = httpx.get(document["experiment_url"].replace(lost.url, other.url)).status_code
+
+    assert flushed.code == 0, flushed.stderr
+    assert f"restored {document['experiment']}" in flushed.stdout
+    assert len(examples) == len(rows) == 3
+    assert {row["reference_example_id"] for row in rows} == set(map(str, examples))
+    assert {row["id"] for row in rows} <= {score["run_id"] for score in scores}
+    assert page == 200

@@ -182,7 +182,7 @@ async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
 @pytest.mark.parametrize(
     ("simulation", "message"),
     [
-        ({}, "nobody plays the user"),
+        ({}, "the simulated user is not defined"),
         ({"script": "a.py:b", "rules": [{"say": "x"}]}, "more than one plays the user"),
         ({"goal": "x", "stop_when": "("}, "not a regular expression"),
     ],

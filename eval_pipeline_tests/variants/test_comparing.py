@@ -74,7 +74,7 @@ def test_each_variant_is_an_experiment_on_the_same_cases_and_the_better_one_wins
     page = store.get(variants_page_key("skills", comparison.name)) or b""
     assert comparison.verdict.encode()[:40] in page
     assert page.count(b"<section>") == 3
-    assert b"Since" in (store.get(report_key("skills", f"{comparison.name}-good")) or b"")
+    assert b"Compared with" in (store.get(report_key("skills", f"{comparison.name}-good")) or b"")
 
 
 def test_every_variant_has_a_result_in_the_terms_of_the_seed(store: LocalStore, tmp_path: Path) -> None:

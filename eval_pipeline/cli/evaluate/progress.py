@@ -34,11 +34,10 @@ class StderrConsole(Console):
     @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
         """The size of the terminal. Rich looks at descriptors 0 to 2, which may all be redirected."""
-        if "COLUMNS" not in os.environ:
-            with contextlib.suppress(OSError):
-                width, height = os.get_terminal_size(self.file.fileno())
-                if width and height:
-                    return ConsoleDimensions(width, height)
+        with contextlib.suppress(OSError):
+            width, height = os.get_terminal_size(self.file.fileno())
+            if width and height:
+                return ConsoleDimensions(width, height)
         return super().size
 
 

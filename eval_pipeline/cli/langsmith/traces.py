@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.options import store_option
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.langsmith.local_recorder import DATABASE, forward_recording, local_recorder
+from eval_pipeline.pipeline.restore_experiments import restore_experiments
 from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
-from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder
+from eval_pipeline.store.opening import open_store
+from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder, with_spool_of
 from eval_pipeline.tracing.send.spool import status_of
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
@@ -19,7 +22,7 @@ _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
 _spool_option = click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the spool.  [default: EVAL_PIPELINE_SPOOL]",
+    help="Folder of the spool.  [default: EVAL_PIPELINE_SPOOL, or that of the store]",
 )
 
 
@@ -34,17 +37,23 @@ def traces() -> None:
 
 @traces.command()
 @_spool_option
-def flush(spool: Path | None) -> int:
+@store_option
+def flush(spool: Path | None, store: str) -> int:
     """Send the traces in the spool. Sending a trace twice creates no duplicate.
+
+    Experiments and datasets that the server lacks are created first, from the store.
 
     Exit codes: 0 everything was sent, 3 something is still in the spool.
     """
-    settings = _settings(spool)
+    settings = _settings(spool, store)
     if settings.mode == "off":
         # Tracing is off now, but what is in the spool was traced for these destinations.
         settings = settings.model_copy(update={"mode": _spooled_mode(settings)})
     with _recorder(settings) as settings:
+        restored = restore_experiments(settings, open_store(store))
         reports = flush_spool(settings)
+    if restored:
+        click.echo(f"restored {', '.join(restored)}")
     if not reports:
         click.echo("tracing is off and the spool is empty", err=True)
     for report in reports:
@@ -55,9 +64,10 @@ def flush(spool: Path | None) -> int:
 
 @traces.command()
 @_spool_option
-def status(spool: Path | None) -> int:
+@store_option
+def status(spool: Path | None, store: str) -> int:
     """Show what is in the spool, for each destination."""
-    settings = _settings(spool)
+    settings = _settings(spool, store)
     for name in _NAMES:
         folder = spool_folder(settings, name)
         spooled, rejected = status_of(folder), status_of(folder / REFUSED_FOLDER)
@@ -111,10 +121,12 @@ def _spooled_mode(settings: LangSmithSettings) -> Mode:
     return "both" if len(names) > 1 else names[0] if names else "off"
 
 
-def _settings(spool: Path | None) -> LangSmithSettings:
+def _settings(spool: Path | None, store: str) -> LangSmithSettings:
     # The spool was written while tracing was on, whatever the setting is now.
     settings = LangSmithSettings.from_environment(tracing_enabled=True)
-    return settings if spool is None else settings.model_copy(update={"spool_folder": spool})
+    if spool is not None:
+        return settings.model_copy(update={"spool_folder": spool})
+    return with_spool_of(settings, store)
 
 
 def _sent(report: FlushReport) -> str:

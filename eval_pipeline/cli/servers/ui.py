@@ -18,6 +18,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.serving.loopback import is_loopback
 from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
+from eval_pipeline.tracing.send.flush import with_spool_of
 
 _STOP_SECONDS = 10
 
@@ -52,7 +53,7 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_, signal.default_int_handler)
     settings = LangSmithResource().settings()
-    environment[SPOOL_VARIABLE] = str(settings.spool_folder.resolve())
+    environment[SPOOL_VARIABLE] = str(with_spool_of(settings, store).spool_folder.resolve())
     with contextlib.suppress(KeyboardInterrupt), local_recorder(settings, home) as recorder:
         if recorder is not None:
             environment[RECORDER_URL_VARIABLE] = recorder.url  # inherited by the runs that the UI launches

@@ -102,7 +102,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         evaluated: dict[str, Any] = {}
         ended = True
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings()
+            opened, settings = store.open(), langsmith.settings(store)
             set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             evaluates = key in context.selected_asset_keys

@@ -50,8 +50,8 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
-            conclusion = conclude(opened, suite.spec, record, langsmith.settings())
-            health = read_partition_health(context, suite, opened, langsmith.settings())
+            conclusion = conclude(opened, suite.spec, record, langsmith.settings(store))
+            health = read_partition_health(context, suite, opened, langsmith.settings(store))
         context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))
         return dg.MaterializeResult(
             metadata={

@@ -54,7 +54,7 @@ def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
     def may_be_promoted(
         context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
-        with errors_as_failures(), open_hub(langsmith.settings()) as hub:
+        with errors_as_failures(), open_hub(langsmith.settings(store)) as hub:
             opened = store.open()
             compared = _comparison(context, suite, opened)
             state = read_tag_state(opened, hub, place)
@@ -84,7 +84,7 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            settings, opened = langsmith.settings(), store.open()
+            settings, opened = langsmith.settings(store), store.open()
             with open_hub(settings) as hub:
                 state = read_tag_state(opened, hub, place)
                 comparison = _comparison(context, suite, opened)

@@ -38,7 +38,7 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             progress.step(message)
 
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings()
+            opened, settings = store.open(), langsmith.settings(store)
             set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)

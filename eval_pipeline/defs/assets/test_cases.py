@@ -34,7 +34,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings()
+            opened, settings = store.open(), langsmith.settings(store)
             set_log_redactor(langsmith.redactor())
             dataset = load_valid_dataset(suite, settings)
             check_once(context, settings, progress)

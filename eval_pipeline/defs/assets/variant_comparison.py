@@ -85,7 +85,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings()
+            opened, settings = store.open(), langsmith.settings(store)
             set_log_redactor(langsmith.redactor())
             check_once(context, settings, progress)
             varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)

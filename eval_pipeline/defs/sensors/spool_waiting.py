@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.settings import DestinationName, LangSmithSettings
+from eval_pipeline.defs.resources import LangSmithResource, StoreResource, store_resource
+from eval_pipeline.pipeline.restore_experiments import restore_experiments
+from eval_pipeline.settings import DestinationName, LangSmithSettings, store_root
 from eval_pipeline.tracing.send.flush import FlushReport, flush_spool, spool_folder
 from eval_pipeline.tracing.send.spool import SpoolStatus, status_of
 
@@ -31,8 +32,10 @@ def flush_reason(reports: Sequence[FlushReport]) -> str:
     return "; ".join(map(_sent, reports))
 
 
-def build_traces_waiting(interval_s: int = _INTERVAL_SECONDS) -> dg.SensorDefinition:
-    """The sensor `traces_waiting`, one for all suites, because they share the spool."""
+def build_traces_waiting(
+    interval_s: int = _INTERVAL_SECONDS, *, store: StoreResource | None = None
+) -> dg.SensorDefinition:
+    """The sensor `traces_waiting`, one for all suites, because they share the spool: that of `store`."""
 
     @dg.sensor(
         name=TRACES_WAITING,
@@ -41,9 +44,11 @@ def build_traces_waiting(interval_s: int = _INTERVAL_SECONDS) -> dg.SensorDefini
         description="Send traces that wait on disk because LangSmith or the recorder could not be reached.",
     )
     def traces_waiting(context: dg.SensorEvaluationContext, langsmith: LangSmithResource) -> dg.SkipReason:
-        settings = langsmith.settings()
+        opened = store_resource(store_root()) if store is None else store
+        settings = langsmith.settings(opened)
         reason = idle_reason(_waiting(settings))
         if reason is None:
+            restore_experiments(settings, opened.open())
             reason = flush_reason(flush_spool(settings, timeout_s=FLUSH_SECONDS))
             context.log.info("%s", reason)
         return dg.SkipReason(reason)

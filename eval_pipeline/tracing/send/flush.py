@@ -6,12 +6,15 @@ arrived, so that a crash in between costs a repetition and nothing else. One pro
 """
 
 import datetime as dt
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from eval_pipeline.errors import TransientError
@@ -22,6 +25,7 @@ from eval_pipeline.tracing.send.queued_item import QueuedItem
 from eval_pipeline.tracing.send.spool import SpoolSegment, claim_segments, status_of, write_whole
 from eval_pipeline.tracing.send.uploader import Uploader
 
+SPOOL_NAME = "trace_spool"
 REFUSED_FOLDER = "refused"
 _MOST_TRIES = 5
 """After so many refusals an item is set aside, so that it does not cost every flush a request."""
@@ -54,6 +58,22 @@ class FlushReport:
 def spool_folder(settings: LangSmithSettings, destination: DestinationName) -> Path:
     """The folder of what could not be sent to a destination."""
     return settings.spool_folder / destination
+
+
+def with_spool_of(settings: LangSmithSettings, store: str) -> LangSmithSettings:
+    """The settings with the spool of a store, unless they name one: the same from whichever working folder.
+
+    It is a folder of this machine: in the store, where that is one; else the user's, named after the store's address.
+    """
+    if "spool_folder" in settings.model_fields_set:
+        return settings
+    parts = urlsplit(store)
+    if parts.scheme in ("", "file"):
+        folder = Path(unquote(parts.path) if parts.scheme else store).resolve() / SPOOL_NAME
+    else:
+        name = hashlib.sha256(store.rstrip("/").encode()).hexdigest()[:16]
+        folder = platformdirs.user_state_path("eval_pipeline", appauthor=False) / SPOOL_NAME / name
+    return settings.model_copy(update={"spool_folder": folder})
 
 
 def flush_spool(settings: LangSmithSettings, *, timeout_s: float = math.inf) -> list[FlushReport]:

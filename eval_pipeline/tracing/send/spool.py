@@ -168,6 +168,14 @@ def claim_segments(folder: Path, *, owner: str | None = None) -> list[SpoolSegme
     return [SpoolSegment(path) for path in sealed if owner is None or owner in path.name]
 
 
+def spooled_items(folder: Path) -> Iterator[QueuedItem]:
+    """Every item that waits in a folder, in segments that are ready or not."""
+    for pattern in (SEALED, OPEN):
+        for path in sorted(folder.glob(f"*{pattern}")):
+            with contextlib.suppress(FileNotFoundError):
+                yield from SpoolSegment(path).items()
+
+
 def status_of(folder: Path) -> SpoolStatus:
     """What waits in a folder, ready or not."""
     sizes = []
