@@ -30,7 +30,8 @@ def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> Ex
     record = latest_experiment(store, suite) if experiment is None else find_experiment(store, suite, experiment)
     if record is None and experiment is not None:
         message = f"{suite} has no experiment {experiment!r} in {store.root}"
-        raise InputError(Problem(message=message, fix="give the name that `eval-pipeline run` printed, and its --store"))
+        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        raise InputError(Problem(message=message, fix=fix))
     if record is None:
         problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
         raise InputError(problem)
