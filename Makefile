@@ -8,11 +8,18 @@ INSTALLED := $(VENV)/.installed
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 export EVAL_PIPELINE_STORE ?= $(CURDIR)/data
 
-SUITE ?= support_desk
+# A part of the tests for `make test`, a suite for `make run`.
+SUITE ?=
 PORT ?= 3000
+# As many as there are cores.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# Where images forbid bytecode, every process that a test starts would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui check audit bench-install format clean
+.PHONY: help install run test test-fast ui check audit bench-install format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -25,10 +32,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 run: $(INSTALLED) ## Evaluate a suite: make run [SUITE=name-or-folder]
-	$(BIN)/eval-pipeline run $(SUITE)
+	$(BIN)/eval-pipeline run $(or $(SUITE),support_desk)
 
-test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(INSTALLED) ## Run the tests, or those of one part: make test [SUITE=recorder]
+	$(PYTEST) $(SUITE:%=eval_pipeline_tests/%)
+
+test-fast: $(INSTALLED) ## Run the tests that need no server, no process and no Dagster: make test-fast [SUITE=recorder]
+	$(PYTEST) --fast -r fE $(SUITE:%=eval_pipeline_tests/%)
 
 ui: $(INSTALLED) ## Start the Dagster UI, with the runs of `make run`: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)

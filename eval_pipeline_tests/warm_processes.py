@@ -23,6 +23,7 @@ PROGRAMS = (
     "eval_pipeline.defs.build",
     "eval_pipeline.defs.launching.launch",
     "eval_pipeline.recorder.server",
+    "eval_pipeline.workers.command",
 )
 """What the server imports."""
 

@@ -9,20 +9,29 @@ import contextlib
 import itertools
 import os
 import queue
-import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
+from eval_pipeline_tests.warm_processes import start_warm
+
 _PATIENCE_S = 300.0
 _TIME_LIMIT_S = 600.0
+
+
+def runtime_client() -> None:
+    """Amazon's, as its command."""
+    from awslambdaric.__main__ import main  # noqa: PLC0415 - it is C code that the tests' process can do without
+
+    main(sys.argv)
 
 
 class Environment:
@@ -42,9 +51,8 @@ class Environment:
             "AWS_LAMBDA_LOG_GROUP_NAME": "group",
             "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
         }
-        self._client = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", handler], env={**os.environ, **variables, **own}
-        )
+        environment = {**os.environ, **variables, **own}
+        self._client = start_warm(f"{__name__}:runtime_client", handler, folder=Path.cwd(), environment=environment)
 
     def call(self, event: bytes) -> tuple[bytes, bool]:
         """What the handler answers, and whether that is an error."""

@@ -1,8 +1,6 @@
 """`compute: ecs`: moto is the control plane, and an agent of this test runs the container's command as a process."""
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Self
@@ -12,6 +10,7 @@ import httpx
 import pytest
 
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.warm_processes import run_warm
 from eval_pipeline_tests.workers.begun import Begun
 from eval_pipeline_tests.workers.dispatch.conftest import World
 
@@ -56,7 +55,7 @@ class Agent:
             **self._begun.environment,
             **{variable["name"]: variable["value"] for variable in variables},
         }
-        subprocess.run([sys.executable, "-m", "eval_pipeline.workers"], env=environment, timeout=300, check=False)
+        run_warm("eval_pipeline.workers.command:program", environment=environment)
 
 
 @pytest.fixture
