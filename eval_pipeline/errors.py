@@ -1,14 +1,16 @@
 """The errors of this project, one hierarchy.
 
-EvalPipelineError                       .retryable says whether trying again can help; .exit_code is the terminal's
-├── InputError                  exit 2  what the user wrote cannot be used; carries every Problem found
-└── InfrastructureError         exit 3  the world around us failed
-├── TransientError                  trying again can help: store or model unreachable, time-out, rate limit
-└── PermanentError                  trying again cannot help
-├── CredentialsError            refused key, missing permission
-├── CorruptDataError            stored bytes differ from their checksum
-├── ExperimentConflictError     a run tried to join an experiment that pins something else
-└── MissingUpstreamError        an asset this one reads has not been materialized
+`.retryable` says whether a retry can help; `.exit_code` is the terminal's:
+
+    EvalPipelineError
+    ├── InputError                  exit 2  invalid input; carries every Problem
+    └── InfrastructureError         exit 3  network, disk, credentials or a provider failed
+        ├── TransientError                  a retry can help: store or model unreachable, time-out, rate limit
+        └── PermanentError                  a retry cannot help
+            ├── CredentialsError            a key was refused, or a permission is missing
+            ├── CorruptDataError            stored data is damaged
+            ├── ExperimentConflictError     a run tried to join an experiment that pins other inputs
+            └── MissingUpstreamError        an asset that this one reads has not been materialized
 """
 
 from collections.abc import Iterable
@@ -57,7 +59,7 @@ class InputError(EvalPipelineError):
 
 
 class InfrastructureError(EvalPipelineError):
-    """The world around us failed. `fix` says what to do about it."""
+    """Network, disk, credentials or a provider failed. `fix` says what to do about it."""
 
     def __init__(self, message: str, *, fix: str) -> None:
         self.message, self.fix = message, fix
@@ -69,13 +71,13 @@ class InfrastructureError(EvalPipelineError):
 
 
 class TransientError(InfrastructureError):
-    """Trying again can help."""
+    """A failure that a retry can fix."""
 
     retryable = True
 
 
 class PermanentError(InfrastructureError):
-    """Trying again cannot help until somebody changes something."""
+    """A failure that a retry cannot fix: configuration or code must change."""
 
 
 class CredentialsError(PermanentError):
@@ -83,11 +85,11 @@ class CredentialsError(PermanentError):
 
 
 class CorruptDataError(PermanentError):
-    """Stored bytes differ from the checksum recorded when they were written."""
+    """Stored data is damaged: its checksum differs, or it cannot be read."""
 
 
 class ExperimentConflictError(PermanentError):
-    """A run tried to join an experiment whose pinned record says something else."""
+    """A run tried to join an experiment whose record pins other inputs."""
 
 
 class MissingUpstreamError(PermanentError):

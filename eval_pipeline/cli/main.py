@@ -1,6 +1,7 @@
 """The entry point of `eval-pipeline`: its commands and its exit codes.
 
-0 success, all gates passed    1 a gate failed or is undecided    2 invalid input    3 infrastructure failure
+Exit codes: 0 success, all gates passed; 1 a blocking gate failed or is undecided; 2 invalid input; 3 infrastructure
+failure; 130 interrupted.
 """
 
 import gc

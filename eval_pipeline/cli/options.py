@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.results.experiment_record import ExperimentRecord, latest_experiment, read_experiment
+from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, latest_experiment
 from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.store.store import Store
 
@@ -27,7 +27,11 @@ def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> Ex
     Raises:
         InputError: the suite has no such experiment.
     """
-    record = latest_experiment(store, suite) if experiment is None else read_experiment(store, suite, experiment)
+    record = latest_experiment(store, suite) if experiment is None else find_experiment(store, suite, experiment)
+    if record is None and experiment is not None:
+        message = f"{suite} has no experiment {experiment!r} in {store.root}"
+        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        raise InputError(Problem(message=message, fix=fix))
     if record is None:
         problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
         raise InputError(problem)

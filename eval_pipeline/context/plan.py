@@ -1,6 +1,6 @@
 """The plan of a shared context: its sources, and its id, which is computed before any expensive work.
 
-context_id = hash(canonical specification + data version of every source + what is redacted + schema version)
+The id is hash(canonical specification + data version of every source + what is redacted + schema version).
 """
 
 from collections.abc import Iterable, Mapping

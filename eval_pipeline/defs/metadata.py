@@ -1,6 +1,7 @@
 """The metadata of materializations and asset checks, as the Dagster UI shows it.
 
-One function for each asset turns results of the domain packages into metadata: to show something more, add a key to it.
+A function for each asset turns results of the domain packages into metadata: to show something more, add a key to it.
+Links to traces are in `assets/tracing.py`; `corrections` and `promoted_prompt` describe themselves.
 Numbers stay numbers, because Dagster plots them. See https://docs.dagster.io/guides/build/assets/metadata-and-tags.
 """
 

@@ -78,13 +78,15 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Find or start the home's recorder for a run that traces to it, until this resource is no longer used.
 
-        Not in sensors and schedules, whose ticks would start one each minute; nor at a `recorder_url` that is given
-        here, where a deployment has its own. A resource with a teardown could not be passed to a sensor's context.
+        Not in sensors and schedules, whose ticks would start one each minute; nor where the recorder's address is given
+        here or in the environment: a deployment, or `eval-pipeline`, has one there. A resource with a teardown could
+        not be passed to a sensor's context.
         """
-        home = None if context.run is None or self.recorder_url is not None else _home(context)
-        if home is not None:
+        home = None if context.run is None else _home(context)
+        settings = self.settings()
+        if home is not None and "recorder_url" not in settings.model_fields_set:
             stack = contextlib.ExitStack()
-            stack.enter_context(local_recorder(self.settings(), home))
+            stack.enter_context(local_recorder(settings, home))
             weakref.finalize(self, stack.close)
 
     def settings(self, store: StoreResource | None = None) -> LangSmithSettings:

@@ -1,10 +1,12 @@
-"""One run's share of an experiment, as a context manager: its plan, what is finished, traces and recorder.
+"""The cases of one run, as a context manager: the plan, what is finished, the traces and the recorder of results.
 
-with begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment), run_id="...") as run:
-restored = run.restore_rows()
-with run.recorder() as recorder:
-...  # make `run.left`, and record each result
-run.traced
+For example:
+
+    with begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment), run_id="...") as run:
+        restored = run.restore_rows()
+        with run.recorder() as recorder:
+            ...  # make `run.left`, and record each result
+        run.traced
 """
 
 import functools

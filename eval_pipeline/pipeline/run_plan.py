@@ -1,4 +1,4 @@
-"""The plan of each run of an experiment, written before its first attempt: how else to know what is missing?"""
+"""The plan of each run of an experiment, written before its first attempt, to find cases that were not evaluated."""
 
 from collections.abc import Sequence
 

@@ -47,7 +47,7 @@ def restore_rows(
     with Connection(settings.destinations[0], settings) as connection:
         present = row_ids(connection, tracing.session)
     if present is None:
-        message = "which rows of %s are there cannot be asked now; resume it again when the server is back"
+        message = "cannot list the rows of %s: the server is unreachable. Resume the experiment later."
         _log.warning(message, record.experiment)
         return 0
     missing = {attempt for run_id, attempt in by_run_id.items() if run_id not in present}

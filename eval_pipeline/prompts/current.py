@@ -1,9 +1,11 @@
 """The current prompt, for an agent's own code: in a tool, a node, a callable, or a factory.
 
-from eval_pipeline.prompts.current import prompt_text
+For example:
 
-def build_agent():
-return create_agent(model, tools=TOOLS, system_prompt=prompt_text(PROMPT))
+    from eval_pipeline import prompt_text
+
+    def build_agent():
+        return create_agent(model, tools=TOOLS, system_prompt=prompt_text(PROMPT))
 """
 
 import contextlib

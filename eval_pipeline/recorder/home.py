@@ -106,7 +106,7 @@ def main() -> None:
             with Path(os.devnull).open("w") as nowhere:
                 os.dup2(nowhere.fileno(), 1)
             descriptor = os.open(home / _LEASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            # Held until this process has ended: whoever comes now waits for that, and starts another one.
+            # Held until this process has ended: a new user of the home waits for that, and starts another one.
             while not _locked(descriptor, fcntl.LOCK_EX):
                 time.sleep(_POLL_S)
 

@@ -1,8 +1,10 @@
 """What an agent reports of its turns while it works: events, from any thread or task, to a trace or to LangSmith.
 
-from eval_pipeline import telemetry
+For example:
 
-telemetry.emit({"type": "tool_call", "id": "1", "name": "find_order", "args": {"order": "A-1"}})
+    from eval_pipeline import telemetry
+
+    telemetry.emit({"type": "tool_call", "id": "1", "name": "find_order", "args": {"order": "A-1"}})
 
 Agents import this package, so it imports nothing of LangChain, LangSmith or Dagster.
 """

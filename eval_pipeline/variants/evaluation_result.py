@@ -1,9 +1,11 @@
 """`compare_variants` and `EvaluationResult`: variants compared from Python, without Dagster.
 
-comparison = compare_variants("my_suite", store="./data")
-print(comparison.verdict, comparison.winner, comparison.score_delta)
-for name, result in evaluation_results("./data", comparison).items():
-print(name, result.scores, result.run_url)
+For example:
+
+    comparison = compare_variants("my_suite", store="./data")
+    print(comparison.verdict, comparison.winner, comparison.score_delta)
+    for name, result in evaluation_results("./data", comparison).items():
+        print(name, result.scores, result.run_url)
 """
 
 import uuid

@@ -4,7 +4,9 @@ import datetime as dt
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from eval_pipeline.doctor.clock import check_clock
@@ -26,7 +28,7 @@ def test_where_nothing_is_wrong_nothing_failed(terminal: Terminal) -> None:
 
 def test_a_store_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "store").touch()
-    assert "check that the folder is there" in found_by(terminal)["store"]["fix"]
+    assert "check that the folder exists" in found_by(terminal)["store"]["fix"]
 
 
 def test_a_bucket_that_does_not_exist(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +74,18 @@ def test_a_database_that_is_away(terminal: Terminal, tmp_path: Path, port: int) 
     findings = found_by(terminal)
     assert "OperationalError" in findings["database"]["message"]
     assert "hunter2" not in str(findings)
+
+
+def test_where_dagster_has_changed_one_check_fails_and_the_others_are_made(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(instance: dg.DagsterInstance) -> None:
+        raise AttributeError(instance, "get_daemon_heartbeats")
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_daemon_heartbeats", property(missing))
+    document: Any = terminal("doctor", "--json").document
+    findings = {finding["subject"]: finding["health"] for finding in document}
+    assert (findings["daemon"], findings["queue"], findings["runs"]) == ("failed", "ok", "ok")
 
 
 def test_a_key_that_langsmith_refuses(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

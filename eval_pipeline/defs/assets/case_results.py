@@ -73,7 +73,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
                 partitions_def=cases_partitions(suite.name),
                 skippable=True,
                 group_name=suite.name,
-                kinds={"langgraph", "parquet"},
+                kinds={suite.spec.target.kind, "parquet"},
                 owners=owners,
                 code_version=target_version(suite),
                 description="Every attempt at every case, evaluated on the shared context; a partition per case.",

@@ -1,8 +1,10 @@
-"""One run's share of an experiment: what is left of it is evaluated, recorded, and reported as partitions.
+"""Evaluates the cases of one run, records their results, and reports them as partitions.
 
-finished before, and reported        nothing is done
-finished before, and not reported    it is reported: its process died in between
-not finished                         it is evaluated, or reused from an earlier experiment
+For each case, by its state before the run:
+
+    finished, and reported        nothing is done
+    finished, and not reported    it is reported: the process ended in between
+    not finished                  it is evaluated, or reused from an earlier experiment
 """
 
 import contextlib

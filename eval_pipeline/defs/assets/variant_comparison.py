@@ -71,7 +71,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
         key=asset_key(suite.name, VARIANT_COMPARISON),
         deps=[asset_key(suite.name, TEST_CASES), asset_key(suite.name, SHARED_CONTEXT)],
         group_name=variants_group(suite.name),
-        kinds={"langgraph", "json"},
+        kinds={suite.spec.target.kind, "json"},
         owners=list(suite.spec.owners),
         code_version="1",
         pool=suite.spec.evaluation.pool,

@@ -34,7 +34,7 @@ class SuiteFacts:
     judge: Judge | None
     target: Target
     tables: Collection[str]
-    """Of the shared context."""
+    """The names of the shared context's tables."""
     _digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     _problems: dict[tuple[str, str], Sequence[Problem]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -66,7 +66,7 @@ class Assertion(Document):
     name: str | None = None
     """The metric this assertion counts under; by default its type."""
     negate: bool = False
-    """Passed becomes failed, and a score one minus it; the threshold is met, or not, before that."""
+    """Inverts the result after the threshold was applied; a score becomes one minus itself."""
     weight: float = Field(default=1.0, ge=0)
     """Share in the case's score. An assertion of weight 0 is reported and decides nothing."""
     threshold: float | None = Field(default=None, ge=0, le=1)

@@ -1,12 +1,14 @@
-"""What a suite does without anybody asking, as written in `suite.yaml` under `schedule:`, `sensors:` and `promotion:`.
+"""Schedules, sensors and promotion of a suite, as written in `suite.yaml`.
 
-schedule: {cron: "0 3 * * *", timezone: Europe/Berlin, enabled: true}
-sensors:
-dataset_changed: {enabled: true}
-run_failed: {enabled: true, webhook_variable: EVAL_PIPELINE_WEBHOOK, shape: slack}
-prompt_committed: {enabled: true, shape: slack}
-prompt_regressed: {enabled: true, shape: slack}
-promotion: {enabled: true, dry_run: false}
+For example:
+
+    schedule: {cron: "0 3 * * *", timezone: Europe/Berlin, enabled: true}
+    sensors:
+      dataset_changed: {enabled: true}
+      run_failed: {enabled: true, webhook_variable: EVAL_PIPELINE_WEBHOOK, shape: slack}
+      prompt_committed: {enabled: true, shape: slack}
+      prompt_regressed: {enabled: true, shape: slack}
+    promotion: {enabled: true, dry_run: false}
 """
 
 import datetime as dt

@@ -1,9 +1,11 @@
 """Gates: thresholds that an experiment must meet, as written under `gates:` in `suite.yaml`.
 
-gates:
-min_pass_rate: 0.9                                              # short form: all cases, blocks
-max_error_rate: [0.02, {threshold: 0, slice: tag=smoke}]        # several
-max_regression: {test: any, threshold: 0.05, action: warn}      # as fields
+For example:
+
+    gates:
+      min_pass_rate: 0.9                                              # short form: all cases, blocks
+      max_error_rate: [0.02, {threshold: 0, slice: tag=smoke}]        # several
+      max_regression: {test: any, threshold: 0.05, action: warn}      # as fields
 """
 
 import re

@@ -64,7 +64,6 @@ class Registry(Generic[_M]):
         if not isinstance(data, Mapping):
             raise PydanticKnownError("model_attributes_type")
         # The same errors as of a union in pydantic, whose members would all have to be imported.
-        # The same errors as of a union in pydantic, whose members would all have to be imported.
         if self._tag not in data:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": repr(self._tag)})
         name = data[self._tag]

@@ -1,8 +1,10 @@
 """Trace the turns that agents report outside of evaluations in LangSmith.
 
-telemetry = LangSmithTelemetry(Client(), project="support").attach()
-…
-telemetry.flush(timeout=5)
+For example:
+
+    telemetry = LangSmithTelemetry(Client(), project="support").attach()
+    ...
+    telemetry.flush(timeout=5)
 """
 
 import datetime as dt

@@ -1,9 +1,11 @@
 """How a case's trace shows the shared context, by trace mode.
 
-grafted   each case is a root of its own; its first children are copies of the shared spans that concern it
-linked    the same, with a single child that refers to the shared trace
-unified   the whole experiment is one trace; each case is a child of the shared context's root, and no row of the
-          experiment's table, for rows are roots
+Modes:
+
+    grafted   each case is a root of its own; its first children are copies of the shared spans that concern it
+    linked    the same, with a single child that refers to the shared trace
+    unified   the whole experiment is one trace; each case is a child of the shared context's root, and no row of the
+              experiment's table, for rows are roots
 """
 
 import datetime as dt

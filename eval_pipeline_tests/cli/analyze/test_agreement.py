@@ -39,5 +39,7 @@ def test_an_experiments_agreement_is_shown_as_json_and_as_a_table(suite: Path, t
 def test_without_an_experiment_or_with_a_wrong_file_it_says_what_to_do(suite: Path, terminal: Terminal) -> None:
     nothing = terminal("agreement", suite, suite / "labels.csv")
     assert (nothing.code, "has no experiment yet" in nothing.stderr) == (2, True)
+    unknown = terminal("agreement", suite, suite / "labels.csv", "--experiment", "nope")
+    assert (unknown.code, "has no experiment 'nope'" in unknown.stderr) == (2, True)
     missing = terminal("agreement", suite, suite / "other.csv")
     assert (missing.code, "there is no such file" in missing.stderr) == (2, True)

@@ -25,6 +25,8 @@ def test_every_asset_has_an_owner_a_group_a_description_and_kinds() -> None:
         assert spec.group_name in ("support_desk", "tau_airline")
         assert spec.description, spec.key
         assert spec.kinds, spec.key
+    kinds = {spec.group_name: spec.kinds for spec in specs if spec.key.path[-1] == "case_results"}
+    assert kinds == {"support_desk": {"langgraph", "parquet"}, "tau_airline": {"recorded", "parquet"}}
 
 
 def test_the_assets_of_a_suite_are_a_chain(project: DagsterProject) -> None:
