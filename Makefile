@@ -38,7 +38,7 @@ test: $(INSTALLED) ## Run the tests, or those of one part: make test [SUITE=reco
 	$(PYTEST) $(SUITE:%=eval_pipeline_tests/%)
 
 test-fast: $(INSTALLED) ## Run the tests that need no server, no process and no Dagster: make test-fast [SUITE=recorder]
-	$(PYTEST) --fast -r fE $(SUITE:%=eval_pipeline_tests/%)
+	$(PYTEST) -m 'not starts and not slow' $(SUITE:%=eval_pipeline_tests/%)
 
 ui: $(INSTALLED) ## Start the Dagster UI, with the runs of `make run`: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline_tests import fast_mode
+from eval_pipeline_tests import starts
 from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
 from eval_pipeline_tests.dagster_homes import prepare_dagster
 from eval_pipeline_tests.ports import reserved_port
@@ -20,10 +20,6 @@ _IN_MEMORY = Path("/dev/shm")
 _MEMORY_BYTES = 4 * 2**30
 _RECORDER_PORT = pytest.StashKey[int]()
 _caches = itertools.count()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="without servers, processes, Dagster, and tests marked slow")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,18 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
     reserved = contextlib.ExitStack()
     config.stash[_RECORDER_PORT] = reserved.enter_context(reserved_port())
     config.add_cleanup(reserved.close)
-    if config.getoption("--fast"):
-        fast_mode.skip_what_starts_something()
-        # What a test had opened when it was skipped is closed by the garbage collector.
-        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")
-        config.pluginmanager.register(fast_mode)
+    starts.watch()
+    config.pluginmanager.register(starts)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--fast"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests before `-m` chooses among them."""
+    starts.mark(items)
 
 
 def pytest_collection_finish() -> None:

@@ -31,10 +31,8 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
         The URL of the web server, or "".
     """
     variables = {**os.environ, **environment}
-    home = Path(variables["DAGSTER_HOME"])
-    if not (home / "history").exists():
-        # Processes that create them at once break them.
-        copy_databases(home)
+    # Processes that create them at once break them.
+    copy_databases(Path(variables["DAGSTER_HOME"]))
     with contextlib.ExitStack() as stack:
         code, port = stack.enter_context(reserved_port()), stack.enter_context(reserved_port())
 

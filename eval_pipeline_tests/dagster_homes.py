@@ -42,9 +42,10 @@ def dagster_instance(folder: Path, *, compute_logs: bool = False) -> Iterator[dg
 
 
 def copy_databases(home: Path) -> None:
-    """Put the databases of an instance that has no runs yet into `home`."""
-    for name in ("history", "schedules"):
-        shutil.copytree(_template() / name, home / name, dirs_exist_ok=True)
+    """Put the databases of an instance that has no runs yet into `home`, unless it has some."""
+    if not (home / "history").exists():
+        for name in ("history", "schedules"):
+            shutil.copytree(_template() / name, home / name)
 
 
 @functools.cache

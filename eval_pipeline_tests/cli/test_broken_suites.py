@@ -52,9 +52,9 @@ BROKEN: dict[str, tuple[Break, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("run_before")
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_suite_says_where_and_how_to_mend_it(terminal: Terminal, suite: Path, store: Path, kind: str) -> None:
-    assert terminal("run", suite).code == 0
     before = _contents(store / "experiments")
     break_it, expected = BROKEN[kind]
     break_it(suite)
@@ -69,10 +69,10 @@ def test_a_broken_suite_says_where_and_how_to_mend_it(terminal: Terminal, suite:
     assert before == _contents(store / "experiments")
 
 
+@pytest.mark.usefixtures("run_before")
 def test_a_flipped_byte_in_the_snapshot_is_found_before_anything_is_evaluated(
     terminal: Terminal, suite: Path, store: Path
 ) -> None:
-    assert terminal("run", suite).code == 0
     before = _contents(store / "experiments")
     part = next((store / "contexts" / "shop").rglob("tables/*.parquet"))
     data = bytearray(part.read_bytes())
@@ -89,8 +89,8 @@ def test_a_flipped_byte_in_the_snapshot_is_found_before_anything_is_evaluated(
     assert before == _contents(store / "experiments")
 
 
+@pytest.mark.usefixtures("run_before")
 def test_what_the_fix_says_mends_the_flipped_byte(terminal: Terminal, suite: Path, store: Path) -> None:
-    terminal("run", suite)
     folder = next((store / "contexts" / "shop").iterdir())
     for part in folder.rglob("*.parquet"):
         part.write_bytes(b"")

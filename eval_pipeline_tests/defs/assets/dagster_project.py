@@ -75,3 +75,8 @@ class DagsterProject:
     def materialized(self) -> set[str]:
         """The partitions of `case_results` that have been materialized."""
         return self.instance.get_materialized_partitions(self.key("case_results"))
+
+
+def project_in(folder: Path, instance: dg.DagsterInstance) -> DagsterProject:
+    """The suite `shop` in a folder, with a store beside it."""
+    return DagsterProject(folder=folder / "shop", suite="shop", instance=instance, store_root=folder / "store")

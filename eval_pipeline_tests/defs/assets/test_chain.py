@@ -60,11 +60,8 @@ def test_a_range_evaluates_its_cases_and_no_others(
     assert expected == [case_id for case_id, _ in _rows(project, experiment)]
 
 
-def test_each_partition_has_one_event_with_its_own_metadata(project: DagsterProject) -> None:
-    project.register(CASES)
-    project.run("gold", "tea")
-
-    records = project.instance.fetch_materializations(project.key("case_results"), limit=100).records
+def test_each_partition_has_one_event_with_its_own_metadata(evaluated: DagsterProject) -> None:
+    records = evaluated.instance.fetch_materializations(evaluated.key("case_results"), limit=100).records
     events = {record.partition_key: record.asset_materialization for record in records}
     assert sorted(CASES) == sorted(str(record.partition_key) for record in records)
     gold, tea = (events[name] for name in ("gold", "tea"))
@@ -157,16 +154,13 @@ def test_results_before_the_context_is_there_name_what_to_do(project: DagsterPro
     assert "materialize shop/test_cases first" in str(failure_data.description)
 
 
-def test_a_summary_by_itself_is_of_the_latest_experiment(project: DagsterProject) -> None:
-    project.register(CASES)
-    first = project.run("gold", "tea")
-
-    again = project.run(assets=["experiment_summary"])
+def test_a_summary_by_itself_is_of_the_latest_experiment(evaluated: DagsterProject) -> None:
+    again = evaluated.run(assets=["experiment_summary"])
 
     assert again.success
     (event,) = again.get_asset_materialization_events()
     shown = event.step_materialization_data.materialization.metadata["eval/experiment"].value
-    assert experiment_name("shop", first.dagster_run.run_id) == shown
+    assert _experiments(evaluated) == [shown]
 
 
 def test_a_changed_case_is_named_and_a_removed_one_loses_its_partition(project: DagsterProject) -> None:
@@ -197,13 +191,10 @@ def test_a_partition_with_a_run_in_flight_is_not_deleted(project: DagsterProject
     assert list(project.instance.get_dynamic_partitions("shop/cases")) == CASES
 
 
-def test_nothing_dagster_stores_is_a_pickle(project: DagsterProject) -> None:
-    project.register(CASES)
-    project.run("gold", "tea")
-
-    assert isinstance(project.instance, dg.DagsterInstance)
+def test_nothing_dagster_stores_is_a_pickle(evaluated: DagsterProject) -> None:
+    assert isinstance(evaluated.instance, dg.DagsterInstance)
     assert [
-        file for file in project.store_root.rglob("*") if file.suffix not in (".parquet", ".json", ".html", "")
+        file for file in evaluated.store_root.rglob("*") if file.suffix not in (".parquet", ".json", ".html", "")
     ] == []
 
 
@@ -267,12 +258,10 @@ def test_the_first_dataset_names_all_its_cases_as_added(project: DagsterProject)
     assert event.step_materialization_data.materialization.metadata["eval/cases_added"].value == "3: gold, milk, tea"
 
 
-def test_a_summary_alone_after_a_backfill_of_results_is_of_that_backfill(project: DagsterProject) -> None:
-    project.register(CASES)
-    assert project.run("gold", "tea").success
-    assert project.run("tea", "tea", assets=["case_results"], tags={"dagster/backfill": "later"}).success
+def test_a_summary_alone_after_a_backfill_of_results_is_of_that_backfill(evaluated: DagsterProject) -> None:
+    assert evaluated.run("tea", "tea", assets=["case_results"], tags={"dagster/backfill": "later"}).success
 
-    (event,) = project.run(assets=["experiment_summary"]).get_asset_materialization_events()
+    (event,) = evaluated.run(assets=["experiment_summary"]).get_asset_materialization_events()
 
     metadata = event.step_materialization_data.materialization.metadata
     assert (metadata["eval/experiment"].value, metadata["eval/cases"].value) == ("shop-later", 1)

@@ -45,22 +45,18 @@ def test_what_was_never_run_is_reported_with_what_to_do(project: DagsterProject)
     assert "eval-pipeline run shop --case gold --case milk" in metadata["what_to_do"]
 
 
-def test_when_all_is_evaluated_it_passes_whatever_the_verdicts(project: DagsterProject) -> None:
-    project.register(CASES)
-    assert project.run("gold", "tea").success
-    assert _reported(project) == "all 3 cases are up to date"
+def test_when_all_is_evaluated_it_passes_whatever_the_verdicts(evaluated: DagsterProject) -> None:
+    assert _reported(evaluated) == "all 3 cases are up to date"
 
-    assert _check(project)[:2] == (True, "all 3 cases are up to date")
+    assert _check(evaluated)[:2] == (True, "all 3 cases are up to date")
 
 
-def test_a_changed_case_and_a_changed_agent_make_stale(project: DagsterProject) -> None:
-    project.register(CASES)
-    assert project.run("gold", "tea").success
-    cases = project.folder / "cases.yaml"
+def test_a_changed_case_and_a_changed_agent_make_stale(evaluated: DagsterProject) -> None:
+    cases = evaluated.folder / "cases.yaml"
     cases.write_text(cases.read_text().replace("What does tea cost?", "Say, what does tea cost?"))
-    assert project.run("gold", "tea", assets=["test_cases"]).success
+    assert evaluated.run("gold", "tea", assets=["test_cases"]).success
 
-    assert _check(project)[1:] == (
+    assert _check(evaluated)[1:] == (
         "1 stale of 3 cases",
         {
             "cases": 3,
@@ -73,8 +69,8 @@ def test_a_changed_case_and_a_changed_agent_make_stale(project: DagsterProject) 
             "`shop/case_results`.",
         },
     )
-    (project.folder / "agent.py").write_text((project.folder / "agent.py").read_text() + "\n# changed\n")
-    assert _check(project)[1] == "3 stale of 3 cases"
+    (evaluated.folder / "agent.py").write_text((evaluated.folder / "agent.py").read_text() + "\n# changed\n")
+    assert _check(evaluated)[1] == "3 stale of 3 cases"
 
 
 def test_cases_that_broke_have_failed(project: DagsterProject) -> None:
@@ -101,21 +97,19 @@ def test_partitions_whose_run_failed_have_failed(project: DagsterProject) -> Non
     assert _check(project)[1] == "2 failed, 1 never run of 3 cases"
 
 
-def test_versions_asked_for_at_once_are_those_of_the_newest_events(project: DagsterProject) -> None:
+def test_versions_asked_for_at_once_are_those_of_the_newest_events(evaluated: DagsterProject) -> None:
     """By the public way, which reads every event."""
-    project.register(CASES)
-    assert project.run("gold", "tea").success
-    assert project.run("milk", "tea").success
-    key = project.key("case_results")
+    assert evaluated.run("milk", "tea").success
+    key = evaluated.key("case_results")
 
     newest: dict[str, str] = {}
-    for record in project.instance.fetch_materializations(key, limit=10).records:
+    for record in evaluated.instance.fetch_materializations(key, limit=10).records:
         materialization = record.asset_materialization
         assert materialization is not None
         newest.setdefault(str(materialization.partition), (materialization.tags or {})["dagster/data_version"])
 
     assert len(newest) == 3
-    assert newest_versions(project.instance, key) == newest
+    assert newest_versions(evaluated.instance, key) == newest
 
 
 @pytest.mark.parametrize("changed", ["get_latest_tags_by_partition", "get_asset_tags_to_index"])
@@ -152,15 +146,13 @@ def test_without_the_query_for_versions_the_answer_is_the_same(
     assert _check(project) == asked_at_once
 
 
-def test_of_an_event_with_a_version_of_other_code_the_metadata_counts(project: DagsterProject) -> None:
-    project.register(CASES)
-    assert project.run("gold", "tea").success
+def test_of_an_event_with_a_version_of_other_code_the_metadata_counts(evaluated: DagsterProject) -> None:
     theirs = dg.AssetMaterialization(
-        project.key("case_results"),
+        evaluated.key("case_results"),
         partition="milk",
         metadata={"eval/fingerprint": "another", "eval/status": "passed"},
         tags={"dagster/data_version": "theirs"},
     )
-    project.instance.report_runless_asset_event(theirs)
+    evaluated.instance.report_runless_asset_event(theirs)
 
-    assert _check(project)[1] == "1 stale of 3 cases"
+    assert _check(evaluated)[1] == "1 stale of 3 cases"

@@ -29,7 +29,8 @@ _TIME_LIMIT_S = 600.0
 
 def runtime_client() -> None:
     """Amazon's, as its command."""
-    from awslambdaric.__main__ import main  # noqa: PLC0415 - it is C code that the tests' process can do without
+    # C code, imported in that process only.
+    from awslambdaric.__main__ import main  # type: ignore[import-untyped]  # noqa: PLC0415
 
     main(sys.argv)
 
