@@ -1,7 +1,7 @@
 """Which tests start something: a server, a process, Dagster, or the terminal. They have the marker `starts`.
 
 It is found in a test's code and its fixtures', and in what of these tests they call, so that there is no list to keep.
-A test that starts something in another way fails, and says so.
+In `make test-fast` a test that starts something in another way fails, and says so.
 """
 
 import functools
@@ -15,12 +15,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
-_OURS = "eval_pipeline_tests"
+_OURS = ("bench", "dependencies", "eval_pipeline_tests")
 _STARTERS = (
     "concurrent.futures.process",
     "eval_pipeline.api.server",
     "eval_pipeline.cli.main",
+    "eval_pipeline.defs.launching.instance",
+    "eval_pipeline.langsmith.local_recorder",
     "eval_pipeline.recorder.server",
+    "eval_pipeline.serving.server",
     "eval_pipeline_tests.ports",
     "http.server",
     "moto",
@@ -30,14 +33,17 @@ _STARTERS = (
     "uvicorn",
 )
 """Modules: to use them, or what they define, is to start something."""
-_INSTANCES = (dg.DagsterInstance, dg.instance_for_test)
+_INSTANCES = (dg.DagsterInstance, dg.instance_for_test, dg.materialize, dg.build_sensor_context)
+_ASKED_BY_LANGSMITH = {"docker", "docker-compose", "git"}
+"""Programs that its SDK asks once a process for what it adds to runs."""
+_INSTANCE, _PROCESS = f"{__name__}.instance", f"{__name__}.process"
 _EVENTS = {
     "os.fork": "a process",
     "os.posix_spawn": "a process",
     "socket.bind": "a server",
     "subprocess.Popen": "a process",
-    f"{_OURS}.instance": "a Dagster instance",
-    f"{_OURS}.process": "a process",
+    _INSTANCE: "a Dagster instance",
+    _PROCESS: "a process",
 }
 _seen: list[str] = []
 
@@ -52,8 +58,8 @@ def mark(items: list[pytest.Item]) -> None:
 def watch() -> None:
     """Notice from now on what tests start."""
     sys.addaudithook(_notice)
-    for owner, name, event in ((BaseProcess, "start", "process"), (dg.DagsterInstance, "__init__", "instance")):
-        setattr(owner, name, _announced(getattr(owner, name), f"{_OURS}.{event}"))
+    for owner, name, event in ((BaseProcess, "start", _PROCESS), (dg.DagsterInstance, "__init__", _INSTANCE)):
+        setattr(owner, name, _announced(getattr(owner, name), event))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,7 +68,7 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
     _seen.clear()
     result = yield
     if _seen and not item.get_closest_marker("starts"):
-        pytest.fail(f"the test starts {' and '.join(sorted(set(_seen)))}: {_OURS}/starts.py does not find that")
+        pytest.fail(f"eval_pipeline_tests/starts.py does not find that the test starts {', '.join(_seen)}")
     return result
 
 
@@ -131,9 +137,8 @@ def _is_starter(used: Any) -> bool:
 
 
 def _notice(event: str, arguments: tuple[Any, ...]) -> None:
-    # LangSmith's SDK asks git once a process which commit it runs.
-    if event in _EVENTS and not (event == "subprocess.Popen" and "git" in arguments[:1]):
-        _seen.append(_EVENTS[event])
+    if event in _EVENTS and not (event == "subprocess.Popen" and arguments[0] in _ASKED_BY_LANGSMITH):
+        _seen.append(f"{_EVENTS[event]} {arguments[:1]}")
 
 
 def _announced(method: Any, event: str) -> Any:
