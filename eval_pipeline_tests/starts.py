@@ -15,8 +15,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-_OURS = ("bench", "dependencies", "eval_pipeline_tests")
+_OURS = ("dependencies", "eval_pipeline_tests")
 _STARTERS = (
+    "bench",
     "concurrent.futures.process",
     "eval_pipeline.api.server",
     "eval_pipeline.cli.main",
