@@ -12,6 +12,7 @@ GIVEN = {"cases": 5, "delay_s": 0.0, "concurrency": 2}
 OURS = next(side for side in SIDES if side.name == "ours")
 
 
+@pytest.mark.starts  # each side is a process; the parameter hides that from starts.py
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.name)
 def test_every_side_evaluates_all_cases(side: Side) -> None:
     if not side.installed:
