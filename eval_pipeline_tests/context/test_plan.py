@@ -8,6 +8,7 @@ import pytest
 
 from eval_pipeline.context.plan import case_query, plan_context
 from eval_pipeline.errors import InputError
+from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline_tests.building import a_case, a_suite
 
 DOCUMENTS: dict[str, Any] = {"source": {"file": "d.csv"}}
@@ -125,3 +126,9 @@ def test_a_query_may_be_found_by_jmespath_and_must_be_text() -> None:
     for expression in ("metadata.n", "metadata.gone", "length(metadata.n)"):
         with pytest.raises(InputError, match=r"case c1 .* the retrieval query is not text"):
             case_query(case, expression)
+
+
+def test_the_id_changes_with_what_is_redacted(folder: Path) -> None:
+    suite = a_suite(folder, context={"tables": {"a": {"file": "a.csv"}}})
+    redactors = (Redactor(), Redactor(enabled=False), Redactor(phone_numbers=True))
+    assert len({plan_context(suite, [], redactor=redactor).context_id for redactor in redactors}) == 3

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,9 @@ async def test_the_fingerprint_follows_what_the_result_depends_on(code: Path, tm
     ]
     assert fingerprint() == fingerprint()
     assert len({fingerprint(), *others}) == 6
+    evaluator = an_evaluator(a_suite(code, target=target))
+    for pins in (replace(evaluator.pins, target_version="another"), replace(evaluator.pins, variant="another")):
+        assert replace(evaluator, pins=pins).fingerprint(a_case()) != fingerprint()
 
 
 async def test_a_turn_that_a_recording_never_reached_fails_what_is_asserted_of_it(folder: Path) -> None:

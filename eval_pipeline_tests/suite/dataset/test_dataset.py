@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.dataset.dataset import CASES_SCHEMA, Dataset, cases_of_table
+from eval_pipeline.suite.dataset.dataset import CASES_SCHEMA, Dataset, DatasetChanges, cases_of_table, dataset_changes
 from eval_pipeline.suite.dataset.load import load_cases, load_dataset
 from eval_pipeline_tests.building import a_case, a_suite
 
@@ -84,3 +84,9 @@ def test_the_version_changes_with_content_and_with_ids() -> None:
         [a_case("a"), a_case("b", input="other")],
     ]
     assert len({Dataset.of(cases).version for cases in datasets}) == 4
+
+
+def test_changes_are_named_by_what_became_of_each_case() -> None:
+    before = Dataset.of([a_case("a"), a_case("b"), a_case("c")])
+    now = Dataset.of([a_case("b"), a_case("c", input="other"), a_case("d")])
+    assert dataset_changes(before.hashes, now) == DatasetChanges(added=("d",), changed=("c",), removed=("a",))
