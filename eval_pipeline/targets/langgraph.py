@@ -16,13 +16,12 @@ from pydantic import Field
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.messages import after_last_user, as_langchain
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
 
