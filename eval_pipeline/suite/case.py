@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.errors import InputError
+from eval_pipeline.messages import as_openai, read_messages
 from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
@@ -47,9 +49,26 @@ class Recording(Document):
     """A recorded attempt at the case: its conversation, and data about it."""
 
     messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
-    """OpenAI-style messages: `role`, `content`, `tool_calls`, `tool_call_id`."""
+    """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
     """Other data of the recorded attempt, such as a published score."""
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _are_messages(cls, value: Any) -> Any:
+        """Refuse a message of an unknown form; a message that is no mapping, such as a pair, becomes one."""
+        if not isinstance(value, list | tuple):
+            return value
+        messages: list[Any] = []
+        for index, item in enumerate(value):
+            try:
+                read = read_messages([item])
+            except InputError as error:
+                problem = error.problems[0]
+                reason = {"index": index, "message": problem.message, "fix": problem.fix}
+                raise PydanticCustomError("message", "item [{index}] is {message}", reason) from error
+            messages += [item] if isinstance(item, Mapping) else map(as_openai, read)
+        return messages
 
 
 class Case(Document):
