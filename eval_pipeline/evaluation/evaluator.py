@@ -43,6 +43,7 @@ from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Session, SessionFactory
+from eval_pipeline.telemetry.attempt_ids import use_attempt_ids
 from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
@@ -113,8 +114,12 @@ class CaseEvaluator:
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
+        ids = use_attempt_ids(
+            example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
+            shared_ctx_id=self.pins.context_id,
+        )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)

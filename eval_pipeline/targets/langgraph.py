@@ -38,6 +38,7 @@ from eval_pipeline.targets.graphs.path import GraphPath
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.user_code.loop import run_in_loop
 
 
@@ -180,7 +181,7 @@ class LangGraphSession(LiveSession):
         self._memory = factory.memory()
         self._opened = contextlib.AsyncExitStack()
         values = {**configurable_of(case, thread_id), **_prompt()}
-        self._config = RunnableConfig(configurable=values, run_name="target")
+        self._config = RunnableConfig(configurable=values, metadata=attempt_ids(), run_name="target")
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
         self._messages: list[BaseMessage] = []
@@ -306,9 +307,9 @@ def output_text(output: Any, key: str | None) -> str:
 
 
 def configurable_of(case: Case, thread_id: str) -> dict[str, Any]:
-    """What a graph finds in `configurable`: thread, case, and the case's runtime options."""
+    """What a graph finds in `configurable`: thread, case, example, shared context, and the case's runtime options."""
     runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
-    return {"thread_id": thread_id, "case_id": case.id, **runtime}
+    return {"thread_id": thread_id, "case_id": case.id, **attempt_ids(), **runtime}
 
 
 def _prompt() -> dict[str, Any]:
