@@ -67,7 +67,9 @@ class JudgedAssertion(Assertion):
             return str(error)  # the attempt fails with the same error
         return {
             "models": [suite.model_version(name) for name in judge.models],
-            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt"}),
+            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt", "fallback"}),
+            "files": suite.files_digest(judge.version_files),
+            "named": suite.named_in(judge.options),
             "prompt": prompt,
             "form": form,
             "examples": list(corrections) if examples else [],

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.import_path import is_code_path, is_import_path, model_version, resolve, source_digest
+from eval_pipeline.suite.code.version import model_version, source_digest
+from eval_pipeline.suite.import_path import is_code_path, is_import_path, resolve
 
 
 @pytest.mark.parametrize("text", ["a:b", "a.b:c.d", "own.py:x", "sub/own.py:x", "my-dir/own.py:Some.attribute"])
