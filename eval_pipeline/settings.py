@@ -37,7 +37,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.working_folder import in_working_folder
+from eval_pipeline.working_folder import with_paths_in_working_folder
 
 Mode = Literal["recorder", "langsmith", "both", "off"]
 TraceMode = Literal["grafted", "unified", "linked"]
@@ -100,10 +100,7 @@ class EnvironmentSettings(BaseSettings):
             raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
         by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}
         try:
-            settings = cls(**{**by_field, **given})
-            paths = {name: value for name in cls.model_fields if isinstance(value := getattr(settings, name), Path)}
-            moved = {name: placed for name, path in paths.items() if (placed := in_working_folder(path)) != path}
-            return settings.model_copy(update=moved) if moved else settings
+            return with_paths_in_working_folder(cls(**{**by_field, **given}))
         except ValidationError as error:
             wrong = error.errors(include_input=False, include_url=False)
             raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error

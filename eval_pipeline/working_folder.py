@@ -3,6 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+_M = TypeVar("_M", bound=BaseModel)
 
 _held_folder: Path | None = None
 
@@ -32,3 +37,10 @@ def in_working_folder(path: Path) -> Path:
     except FileNotFoundError:  # the folder that it changed to was removed
         changed = True
     return _held_folder / path if changed else path
+
+
+def with_paths_in_working_folder(settings: _M) -> _M:
+    """`settings`, whose paths are absolute if an agent has changed the process's working folder meanwhile."""
+    paths = {name: value for name in type(settings).model_fields if isinstance(value := getattr(settings, name), Path)}
+    moved = {name: placed for name, path in paths.items() if (placed := in_working_folder(path)) != path}
+    return settings.model_copy(update=moved) if moved else settings
