@@ -97,6 +97,12 @@ class Case(Document):
     @classmethod
     def _id_is_a_partition_key(cls, value: Any) -> str:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str) and not isinstance(value, list | dict):
+            reason = {
+                "value": json.dumps(value, default=str),
+                "fix": "write it in quotes: it is text, the key of a partition",
+            }
+            raise PydanticCustomError("case_id", "{value} cannot be a case id, which is text", reason)
         if not isinstance(text, str) or not CASE_ID.fullmatch(text):
             reason = {
                 "value": str(value),

@@ -57,6 +57,12 @@ class RecordedSession:
         """What was recorded besides the messages."""
         return self._data
 
+    async def begin(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
     async def send(self, message: str) -> Reply:
         """The recorded answer to the user's next message."""
         del message

@@ -3,7 +3,6 @@
 Runs of one thread are the turns of one conversation; conversations of one case are its recorded attempts.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_me
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.feedback import FeedbackServer
+from eval_pipeline.suite.documents.json_document import parse_json_file
+from eval_pipeline.suite.documents.text_file import read_text
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.spec.case_source import LangSmithRuns
@@ -58,10 +59,7 @@ def _of_project(source: LangSmithRuns) -> Iterator[Mapping[str, Any]]:
 def _of_export(file: Path) -> Iterable[Mapping[str, Any]]:
     if file.suffix == ".jsonl":
         return [run for _, run in read_jsonl(file)]
-    try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(Problem(message=f"not JSON: {error}", fix="export the runs again", file=file)) from error
+    data = parse_json_file(file, read_text(file))
     runs = data.get("runs") if isinstance(data, dict) else data
     if not isinstance(runs, list):
         fix = "write a JSON list of runs, or `{runs: […]}`, or JSONL"
