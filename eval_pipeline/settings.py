@@ -391,8 +391,7 @@ def _type_of(field: FieldInfo) -> str:
 
 
 def _default_of(field: FieldInfo) -> str:
-    default = field.default
-    if default in (None, (), PydanticUndefined):
+    if (default := field.default) in (None, (), PydanticUndefined):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

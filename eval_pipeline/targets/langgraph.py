@@ -22,9 +22,9 @@ from typing_extensions import override
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import source_digest
+from eval_pipeline.suite.code.version import source_digest
 from eval_pipeline.suite.message_text import content_text
-from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
+from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget, Target
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -103,7 +103,15 @@ class LangGraphTarget(CodeTarget):
             source = GraphPath.parse(self.path).source(folder)
         except InputError:  # which `problems` reports
             return ["unknown"]
-        return [source_digest(source.path, folder=source.folder)]
+        project = source.project
+        own = source_digest(
+            source.path,
+            folder=source.folder,
+            version_files=self.version_files,
+            search_paths=() if project is None else project.search_paths,
+        )
+        listed = [] if project is None else [{name: project.fields.get(name) for name in ("graphs", "store")}]
+        return [own, *listed, *Target.version_parts(self, folder)]
 
 
 class LangGraphSessionFactory(LiveSessionFactory):

@@ -70,8 +70,8 @@ def test_what_cannot_be_imported_is_reported_with_the_reason(folder: Path, path:
         resolve(path, folder=folder)
 
 
-def test_the_digest_follows_every_python_file_beside_it(folder: Path) -> None:
-    (folder / "agent.py").write_text("x = 1\n")
+def test_the_digest_follows_the_python_files_that_it_imports(folder: Path) -> None:
+    (folder / "agent.py").write_text("from . import prompts\nx = 1\n")
     first = source_digest("agent.py:x", folder=folder)
     (folder / "notes.md").write_text("not code")
     assert source_digest("agent.py:x", folder=folder) == first

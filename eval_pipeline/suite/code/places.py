@@ -16,7 +16,7 @@ _EDITABLE = "__editable__"
 """How the finders of editable installations are called, which `sys.path` knows nothing of."""
 
 added_to_path: set[str] = set()
-"""What suites' modules have added to `sys.path`. A version may not depend on whether they were imported already."""
+"""What suites' modules have added to `sys.path`. Versions may not depend on whether they were imported already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def find_own(name: str, *, importer: Path, home: Path) -> ModulePlace | None:
     """The top-level module `name` among those of a suite or its project, for an import in the file `importer`.
 
     They go before installed ones, as for a script that is run by itself; folders without `__init__.py` do not, and
-    those of the project around the suite do not either.
+    those of the project around the suite do not either. What is importable anyway is not imported a second time.
 
     Args:
         name: without dots.
@@ -58,7 +58,8 @@ def find_own(name: str, *, importer: Path, home: Path) -> ModulePlace | None:
     """
     first = _first(name, _own_roots(importer, home))
     if first is not None and first.file is not None:
-        return first
+        other = find_elsewhere(name)
+        return None if other is not None and other.location == first.location else first
     if is_elsewhere(name):
         return None
     return first or _first(name, _last_roots(importer, home))

@@ -63,7 +63,8 @@ def source_facts(source: bytes, file: Path) -> SourceFacts:
         if isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
             reads.update(paths.patterns(node))
         elif isinstance(node, ast.JoinedStr):
-            reads.update(pattern for pattern in paths.patterns(node) if pattern.strip("*./"))
+            # Of a name that begins with what is computed, nothing follows.
+            reads.update(each for each in paths.patterns(node) if "/" in each and "*" not in each.partition("/")[0])
     return SourceFacts(
         imports=tuple(itertools.chain.from_iterable(map(_imported, nodes))),
         reads=tuple(sorted(reads)),

@@ -27,8 +27,16 @@ class StaticPaths:
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    if isinstance(target, ast.Name):
-                        self._assigned[target.id].append(node.value)
+                    self._assign(target, node.value)
+            elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+                self._assign(node.optional_vars, node.context_expr)
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self._assigned[target.id].append(value)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for each, its_value in zip(target.elts, value.elts, strict=True):
+                self._assign(each, its_value)
 
     def patterns(self, node: ast.expr, *, suffix: str | None = None) -> list[str]:
         """What `node` can be, as patterns of `glob`; empty if its source does not say.

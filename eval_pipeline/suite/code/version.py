@@ -56,25 +56,31 @@ class CoveredCode:
         return digest(self.files, self.packages, self.missing, self.variables)[:12]
 
 
-def source_digest(path: str, *, folder: Path, version_files: Sequence[str] = ()) -> str:
-    """A digest of what running the import path `path` depends on (12 hex digits).
+def source_digest(
+    path: str, *, folder: Path, version_files: Sequence[str] = (), search_paths: Sequence[Path] = ()
+) -> str:
+    """A digest of what `covered_code` returns (12 hex digits).
 
     Source that does not exist has the digest `unknown`; `resolve` raises the reason.
     """
-    covered = covered_code(path, folder=folder, version_files=version_files)
+    covered = covered_code(path, folder=folder, version_files=version_files, search_paths=search_paths)
     return UNKNOWN if covered is None else digest(path, covered.digest)[:12]
 
 
-def covered_code(path: str, *, folder: Path, version_files: Sequence[str] = ()) -> CoveredCode | None:
+def covered_code(
+    path: str, *, folder: Path, version_files: Sequence[str] = (), search_paths: Sequence[Path] = ()
+) -> CoveredCode | None:
     """What the version of the import path `path` covers; None if there is no such module.
 
     Args:
         path: `file.py:attribute` or `package.module:attribute`.
         folder: the suite's.
         version_files: patterns of further files; those that begin with `!` are left out.
+        search_paths: folders that are in `sys.path` when it runs, besides those that are now.
     """
     folder = folder.resolve()
-    walk = _Walk(folder, left_out=[pattern[1:] for pattern in version_files if pattern.startswith("!")])
+    left_out = [pattern[1:] for pattern in version_files if pattern.startswith("!")]
+    walk = _Walk(folder, left_out=left_out, search_paths=search_paths)
     module, _, _ = path.partition(":")
     if module.endswith(".py"):
         file = (folder / module).resolve()
@@ -140,15 +146,14 @@ def _named_in(value: Any, folder: Path) -> Iterator[tuple[str, str]]:
 class _Walk:
     """Follows imports from one module to all that it depends on."""
 
-    def __init__(self, folder: Path, *, left_out: Sequence[str]) -> None:
+    def __init__(self, folder: Path, *, left_out: Sequence[str], search_paths: Sequence[Path] = ()) -> None:
         self._folder, self._left_out = folder.resolve(), left_out
         self._files: dict[Path, str] = {}
         self._packages: dict[str, str] = {}
         self._missing: set[str] = set()
         self._variables: set[str] = set()
         self._facts: dict[Path, SourceFacts] = {}
-        self._seen: set[tuple[str, Path]] = set()
-        self._search_paths: list[Path] = []
+        self._search_paths = [*search_paths]
         self.patterns: list[str] = []
 
     def covered(self) -> CoveredCode:
