@@ -105,6 +105,11 @@ class Evaluator(Assertion):
         return [suite.source_digest(self.path, self.version_files), *imported, *suite.named_in(self.args)]
 
     @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+        yield from _import_paths(self.args)
+
+    @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         path_problems = suite.import_problems(self.path, field="path")
         yield from path_problems

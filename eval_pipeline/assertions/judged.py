@@ -59,6 +59,11 @@ class JudgedAssertion(Assertion):
         if self.model is None and suite.judge is None:
             yield replace(_NO_JUDGE, field="model")
 
+    @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        models = (suite.judge.models if suite.judge else ()) if self.model is None else self.model
+        return filter(is_code_path, (models,) if isinstance(models, str) else models)
+
     def _version(self, suite: SuiteFacts, *, prompt: str, form: JsonSchemaValue, examples: bool) -> Any:
         try:
             judge = self.judge(suite.judge)

@@ -62,6 +62,10 @@ class Python(Assertion):
         return [suite.source_digest(self.path, self.version_files), *suite.named_in(self.args)]
 
     @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+
+    @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         yield from suite.import_problems(self.path, field="path")
         yield from missing_files(self.version_files, folder=suite.folder)

@@ -6,13 +6,16 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
 from eval_pipeline.errors import InputError
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
 
 
 @click.command()
 @click.argument("suite")
-def check(suite: str) -> int:
+@click.option("-v", "--verbose", is_flag=True, help="List the code and files that the versions cover.")
+def check(suite: str, verbose: bool) -> int:  # noqa: FBT001 - click passes options by name
     """Validate a suite and report every problem.
 
     Checks suite.yaml, the cases, everything they import, and that the prompts exist. Runs no target and no judge.
@@ -25,4 +28,7 @@ def check(suite: str) -> int:
     assert loaded is not None
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
     click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), no problems")
+    if verbose:
+        for line in coverage_lines(loaded, cases):
+            click.echo(displayable(line))
     return 0

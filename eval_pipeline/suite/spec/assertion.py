@@ -111,6 +111,11 @@ class Assertion(Document):
         """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""
         del suite
 
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        """The import paths of the code that its version covers."""
+        del suite
+        return ()
+
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         """What is wrong with it in `suite`, each at a `field` of its own. Equal problems are reported once."""
         del suite

@@ -11,6 +11,8 @@ from typing_extensions import override
 from eval_pipeline.errors import Problem
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.code.version import (
+    CoveredCode,
+    covered_code,
     files_digest,
     missing_files,
     named_in,
@@ -80,10 +82,9 @@ class Target(Document):
         files, named = files_digest(self.version_files, folder=folder), named_in(self.options, folder=folder)
         return [part for part in (registered_version(type(self), folder=folder), files, named) if part]
 
-    @property
-    def code_paths(self) -> Sequence[str]:
-        """The import paths of what it runs, for `eval-pipeline check --verbose`."""
-        return [model for model in self.models if is_code_path(model)]
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        """By import path, what its default version covers; None for a module that does not exist."""
+        return {model: covered_code(model, folder=folder) for model in self.models if is_code_path(model)}
 
     def default_version(self, folder: Path) -> str:
         """What identifies it as it is now, where `version` is not given."""
@@ -168,10 +169,9 @@ class CodeTarget(PromptedTarget):
         own = source_digest(self.path, folder=folder, version_files=self.version_files)
         return [own, *super().version_parts(folder)]
 
-    @property
     @override
-    def code_paths(self) -> Sequence[str]:
-        return [self.path]
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        return {self.path: covered_code(self.path, folder=folder, version_files=self.version_files)}
 
 
 TARGETS = Registry(
