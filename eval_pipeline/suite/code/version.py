@@ -33,6 +33,8 @@ _OUTPUTS = frozenset({".log", ".db", ".sqlite", ".sqlite3", ".lock", ".pid", ".p
 _CHOOSES_MODEL = "MODEL"
 """Environment variables with this in their name are covered."""
 _OWN = "eval_pipeline"
+_PACKAGE = Path(__file__).parents[2]
+"""Of this package, only the code of its suites is covered: versions of results say what changes with the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class _Walk:
         left = [(place, home)]
         while left:
             place, home = left.pop()
-            if place.file is None or place.file in self._files:
+            if place.file is None or place.file in self._files or _is_ours(place.file):
                 continue
             source = _content(place.file)
             if source is None:
@@ -230,7 +232,7 @@ class _Walk:
         place = find_own(top, importer=importer, home=home) if own else None
         if place is not None:
             return place, None
-        if top == _OWN or top in sys.stdlib_module_names or top in sys.builtin_module_names:
+        if top in sys.stdlib_module_names or top in sys.builtin_module_names:
             return None
         place = find_elsewhere(top) or next(filter(None, (find_in(path, top) for path in self._search_paths)), None)
         if place is None:
@@ -295,6 +297,10 @@ class _Walk:
         home = home_of(file, near=self._folder)
         root = home if home != file.parent else _import_root(file)
         return f"{root.name}/{file.relative_to(root).as_posix()}"
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_relative_to(_PACKAGE) and not file.is_relative_to(_PACKAGE / "suites")
 
 
 def _import_root(file: Path) -> Path:

@@ -16,6 +16,8 @@ from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.prompts.suite_prompts import resolve_prompts
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import covered_code, source_digest
+from eval_pipeline.suite.covered import coverage_lines
+from eval_pipeline.suite.discovery import SHIPPED
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.targets.opening import target_version
 from eval_pipeline_tests.building import write_suite
@@ -338,3 +340,30 @@ def test_the_version_does_not_depend_on_what_was_imported_before(place: Place) -
 def test_source_that_cannot_be_parsed_or_read_has_a_version(folder: Path) -> None:
     write(folder, {"agent.py": "def (", "binary.py": "\0"})
     assert len({source_digest("agent.py:x", folder=folder), source_digest("binary.py:x", folder=folder)}) == 2
+
+
+def test_the_agent_of_the_shipped_suite_is_covered_and_the_package_around_it_is_not() -> None:
+    covered = covered_code("eval_pipeline.suites.support_desk.agent:build_agent", folder=SHIPPED / "support_desk")
+    assert covered is not None
+    assert "agent.py" in covered.files
+    assert not any("evaluation" in file for file in covered.files)
+
+
+@pytest.mark.parametrize("version", [None, "7"])
+def test_check_lists_what_the_versions_cover(place: Place, version: str | None) -> None:
+    suite = read_suite(write_suite(place.folder, **change_of(place.suite, version)))
+    cases = [Case.model_validate({"id": name, "input": "hello", **fields}) for name, fields in place.cases.items()]
+    lines = list(coverage_lines(suite, cases))
+    titles = {line for line in lines if not line.startswith(" ")}
+    target = "target agent.py:answer" if version is None else "target: version '7' is given, so no code is covered"
+    assert titles == {
+        target,
+        *("checks.py:polite", "evs.py:correct", "ev_prompt.py:PROMPT", "judges.py:model", "vectors.py:model"),
+        *("rows.py:rows", "users.py:talk", "user_model.py:model"),
+    }
+    assert ("  prompts/system.txt" in lines) is (version is None)
+    assert ("  environment that is not covered: AGENT_TRACE" in lines) is (version is None)
+
+
+def change_of(suite: dict[str, Any], version: str | None) -> dict[str, Any]:
+    return {**suite, "target": {**suite["target"], "version": version}} if version else suite
