@@ -34,7 +34,7 @@ def test_counts_and_rates_are_those_of_the_rows(rows: dict[tuple[str, int], str]
     assert (summary.attempts, summary.cases) == (len(rows), len({case for case, _ in rows}))
     assert (summary.pass_rate is None) == (not attempted)
     if summary.pass_rate is not None:
-        by_case = defaultdict(list)
+        by_case: dict[str, list[bool]] = defaultdict(list)
         for (case, _), status in rows.items():
             by_case[case] += [status == "passed"] * (status != "skipped")
         assert summary.pass_rate.mean == pytest.approx(fmean(fmean(passed) for passed in by_case.values() if passed))
