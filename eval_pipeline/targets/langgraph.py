@@ -23,8 +23,8 @@ from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import source_digest
-from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
+from eval_pipeline.suite.code.version import CoveredCode, covered_code, source_digest
+from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget, Target
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -34,7 +34,7 @@ from eval_pipeline.targets.graphs.building import (
     is_factory,
 )
 from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
-from eval_pipeline.targets.graphs.path import GraphPath
+from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
@@ -103,7 +103,23 @@ class LangGraphTarget(CodeTarget):
             source = GraphPath.parse(self.path).source(folder)
         except InputError:  # which `problems` reports
             return ["unknown"]
-        return [source_digest(source.path, folder=source.folder)]
+        project = source.project
+        own = source_digest(source.path, **self._covering(source))
+        listed = [] if project is None else [{name: project.fields.get(name) for name in ("graphs", "store")}]
+        return [own, *listed, *Target.version_parts(self, folder)]
+
+    @override
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        try:
+            source = GraphPath.parse(self.path).source(folder)
+        except InputError:
+            return {self.path: None}
+        return {self.path: covered_code(source.path, **self._covering(source))}
+
+    def _covering(self, source: GraphSource) -> dict[str, Any]:
+        """What its version covers besides the path."""
+        paths = () if source.project is None else source.project.search_paths
+        return {"folder": source.folder, "version_files": self.version_files, "search_paths": paths}
 
 
 class LangGraphSessionFactory(LiveSessionFactory):
