@@ -16,7 +16,7 @@ from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
+from eval_pipeline.runs.jsonable import json_bytes, plain
 
 ItemKind = Literal["run", "feedback", "request"]
 

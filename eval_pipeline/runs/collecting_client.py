@@ -19,8 +19,8 @@ from langsmith.utils import LangSmithError
 from typing_extensions import override
 
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
-from eval_pipeline.tracing.shape.jsonable import json_bytes
+from eval_pipeline.runs.collecting_tracer import CollectingTracer
+from eval_pipeline.runs.jsonable import json_bytes
 
 _log = logger_of(__name__)
 
