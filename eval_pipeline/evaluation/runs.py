@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from langchain_core.callbacks import AsyncCallbackManager
-from langchain_core.runnables.config import ensure_config, patch_config, set_config_context
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, Callbacks
+from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
+from langchain_core.tracers import LangChainTracer
+from langsmith.run_helpers import get_current_run_tree
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -16,9 +18,25 @@ _T = TypeVar("_T")
 
 def outside_of_graph() -> contextvars.Context:
     """A context in which graphs do not take the one that is running for theirs: its stream, or its checkpoints."""
-    with set_config_context({**ensure_config(), "configurable": {}}) as context:
-        pass
+    # Not `set_config_context`, which takes the run that is being traced out of the context at its end.
+    context = contextvars.copy_context()
+    config = ensure_config()
+    callbacks = _below_current_run(config.get("callbacks"))
+    context.run(var_child_runnable_config.set, {**config, "callbacks": callbacks, "configurable": {}})
     return context
+
+
+def _below_current_run(callbacks: Callbacks) -> Callbacks:
+    """Callbacks that put runs below the run that LangSmith's SDK has as the current one.
+
+    Those of a workflow that is not traced would put them below its own runs, which nothing collects.
+    """
+    current = get_current_run_tree()
+    if current is None or not isinstance(callbacks, BaseCallbackManager):
+        return callbacks
+    if callbacks.parent_run_id is None or str(callbacks.parent_run_id) in current.dotted_order:
+        return callbacks
+    return [handler for handler in callbacks.inheritable_handlers if not isinstance(handler, LangChainTracer)]
 
 
 def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:

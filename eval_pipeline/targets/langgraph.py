@@ -25,6 +25,7 @@ from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import source_digest
 from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -37,7 +38,7 @@ from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory, watching
 from eval_pipeline.user_code.loop import run_in_loop
 
 
@@ -172,6 +173,8 @@ class LangGraphSessionFactory(LiveSessionFactory):
 class LangGraphSession(LiveSession):
     """A thread of the graph of one attempt."""
 
+    repeats_runs = True
+
     def __init__(
         self, factory: LangGraphSessionFactory, target: LangGraphTarget, *, case: Case, thread_id: str
     ) -> None:
@@ -233,6 +236,10 @@ class LangGraphSession(LiveSession):
         around = RunnableConfig(callbacks=ensure_config().get("callbacks"))
         callbacks = merge_configs(around, {"callbacks": [trajectory]}).get("callbacks")
         config: RunnableConfig = {**self._config, "callbacks": callbacks}
+        with watching(None):  # by this trajectory alone
+            return await self._output(given, config, tokens)
+
+    async def _output(self, given: Any, config: RunnableConfig, tokens: FirstTokens) -> Any:
         if not self._target.stream:
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None

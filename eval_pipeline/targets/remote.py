@@ -25,10 +25,11 @@ from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.langgraph import configurable_of, output_text
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory
 
 
 class RemoteTarget(Target):

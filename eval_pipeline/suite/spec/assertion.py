@@ -74,6 +74,8 @@ class Assertion(Document):
 
     examples: ClassVar[Sequence[AssertionExample]] = ()
     """Its rows in the reference."""
+    needs_runs: ClassVar[bool] = False
+    """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
 
     def check(self, scope: Any) -> Any:
         """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
