@@ -9,6 +9,7 @@ from typing import Any
 
 import jmespath
 
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.errors import InputError, Problem
@@ -16,7 +17,6 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import model_version
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
@@ -89,7 +89,7 @@ def case_query(case: Case, expression: str | None) -> str:
         InputError: the expression gives no text for this case.
     """
     if expression is None:
-        inputs = [turn.user for turn in case.turns]
+        inputs = [turn.text for turn in case.turns]
         if not inputs and case.recordings:
             inputs = [
                 content_text(message.get("content"))
@@ -98,7 +98,7 @@ def case_query(case: Case, expression: str | None) -> str:
             ]
         return "\n".join(inputs)
     try:
-        query = jmespath.search(expression, case.model_dump(mode="json"))
+        query = jmespath.search(expression, case.as_data())
     except jmespath.exceptions.JMESPathError:  # such as the length of a number
         query = None
     if not isinstance(query, str):

@@ -51,6 +51,10 @@ class AttemptRuntime:
     """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
     results: list[AssertionResult] = field(default_factory=list)
+    inputs: dict[int, Any] = field(default_factory=dict)
+    """By turn, its input as the case, the recording or the simulated user has it."""
+    returned: dict[int, Any] = field(default_factory=dict)
+    """By turn, what the target returned in this process, as the object it is."""
     playing: Playing = field(default_factory=Playing)
 
     def scope(self, turn: int | None) -> Scope:
@@ -59,6 +63,7 @@ class AttemptRuntime:
             case=self.case,
             turns=tuple(self.turns),
             turn=turn,
+            returned=self.returned,
             context=self.context,
             recording=self.session.recording,
             folder=self.folder,

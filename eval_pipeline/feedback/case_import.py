@@ -9,11 +9,11 @@ from typing import Any
 
 from langsmith.schemas import Run
 
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.langsmith_runs import messages_of_run
-from eval_pipeline.suite.message_text import content_text
 
 ORIGIN = "origin"
 """Metadata of an imported case: the run it comes from, `{run_id, url, project, response, error}`."""
@@ -43,7 +43,7 @@ def cases_of_runs(
         redactor: applied to everything that is kept.
     """
     imported = ImportedCases()
-    seen = {_normalized([redactor.text(turn.user) for turn in case.turns]) for case in existing if case.turns}
+    seen = {_normalized([redactor.text(turn.text) for turn in case.turns]) for case in existing if case.turns}
     imported_runs = {_origin_run(case.metadata) for case in existing}
     for run in runs:
         turns = [redactor.text(text) for text in _user_messages(run)]

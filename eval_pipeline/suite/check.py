@@ -175,7 +175,7 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
                 if (assertion.type, problem) not in reported:
                     reported.add((assertion.type, problem))
                     yield _placed(problem, suite.folder, field, case=case)
-            for problem in assertion.problems_with(case.reference):
+            for problem in assertion.problems_with(case.reference_outputs):
                 yield _placed(problem, suite.folder, field, case=case)
 
 

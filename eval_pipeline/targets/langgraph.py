@@ -15,11 +15,13 @@ from langgraph.types import Command
 from pydantic import Field
 from typing_extensions import override
 
+from eval_pipeline.content.inputs import input_form, input_messages
+from eval_pipeline.content.message_text import content_text
+from eval_pipeline.content.outputs import jsonable, outputs_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.messages import after_last_user, as_langchain
@@ -94,25 +96,44 @@ class LangGraphSession(LiveSession):
         }
         self._remembers = bool(self._graph.checkpointer)
         self._restored = False
-        self._messages: list[BaseMessage] = []
+        self._case, self._first = case, True
+        self._messages: list[Any] = [*case.messages]
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """Run the graph, once and then once for each question to a human."""
-        earlier = [old.id for old in self._messages if old.id is not None]
+        earlier = [old.id for old in self._messages if isinstance(old, BaseMessage) and old.id is not None]
         trajectory, tokens = Trajectory(self.on_event, earlier=earlier), FirstTokens()
-        if self._target.input_key is not None:
-            output = await self._answered({self._target.input_key: message}, trajectory, tokens)
-            events = trajectory.reply([]).events
-            return Reply(response=output_text(output, self._target.output_key), events=events, ttft_s=tokens.first(()))
-        sent = HumanMessage(message, id=str(uuid.uuid4()))
-        messages = [sent] if await self._thread_exists() else [*self._messages, sent]
-        state = await self._answered({"messages": messages}, trajectory, tokens)
-        if not isinstance(state, Mapping) or "messages" not in state:
-            fix = "give `input_key` and `output_key`, or have a `messages` state"
-            raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
-        self._messages = as_langchain(state["messages"])
+        given, sent = await self._given(message)
+        output = await self._answered(given, trajectory, tokens)
+        if sent is None or not isinstance(output, Mapping) or "messages" not in output:
+            if sent is not None and self._target.output_key is None:
+                fix = "give `input_key` and `output_key`, or have a `messages` state"
+                raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
+            text, events = output_text(output, self._target.output_key), trajectory.answer([])[1]
+            return Reply(outputs=output, text=text, events=events, ttft_s=tokens.first(()))
+        self._messages = as_langchain(output["messages"])
         answer = _after(self._messages, sent)
-        return dataclasses.replace(trajectory.reply(answer), ttft_s=tokens.first(answer))
+        text, events = trajectory.answer(answer)
+        if self._target.output_key is not None:
+            text = output_text(output, self._target.output_key)
+        return Reply(outputs=output, text=text, messages=answer, events=events, ttft_s=tokens.first(answer))
+
+    async def _given(self, message: Any) -> tuple[Any, Any]:
+        """What the graph is given, and the last message in it: None where the graph works on keys."""
+        first, self._first = self._first, False
+        state = {**self._case.state} if first else {}
+        key, form = self._target.input_key, input_form(message)
+        if form == "mapping" and (key is None or key in message):
+            return {**state, **message}, None
+        state |= inputs_of_turn(self._case, message)
+        if key is not None:
+            return {**state, key: message}, None
+        # Messages that the case has are given as they are written.
+        own: list[Any] = input_messages(message)
+        if form in ("text", "blocks"):
+            own = [HumanMessage(message, id=str(uuid.uuid4()))]
+        known = await self._thread_exists() and not first
+        return {**state, "messages": [*([] if known else self._messages), *own]}, own[-1]
 
     async def _thread_exists(self) -> bool:
         """Whether the graph remembers the conversation so far: an earlier process may have held it in memory."""
@@ -150,27 +171,34 @@ class LangGraphSession(LiveSession):
 
     def memory(self) -> dict[str, Any]:
         """The messages so far, and how many questions were answered."""
-        return {"messages": messages_to_dict(self._messages), "asked": self._answers.asked}
+        return {"messages": messages_to_dict(as_langchain(self._messages)), "asked": self._answers.asked}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on with those messages, on the thread if it still exists."""
         self._messages = messages_from_dict(list(memory["messages"]))
         self._answers.asked = memory["asked"]
-        self._restored = True
+        self._restored, self._first = True, False
 
 
-def output_text(output: Any, key: str | None) -> str:
-    """The answer in the output of a graph that works on keys: at `key`, or the whole output.
+def inputs_of_turn(case: Case, message: Any) -> dict[str, Any]:
+    """The inputs of the case besides the turn's own, which fill the keys of the graph's state that they name."""
+    if not isinstance(case.inputs, Mapping) or len(case.turns) != 1:
+        return {}
+    return {name: value for name, value in case.inputs.items() if name != "messages" and value != message}
+
+
+def output_text(output: Any, key: str | None) -> str | None:
+    """The text that a person reads of the value at `key` in a graph's output; None without a key.
 
     Raises:
         InputError: there is nothing at `key`.
     """
     if key is None:
-        return content_text(output)
+        return None
     if not isinstance(output, Mapping) or key not in output:
         fix = "correct `output_key`"
         raise InputError(Problem(message=f"the graph's output has no {key!r}", fix=fix, field="target.output_key"))
-    return content_text(output[key])
+    return outputs_text(jsonable(output[key]))
 
 
 def configurable_of(case: Case, thread_id: str) -> dict[str, Any]:
@@ -196,9 +224,9 @@ def _context_of(schema: type[Any] | None, values: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in values.items() if name in names}
 
 
-def _after(messages: Sequence[BaseMessage], sent: HumanMessage) -> list[Any]:
+def _after(messages: Sequence[BaseMessage], sent: Any) -> list[Any]:
     """The messages after `sent`; a graph may write messages in the user's name itself, or drop ids."""
     for index, message in enumerate(messages):
-        if message.id == sent.id:
+        if isinstance(sent, BaseMessage) and message.id == sent.id:
             return list(messages[index + 1 :])
     return after_last_user(messages)

@@ -1,33 +1,36 @@
 """Reading replies from messages: OpenAI-style mappings and LangChain messages as an answer and its events."""
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 
-from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event
 
 
-def reply_of_messages(messages: Sequence[Any]) -> Reply:
+def reply_of_messages(messages: Sequence[Any], *, ttft_s: float | None = None) -> Reply:
     """The reply that the messages after the user's last one make up, in either form."""
     if messages and all(isinstance(message, BaseMessage) for message in messages):
-        return _langchain_reply([message for message in messages if isinstance(message, BaseMessage)])
+        return _langchain_reply([message for message in messages if isinstance(message, BaseMessage)], ttft_s)
     return openai_reply(messages)
 
 
 def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
     """The reply in OpenAI-style messages: `assistant` and `tool` roles, and the older `function_call`."""
-    answers: list[str] = []
+    answers: list[tuple[Any, str]] = []
     events: list[Event] = []
     names: dict[str, str] = {}
     for message in messages:
         role = message.get("role")
         if role == "assistant":
             calls = list(_openai_calls(message))
-            _keep_text(content_text(message.get("content")), answers, events, calls=bool(calls))
+            own: list[str] = []
+            _keep_text(content_text(message.get("content")), own, events, calls=bool(calls))
+            answers += [(message.get("name"), text) for text in own]
             for call in calls:
                 names[str(call["id"])] = call["name"]
                 events.append(call)
@@ -39,7 +42,7 @@ def openai_reply(messages: Sequence[Mapping[str, Any]]) -> Reply:
             )
         if isinstance(message.get("usage"), Mapping):
             events.append(_openai_usage(message["usage"]))
-    return Reply(response="\n".join(answers), events=events)
+    return Reply(text=answer_text(answers), messages=messages, events=events)
 
 
 def after_last_user(messages: Sequence[Any]) -> list[Any]:
@@ -57,10 +60,24 @@ def as_langchain(messages: Sequence[Any]) -> list[BaseMessage]:
     return convert_to_messages(list(messages))
 
 
-def _langchain_reply(messages: Sequence[BaseMessage]) -> Reply:
+def _langchain_reply(messages: Sequence[BaseMessage], ttft_s: float | None) -> Reply:
     parts = [events_of_message(message) for message in messages]
     events = [event for _, of_message in parts for event in of_message]
-    return Reply(response="\n".join(text for text, _ in parts if text), events=events)
+    answer = answer_text([(message.name, text) for message, (text, _) in zip(messages, parts, strict=True)])
+    # Content that is no text, such as an image, and calls are outputs of their own.
+    whole = messages[-1] if len(messages) == 1 and not isinstance(messages[-1].content, str) else answer
+    return Reply(text=answer, outputs=whole, messages=messages, events=events, ttft_s=ttft_s)
+
+
+def answer_text(texts: Sequence[tuple[str | None, str]]) -> str:
+    """What the agent that answers says: the texts at the end that are of one agent, each on a line of its own.
+
+    Args:
+        texts: by the agent's name, in order; what other agents said before is not part of the answer.
+    """
+    spoken = [(name, text) for name, text in texts if text]
+    own = itertools.takewhile(lambda pair: pair[0] == spoken[-1][0], reversed(spoken))
+    return "\n".join(reversed([text for _, text in own]))
 
 
 def events_of_message(message: BaseMessage) -> tuple[str, list[Event]]:

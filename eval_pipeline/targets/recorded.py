@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.suite.case import Case, Recording
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.messages import openai_reply
 from eval_pipeline.targets.session import EventHandler, Reply
@@ -48,8 +48,8 @@ class RecordedSession:
         self.on_event: EventHandler = lambda _: None
 
     @property
-    def script(self) -> Sequence[str]:
-        """The user's messages."""
+    def script(self) -> Sequence[Any]:
+        """The user's messages: text, or the content blocks that were recorded."""
         return [message for message, _ in self._turns]
 
     @property
@@ -57,7 +57,7 @@ class RecordedSession:
         """What was recorded besides the messages."""
         return self._data
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """The recorded answer to the user's next message."""
         del message
         reply = self._turns[self._next][1]
@@ -73,15 +73,21 @@ class RecordedSession:
         self._next = memory
 
 
-def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, Reply]]:
-    turns: list[tuple[str, list[Mapping[str, Any]]]] = []
+def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Reply]]:
+    turns: list[tuple[Any, list[Mapping[str, Any]]]] = []
     for message in messages:
         if message.get("role") in ("system", "developer"):
             continue
         if message.get("role") == "user":
-            turns.append((content_text(message.get("content")), []))
+            turns.append((_said(message.get("content")), []))
         else:
             if not turns:
                 turns.append(("", []))
             turns[-1][1].append(message)
-    return [(text, openai_reply(answer)) for text, answer in turns]
+    return [(said, openai_reply(answer)) for said, answer in turns]
+
+
+def _said(content: Any) -> Any:
+    """The content of a user's message as the input of a turn: text, or blocks where they are more than text."""
+    plain = not isinstance(content, list) or all(isinstance(part, Mapping) and "text" in part for part in content)
+    return content_text(content) if plain else content

@@ -21,10 +21,10 @@ from langgraph.graph import END
 from langgraph.types import Command, Send
 from typing_extensions import override
 
-from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.messages import events_of_message
-from eval_pipeline.targets.session import EventHandler, Reply
+from eval_pipeline.targets.messages import answer_text, events_of_message
+from eval_pipeline.targets.session import EventHandler
 from eval_pipeline.telemetry.event import Event
 
 _Path = tuple[str, ...]
@@ -207,17 +207,17 @@ class Trajectory(BaseCallbackHandler):
             self._reported.add(("call", call_id))
             self._on_event(self._calls[call_id])
 
-    # -- the reply
+    # -- the answer
 
-    def reply(self, messages: Sequence[BaseMessage]) -> Reply:
-        """The reply that `messages`, the answer in the final state, make up with all else that was seen."""
+    def answer(self, messages: Sequence[BaseMessage]) -> tuple[str, list[Event]]:
+        """The text of `messages`, the answer in the final state, and the events that they and all else seen make up."""
         answer = {_key(message) for message in messages}
         calls = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
         places: dict[Any, int] = {}
         for index, seen in enumerate(self._seen):
             if seen.message is not None:
                 places.setdefault(_key(seen.message), index)
-        texts: list[str] = []
+        texts: list[tuple[str | None, str]] = []
         events: list[Event] = []
         done = 0
         for message in messages:
@@ -225,11 +225,11 @@ class Trajectory(BaseCallbackHandler):
             if place >= done:
                 events += self._hidden(done, place, besides=answer, calls=calls)
                 done = place + 1
-            text, of_message = events_of_message(message)
-            texts += [text] if text else []
+            answered, of_message = events_of_message(message)
+            texts.append((message.name, answered))
             events += of_message
         events += self._hidden(done, len(self._seen), besides=answer, calls=calls)
-        return Reply(response="\n".join(texts), events=events)
+        return answer_text(texts), events
 
     def _hidden(self, start: int, end: int, *, besides: set[Any], calls: set[str | None]) -> Iterator[Event]:
         """The events between two places that the messages of the answer do not hold."""

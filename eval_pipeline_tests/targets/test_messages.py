@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
+from eval_pipeline.content.message_text import content_text
 from eval_pipeline.suite.case import Recording
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.targets.messages import after_last_user, openai_reply, reply_of_messages
 from eval_pipeline.targets.recorded import RecordedSession, RecordedSessionFactory
 from eval_pipeline_tests.building import a_case

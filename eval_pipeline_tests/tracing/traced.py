@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eval_pipeline.content.jsonable import plain
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
@@ -16,7 +17,6 @@ from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
-from eval_pipeline.tracing.shape.jsonable import plain
 from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder

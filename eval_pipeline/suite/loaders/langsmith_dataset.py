@@ -6,14 +6,12 @@ from typing import Any
 import jmespath
 from langsmith.schemas import Example
 
+from eval_pipeline.content.inputs import history_and_input, messages_in
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
-from eval_pipeline.suite.dataset.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
+from eval_pipeline.suite.dataset.example_form import CONVERSATION, OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDataset
-
-_USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
 
 
 def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) -> Iterator[RawCase]:
@@ -103,62 +101,72 @@ def _as_data(example: Example, selected: Sequence[str]) -> dict[str, Any]:
 
 def _mapped(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, Any]:
     rest = rest_of(example["metadata"])
-    turn_assertions = rest.pop(TURN_ASSERTIONS, [])
     own = {name: value for name, value in example["metadata"].items() if name not in OWN_KEYS}
     case: dict[str, Any] = {
         "id": _search("id", source.id, example),
-        "turns": _turns(example, source, turn_assertions, may_be_empty="simulation" in rest),
         "reference": _each("reference", source.reference, example, otherwise=example["outputs"]),
         "metadata": _each("metadata", source.metadata, example, otherwise={**own, **rest.pop("metadata", {})}),
     }
     for name in ("split", "tags", "description", "assertions"):
         case[name] = _search(name, getattr(source, name), example)
-    return {**{name: value for name, value in case.items() if value is not None}, **rest}
+    spoken = _conversation(example, source, rest)
+    return {**{name: value for name, value in case.items() if value is not None}, **spoken, **rest}
 
 
-def _turns(
-    example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_empty: bool
-) -> list[dict[str, Any]]:
-    input_ = _search("input", source.input, example)
-    texts = _user_texts([input_] if isinstance(input_, str | Mapping) else input_)
-    if not texts and not may_be_empty:
-        keys = ", ".join(map(repr, example["inputs"])) or "nothing"
-        fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
-        raise ExampleError(f"no message of the user at `{source.input}`", field="inputs", fix=fix)
-    if any(assertions[len(texts) :]):
+def _conversation(example: Mapping[str, Any], source: LangSmithDataset, rest: dict[str, Any]) -> dict[str, Any]:
+    """`inputs`, `messages` and `turns` of the case; what `rest` has of them is taken from it."""
+    inputs, written = example["inputs"], rest.pop(CONVERSATION, None)
+    assertions = rest.pop(TURN_ASSERTIONS, [])
+    spoken: dict[str, Any] = {}
+    turns: list[Any] = rest.pop("turns", [])
+    if "sync_hash" in example["metadata"] and source.input is None and written != "inputs":
+        if written is None:
+            turns = _texts(inputs.get("messages", inputs.get("input"))) or []
+        elif written == "turn":
+            turns = [inputs]
+    else:
+        spoken["inputs"] = rest.pop("inputs", inputs)
+        if written is None:
+            spoken["messages"], turns = _foreign(example, source)
+    if messages := rest.pop("messages", None):
+        spoken["messages"] = messages
+    if any(assertions[len(turns) :]):
         fix = f"write {len(assertions)} messages, or remove the assertions of the others from `metadata.case`"
-        raise ExampleError(
-            f"assertions on turn {len(assertions)}, and there are {len(texts)} turns", field="inputs.messages", fix=fix
-        )
-    asserted = [*assertions, *([] for _ in texts)]
-    return [
-        {"user": text, "assertions": asked} if asked else {"user": text}
-        for text, asked in zip(texts, asserted, strict=False)
-    ]
+        message = f"assertions on turn {len(assertions)}, and there are {len(turns)} turns"
+        raise ExampleError(message, field="inputs.messages", fix=fix)
+    if turns:
+        asserted = [*assertions, *([] for _ in turns)]
+        spoken["turns"] = [
+            {"input": each, "assertions": asked} if asked else {"input": each}
+            for each, asked in zip(turns, asserted, strict=False)
+        ]
+    return spoken
 
 
-def _user_texts(messages: Any) -> list[str]:
-    """The texts of the user, given as texts or as messages in the form of OpenAI or LangChain."""
-    if not isinstance(messages, list):
-        return []
-    # The inputs of chat models are batches.
-    flat = messages[0] if messages and isinstance(messages[0], list) else messages
-    texts = [_text_of(message) for message in flat]
-    return [text for text in texts if text is not None]
+def _foreign(example: Mapping[str, Any], source: LangSmithDataset) -> tuple[list[Any], list[Any]]:
+    """The history and the turns of an example that another tool wrote."""
+    inputs = example["inputs"]
+    chosen = next(iter(inputs.values())) if source.input is None and len(inputs) == 1 else None
+    if source.input is not None and (chosen := _search("input", source.input, example)) is None:
+        keys = ", ".join(map(repr, inputs)) or "nothing"
+        fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
+        raise ExampleError(f"nothing at `{source.input}`", field="inputs", fix=fix)
+    if (texts := _texts(chosen)) is not None and not isinstance(chosen, str):
+        return [], texts
+    if source.input is None:
+        chosen = inputs
+    elif isinstance(chosen, list | Mapping):
+        as_messages = {"messages": chosen}
+        chosen = as_messages if messages_in(as_messages) else chosen
+    history, asked = history_and_input(chosen)
+    return history, [asked]
 
 
-def _text_of(message: Any) -> str | None:
-    """The text of a message of the user; None for messages of others."""
-    if isinstance(message, str):
-        return message
-    if not isinstance(message, Mapping):
-        return None
-    inner = next((message[key] for key in ("kwargs", "data") if isinstance(message.get(key), Mapping)), message)
-    kinds = {str(part.get(key)) for part in (message, inner) for key in ("role", "type")}
-    name = message.get("id")
-    if isinstance(name, list) and name:
-        kinds.add(str(name[-1]))
-    return content_text(inner.get("content")) if kinds & _USER else None
+def _texts(value: Any) -> list[str] | None:
+    """Texts of the user, a turn each; None if it is something else."""
+    several = [value] if isinstance(value, str) else value
+    texts = isinstance(several, list) and bool(several) and all(isinstance(item, str) for item in several)
+    return list(several) if texts else None
 
 
 def _each(

@@ -18,9 +18,9 @@ from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
+from eval_pipeline.content.jsonable import json_bytes
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
-from eval_pipeline.tracing.shape.jsonable import json_bytes
 
 _log = logger_of(__name__)
 

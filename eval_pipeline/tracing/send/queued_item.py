@@ -11,12 +11,12 @@ from uuid import uuid4
 import orjson
 import zstandard
 
+from eval_pipeline.content.jsonable import json_bytes, plain
 from eval_pipeline.langsmith.protocol.time_window import retime
 from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
 
 ItemKind = Literal["run", "feedback", "request"]
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eval_pipeline.content.jsonable import as_object, plain
 from eval_pipeline.langsmith.protocol.rules import RUN_TYPES, validate_run_post
 from eval_pipeline.langsmith.protocol.time_window import DEFAULT_WINDOW
 from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun
 from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Field, Redact, as_it_is, capped_json
-from eval_pipeline.tracing.shape.jsonable import as_object, plain
 from eval_pipeline.tracing.shape.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 
 _MILLISECOND = dt.timedelta(milliseconds=1)

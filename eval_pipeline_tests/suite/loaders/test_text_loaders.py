@@ -68,7 +68,7 @@ def test_each_yaml_case_knows_the_lines_of_its_own_parts_only(folder: Path) -> N
 
 def test_jsonl_may_have_a_mark_windows_endings_spaces_and_empty_lines(folder: Path) -> None:
     text = '\ufeff{"id": "a", "input": "x"}  \r\n\r\n   \r\n{"id": 2, "input": "grüß"}\t\r\n'
-    assert [(case.id, case.turns[0].user) for case in cases_in(folder, "c.jsonl", text)] == [("2", "grüß"), ("a", "x")]
+    assert [(case.id, case.turns[0].text) for case in cases_in(folder, "c.jsonl", text)] == [("2", "grüß"), ("a", "x")]
 
 
 def test_every_line_that_is_not_json_is_reported_and_the_others_are_still_checked(folder: Path) -> None:
@@ -83,7 +83,7 @@ def test_csv_columns_become_the_fields_of_a_case(folder: Path) -> None:
         f'1,"hi, you", a ; b;,42,web,"{assertions}",dev\n2,ho,,,,,\n'
     )
     first, second = cases_in(folder, "c.csv", text)
-    assert first.turns[0].user == "hi, you"
+    assert first.turns[0].text == "hi, you"
     assert (first.tags, first.reference, first.metadata) == (("a", "b"), {"answer": "42"}, {"source": "web"})
     assert (first.assertions[0].type, first.split) == ("contains", "dev")
     assert (second.split, second.tags, second.reference) == ("base", (), {})

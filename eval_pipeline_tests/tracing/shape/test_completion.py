@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from langsmith import uuid7_from_datetime
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from eval_pipeline.content.jsonable import as_object, json_bytes, plain
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun
 from eval_pipeline.tracing.shape.completion import UNFINISHED, Completed, complete
-from eval_pipeline.tracing.shape.jsonable import as_object, json_bytes, plain
 from eval_pipeline.tracing.shape.run import Anchor, complete_run
 from eval_pipeline_tests.tracing.traced import rules_broken
 
