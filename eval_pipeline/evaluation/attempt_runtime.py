@@ -121,7 +121,7 @@ def plain(value: Any) -> Any:
 
 def turn_of(data: Mapping[str, Any]) -> TurnResult:
     """The turn that `plain` made data of."""
-    return TurnResult(**{**data, "events": tuple(data["events"])})
+    return TurnResult(**{**data, **{name: tuple(data[name]) for name in ("events", "messages")}})
 
 
 def assertion_result_of(data: Mapping[str, Any]) -> AssertionResult:
