@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
+from eval_pipeline.assertions.normal_form import normal_value
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
@@ -132,7 +133,7 @@ def short(text: str) -> str:
 
 def _same(item: Any, value: Any) -> bool:
     """Equal as JSON is: true is not 1."""
-    return isinstance(item, bool) == isinstance(value, bool) and bool(item == value)
+    return isinstance(item, bool) == isinstance(value, bool) and bool(normal_value(item) == normal_value(value))
 
 
 def _unfenced(text: str) -> str:

@@ -6,42 +6,15 @@ An input is kept as it is written; this module alone decides which of the five f
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from eval_pipeline.content.message_text import content_text, readable_text
+from eval_pipeline.content.text import readable_text
+from eval_pipeline.messages import ROLES, content_text, is_message, read_messages
 
 InputForm = Literal["text", "blocks", "message", "messages", "mapping"]
 
-ROLES = frozenset({"system", "developer", "user", "human", "assistant", "ai", "tool", "function"})
-"""The roles of messages, in the words of OpenAI, Anthropic and LangChain."""
-_MESSAGE_KEYS = frozenset(
-    {
-        "role",
-        "content",
-        "id",
-        "name",
-        "type",
-        "tool_calls",
-        "tool_call_id",
-        "function_call",
-        "refusal",
-        "audio",
-        "annotations",
-        "reasoning",
-        "reasoning_content",
-        "status",
-        "artifact",
-        "example",
-        "additional_kwargs",
-        "response_metadata",
-        "usage_metadata",
-        "invalid_tool_calls",
-        "usage",
-        "cache_control",
-        "metadata",
-    }
-)
-_LANGCHAIN_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "developer", "remove"})
-_SPOKEN = ("input", "question", "query", "message", "prompt", "text", "user_input")
+_ASKED = ("input", "question", "query", "message", "prompt", "text", "user_input")
 """Keys of a mapping of inputs whose text is what the user asks, the first that is there."""
+_SAYS = ("content", "parts", "tool_calls", "function_call", "data", "kwargs", "lc_kwargs")
+_PAIR = 2
 
 
 def input_form(value: Any) -> InputForm | None:
@@ -49,25 +22,13 @@ def input_form(value: Any) -> InputForm | None:
     if isinstance(value, str):
         return "text"
     if isinstance(value, Mapping):
-        return "message" if is_message(value) else "mapping"
+        return "message" if _is_one_message(value) else "mapping"
     if not isinstance(value, Sequence) or not value:
         return None
-    if all(map(_is_message_or_pair, value)):
+    if all(map(_is_one_message, value)):
         return "messages"
     blocks = any(isinstance(item, Mapping) for item in value) and all(map(_is_block, value))
     return "blocks" if blocks else None
-
-
-def is_message(value: Any) -> bool:
-    """Whether a mapping is a message of a conversation, in the form of OpenAI, Anthropic, LangChain or its server."""
-    if not isinstance(value, Mapping):
-        return False
-    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
-        return "content" in value["kwargs"]
-    if value.get("type") in _LANGCHAIN_TYPES and isinstance(value.get("data"), Mapping):
-        return True
-    named = value.get("role") in ROLES or ("content" in value and value.get("type") in _LANGCHAIN_TYPES)
-    return named and {*value} <= _MESSAGE_KEYS
 
 
 def input_messages(value: Any) -> list[Any]:
@@ -94,21 +55,13 @@ def input_text(value: Any) -> str:
         return str(value)
     if form == "blocks":
         return content_text(value)
-    if form == "message":
-        return message_text(value)
-    if form == "messages":
-        return message_text(next(filter(is_of_user, reversed(value)), value[-1]))
-    if form == "mapping" and (messages := messages_in(value)):
+    if form in ("message", "messages"):
+        texts = [(message.role, message.text) for message in read_messages(value)]
+        of_user = [text for role, text in texts if role == "user"]
+        return (of_user or [text for _, text in texts] or [""])[-1]
+    if form == "mapping" and (messages := messages_of(value)):
         return input_text(messages)
-    return readable_text(value, _SPOKEN)
-
-
-def message_text(message: Any) -> str:
-    """The text of one message in any form that `is_message` accepts, or of a pair of role and content."""
-    if isinstance(message, Mapping):
-        inner = next((message[key] for key in ("kwargs", "data") if isinstance(message.get(key), Mapping)), message)
-        return content_text(inner.get("content"))
-    return content_text(message[1]) if _is_pair(message) else content_text(message)
+    return readable_text(value, _ASKED)
 
 
 def as_inputs(value: Any) -> dict[str, Any]:
@@ -124,18 +77,18 @@ def history_and_input(inputs: Any) -> tuple[list[Any], Any]:
     """
     if not isinstance(inputs, Mapping):
         return [], inputs if input_form(inputs) is not None else as_inputs(inputs)
-    messages = messages_in(inputs)
-    if messages and is_of_user(messages[-1]):
+    messages = messages_of(inputs)
+    if messages and all(message.role == "user" for message in read_messages(messages[-1:])):
         return messages[:-1], messages[-1]
     alone = messages or inputs.get("input", inputs.get("question"))
     return [], alone if len(inputs) == 1 and input_form(alone) is not None else inputs
 
 
-def messages_in(inputs: Mapping[str, Any]) -> list[Any]:
+def messages_of(inputs: Mapping[str, Any]) -> list[Any]:
     """The messages at `messages`: a list, one message, or a batch with one list, as chat models take it; else `[]`."""
     messages = inputs.get("messages")
-    if is_message(messages):
-        return [messages]
+    if isinstance(messages, Mapping):
+        messages = [messages]
     if not isinstance(messages, list):
         return []
     if len(messages) == 1 and isinstance(messages[0], list) and not _is_pair(messages[0]):
@@ -143,29 +96,21 @@ def messages_in(inputs: Mapping[str, Any]) -> list[Any]:
     return list(messages) if input_form(messages) == "messages" else []
 
 
-def roles_of(message: Any) -> frozenset[str]:
-    """What a message in any form calls its sender: its role, its type, and the name of LangChain's class."""
-    if not isinstance(message, Mapping):
-        return frozenset({str(message[0])})
-    inner = next((message[key] for key in ("kwargs", "data") if isinstance(message.get(key), Mapping)), message)
-    names = {str(part.get(key)) for part in (message, inner) for key in ("role", "type")}
-    if isinstance(name := message.get("id"), list) and name:
-        names.add(str(name[-1]))
-    return frozenset(names)
+def _is_one_message(value: Any) -> bool:
+    """Whether it is a message with a sender and something that is said, in any form; a mapping may look alike."""
+    if isinstance(value, Mapping):
+        return any(key in value for key in _SAYS) and _has_sender(value) and is_message(value)
+    return _is_pair(value)
 
 
-def is_of_user(message: Any) -> bool:
-    """Whether the user sent a message."""
-    return bool(roles_of(message) & {"user", "human", "HumanMessage", "HumanMessageChunk"})
-
-
-def _is_message_or_pair(value: Any) -> bool:
-    return is_message(value) or _is_pair(value)
+def _has_sender(value: Mapping[str, Any]) -> bool:
+    kind = str(value.get("type")).removesuffix("Chunk").removesuffix("Message").lower()
+    return "role" in value or kind in {*ROLES, "chat", "constructor"} or "lc" in value or "lc_kwargs" in value
 
 
 def _is_pair(value: Any) -> bool:
     """Whether it is LangChain's short form of a message, a role and its content."""
-    return isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str) and value[0] in ROLES  # noqa: PLR2004
+    return isinstance(value, list | tuple) and len(value) == _PAIR and isinstance(value[0], str) and value[0] in ROLES
 
 
 def _is_block(value: Any) -> bool:

@@ -1,19 +1,23 @@
 """The outputs of a target: any JSON value, and the text that a person reads of it."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import datetime as dt
+import enum
+import json
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
 
-from eval_pipeline.content.inputs import input_form, is_message, message_text, roles_of
-from eval_pipeline.content.jsonable import plain
-from eval_pipeline.content.message_text import readable_text
+from eval_pipeline.content.inputs import input_form
+from eval_pipeline.content.text import readable_text
+from eval_pipeline.messages import answer_of, read_messages
+from eval_pipeline.telemetry.plain import plain
 
 _ANSWERS = ("response", "output", "answer", "text", "content", "result", "generation")
 """Keys of outputs whose text is the answer, the first that is there."""
-_AGENT = frozenset({"assistant", "ai", "AIMessage", "AIMessageChunk"})
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -21,14 +25,15 @@ def jsonable(value: Any) -> Any:
     """What a target returned as a JSON value of its own, which nothing that the target does later can change.
 
     Pydantic models, dataclasses and LangChain's messages become mappings, sets and tuples lists, bytes base64; times,
-    ids and decimal numbers become text, and so does an object that JSON has no form for.
+    ids and decimal numbers become text, and so does an object that JSON has no form for. A number that is not finite is
+    null.
     """
     if value is None or isinstance(value, str | bool):
         return value
     try:
         return orjson.loads(orjson.dumps(value, default=_default, option=_OPTIONS))
     except (TypeError, ValueError, RecursionError):
-        return plain(value)  # an integer beyond 64 bits, a lone surrogate, a cycle
+        return _slowly(value)
 
 
 def outputs_text(outputs: Any) -> str:
@@ -36,19 +41,16 @@ def outputs_text(outputs: Any) -> str:
 
     Text as it is; of messages, or of a mapping with `messages`, the last answer of an assistant; of a mapping, its
     `response`, `output`, `answer`, `text`, `content`, `result` or `generation`, the first that is text, or its only
-    text; of anything else, its JSON.
+    value; of anything else, its JSON.
     """
     if isinstance(outputs, str):
         return outputs
-    if is_message(outputs):
-        return message_text(outputs)
+    if input_form(outputs) in ("message", "messages"):
+        return _last_answer(outputs)
     if isinstance(outputs, Mapping):
-        named = next((outputs[key] for key in _ANSWERS if isinstance(outputs.get(key), str)), None)
-        if named is None and (answer := _last_answer(outputs.get("messages"))) is not None:
-            return answer
-        return readable_text(outputs, _ANSWERS)
-    if isinstance(outputs, Sequence) and (answer := _last_answer(outputs)) is not None:
-        return answer
+        named = any(isinstance(outputs.get(key), str) for key in _ANSWERS)
+        if not named and input_form(outputs.get("messages")) == "messages":
+            return _last_answer(outputs["messages"])
     return readable_text(outputs, _ANSWERS)
 
 
@@ -57,17 +59,14 @@ def as_outputs(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {"output": value}
 
 
-def _last_answer(messages: Any) -> str | None:
-    """The text of the last message of an assistant that has one; None where there are no messages."""
-    if input_form(messages) != "messages":
-        return None
-    texts = [message_text(message) for message in messages if roles_of(message) & _AGENT]
-    return next((text for text in reversed(texts) if text), "")
+def _last_answer(messages: Any) -> str:
+    texts = (answer_of([message])[0] for message in reversed(read_messages(messages)))
+    return next(filter(None, texts), "")
 
 
 def _default(value: Any) -> Any:
     """The types that orjson does not support."""
-    if hasattr(value, "model_dump"):
+    if hasattr(value, "model_dump") and not isinstance(value, type):
         # Of LangChain's own classes, whose many empty fields say nothing, only the fields that are set.
         return value.model_dump(exclude_none=hasattr(value, "lc_id"), warnings=False)
     if isinstance(value, Mapping):
@@ -77,3 +76,20 @@ def _default(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(bytes(value)).decode()
     return str(value)
+
+
+def _slowly(value: Any) -> Any:
+    """As `jsonable`, for integers beyond 64 bits and lone surrogates; a cycle and a broken object become text."""
+    try:
+        return json.loads(json.dumps(value, default=_python_default), parse_constant=lambda _: None)
+    except Exception:  # noqa: BLE001 - an object may raise anything
+        return plain(value)
+
+
+def _python_default(value: Any) -> Any:
+    """The types that orjson supports and Python's encoder does not, besides those of `_default`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return value.value if isinstance(value, enum.Enum) else _default(value)

@@ -37,7 +37,7 @@ class TurnEvents:
                 elif event in left:
                     left.remove(event)
                     merged.append(event)
-            reply = reply.with_events([*merged, *left])
+            reply = reply.completed([*merged, *left])
         self._reply_events = reply.events
         return reply
 

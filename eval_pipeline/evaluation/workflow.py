@@ -77,7 +77,7 @@ async def take_turn(index: int, text: str) -> Any:
 
     try:
         with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
-            reply = await (_outside(_sent(runtime, message)) if runtime.durable else _sent(runtime, message))
+            reply = await _outside(_sent(runtime, message))
             reply = reported.completed(reply, turn)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
@@ -108,7 +108,7 @@ async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
-    """`sending`, where graphs that the target runs do not take our checkpoints for theirs."""
+    """`sending`, where graphs that the target runs do not take our context, store and checkpoints for theirs."""
     return asyncio.create_task(sending, context=outside_of_graph())
 
 

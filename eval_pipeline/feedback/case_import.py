@@ -9,7 +9,7 @@ from typing import Any
 
 from langsmith.schemas import Run
 
-from eval_pipeline.content.message_text import content_text
+from eval_pipeline.messages import content_text
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from eval_pipeline.content.message_text import json_text
+from eval_pipeline.content.text import json_text
 from eval_pipeline.results.case_result import (
     AssertionResult,
     CaseResult,

@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.content.inputs import as_inputs, history_and_input, input_form, input_messages, input_text
 from eval_pipeline.content.outputs import as_outputs
+from eval_pipeline.errors import InputError
+from eval_pipeline.messages import Message, as_openai, read_messages
+from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
@@ -66,9 +69,21 @@ class Recording(Document):
     """A recorded attempt at the case: its conversation, and data about it."""
 
     messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
-    """OpenAI-style messages: `role`, `content`, `tool_calls`, `tool_call_id`."""
+    """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
     """Other data of the recorded attempt, such as a published score."""
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _are_messages(cls, value: Any) -> Any:
+        """Refuse a message of an unknown form; a message that is no mapping, such as a pair, becomes one."""
+        if not isinstance(value, list | tuple):
+            return value
+        messages: list[Any] = []
+        for index, item in enumerate(value):
+            read = _require_message(item, index)
+            messages += [item] if isinstance(item, Mapping) else map(as_openai, read)
+        return messages
 
 
 class CaseAttachment(Document):
@@ -143,23 +158,30 @@ class Case(Document):
 
     @field_validator("messages")
     @classmethod
-    def _are_messages(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if value and input_form(list(value)) != "messages":
-            wrong = next(item for item in value if input_form([item]) != "messages")
-            reason = {"value": str(wrong)[:80], "fix": "write each as `{role: user, content: …}`"}
-            raise PydanticCustomError("messages", "'{value}' is no message", reason)
+    def _are_of_a_known_form(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        for index, item in enumerate(value):
+            _require_message(item, index)
         return value
 
     @field_validator("id", mode="before")
     @classmethod
     def _id_is_a_partition_key(cls, value: Any) -> str:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str) and not isinstance(value, list | dict):
+            reason = {
+                "value": json.dumps(value, default=str),
+                "fix": "write it in quotes: it is text, the key of a partition",
+            }
+            raise PydanticCustomError("case_id", "{value} cannot be a case id, which is text", reason)
         if not isinstance(text, str) or not CASE_ID.fullmatch(text):
             reason = {
                 "value": str(value),
                 "fix": "use at most 120 letters, digits, `_` and `-`, a letter or digit first: it is a partition's key",
             }
             raise PydanticCustomError("case_id", "'{value}' cannot be a case id", reason)
+        if (provider := provider_of_key(text)) is not None:
+            reason = {"provider": provider, "fix": "revoke the key, and give the case another id"}
+            raise PydanticCustomError("case_id", "the id is a key of {provider}", reason)
         return text
 
     @model_validator(mode="after")
@@ -223,8 +245,7 @@ class Case(Document):
         """The case as JSON with sorted keys, which is hashed, and as it is written, which is stored."""
         made_of_inputs = {"turns", "messages"} if self.is_made_of_inputs else set[str]()
         data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=made_of_inputs)
-        as_written = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-        return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":")), as_written
+        return canonical_json(data), written_json(data)
 
     @property
     def is_made_of_inputs(self) -> bool:
@@ -239,6 +260,26 @@ class Case(Document):
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
         return content_hash(self.canonical_json())
+
+
+def written_json(data: Mapping[str, Any]) -> str:
+    """The fields of a case as JSON in their order, without white space."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def canonical_json(data: Mapping[str, Any]) -> str:
+    """The fields of a case as JSON with sorted keys, without white space."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _require_message(item: Any, index: int) -> list[Message]:
+    """What an item of a list of messages is; an unknown form is refused by name."""
+    try:
+        return read_messages([item])
+    except InputError as error:
+        problem = error.problems[0]
+        reason = {"index": index, "message": problem.message, "fix": problem.fix}
+        raise PydanticCustomError("message", "item [{index}] is {message}", reason) from error
 
 
 def _require_storable(value: Any, path: type_path = ()) -> None:

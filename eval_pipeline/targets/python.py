@@ -1,26 +1,22 @@
 """The target that is a Python callable: `python`."""
 
-import contextlib
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
-from eval_pipeline.content.inputs import input_form, input_messages, is_message
+from eval_pipeline.content.inputs import input_form, input_messages
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.messages import after_last_user, answer_of, as_openai, messages_in
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.target import CodeTarget
-from eval_pipeline.targets.messages import after_last_user, reply_of_messages
-from eval_pipeline.targets.session import EventHandler, LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.telemetry.event import Event
-from eval_pipeline.user_code.own_thread import in_own_thread
+from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
+from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.signature import LazyValue, call_by_signature
 
 
@@ -29,8 +25,9 @@ class PythonTarget(CodeTarget):
 
     It is called once per turn with those of `message, inputs, history, case, thread_id, runtime` that its signature
     names: `message` is the turn's input as it is written, `inputs` the whole inputs of the case as a mapping. It
-    returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output. A
-    generator, sync or async, streams: it yields pieces of the answer and events, and at its end may yield its outputs.
+    returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output, and calls
+    are read from messages and from a provider's response. A generator, sync or async, streams: it yields pieces of the
+    answer (text, or a provider's chunks), messages and events, and at its end may yield its outputs.
     """
 
     kind: Literal["python"]
@@ -85,7 +82,7 @@ class PythonSession(LiveSession):
         started = time.perf_counter()
         returned = await call_by_signature(self._call, values)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
-            reply = await _streamed(returned, self.on_event, started)
+            reply = await StreamedReply(on_event=self.on_event, reply_of=_reply, started=started).read(returned)
         else:
             reply = _reply(returned)
         self._history += [*input_messages(message), {"role": "assistant", "content": reply.text}]
@@ -105,72 +102,35 @@ class PythonSession(LiveSession):
         self._history = list(memory)
 
 
-_NOTHING: Any = object()
-
-
-async def _streamed(generator: Any, on_event: EventHandler, started: float) -> Reply:
-    """The reply of a generator: text is a piece of the answer, `{type: …}` an event, anything else the reply itself."""
-    pieces: list[str] = []
-    events: list[Event] = []
-    whole: Any = _NOTHING
-    ttft_s: float | None = None
-
-    def take(item: Any) -> None:
-        nonlocal ttft_s, whole
-        if isinstance(item, str):
-            ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
-            pieces.append(item)
-            on_event({"type": "token", "content": item})
-        elif isinstance(item, Mapping) and "type" in item:
-            events.append(item)
-            on_event(item)
-        else:
-            whole = item
-
-    def take_all() -> None:
-        for item in generator:
-            take(item)
-
-    if inspect.isasyncgen(generator):
-        async with contextlib.aclosing(generator):
-            async for item in generator:
-                take(item)
-    else:
-        await in_own_thread(take_all)
-    return _reply("".join(pieces) if whole is _NOTHING else whole, events, ttft_s)
-
-
-def _reply(returned: Any, events: Sequence[Event] = (), ttft_s: float | None = None) -> Reply:
+def _reply(returned: Any) -> Reply:
     """The reply of a callable: its outputs, and the events in them or in their messages."""
     if isinstance(returned, Reply):
-        reply = returned.with_events([*events, *returned.events])
-        return reply if ttft_s is None else replace(reply, ttft_s=ttft_s)
-    outputs, own = returned, Reply()
+        return returned
+    if isinstance(returned, str):
+        return Reply(outputs=returned)
+    outputs, events = returned, []
     if isinstance(returned, Mapping) and isinstance(returned.get("events"), list | tuple | None):
-        events = [*events, *(returned.get("events") or ())]
+        events = list(returned.get("events") or ())
         outputs = {name: value for name, value in returned.items() if name != "events"}
-    answer = _messages_of(outputs)
-    if answer:
-        own = reply_of_messages(answer)
-        events = [*events, *own.events]
-    elif not _has_json_form(outputs):
+    holder = outputs.get("messages") if isinstance(outputs, Mapping) and "messages" in outputs else outputs
+    messages = messages_in(holder)
+    text = None
+    if messages is not None:
+        answer = after_last_user(messages)
+        text, of_answer = answer_of(answer)
+        events += of_answer
+        if isinstance(outputs, Mapping) and "response" in outputs:
+            text = None
+        if hasattr(outputs, "to_input_list"):  # a result of the OpenAI Agents SDK holds its agents
+            outputs = outputs.to_input_list()
+        return Reply(outputs=outputs, text=text, messages=map(as_openai, answer), events=events, returned=returned)
+    if not _is_data(outputs):
         fix = "return text, a mapping, a list, a number, None, messages, or an object with fields"
         message = f"the target returned a {type(returned).__name__}"
         raise InputError(Problem(message=message, fix=fix, field="target.path"))
-    named = isinstance(outputs, Mapping) and "response" in outputs
-    return Reply(
-        outputs=outputs, text=own.text or None if not named else None, messages=answer, events=events, ttft_s=ttft_s
-    )
+    return Reply(outputs=outputs, events=events)
 
 
-def _messages_of(outputs: Any) -> Sequence[Any]:
-    """The messages of an answer after the user's last one, of a message, several, or a mapping with `messages`."""
-    messages = outputs.get("messages") if isinstance(outputs, Mapping) and "messages" in outputs else outputs
-    several = messages if isinstance(messages, list | tuple) else [messages]
-    whole = bool(several) and all(isinstance(item, BaseMessage) or is_message(item) for item in several)
-    return after_last_user(several) if whole else ()
-
-
-def _has_json_form(value: Any) -> bool:
-    """Whether a value is data, rather than an object that shows nothing but its address."""
+def _is_data(value: Any) -> bool:
+    """Whether a value shows more of itself than its address."""
     return not (callable(value) or getattr(type(value), "__repr__", None) is object.__repr__)

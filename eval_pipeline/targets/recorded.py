@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
-from eval_pipeline.content.message_text import content_text
+from eval_pipeline.messages import Message, answer_of, as_openai, read_messages
 from eval_pipeline.suite.case import Case, Recording
 from eval_pipeline.suite.spec.target import Target
-from eval_pipeline.targets.messages import openai_reply
 from eval_pipeline.targets.session import EventHandler, Reply
 
 
@@ -57,6 +56,12 @@ class RecordedSession:
         """What was recorded besides the messages."""
         return self._data
 
+    async def begin(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
     async def send(self, message: Any) -> Reply:
         """The recorded answer to the user's next message."""
         del message
@@ -74,20 +79,27 @@ class RecordedSession:
 
 
 def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Reply]]:
-    turns: list[tuple[Any, list[Mapping[str, Any]]]] = []
-    for message in messages:
-        if message.get("role") in ("system", "developer"):
+    turns: list[tuple[Any, list[Message]]] = []
+    for message in read_messages(list(messages)):
+        if message.role == "system":
             continue
-        if message.get("role") == "user":
-            turns.append((_said(message.get("content")), []))
+        if message.role == "user":
+            turns.append((_said(message), []))
         else:
             if not turns:
                 turns.append(("", []))
             turns[-1][1].append(message)
-    return [(said, openai_reply(answer)) for said, answer in turns]
+    return [(said, _reply(answer)) for said, answer in turns]
 
 
-def _said(content: Any) -> Any:
-    """The content of a user's message as the input of a turn: text, or blocks where they are more than text."""
-    plain = not isinstance(content, list) or all(isinstance(part, Mapping) and "text" in part for part in content)
-    return content_text(content) if plain else content
+def _said(message: Message) -> Any:
+    """A user's message as the input of a turn: text, or its blocks where they are more than text."""
+    plain = not isinstance(message.content, list) or all(
+        isinstance(part, str) or "text" in part for part in message.content
+    )
+    return message.text if plain else message.content
+
+
+def _reply(answer: Sequence[Message]) -> Reply:
+    text, events = answer_of(answer)
+    return Reply(text=text, messages=map(as_openai, answer), events=events)

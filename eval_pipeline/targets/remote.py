@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage, messages_from_dict
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Command, Interrupt
@@ -20,14 +20,13 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from eval_pipeline.content.inputs import input_form, input_messages
-from eval_pipeline.content.message_text import content_text
 from eval_pipeline.errors import CredentialsError, InputError, Problem
+from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.langgraph import configurable_of, inputs_of_turn, output_text
-from eval_pipeline.targets.messages import after_last_user
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
 
@@ -98,27 +97,27 @@ class RemoteSession(LiveSession):
             "configurable": configurable_of(case, thread_id),
             "recursion_limit": target.recursion_limit,
         }
-        self._case, self._history = case, [*case.messages]
+        self._case, self._first = case, True
         self._earlier: list[str] = []
         """The ids of the messages of earlier turns."""
 
     async def send(self, message: Any) -> Reply:
         """Run the deployed graph, once and then once for each question to a human."""
         trajectory, tokens = Trajectory(self.on_event, earlier=self._earlier), FirstTokens()
-        if self._target.input_key is not None:
-            given = {**inputs_of_turn(self._case, message), self._target.input_key: message}
-            output = await self._answered(given, trajectory, tokens)
-            return self._of_keys(output, trajectory, tokens)
-        if input_form(message) == "mapping":
-            output = await self._answered(message, trajectory, tokens)
-            return self._of_keys(output, trajectory, tokens)
-        history, self._history = self._history, []
+        first, self._first = self._first, False
+        state = {**self._case.state} if first else {}
+        key, form = self._target.input_key, input_form(message)
+        if form == "mapping" and (key is None or key in message):
+            return self._of_keys(await self._answered({**state, **message}, trajectory, tokens), trajectory, tokens)
+        state |= inputs_of_turn(self._case, message)
+        if key is not None:
+            return self._of_keys(await self._answered({**state, key: message}, trajectory, tokens), trajectory, tokens)
         own: list[Any] = input_messages(message)
-        if input_form(message) in ("text", "blocks"):
+        if form in ("text", "blocks"):
             own = [{"type": "human", "content": message, "id": str(uuid.uuid4())}]
         sent = own[-1].get("id") if isinstance(own[-1], Mapping) else None
-        given = {**inputs_of_turn(self._case, message), "messages": [*history, *own]}
-        state = await self._answered(given, trajectory, tokens)
+        history = self._case.messages if first else ()
+        state = await self._answered({**state, "messages": [*history, *own]}, trajectory, tokens)
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or deploy a graph with a `messages` state"
             raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
@@ -182,7 +181,7 @@ class RemoteSession(LiveSession):
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on, on the server's thread."""
         self._earlier, self._answers.asked = list(memory["known"]), memory["asked"]
-        self._history = []
+        self._first = False
 
 
 class RemoteGraphError(RuntimeError):
@@ -191,7 +190,7 @@ class RemoteGraphError(RuntimeError):
 
 def _message_of(data: Mapping[str, Any]) -> BaseMessage:
     """A message as the server writes it."""
-    return messages_from_dict([{"type": data["type"], "data": dict(data)}])[0]
+    return as_langchain([data])[0]
 
 
 def _messages(update: Any) -> list[BaseMessage]:

@@ -74,27 +74,32 @@ class Reply:
             "text": outputs_text(plain_outputs) if text is None else text,
             "messages": tuple(map(jsonable, messages)),
             "state": jsonable(state),
-            "events": tuple(map(plain, events)),
+            "events": tuple(map(_readable, events)),
             "ttft_s": ttft_s,
             "returned": outputs if returned is _NOT_GIVEN else returned,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        for event in self.events:
-            problem = unreadable(event)
-            if problem is not None:
-                raise InputError(Problem(message=problem, fix="give it one", field="target"))
 
     @property
     def response(self) -> str:
         """The text."""
         return self.text
 
-    def with_events(self, events: Iterable[Event]) -> "Reply":
-        """The same answer with other events, which are plain and readable already."""
+    def completed(self, events: Iterable[Event], *, ttft_s: float | None = None) -> "Reply":
+        """The same answer with all events of its turn, and when it began, where that is known by now."""
         other = copy.copy(self)
-        object.__setattr__(other, "events", tuple(events))
+        object.__setattr__(other, "events", tuple(_readable(event) for event in events))
+        object.__setattr__(other, "ttft_s", self.ttft_s if ttft_s is None else ttft_s)
         return other
+
+
+def _readable(event: Event) -> Event:
+    readable: Event = plain(event)
+    problem = unreadable(readable)
+    if problem is not None:
+        raise InputError(Problem(message=problem, fix="give it one", field="target"))
+    return readable
 
 
 class Session(Protocol):
@@ -110,6 +115,12 @@ class Session(Protocol):
 
     on_event: EventHandler
     """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
+
+    async def begin(self) -> None:
+        """Make the target ready; called before the first message, within the attempt's time limit."""
+
+    async def close(self) -> None:
+        """Release what `begin` opened; called at the attempt's end, in the task that called `begin`."""
 
     async def send(self, message: Any) -> Reply:
         """Send the input of a turn, and wait for the answer.
@@ -163,6 +174,12 @@ class LiveSession:
     def recording(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
+
+    async def begin(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
 
     def memory(self) -> Any:
         """Nothing, unless the session keeps the conversation itself."""

@@ -28,7 +28,7 @@ BLOCKS = [{"type": "text", "text": "What colour?"}, IMAGE]
         ({"question": "why?", "context": ["c"]}, "mapping", "why?"),
         ({"messages": [USER], "lang": "en"}, "mapping", "What is my name?"),
         ({"role": "engineer", "content": "a job"}, "mapping", '{"role": "engineer", "content": "a job"}'),
-        ({"role": "user", "content": "a", "salary": 3}, "mapping", '{"role": "user", "content": "a", "salary": 3}'),
+        ({"type": "human", "name": "Ada"}, "mapping", '{"type": "human", "name": "Ada"}'),
         ({}, "mapping", "{}"),
     ],
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval_pipeline.content.message_text import json_text
+from eval_pipeline.content.text import json_text
 from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.suite.spec.judge import Judge
 

@@ -1,6 +1,7 @@
 """The dataset of a suite: all its cases, sorted by id, under a version that is a hash of their contents."""
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import content_hash
-from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.case import Case, canonical_json, written_json
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(
@@ -125,7 +126,12 @@ class _Content:
 def _content(case: Case, redactor: Redactor) -> _Content:
     canonical, written = case.json_forms()
     stored = redactor.json(written.encode()).decode()
-    redacted = None if stored == written else content_hash(redactor.json(canonical.encode()).decode())
+    redacted = None
+    if stored != written:
+        # The id stays as it is, and a case in which only the id looked like a secret is stored as it is written.
+        data = {**json.loads(stored), "id": case.id}
+        stored = written_json(data)
+        redacted = None if stored == written else content_hash(canonical_json(data))
     return _Content(written_hash=content_hash(canonical), stored=stored, redacted_hash=redacted)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import jmespath
 from langsmith.schemas import Example
 
-from eval_pipeline.content.inputs import history_and_input, messages_in
+from eval_pipeline.content.inputs import history_and_input, messages_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.suite.dataset.example_form import CONVERSATION, OWN_KEYS, TURN_ASSERTIONS, rest_of
@@ -157,7 +157,7 @@ def _foreign(example: Mapping[str, Any], source: LangSmithDataset) -> tuple[list
         chosen = inputs
     elif isinstance(chosen, list | Mapping):
         as_messages = {"messages": chosen}
-        chosen = as_messages if messages_in(as_messages) else chosen
+        chosen = as_messages if messages_of(as_messages) else chosen
     history, asked = history_and_input(chosen)
     return history, [asked]
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from langsmith import Client
 
-from eval_pipeline.content.jsonable import plain
+from eval_pipeline.langsmith.protocol.jsonable import plain
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.telemetry.bus import BUS, EventBus

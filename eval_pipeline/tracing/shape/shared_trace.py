@@ -12,8 +12,8 @@ import pyarrow as pa
 from langsmith import RunTree, tracing_context
 from typing_extensions import override
 
-from eval_pipeline.content.jsonable import as_object, json_bytes
 from eval_pipeline.context.build_recorder import BuildRecorder, Search, StepKind, StepRecord
+from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_client import CollectingClient
