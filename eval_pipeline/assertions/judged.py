@@ -162,6 +162,10 @@ class LlmScore(_ByRubric):
         return self
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     def question(self) -> Question:
         return one_of_labels(tuple(self.choices.items())) if self.choices else a_number(*self.range)
 
@@ -184,6 +188,10 @@ class LlmPreference(JudgedAssertion):
             "Returns take long",
         ),
     )
+
+    @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
 
     @override
     async def check(self, scope: Scope) -> CheckResult:

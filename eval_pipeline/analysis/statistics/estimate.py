@@ -1,4 +1,4 @@
-"""Means over attempts and percentiles, with intervals. Cases are independent; attempts at one case are not."""
+"""Means over cases and percentiles, with intervals. A case counts once, with the mean over its attempts."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over attempts, with a 95 % interval."""
+    """A mean over cases, each with the mean over its attempts, with a 95 % interval."""
 
     mean: float
     n: int
@@ -36,10 +36,11 @@ class Estimate:
 
 
 def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
-    """The mean of values in [0, 1], its standard error and its 95 % interval; None without a value.
+    """The mean over cases of values in [0, 1], its standard error and its 95 % interval; None without a value.
 
-    Yes-or-no values have Wilson's interval (`clustered_wilson`). Others have that of a bootstrap over cases
-    (`bootstrap_interval`), or Student's with too few cases for it; with one case the interval is all of [0, 1].
+    A case counts once, with the mean over its attempts, however many they are. Yes-or-no values have Wilson's interval
+    (`clustered_wilson`). Others have that of a bootstrap over cases (`bootstrap_interval`), or Student's with too few
+    cases for it; with one case the interval is all of [0, 1].
 
     The standard error is the clustered one of Miller 2024, "Adding Error Bars to Evals", section 2.2, with the usual
     factor G / (G - 1) for G cases.
@@ -48,12 +49,14 @@ def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
     if not groups:
         return None
     # Sorted, so that the order of rows does not change the result, not even by rounding.
-    totals, counts = _ordered([math.fsum(values) for values in groups], [len(values) for values in groups])
-    cases, attempts = len(groups), int(counts.sum())
-    mean = math.fsum(totals) / attempts
+    totals, counts = _ordered([math.fsum(values) / len(values) for values in groups], [1.0 for _ in groups])
+    cases, attempts = len(groups), sum(map(len, groups))
+    mean = math.fsum(totals) / cases
     error = clustered_error(totals, counts) if cases > 1 else None
     if all(value in {0.0, 1.0} for values in groups for value in values):
-        low, high = clustered_wilson(totals, counts)
+        # As many attempts as would give the same variance if no two attempts at a case were alike.
+        most = cases**2 / math.fsum(1 / len(values) for values in groups)
+        low, high = clustered_wilson(totals, counts, most=most)
     elif error is None:
         low, high = 0.0, 1.0
     else:
@@ -70,17 +73,19 @@ def clustered_error(totals: Floats, counts: Floats) -> float:
     return float(np.sqrt(cases / (cases - 1) * np.sum(residuals**2)) / counts.sum())
 
 
-def clustered_wilson(passed: Floats, attempts: Floats) -> tuple[float, float]:
-    """Wilson's interval (1927) for the share of attempts that passed.
+def clustered_wilson(passed: Floats, attempts: Floats, *, most: float | None = None) -> tuple[float, float]:
+    """Wilson's interval (1927) for the share of attempts that passed; with counts of 1, for the mean share of cases.
 
     With several attempts at a case it is that of as many independent attempts as would give the same variance: the
     effective sample size of Korn and Graubard 1998, which Dean and Pagano 2015 recommend with Wilson's interval. With
-    one attempt at each case that is their number, and where all attempts agree it is the number of cases.
+    one attempt at each case that is their number, and where all attempts agree it is the number of cases. It is at most
+    `most`, by default the number of attempts.
     """
     rate, cases, n = float(passed.sum() / attempts.sum()), len(passed), float(attempts.sum())
     squares = float(np.sum((passed - attempts * rate) ** 2))
     # At most the number of attempts: a sample whose cases happen to be alike is not worth more.
-    effective = cases if rate in {0.0, 1.0} else min(n, rate * (1 - rate) * n**2 / squares if squares else n)
+    most = n if most is None else most
+    effective = cases if rate in {0.0, 1.0} else min(most, rate * (1 - rate) * n**2 / squares if squares else most)
     return wilson(rate, effective)
 
 

@@ -6,7 +6,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.discovery import suite_folder
 
 
@@ -24,5 +24,9 @@ def check(suite: str) -> int:
         raise InputError(problems)
     assert loaded is not None
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
-    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), no problems")
+    warnings = suite_warnings(loaded, cases)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    outcome = "no problems" if not warnings else f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), {outcome}")
     return 0

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from langsmith import RunTree
@@ -79,8 +80,17 @@ def _outputs(result: CaseResult) -> dict[str, Any]:
         "answers": answers,
         "score": result.score,
         "status": result.status,
-        "scores": {assertion.name: assertion.score for assertion in result.assertions},
+        "scores": _scores(result),
     }
+
+
+def _scores(result: CaseResult) -> dict[str, float | None]:
+    """The score of each metric: the mean of its assertions' scores, without those that have none."""
+    by_metric: dict[str, list[float]] = {assertion.name: [] for assertion in result.assertions}
+    for assertion in result.assertions:
+        if assertion.score is not None:
+            by_metric[assertion.name].append(assertion.score)
+    return {name: fmean(scores) if scores else None for name, scores in by_metric.items()}
 
 
 def _error(result: CaseResult) -> str | None:

@@ -49,7 +49,11 @@ def test_the_standard_error_is_that_of_statsmodels_clustered_by_case() -> None:
     groups = [[draw.random() for _ in range(draw.randint(1, 4))] for _ in range(15)]
     values = [value for group in groups for value in group]
     cases = [number for number, group in enumerate(groups) for _ in group]
-    fitted = statsmodels.api.OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": cases})
+    # A case counts once, however many attempts there are at it.
+    weights = [1 / len(group) for group in groups for _ in group]
+    model = statsmodels.api.WLS(values, np.ones(len(values)), weights=weights)
+    fitted = model.fit(cov_type="cluster", cov_kwds={"groups": cases})
+    assert of(groups).mean == pytest.approx(float(fitted.params[0]))
     assert of(groups).error == pytest.approx(float(fitted.bse[0]))
 
 
