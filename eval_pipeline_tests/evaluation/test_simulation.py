@@ -145,7 +145,7 @@ async def test_a_script_that_says_nothing_readable_is_a_clear_error(code: Path) 
     result = await simulated(code, {"script": "own.py:wrong"})
     assert result.error is not None
     assert "case c1 · simulation.script" in result.error.message
-    assert (await simulated(code, {"script": "own.py:silent"})).status == "passed"
+    assert (await simulated(code, {"script": "own.py:silent"})).status == "unscored"
 
 
 async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(
