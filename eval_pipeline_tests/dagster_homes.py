@@ -4,6 +4,7 @@ Dagster builds each SQLite database by Alembic: 0.3 s of CPU for an instance and
 it to read some seventy scripts of migrations again.
 """
 
+import atexit
 import contextlib
 import functools
 import shutil
@@ -50,8 +51,9 @@ def copy_databases(home: Path) -> None:
 
 @functools.cache
 def _template() -> Path:
-    """A folder with the databases of an instance, made once a process."""
+    """A folder with the databases of an instance, made once a process, until that ends."""
     folder = Path(tempfile.mkdtemp(prefix="dagster-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with dg.instance_for_test(temp_dir=str(folder)) as instance:
         instance.get_run_records(limit=1)
         instance.all_instigator_state()

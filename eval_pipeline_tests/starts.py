@@ -7,7 +7,7 @@ In `make test-fast` a test that starts something in another way fails, and says 
 import functools
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.process import BaseProcess
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -15,9 +15,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-_OURS = ("dependencies", "eval_pipeline_tests")
+_OURS = ("bench", "dependencies", "eval_pipeline_tests")
 _STARTERS = (
-    "bench",
     "concurrent.futures.process",
     "eval_pipeline.api.server",
     "eval_pipeline.cli.main",
@@ -35,7 +34,7 @@ _STARTERS = (
 )
 """Modules: to use them, or what they define, is to start something."""
 _INSTANCES = (dg.DagsterInstance, dg.instance_for_test, dg.materialize, dg.build_sensor_context)
-_ASKED_BY_LANGSMITH = {"docker", "docker-compose", "git"}
+_ASKED_BY_LANGSMITH = {"docker", "docker-compose", "git", "uname"}
 """Programs that its SDK asks once a process for what it adds to runs."""
 _INSTANCE, _PROCESS = f"{__name__}.instance", f"{__name__}.process"
 _EVENTS = {
@@ -47,12 +46,13 @@ _EVENTS = {
     _PROCESS: "a process",
 }
 _seen: list[str] = []
+_known: dict[int, bool] = {}
 
 
 def mark(items: list[pytest.Item]) -> None:
     """Give the marker to the tests that start something."""
     for item in items:
-        if isinstance(item, pytest.Function) and any(map(_starts, _functions(item))):
+        if isinstance(item, pytest.Function) and any(map(_starts, _used_by_test(item))):
             item.add_marker("starts")
 
 
@@ -73,47 +73,48 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
     return result
 
 
-def _functions(item: pytest.Function) -> Iterator[Any]:
-    """The test, and its fixtures, those too that it asks for by the names in its parameters."""
+def _used_by_test(item: pytest.Function) -> Iterator[Any]:
+    """The test, its parameters, and its fixtures, those too that its parameters name."""
     yield inspect.unwrap(item.obj)
+    parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+    yield from parameters
     manager = item.session._fixturemanager
-    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    named = [value for value in parameters if isinstance(value, str)]
-    for name in [*item.fixturenames, *named]:
+    for name in [*item.fixturenames, *(value for value in parameters if isinstance(value, str))]:
         for definition in manager.getfixturedefs(name, item) or ():
             yield definition.func
 
 
-@functools.cache
-def _starts(function: Any) -> bool:
-    """Whether a function, or a class of these tests, starts something."""
-    return any(_is_starter(used) for used in _reached(function))
-
-
-def _reached(start: Any) -> Iterator[Any]:
-    """All that a function uses, by way of other functions and classes of these tests."""
-    waiting, known = [start], set[int]()
+def _starts(start: Any) -> bool:
+    """Whether to use an object starts something, by itself or by what of these tests it uses."""
+    if id(start) in _known:
+        return _known[id(start)]
+    waiting, seen = [start], set[int]()
     while waiting:
         used = waiting.pop()
-        if id(used) in known:
-            continue
-        known.add(id(used))
-        yield used
-        if isinstance(used, FunctionType):
+        if _is_starter(used):
+            break
+        if id(used) not in seen:
+            seen.add(id(used))
             waiting += _used_by(used)
-        elif isinstance(used, type) and used.__module__.startswith(_OURS):
-            waiting += [*map(_function_of, vars(used).values()), *used.__bases__]
+    else:
+        used = None
+    if isinstance(start, FunctionType):  # which stays, so that its id is its own
+        _known[id(start)] = used is not None
+    return used is not None
 
 
-def _function_of(member: Any) -> Any:
-    """Of a class's member: a property's getter, a class method's function."""
-    return inspect.unwrap(getattr(member, "fget", None) or getattr(member, "__func__", member))
+def _used_by(used: Any) -> Iterable[Any]:
+    """What a function or a class of these tests uses; of another object its type, of a collection what is in it."""
+    if isinstance(used, FunctionType):
+        return _used_in_code(inspect.unwrap(used)) if _module(used).startswith(_OURS) else ()
+    if isinstance(used, type):
+        return [*map(_function_of, vars(used).values()), *used.__bases__] if _module(used).startswith(_OURS) else ()
+    if type(used) is dict:
+        return list(used.values())
+    return used if type(used) in (list, tuple) else [type(used)]
 
 
-def _used_by(function: FunctionType) -> Iterator[Any]:
-    function = inspect.unwrap(function)
-    if not function.__module__.startswith(_OURS):
-        return
+def _used_in_code(function: FunctionType) -> Iterator[Any]:
     names = set(_names(function.__code__))
     for name in names & function.__globals__.keys():
         used = function.__globals__[name]
@@ -130,11 +131,21 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
+def _function_of(member: Any) -> Any:
+    """Of a class's member: a property's getter, a class method's function."""
+    return inspect.unwrap(getattr(member, "fget", None) or getattr(member, "__func__", member))
+
+
 def _is_starter(used: Any) -> bool:
-    if any(used is instance for instance in _INSTANCES):
-        return True
+    return any(used is instance for instance in _INSTANCES) or f"{_module(used)}.".startswith(
+        tuple(f"{starter}." for starter in _STARTERS)
+    )
+
+
+def _module(used: Any) -> str:
+    """Where an object is defined; of a module its name."""
     module = used.__name__ if isinstance(used, ModuleType) else getattr(used, "__module__", None)
-    return isinstance(module, str) and f"{module}.".startswith(tuple(f"{starter}." for starter in _STARTERS))
+    return module if isinstance(module, str) else ""
 
 
 def _notice(event: str, arguments: tuple[Any, ...]) -> None:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from eval_pipeline.assertions.calls import exchanges
+from eval_pipeline.assertions.normal_form import normal_text, normal_value
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.assertions.text import checked_pattern
 from eval_pipeline.context.shared_context import SharedContext
@@ -145,7 +146,7 @@ def _differences(
     return [
         f"{path} is {returned.get(path)!r}, the context has {held.get(path)!r}"
         for path in paths
-        if returned.get(path) != held.get(path)
+        if normal_value(returned.get(path)) != normal_value(held.get(path))
     ]
 
 
@@ -177,4 +178,4 @@ def _matches(mention: MentionGrounding, scope: Scope) -> list[str]:
 def _is_in_context(text: str, mention: MentionGrounding, scope: Scope, context: SharedContext) -> bool:
     if mention.table is not None and mention.column is not None:
         return context.holds(mention.table, mention.column, text)
-    return any(text in document.text for document in context.similar_documents(scope.case.id))
+    return any(normal_text(text) in normal_text(document.text) for document in context.similar_documents(scope.case.id))

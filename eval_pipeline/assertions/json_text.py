@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
+from eval_pipeline.assertions.normal_form import normal_value
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
@@ -126,11 +127,15 @@ def parse_json(text: str) -> Any:
 
 
 def same_json(one: Any, other: Any) -> bool:
-    """Whether two values are equal as JSON is, at any depth: true is not 1, and 1 is 1.0."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same_json, one, other))
+    """Whether two values are equal as JSON is, at any depth, with their texts in normal form: true is not 1."""
+    return _same(normal_value(one), normal_value(other))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 

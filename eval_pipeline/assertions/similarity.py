@@ -12,6 +12,7 @@ import regex
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
+from eval_pipeline.assertions.normal_form import normal_text
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.opening import embeddings_model
@@ -89,7 +90,7 @@ def cosine(first: list[float], second: list[float]) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return [match[0] for match in _WORD.finditer(text.casefold())]
+    return [match[0] for match in _WORD.finditer(normal_text(text).casefold())]
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,7 +1,7 @@
 """Assertions on the text of answers: `contains`, `not_contains`, `equals`, `starts_with`, `regex`, `one_of`.
 
 On a turn the text is the answer of that turn. On the conversation it is all answers for `contains`, `icontains`,
-`not_contains` and `regex`, and the last answer for the others.
+`not_contains` and `regex`, and the last answer for the others. Texts are compared as `normal_form` describes.
 """
 
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from eval_pipeline.assertions.json_text import parse_json, same_json, short
+from eval_pipeline.assertions.normal_form import normal_text
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
@@ -76,7 +77,7 @@ class Equals(Assertion):
         answer = scope.response.strip()
         if isinstance(self.value, str):
             expected = self.value.strip()
-            same = answer.casefold() == expected.casefold() if self.ignore_case else answer == expected
+            same = _form(answer, ignore_case=self.ignore_case) == _form(expected, ignore_case=self.ignore_case)
             return CheckResult(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
         try:
             data = parse_json(answer)
@@ -97,9 +98,9 @@ class StartsWith(Assertion):
     @override
     def check(self, scope: Scope) -> CheckResult:
         answer = scope.response.lstrip()
-        text = answer.casefold() if self.ignore_case else answer
+        text = _form(answer, ignore_case=self.ignore_case)
         for value in _values(self.value):
-            if text.startswith(value.casefold() if self.ignore_case else value):
+            if text.startswith(_form(value, ignore_case=self.ignore_case)):
                 return CheckResult(passed=True, message=f"begins with {value!r}")
         return CheckResult(passed=False, message=f"begins otherwise: {short(answer)}")
 
@@ -123,8 +124,11 @@ class Regex(Assertion):
     @override
     def check(self, scope: Scope) -> CheckResult:
         flags = regex.IGNORECASE if self.ignore_case else 0
+        # As it is, too: a pattern may ask for the characters that the other form does not have.
+        texts = dict.fromkeys((normal_text(scope.text), scope.text))
         try:
-            match = regex.search(self.value, scope.text, flags, timeout=self.timeout_s)
+            searches = (regex.search(normal_text(self.value), text, flags, timeout=self.timeout_s) for text in texts)
+            match = next(filter(None, searches), None)
         except TimeoutError as error:
             message = f"the search took longer than {self.timeout_s:g} s on {len(scope.text)} characters"
             fix = "write the pattern without nested repetition, such as `(a+)+`, or raise `timeout_s`"
@@ -146,10 +150,9 @@ class OneOf(Assertion):
     def check(self, scope: Scope) -> CheckResult:
         answer = scope.response.strip()
         # A label may end in a full stop itself.
-        forms = {answer, answer.strip(".\"'`")}
-        forms = {form.casefold() for form in forms} if self.ignore_case else forms
+        forms = {_form(form, ignore_case=self.ignore_case) for form in (answer, answer.strip(".\"'`"))}
         for label in self.value:
-            if (label.casefold() if self.ignore_case else label) in forms:
+            if _form(label, ignore_case=self.ignore_case) in forms:
                 return CheckResult(passed=True, message=f"is {label!r}", label=label)
         return CheckResult(passed=False, message=f"none of {', '.join(self.value)}: {short(answer)}")
 
@@ -179,4 +182,9 @@ def _values(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _within(value: str, text: str, *, ignore_case: bool) -> bool:
-    return value.casefold() in text.casefold() if ignore_case else value in text
+    return _form(value, ignore_case=ignore_case) in _form(text, ignore_case=ignore_case)
+
+
+def _form(text: str, *, ignore_case: bool) -> str:
+    normal = normal_text(text)
+    return normal_text(normal.casefold()) if ignore_case else normal

@@ -11,13 +11,16 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from eval_pipeline.context.queries import query_database, query_tables, shown_url
-from eval_pipeline.context.table_files import read_table_file, table_of_rows
+from eval_pipeline.context.table_files import read_table_file, table_of_frame, table_of_rows
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.suite.import_path import resolve, source_digest
 from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
 from eval_pipeline.suite.suite import Suite
+
+_READ_ANOTHER_WAY = {".csv": ("2",)}
+"""By suffix, what changes the versions of files whose rows are read in another way than by earlier releases."""
 
 
 class Source(Protocol):
@@ -64,7 +67,8 @@ class _File:
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         # The path is left out: the same data elsewhere is the same context.
-        return digest("file", sha256, file.suffix, self.spec.key, self.spec.columns, self.spec.text_columns)
+        read_as = [file.suffix, *_READ_ANOTHER_WAY.get(file.suffix, ())]
+        return digest("file", sha256, *read_as, self.spec.key, self.spec.columns, self.spec.text_columns)
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
         del tables
@@ -129,7 +133,7 @@ class _Python:
         if isinstance(rows, pa.Table):
             return rows
         if _is_frame(rows):
-            return pa.Table.from_pandas(rows, preserve_index=False)
+            return table_of_frame(rows)
         if isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows):
             return table_of_rows(rows)
         fix = "return a pyarrow table, a pandas frame or a list of mappings"

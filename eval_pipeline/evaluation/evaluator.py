@@ -1,10 +1,11 @@
 """`CaseEvaluator`: makes attempts at cases; an attempt always ends in a result."""
 
+import asyncio
 import contextlib
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
@@ -29,6 +30,7 @@ from eval_pipeline.models.prices import PriceTable, price_table
 from eval_pipeline.models.usage import UsageHandler, counting_attempt
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
@@ -40,12 +42,14 @@ from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.targets.session import SessionFactory
+from eval_pipeline.targets.session import Session, SessionFactory
 from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
 _REDACTOR = Redactor()
+_CLOSING_SECONDS = 10.0
+"""Seconds that a target has to close what it opened for an attempt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class CaseEvaluator:
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
-                async with limit:
+                async with limit, _begun(runtime.session):
                     await self._run(runtime, attempt, listener)
                 if limit.expired():
                     raise TimeoutError  # noqa: TRY301 - the work was cancelled and ran on to its end
@@ -283,8 +287,21 @@ class CaseEvaluator:
         )
 
 
+@contextlib.asynccontextmanager
+async def _begun(session: Session) -> AsyncIterator[None]:
+    """Within it the session is ready."""
+    try:
+        with contain_exits("the target"):
+            await session.begin()
+        yield
+    finally:
+        with contain_exits("the target"):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await session.close()
+
+
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
-    return lambda event: listener(redactor.value(event))
+    return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
 
 WORKFLOW_NAME = "evaluate_case"

@@ -71,7 +71,7 @@ async def take_turn(index: int, message: str) -> Any:
 
     try:
         with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
-            reply = await (_outside(_sent(runtime, message)) if runtime.durable else _sent(runtime, message))
+            reply = await _outside(_sent(runtime, message))
             reply = reported.completed(reply, turn)
             turn.answer({"response": reply.response})
     except BaseException as error:
@@ -102,7 +102,7 @@ async def _sent(runtime: AttemptRuntime, message: str) -> Reply:
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
-    """`sending`, where graphs that the target runs do not take our checkpoints for theirs."""
+    """`sending`, where graphs that the target runs do not take our context, store and checkpoints for theirs."""
     return asyncio.create_task(sending, context=outside_of_graph())
 
 

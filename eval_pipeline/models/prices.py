@@ -1,10 +1,9 @@
 """What tokens cost: the user's CSV files of prices, else the package `genai-prices`, which never asks the network."""
 
-import csv
 import functools
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,9 @@ from pathlib import Path
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.settings import PRICES_VARIABLE, PipelineSettings
+from eval_pipeline.suite.documents.csv_file import read_csv
 
+_NEEDED = ("model", "input", "output")
 _COLUMNS = ("from_input_tokens", "input", "cached_input", "cache_write", "output")
 _PER = 1_000_000
 _DATE = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
@@ -169,18 +170,12 @@ def _read(file: Path) -> dict[str, list[Price]]:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    reader = csv.DictReader(_uncommented(lines))
-    if missing := {"model", "input", "output"} - set(reader.fieldnames or ()):
+    table = read_csv(file, required=_NEEDED, comment="#")
+    if missing := [name for name in _NEEDED if name not in table.columns]:
         fix = "begin with a line such as `model,input,cached_input,output`"
-        raise InputError(Problem(message=f"no column {', '.join(sorted(missing))}", fix=fix, file=file))
-    comments = sum(line.lstrip().startswith("#") or not line.strip() for line in lines)
-    for row in reader:
-        yield reader.line_num + comments, row
-
-
-def _uncommented(lines: Iterable[str]) -> Iterator[str]:
-    return (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+        raise InputError(Problem(message=f"no column {', '.join(missing)}", fix=fix, file=file))
+    for line, cells in table.rows:
+        yield line, dict(zip(table.columns, cells, strict=False))
 
 
 def _price(file: Path, line: int, row: Mapping[str, str | None]) -> Price:

@@ -1,34 +1,54 @@
-"""The target that is a compiled LangGraph graph or entrypoint: `langgraph`."""
+"""The target that is a LangGraph graph: `langgraph`."""
 
+import asyncio
+import contextlib
+import contextvars
 import dataclasses
+import threading
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.pregel import Pregel
+from langgraph.store.base import IndexConfig
 from langgraph.types import Command
-from pydantic import Field
+from pydantic import Field, field_validator
 from typing_extensions import override
 
-from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.errors import EvalPipelineError, InputError, Problem
+from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.suite.message_text import content_text
-from eval_pipeline.suite.spec.target import CodeTarget
+from eval_pipeline.suite.import_path import source_digest
+from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
+from eval_pipeline.targets.graphs.building import (
+    BuiltGraph,
+    FactoryCall,
+    FactoryRuntime,
+    asks_for_the_case,
+    built_graph,
+    is_factory,
+)
+from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
+from eval_pipeline.targets.graphs.path import GraphPath
 from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.messages import after_last_user, as_langchain
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.user_code.loop import run_in_loop
 
 
 class LangGraphTarget(CodeTarget):
-    """A compiled graph or entrypoint, or a callable that builds one from `options`.
+    """A graph: whatever `langgraph dev` takes.
+
+    `path` names a compiled or uncompiled graph, an entrypoint, a runnable, or a factory of one, sync or async, also as
+    a context manager; `langgraph.json:name` a graph of a project; `agent.py:graph.nodes[name]` one node of a graph.
+    A factory is called for each attempt with `options`, and with `config` and `runtime` where it asks for them.
+
+    Each attempt has a checkpointer, a store and a cache of its own, as on a server of LangGraph's.
 
     By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
     `{input_key: text}`, and the answer is read from `output_key`. The case's `runtime` options, `case_id` and
@@ -38,9 +58,18 @@ class LangGraphTarget(CodeTarget):
     kind: Literal["langgraph"]
     input_key: str | None = None
     output_key: str | None = None
-    recursion_limit: int = Field(default=50, ge=1)
+    recursion_limit: int | None = Field(default=None, ge=1)
+    """By default the graph's own, or else LangGraph's."""
+    share: tuple[Shared, ...] = ()
+    """`store`, `cache`: what is the graph's own, so that attempts find in it what others left there."""
     stream: bool = False
     """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        GraphPath.parse(value).checked()
+        return value
 
     @property
     @override
@@ -49,52 +78,122 @@ class LangGraphTarget(CodeTarget):
 
     @override
     def open(self, folder: Path) -> "LangGraphSessionFactory":
-        return LangGraphSessionFactory(resolve(self.path, folder=folder), self)
+        path = GraphPath.parse(self.path)
+        source = path.source(folder)
+        index = None if source.project is None else source.project.index()
+        return LangGraphSessionFactory(source.load(), self, node=path.node, name=source.name, index=index)
+
+    @override
+    def problems(self, folder: Path) -> Iterable[Problem]:
+        yield from PromptedTarget.problems(self, folder)
+        try:
+            if self.prompt is None:
+                self.open(folder)
+            else:  # a factory may ask for the prompt, which is not there yet
+                GraphPath.parse(self.path).source(folder).load()
+        except InputError as error:
+            yield from (
+                replace(problem, field=(problem.field or "path").removeprefix("target.")) for problem in error.problems
+            )
+
+    @override
+    def version_parts(self, folder: Path) -> Sequence[Any]:
+        try:
+            source = GraphPath.parse(self.path).source(folder)
+        except InputError:  # which `problems` reports
+            return ["unknown"]
+        return [source_digest(source.path, folder=source.folder)]
 
 
 class LangGraphSessionFactory(LiveSessionFactory):
-    """One graph for all attempts; each attempt has a thread."""
+    """A graph, or what builds one for each attempt."""
 
-    def __init__(self, named: Any, target: LangGraphTarget) -> None:
-        """`named` is a graph, or builds one from the target's `options`.
+    def __init__(
+        self,
+        named: Any,
+        target: LangGraphTarget,
+        *,
+        node: str | None = None,
+        name: str | None = None,
+        index: IndexConfig | None = None,
+    ) -> None:
+        """`named` is a graph, or builds one; one is built to see that it can.
 
         Raises:
-            InputError: it is neither.
+            InputError: it is neither, or the building fails.
         """
-        graph = named(**target.options) if callable(named) and not isinstance(named, Pregel) else named
-        if not isinstance(graph, Pregel):
-            message = f"{target.path!r} gives a {type(graph).__name__}, not a graph"
-            fix = "name a compiled graph, an entrypoint, or a callable that returns one"
-            raise InputError(Problem(message=message, fix=fix, field="target.path"))
-        self._graph, self._target = graph, target
+        if target.options and not is_factory(named):
+            message = f"{target.path!r} is a {type(named).__name__}, which takes no options"
+            problem = Problem(message=message, fix="remove them, or name a factory", field="target.options")
+            raise InputError(problem)
+        self._named, self._target, self._node, self._name, self._index = named, target, node, name, index
+        if not is_factory(named) or not asks_for_the_case(named, target.options):
+            _run_now(self._tried())
+
+    @contextlib.asynccontextmanager
+    async def graph(self, memory: AttemptMemory, config: RunnableConfig) -> AsyncIterator[BuiltGraph]:
+        """The graph of an attempt, with that memory; closed at the end.
+
+        Raises:
+            InputError: the path names no graph.
+        """
+        call = FactoryCall(
+            runtime=FactoryRuntime(store=memory.store, context=config["configurable"]),
+            config=config,
+            options=self._target.options,
+        )
+        async with built_graph(self._named, call, node=self._node) as built:
+            graph = memory.given_to(built.graph)
+            if self._name is not None and graph.name == "LangGraph":
+                graph.name = self._name
+            yield replace(built, graph=graph)
+
+    def memory(self) -> AttemptMemory:
+        """The memory of a new attempt."""
+        return AttemptMemory(index=self._index, share=self._target.share)
+
+    async def _tried(self) -> None:
+        try:
+            async with self.graph(self.memory(), RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})):
+                pass
+        except EvalPipelineError:
+            raise
+        except Exception as error:
+            message = f"building the graph {self._target.path!r} failed with {type(error).__name__}: {error}"
+            fix = "correct the factory, or give what it needs"
+            raise InputError(Problem(message=message, fix=fix, field="target.path")) from error
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "LangGraphSession":
         """A session on a thread of its own."""
         del attempt
-        return LangGraphSession(self._graph, self._target, case=case, thread_id=thread_id)
+        return LangGraphSession(self, self._target, case=case, thread_id=thread_id)
 
 
 class LangGraphSession(LiveSession):
-    """A thread of the graph. A graph with a checkpointer remembers it; for one without, the session does."""
+    """A thread of the graph of one attempt."""
 
     def __init__(
-        self, graph: Pregel[Any, Any, Any, Any], target: LangGraphTarget, *, case: Case, thread_id: str
+        self, factory: LangGraphSessionFactory, target: LangGraphTarget, *, case: Case, thread_id: str
     ) -> None:
+        self._factory, self._target, self._thread_id = factory, target, thread_id
         self._answers = InterruptAnswers(case)
-        # Only a graph that is checkpointed can go on after a question to a human.
-        lacks = self._answers.given and not graph.checkpointer
-        self._graph = graph.copy({"checkpointer": InMemorySaver()}) if lacks else graph
-        self._target = target
+        self._memory = factory.memory()
+        self._opened = contextlib.AsyncExitStack()
         values = {**configurable_of(case, thread_id), **_prompt()}
-        self._context = _context_of(graph.context_schema, values)
-        self._config: RunnableConfig = {
-            "configurable": values,
-            "recursion_limit": target.recursion_limit,
-            "run_name": "target",
-        }
-        self._remembers = bool(self._graph.checkpointer)
-        self._restored = False
+        self._config = RunnableConfig(configurable=values, run_name="target")
+        if target.recursion_limit is not None:
+            self._config["recursion_limit"] = target.recursion_limit
         self._messages: list[BaseMessage] = []
+
+    async def begin(self) -> None:
+        """Build the graph, if the target is a factory."""
+        built = await self._opened.enter_async_context(self._factory.graph(self._memory, self._config))
+        self._graph, self._keeps_state = built.graph, built.keeps_state
+        self._context = _context_of(self._graph.context_schema, self._config["configurable"])
+
+    async def close(self) -> None:
+        """Close what the factory opened."""
+        await self._opened.aclose()
 
     async def send(self, message: str) -> Reply:
         """Run the graph, once and then once for each question to a human."""
@@ -105,7 +204,7 @@ class LangGraphSession(LiveSession):
             events = trajectory.reply([]).events
             return Reply(response=output_text(output, self._target.output_key), events=events, ttft_s=tokens.first(()))
         sent = HumanMessage(message, id=str(uuid.uuid4()))
-        messages = [sent] if await self._thread_exists() else [*self._messages, sent]
+        messages = [sent] if self._keeps_state else [*self._messages, sent]
         state = await self._answered({"messages": messages}, trajectory, tokens)
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or have a `messages` state"
@@ -114,21 +213,20 @@ class LangGraphSession(LiveSession):
         answer = _after(self._messages, sent)
         return dataclasses.replace(trajectory.reply(answer), ttft_s=tokens.first(answer))
 
-    async def _thread_exists(self) -> bool:
-        """Whether the graph remembers the conversation so far: an earlier process may have held it in memory."""
-        if self._remembers and self._restored and self._messages:
-            self._restored = False
-            state = await self._graph.aget_state(self._config)
-            return bool(isinstance(state.values, Mapping) and state.values.get("messages"))
-        return self._remembers
-
     async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
         while True:
             output = await self._run(given, trajectory, tokens)
             interrupts = output.get("__interrupt__") if isinstance(output, Mapping) else None
             if not interrupts:
+                await self._require_end()
                 return output
             given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
+
+    async def _require_end(self) -> None:
+        """Refuse the state of a graph that stopped where it was compiled to (`interrupt_before`, `interrupt_after`)."""
+        state = await self._graph.aget_state(self._config)
+        if state.next:
+            raise StoppedGraphError(state.next)
 
     async def _run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
         # A run that is given callbacks does not inherit those around it, such as a tracer's.
@@ -149,14 +247,48 @@ class LangGraphSession(LiveSession):
         return output
 
     def memory(self) -> dict[str, Any]:
-        """The messages so far, and how many questions were answered."""
-        return {"messages": messages_to_dict(self._messages), "asked": self._answers.asked}
+        """The messages so far, how many questions were answered, and what the graph remembers."""
+        remembered = self._memory.exported(self._thread_id)
+        return {"messages": messages_to_dict(self._messages), "asked": self._answers.asked, **remembered}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
-        """Go on with those messages, on the thread if it still exists."""
+        """Go on from there."""
         self._messages = messages_from_dict(list(memory["messages"]))
         self._answers.asked = memory["asked"]
-        self._restored = True
+        if "checkpoints" in memory:
+            self._memory.restore(self._thread_id, memory)
+        else:  # written before graphs had memory of their own
+            self._keeps_state = False
+
+
+class StoppedGraphError(RuntimeError):
+    """The graph stopped before its end; an error of its case."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        where = " and ".join(map(repr, nodes))
+        super().__init__(f"the graph stopped before {where}, where it was compiled to stop, and not at its end")
+
+
+def _run_now(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end, also where an event loop is running."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        run_in_loop(work)
+        return
+    context, failed = contextvars.copy_context(), []
+
+    def run() -> None:
+        try:
+            context.run(asyncio.run, work)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="eval_pipeline opening a graph")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
 
 
 def output_text(output: Any, key: str | None) -> str:

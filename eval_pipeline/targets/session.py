@@ -52,6 +52,12 @@ class Session(Protocol):
     on_event: EventHandler
     """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
 
+    async def begin(self) -> None:
+        """Make the target ready; called before the first message, within the attempt's time limit."""
+
+    async def close(self) -> None:
+        """Release what `begin` opened; called at the attempt's end, in the task that called `begin`."""
+
     async def send(self, message: str) -> Reply:
         """Send a message of the user's, and wait for the answer."""
 
@@ -99,6 +105,12 @@ class LiveSession:
     def recording(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
+
+    async def begin(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
 
     def memory(self) -> Any:
         """Nothing, unless the session keeps the conversation itself."""

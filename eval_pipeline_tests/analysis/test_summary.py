@@ -1,7 +1,7 @@
 """The summary: every number is that of the rows."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import fmean
 
@@ -34,11 +34,11 @@ def test_counts_and_rates_are_those_of_the_rows(rows: dict[tuple[str, int], str]
     assert (summary.attempts, summary.cases) == (len(rows), len({case for case, _ in rows}))
     assert (summary.pass_rate is None) == (not attempted)
     if summary.pass_rate is not None:
-        by_case = {case: [status for (name, _), status in rows.items() if name == case] for case, _ in rows}
-        made = [[each for each in case if each != "skipped"] for case in by_case.values()]
-        shares = [case.count("passed") / len(case) for case in made if case]
-        assert summary.pass_rate.mean == pytest.approx(fmean(shares))
-        assert (summary.pass_rate.n, summary.pass_rate.cases) == (len(attempted), len(shares))
+        by_case: dict[str, list[bool]] = defaultdict(list)
+        for (case, _), status in rows.items():
+            by_case[case] += [status == "passed"] * (status != "skipped")
+        assert summary.pass_rate.mean == pytest.approx(fmean(fmean(passed) for passed in by_case.values() if passed))
+        assert summary.pass_rate.n == len(attempted)
 
 
 def test_an_experiment_without_results_has_a_summary() -> None:
@@ -130,7 +130,7 @@ def test_chances_of_all_passing_have_intervals_over_the_cases() -> None:
     rows = [a_result(f"c{n}", k, status="passed" if n < 8 else "failed") for n in range(10) for k in (1, 2)]
     both = summary_for(*rows).pass_hat_k_estimates[OVERALL][1]
     assert (both.mean, both.cases) == (0.8, 10)
-    assert [both.low, both.high] == pytest.approx([0.4902, 0.9433], abs=1e-4)
+    assert [both.low, both.high] == pytest.approx([0.4439, 0.9748], abs=1e-4)
 
 
 def test_tokens_cost_and_latency_are_added_up() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eval_pipeline.assertions.json_text import parse_json
-from eval_pipeline.assertions.numeric import numbers_in
+from eval_pipeline.assertions.numeric import Mark, numbers_in
 from eval_pipeline_tests.building import a_case, a_scope, a_turn, result_of
 
 OBJECT = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
@@ -163,7 +163,63 @@ def test_what_cannot_be_meant_is_refused_when_it_is_read(fields: dict[str, Any],
 def test_numbers_are_found_in_prose() -> None:
     text = "Between 3-5 items, v2.0 of 1,234,567 at -0.5 %, .5 and 1.5e3; T-1000, 12,5 and 2024-05-01."
     found = [str(number) for number in numbers_in(text)]
-    assert found == ["3", "5", "1234567", "-0.5", "0.5", "1.5E+3", "1000", "12", "2024", "5", "1"]
+    assert found == ["3", "5", "1234567", "-0.5", "0.5", "1.5E+3", "1000", "12,5", "2024", "5", "1"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "text", "numbers"),
+    [
+        (".", "4,20", ["4,20"]),
+        (".", "1.234,56 and 1.234.567", ["1.234,56", "1.234.567"]),
+        (".", "4\u00a0200 or 4\u202f200.5 or 4'200", [4200, "4200.5", 4200]),
+        (".", "[1,2]", ["1,2"]),
+        (".", "1.2.3", ["1.2"]),
+        (",", "4,20", ["4.20"]),
+        (",", "1.234,56 and 1.234.567", ["1234.56", 1234567]),
+        (",", "4\u00a0200,5", ["4200.5"]),
+        (",", "4.20", ["4.20"]),
+    ],
+)
+def test_a_number_is_read_in_the_form_that_is_asked_for_and_else_not_at_all(
+    mark: Mark, text: str, numbers: list[Any]
+) -> None:
+    assert [str(number) for number in numbers_in(text, mark)] == list(map(str, numbers))
+
+
+async def test_a_number_that_may_be_several_is_an_error_and_negating_does_not_pass_it() -> None:
+    for negate in (False, True):
+        asked = {"type": "numeric", "value": 4, "negate": negate}
+        result = await result_of(asked, a_scope(a_turn("Das kostet 4,20 Euro")))
+        assert (result.passed, result.error is None) == (None, False)
+        assert "it is not clear which number '4,20' is" in result.message
+    result = await result_of({"type": "numeric", "value": 4.2, "decimal": ","}, a_scope(a_turn("Das kostet 4,20 Euro")))
+    assert result.passed
+
+
+NFD, NBSP = "cafe\u0301", "4\u00a0200\u202fEUR"
+
+
+@pytest.mark.parametrize(
+    ("assertion", "answer"),
+    [
+        ({"type": "contains", "value": "café"}, f"a {NFD}"),
+        ({"type": "contains", "value": NFD}, "a café"),
+        ({"type": "contains", "value": "4 200 EUR"}, NBSP),
+        ({"type": "icontains", "value": "CAFÉ"}, NFD),
+        ({"type": "not_contains", "value": "café", "negate": True}, NFD),
+        ({"type": "equals", "value": "café"}, NFD),
+        ({"type": "equals", "value": {"é": "é"}}, '{"e\u0301": "e\u0301"}'),
+        ({"type": "starts_with", "value": "4 2"}, NBSP),
+        ({"type": "regex", "value": r"^caf\w$"}, NFD),
+        ({"type": "regex", "value": r"4\xa0200"}, NBSP),
+        ({"type": "one_of", "value": ["café"]}, NFD),
+        ({"type": "similarity", "value": "un café", "threshold": 1}, f"un\u00a0{NFD}"),
+        ({"type": "json_path", "path": "$.x", "value": "café"}, '{"x": "cafe\u0301"}'),
+        ({"type": "contains", "value": "Donaudampf"}, "Donau\u00addampf"),
+    ],
+)
+async def test_a_text_is_the_same_in_every_form_that_looks_the_same(assertion: dict[str, Any], answer: str) -> None:
+    assert (await result_of(assertion, a_scope(a_turn(answer)))).passed
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9))

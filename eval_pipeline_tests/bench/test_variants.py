@@ -1,8 +1,11 @@
 """The simulation of successive halving: few comparisons, to see that it measures."""
 
+import pytest
+
 from bench.variants import SETTINGS, measure
 
 
+@pytest.mark.slow
 def test_halving_saves_attempts_and_keeps_the_best_where_the_usual_one_may_lose_it() -> None:
     measured = measure(5)
 

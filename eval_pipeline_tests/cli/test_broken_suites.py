@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.cli.terminal import Terminal
 
 Break = Callable[[Path], object]
@@ -103,10 +102,10 @@ def test_what_the_fix_says_mends_the_flipped_byte(terminal: Terminal, suite: Pat
 
 
 def test_cases_on_a_server_that_does_not_answer_are_reported_in_a_line(
-    terminal: Terminal, suite: Path, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, suite: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    with RecorderServer() as gone:
-        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", gone.url)
+    url = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", url)
     _replace("suite.yaml", "cases: cases.yaml", "cases: {langsmith_dataset: questions}")(suite)
 
     for command in ("run", "check"):
@@ -114,7 +113,7 @@ def test_cases_on_a_server_that_does_not_answer_are_reported_in_a_line(
 
         assert (finished.code, finished.stdout) == (3, "")
         (line,) = finished.stderr.splitlines()
-        assert f"the dataset 'questions' cannot be read from {gone.url}: it cannot be reached. Fix:" in line
+        assert f"the dataset 'questions' cannot be read from {url}: it cannot be reached. Fix:" in line
 
 
 def test_check_says_everything_at_once(terminal: Terminal, suite: Path) -> None:

@@ -73,9 +73,9 @@ def test_a_port_that_another_program_has_is_said_with_where_to_look_afterwards(
 
 
 def test_what_waits_is_sent_though_tracing_is_off_by_now(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    with RecorderServer() as recorder:
+    with RecorderServer(port=port) as recorder:
         settings = LangSmithSettings(mode="recorder", recorder_url=recorder.url, spool_folder=tmp_path / "spool")
         recorder.stop()
         sender = SpoolingSender(settings)

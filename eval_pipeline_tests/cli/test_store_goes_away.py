@@ -10,17 +10,17 @@ from eval_pipeline_tests.mid_run_failure import error_of, is_whole, mid_run_fail
 from eval_pipeline_tests.s3_servers import ACCESS_KEY, SECRET_KEY, S3Server
 
 
-def _started(port: int = 0) -> tuple[ThreadedMotoServer, int]:
+def _started(port: int) -> ThreadedMotoServer:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
-    return server, int(server.get_host_and_port()[1])
+    return server
 
 
 def test_a_run_whose_bucket_goes_away_keeps_what_it_finished_and_goes_on(
-    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     suite = write_suite(tmp_path / "shop")
-    server, port = _started()
+    server = _started(port)
     settings = {
         "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -36,7 +36,7 @@ def test_a_run_whose_bucket_goes_away_keeps_what_it_finished_and_goes_on(
         broken = terminal("run", suite, "--store", store)
     assert "check that the endpoint can be reached" in error_of(broken)
 
-    again, _ = _started(port)
+    again = _started(port)
     try:
         is_whole(terminal("run", suite, "--store", store, "--resume", "--json"), suite, store)
     finally:

@@ -1,10 +1,13 @@
 """A recorder in a process of its own, which a test can kill and restart on the same port and database."""
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from eval_pipeline_tests.ports import reserved_port
 
 _SERVE = """
 import sys
@@ -14,17 +17,18 @@ serve(port=int(sys.argv[1]), db_path=sys.argv[2], started=lambda url: print(url,
 
 
 class RecorderProcess:
-    """A recorder that runs within `with`. Its first start takes a free port."""
+    """A recorder that runs within `with`, at a port that is its own also while it does not run."""
 
     def __init__(self, database: Path) -> None:
         self.url = ""
+        self._port = contextlib.ExitStack()
         self._database = database
         self._process: subprocess.Popen[str] | None = None
         self._answers = False
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; by default return once it answers."""
-        port = self.url.rpartition(":")[2] or "0"
+        port = self.url.rpartition(":")[2]
         command = [sys.executable, "-c", _SERVE, port, str(self._database)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._answers = False
@@ -37,8 +41,7 @@ class RecorderProcess:
             return
         assert self._process is not None
         assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
-        assert self.url, "the recorder ended before it answered"
+        assert self._process.stdout.readline(), "the recorder ended before it answered"
         self._answers = True
 
     def kill(self) -> None:
@@ -49,6 +52,7 @@ class RecorderProcess:
             self._process = None
 
     def __enter__(self) -> Self:
+        self.url = f"http://127.0.0.1:{self._port.enter_context(reserved_port())}"
         self.start()
         return self
 
@@ -56,3 +60,4 @@ class RecorderProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        self._port.close()

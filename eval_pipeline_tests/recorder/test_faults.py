@@ -55,8 +55,8 @@ def test_a_refused_connection_is_broken_before_it_is_read(server: RecorderServer
     assert post_runs(server, a_run()).status_code == 202
 
 
-def test_a_stopped_server_refuses_and_comes_back_on_its_port() -> None:
-    server = RecorderServer().start()
+def test_a_stopped_server_refuses_and_comes_back_on_its_port(port: int) -> None:
+    server = RecorderServer(port=port).start()
     url = server.url
     server.stop()
     with pytest.raises(httpx.ConnectError):

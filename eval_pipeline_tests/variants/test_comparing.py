@@ -105,6 +105,7 @@ def test_repetitions_are_of_a_case_and_cases_and_variants_may_be_chosen(store: L
     assert calls_of(folder) == {"5": 24, "good": 24}
 
 
+@pytest.mark.slow
 def test_halving_drops_the_hopeless_carries_results_on_and_says_what_it_saved(
     store: LocalStore, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ def test_a_case_that_the_metric_does_not_apply_to_has_none(metric: str) -> None:
             "case_id": "scored",
             "status": "failed",
             "score": 0.5,
-            "assertions": [{"name": "exact", "score": 0.5, "error": None}],
+            "assertions": [{**_EXACT, "score": 0.5}],
         },
         {"case_id": "other", "status": "passed", "score": None, "assertions": []},
     ]

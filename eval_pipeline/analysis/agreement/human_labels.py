@@ -1,7 +1,5 @@
 """Read human labels of results from a file."""
 
-import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.documents.csv_file import read_csv
+from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 
 _YES = frozenset({"true", "yes", "pass", "passed"})
 _NO = frozenset({"false", "no", "fail", "failed"})
@@ -44,7 +44,7 @@ def read_labels(file: Path) -> list[HumanLabel]:
     """
     if not file.is_file():
         raise InputError(Problem(message="there is no such file", fix="give a file of labels", file=file))
-    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
+    readers = {".csv": _csv_rows, ".jsonl": read_jsonl, ".parquet": _parquet_rows}
     if file.suffix not in readers:
         raise InputError(
             Problem(
@@ -99,20 +99,9 @@ def _value(value: Any) -> bool | float | str:
 
 
 def _csv_rows(file: Path) -> Iterator[tuple[int, Any]]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        for row in reader:
-            yield reader.line_num, row
-
-
-def _jsonl_rows(file: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except ValueError as error:
-                problem = Problem(message=f"not JSON: {error}", fix="write one object a line", file=file, line=number)
-                raise InputError(problem) from error
+    table = read_csv(file, required=_REQUIRED)
+    for line, cells in table.rows:
+        yield line, dict(zip(table.columns, cells, strict=False))
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:

@@ -19,7 +19,8 @@ from eval_pipeline.analysis.case_values import (
     verdicts_by_case,
 )
 from eval_pipeline.analysis.slices import slices_of
-from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, paired_difference
+from eval_pipeline.analysis.statistics.paired import PairedDifference, holm, paired_difference
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.analysis.summary import SUMMARY_COLUMNS
 from eval_pipeline.results.experiment_record import ExperimentRecord, read_experiment
 from eval_pipeline.results.result_log import read_results
@@ -146,9 +147,9 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         metrics={name: value for (kind, name), value in adjusted.items() if kind == "metric"},
         slices={name: value for (kind, name), value in adjusted.items() if kind == "slice"},
         latency_s=_difference(
-            _pairs(*(values_by_case(side, lambda row: row["latency_s"]) for side in (rows, old_rows)))
+            _pairs(*(values_by_case(side, lambda row: row["latency_s"]) for side in (rows, old_rows))), most=None
         ),
-        cost_usd=_difference(_pairs(*(values_by_case(side, cost_of) for side in (rows, old_rows)))),
+        cost_usd=_difference(_pairs(*(values_by_case(side, cost_of) for side in (rows, old_rows))), most=None),
         improved=improved,
         regressed=regressed,
         unchanged=len(verdicts) - len(improved) - len(regressed),
@@ -175,8 +176,8 @@ def _pairs(now: ByCase, then: ByCase) -> Pairs:
     return {case_id: (fmean(then[case_id]), fmean(now[case_id])) for case_id in sorted(now.keys() & then.keys())}
 
 
-def _difference(pairs: Pairs) -> PairedDifference | None:
-    return paired_difference([then for then, _ in pairs.values()], [now for _, now in pairs.values()])
+def _difference(pairs: Pairs, *, most: float | None = 1.0) -> PairedDifference | None:
+    return paired_difference([then for then, _ in pairs.values()], [now for _, now in pairs.values()], most=most)
 
 
 def _adjusted(pairs: Mapping[tuple[str, str], Pairs]) -> dict[tuple[str, str], Difference]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.gates.gate_result import SliceResult
-from eval_pipeline.analysis.statistics.paired import LEVEL, holm, p_is
+from eval_pipeline.analysis.statistics.paired import holm, p_is
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.suite.spec.gates import RegressionGate
 
 _MOST_NAMED = 3

@@ -1,7 +1,6 @@
 """Files of corrections: people's verdicts on answers, which judges are shown as examples."""
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.spec.judge import Judge
 
 _NEEDED = ("input", "output", "verdict")
@@ -44,7 +44,7 @@ def read_corrections(file: Path) -> Sequence[Mapping[str, Any]]:
 
 @functools.lru_cache(maxsize=16)
 def _read(file: Path, _changed: int) -> Sequence[Mapping[str, Any]]:
-    rows = _parquet_rows(file) if file.suffix == ".parquet" else _jsonl_rows(file)
+    rows = _parquet_rows(file) if file.suffix == ".parquet" else [row for _, row in read_jsonl(file)]
     return [_checked(row, file=file, number=number) for number, row in enumerate(rows, start=1)]
 
 
@@ -53,18 +53,6 @@ def _parquet_rows(file: Path) -> list[Any]:
         rows: list[Any] = pq.read_table(file).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise InputError(Problem(message=f"not Parquet: {error}", fix="write it again", file=file)) from error
-    return rows
-
-
-def _jsonl_rows(file: Path) -> list[Any]:
-    rows: list[Any] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                problem = Problem(message=f"not JSON: {error}", fix="write one object a line", file=file, line=number)
-                raise InputError(problem) from error
     return rows
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 import click
 
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
+from eval_pipeline.cli.servers.recorder import recorder_of_cases
 from eval_pipeline.errors import InputError
 from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.discovery import suite_folder
@@ -17,9 +18,11 @@ def check(suite: str) -> int:
 
     Checks suite.yaml, the cases, everything they import, and that the prompts exist. Runs no target and no judge.
     """
-    loaded, cases, problems = check_suite(suite_folder(suite))
-    if loaded is not None:
-        problems += find_prompt_problems(loaded)
+    folder = suite_folder(suite)
+    with recorder_of_cases(folder):
+        loaded, cases, problems = check_suite(folder)
+        if loaded is not None:
+            problems += find_prompt_problems(loaded)
     if problems:
         raise InputError(problems)
     assert loaded is not None

@@ -121,6 +121,8 @@ def _cause(details: ErrorDetails, model: type[BaseModel], data: Any) -> tuple[st
         suggestion = f"did you mean {close[0]!r}?" if close else f"use one of {context['expected_tags']}"
         return f"unknown kind {context['tag']!r}", suggestion
     fix = context.get("fix") if isinstance(context.get("fix"), str) else None
+    if kind == "string_type" and not isinstance(details["input"], list | dict):
+        fix = "write it in quotes"
     message = details["msg"].removeprefix("Value error, ").rstrip(".")
     return message[0].lower() + message[1:], fix or f"the value given is {_short(details['input'])}; correct it"
 

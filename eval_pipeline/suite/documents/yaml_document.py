@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.patterns import names_secret, secret_in
+from eval_pipeline.redaction.patterns import secret_in
+from eval_pipeline.redaction.secret_names import names_secret
+from eval_pipeline.suite.documents.text_file import read_text
 
 type_path = tuple[str | int, ...]
 _MOST_NODES = 1_000_000
@@ -19,6 +21,26 @@ _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^}]*))?\}")
 _KEY = re.compile(r"[^\s${}]{16,}")
 _NOT_A_NAME = re.compile(r"\W")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads scalars without quotes as text, unless all of YAML 1.1, YAML 1.2 and JSON agree that they are not.
+
+    YAML 1.1 alone reads `NO` as false, `010` as 8, `1_000` as 1000, and `12:30` as 750.
+    """
+
+
+_PlainLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"-?(?:0|[1-9][0-9]*)", list("-0123456789")),
+    # With the sign of the exponent, without which YAML 1.1 has no number.
+    ("float", r"-?(?:0|[1-9][0-9]*)?\.[0-9]+(?:[eE][-+][0-9]+)?", list("-.0123456789")),
+    ("float", r"-?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-.")),
+    ("merge", "<<", ["<"]),
+):
+    _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +63,16 @@ def read_yaml(file: Path, *, interpolate: bool = False) -> YamlDocument:
     """Read one YAML document.
 
     Args:
-        file: the file to read, UTF-8.
+        file: the file to read.
         interpolate: whether to replace `${NAME}` and `${NAME:-default}` in strings by environment variables.
 
     Raises:
         InputError: the file is missing, is not YAML, repeats a key, or names an environment variable that is not set.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(
-            Problem(message="the file does not exist", fix="create it, or correct the path", file=file)
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
-        ) from error
+    text = read_text(file)
     reader = _NodeReader(file=file, interpolate=interpolate)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_PlainLoader)
         data = None if node is None else reader.value(node, ())
     except RecursionError as error:
         message = "an anchor stands inside itself, or the nesting is too deep"
@@ -135,7 +148,7 @@ class _NodeReader:
             reason = str(error).splitlines()[0]
             self._add_problem(node, f"cannot be read as YAML: {reason}", "quote the value")
             return None
-        # Dates without quotes stay text, as the author sees them.
+        # A date that is tagged as one stays text, as the author sees it.
         return node.value if hasattr(value, "isoformat") else value
 
     def _interpolated(self, text: str, path: type_path) -> str:

@@ -1,6 +1,5 @@
 """Load recorded conversations as cases: items of a JSON list or of JSONL; items with one case id are attempts."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import jmespath
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.documents.json_document import parse_json_file
+from eval_pipeline.suite.documents.text_file import read_text
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.spec.case_source import RecordedConversations
@@ -43,14 +44,7 @@ def _items(file: Path) -> Iterator[tuple[int, Any]]:
     if file.suffix == ".jsonl":
         yield from read_jsonl(file)
         return
-    try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            Problem(message=f"not JSON: {error.msg}", fix="correct it", file=file, line=error.lineno)
-        ) from error
-    except RecursionError as error:
-        raise InputError(Problem(message="nested too deeply", fix="write flatter JSON", file=file)) from error
+    data = parse_json_file(file, read_text(file))
     if not isinstance(data, list):
         raise InputError(Problem(message="not a list of conversations", fix="write a JSON list, or JSONL", file=file))
     yield from enumerate(data)

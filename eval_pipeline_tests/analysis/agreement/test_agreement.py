@@ -78,6 +78,7 @@ def test_what_broke_or_is_not_there_is_counted_and_not_compared() -> None:
     assert (agreement.pairs, agreement.unanswered, agreement.missing) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_each_judge_of_a_panel_is_compared_as_well() -> None:
     def voted(passed: dict[str, bool]) -> AssertionResult:
         votes = [

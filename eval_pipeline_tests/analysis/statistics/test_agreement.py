@@ -124,6 +124,7 @@ def test_what_cannot_be_estimated_is_none() -> None:
     assert alone.value == 1.0
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=3), min_size=2, max_size=12)
 )

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.building import write_suite
 from eval_pipeline_tests.cli.terminal import Terminal
 
@@ -12,11 +11,9 @@ PROMPT = "Be kind to {{customer}}."
 
 
 @pytest.fixture
-def written(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def written(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> Path:
     del store
-    with RecorderServer() as placeholder:
-        free = placeholder.url
-    monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", free)
+    monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://127.0.0.1:{port}")
     # The recorder of the terminal is started where runs are traced to it.
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     file = tmp_path / "prompt.txt"

@@ -17,8 +17,8 @@ from eval_pipeline_tests.defs.assets.seen import metadata_of, runs_at
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RecorderServer]:
-    with RecorderServer(db_path=tmp_path / "recorder.sqlite") as running:
+def server(tmp_path: Path, port: int) -> Iterator[RecorderServer]:
+    with RecorderServer(port=port, db_path=tmp_path / "recorder.sqlite") as running:
         yield running
 
 

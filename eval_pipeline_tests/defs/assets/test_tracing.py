@@ -20,8 +20,8 @@ BACKFILL = {"dagster/backfill": "abcdefgh"}
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RecorderServer]:
-    with RecorderServer(db_path=tmp_path / "recorder.sqlite") as running:
+def server(tmp_path: Path, port: int) -> Iterator[RecorderServer]:
+    with RecorderServer(port=port, db_path=tmp_path / "recorder.sqlite") as running:
         yield running
 
 

@@ -1,6 +1,8 @@
 """Cases in Parquet: nested columns, JSON text for them, and files that are not Parquet."""
 
+import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,14 @@ def test_a_case_that_is_wrong_is_named(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         cases_of(folder, [{"id": "a", "input": "x"}, {"id": "b,c", "input": "x"}])
     assert [problem.case for problem in caught.value.problems] == ["b,c"]
+
+
+def test_dates_and_decimals_are_text_as_in_jsonl(folder: Path) -> None:
+    reference = {"day": dt.date(2024, 5, 1), "at": dt.datetime(2024, 5, 1, 10, tzinfo=dt.UTC), "price": Decimal("4.20")}
+    (case,) = cases_of(folder, [{"id": "a", "input": "x", "reference": reference}])
+    assert case.reference == {"day": "2024-05-01", "at": "2024-05-01T10:00:00+00:00", "price": "4.20"}
+
+
+def test_a_cell_that_must_be_json_and_is_not_is_refused_with_its_case(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"c\.parquet · case a · reference: row 1: the cell is not JSON"):
+        cases_of(folder, [{"id": "a", "input": "x", "reference": '{"a": '}])

@@ -97,9 +97,9 @@ def test_csv_as_excel_writes_it_is_read(folder: Path, encoding: str, ending: str
 
 
 def test_a_missing_csv_column_is_reported_with_those_that_are_there(folder: Path) -> None:
-    (problem,) = problems_in(folder, "c.csv", "id;input\na;b\n")
+    (problem,) = problems_in(folder, "c.csv", "id:input\na:b\n")
     assert problem.message == "column id, input is missing"
-    assert "columns found: id;input" in problem.fix
+    assert "columns found: id:input" in problem.fix
 
 
 def test_a_csv_mistake_names_the_line_where_the_row_begins(folder: Path) -> None:
@@ -119,8 +119,91 @@ def test_a_csv_cell_that_must_be_json_and_is_not_is_reported_with_its_column(fol
 
 
 def test_csv_that_cannot_be_parsed_is_refused_in_one_line(folder: Path) -> None:
-    (problem,) = problems_in(folder, "c.csv", "id,input\na,x" + "y" * 200_000 + "\n")
+    (problem,) = problems_in(folder, "c.csv", 'id,input\na,"x" or y\nb,z\n')
     assert "not readable as CSV" in problem.message
+    assert problem.line == 2
+
+
+def test_a_csv_quote_that_is_never_closed_is_refused_at_the_row_that_opens_it(folder: Path) -> None:
+    (problem,) = problems_in(folder, "c.csv", 'id,input\nq0,fine\nq1,"never closed\nq2,second\nq3,third\n')
+    assert (problem.line, problem.message) == (3, "a quote that opens in this row is never closed")
+
+
+def test_a_csv_quote_that_the_next_row_closes_is_refused(folder: Path) -> None:
+    (problem,) = problems_in(folder, "c.csv", 'id,input\nq1,"open\nq2,"second"\nq3,third\n')
+    assert problem.line == 2
+
+
+def test_a_csv_column_that_is_given_twice_is_refused(folder: Path) -> None:
+    (problem,) = problems_in(folder, "c.csv", "id,input,input\na,x,y\n")
+    assert problem.message == "column input is given twice"
+
+
+def test_a_csv_cell_may_be_as_long_as_it_is(folder: Path) -> None:
+    (case,) = cases_in(folder, "c.csv", "id,input\na,x" + "y" * 200_000 + "\n")
+    assert case.turns[0].user == "x" + "y" * 200_000
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_csv_of_another_separator_is_read(folder: Path, delimiter: str) -> None:
+    text = f'id{delimiter}input{delimiter}tags\na{delimiter}"x{delimiter}y, z"{delimiter}"p;q"\n'
+    (case,) = cases_in(folder, "c.csv", text)
+    assert (case.turns[0].user, case.tags) == (f"x{delimiter}y, z", ("p", "q"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.csv", "id,input\na,grüß\n"),
+        ("c.jsonl", '{"id": "a", "input": "grüß"}'),
+        ("c.yaml", "- {id: a, input: grüß}"),
+    ],
+)
+def test_utf16_is_read_where_a_mark_says_so_and_else_refused(folder: Path, name: str, text: str, encoding: str) -> None:
+    content = text.encode(encoding)
+    if encoding == "utf-16":
+        assert cases_in(folder, name, content)[0].turns[0].user == "grüß"
+    else:
+        (problem,) = problems_in(folder, name, content)
+        assert "UTF-8" in problem.fix
+
+
+def test_a_key_that_a_json_object_has_twice_is_refused_at_its_line(folder: Path) -> None:
+    text = '{"id": "a", "input": "x"}\n{"id": "b", "input": "x", "reference": {"n": 1, "n": 2}}\n'
+    (problem,) = problems_in(folder, "c.jsonl", text)
+    assert (problem.line, problem.message) == (2, "key 'n' is given twice; keep one of the two")
+
+
+def test_a_key_that_a_json_cell_has_twice_is_refused(folder: Path) -> None:
+    (problem,) = problems_in(folder, "c.csv", 'id,input,reference\na,x,"{""n"": 1, ""n"": 2}"\n')
+    assert (problem.case, problem.field) == ("a", "reference")
+
+
+def test_a_json_number_of_thousands_of_digits_is_refused_at_its_line(folder: Path) -> None:
+    text = '{"id": "a", "input": "x", "reference": {"n": ' + "1" * 5000 + "}}\n"
+    (problem,) = problems_in(folder, "c.jsonl", text)
+    assert (problem.line, problem.message) == (1, "a number has too many digits")
+
+
+@pytest.mark.parametrize("written", ["010", "007", "1_000", "1e3", "12e4567", "NO", "on", "0x1F"])
+def test_an_id_without_quotes_stays_as_it_is_written(folder: Path, written: str) -> None:
+    (case,) = cases_in(folder, "c.yaml", f"- {{id: {written}, input: {written}}}\n")
+    assert (case.id, case.turns[0].user) == (written, written)
+
+
+def test_a_reference_without_quotes_is_text_where_only_some_yaml_reads_a_boolean_or_a_number(folder: Path) -> None:
+    text = "- {id: a, input: x, reference: {a: NO, b: 12:30, c: 010, d: off, e: 2024-05-01, f: 0.5, g: true}}\n"
+    (case,) = cases_in(folder, "c.yaml", text)
+    texts = {"a": "NO", "b": "12:30", "c": "010", "d": "off", "e": "2024-05-01"}
+    assert case.reference == {**texts, "f": 0.5, "g": True}
+
+
+@pytest.mark.parametrize("written", ["true", "1.50", "null"])
+def test_what_is_no_text_is_refused_as_text_with_the_advice_to_quote_it(folder: Path, written: str) -> None:
+    fixes = [problem.fix for problem in problems_in(folder, "c.yaml", f"- {{id: {written}, input: x}}\n")]
+    fixes += [problem.fix for problem in problems_in(folder, "c.yaml", f"- {{id: a, input: x, split: {written}}}\n")]
+    assert [fix[:18] for fix in fixes] == ["write it in quotes"] * 2
 
 
 @pytest.mark.parametrize("name", ["c.yaml", "c.jsonl", "c.csv"])

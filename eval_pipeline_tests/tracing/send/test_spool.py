@@ -234,9 +234,9 @@ def _send_into(url: str, folder: Path) -> None:
     sender.close()
 
 
-def test_a_recorder_that_is_restarted_midway_has_everything_in_the_end(tmp_path: Path) -> None:
+def test_a_recorder_that_is_restarted_midway_has_everything_in_the_end(tmp_path: Path, port: int) -> None:
     settings = LangSmithSettings(spool_folder=tmp_path / "spool", upload_interval_seconds=0.02)
-    server = RecorderServer(db_path=tmp_path / "recorder.sqlite").start()
+    server = RecorderServer(port=port, db_path=tmp_path / "recorder.sqlite").start()
     settings = settings.model_copy(update={"recorder_url": server.url})
     sender = SpoolingSender(settings)
     ids = []

@@ -71,6 +71,7 @@ class Member:
     granted_last: Grant | None = None
 
 
+@pytest.mark.slow
 @given(st.data(), st.integers(1, 12), st.integers(1, 5))
 @settings(max_examples=200, deadline=None)
 def test_calls_in_flight_never_exceed_the_limit_in_any_order_of_heartbeats(

@@ -1,0 +1,124 @@
+"""The memory of a graph in one attempt: a checkpointer, a store and a cache of its own."""
+
+import base64
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.cache.memory import InMemoryCache
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore, IndexConfig
+from langgraph.store.memory import InMemoryStore
+from typing_extensions import override
+
+from eval_pipeline.errors import InputError, Problem
+
+Shared = Literal["store", "cache"]
+"""What attempts may have in common."""
+
+AnyGraph = Pregel[Any, Any, Any, Any]
+
+NS_END = ":"
+"""Separates a node from the id of its execution, in the names of checkpoints."""
+_OBJECT = "object"
+_MOST_ITEMS = 1_000_000
+
+
+class AttemptMemory:
+    """What a graph remembers during one attempt, and forgets afterwards.
+
+    A server of LangGraph's gives every graph a checkpointer and a store, whatever it was compiled with, and so does
+    this: the state lives from turn to turn, and no attempt finds what another one left.
+    """
+
+    def __init__(self, *, index: IndexConfig | None = None, share: Collection[Shared] = ()) -> None:
+        """`index` is how a project's store embeds what is put there; `share` names what is the graph's own."""
+        self._saver = InMemorySaver(serde=_Copies())
+        self._index, self._share = index, frozenset(share)
+        self.store: BaseStore = InMemoryStore(index=index) if index else InMemoryStore()
+        """Given to factories, and to the graph."""
+
+    def given_to(self, graph: AnyGraph) -> AnyGraph:
+        """The graph, with this memory."""
+        update: dict[str, Any] = {"checkpointer": self._saver}
+        own = graph.store
+        if "store" not in self._share or own is None:
+            if self._index is None and isinstance(own, InMemoryStore) and own.index_config:
+                self.store = InMemoryStore(index=_index_of(own))
+            update["store"] = self.store
+        else:
+            self.store = own
+        if graph.cache is not None and "cache" not in self._share:
+            update["cache"] = InMemoryCache()
+        return graph.copy(update)
+
+    # -- for an attempt that is resumed in another process
+
+    def exported(self, thread_id: str) -> dict[str, Any]:
+        """The newest checkpoint of each graph of the thread, and the store, as JSON.
+
+        Raises:
+            InputError: the state holds what cannot be written down.
+        """
+        newest: dict[str, Any] = {}
+        for kept in self._saver.list({"configurable": {"thread_id": thread_id}}):
+            namespace = str(kept.config["configurable"].get("checkpoint_ns", ""))
+            if NS_END not in namespace:  # else it is of one call of a sub-graph, which is over
+                newest.setdefault(namespace, [kept.checkpoint, kept.metadata])
+        items = [] if "store" in self._share else self.store.search((), limit=_MOST_ITEMS)
+        stored = [[list(item.namespace), item.key, item.value] for item in items]
+        return {"checkpoints": _written(newest), "store": _written(stored)}
+
+    def restore(self, thread_id: str, exported: Mapping[str, Any]) -> None:
+        """Go on from what `exported` returned."""
+        for namespace, (checkpoint, metadata) in _read(exported["checkpoints"]).items():
+            place = RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": namespace})
+            self._saver.put(place, checkpoint, metadata, checkpoint["channel_versions"])
+        for namespace, key, value in _read(exported["store"]):
+            self.store.put(tuple(namespace), key, value)
+
+
+class _Copies(JsonPlusSerializer):
+    """Keeps copies of values: of any class, also of one that could not be read back from a file."""
+
+    @override
+    def dumps_typed(self, obj: Any) -> tuple[str, Any]:
+        return _OBJECT, _copy(obj)
+
+    @override
+    def loads_typed(self, data: tuple[str, Any]) -> Any:
+        return _copy(data[1]) if data[0] == _OBJECT else super().loads_typed(data)
+
+
+def _copy(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - a connection or a lock, which no copy could replace
+        return value
+
+
+def _index_of(store: InMemoryStore) -> IndexConfig:
+    # The store keeps parsed forms of the fields beside them.
+    index = {name: value for name, value in (store.index_config or {}).items() if not name.startswith("__")}
+    return cast("IndexConfig", index)
+
+
+_FILES = JsonPlusSerializer(allowed_msgpack_modules=True)
+
+
+def _written(value: Any) -> list[str]:
+    try:
+        kind, data = _FILES.dumps_typed(value)
+    except Exception as error:
+        fix = "leave it out of the state, or the suite's `evaluation.checkpoints`"
+        message = f"the graph's state cannot be kept for a resumed attempt: {error}"
+        raise InputError(Problem(message=message, fix=fix, field="evaluation.checkpoints")) from error
+    return [kind, base64.b64encode(data).decode()]
+
+
+def _read(written: Any) -> Any:
+    kind, data = written
+    return _FILES.loads_typed((kind, base64.b64decode(data)))

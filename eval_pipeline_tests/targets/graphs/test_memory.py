@@ -1,0 +1,74 @@
+"""A graph's memory lives from turn to turn, and never from attempt to attempt."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
+from eval_pipeline_tests.targets.graphs import platform_graphs
+from eval_pipeline_tests.targets.graphs.test_forms import HERE, a_target, answered, responses
+
+
+def an_evaluator_of(name: str, **target: Any) -> CaseEvaluator:
+    return an_evaluator(a_suite(Path(), target=a_target(name, **target)))
+
+
+async def attempts_at(evaluator: CaseEvaluator, *messages: str, number: int = 2) -> list[list[str]]:
+    case = a_case(turns=[{"user": text} for text in messages])
+    results = [await evaluator.evaluate(attempt) for attempt in evaluator.attempts(case, number)]
+    assert all(result.error is None for result in results), results[0].error
+    return [responses(result) for result in results]
+
+
+@pytest.mark.parametrize("name", ["stored_graph", "storeless_graph"])
+async def test_each_attempt_has_a_store_of_its_own(name: str) -> None:
+    assert await attempts_at(an_evaluator_of(name), "a", "b") == [["0 -", "1 -"], ["0 -", "1 -"]]
+
+
+async def test_a_store_is_shared_where_the_suite_says_so() -> None:
+    evaluator = an_evaluator_of("stored_graph", share=["store"])
+    assert await attempts_at(evaluator, "a", "b") == [["0 -", "1 -"], ["2 -", "3 -"]]
+
+
+async def test_a_new_store_embeds_as_the_graphs_own_does() -> None:
+    assert await attempts_at(an_evaluator_of("embedded_graph"), "a") == [["scored True"]] * 2
+
+
+async def test_the_whole_state_lives_from_turn_to_turn() -> None:
+    assert await attempts_at(an_evaluator_of("files_graph"), "a", "b", "c") == [[" None", "a a", "a,b b"]] * 2
+
+
+async def test_a_state_may_hold_what_cannot_be_written_down() -> None:
+    assert await attempts_at(an_evaluator_of("holding_graph"), "a", "b") == [["nothing", "opaque"]] * 2
+
+
+@pytest.mark.parametrize(("share", "calls"), [([], ["a", "a"]), (["cache"], ["a"])])
+async def test_cached_nodes_are_run_in_each_attempt_unless_the_suite_shares_the_cache(
+    share: list[str], calls: list[str]
+) -> None:
+    platform_graphs.calls.clear()
+    await attempts_at(an_evaluator_of("cached_graph", share=share), "a")
+    assert platform_graphs.calls == calls
+
+
+async def test_a_graph_that_stops_before_its_end_does_not_pass() -> None:
+    result = await evaluated(a_suite(Path(), target=a_target("stops_before")), a_case())
+    assert result.status == "error"
+    assert result.error is not None
+    assert "the graph stopped before 'second'" in result.error.message
+
+
+async def test_the_recursion_limit_is_the_suites_or_else_the_graphs_own_or_else_langgraphs() -> None:
+    assert responses(await answered("sixty")) == ["after 60"]
+    assert responses(await answered("sixty_of_fifty", recursion_limit=70)) == ["after 60"]
+    result = await evaluated(a_suite(Path(), target=a_target("sixty_of_fifty")), a_case())
+    assert result.error is not None
+    assert "Recursion limit of 50" in result.error.message
+
+
+async def test_a_callable_that_runs_a_graph_is_no_part_of_the_evaluators_graph() -> None:
+    suite = a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_a_graph"})
+    result = await evaluated(suite, a_case())
+    assert [turn.response for turn in result.turns] == ["[] 0 -"]
