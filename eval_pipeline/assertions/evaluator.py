@@ -20,8 +20,9 @@ from eval_pipeline.assertions.json_text import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.returned_values import ReturnedValue
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
-from eval_pipeline.suite.returned_values import ReturnedValue
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature, required_names
 
@@ -53,6 +54,8 @@ class Evaluator(Assertion):
     returns: str | None = None
     """A JMESPath expression from what it returns to a result, for judges with a schema of their own:
     `{score: are_equal, comment: justification}`."""
+    version_files: tuple[str, ...] = ()
+    """Files that the evaluator reads, which its version covers besides what its source imports and names: patterns."""
     scale: tuple[float, float] = (0.0, 1.0)
     """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
 
@@ -127,12 +130,19 @@ class Evaluator(Assertion):
 
     @override
     def version(self, suite: SuiteFacts) -> Any:
-        return suite.source_digest(self.path)
+        imported = [suite.source_digest(path) for path in _import_paths(self.args)]
+        return [suite.source_digest(self.path, self.version_files), *imported, *suite.named_in(self.args)]
+
+    @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+        yield from _import_paths(self.args)
 
     @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         path_problems = suite.import_problems(self.path, field="path")
         yield from path_problems
+        yield from missing_files(self.version_files, folder=suite.folder)
         for path in _import_paths(self.args):
             yield from suite.import_problems(path, field="args")
         if not self.factory and not path_problems:

@@ -1,6 +1,6 @@
 """The assertion that is a Python callable of the user's: `python`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature
@@ -30,6 +31,8 @@ class Python(Assertion):
     type: Literal["python"]
     path: str
     args: Mapping[str, Any] = Field(default_factory=dict)
+    version_files: tuple[str, ...] = ()
+    """Files that the callable reads, which its version covers besides what its source imports and names: patterns."""
 
     examples = (AssertionExample('{type: python, path: "checks.py:is_polite"}', "Tea costs 4.20, thank you", "4.20"),)
 
@@ -68,11 +71,16 @@ class Python(Assertion):
 
     @override
     def version(self, suite: SuiteFacts) -> Any:
-        return suite.source_digest(self.path)
+        return [suite.source_digest(self.path, self.version_files), *suite.named_in(self.args)]
 
     @override
-    def problems(self, suite: SuiteFacts) -> Sequence[Problem]:
-        return suite.import_problems(self.path, field="path")
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+
+    @override
+    def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
+        yield from suite.import_problems(self.path, field="path")
+        yield from missing_files(self.version_files, folder=suite.folder)
 
 
 def function_name(path: str) -> str:

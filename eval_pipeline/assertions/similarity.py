@@ -66,6 +66,10 @@ class Similarity(Assertion):
         return None if self.model is None else suite.model_version(self.model)
 
     @override
+    def code_paths(self, suite: SuiteFacts) -> Sequence[str]:
+        return [] if self.model is None or not is_code_path(self.model) else [self.model]
+
+    @override
     def problems(self, suite: SuiteFacts) -> Sequence[Problem]:
         if self.model is None or not is_code_path(self.model):
             return ()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.suite.check import check_suite, suite_warnings
-from eval_pipeline.suite.returned_values import returned_values
+from eval_pipeline.suite.code.returned_values import returned_values
 from eval_pipeline_tests.building import write_suite
 
 CODE = """
