@@ -16,7 +16,7 @@ from eval_pipeline.messages import read_messages
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import model_version
+from eval_pipeline.suite.code.version import model_version
 from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 

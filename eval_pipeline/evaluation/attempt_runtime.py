@@ -114,6 +114,36 @@ class AttemptRuntime:
         )
 
 
+def not_carried_out(
+    assertions: Sequence[Assertion], case: Case, *, done: Sequence[AssertionResult] = ()
+) -> list[AssertionResult]:
+    """A result without a score for each assertion of a case that has no result among `done`.
+
+    Args:
+        assertions: the suite's, on the whole conversation.
+        case: with its own assertions.
+        done: the results of the attempt before it ended in an error.
+    """
+    carried_out = {(result.turn, result.type) for result in done}
+    placed: list[tuple[int | None, Assertion]] = [
+        (index, assertion) for index, turn in enumerate(case.turns) for assertion in turn.assertions
+    ]
+    placed += [(None, assertion) for assertion in (*assertions, *case.assertions)]
+    return [
+        AssertionResult(
+            name=assertion.metric,
+            type=assertion.type,
+            turn=turn,
+            passed=None,
+            score=None,
+            weight=assertion.weight,
+            message="not carried out: the attempt ended in an error before",
+        )
+        for turn, assertion in placed
+        if (turn, assertion.type) not in carried_out
+    ]
+
+
 def plain(value: Any) -> Any:
     """A dataclass as data that JSON and msgpack can hold; other objects in a target's events become text."""
     return json.loads(json.dumps(storable(asdict(value)), default=str))

@@ -152,7 +152,11 @@ class ScriptUser:
             return UserMove(say=returned)
         if isinstance(returned, Mapping) and {*returned} <= {"say", "goal_reached", "reason"}:
             reason = str(returned.get("reason") or "the script says so")
-            if returned.get("goal_reached"):
+            reached = returned.get("goal_reached", False)
+            if not isinstance(reached, bool):
+                message = f"the simulated user returned `goal_reached: {reached!r}`, which is no bool"
+                raise InputError(Problem(message=message, fix="return True or False as `goal_reached`"))
+            if reached:
                 return UserMove(ended="goal_reached", reason=reason)
             if returned.get("say") is not None:
                 return UserMove(say=str(returned["say"]))

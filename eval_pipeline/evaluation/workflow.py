@@ -311,25 +311,34 @@ def _write_result(write: StreamWriter, result: AssertionResult) -> None:
     )
 
 
-def overall_score(results: Sequence[AssertionResult]) -> float | None:
-    """The mean of the scores, weighted; None if nothing of weight scored."""
+def overall_score(results: Sequence[AssertionResult], error: EvaluationError | None = None) -> float | None:
+    """The mean of the scores, weighted; None if nothing of weight scored, and for an attempt that is an error."""
+    if status_of(results, error) == "error":
+        return None
     scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
     total = sum(weight for _, weight in scored)
     return sum(value * weight for value, weight in scored) / total if total else None
 
 
 def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
-    """`error` if the attempt or an assertion of weight broke, `failed` if one did not pass, else `passed`."""
-    deciding = [result for result in results if result.weight > 0]
-    if error is not None or any(result.error is not None for result in deciding):
+    """The status of an attempt that was made.
+
+    `error` if the attempt or an assertion of weight broke, `failed` if an assertion of weight did not pass, `unscored`
+    if none of weight decided, else `passed`.
+    """
+    of_weight = [result for result in results if result.weight > 0]
+    if error is not None or any(result.error is not None for result in of_weight):
         return "error"
-    return "failed" if any(result.passed is False for result in deciding) else "passed"
+    verdicts = [result.passed for result in of_weight if result.passed is not None]
+    if not verdicts:
+        return "unscored"
+    return "passed" if all(verdicts) else "failed"
 
 
 def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
     """The result of an assertion on a turn that a recording ended before."""
     return AssertionResult(
-        name=assertion.name or assertion.type,
+        name=assertion.metric,
         type=assertion.type,
         turn=turn,
         passed=False,

@@ -4,7 +4,7 @@ import datetime as dt
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from eval_pipeline.content.inputs import input_text
 from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
@@ -13,7 +13,15 @@ from eval_pipeline.telemetry.plain import text_of
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 20_000, 60_000
 """Characters."""
 
-Status = Literal["passed", "failed", "error", "skipped"]
+Status = Literal["passed", "failed", "error", "limit", "unscored", "skipped"]
+"""`limit`: a limit of the attempt was reached; `unscored`: nothing decided; `skipped`: the attempt was not made."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""Every status, in the order in which they are listed."""
+COMPLETED: frozenset[Status] = frozenset({"passed", "failed", "unscored"})
+"""An attempt with one of these ran to its end, so that its result can be reused."""
+NOT_PASSED: tuple[Status, ...] = ("failed", "error", "limit")
+"""What the pass rate counts as 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +71,9 @@ class AssertionResult:
     turn: int | None
     """The turn it was placed on; None for the whole conversation."""
     passed: bool | None
-    """None when it only scores, or broke."""
+    """None when it only scores, broke, or was not carried out because the attempt ended in an error before."""
     score: float | None
-    """In [0, 1]; None when it broke or gave a label only."""
+    """In [0, 1]; None when it broke, gave a label only, or was not carried out."""
     weight: float
     message: str
     label: str | None = None
@@ -157,7 +165,7 @@ class CaseResult:
     tags: tuple[str, ...]
     status: Status
     score: float | None
-    """Weighted mean of the assertions' scores; None if nothing scored."""
+    """Weighted mean of the assertions' scores; None if nothing scored, and for an error."""
     assertions: tuple[AssertionResult, ...]
     turns: tuple[TurnResult, ...]
     started_at: dt.datetime

@@ -25,7 +25,8 @@ from eval_pipeline.messages import as_langchain, content_text
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import import_problems, is_code_path, model_version, suite_file
+from eval_pipeline.suite.code.version import model_version
+from eval_pipeline.suite.import_path import import_problems, is_code_path, suite_file
 from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.targets.messages import reply_of_messages
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
@@ -68,7 +69,7 @@ class ChatTarget(PromptedTarget):
 
     @override
     def version_parts(self, folder: Path) -> Sequence[Any]:
-        parts: list[Any] = [model_version(self.model, folder=folder)]
+        parts: list[Any] = [model_version(self.model, folder=folder), *super().version_parts(folder)]
         # Definitions are built from the version; `problems` and `open` report a file that is missing.
         with contextlib.suppress(InputError):
             parts.append(self.system_prompt(folder))

@@ -25,8 +25,8 @@ from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import source_digest
-from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
+from eval_pipeline.suite.code.version import CoveredCode, covered_code, source_digest
+from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget, Target
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -36,10 +36,11 @@ from eval_pipeline.targets.graphs.building import (
     is_factory,
 )
 from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
-from eval_pipeline.targets.graphs.path import GraphPath
+from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.user_code.loop import run_in_loop
 
 
@@ -104,7 +105,23 @@ class LangGraphTarget(CodeTarget):
             source = GraphPath.parse(self.path).source(folder)
         except InputError:  # which `problems` reports
             return ["unknown"]
-        return [source_digest(source.path, folder=source.folder)]
+        project = source.project
+        own = source_digest(source.path, **self._covering(source))
+        listed = [] if project is None else [{name: project.fields.get(name) for name in ("graphs", "store")}]
+        return [own, *listed, *Target.version_parts(self, folder)]
+
+    @override
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        try:
+            source = GraphPath.parse(self.path).source(folder)
+        except InputError:
+            return {self.path: None}
+        return {self.path: covered_code(source.path, **self._covering(source))}
+
+    def _covering(self, source: GraphSource) -> dict[str, Any]:
+        """What its version covers besides the path."""
+        paths = () if source.project is None else source.project.search_paths
+        return {"folder": source.folder, "version_files": self.version_files, "search_paths": paths}
 
 
 class LangGraphSessionFactory(LiveSessionFactory):
@@ -182,7 +199,7 @@ class LangGraphSession(LiveSession):
         self._memory = factory.memory()
         self._opened = contextlib.AsyncExitStack()
         values = {**configurable_of(case, thread_id), **_prompt()}
-        self._config = RunnableConfig(configurable=values, run_name="target")
+        self._config = RunnableConfig(configurable=values, metadata=attempt_ids(), run_name="target")
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
         self._case, self._first = case, True
@@ -335,9 +352,9 @@ def output_text(output: Any, key: str | None) -> str | None:
 
 
 def configurable_of(case: Case, thread_id: str) -> dict[str, Any]:
-    """What a graph finds in `configurable`: thread, case, and the case's runtime options."""
+    """What a graph finds in `configurable`: thread, case, example, shared context, and the case's runtime options."""
     runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
-    return {"thread_id": thread_id, "case_id": case.id, **runtime}
+    return {"thread_id": thread_id, "case_id": case.id, **attempt_ids(), **runtime}
 
 
 def _prompt() -> dict[str, Any]:

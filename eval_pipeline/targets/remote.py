@@ -15,6 +15,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Command, Interrupt
 from langgraph_sdk import get_client
+from langgraph_sdk.schema import RunCreateMetadata
+from langsmith.run_helpers import get_current_run_tree
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
@@ -29,6 +31,8 @@ from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.langgraph import configurable_of, inputs_of_turn, output_text
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.telemetry.attempt_ids import attempt_ids
+from eval_pipeline.telemetry.trace_headers import trace_headers
 
 
 class RemoteTarget(Target):
@@ -47,7 +51,8 @@ class RemoteTarget(Target):
     headers: Mapping[str, str] = Field(default_factory=dict)
     input_key: str | None = None
     output_key: str | None = None
-    recursion_limit: int = Field(default=50, ge=1)
+    recursion_limit: int | None = Field(default=None, ge=1)
+    """By default the deployed graph's own."""
     stream: bool = False
     """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
 
@@ -95,9 +100,11 @@ class RemoteSession(LiveSession):
         self._graph, self._target, self._answers = graph, target, InterruptAnswers(case)
         self._config: RunnableConfig = {
             "configurable": configurable_of(case, thread_id),
-            "recursion_limit": target.recursion_limit,
+            "metadata": attempt_ids(),
         }
         self._case, self._first = case, True
+        if target.recursion_limit is not None:
+            self._config["recursion_limit"] = target.recursion_limit
         self._earlier: list[str] = []
         """The ids of the messages of earlier turns."""
 
@@ -151,6 +158,8 @@ class RemoteSession(LiveSession):
             self._config,
             stream_mode=modes,  # type: ignore[arg-type]
             subgraphs=True,
+            headers=trace_headers(),
+            on_run_created=self._link,
         )
         try:
             async for path, mode, data in streamed:
@@ -168,6 +177,13 @@ class RemoteSession(LiveSession):
             message = f"the graph {self._target.graph!r} at {self._target.url} failed: {error}"
             raise RemoteGraphError(message) from error
         return output, interrupts
+
+    def _link(self, created: RunCreateMetadata) -> None:
+        """Note in the trace which run of the server's this is, for a deployment that does not continue the trace."""
+        current = get_current_run_tree()
+        if current is not None:
+            ids = {"remote_run_id": created["run_id"], "remote_thread_id": created.get("thread_id")}
+            current.add_metadata({"remote_url": self._target.url, "remote_graph": self._target.graph, **ids})
 
     def _token(self, data: Any, tokens: FirstTokens) -> None:
         chunk = _message_of(data)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from langsmith import RunTree
@@ -50,7 +51,7 @@ def complete_root(
             **metadata,
             "split": result.split,
             "status": result.status,
-            **({} if result.score is None else {"score": result.score}),
+            **({} if result.score is None else {"score": result.score, "scores": _scores(result)}),
             **({"variant": result.variant} if result.variant is not None else {}),
         },
     )
@@ -84,6 +85,15 @@ def _outputs(result: CaseResult) -> dict[str, Any]:
     texts = [turn.response for turn in turns]
     several = len(turns) > 1 and all(turn.outputs == turn.response for turn in turns)
     return as_outputs(turns[-1].outputs) | ({"answers": texts} if several else {})
+
+
+def _scores(result: CaseResult) -> dict[str, float | None]:
+    """The score of each metric: the mean of its assertions' scores, without those that have none."""
+    by_metric: dict[str, list[float]] = {assertion.name: [] for assertion in result.assertions}
+    for assertion in result.assertions:
+        if assertion.score is not None:
+            by_metric[assertion.name].append(assertion.score)
+    return {name: fmean(scores) if scores else None for name, scores in by_metric.items()}
 
 
 def _error(result: CaseResult) -> str | None:

@@ -120,6 +120,11 @@ class CaseTracer(AttemptTracer):
             self.counts.failed += self.outbox.release(run_ids)
 
     @override
+    def example_id(self, case_id: str) -> str:
+        """The id of a case's example."""
+        return str(self.experiment.example_id(case_id))
+
+    @override
     @contextlib.contextmanager
     def attempt(self, attempt: Attempt) -> Iterator[AttemptTrace]:
         """Within it, everything traced in this task, and in tasks and threads it starts, belongs to this attempt."""
@@ -222,7 +227,7 @@ class CaseTrace(AttemptTrace):
 
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
-        labels = attempt_labels(tracer.labels, result)
+        labels = attempt_labels(tracer, result)
         root = complete_root(
             self.root,
             result,
@@ -233,7 +238,7 @@ class CaseTrace(AttemptTrace):
             redact=tracer.redact,
         )
         if root["parent_run_id"] is None:
-            root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+            root["reference_example_id"] = tracer.example_id(result.case_id)
         below = Anchor.of(root)
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
@@ -268,7 +273,10 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
         sender.send_feedback(feedback)
 
 
-def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
+def attempt_labels(tracer: CaseTracer, result: CaseResult) -> dict[str, Any]:
     """Metadata of every run of an attempt. In a Dagster run, the case is a partition."""
-    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
-    return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
+    ids = {"case_id": result.case_id, "attempt": result.attempt, "example_id": tracer.example_id(result.case_id)}
+    if result.context_id is not None:
+        ids["shared_ctx_id"] = result.context_id
+    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in tracer.labels else {}
+    return {**tracer.labels, **partition, **ids}

@@ -75,7 +75,7 @@ def _send_row(
     *,
     shared: bool,
 ) -> None:
-    labels = attempt_labels(tracer.labels, result)
+    labels = attempt_labels(tracer, result)
     root = complete_root(
         RunTree(
             name=result.case_id,
@@ -92,7 +92,7 @@ def _send_row(
         tags=tracer.tags,
         redact=tracer.redact,
     )
-    root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+    root["reference_example_id"] = tracer.example_id(result.case_id)
     below = Anchor.of(root)
     copies = tracer.shared.runs(result.case_id, below, labels, tracer.tags) if shared else []
     traced = TracedAttempt(

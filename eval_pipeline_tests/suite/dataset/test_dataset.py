@@ -63,7 +63,12 @@ def test_a_pattern_that_matches_nothing_is_reported_with_its_field(folder: Path)
 
 
 def test_the_table_holds_the_cases() -> None:
-    dataset = Dataset.of([a_case("b", tags=["x"]), a_case("a", split="dev", recordings=[{"messages": [{"role": "user", "content": "a"}]}])])
+    dataset = Dataset.of(
+        [
+            a_case("b", tags=["x"]),
+            a_case("a", split="dev", recordings=[{"messages": [{"role": "user", "content": "a"}]}]),
+        ]
+    )
     table = dataset.to_table()
     assert table.schema == CASES_SCHEMA
     assert table.column("case_id").to_pylist() == ["a", "b"]
