@@ -16,6 +16,7 @@ import click
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
+from eval_pipeline.working_folder import hold_working_folder
 
 
 class _Command(NamedTuple):
@@ -96,6 +97,7 @@ def cli() -> None:
     A SUITE is the name of a suite or the folder that holds its suite.yaml.
     """
     exempt_loopback_from_proxies()
+    click.get_current_context().with_resource(hold_working_folder())
 
 
 def main() -> None:
@@ -137,9 +139,10 @@ def program() -> None:
 
 def show_error(error: EvalPipelineError) -> None:
     """Print an error to stderr, one line for each problem."""
-    lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
+    problems = error.problems if isinstance(error, InputError) else ()
+    lines = [problem.shown(displayable) for problem in problems] or [displayable(str(error))]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {displayable(line)}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:

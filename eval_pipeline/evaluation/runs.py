@@ -8,21 +8,27 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, Callbacks
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
 from langchain_core.tracers import LangChainTracer
 from langsmith.run_helpers import get_current_run_tree
+
+from eval_pipeline.telemetry.attempt_ids import attempt_ids
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 def outside_of_graph() -> contextvars.Context:
-    """A context in which graphs do not take the one that is running for theirs: its stream, or its checkpoints."""
-    # Not `set_config_context`, which takes the run that is being traced out of the context at its end.
+    """A context in which graphs do not take the one that is running for theirs: its stream, store or checkpoints.
+
+    They find the ids of the attempt in `configurable` and `metadata`.
+    """
     context = contextvars.copy_context()
-    config = ensure_config()
-    callbacks = _below_current_run(config.get("callbacks"))
-    context.run(var_child_runnable_config.set, {**config, "callbacks": callbacks, "configurable": {}})
+    around = var_child_runnable_config.get() or RunnableConfig()
+    ids = attempt_ids()
+    config = RunnableConfig(callbacks=_below_current_run(around.get("callbacks")), configurable=ids, metadata=ids)
+    context.run(var_child_runnable_config.set, config)
     return context
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from eval_pipeline.runs.collecting_client import CollectedRun
 from eval_pipeline.runs.executed import as_executed
@@ -41,10 +41,9 @@ class TurnEvents:
                 elif event in left:
                     left.remove(event)
                     merged.append(event)
-            reply = replace(reply, events=[*merged, *left])
+            reply = reply.completed([*merged, *left])
         if runs or len(self.events) > len(emitted):
-            events = self.as_executed(reply.events, runs, emitted=list(emitted.values()))
-            reply = replace(reply, events=events)
+            reply = reply.completed(self.as_executed(reply.events, runs, emitted=list(emitted.values())))
         self._reply_events = reply.events
         return reply
 

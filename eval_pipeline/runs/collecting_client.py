@@ -10,7 +10,7 @@ import contextvars
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
-from eval_pipeline.runs.jsonable import json_bytes
 
 _log = logger_of(__name__)
 
@@ -148,6 +148,13 @@ class CollectingClient(Client):
         with self._lock:
             collection = self._collected.pop(str(root.id), None)
         return [] if collection is None else list(collection.runs.values())
+
+    def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
+        """Those of the runs below `root`, which stay collected."""
+        with self._lock:
+            collection = self._collected.get(str(root.id))
+            runs = {} if collection is None else collection.runs
+            return [replace(runs[run_id]) for run_id in run_ids if run_id in runs]
 
     @property
     def in_progress(self) -> int:

@@ -11,8 +11,8 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.langsmith.protocol.jsonable import plain
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
-from eval_pipeline.runs.jsonable import plain
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from eval_pipeline.runs.jsonable import json_bytes
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.telemetry.event import Event
 
 

@@ -1,6 +1,6 @@
 """Trace one attempt: a root named after the case, the shared context below it, then the runs of the attempt.
 
-    <case id>                      inputs: the user's messages; outputs: answers, score, status
+    <case id>                      inputs: the case's; outputs: the target's
     ├── shared_context …           by the trace mode (`modes.py`)
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
@@ -27,10 +27,12 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.telemetry.reporting import listening
+from eval_pipeline.telemetry.trace_headers import trace_headers_from
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
-from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.completion import complete
+from eval_pipeline.tracing.shape.continued import continuing_headers
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
 from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun
@@ -118,6 +120,11 @@ class CaseTracer(AttemptTracer):
             self.counts.failed += self.outbox.release(run_ids)
 
     @override
+    def example_id(self, case_id: str) -> str:
+        """The id of a case's example."""
+        return str(self.experiment.example_id(case_id))
+
+    @override
     @contextlib.contextmanager
     def attempt(self, attempt: Attempt) -> Iterator[AttemptTrace]:
         """Within it, everything traced in this task, and in tasks and threads it starts, belongs to this attempt."""
@@ -128,7 +135,11 @@ class CaseTracer(AttemptTracer):
             return
         reported = ReportedTurns()
         try:
-            with self.client.collecting(root), listening(reported.add):
+            with (
+                self.client.collecting(root),
+                listening(reported.add),
+                trace_headers_from(lambda: continuing_headers(self.client, root)),
+            ):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
             # Nothing stays in memory, whatever happened. An attempt without a result has no row, and sends nothing.
@@ -216,31 +227,27 @@ class CaseTrace(AttemptTrace):
 
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
-        labels = attempt_labels(tracer.labels, result)
+        labels = attempt_labels(tracer, result)
         root = complete_root(
             self.root,
             result,
-            planned=[turn.user for turn in self.case_attempt.case.turns],
+            inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
             metadata={**labels, **tracer.root_labels},
             tags=tracer.tags,
             redact=tracer.redact,
         )
         if root["parent_run_id"] is None:
-            root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+            root["reference_example_id"] = tracer.example_id(result.case_id)
         below = Anchor.of(root)
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
-        workflow = _evaluator_run(collected, below.run_id)
-        # The graph's only node is the entrypoint itself, and repeats the graph's run.
-        node = {run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids[-1:] == [workflow]}
         live = complete(
             collected,
             below=below,
             end_time=end,
             labels=labels,
             tags=tracer.tags,
-            skip=frozenset(node),
             redact=tracer.redact,
         )
         tracer.counts.repaired += live.repaired
@@ -266,11 +273,10 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
         sender.send_feedback(feedback)
 
 
-def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
+def attempt_labels(tracer: CaseTracer, result: CaseResult) -> dict[str, Any]:
     """Metadata of every run of an attempt. In a Dagster run, the case is a partition."""
-    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
-    return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
-
-
-def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:
-    return next((run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids == [root_id]), None)
+    ids = {"case_id": result.case_id, "attempt": result.attempt, "example_id": tracer.example_id(result.case_id)}
+    if result.context_id is not None:
+        ids["shared_ctx_id"] = result.context_id
+    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in tracer.labels else {}
+    return {**tracer.labels, **partition, **ids}
