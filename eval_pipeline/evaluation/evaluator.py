@@ -17,7 +17,7 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
@@ -140,6 +140,8 @@ class CaseEvaluator:
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
+        if error is not None:
+            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         usage = counted.of_attempt(events)
@@ -279,7 +281,7 @@ class CaseEvaluator:
             split=case.split,
             tags=case.tags,
             status=status_of(results, error),
-            score=overall_score(results),
+            score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
             started_at=started_at,
