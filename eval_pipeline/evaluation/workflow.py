@@ -37,6 +37,7 @@ from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
+from eval_pipeline.telemetry.reporting import Sink
 from eval_pipeline.telemetry.reporting import turn as reporting
 from eval_pipeline.user_code.exits import contain_exits
 
@@ -76,7 +77,7 @@ async def take_turn(index: int, text: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
+        with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             reply = await _outside(_sent(runtime, message))
             reply = reported.completed(reply, turn)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
@@ -100,6 +101,11 @@ async def take_turn(index: int, text: str) -> Any:
         write({"event": "turn_event", "turn": index, **event})
     write(_agent_response(runtime.turns[-1]))
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
+
+
+def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
+    """Where the turn goes: nowhere if the target continues the trace itself, with the runs that it reports."""
+    return (lambda _turn: None) if runtime.session.joins_trace else reported.sink()
 
 
 async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from eval_pipeline.content.inputs import input_form, input_messages, input_text
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.messages import Message, answer_of, as_openai, messages_in, read_messages
+from eval_pipeline.messages import Message, after_last_user, answer_of, as_openai, messages_in, read_messages
 from eval_pipeline.messages.content import openai_call
 from eval_pipeline.messages.usage import usage_event
 from eval_pipeline.suite.case import Case
@@ -119,6 +119,11 @@ class HttpSession(LiveSession):
         }
         self._history: list[Any] = [*case.messages]
         self._turn = 0
+
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the suite says so."""
+        return self._target.joins_trace
 
     async def begin(self) -> None:
         """Make the client."""
@@ -236,8 +241,11 @@ class _Reading:
         if self._target.messages is not None:
             return read_messages(self._at("messages", answer))
         # Where calls have a path of their own, they would be read twice.
-        found = None if self._target.tool_calls is not None or isinstance(outputs, str) else messages_in(outputs)
-        return found or []
+        if self._target.tool_calls is not None or isinstance(outputs, str):
+            return []
+        holder = outputs.get("messages") if isinstance(outputs, Mapping) and "messages" in outputs else outputs
+        messages = messages_in(holder) or []
+        return read_messages(after_last_user(messages))
 
     def _calls(self, answer: Any) -> list[Event]:
         if self._target.tool_calls is None:

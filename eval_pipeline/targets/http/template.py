@@ -26,7 +26,11 @@ def checked_template(template: Any) -> Any:
         try:
             jmespath.compile(path)
         except JMESPathError as error:
-            reason = {"path": path, "reason": str(error), "fix": "write a JMESPath between the braces, as {{ message }}"}
+            reason = {
+                "path": path,
+                "reason": str(error),
+                "fix": "write a JMESPath between the braces, as {{ message }}",
+            }
             raise PydanticCustomError("template", "'{path}' is no JMESPath: {reason}", reason) from error
     return template
 
