@@ -39,6 +39,7 @@ from eval_pipeline.targets.session import Reply
 from eval_pipeline.targets.trajectory import watching
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
+from eval_pipeline.telemetry.reporting import Sink
 from eval_pipeline.telemetry.reporting import turn as reporting
 from eval_pipeline.user_code.exits import contain_exits
 
@@ -79,7 +80,7 @@ async def take_turn(index: int, text: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
+        with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
                 reply = await _outside(_sent(runtime, message))
             reply = reported.completed(reply, turn, runs.made)
@@ -106,6 +107,11 @@ async def take_turn(index: int, text: str) -> Any:
         write({"event": "turn_event", "turn": index, **event})
     write(_agent_response(runtime.turns[-1]))
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
+
+
+def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
+    """Where the turn goes: nowhere if the target continues the trace itself, with the runs that it reports."""
+    return (lambda _turn: None) if runtime.session.joins_trace else reported.sink()
 
 
 async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:

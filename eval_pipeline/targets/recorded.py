@@ -58,6 +58,11 @@ class RecordedSession:
         """What was recorded besides the messages."""
         return self._data
 
+    @property
+    def joins_trace(self) -> bool:
+        """False: nothing is run."""
+        return False
+
     async def begin(self) -> None:
         """Do nothing."""
 

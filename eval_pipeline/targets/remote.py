@@ -54,6 +54,9 @@ class RemoteTarget(Target):
     output_key: str | None = None
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the deployed graph's own."""
+    joins_trace: bool = False
+    """Whether the deployment continues the trace by the headers that it gets (`langsmith-trace`, `baggage`), so that no
+    runs are made of the calls that it reports. In any case the trace has the id of the deployment's run."""
     stream: bool = False
     """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
 
@@ -108,6 +111,11 @@ class RemoteSession(LiveSession):
             self._config["recursion_limit"] = target.recursion_limit
         self._earlier: list[str] = []
         """The ids of the messages of earlier turns."""
+
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the suite says so."""
+        return self._target.joins_trace
 
     async def send(self, message: Any) -> Reply:
         """Run the deployed graph, once and then once for each question to a human."""

@@ -119,6 +119,10 @@ class Session(Protocol):
     on_event: EventHandler
     """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
 
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the target, on another server, adds its runs to the attempt's trace."""
+
     async def begin(self) -> None:
         """Make the target ready; called before the first message, within the attempt's time limit."""
 
@@ -178,6 +182,11 @@ class LiveSession:
     def recording(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
+
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the target, on another server, adds its runs to the attempt's trace."""
+        return False
 
     async def begin(self) -> None:
         """Do nothing."""
