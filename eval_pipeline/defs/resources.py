@@ -121,8 +121,10 @@ def store_resource(root: str) -> StoreResource:
 
 def default_resources() -> Mapping[str, Any]:
     """The resources of a deployment that overrides none: they read the environment."""
+    root = store_root()
     return {
-        "store": store_resource(store_root()),
+        # Absolute, for steps of one process after an agent has changed its working folder.
+        "store": store_resource(root if "://" in root else str(Path(root).expanduser().absolute())),
         "langsmith": LangSmithResource(),
         "io_manager": NoPickleIOManager(),
         "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),

@@ -41,7 +41,8 @@ def check_regressions(
 ) -> dict[str, list[SliceResult]]:
     """The results of gates, for each slice, by the name of the gate.
 
-    Without a baseline, or without a case that both experiments have, a gate is met.
+    Without a baseline, or without a case that both experiments have, a gate is met. Where nothing decides, so that
+    there is no pass rate, a gate on it looks at every metric.
 
     Args:
         gates: by name, each with its slices; None among them means all cases.
@@ -67,11 +68,21 @@ def check_regressions(
 def _tests(
     gate: RegressionGate, comparisons: Sequence[Comparison], slices: Sequence[str | None]
 ) -> list[RegressionTest]:
-    return [
+    compared = comparisons if gate.test == "significant" else comparisons[:1]
+    tests = [
         RegressionTest(gate=gate, slice=name, comparison=comparison, difference=difference)
         for name in slices
-        for comparison in (comparisons if gate.test == "significant" else comparisons[:1])
+        for comparison in compared
         if (difference := _difference(gate, comparison, name)) is not None
+    ]
+    if tests or gate.metric is not None or gate.slice is not None:
+        return tests
+    return [
+        RegressionTest(
+            gate=gate.model_copy(update={"metric": name}), slice=None, comparison=comparison, difference=difference
+        )
+        for comparison in compared
+        for name, difference in comparison.metrics.items()
     ]
 
 
@@ -95,11 +106,11 @@ def _results(
         return [
             SliceResult(passed=True, message=f"baseline {baseline.baseline} has no case with {what} to compare with")
         ]
-    by_slice: dict[str | None, list[SliceResult]] = {}
+    by_number: dict[tuple[str | None, str | None], list[SliceResult]] = {}
     for test in tests:
         result = _result(test, p_values.get(id(test)), level=level, tests_of_suite=tests_of_suite)
-        by_slice.setdefault(test.slice, []).append(result)
-    return [next((result for result in results if not result.passed), results[0]) for results in by_slice.values()]
+        by_number.setdefault((test.slice, test.gate.metric), []).append(result)
+    return [next((result for result in results if not result.passed), results[0]) for results in by_number.values()]
 
 
 def _result(test: RegressionTest, p_adjusted: float | None, *, level: float, tests_of_suite: int) -> SliceResult:
