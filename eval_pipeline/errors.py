@@ -13,7 +13,7 @@
             └── MissingUpstreamError        an asset that this one reads has not been materialized
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,18 @@ class Problem:
     """Dotted path inside the document, such as `turns[0].assertions[1].value`."""
 
     def __str__(self) -> str:
+        return self.shown(lambda text: text)
+
+    def shown(self, redact: Callable[[str], str]) -> str:
+        """The problem in one line; `redact` is applied to everything but the case's id."""
         place = ""
         if self.file is not None:
             place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        parts = [place, f"case {self.case}" if self.case else "", self.field or ""]
+        parts = [redact(place), f"case {self.case}" if self.case else "", redact(self.field or "")]
         where = " · ".join(part for part in parts if part)
         fix = self.fix if self.fix.endswith("?") else f"{self.fix}."
-        return f"{where}: {self.message}. Fix: {fix}" if where else f"{self.message}. Fix: {fix}"
+        text = redact(f"{self.message}. Fix: {fix}")
+        return f"{where}: {text}" if where else text
 
 
 class EvalPipelineError(Exception):

@@ -135,11 +135,13 @@ class Exchange:
     name: str
     args: Mapping[str, Any]
     content: str
+    error: bool = False
+    """Whether the tool reported an error."""
 
     @property
     def failed(self) -> bool:
-        """Whether the result is an error: tools begin it with that word."""
-        return _ERROR.match(self.content) is not None
+        """Whether the result is an error: the tool reported one, or began with that word."""
+        return self.error or _ERROR.match(self.content) is not None
 
 
 def exchanges(events: Iterable[Mapping[str, Any]]) -> Iterator[Exchange]:
@@ -155,7 +157,8 @@ def exchanges(events: Iterable[Mapping[str, Any]]) -> Iterator[Exchange]:
         elif event["type"] == "tool_result":
             call = calls.get(event.get("id") or event.get("name"))
             if call is not None:
-                yield Exchange(name=call["name"], args=call["args"], content=str(event.get("content") or ""))
+                content = str(event.get("content") or "")
+                yield Exchange(name=call["name"], args=call["args"], content=content, error=bool(event.get("error")))
 
 
 def _includes(args: Any, expected: Any) -> bool:

@@ -137,9 +137,10 @@ def program() -> None:
 
 def show_error(error: EvalPipelineError) -> None:
     """Print an error to stderr, one line for each problem."""
-    lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
+    problems = error.problems if isinstance(error, InputError) else ()
+    lines = [problem.shown(displayable) for problem in problems] or [displayable(str(error))]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {displayable(line)}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
     for note in getattr(error, "__notes__", ()):
         click.echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:

@@ -12,11 +12,11 @@ import jmespath
 from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.messages import read_messages
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import model_version
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
@@ -91,11 +91,8 @@ def case_query(case: Case, expression: str | None) -> str:
     if expression is None:
         inputs = [turn.user for turn in case.turns]
         if not inputs and case.recordings:
-            inputs = [
-                content_text(message.get("content"))
-                for message in case.recordings[0].messages
-                if message.get("role") == "user"
-            ]
+            messages = read_messages(list(case.recordings[0].messages))
+            inputs = [message.text for message in messages if message.role == "user"]
         return "\n".join(inputs)
     try:
         query = jmespath.search(expression, case.model_dump(mode="json"))

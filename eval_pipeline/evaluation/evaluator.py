@@ -30,6 +30,7 @@ from eval_pipeline.models.prices import PriceTable, price_table
 from eval_pipeline.models.usage import UsageHandler, counting_attempt
 from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
@@ -298,7 +299,7 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 
 
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
-    return lambda event: listener(redactor.value(event))
+    return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
 
 WORKFLOW_NAME = "evaluate_case"

@@ -8,16 +8,18 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManager
-from langchain_core.runnables.config import ensure_config, patch_config, set_config_context
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 def outside_of_graph() -> contextvars.Context:
-    """A context in which graphs do not take the one that is running for theirs: its stream, or its checkpoints."""
-    with set_config_context({**ensure_config(), "configurable": {}}) as context:
-        pass
+    """A context in which graphs do not take the one that is running for theirs: its stream, store or checkpoints."""
+    context = contextvars.copy_context()
+    around = var_child_runnable_config.get() or RunnableConfig()
+    context.run(var_child_runnable_config.set, RunnableConfig(callbacks=around.get("callbacks")))
     return context
 
 

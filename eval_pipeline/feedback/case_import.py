@@ -9,11 +9,11 @@ from typing import Any
 
 from langsmith.schemas import Run
 
+from eval_pipeline.messages import content_text
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.langsmith_runs import messages_of_run
-from eval_pipeline.suite.message_text import content_text
 
 ORIGIN = "origin"
 """Metadata of an imported case: the run it comes from, `{run_id, url, project, response, error}`."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from eval_pipeline.assertions.judges.pulled_corrections import latest_corrections
 from eval_pipeline.feedback.verdicts import HumanVerdict, latest_of_each, verdicts
 from eval_pipeline.langsmith.feedback import FeedbackServer
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiments_newest_first
@@ -65,7 +66,7 @@ def pull_corrections(
     unsorted = [row for row in stored if row["experiment"] not in newest]
     for experiment in newest:
         latest = latest_of_each(verdicts_on(store, suite, experiment, server))
-        unsorted += [redactor.value(_row(verdict)) for verdict in latest]
+        unsorted += [with_identifiers(row, redactor.value(row)) for row in map(_row, latest)]
     rows = sorted(unsorted, key=lambda row: (row["modified_at"], row["feedback_id"]))
     version = digest(rows)
     key = latest_corrections(store, suite)

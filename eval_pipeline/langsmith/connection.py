@@ -21,6 +21,7 @@ from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.circuit_breaker import CircuitBreaker, breaker_of
 from eval_pipeline.langsmith.client import NO_RETRIES, make_client
 from eval_pipeline.langsmith.errors import REFUSED_KEY, response_of, status_error
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.langsmith.urls import WebUrls
 from eval_pipeline.settings import Destination, LangSmithSettings
 
@@ -133,7 +134,7 @@ class Connection:
 
     def json(self, method: str, path: str, body: Any = None, **params: Any) -> ServerResponse:
         """Make one request with a JSON body."""
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else json_bytes(body)
         return self.request(method, path, data=data, params=params or None)
 
     @property

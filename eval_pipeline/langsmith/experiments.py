@@ -12,6 +12,7 @@ from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.datasets import SyncedDataset
 from eval_pipeline.langsmith.ids import example_id, session_id
 from eval_pipeline.langsmith.urls import WebUrls
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 
 
@@ -75,7 +76,7 @@ class ExperimentSession:
 
 def session_body(plan: ExperimentPlan, dataset: SyncedDataset, redactor: Redactor) -> dict[str, Any]:
     """The body of `POST /sessions`."""
-    metadata = {
+    everything = {
         **git_metadata(),
         "dataset_version": None if dataset.as_of is None else dataset.as_of.isoformat(),
         "dataset_splits": list(plan.splits),
@@ -83,13 +84,14 @@ def session_body(plan: ExperimentPlan, dataset: SyncedDataset, redactor: Redacto
         "suite": plan.suite,
         **plan.metadata,
     }
+    metadata = {key: value for key, value in everything.items() if value is not None}
     body = {
         "id": str(session_id(dataset.dataset_id, plan.name)),
         "name": plan.name,
         "description": plan.description,
         "reference_dataset_id": str(dataset.dataset_id),
         "start_time": dt.datetime.now(tz=dt.UTC).isoformat(),
-        "extra": {"metadata": redactor.value({key: value for key, value in metadata.items() if value is not None})},
+        "extra": {"metadata": with_identifiers(metadata, redactor.value(metadata))},
         "num_examples": plan.cases,
         "num_repetitions": plan.repetitions,
         "evaluator_keys": list(plan.evaluator_keys),
@@ -138,7 +140,7 @@ def close_experiment(
     present = (response.json().get("extra") or {}).get("metadata") or {}
     body = {
         "end_time": dt.datetime.now(tz=dt.UTC).isoformat(),
-        "extra": {"metadata": {**present, **redactor.value(dict(metadata))}},
+        "extra": {"metadata": {**present, **with_identifiers(metadata, redactor.value(dict(metadata)))}},
     }
     response = connection.json("PATCH", f"/sessions/{session.id}", body)
     if not response.ok:

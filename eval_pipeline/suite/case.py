@@ -8,6 +8,9 @@ from typing import Any
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.errors import InputError
+from eval_pipeline.messages import as_openai, read_messages
+from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
@@ -46,9 +49,26 @@ class Recording(Document):
     """A recorded attempt at the case: its conversation, and data about it."""
 
     messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
-    """OpenAI-style messages: `role`, `content`, `tool_calls`, `tool_call_id`."""
+    """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
     """Other data of the recorded attempt, such as a published score."""
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _are_messages(cls, value: Any) -> Any:
+        """Refuse a message of an unknown form; a message that is no mapping, such as a pair, becomes one."""
+        if not isinstance(value, list | tuple):
+            return value
+        messages: list[Any] = []
+        for index, item in enumerate(value):
+            try:
+                read = read_messages([item])
+            except InputError as error:
+                problem = error.problems[0]
+                reason = {"index": index, "message": problem.message, "fix": problem.fix}
+                raise PydanticCustomError("message", "item [{index}] is {message}", reason) from error
+            messages += [item] if isinstance(item, Mapping) else map(as_openai, read)
+        return messages
 
 
 class Case(Document):
@@ -109,6 +129,9 @@ class Case(Document):
                 "fix": "use at most 120 letters, digits, `_` and `-`, a letter or digit first: it is a partition's key",
             }
             raise PydanticCustomError("case_id", "'{value}' cannot be a case id", reason)
+        if (provider := provider_of_key(text)) is not None:
+            reason = {"provider": provider, "fix": "revoke the key, and give the case another id"}
+            raise PydanticCustomError("case_id", "the id is a key of {provider}", reason)
         return text
 
     @model_validator(mode="after")
@@ -127,12 +150,16 @@ class Case(Document):
 
     def canonical_json(self) -> str:
         """The case as JSON with sorted keys, independent of the file format it was loaded from."""
-        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
         return content_hash(self.canonical_json())
+
+
+def canonical_json(data: Mapping[str, Any]) -> str:
+    """The fields of a case as JSON with sorted keys, without white space."""
+    return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _require_storable(value: Any, path: type_path = ()) -> None:

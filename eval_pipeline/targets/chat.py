@@ -22,11 +22,11 @@ from langchain_core.messages import (
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.messages import content_text
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import import_problems, is_code_path, model_version, suite_file
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import PromptedTarget
 from eval_pipeline.targets.messages import reply_of_messages
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply

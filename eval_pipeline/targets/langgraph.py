@@ -20,10 +20,10 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
+from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import source_digest
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
@@ -36,7 +36,6 @@ from eval_pipeline.targets.graphs.building import (
 from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath
 from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.messages import after_last_user, as_langchain
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
 from eval_pipeline.user_code.loop import run_in_loop

@@ -1,24 +1,21 @@
 """The target that is a Python callable: `python`."""
 
-import contextlib
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.messages import after_last_user, answer_of, messages_in
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.target import CodeTarget
-from eval_pipeline.targets.messages import after_last_user, reply_of_messages
-from eval_pipeline.targets.session import EventHandler, LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.telemetry.event import Event
-from eval_pipeline.user_code.own_thread import in_own_thread
+from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
+from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.signature import LazyValue, call_by_signature
 
 
@@ -26,8 +23,9 @@ class PythonTarget(CodeTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
     It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature names,
-    and returns text, or a mapping with `response` and `events`, or OpenAI-style or LangChain messages. A generator,
-    sync or async, streams: it yields pieces of the answer and events, and at its end may yield one of those.
+    and returns text, or a mapping with `response` and `events`, or messages or a response of any provider. A generator,
+    sync or async, streams: it yields pieces of the answer (text, or a provider's chunks), messages and events, and at
+    its end may yield one of those.
     """
 
     kind: Literal["python"]
@@ -81,7 +79,7 @@ class PythonSession(LiveSession):
         started = time.perf_counter()
         returned = await call_by_signature(self._call, values)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
-            reply = await _streamed(returned, self.on_event, started)
+            reply = await StreamedReply(on_event=self.on_event, reply_of=_reply, started=started).read(returned)
         else:
             reply = _reply(returned)
         self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
@@ -96,56 +94,18 @@ class PythonSession(LiveSession):
         self._history = list(memory)
 
 
-async def _streamed(generator: Any, on_event: EventHandler, started: float) -> Reply:
-    """The reply of a generator: text is a piece of the answer, `{type: …}` an event, anything else the reply itself."""
-    pieces: list[str] = []
-    events: list[Event] = []
-    whole: Reply | None = None
-    ttft_s: float | None = None
-
-    def take(item: Any) -> None:
-        nonlocal ttft_s, whole
-        if isinstance(item, str):
-            ttft_s = time.perf_counter() - started if ttft_s is None else ttft_s
-            pieces.append(item)
-            on_event({"type": "token", "content": item})
-        elif isinstance(item, Mapping) and "type" in item:
-            events.append(item)
-            on_event(item)
-        else:
-            whole = _reply(item)
-
-    def take_all() -> None:
-        for item in generator:
-            take(item)
-
-    if inspect.isasyncgen(generator):
-        async with contextlib.aclosing(generator):
-            async for item in generator:
-                take(item)
-    else:
-        await in_own_thread(take_all)
-    reply = Reply(response="".join(pieces)) if whole is None else whole
-    return Reply(response=reply.response, events=[*events, *reply.events], ttft_s=ttft_s)
-
-
 def _reply(returned: Any) -> Reply:
     if isinstance(returned, str):
         return Reply(response=returned)
     if isinstance(returned, Reply):
         return returned
-    if isinstance(returned, BaseMessage):
-        return reply_of_messages([returned])
     if isinstance(returned, Mapping) and "response" in returned:
         response = returned["response"]
         return Reply(response="" if response is None else str(response), events=list(returned.get("events") or ()))
     if isinstance(returned, Mapping) and "messages" in returned:
         returned = returned["messages"]
-    if (
-        isinstance(returned, Sequence)
-        and returned
-        and all(isinstance(item, BaseMessage | Mapping) for item in returned)
-    ):
-        return reply_of_messages(after_last_user(returned))
+    if (messages := messages_in(returned)) is not None:
+        text, events = answer_of(after_last_user(messages))
+        return Reply(response=text, events=events)
     fix = "return text, {'response': …, 'events': […]} or messages"
     raise InputError(Problem(message=f"the target returned a {type(returned).__name__}", fix=fix, field="target.path"))

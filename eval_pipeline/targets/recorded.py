@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
+from eval_pipeline.messages import Message, answer_of, read_messages
 from eval_pipeline.suite.case import Case, Recording
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import Target
-from eval_pipeline.targets.messages import openai_reply
 from eval_pipeline.targets.session import EventHandler, Reply
 
 
@@ -80,14 +79,15 @@ class RecordedSession:
 
 
 def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, Reply]]:
-    turns: list[tuple[str, list[Mapping[str, Any]]]] = []
-    for message in messages:
-        if message.get("role") in ("system", "developer"):
+    turns: list[tuple[str, list[Message]]] = []
+    for message in read_messages(list(messages)):
+        if message.role == "system":
             continue
-        if message.get("role") == "user":
-            turns.append((content_text(message.get("content")), []))
+        if message.role == "user":
+            turns.append((message.text, []))
         else:
             if not turns:
                 turns.append(("", []))
             turns[-1][1].append(message)
-    return [(text, openai_reply(answer)) for text, answer in turns]
+    answers = ((text, answer_of(answer)) for text, answer in turns)
+    return [(text, Reply(response=response, events=events)) for text, (response, events) in answers]

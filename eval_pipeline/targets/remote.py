@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage, messages_from_dict
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Command, Interrupt
@@ -21,13 +21,12 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from eval_pipeline.errors import CredentialsError, InputError, Problem
+from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.langgraph import configurable_of, output_text
-from eval_pipeline.targets.messages import after_last_user
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
 
@@ -174,7 +173,7 @@ class RemoteGraphError(RuntimeError):
 
 def _message_of(data: Mapping[str, Any]) -> BaseMessage:
     """A message as the server writes it."""
-    return messages_from_dict([{"type": data["type"], "data": dict(data)}])[0]
+    return as_langchain([data])[0]
 
 
 def _messages(update: Any) -> list[BaseMessage]:

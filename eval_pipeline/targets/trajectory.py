@@ -21,9 +21,8 @@ from langgraph.graph import END
 from langgraph.types import Command, Send
 from typing_extensions import override
 
-from eval_pipeline.suite.message_text import content_text
+from eval_pipeline.messages import answer_of, content_text, read_messages
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.messages import events_of_message
 from eval_pipeline.targets.session import EventHandler, Reply
 from eval_pipeline.telemetry.event import Event
 
@@ -192,14 +191,14 @@ class Trajectory(BaseCallbackHandler):
             return
         self._seen.append(_Seen(message=message, in_state=in_state))
         if isinstance(message, AIMessage):
-            for event in events_of_message(message)[1]:
+            for event in _events_of(message)[1]:
                 if event["type"] == "tool_call":
                     self._calls.setdefault(str(event["id"]), event)
         elif isinstance(message, ToolMessage):
             self._report_call(message.tool_call_id)
             if ("result", message.tool_call_id) not in self._reported:
                 self._reported.add(("result", message.tool_call_id))
-                self._on_event(events_of_message(message)[1][0])
+                self._on_event(_events_of(message)[1][0])
 
     def _report_call(self, call_id: str) -> None:
         """A call is reported when its tool begins, because a model's structured answer looks like a call as well."""
@@ -225,7 +224,7 @@ class Trajectory(BaseCallbackHandler):
             if place >= done:
                 events += self._hidden(done, place, besides=answer, calls=calls)
                 done = place + 1
-            text, of_message = events_of_message(message)
+            text, of_message = _events_of(message)
             texts += [text] if text else []
             events += of_message
         events += self._hidden(done, len(self._seen), besides=answer, calls=calls)
@@ -240,7 +239,7 @@ class Trajectory(BaseCallbackHandler):
             if message is None or _key(message) in besides or (seen.in_state and _key(message) is None):
                 continue
             besides.add(_key(message))
-            text, events = events_of_message(message)
+            text, events = _events_of(message)
             if text and seen.in_state:
                 yield {"type": "message", "content": text}
             for event in events:
@@ -268,6 +267,10 @@ class FirstTokens:
         ids = {message.id for message in answer}
         of_answer = [seconds for message_id, seconds in self._first.items() if message_id in ids]
         return min(of_answer or self._first.values(), default=None)
+
+
+def _events_of(message: BaseMessage) -> tuple[str, list[Event]]:
+    return answer_of(read_messages([message]))
 
 
 def _key(message: BaseMessage) -> Any:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
+from eval_pipeline.messages import after_last_user, content_text
 from eval_pipeline.suite.case import Recording
-from eval_pipeline.suite.message_text import content_text
-from eval_pipeline.targets.messages import after_last_user, openai_reply, reply_of_messages
+from eval_pipeline.targets.messages import reply_of_messages
 from eval_pipeline.targets.recorded import RecordedSession, RecordedSessionFactory
 from eval_pipeline_tests.building import a_case
 
@@ -21,7 +21,7 @@ def call(name: str, arguments: Any, call_id: Any = "1") -> dict[str, Any]:
 
 
 def kinds(messages: list[Any]) -> list[tuple[str, Any]]:
-    return [(event["type"], event.get("name") or event.get("content")) for event in openai_reply(messages).events]
+    return [(event["type"], event.get("name") or event.get("content")) for event in reply_of_messages(messages).events]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_openai_reply_has_the_answer_and_its_events_in_order() -> None:
         {"role": "tool", "tool_call_id": "1", "content": "found"},
         assistant("Here it is.", usage={"prompt_tokens": 5, "completion_tokens": 2, "cost": 0.1}),
     ]
-    reply = openai_reply(messages)
+    reply = reply_of_messages(messages)
     assert reply.response == "Here it is."
     assert reply.events[1] == {"type": "tool_call", "name": "find", "args": {"q": "x"}, "id": "1"}
     assert reply.events[2] == {"type": "tool_result", "name": "find", "id": "1", "content": "found"}
@@ -63,7 +63,7 @@ def test_an_openai_reply_has_the_answer_and_its_events_in_order() -> None:
     ],
 )
 def test_arguments_are_read_in_any_form_and_kept_where_they_are_no_json(arguments: Any, args: dict[str, Any]) -> None:
-    (event,) = openai_reply([assistant(None, call("f", arguments))]).events
+    (event,) = reply_of_messages([assistant(None, call("f", arguments))]).events
     assert event["args"] == args
 
 

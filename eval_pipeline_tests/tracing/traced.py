@@ -11,12 +11,12 @@ from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.langsmith.protocol.jsonable import plain
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
-from eval_pipeline.tracing.shape.jsonable import plain
 from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import CompleteRun
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder

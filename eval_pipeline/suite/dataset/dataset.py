@@ -1,6 +1,7 @@
 """The dataset of a suite: all its cases, sorted by id, under a version that is a hash of their contents."""
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import content_hash
-from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.case import Case, canonical_json
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(
@@ -109,7 +110,14 @@ class Dataset:
     def _contents(self) -> list[tuple[str, str]]:
         """The canonical JSON of each case, as it is written and redacted."""
         written = [case.canonical_json() for case in self.cases]
-        return [(content, self.redactor.json(content.encode()).decode()) for content in written]
+        return [(content, self._stored(case, content)) for case, content in zip(self.cases, written, strict=True)]
+
+    def _stored(self, case: Case, content: str) -> str:
+        stored = self.redactor.json(content.encode()).decode()
+        if stored == content:
+            return content
+        # The id stays as it is, and a case in which only the id looked like a secret is stored as it is written.
+        return canonical_json({**json.loads(stored), "id": case.id})
 
 
 @dataclass(frozen=True, kw_only=True)

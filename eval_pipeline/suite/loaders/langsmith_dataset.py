@@ -8,12 +8,10 @@ from langsmith.schemas import Example
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
+from eval_pipeline.messages import read_messages
 from eval_pipeline.suite.dataset.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
-from eval_pipeline.suite.message_text import content_text
 from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDataset
-
-_USER = frozenset({"user", "human", "HumanMessage", "HumanMessageChunk"})
 
 
 def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) -> Iterator[RawCase]:
@@ -120,7 +118,11 @@ def _turns(
     example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_empty: bool
 ) -> list[dict[str, Any]]:
     input_ = _search("input", source.input, example)
-    texts = _user_texts([input_] if isinstance(input_, str | Mapping) else input_)
+    try:
+        texts = _user_texts(input_)
+    except InputError as error:
+        problem = error.problems[0]
+        raise ExampleError(problem.message, field="inputs", fix=problem.fix) from error
     if not texts and not may_be_empty:
         keys = ", ".join(map(repr, example["inputs"])) or "nothing"
         fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
@@ -138,27 +140,10 @@ def _turns(
 
 
 def _user_texts(messages: Any) -> list[str]:
-    """The texts of the user, given as texts or as messages in the form of OpenAI or LangChain."""
-    if not isinstance(messages, list):
+    """The texts of the user, given as texts or as messages of any form."""
+    if not isinstance(messages, str | Mapping | list):
         return []
-    # The inputs of chat models are batches.
-    flat = messages[0] if messages and isinstance(messages[0], list) else messages
-    texts = [_text_of(message) for message in flat]
-    return [text for text in texts if text is not None]
-
-
-def _text_of(message: Any) -> str | None:
-    """The text of a message of the user; None for messages of others."""
-    if isinstance(message, str):
-        return message
-    if not isinstance(message, Mapping):
-        return None
-    inner = next((message[key] for key in ("kwargs", "data") if isinstance(message.get(key), Mapping)), message)
-    kinds = {str(part.get(key)) for part in (message, inner) for key in ("role", "type")}
-    name = message.get("id")
-    if isinstance(name, list) and name:
-        kinds.add(str(name[-1]))
-    return content_text(inner.get("content")) if kinds & _USER else None
+    return [message.text for message in read_messages(messages) if message.role == "user"]
 
 
 def _each(

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jmespath
-from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages, messages_from_dict
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.feedback import FeedbackServer
+from eval_pipeline.messages import as_openai, read_messages
 from eval_pipeline.suite.documents.json_document import parse_json_file
 from eval_pipeline.suite.documents.text_file import read_text
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
@@ -20,6 +20,7 @@ from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.spec.case_source import LangSmithRuns
 
 _THREAD = "extra.metadata.thread_id || extra.metadata.session_id || extra.metadata.conversation_id || id"
+_RESPONSES = ("choices", "candidates", "role")
 _KEPT = ("trace_id", "start_time", "end_time", "total_tokens", "total_cost", "error", "feedback_stats")
 
 
@@ -70,7 +71,12 @@ def _of_export(file: Path) -> Iterable[Mapping[str, Any]]:
 def _recording(case_id: str, runs: list[Mapping[str, Any]], place: Path) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for run in runs:
-        of_run = messages_of_run(run)
+        try:
+            of_run = messages_of_run(run)
+        except InputError as error:
+            message = f"the run {run.get('id')} cannot be read: {error.problems[0].message}"
+            fix = error.problems[0].fix
+            raise InputError(Problem(message=message, fix=fix, file=place, case=case_id)) from error
         if not of_run:
             fix = "filter such runs out, or record conversations as `messages`"
             message = f"the run {run.get('id')} has no messages and no text in its inputs and outputs"
@@ -90,7 +96,11 @@ def _starts_with(messages: Sequence[Mapping[str, Any]], start: Sequence[Mapping[
 
 
 def messages_of_run(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The conversation of a run as OpenAI-style messages."""
+    """The conversation of a run as OpenAI-style messages.
+
+    Raises:
+        InputError: a message has a form that is not known.
+    """
     inputs, outputs = run.get("inputs") or {}, run.get("outputs") or {}
     asked, answered = _list_of(inputs), _list_of(outputs)
     if asked and answered and _starts_with(answered, asked):
@@ -101,26 +111,11 @@ def messages_of_run(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _list_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     messages = data.get("messages") or jmespath.search("output.messages || generations[*][].message", data)
-    if isinstance(messages, list) and messages and isinstance(messages[0], list):  # chat models take batches
-        messages = messages[0]
-    if not isinstance(messages, list):
-        return []
-    return [_openai(message) for message in messages if isinstance(message, Mapping)]
+    if messages is None and any(data.get(name) for name in _RESPONSES):
+        messages = data  # a response of OpenAI's APIs or of Anthropic's, as wrapped clients trace it
+    return [as_openai(message) for message in read_messages(messages)] if isinstance(messages, list | dict) else []
 
 
 def _text(role: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:
     text = next((value for value in data.values() if isinstance(value, str)), None)
     return [] if text is None else [{"role": role, "content": text}]
-
-
-def _openai(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A message in OpenAI's form, from any that LangSmith stores: OpenAI's or LangChain's, plain or serialized."""
-    if "role" in data:
-        return dict(data)
-    fields = dict(data.get("kwargs") or data.get("data") or data)
-    kind = str(fields.get("type") or data.get("type") or "ai").removesuffix("MessageChunk").lower()
-    message: BaseMessage = messages_from_dict([{"type": kind, "data": fields}])[0]
-    converted = dict(convert_to_openai_messages([message])[0])
-    if isinstance(message, AIMessage) and message.usage_metadata is not None:
-        converted["usage"] = dict(message.usage_metadata)
-    return converted

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from eval_pipeline.langsmith.datasets import DatasetVersion
+from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.suite.documents.yaml_document import type_path
 
 
@@ -33,9 +34,9 @@ class RawCase:
 
     @property
     def label(self) -> str | None:
-        """The id of the case as text, if it has one."""
+        """The id of the case as text, if it has one that may be shown."""
         case_id = self.data.get("id") if isinstance(self.data, dict) else None
-        return None if case_id is None else str(case_id)
+        return None if case_id is None or provider_of_key(str(case_id)) else str(case_id)
 
     def line_of(self, path: type_path) -> int | None:
         """The line of the part at `path`, or of the nearest part around it."""

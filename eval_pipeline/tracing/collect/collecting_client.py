@@ -8,8 +8,8 @@ LangChain's runs still arrive, but those of `@traceable` functions do not.
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
-from eval_pipeline.tracing.shape.jsonable import json_bytes
 
 _log = logger_of(__name__)
 
@@ -112,6 +112,12 @@ class CollectingClient(Client):
         """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
             return list(self._collected.pop(str(root.id), {}).values())
+
+    def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
+        """Those of the runs below `root`, which stay collected."""
+        with self._lock:
+            runs = self._collected.get(str(root.id), {})
+            return [replace(runs[run_id]) for run_id in run_ids if run_id in runs]
 
     @property
     def in_progress(self) -> int:

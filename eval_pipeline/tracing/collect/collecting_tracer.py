@@ -17,6 +17,8 @@ from langchain_core.tracers.schemas import Run
 from langsmith.run_helpers import get_tracing_context
 from typing_extensions import override
 
+from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
+
 _UNTRACED, _OUTPUTS_SET, _INPUTS_SET = "__disabled", "__omit_auto_outputs", "inputs_is_truthy"
 """Keys of LangChain and LangSmith in `extra`: the run is not sent; `RunTree.set` was given its outputs, or inputs."""
 
@@ -52,6 +54,11 @@ class CollectingTracer(LangChainTracer):
                 name=name,
                 **kwargs,
             )
+        if name == parent.name == WORKFLOW_NAME:
+            # The only node of the evaluator's graph repeats the graph's run: its children are the graph's.
+            self.order_map[run_id] = parent.trace_id, parent.dotted_order
+            self.run_map[str(run_id)] = parent
+            return parent
         start = dt.datetime.now(tz=dt.UTC)
         run = parent.model_copy(
             update={
@@ -98,6 +105,8 @@ class CollectingTracer(LangChainTracer):
         if str(run_id) not in self.run_map:
             return super().on_chain_end(outputs, run_id=run_id, inputs=inputs, **kwargs)  # raises LangChain's error
         run = self.run_map.pop(str(run_id))
+        if run.id != run_id:
+            return run
         run.end_time = dt.datetime.now(tz=dt.UTC)
         if not run.extra.get(_OUTPUTS_SET):
             run.outputs = {**(run.outputs or {}), **_mapping(outputs, "output")}
@@ -116,6 +125,16 @@ class CollectingTracer(LangChainTracer):
                 events=run.events,
             )
         return run
+
+    @override
+    def on_chain_error(
+        self, error: BaseException, *, inputs: dict[str, Any] | None = None, run_id: UUID, **kwargs: Any
+    ) -> Run:
+        """End a chain's run with an error."""
+        run = self.run_map.get(str(run_id))
+        if run is not None and run.id != run_id:
+            return self.run_map.pop(str(run_id))
+        return super().on_chain_error(error, inputs=inputs, run_id=run_id, **kwargs)
 
     def _metadata(self, of_run: Mapping[str, Any]) -> dict[str, Any]:
         inherited = self.tracing_metadata or {}

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.telemetry.event import Event
-from eval_pipeline.tracing.shape.jsonable import json_bytes
 
 
 def is_answer(result: Event, call: Event) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from langsmith.run_helpers import get_current_run_tree
 
+from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun, ids_of_path
@@ -28,7 +29,6 @@ from eval_pipeline.tracing.collect.event_fields import (
     tool_call_of,
     usage_metadata,
 )
-from eval_pipeline.tracing.shape.jsonable import as_object, json_bytes
 from eval_pipeline.tracing.shape.run import MICROSECOND, uuid7_at
 
 FROM_EVENTS = "reported_as_events"

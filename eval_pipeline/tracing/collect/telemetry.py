@@ -15,13 +15,13 @@ from typing import Any
 import orjson
 from langsmith import Client
 
+from eval_pipeline.langsmith.protocol.jsonable import plain
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.telemetry.bus import BUS, EventBus
 from eval_pipeline.telemetry.turns import ReportedTurn
 from eval_pipeline.tracing.collect.event_runs import runs_of_turn
 from eval_pipeline.tracing.shape.completion import complete
-from eval_pipeline.tracing.shape.jsonable import plain
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun, complete_run
 
 _REDACTOR = Redactor()

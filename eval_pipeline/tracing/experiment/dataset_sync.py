@@ -10,12 +10,15 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from langsmith.utils import LangSmithConflictError, LangSmithError
 from requests.exceptions import RequestException
 
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.datasets import SyncedDataset, VerifiedDataset
 from eval_pipeline.langsmith.ids import example_id
+from eval_pipeline.langsmith.protocol.jsonable import plain
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -27,7 +30,7 @@ _ROUNDS = 3
 _PAGE = 100
 _DELETED_AT_ONCE = 50
 """Ids are part of the URL."""
-_FORM_VERSION = 2
+_FORM_VERSION = 3
 """Of examples: increased when the same case is to be written in another form."""
 
 
@@ -109,7 +112,13 @@ def example_of(case: Case, identity: UUID, redactor: Redactor) -> dict[str, Any]
     example["metadata"]["sync_hash"] = example_hash(case, redactor)
     # Most have nothing to redact, which a look at the whole finds out in a tenth of the time.
     if not redactor.leaves(example):
-        example = {name: redactor.value(value) for name, value in example.items()}
+        redacted = {name: redactor.value(value) for name, value in example.items()}
+        metadata = with_identifiers(example["metadata"], redacted["metadata"])
+        example = {**redacted, "metadata": metadata}
+    try:
+        orjson.dumps(example)
+    except TypeError:  # an integer beyond 64 bits, for which no server takes the example
+        example = plain(example)
     return {"id": identity, **example}
 
 

@@ -11,15 +11,17 @@ from uuid import uuid4
 import orjson
 import zstandard
 
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes, plain
 from eval_pipeline.langsmith.protocol.time_window import retime
 from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
+from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
 
 ItemKind = Literal["run", "feedback", "request"]
 
+_REDACTED = b"[redacted:"
 _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
 _NOT_IN_HEAD = frozenset({*_PAYLOAD, "attachments"})
@@ -135,6 +137,7 @@ def run_item(
     if redacted is None:
         redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
     item = _item("run", head, redacted, graft=graft, redactor=redactor)
+    item = _with_identifiers(item, run) if redactor.enabled else item
     files = run.get("attachments")
     return replace(item, attachments=_redacted(files, redactor)) if files else item
 
@@ -204,6 +207,22 @@ def encode_frame(items: Sequence[QueuedItem], *, compress: bool) -> tuple[bytes,
     packed = zstandard.ZstdCompressor(level=1).compress(body)
     sizes = {"X-Pre-Compressed-Size": str(len(body)), "X-Post-Compressed-Size": str(len(packed))}
     return packed, {**headers, "Content-Encoding": "zstd", **sizes}
+
+
+def _with_identifiers(item: QueuedItem, run: Mapping[str, Any]) -> QueuedItem:
+    """The redacted item of a run, with the ids in its metadata, and its case's id elsewhere, as they are."""
+    metadata = (run.get("extra") or {}).get("metadata") or {}
+    case_id = metadata.get("case_id")
+    payload = dict(item.payload)
+    if _REDACTED in payload.get("extra", b""):
+        extra = orjson.loads(payload["extra"])
+        payload["extra"] = orjson.dumps({**extra, "metadata": with_identifiers(metadata, extra["metadata"])})
+    if case_id is not None and _REDACTED in payload.get("inputs", b""):
+        inputs = orjson.loads(payload["inputs"])
+        if "case_id" in inputs and plain(run["inputs"])["case_id"] == case_id:
+            payload["inputs"] = orjson.dumps({**inputs, "case_id": case_id})
+    named = case_id is not None and run.get("name") == case_id
+    return replace(item, payload=payload, head={**item.head, "name": case_id} if named else item.head)
 
 
 def _payload_of(run: Mapping[str, Any]) -> dict[str, bytes]:

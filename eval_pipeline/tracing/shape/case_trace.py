@@ -26,11 +26,13 @@ from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.telemetry.reporting import listening
+from eval_pipeline.telemetry.trace_headers import trace_headers_from
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.shape.case_root import complete_root
 from eval_pipeline.tracing.shape.completion import complete
+from eval_pipeline.tracing.shape.continued import continuing_headers
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
 from eval_pipeline.tracing.shape.modes import NoSharedContext, SharedContextView
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun
@@ -128,7 +130,11 @@ class CaseTracer(AttemptTracer):
             return
         reported = ReportedTurns()
         try:
-            with self.client.collecting(root), listening(reported.add):
+            with (
+                self.client.collecting(root),
+                listening(reported.add),
+                trace_headers_from(lambda: continuing_headers(self.client, root)),
+            ):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
             # Nothing stays in memory, whatever happened. An attempt without a result has no row, and sends nothing.
@@ -231,16 +237,12 @@ class CaseTrace(AttemptTrace):
         below = Anchor.of(root)
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
-        workflow = _evaluator_run(collected, below.run_id)
-        # The graph's only node is the entrypoint itself, and repeats the graph's run.
-        node = {run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids[-1:] == [workflow]}
         live = complete(
             collected,
             below=below,
             end_time=end,
             labels=labels,
             tags=tracer.tags,
-            skip=frozenset(node),
             redact=tracer.redact,
         )
         tracer.counts.repaired += live.repaired
@@ -270,7 +272,3 @@ def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, A
     """Metadata of every run of an attempt. In a Dagster run, the case is a partition."""
     partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
     return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
-
-
-def _evaluator_run(collected: Sequence[CollectedRun], root_id: str) -> str | None:
-    return next((run.id for run in collected if run.name == WORKFLOW_NAME and run.parent_ids == [root_id]), None)

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eval_pipeline.langsmith.protocol.jsonable import as_object, plain
 from eval_pipeline.langsmith.protocol.rules import RUN_TYPES, validate_run_post
 from eval_pipeline.langsmith.protocol.time_window import DEFAULT_WINDOW
 from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun
 from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Field, Redact, as_it_is, capped_json
-from eval_pipeline.tracing.shape.jsonable import as_object, plain
 from eval_pipeline.tracing.shape.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 
 _MILLISECOND = dt.timedelta(milliseconds=1)
@@ -51,7 +51,6 @@ def complete(
     end_time: dt.datetime,
     labels: Mapping[str, Any],
     tags: Sequence[str] = (),
-    skip: frozenset[str] = frozenset(),
     redact: Redact = as_it_is,
 ) -> Completed:
     """Complete the runs, each after its parent.
@@ -62,7 +61,6 @@ def complete(
         end_time: when the attempt ended; runs without an end get it.
         labels: metadata of every run.
         tags: of every run.
-        skip: ids of runs that are left out on purpose; their children move up.
         redact: applied to a field that is too long, before it is cut.
     """
     completed = Completed()
@@ -71,9 +69,6 @@ def complete(
     for run in _parents_first(collected):
         ancestors = (anchors[ancestor] for ancestor in reversed(run.parent_ids) if ancestor in anchors)
         parent = next(ancestors, below)
-        if run.id in skip:
-            anchors[run.id] = parent
-            continue
         sendable, repaired = _complete_one(
             run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact
         )

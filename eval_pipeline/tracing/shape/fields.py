@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.tracing.shape.jsonable import json_bytes
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 
 GRAFTED_FIELD_BYTES = 8 * 1024
 """Small, since it is copied into every case's trace; the shared trace has the whole field."""

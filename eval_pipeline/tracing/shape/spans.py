@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 from typing_extensions import override
 
-from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes, plain
 from eval_pipeline.tracing.shape.run import CompleteRun
 
 _ROWS_AT_ONCE = 500

@@ -66,6 +66,29 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
     ]
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ({"messages": [["user", "tea?"]]}, {"messages": [{"type": "human", "content": "tea?"}, ["ai", "4.20"]]}),
+        ({"messages": ["tea?"]}, {"choices": [{"message": {"role": "assistant", "content": "4.20"}}]}),
+        (
+            {"messages": [{"role": "user", "content": "tea?"}]},
+            {"role": "assistant", "type": "message", "content": [{"type": "text", "text": "4.20"}]},
+        ),
+        ({"messages": [[{"lc": 1, "id": ["x", "HumanMessage"], "kwargs": {"content": "tea?"}}]]}, {"answer": "4.20"}),
+    ],
+)
+def test_messages_of_runs_have_any_form(folder: Path, inputs: Any, outputs: Any) -> None:
+    (case,) = write(folder, [{"id": "r", "start_time": "1", "inputs": inputs, "outputs": outputs}])
+    said = [(message["role"], message["content"]) for message in case.recordings[0].messages]
+    assert said == [("user", "tea?"), ("assistant", "4.20")]
+
+
+def test_a_run_with_messages_of_an_unknown_form_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"the run r cannot be read: .*a mapping with 'speaker'"):
+        write(folder, [{"id": "r", "start_time": "1", "inputs": {"messages": [{"speaker": "me"}]}, "outputs": {}}])
+
+
 def test_a_run_without_a_conversation_is_reported(folder: Path) -> None:
     with pytest.raises(InputError, match="has no messages and no text"):
         write(folder, [{"id": "r", "start_time": "1", "inputs": {"n": 1}, "outputs": {}}])

@@ -56,6 +56,15 @@ def test_everything_is_found_by_jmespath(folder: Path) -> None:
     assert case.recordings[0].data == {"reward": 0.0}
 
 
+def test_messages_have_any_form_and_an_unknown_one_is_refused_by_name(folder: Path) -> None:
+    pairs = [["user", "hi"], {"type": "ai", "content": "ho"}]
+    (case,) = cases_in(folder, [{"id": "a", "messages": pairs}])
+    assert case.recordings[0].messages == ({"role": "user", "content": "hi"}, {"type": "ai", "content": "ho"})
+    (problem,) = problems_in(folder, [{"id": "a", "messages": [{"speaker": "me", "line": "hi"}]}])
+    assert "item [0] is not a known form of messages: a mapping with 'speaker', 'line'" in problem.message
+    assert (problem.case, problem.field) == ("a", "recordings[0].messages")
+
+
 def test_jsonl_is_read_by_lines_with_or_without_a_mark(folder: Path) -> None:
     line = json.dumps({"id": "a", "messages": SAID})
     (folder / "r.jsonl").write_text(f"\ufeff{line}\r\n\r\n{line}\r\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import ensure_config
 from langgraph.cache.memory import InMemoryCache
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint
@@ -265,3 +266,10 @@ def asking(state: Any) -> Any:
 
 
 asking_sequence = one(asking) | RunnableLambda(lambda state: state)
+
+
+def runs_a_graph(message: str) -> str:
+    """A callable that runs a graph with a store of its own."""
+    graph = one(noting, store=InMemoryStore())
+    answer = graph.invoke({"messages": [("human", message)]})["messages"][-1].content
+    return f"{[*ensure_config()['configurable']]} {answer}"

@@ -8,7 +8,7 @@ import pytest
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 from eval_pipeline_tests.targets.graphs import platform_graphs
-from eval_pipeline_tests.targets.graphs.test_forms import a_target, answered, responses
+from eval_pipeline_tests.targets.graphs.test_forms import HERE, a_target, answered, responses
 
 
 def an_evaluator_of(name: str, **target: Any) -> CaseEvaluator:
@@ -66,3 +66,9 @@ async def test_the_recursion_limit_is_the_suites_or_else_the_graphs_own_or_else_
     result = await evaluated(a_suite(Path(), target=a_target("sixty_of_fifty")), a_case())
     assert result.error is not None
     assert "Recursion limit of 50" in result.error.message
+
+
+async def test_a_callable_that_runs_a_graph_is_no_part_of_the_evaluators_graph() -> None:
+    suite = a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_a_graph"})
+    result = await evaluated(suite, a_case())
+    assert [turn.response for turn in result.turns] == ["[] 0 -"]

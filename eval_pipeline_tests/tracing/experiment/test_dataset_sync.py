@@ -149,3 +149,14 @@ def test_two_runs_may_sync_at_once(server: RecorderServer, make_settings: MakeSe
         synced = list(pool.map(one_run, range(4)))
     assert len({each.dataset_id for each in synced}) == 1
     assert len(examples(server, synced[0])) == 120
+
+
+def test_a_number_that_no_server_takes_costs_its_own_field_not_the_dataset(
+    server: RecorderServer, connection: CountingConnection
+) -> None:
+    big = 123456789012345678901234567890
+    odd = Case.model_validate({"id": "wei", "input": "x", "reference": {"balance": big, "share": float("nan"), "n": 1}})
+    synced = sync(connection, [a_case(1), odd])
+    assert synced.created == 2
+    assert examples(server, synced)["wei"]["outputs"] == {"balance": str(big), "share": None, "n": 1}
+    assert not sync(connection, [a_case(1), odd]).changed

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from langsmith import uuid7_from_datetime
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes, plain
 from eval_pipeline.tracing.collect.collecting_client import CollectedRun
 from eval_pipeline.tracing.shape.completion import UNFINISHED, Completed, complete
-from eval_pipeline.tracing.shape.jsonable import as_object, json_bytes, plain
 from eval_pipeline.tracing.shape.run import Anchor, complete_run
 from eval_pipeline_tests.tracing.traced import rules_broken
 
@@ -47,8 +47,8 @@ def a_collected(label: str, /, *above: CollectedRun, after: dt.timedelta = MILLI
     return CollectedRun(**known)
 
 
-def completed(*collected: CollectedRun, skip: frozenset[str] = frozenset()) -> Completed:
-    return complete(collected, below=ROOT, end_time=START + 9 * MILLISECOND, labels={}, skip=skip)
+def completed(*collected: CollectedRun) -> Completed:
+    return complete(collected, below=ROOT, end_time=START + 9 * MILLISECOND, labels={})
 
 
 def parents(outcome: Completed) -> dict[str, str]:
@@ -64,16 +64,6 @@ def test_children_of_a_run_that_cannot_be_sent_move_up() -> None:
     outcome = completed(below, bad, good)
 
     assert (parents(outcome), outcome.left_out) == ({"good": "root", "below": "good"}, 1)
-
-
-def test_children_of_a_run_left_out_on_purpose_move_up() -> None:
-    outer = a_collected("outer")
-    node = a_collected("node", outer)
-    below = a_collected("below", outer, node)
-
-    outcome = completed(outer, node, below, skip=frozenset({node.id}))
-
-    assert (parents(outcome), outcome.left_out) == ({"outer": "root", "below": "outer"}, 0)
 
 
 def test_a_run_whose_parent_was_never_seen_hangs_from_the_nearest_that_was() -> None:

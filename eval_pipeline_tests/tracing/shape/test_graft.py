@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval_pipeline.langsmith.protocol.jsonable import json_bytes, plain
 from eval_pipeline.langsmith.protocol.usage import usage_of
 from eval_pipeline.tracing.shape.graft import LONGEST_LEAD, Timing, graft, lead_time
-from eval_pipeline.tracing.shape.jsonable import json_bytes, plain
 from eval_pipeline.tracing.shape.replica import Origin, replica_of
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 from eval_pipeline.tracing.shape.spans import Span, spans_of_table, table_of_spans

@@ -7,8 +7,8 @@ import pytest
 from eval_pipeline.context.build import ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.errors import InputError
+from eval_pipeline.langsmith.protocol.jsonable import plain
 from eval_pipeline.store.local import LocalStore
-from eval_pipeline.tracing.shape.jsonable import plain
 from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.shared_trace import SharedTraceRecorder, shared_trace_runs
 from eval_pipeline.tracing.shape.spans import SPANS_SCHEMA, spans_of_table

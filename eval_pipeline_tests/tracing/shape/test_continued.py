@@ -1,0 +1,51 @@
+"""What continues an attempt's trace elsewhere continues the orders that are sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langsmith.run_helpers import get_current_run_tree
+
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.telemetry.trace_headers import trace_headers
+from eval_pipeline_tests.building import a_case
+from eval_pipeline_tests.tracing.traced import Kept, a_traced_evaluator, a_tracer, rules_broken
+
+_SEEN: list[dict[str, str]] = []
+
+
+def notes_headers(message: str) -> str:
+    """A target that calls another server, with our headers, or with those of the SDK."""
+    current = get_current_run_tree()
+    assert current is not None
+    _SEEN.append(trace_headers())
+    _SEEN.append(current.to_headers())
+    return message
+
+
+@pytest.fixture
+def seen() -> Iterator[list[dict[str, str]]]:
+    _SEEN.clear()
+    yield _SEEN
+    _SEEN.clear()
+
+
+async def test_headers_continue_a_run_that_is_sent(folder: Path, seen: list[dict[str, str]]) -> None:
+    sender = Kept()
+    target: dict[str, Any] = {"kind": "python", "path": f"{__name__}:notes_headers"}
+    evaluator = a_traced_evaluator(folder, target, a_tracer(sender))
+    for number in range(1, 30):
+        await evaluator.evaluate(Attempt(case=a_case("tea"), number=number))
+    sent = {run["dotted_order"]: run["name"] for run in sender.runs}
+    assert {sent.get(headers["langsmith-trace"]) for headers in seen[::2]} == {"take_turn"}
+    assert all(headers["baggage"] == "langsmith-project=sample-1" for headers in seen[::2])
+    # Also where the agent takes them from the SDK, but for a time that LangChain read a moment late.
+    ids = {order.rpartition(".")[2][-36:] for order in sent}
+    for headers in seen[1::2]:
+        assert {part[-36:] for part in headers["langsmith-trace"].split(".")} <= ids
+    assert rules_broken(sender.runs) == []
+
+
+async def test_there_are_none_where_nothing_is_traced() -> None:
+    assert trace_headers() == {}
