@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.patterns import names_secret, secret_in
+from eval_pipeline.redaction.patterns import secret_in
+from eval_pipeline.redaction.secret_names import names_secret
 
 _NOT_SECRET = {"redaction_patterns"}
 """Fields whose keys are names of secrets, but whose values are regular expressions."""

@@ -6,8 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eval_pipeline.redaction.patterns import PHONE_SIGNS, TEXT_SIGNS, names_secret
 from eval_pipeline.redaction.redactor import Redactor, without_texts
+from eval_pipeline.redaction.secret_names import names_secret
+from eval_pipeline.redaction.signs import PHONE_SIGNS, TEXT_SIGNS
 
 
 def redacted_table(table: pa.Table, redactor: Redactor, *, keep: Container[str] = ()) -> pa.Table:

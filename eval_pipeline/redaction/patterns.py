@@ -1,16 +1,24 @@
-"""The kinds of secrets and personal data, and the cheap tests for text that may hold one, derived from the same table.
+"""The kinds of secrets and personal data, in one table.
 
 A change of what is redacted raises `VERSION`, which is part of the names of stored snapshots.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-VERSION = 2
-DONE = re.compile(r"(\[redacted:[a-z0-9_]+\])")
+from eval_pipeline.redaction.secret_names import is_of_words
+
+VERSION = 3
+DONE = re.compile(r"\[redacted:[a-z0-9_]+\]")
 SECRET = "[redacted:secret]"  # noqa: S105 - what replaces a secret
 
-_TOKEN = "[A-Za-z0-9._~+/=-]"  # noqa: S105 - the characters that keys and tokens are made of
+TOKEN = "[A-Za-z0-9._~+/=-]"  # noqa: S105 - the characters that keys and tokens are made of
+
+
+def _always(match: str) -> bool:
+    del match
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,59 +28,250 @@ class Kind:
     name: str
     """A match is replaced by `[redacted:<name>]`."""
     pattern: re.Pattern[str]
-    triggers: tuple[str, ...]
+    """Takes time linear in the text: no two parts of it that repeat can match the same characters. A group `secret` is
+    what is replaced, if not all of the match."""
+    triggers: tuple[str, ...] = ()
     """Texts of which every match contains one."""
+    shape: str = ""
+    """Of kinds without triggers: an expression, for RE2 and Python, that matches every text with a match."""
+    json_shape: str = ""
+    """The same for JSON documents, where it is another."""
     token: str = ""
-    """For kinds whose matches have a run of token characters, `_SHORTEST_TOKEN` or more with the trigger: what follows
+    """For kinds whose matches have a run of token characters, `SHORTEST_TOKEN` or more with the trigger: what follows
     the trigger in JSON without escapes, at least; for RE2."""
+    in_one_piece: bool = False
+    """Whether a match has `SHORTEST_TOKEN` characters or more without white space between them."""
+    is_one: Callable[[str], bool] = _always
+    """Whether a match is one, by a checksum."""
     like_words: bool = False
     """Whether ordinary words match too: "Basic responsibilities", "sk-learn-text-classifier"."""
+    personal: bool = False
+    """Whether it is personal data, which suite.yaml may hold, and not a secret."""
 
     @property
     def sign(self) -> str:
         """An expression for RE2 that matches every text with a trigger."""
-        return f"(?:{'|'.join(map(re.escape, self.triggers))})"
+        return f"(?:{'|'.join(map(re.escape, self.triggers))})" if self.triggers else self.shape
 
 
-_API_KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
-    # How keys of a provider start, and what follows: at least ten characters of `_TOKEN`.
-    (("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"), r"[A-Za-z0-9_-]{16,}"),
-    (("lsv2_",), r"[A-Za-z0-9_]{16,}"),
-    (("ls__",), r"[A-Za-z0-9]{16,}"),
-    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[A-Za-z0-9]{20,}"),
-    (("github_pat_",), r"\w{20,}"),
-    (("glpat-",), r"[\w-]{16,}"),
-    (("hf_",), r"[A-Za-z0-9]{20,}"),
-    (("xox",), r"[abposr]-[A-Za-z0-9-]{10,}"),
-    (("AKIA", "ASIA"), r"[0-9A-Z]{16}\b"),
-    (("AIza",), r"[\w-]{30,}"),
+BASE64 = "[A-Za-z0-9+/]"
+_API_KEYS: tuple[tuple[str, str, str], ...] = (
+    # Whose key; how it starts, separated by spaces; what follows, at least ten characters of `TOKEN`.
+    ("OpenAI, Anthropic, Stripe and others", "sk- sk_ pk- pk_ rk- rk_", "[A-Za-z0-9_-]{16,}"),
+    ("LangSmith", "lsv2_", "[A-Za-z0-9_]{16,}"),
+    ("LangSmith, older", "ls__", "[A-Za-z0-9]{16,}"),
+    ("GitHub", "ghp_ gho_ ghu_ ghs_ ghr_", "[A-Za-z0-9_]{20,}"),
+    ("GitHub, fine-grained", "github_pat_", r"\w{20,}"),
+    ("GitLab", "glpat- gldt- glrt- glft- glffct- glptt- glsoat- glcbt- glimt- glagent- gloas-", r"[\w.-]{16,}"),
+    ("GitLab runners", "GR1348941", r"[\w-]{16,}"),
+    ("GitLab sessions", "_gitlab_session=", "[A-Za-z0-9]{16,}"),
+    ("Hugging Face", "hf_ api_org_", "[A-Za-z0-9]{20,}"),
+    ("Slack", "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xoxe.xoxp- xoxe.xoxb- xapp-", "[A-Za-z0-9-]{10,}"),
+    ("AWS", "AKIA ASIA ABIA ACCA", "[0-9A-Z]{16}(?![0-9A-Za-z])"),
+    ("AWS Bedrock", "ABSK bedrock-api-key-", f"{BASE64}{{24,}}={{0,2}}"),
+    ("Google", "AIza", r"[\w-]{30,}"),
+    ("Google OAuth", "ya29. GOCSPX- 1//0", r"[\w.-]{20,}"),
+    ("SendGrid", "SG.", r"[\w-]{16,}\.[\w-]{16,}"),
+    ("npm, RubyGems", "npm_ rubygems_", "[A-Za-z0-9]{30,}"),
+    ("PyPI", "pypi-", r"[\w-]{40,}"),
+    ("Stripe webhooks", "whsec_", f"{BASE64}{{20,}}={{0,2}}"),
+    ("Square", "EAAA sq0atp- sq0csp- sq0idp-", r"[\w-]{22,}"),
+    ("Facebook", "EAAC EAAM", "[A-Za-z0-9]{80,}"),
+    ("Shopify", "shpat_ shpca_ shppa_ shpss_", "[A-Fa-f0-9]{32}"),
+    ("Alibaba", "LTAI", "[A-Za-z0-9]{20,}"),
+    ("DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", "[a-f0-9]{40,}"),
+    ("Databricks", "dapi", "[a-f0-9]{32}(?:-[0-9])?"),
+    ("Docker", "dckr_pat_ dckr_oat_", r"[\w-]{20,}"),
+    ("Atlassian", "ATATT3 ATCTT3 ATBB", r"[\w=-]{20,}"),
+    ("HashiCorp Vault", "hvs. hvb. hvr.", r"[\w-]{24,}"),
+    ("Terraform Cloud", ".atlasv1.", r"[\w=-]{40,}"),
+    ("Doppler", "dp.pt. dp.st. dp.ct. dp.sa. dp.scim. dp.audit.", r"[\w.]{40,}"),
+    ("Dynatrace", "dt0c01. dt0s01. dt0s16.", "[A-Za-z0-9]{24}[.][A-Za-z0-9]{64}"),
+    ("Grafana", "glc_ glsa_ eyJrIjoi", rf"(?:{BASE64}|_){{32,}}={{0,3}}"),
+    ("Sentry", "sntrys_ sntryu_", "[A-Za-z0-9+/=_]{40,}"),
+    ("New Relic", "NRAK- NRII- NRJS- NRAA-", "[A-Za-z0-9-]{19,}"),
+    ("Linear, Notion", "lin_api_ lin_oauth_ ntn_ secret_", "[A-Za-z0-9]{40,}"),
+    ("Postman", "PMAK-", "[a-f0-9]{24}-[a-f0-9]{34}"),
+    ("PlanetScale", "pscale_tkn_ pscale_oauth_ pscale_pw_", r"[\w=.-]{32,}"),
+    ("Sendinblue", "xkeysib- xsmtpsib-", "[a-f0-9]{64}-[A-Za-z0-9]{16}"),
+    ("Heroku", "HRKU-", r"[\w-]{36,}"),
+    ("Fly", "fo1_ fm1a_ fm1r_ fm2_", rf"(?:{BASE64}|[_-]){{40,}}={{0,3}}"),
+    ("Groq, xAI, Perplexity, Replicate, Tavily, NVIDIA", "gsk_ xai- pplx- r8_ tvly- nvapi-", r"[\w-]{24,}"),
+    ("1Password", "ops_eyJ", f"{BASE64}{{60,}}={{0,3}}"),
+    ("1Password, secret key", "A3-", "[A-Z0-9]{6}-[A-Z0-9]{5,11}-[A-Z0-9]{5}-[A-Z0-9-]{5,17}"),
+    ("age", "AGE-SECRET-KEY-1", "[A-Z0-9]{58}"),
+    ("Figma, Typeform, Prefect, Pulumi", "figd_ tfp_ pnu_ pul-", r"[\w-]{30,}"),
+    ("Sonar, Sourcegraph, ReadMe", "squ_ sqp_ sqa_ sgp_ rdme_", "[a-z0-9_]{40,}"),
+    ("Artifactory", "AKCp cmVmd", "[A-Za-z0-9]{55,}"),
+    ("CircleCI, Buildkite, Contentful", "CCIPAT_ bkua_ CFPAT-", r"[\w-]{30,}"),
+    ("Shippo, Duffel, EasyPost", "shippo_ duffel_ EZAK EZTK", r"[\w=-]{40,}"),
+    ("Flutterwave, Frame.io", "FLWSECK_TEST- FLWSECK- fio-u-", r"[\w=-]{12,}"),
+    ("Clojars, Octopus, OpenShift", "CLOJARS_ API- sha256~", r"[\w-]{26,}"),
+    ("SettleMint", "sm_aat_ sm_pat_ sm_sat_", "[A-Za-z0-9]{16,}"),
+    ("Mailgun, Infracost", "key- ico-", "[a-f0-9]{32}(?![a-f0-9])"),
+    ("Twilio", "SK", "[0-9a-f]{32}(?![0-9a-f])"),
 )
+_WORD_LIKE = frozenset(
+    [
+        "sk-",
+        "sk_",
+        "pk-",
+        "pk_",
+        "rk-",
+        "rk_",
+        "hf_",
+        "r8_",
+        "API-",
+        "A3-",
+        "key-",
+        "ico-",
+        "pul-",
+        "SK",
+        "dapi",
+        "secret_",
+        "fio-u-",
+        "xai-",
+        "gsk_",
+        "pnu_",
+        "tfp_",
+    ]
+)
+"""Starts that ordinary words end with: `task-`, `half_`."""
+
+
+def _key_kind(starts: Sequence[str], rest: str) -> Kind:
+    """The kind of a provider's keys. Python finds expressions fastest that start with plain characters."""
+    forms = (re.escape(start) + f"(?<![A-Za-z0-9]{re.escape(start)})" * (start in _WORD_LIKE) for start in starts)
+    return Kind(
+        name="api_key",
+        pattern=re.compile(f"(?:{'|'.join(forms)}){rest}", re.ASCII),
+        triggers=tuple(starts),
+        token=f"{TOKEN}{{10}}",
+        in_one_piece=True,
+        like_words=True,
+    )
+
+
+def _digits_are_right(match: str) -> bool:
+    """Whether the check digit of a card's number (Luhn) is right."""
+    digits = [int(character) for character in match if character.isdigit()]
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - Luhn
+    return not (sum(digits[-1::-2]) + sum(doubled)) % 10
+
+
+_IBAN_LENGTHS = {
+    15: "NO", 16: "BE", 18: "DK FI FO GL NL FK SD", 19: "MK SI", 20: "AT BA EE KZ LT LU XK MN", 21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ DZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+_IBAN_LENGTH_OF = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries.split()}
+
+
+def _is_iban(match: str) -> bool:
+    """Whether the length fits the country, and the check digits the rest (remainder 1 modulo 97)."""
+    iban = match.replace(" ", "").replace("-", "").upper()
+    if _IBAN_LENGTH_OF.get(iban[:2]) != len(iban):
+        return False
+    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _is_aws_secret(match: str) -> bool:
+    """Whether forty characters of base64 look drawn by chance: neither a hash in hexadecimal, nor a path or a name."""
+    upper, lower, digits = (sum(map(test, match)) for test in (str.isupper, str.islower, str.isdigit))
+    return min(upper, lower) > 4 and digits > 1 and not is_of_words(match)  # noqa: PLR2004 - 1 in 10^6 have fewer
+
+
+CARD = re.compile(
+    r"(?<![A-Za-z0-9])(?<![0-9][.-])(?:[2-6][0-9]{12,18}"
+    r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
+    r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![A-Za-z0-9])(?![.-][0-9])"
+)
+"""The number of a payment card, in one piece or in the groups printed on cards. Any other groups would match tables of
+numbers."""
+AFTER_FIRST_DIGIT = "(?:[0-9]{12}|[0-9]{3}[ -](?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{6}[ -][0-9]{4}))"
+CARD_SHAPE = f"[2-6]{AFTER_FIRST_DIGIT}"
+IBAN_SHAPE = "[A-Z][A-Z][0-9][0-9][ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}"
+AWS_SECRET_SHAPE = f"{BASE64}{{40}}"
+PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
+
 KINDS = (
     Kind(
         name="private_key",
-        pattern=re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-        triggers=("PRIVATE KEY-----",),
+        pattern=re.compile(
+            r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)? ?-{4,5}.*?"
+            r"(?:-{4,5} ?END [A-Z0-9 ]{0,40}?PRIVATE KEY(?: BLOCK)? ?-{4,5}|\Z)"
+            r"|PuTTY-User-Key-File-.*?(?:Private-MAC: *\w*|\Z)",
+            re.DOTALL,
+        ),
+        triggers=("PRIVATE KEY", "PuTTY-User-Key-File-"),
     ),
     Kind(
         name="jwt",
-        pattern=re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", re.ASCII),
+        pattern=re.compile(
+            # The first part, and whether two more follow, is looked at once for all the places where a token may start.
+            r"(?<![\w-])(?=[\w-]++\.[\w-]{8,}+\.)[\w-]*?(?P<secret>eyJ(?=[\w-]{8})[\w-]++\.[\w-]++\.[\w-]*+)",
+            re.ASCII,
+        ),
         triggers=("eyJ",),
-        token=f"{_TOKEN}{{12}}",
+        in_one_piece=True,
+        token=f"{TOKEN}{{12}}",
     ),
     Kind(
         name="bearer",
-        pattern=re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+[A-Za-z0-9._~+/-]{16,}=*"),
-        triggers=("earer", "EARER", "asic "),
+        pattern=re.compile(r"(?<![A-Za-z])(?:[Bb]earer|BEARER|[Bb]asic|BASIC)[\s:=+]+[A-Za-z0-9._~+/-]{16,}=*"),
+        triggers=("earer", "EARER", "asic", "ASIC"),
         # White space may be escaped, and a quotation mark ends the text.
-        token=f'[^"]*{_TOKEN}{{16}}',
+        token=f'[^"]*{TOKEN}{{16}}',
+        like_words=True,
+    ),
+    *(_key_kind(starts.split(), rest) for _, starts, rest in _API_KEYS),
+    Kind(
+        name="api_key",  # of Mailchimp: its data centre stands at its end
+        pattern=re.compile("(?<![A-Za-z0-9])[0-9a-f]{32}-us[0-9]{1,2}(?![0-9])"),
+        triggers=("-us",),
+        in_one_piece=True,
+    ),
+    Kind(
+        name="api_key",  # of Telegram's bots
+        pattern=re.compile(r"(?<![A-Za-z0-9])[0-9]{5,16}:AA[\w-]{31,35}", re.ASCII),
+        triggers=(":AA",),
+        in_one_piece=True,
+    ),
+    Kind(
+        name="api_key",  # of Azure's applications, and of Azure OpenAI and DevOps
+        pattern=re.compile(
+            r"[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}"
+            r"|(?<![A-Za-z0-9])[A-Za-z0-9]{50,76}(?:JQQJ99|AZDO)[A-Za-z0-9]{4,32}"
+        ),
+        triggers=("Q~", "JQQJ99", "AZDO"),
+        in_one_piece=True,
+    ),
+    Kind(
+        name="api_key",  # of Discord's bots
+        pattern=re.compile(r"(?<![A-Za-z0-9])[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,45}", re.ASCII),
+        shape="[.][A-Za-z0-9_-]{6}[.][A-Za-z0-9_-]{27}",
+        in_one_piece=True,
+    ),
+    Kind(
+        name="api_key",  # AWS's secret keys
+        pattern=re.compile(rf"(?<!{BASE64}){BASE64}{{40}}(?![A-Za-z0-9+/=])"),
+        shape=AWS_SECRET_SHAPE,
+        json_shape=rf"(?:^|[^A-Za-z0-9+/]|\\[bfnrt]){AWS_SECRET_SHAPE}(?:[^A-Za-z0-9+/=]|$)",
+        is_one=_is_aws_secret,
+        in_one_piece=True,
         like_words=True,
     ),
     Kind(
-        name="api_key",
-        pattern=re.compile("|".join(rf"\b(?:{'|'.join(starts)}){rest}" for starts, rest in _API_KEYS), re.ASCII),
-        triggers=tuple(start for starts, _ in _API_KEYS for start in starts),
-        token=f"{_TOKEN}{{10}}",
-        like_words=True,
+        name="webhook",
+        pattern=re.compile(
+            r"hooks\.slack(?:-gov)?\.com/(?P<secret>(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{16,})"
+            r"|discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/[0-9]+/[\w-]{20,}"
+            r"|webhook\.office\.com/webhookb2/[\w@/-]{20,}"
+        ),
+        triggers=("hooks.slack", "/webhooks/", "webhook.office.com"),
+        in_one_piece=True,
     ),
     Kind(
         name="url_password",
@@ -80,111 +279,53 @@ KINDS = (
         triggers=("://",),
     ),
     Kind(
+        name="secret",  # of curl's -u
+        pattern=re.compile(r"\bcurl\b[^\n]{0,300}?[\s\"'](?:-u|--user)[\s=]+[\"']?[^\s:\"']*:(?P<secret>[^\s\"']+)"),
+        triggers=("curl",),
+    ),
+    Kind(
         name="email",
         pattern=re.compile(r"[\w.%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24}(?![A-Za-z])"),
         triggers=("@",),
+        personal=True,
+    ),
+    Kind(
+        name="card",
+        pattern=CARD,
+        shape=CARD_SHAPE,
+        json_shape=rf"(?:^|[^0-9A-Za-z.-]|[^0-9][.-]|\\[bfnrt]){CARD_SHAPE}",
+        is_one=_digits_are_right,
+        personal=True,
+    ),
+    Kind(
+        name="iban",
+        pattern=re.compile(
+            r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}"
+            r"(?:[A-Z0-9]{11,30}|(?:[ -][A-Z0-9]{4}){2,7}(?:[ -][A-Z0-9]{1,3})?)(?![A-Za-z0-9])"
+        ),
+        shape=IBAN_SHAPE,
+        is_one=_is_iban,
+        personal=True,
     ),
 )
-CARD = re.compile(
-    r"(?<![\w.-])(?:[2-6][0-9]{12,18}"
-    r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
-    r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![\w-])(?!\.[0-9])"
-)
-"""The number of a payment card, in one piece or in the groups printed on cards. Any other groups would match tables of
-numbers."""
-PHONE = re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}[ .-]\d{3,4}[ .-]?\d{3,4}(?![\w.-])")
+PERSONAL = frozenset({"phone", *(kind.name for kind in KINDS if kind.personal)})
+SHORTEST_TOKEN = 15
+"""The characters of the shortest token with its trigger."""
 SHORTEST_MATCH = 13
-"""Characters: the digits of a card. Matches of all other kinds are longer, or contain an `@`."""
-SECRET_ENDINGS = (
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "apikey",
-    "authorization",
-    "token",
-    "privatekey",
-    "secretkey",
-    "accesskey",
-    "credential",
-    "credentials",
-)
-"""How a key ends under which a secret stands, in lower case and without separators."""
-
-# Signs: tests that find every text with a match, and a few others, at a fraction of the time.
-
-_AFTER_FIRST_DIGIT = "(?:[0-9]{12}|[0-9]{3}[ -](?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{6}[ -][0-9]{4}))"
-_CARD_DIGITS = f"[2-6]{_AFTER_FIRST_DIGIT}"
-_JSON_CARD = rf"(?:^|[^0-9A-Za-z_.-]|\\[bfnrt]){_CARD_DIGITS}"
-"""What may precede a card in JSON is asked for, the letter of an escape included: without it every fraction with many
-digits and many a UUID would be a card."""
-_JSON_CARD_BYTES = re.compile(rf"[2-6](?:(?<![0-9A-Za-z_.-].)|(?<=\\[bfnrt].)){_AFTER_FIRST_DIGIT}".encode())
-"""As `_JSON_CARD`; Python finds an expression that starts with a digit five times as fast."""
-_KEY_SEPARATORS = "-_ ."
-_SECRET_KEYS = "|".join(f"[{_KEY_SEPARATORS}]*".join(ending) for ending in SECRET_ENDINGS)
-_SIGNED_KINDS = [kind for kind in KINDS if kind.name != "url_password"]
-"""A password in a URL is followed by an `@`, which is the sign of an e-mail address."""
-TEXT_SIGNS = "|".join([*(kind.sign for kind in _SIGNED_KINDS), _CARD_DIGITS, r"^[{\[]"])
-"""For RE2: matches every text in which something is redacted, and JSON, whose keys may name secrets."""
-PHONE_SIGNS = r"\p{Nd}{2,4}[ .-]\p{Nd}{3,4}"
-"""For RE2: matches every text with a telephone number."""
-JSON_SIGNS = "|".join(
-    [
-        *(kind.sign + kind.token for kind in _SIGNED_KINDS),
-        r"\\[u/]",
-        _JSON_CARD,
-        rf'(?i:{_SECRET_KEYS})[{_KEY_SEPARATORS}]*"\s*:',
-    ]
-)
-"""For RE2: matches every JSON document in which something is redacted."""
-
-_SHORTEST_TOKEN = 15
-_TOKEN_RUN = b"w" * _SHORTEST_TOKEN
-_TOKENS_AS_W = bytes(ord("w") if re.match(_TOKEN, chr(code)) else ord(" ") for code in range(256))
-_DIGIT_RUN = b"0" * 13
-_DIGITS_AS_0 = bytes(ord("0") if re.match("[0-9]", chr(code)) else code for code in range(256))
-_TRIGGERS_OF_TOKENS = tuple(trigger.encode() for kind in KINDS if kind.token for trigger in kind.triggers)
-_SECRET_KEY_BYTES = tuple(f'{ending}":'.encode() for ending in SECRET_ENDINGS)
-_WITHOUT_SEPARATORS = str.maketrans("", "", _KEY_SEPARATORS)
-_WORD = re.compile(r"[A-Za-z]?[a-z]{0,18}|[A-Z]{0,12}|[A-Za-z0-9]{0,4}")
-_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
-
-
-def has_signs(data: bytes) -> bool:
-    """Whether something may have to be redacted in a JSON document; most are decided by a few passes in C."""
-    if b"@" in data or b"PRIVATE KEY" in data or b"\\u" in data:
-        return True
-    if _TOKEN_RUN in data.translate(_TOKENS_AS_W) and any(trigger in data for trigger in _TRIGGERS_OF_TOKENS):
-        return True
-    if _DIGIT_RUN in data.translate(_DIGITS_AS_0, b" -") and _JSON_CARD_BYTES.search(data):
-        return True
-    keys = data.translate(None, _KEY_SEPARATORS.encode()).lower()
-    return any(ending in keys for ending in _SECRET_KEY_BYTES)
-
-
-def names_secret(key: str) -> bool:
-    """Whether `key` names a secret, so that its value is redacted whatever it looks like."""
-    return key[-1:].isalpha() and key.translate(_WITHOUT_SEPARATORS).lower().endswith(SECRET_ENDINGS)
+"""Characters: the digits of a card. Matches of all other kinds are longer, or contain an `@` or a secret's name."""
 
 
 def secret_in(text: str) -> str | None:
     """The kind of the secret in `text`; None without one, and where only words match (`sk-learn-models`).
 
     It decides what is refused, which is worse than redacting too much: hence the exception for words. E-mail addresses
-    are not secrets.
+    and other personal data are not secrets.
     """
     for kind in KINDS:
-        if kind.name != "email" and any(_is_random(kind, match[0]) for match in kind.pattern.finditer(text)):
+        if not kind.personal and any(_is_secret(kind, match[0]) for match in kind.pattern.finditer(text)):
             return kind.name
     return None
 
 
-def _is_random(kind: Kind, match: str) -> bool:
-    return not kind.like_words or not all(_WORD.fullmatch(piece) for piece in _BETWEEN_WORDS.split(match))
-
-
-def card_replaced(match: re.Match[str]) -> str:
-    """The replacement of a match of `CARD`; a number with a wrong check digit (Luhn) is not a card, and stays."""
-    digits = [int(character) for character in match.group() if character.isdigit()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - Luhn
-    return match.group() if (sum(digits[-1::-2]) + sum(doubled)) % 10 else "[redacted:card]"
+def _is_secret(kind: Kind, match: str) -> bool:
+    return kind.is_one(match) and not (kind.like_words and is_of_words(match))

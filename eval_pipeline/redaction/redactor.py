@@ -5,25 +5,33 @@ A document is parsed and searched only if a cheap test of its bytes finds signs 
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
+from eval_pipeline.redaction.encodings import views_of
 from eval_pipeline.redaction.patterns import (
-    CARD,
     DONE,
     KINDS,
+    PERSONAL,
     PHONE,
     SECRET,
     SHORTEST_MATCH,
+    SHORTEST_TOKEN,
     VERSION,
-    card_replaced,
-    has_signs,
-    names_secret,
 )
+from eval_pipeline.redaction.secret_names import names_secret, secrets_under_names
+from eval_pipeline.redaction.signs import has_signs
 from eval_pipeline.store.content_hash import digest
+
+_Span = tuple[int, int, str]
+"""Where a match starts and ends, and the name of its kind."""
+_IN_PIECES = tuple(kind for kind in KINDS if not kind.in_one_piece)
+_MAY_BE_SHORT = re.compile("[@:=>]")
+_MOST_ROUNDS = 12
 
 
 class RedactionSettings(Protocol):
@@ -67,10 +75,13 @@ class Redactor:
         """`text`, redacted. Replacements that it contains already stay as they are."""
         if not self.enabled or not text:
             return text
-        if len(text) < SHORTEST_MATCH and "@" not in text and not self.custom and not self.phone_numbers:
+        if len(text) < SHORTEST_MATCH and not (self.custom or self.phone_numbers or _MAY_BE_SHORT.search(text)):
             return text
-        while (redacted := self._once(text)) != text:
+        for _ in range(_MOST_ROUNDS):
             # A match may have kept its neighbour from matching.
+            redacted = self._once(text)
+            if redacted == text:
+                break
             text = redacted
         return text
 
@@ -149,25 +160,63 @@ class Redactor:
         return self.value(value)
 
     def _once(self, text: str) -> str:
-        if "[redacted:" not in text:
-            return self._piece(text)
-        return "".join(part if DONE.fullmatch(part) else self._piece(part) for part in DONE.split(text))
+        views = list(views_of(text))
+        for view in views:
+            # Quotation marks tell where a secret ends, before they are decoded.
+            named = ((*view.origin(*span), "secret") for span in secrets_under_names(view.text))
+            if spans := _separate(named, text):
+                return _replaced(text, spans)
+        matches = (
+            (*view.origin(start, end), name)
+            for view in views
+            for start, end, name in self._matches(view.without_escapes)
+        )
+        return _replaced(text, _separate(matches, text))
 
-    def _piece(self, text: str) -> str:
-        for kind in KINDS:
-            if any(trigger in text for trigger in kind.triggers):
-                text = kind.pattern.sub(f"[redacted:{kind.name}]", text)
+    def _matches(self, text: str) -> Iterator[_Span]:
+        has_tokens = max(map(len, text.split()), default=0) >= SHORTEST_TOKEN
+        for kind in KINDS if has_tokens else _IN_PIECES:
+            if kind.triggers and not any(trigger in text for trigger in kind.triggers):
+                continue
+            for match in kind.pattern.finditer(text):
+                if kind.is_one(match[0]):
+                    whole = "secret" not in kind.pattern.groupindex or match["secret"] is None
+                    yield *match.span(0 if whole else "secret"), kind.name
         for name, pattern in self.custom:
-            text = self._outside(pattern, f"[redacted:{name}]", text)
-        text = self._outside(CARD, card_replaced, text)
-        return self._outside(PHONE, "[redacted:phone]", text) if self.phone_numbers else text
+            yield from ((*match.span(), name) for match in pattern.finditer(text))
+        if self.phone_numbers:
+            yield from ((*match.span(), "phone") for match in PHONE.finditer(text))
 
-    def _outside(self, pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
-        """Substitute, but not within replacements."""
-        if pattern.search(text) is None:
-            return text
-        parts = DONE.split(text)
-        return "".join(part if DONE.fullmatch(part) else pattern.sub(replacement, part) for part in parts)
+
+def _separate(spans: Iterable[_Span], text: str) -> list[_Span]:
+    """Those that replacements do not contain, sorted, and joined where they overlap; the longer one names both.
+
+    Personal data that overlaps a secret is left to the next round: `://ann:word@example.com` holds a password and no
+    address.
+    """
+    done = [match.span() for match in DONE.finditer(text)] if "[redacted:" in text else []
+    joined: list[_Span] = []
+    for start, end, name in sorted(spans):
+        nearest = bisect_right(done, (start, len(text))) - 1
+        if start == end or (nearest >= 0 and end <= done[nearest][1]):
+            continue
+        if not joined or start >= joined[-1][1]:
+            joined.append((start, end, name))
+            continue
+        first, last, named = joined[-1]
+        if (name in PERSONAL) == (named in PERSONAL):
+            joined[-1] = first, max(end, last), name if end - start > last - first else named
+        elif named in PERSONAL:
+            joined[-1] = start, end, name
+    return joined
+
+
+def _replaced(text: str, spans: Iterable[_Span]) -> str:
+    parts, position = [], 0
+    for start, end, name in spans:
+        parts += [text[position:start], f"[redacted:{name}]"]
+        position = end
+    return "".join([*parts, text[position:]]) if parts else text
 
 
 def _text_of(value: Any) -> str:

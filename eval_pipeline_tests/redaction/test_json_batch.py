@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from eval_pipeline.redaction.json_batch import redacted_jsons
-from eval_pipeline.redaction.patterns import CARD, KINDS, SECRET_ENDINGS
+from eval_pipeline.redaction.patterns import CARD, KINDS
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.redaction.secret_names import SECRET_ENDINGS
 from eval_pipeline_tests.redaction.test_redactor import HARMLESS, SECRETS
 
 REDACTOR = Redactor()

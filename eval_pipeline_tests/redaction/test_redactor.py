@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval_pipeline.redaction.patterns import _JSON_CARD, _JSON_CARD_BYTES
+from eval_pipeline.redaction.patterns import KINDS
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.redaction.signs import _CARD_BYTES
 from eval_pipeline.settings import LangSmithSettings
 
 REDACTOR = Redactor()
@@ -209,7 +210,8 @@ _AROUND_CARDS = ["4111111111111", "4111 1111-1111 1111", "3782 822463-1000", "27
 
 @given(st.lists(st.sampled_from(_AROUND_CARDS), max_size=8).map("".join))
 def test_the_quick_sign_of_a_card_and_the_one_for_re2_say_the_same(text: str) -> None:
-    assert bool(_JSON_CARD_BYTES.search(text.encode())) == bool(re.search(_JSON_CARD, text))
+    card = next(kind for kind in KINDS if kind.name == "card")
+    assert bool(_CARD_BYTES.search(text.encode())) == bool(re.search(card.json_shape, text))
 
 
 @given(_values)

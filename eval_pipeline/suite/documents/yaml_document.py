@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.patterns import names_secret, secret_in
+from eval_pipeline.redaction.patterns import secret_in
+from eval_pipeline.redaction.secret_names import names_secret
 from eval_pipeline.suite.documents.text_file import read_text
 
 type_path = tuple[str | int, ...]
