@@ -47,7 +47,11 @@ class _Service(dg.ConfigurableResource[None]):
         ("mine", _Service(addresses=["redis://host", "redis://ann:abcdef@host"]), "mine.addresses[1]"),
         ("eval_langsmith", LangSmithResource(api_key="abcdef"), "eval_langsmith.api_key"),
         ("eval_langsmith", LangSmithResource(recorder_token="abcdef"), "eval_langsmith.recorder_token"),
-        ("eval_store", S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"), "eval_store.aws_secret_access_key"),
+        (
+            "eval_store",
+            S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"),
+            "eval_store.aws_secret_access_key",
+        ),
         ("mine", _Nested(langsmith=LangSmithResource(api_key="abcdef")), "mine.langsmith.api_key"),
         ("mine", _Nested(langsmith=LangSmithResource(), address="redis://ann:pw@host"), "mine.address"),
     ],
