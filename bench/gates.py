@@ -21,7 +21,7 @@ from statsmodels.stats.proportion import proportions_ztest
 
 from eval_pipeline.analysis.comparison.comparison import Side, compare_sides
 from eval_pipeline.analysis.gates.regression import check_regression
-from eval_pipeline.analysis.statistics.paired import LEVEL
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.suite.spec.gates import RegressionGate
 

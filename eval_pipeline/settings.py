@@ -37,6 +37,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.working_folder import with_paths_in_working_folder
 
 Mode = Literal["recorder", "langsmith", "both", "off"]
 TraceMode = Literal["grafted", "unified", "linked"]
@@ -99,7 +100,7 @@ class EnvironmentSettings(BaseSettings):
             raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
         by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}
         try:
-            return cls(**{**by_field, **given})
+            return with_paths_in_working_folder(cls(**{**by_field, **given}))
         except ValidationError as error:
             wrong = error.errors(include_input=False, include_url=False)
             raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error
@@ -390,8 +391,7 @@ def _type_of(field: FieldInfo) -> str:
 
 
 def _default_of(field: FieldInfo) -> str:
-    default = field.default
-    if default in (None, (), PydanticUndefined):
+    if (default := field.default) in (None, (), PydanticUndefined):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -123,8 +123,10 @@ def store_resource(root: str) -> StoreResource:
 
 def default_resources() -> Mapping[str, Any]:
     """The resources of a deployment that overrides none: they read the environment."""
+    root = store_root()
     return {
-        STORE: store_resource(store_root()),
+        # Absolute, for steps of one process after an agent has changed its working folder.
+        STORE: store_resource(root if "://" in root else str(Path(root).expanduser().absolute())),
         LANGSMITH: LangSmithResource(),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }

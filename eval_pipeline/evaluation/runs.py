@@ -11,15 +11,22 @@ from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
 
+from eval_pipeline.telemetry.attempt_ids import attempt_ids
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 def outside_of_graph() -> contextvars.Context:
-    """A context in which graphs do not take the one that is running for theirs: its stream, store or checkpoints."""
+    """A context in which graphs do not take the one that is running for theirs: its stream, store or checkpoints.
+
+    They find the ids of the attempt in `configurable` and `metadata`.
+    """
     context = contextvars.copy_context()
     around = var_child_runnable_config.get() or RunnableConfig()
-    context.run(var_child_runnable_config.set, RunnableConfig(callbacks=around.get("callbacks")))
+    ids = attempt_ids()
+    config = RunnableConfig(callbacks=around.get("callbacks"), configurable=ids, metadata=ids)
+    context.run(var_child_runnable_config.set, config)
     return context
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event
@@ -37,7 +37,7 @@ class TurnEvents:
                 elif event in left:
                     left.remove(event)
                     merged.append(event)
-            reply = replace(reply, events=[*merged, *left])
+            reply = reply.completed([*merged, *left])
         self._reply_events = reply.events
         return reply
 

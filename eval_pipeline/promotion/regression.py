@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.regression import check_regression
-from eval_pipeline.analysis.statistics.paired import LEVEL
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.analysis.trend import TrendPoint, read_points
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.promotion.moves import PromptMove

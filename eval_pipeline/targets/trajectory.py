@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from eval_pipeline.messages import answer_of, content_text, read_messages
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.session import EventHandler, Reply
+from eval_pipeline.targets.session import EventHandler
 from eval_pipeline.telemetry.event import Event
 
 _Path = tuple[str, ...]
@@ -206,17 +206,16 @@ class Trajectory(BaseCallbackHandler):
             self._reported.add(("call", call_id))
             self._on_event(self._calls[call_id])
 
-    # -- the reply
+    # -- the answer
 
-    def reply(self, messages: Sequence[BaseMessage]) -> Reply:
-        """The reply that `messages`, the answer in the final state, make up with all else that was seen."""
+    def answer(self, messages: Sequence[BaseMessage]) -> tuple[str, list[Event]]:
+        """The text of `messages`, the answer in the final state, and the events that they and all else seen make up."""
         answer = {_key(message) for message in messages}
         calls = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
         places: dict[Any, int] = {}
         for index, seen in enumerate(self._seen):
             if seen.message is not None:
                 places.setdefault(_key(seen.message), index)
-        texts: list[str] = []
         events: list[Event] = []
         done = 0
         for message in messages:
@@ -224,11 +223,9 @@ class Trajectory(BaseCallbackHandler):
             if place >= done:
                 events += self._hidden(done, place, besides=answer, calls=calls)
                 done = place + 1
-            text, of_message = _events_of(message)
-            texts += [text] if text else []
-            events += of_message
+            events += _events_of(message)[1]
         events += self._hidden(done, len(self._seen), besides=answer, calls=calls)
-        return Reply(response="\n".join(texts), events=events)
+        return answer_of(read_messages(list(messages)))[0], events
 
     def _hidden(self, start: int, end: int, *, besides: set[Any], calls: set[str | None]) -> Iterator[Event]:
         """The events between two places that the messages of the answer do not hold."""

@@ -8,7 +8,8 @@ larger. So the chance that any variant is called better or worse that is neither
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval_pipeline.analysis.statistics.paired import LEVEL, PairedDifference, holm, p_is, paired_difference
+from eval_pipeline.analysis.statistics.paired import PairedDifference, holm, p_is, paired_difference
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.halving import Drop, Values
 from eval_pipeline.variants.metric import shown_metric

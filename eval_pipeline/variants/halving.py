@@ -18,7 +18,8 @@ from statistics import fmean
 
 import numpy as np
 
-from eval_pipeline.analysis.statistics.paired import LEVEL, sign_flip_p_values
+from eval_pipeline.analysis.statistics.paired import sign_flip_p_values
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.spec.variant import CURRENT
 

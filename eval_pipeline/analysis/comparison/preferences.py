@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
 from eval_pipeline.analysis.statistics.paired import paired_difference
 from eval_pipeline.assertions.judges.preference import prefer
 from eval_pipeline.errors import EvalPipelineError
-from eval_pipeline.results.case_result import TurnResult
+from eval_pipeline.results.case_result import COMPLETED, TurnResult
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.judge import Judge
@@ -20,6 +20,7 @@ from eval_pipeline.suite.spec.judge import Judge
 Preferred = Literal["now", "then", "tie"]
 _PREFERRED: Mapping[str | None, Preferred] = {"better": "now", "worse": "then", "tie": "tie"}
 _AT_ONCE = 8
+_EVEN = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +82,15 @@ async def judge_preferences(
     for one in preferences:
         if one.score is not None:
             by_case[one.case_id].append(one.score)
-    even = [0.5] * len(by_case)
-    tested = paired_difference(even, [fmean(scores) for scores in by_case.values()])
+    tested = paired_difference([_EVEN] * len(by_case), [fmean(scores) for scores in by_case.values()], most=_EVEN)
+    rate = estimate(list(by_case.values()))
+    if rate is not None and tested is not None and tested.low is not None and tested.high is not None:
+        # The interval of the test, so that it excludes one half where the p-value is below 0.05.
+        rate = replace(rate, low=_EVEN + tested.low, high=_EVEN + tested.high)
     return Preferences(
         rubric=rubric,
         counts={"now": 0, "then": 0, "tie": 0, **Counter(one.preferred or "unjudged" for one in preferences)},
-        rate=estimate(list(by_case.values())),
+        rate=rate,
         p_value=1.0 if tested is None else tested.p_value,
         preferences=preferences,
     )
@@ -119,7 +123,7 @@ async def _ask(
 
 
 def _conversation(turns: Sequence[TurnResult]) -> str:
-    return "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+    return "\n".join(f"User: {turn.text}\nAssistant: {turn.response}" for turn in turns)
 
 
 def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], list[TurnResult]]:
@@ -136,5 +140,5 @@ def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int]
             for turn in row["turns"]
         ]
         for row in rows
-        if row["status"] in ("passed", "failed") and row["turns"]
+        if row["status"] in COMPLETED and row["turns"]
     }

@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from eval_pipeline.analysis.case_values import (
     Row,
     attempts_made,
+    cases_of_metrics,
     cost_of,
+    errors_by_case,
     is_unpriced,
+    metric_scores,
     total_cost,
+    undecided_metrics,
     values_by_case,
     verdicts_by_case,
 )
@@ -18,6 +23,7 @@ from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
 from eval_pipeline.analysis.gates.regression import check_regression
 from eval_pipeline.analysis.slices import Members, in_slice, matching
 from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
+from eval_pipeline.suite.metrics import nearest
 from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
 
 
@@ -62,12 +68,14 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
         n=0 if worst is None else worst.n,
         message=message,
         failing_cases=list(dict.fromkeys(case for result in failing for case in result.failing_cases)),
+        undecided=bool(failing) and all(result.undecided for result in failing),
     )
 
 
 def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
     if isinstance(gate, RegressionGate):
-        return check_regression(gate, evidence.comparison, names)
+        undecided = _undecided_regression(gate, evidence.rows)
+        return [undecided] if undecided is not None else check_regression(gate, evidence.comparison, names)
     results = []
     for name in names:
         rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
@@ -76,14 +84,17 @@ def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[st
         if rows:
             results.append(_KINDS[kind](gate, rows, name))
         elif name is None:
-            results.append(SliceResult(passed=False, message="no attempt was made"))
+            results.append(_undecided("no attempt was made"))
     return results
 
 
 def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     verdicts = verdicts_by_case(rows)
     rate = estimate(list(verdicts.values()))
-    assert rate is not None
+    if rate is None:
+        return _undecided(f"nothing decided {len(rows)} attempts{_of(name)}{_why_undecided(rows)}", n=len(rows))
+    unscored = sum(row["status"] == "unscored" for row in rows)
+    left_out = f"; {unscored} unscored attempts are left out" if unscored else ""
     interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
     return SliceResult(
         passed=rate.mean >= gate.threshold,
@@ -92,14 +103,14 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sli
         high=rate.high,
         n=rate.n,
         excess=gate.threshold - rate.mean,
-        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required",
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required{left_out}",
         failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
 
 def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
-    errors_by_case = values_by_case(rows, lambda row: float(row["status"] == "error"))
-    rate = estimate(list(errors_by_case.values()))
+    by_case = errors_by_case(rows)
+    rate = estimate(list(by_case.values()))
     assert rate is not None
     errors = sum(row["status"] == "error" for row in rows)
     return SliceResult(
@@ -111,13 +122,14 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
         excess=rate.mean - gate.threshold,
         message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
         f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed",
-        failing_cases=sorted(case for case, values in errors_by_case.items() if any(values)),
+        failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 
 
 def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     skipped = sum(row["status"] == "skipped" for row in rows)
-    rate = skipped / len(rows)
+    by_case = values_by_case(rows, lambda row: float(row["status"] == "skipped"))
+    rate = fmean(map(fmean, by_case.values()))
     left = f"{skipped} of {len(rows)} attempts{_of(name)} were skipped ({rate:.1%})"
     message = f"{left}, at most {gate.threshold:.1%} allowed"
     if rate > gate.threshold:
@@ -128,7 +140,7 @@ def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Slice
         n=len(rows),
         excess=rate - gate.threshold,
         message=message,
-        failing_cases=sorted({row["case_id"] for row in rows if row["status"] == "skipped"}),
+        failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 
 
@@ -167,6 +179,32 @@ def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -
         f"at most {gate.threshold:.2f} s allowed",
         failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
     )
+
+
+def _why_undecided(rows: Sequence[Row]) -> str:
+    """Which metrics have numbers that decide nothing, and what to add, as the end of a sentence."""
+    parts = [f"{name}: {why}" for name, why in undecided_metrics(rows).items()]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _undecided_regression(gate: RegressionGate, rows: Sequence[Row]) -> SliceResult | None:
+    """Why the gate cannot be decided by the experiment's own attempts, if so."""
+    made = attempts_made(rows)
+    if not made:
+        return _undecided("no attempt was made")
+    if gate.metric is None:
+        # Where nothing decides, it looks at every metric.
+        decided = verdicts_by_case(made) or (gate.slice is None and any(map(metric_scores, made)))
+        what = f"nothing decided {len(made)} attempts{_why_undecided(made)}"
+        return None if decided else _undecided(what, n=len(made))
+    metrics = cases_of_metrics(made)
+    if gate.metric in metrics or not metrics:
+        return None
+    return _undecided(f"no attempt has a metric {gate.metric!r}: {nearest(gate.metric, metrics)}", n=len(made))
+
+
+def _undecided(message: str, *, n: int = 0) -> SliceResult:
+    return SliceResult(passed=False, undecided=True, n=n, message=message)
 
 
 def _of(name: str | None) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.gates.gate_result import SliceResult
-from eval_pipeline.analysis.statistics.paired import LEVEL, holm, p_is
+from eval_pipeline.analysis.statistics.paired import holm, p_is
+from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.suite.spec.gates import RegressionGate
 
 _MOST_NAMED = 3
@@ -19,11 +20,14 @@ def check_regression(
 ) -> list[SliceResult]:
     """The result of the gate for each slice; None among `slices` means all cases.
 
-    Without a baseline, or without a case that both experiments have, the gate is met.
+    Without a baseline, or without a case that both experiments have, the gate is met. Where nothing decides, so that
+    there is no pass rate, a gate on it looks at every metric.
     """
     if comparison is None:
         return [SliceResult(passed=True, message="there is no baseline yet to compare with")]
     looked_at = [(name, measured) for name in slices if (measured := _difference(gate, comparison, name)) is not None]
+    if not looked_at and gate.metric is None and gate.slice is None:
+        return _of_metrics(gate, comparison)
     if not looked_at:
         what = gate.metric or gate.slice or "the pass rate"
         return [
@@ -33,6 +37,17 @@ def check_regression(
     return [
         _finding(gate, comparison, name, measured, p_value)
         for (name, measured), p_value in zip(looked_at, p_values, strict=True)
+    ]
+
+
+def _of_metrics(gate: RegressionGate, comparison: Comparison) -> list[SliceResult]:
+    """The result of a gate on the pass rate where nothing decides: of the metric that fell most clearly."""
+    if not comparison.metrics:
+        return [SliceResult(passed=True, message=f"baseline {comparison.baseline} has no case to compare with")]
+    p_values = holm([measured.p_drop for measured in comparison.metrics.values()])
+    return [
+        _finding(gate.model_copy(update={"metric": name}), comparison, None, measured, p_value)
+        for (name, measured), p_value in zip(comparison.metrics.items(), p_values, strict=True)
     ]
 
 

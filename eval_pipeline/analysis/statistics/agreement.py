@@ -8,7 +8,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from eval_pipeline.analysis.statistics.estimate import CONFIDENCE, estimate
+from eval_pipeline.analysis.statistics.bounded_mean import CONFIDENCE
+from eval_pipeline.analysis.statistics.estimate import estimate
 
 Floats = NDArray[np.float64]
 Pairs = Sequence[Sequence[tuple[Any, Any]]]

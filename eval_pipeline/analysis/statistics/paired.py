@@ -1,4 +1,4 @@
-"""The paired difference between two experiments on the same cases: interval, p-values, smallest detectable drop.
+"""The paired difference between two experiments on the same cases: its interval and p-values.
 
 A case counts once, with the mean over its attempts: attempts at one case are not independent, and a case that is hard
 in both experiments does not show which is better.
@@ -13,18 +13,18 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from eval_pipeline.analysis.statistics.estimate import Floats, mean_interval
+from eval_pipeline.analysis.statistics.bounded_mean import CONFIDENCE, TAIL, Floats, bounded_mean_interval
+from eval_pipeline.analysis.statistics.power import PARTS, smallest_detectable
 
-LEVEL = 0.05
-POWER = 0.8
 _SEED = 20_240_602
 _PERMUTATIONS = 9_999
+_SUBSETS = 4_000
 _FEW = 15
 """With at most so many differing cases, all permutations are computed."""
-_PARTS = 5_040
-"""Shares of 1 to 10 attempts are whole numbers of this part."""
 _MOST_TO_PERMUTE = 1_000
 """Differing cases; with more the permutation distribution is normal."""
+_FEWEST = 10
+"""Cases; the difference of an unlimited number, such as seconds, has no interval with fewer."""
 _LEAST_SHOWN = 0.0001
 _SMALLEST = 1e-12
 """Smaller differences of means are rounding errors."""
@@ -40,7 +40,8 @@ class PairedDifference:
     now: float
     difference: float
     low: float | None
-    """95 % interval of the difference; None with fewer than two cases."""
+    """95 % interval of the difference. It holds zero unless `p_value` is below 0.05. None for seconds or dollars of
+    fewer than ten cases, or where none differs."""
     high: float | None
     p_value: float
     """Two-sided: the probability of a difference at least as large by chance alone."""
@@ -48,22 +49,28 @@ class PairedDifference:
     """One-sided: the probability of a drop at least as large by chance alone."""
     p_rise: float
     smallest_detectable: float | None
-    """The true drop that this many cases detect with probability 0.8, at level 0.05; None if nothing differs."""
+    """The true drop that this many cases detect with probability 0.8, at level 0.05; None if there is none, and for
+    seconds and dollars."""
 
 
-def paired_difference(then: Sequence[float], now: Sequence[float]) -> PairedDifference | None:
+def paired_difference(
+    then: Sequence[float], now: Sequence[float], *, most: float | None = 1.0
+) -> PairedDifference | None:
     """The difference of a number between two experiments on the same cases; None without cases.
 
     Args:
         then: the mean over the attempts of each case, in the baseline.
         now: the same in the new experiment, in the same order.
+        most: the largest difference that a case can have; None if there is no limit, as for seconds.
     """
     if not then:
         return None
-    differences = np.sort(np.asarray(now, dtype=float) - np.asarray(then, dtype=float))
+    # Sorted, so that the order of cases does not change the result, not even by rounding.
+    pairs = np.array(sorted(zip(then, now, strict=True)), dtype=float)
+    differences = np.sort(pairs[:, 1] - pairs[:, 0])
     differences[np.abs(differences) < _SMALLEST] = 0.0
     p_drop, p_rise = sign_flip_p_values(differences)
-    low, high = mean_interval(differences, np.ones_like(differences)) if len(then) > 1 else (None, None)
+    low, high = _interval(differences, p_drop, p_rise, most)
     return PairedDifference(
         cases=len(then),
         then=math.fsum(then) / len(then),
@@ -74,8 +81,47 @@ def paired_difference(then: Sequence[float], now: Sequence[float]) -> PairedDiff
         p_value=min(1.0, 2 * min(p_drop, p_rise)),
         p_drop=p_drop,
         p_rise=p_rise,
-        smallest_detectable=smallest_detectable(differences),
+        smallest_detectable=None if most is None else smallest_detectable(pairs[:, 0], pairs[:, 1]),
     )
+
+
+def _interval(
+    differences: Floats, p_drop: float, p_rise: float, most: float | None
+) -> tuple[float, float] | tuple[None, None]:
+    """The 95 % interval of the mean difference, which excludes zero if and only if the permutation test does.
+
+    Limited differences have that of `bounded_mean`. With one verdict a case it excludes zero where McNemar's exact
+    test does; with others the two may decide differently about zero, and the end near zero is then that of the test.
+    """
+    if most is not None:
+        low, high = bounded_mean_interval(differences, lowest=-most, highest=most)
+    elif len(differences) < _FEWEST or not differences.any():
+        return None, None
+    else:
+        low, high = permutation_interval(differences)
+    if min(p_drop, p_rise) >= TAIL:
+        return min(low, 0.0), max(high, 0.0)
+    if p_rise < TAIL and low <= 0:
+        low = max(permutation_interval(differences)[0], _SMALLEST)
+    if p_drop < TAIL and high >= 0:
+        high = min(permutation_interval(differences)[1], -_SMALLEST)
+    return low, high
+
+
+def permutation_interval(differences: Floats) -> tuple[float, float]:
+    """The interval of all differences that the paired permutation test does not reject.
+
+    Its ends are quantiles of the means of random subsets (Hartigan 1969, "Using Subsample Values as Typical Values").
+    Of more than a thousand cases it is Student's, as their test is.
+    """
+    n = len(differences)
+    if n > _MOST_TO_PERMUTE:
+        interval = scipy.stats.ttest_1samp(differences, 0.0).confidence_interval(CONFIDENCE)
+        return float(interval.low), float(interval.high)
+    subsets = np.random.default_rng(_SEED).random((_SUBSETS, n)) < 0.5  # noqa: PLR2004
+    means = subsets @ differences / np.maximum(1, subsets.sum(axis=1))
+    low, high = np.quantile(means, [TAIL, 1 - TAIL], method="inverted_cdf")
+    return float(low), float(high)
 
 
 def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
@@ -89,9 +135,9 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     differing = np.sort(differences[differences != 0])
     if not len(differing):
         return 1.0, 1.0
-    parts = differing * _PARTS
+    parts = differing * PARTS
     steps = np.rint(parts).astype(int)
-    if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * _PARTS):
+    if np.allclose(parts, steps, rtol=0, atol=_SMALLEST * PARTS):
         return _counted(steps)
     if len(differing) == 1:  # too few for scipy; its size does not matter
         return _counted(np.sign(differing).astype(int))
@@ -135,20 +181,6 @@ def _drawn(differing: Floats) -> tuple[float, float]:
     own = 0 if len(null) == 2**n else 1
     rise = (np.sum(null >= observed - _SMALLEST) + own) / (len(null) + own)
     return float(tested.pvalue), float(min(1.0, rise))
-
-
-def smallest_detectable(differences: Floats) -> float | None:
-    """The drop that a one-sided paired test at level 0.05 detects with probability 0.8 (statsmodels' `TTestPower`).
-
-    Computed from the spread of these differences; None if nothing differs, or with fewer than three cases.
-    """
-    spread = float(np.std(differences, ddof=1)) if len(differences) > 2 else 0.0  # noqa: PLR2004
-    if spread == 0:
-        return None
-    from statsmodels.stats.power import TTestPower  # noqa: PLC0415 - imports scipy.stats
-
-    size = TTestPower().solve_power(nobs=len(differences), alpha=LEVEL, power=POWER, alternative="larger")
-    return float(np.squeeze(size)) * spread
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

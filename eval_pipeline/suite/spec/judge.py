@@ -46,6 +46,8 @@ class Judge(Document):
     """The prompt with the instructions: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without
     variables. If it cannot be fetched, `instructions` is used."""
     corrections: Corrections | None = None
+    version_files: tuple[str, ...] = ()
+    """Files that the models read, which their version covers besides what their source imports and names: patterns."""
 
     @field_validator("prompt")
     @classmethod

@@ -61,9 +61,9 @@ def test_attempts_that_a_budget_left_unmade_count_for_one_gate_only() -> None:
 
 def test_a_rate_has_an_interval_and_names_the_cases() -> None:
     gate = gate_of(TEN, min_pass_rate=0.9)
-    assert [gate.observed, gate.low, gate.high] == pytest.approx([0.8, 0.4902, 0.9433], abs=1e-4)
+    assert [gate.observed, gate.low, gate.high] == pytest.approx([0.8, 0.4439, 0.9748], abs=1e-4)
     assert gate.failing_cases == ["c8", "c9"]
-    assert gate.message == ("pass rate 80.0% (95 % interval 49.0% to 94.3%, n=10), at least 90.0% required")
+    assert gate.message == ("pass rate 80.0% (95 % interval 44.4% to 97.5%, n=10), at least 90.0% required")
     assert gate_of(TEN, max_error_rate=0).failing_cases == ["c9"]
 
 

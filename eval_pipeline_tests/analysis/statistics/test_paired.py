@@ -13,8 +13,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from eval_pipeline.analysis.statistics.paired import (
     holm,
     paired_difference,
+    permutation_interval,
     sign_flip_p_values,
-    smallest_detectable,
 )
 
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
@@ -68,9 +68,9 @@ def test_an_experiment_against_itself_shows_no_difference(values: list[float]) -
         assert not values
         return
     assert (difference.difference, difference.p_value, difference.p_drop, difference.p_rise) == (0.0, 1.0, 1.0, 1.0)
-    assert difference.smallest_detectable is None
-    if len(values) > 1:
-        assert (difference.low, difference.high) == (0.0, 0.0)
+    assert difference.low is not None
+    assert difference.high is not None
+    assert -1 <= difference.low < 0 < difference.high <= 1
 
 
 @given(rates.filter(bool), st.randoms())
@@ -136,13 +136,51 @@ def test_several_p_values_are_adjusted_as_r_does(p_values: list[float], adjusted
     assert holm(p_values) == pytest.approx(adjusted)
 
 
-def test_the_smallest_drop_that_can_be_seen_is_g_power_s() -> None:
-    """G*Power 3.1: a one-tailed paired t test of dz = 0.5 at 0.05 needs 27 pairs for a power of 0.8."""
+def test_two_cases_that_fell_do_not_show_a_drop() -> None:
+    difference = paired_difference([1.0, 1.0], [0.0, 0.0])
+    assert difference is not None
+    assert difference.high is not None
+    assert difference.p_value == pytest.approx(0.5)
+    assert difference.high > 0
 
-    def of(cases: int) -> float:
-        values = np.random.default_rng(1).normal(size=cases)
-        smallest = smallest_detectable((values - values.mean()) / values.std(ddof=1))
-        assert smallest is not None
-        return smallest
 
-    assert of(27) < 0.5 < of(26)
+rounded = st.floats(0, 1).map(lambda value: round(value, 2))
+
+
+@given(st.one_of(rates.filter(bool), st.lists(st.tuples(rounded, rounded), min_size=1, max_size=40)))
+@settings(max_examples=150, deadline=None)
+def test_an_interval_excludes_zero_if_and_only_if_its_test_does(pairs: list[tuple[float, float]]) -> None:
+    difference = paired_difference([then for then, _ in pairs], [now for _, now in pairs])
+    assert difference is not None
+    assert difference.low is not None
+    assert difference.high is not None
+    assert (difference.low > 0 or difference.high < 0) == (difference.p_value < 0.05)
+    assert difference.low < difference.high
+    assert difference.low <= difference.difference + 1e-9
+    assert difference.high >= difference.difference - 1e-9
+
+
+def test_the_interval_of_a_test_that_rejects_is_that_of_the_test() -> None:
+    """Every case fell by a tenth: a rare rise to 1 cannot be ruled out by 20 cases, but the drop is no chance."""
+    difference = paired_difference([0.9] * 20, [0.8] * 20)
+    assert difference is not None
+    assert difference.high == pytest.approx(-0.1)
+    assert difference.low is not None
+    assert difference.low < -0.2
+
+
+def test_an_unlimited_difference_of_few_cases_has_no_interval() -> None:
+    then, now = [1.0, 2.0, 4.0] * 3, [1.5, 2.25, 8.0] * 3
+    few = paired_difference(then, now, most=None)
+    assert few is not None
+    assert (few.low, few.high) == (None, None)
+    enough = paired_difference([*then, 1.0], [*now, 1.125], most=None)
+    assert enough is not None
+    assert enough.low is not None
+    assert enough.low > 0
+
+
+def test_the_interval_of_the_permutation_test_is_nearly_student_s_for_a_normal_number() -> None:
+    values = np.random.default_rng(3).normal(0.5, 1, 60)
+    expected = stats.t.interval(0.95, 59, values.mean(), stats.sem(values))
+    assert permutation_interval(values) == pytest.approx([float(end) for end in expected], abs=0.05)
