@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from eval_pipeline.store.local import LocalStore
 
 ROOT = Path(__file__).resolve().parents[2]
