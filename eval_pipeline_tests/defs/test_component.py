@@ -60,10 +60,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.mkdir()
     for name in ("eval_pipeline", "pyproject.toml", "setup.cfg", "README.md"):
         (source / name).symlink_to(ROOT / name)
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "wheels", source]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder / "wheels"), str(source)]
     subprocess.run([*pip, *build], check=True, capture_output=True)
     (wheel,) = (folder / "wheels").glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True, capture_output=True)
+    install = ["install", "--no-deps", "--target", str(folder / "site"), str(wheel)]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
     return folder / "site"
 
 
