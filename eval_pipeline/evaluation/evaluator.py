@@ -17,7 +17,7 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
@@ -35,6 +35,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -140,6 +141,8 @@ class CaseEvaluator:
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
+        if error is not None:
+            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         usage = counted.of_attempt(events)
@@ -279,7 +282,7 @@ class CaseEvaluator:
             split=case.split,
             tags=case.tags,
             status=status_of(results, error),
-            score=overall_score(results),
+            score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
             started_at=started_at,
@@ -312,9 +315,6 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
     return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
-
-WORKFLOW_NAME = "evaluate_case"
-"""What traces call the evaluator's graph."""
 
 # `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
 # it runs in a task, beside one that waits for what to stream. Streaming works without that, too.

@@ -11,7 +11,7 @@ from eval_pipeline.errors import InputError
 from eval_pipeline.pipeline.opening import open_suite
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.suite.check import check_suite
+from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.import_path import nothing_imported
@@ -38,11 +38,15 @@ def check(suite: str, *, static: bool, verbose: bool) -> int:
         if loaded is not None and not problems and not static:
             opened = open_suite(loaded, cases, LangSmithSettings.from_environment())
             problems, not_tried = opened.problems, opened.not_tried
+        warnings = [] if loaded is None or problems else suite_warnings(loaded, cases)
     if problems:
         raise InputError(problems)
     assert loaded is not None
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
-    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), no problems")
+    for warning in warnings:
+        click.echo(displayable(f"warning: {warning}"), err=True)
+    outcome = "no problems" if not warnings else f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), {outcome}")
     if not_tried:
         click.echo(f"not tried: {', '.join(dict.fromkeys(not_tried))}")
     if verbose:
