@@ -102,7 +102,7 @@ class _Opening:
                 return
             if isinstance(session, PythonSession) and case.turns:
                 with bound_only(), contextlib.suppress(NotCalledError):
-                    await session.send(case.turns[0].user)
+                    await session.send(case.turns[0].input)
 
     def models(self) -> None:
         """Open the models that are not the target's own."""
