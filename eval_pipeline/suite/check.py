@@ -15,6 +15,7 @@ from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
 from eval_pipeline.suite.spec.gates import EVERY
+from eval_pipeline.suite.spec.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
 
@@ -107,6 +108,9 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
     corrections = None if judge is None or judge.corrections is None else judge.corrections.file
     if corrections is not None and not (suite.folder / corrections).is_file():
         yield _missing_file(suite, corrections, "judge.corrections.file")
+    fallback = None if judge is None or judge.fallback is None else parse_reference(judge.fallback).name
+    if fallback is not None and not (suite.folder / fallback).is_file():
+        yield _missing_file(suite, fallback, "judge.fallback")
     facts = suite.facts()
     for field, assertion in _numbered(suite.spec.assertions, "assertions"):
         for problem in assertion.problems(facts):
