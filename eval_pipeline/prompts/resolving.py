@@ -109,7 +109,8 @@ class HubPromptStore:
             if isinstance(error, CredentialsError):
                 raise
             fix = f"{error.fix}; or give `fallback: file:…` beside `prompt`, to be used meanwhile"
-            message = f"{reference}: {error.message}; nothing is cached, and the suite names no fallback"
+            reason = error.message if str(reference) in error.message else f"{reference}: {error.message}"
+            message = f"{reason}; nothing is cached, and the suite names no fallback"
             raise TransientError(message, fix=fix) from error
         self._cache.put(reference, commit=prompt.commit, manifest=prompt.manifest)
         return ResolvedPrompt(prompt=prompt, source="hub", steps=(f"{reference} is {prompt.commit}",))
