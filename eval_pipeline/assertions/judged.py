@@ -169,6 +169,10 @@ class LlmScore(_ByRubric):
         return self
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     def question(self) -> Question:
         return one_of_labels(tuple(self.choices.items())) if self.choices else a_number(*self.range)
 
@@ -193,8 +197,12 @@ class LlmPreference(JudgedAssertion):
     )
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     async def check(self, scope: Scope) -> CheckResult:
-        judge, reference = self.judge(scope.judge), scope.case.reference
+        judge, reference = self.judge(scope.judge), scope.case.reference_outputs
         if problems := self.problems_with(reference):
             raise InputError([replace(problem, field=None) for problem in problems])
         other = as_text(reference[self.over])

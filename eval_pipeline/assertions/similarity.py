@@ -58,6 +58,10 @@ class Similarity(Assertion):
         return CheckResult(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     def version(self, suite: SuiteFacts) -> Any:
         return None if self.model is None else suite.model_version(self.model)
 

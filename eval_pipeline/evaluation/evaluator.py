@@ -17,7 +17,7 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
@@ -35,6 +35,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -43,6 +44,7 @@ from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Session, SessionFactory
+from eval_pipeline.telemetry.attempt_ids import use_attempt_ids
 from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
@@ -113,8 +115,12 @@ class CaseEvaluator:
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
+        ids = use_attempt_ids(
+            example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
+            shared_ctx_id=self.pins.context_id,
+        )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
@@ -135,6 +141,8 @@ class CaseEvaluator:
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
+        if error is not None:
+            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         usage = counted.of_attempt(events)
@@ -274,7 +282,7 @@ class CaseEvaluator:
             split=case.split,
             tags=case.tags,
             status=status_of(results, error),
-            score=overall_score(results),
+            score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
             started_at=started_at,
@@ -307,9 +315,6 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
     return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
-
-WORKFLOW_NAME = "evaluate_case"
-"""What traces call the evaluator's graph."""
 
 # `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
 # it runs in a task, beside one that waits for what to stream. Streaming works without that, too.

@@ -9,10 +9,11 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 from pydantic import Field
 from typing_extensions import override
 
-from eval_pipeline.errors import Problem
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.returned_values import ReturnedValue, returned_values
 from eval_pipeline.suite.code.version import files_digest, named_in, registered_version, source_digest
 from eval_pipeline.suite.documents.document import Document, DocumentClass
-from eval_pipeline.suite.import_path import import_problems, is_code_path
+from eval_pipeline.suite.import_path import import_problems, is_code_path, resolve
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.registry import Registry
 from eval_pipeline.suite.spec.target import Target
@@ -40,6 +41,7 @@ class SuiteFacts:
     tables: Collection[str]
     """The names of the shared context's tables."""
     _digests: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    _returned: dict[str, frozenset[ReturnedValue]] = field(default_factory=dict, repr=False, compare=False)
     _problems: dict[tuple[str, str], Sequence[Problem]] = field(default_factory=dict, repr=False, compare=False)
 
     def source_digest(self, path: str, version_files: Sequence[str] = ()) -> str:
@@ -67,6 +69,15 @@ class SuiteFacts:
         digest: _D = self._digests[key]
         return digest
 
+    def returned_values(self, path: str) -> frozenset[ReturnedValue]:
+        """What the function that `path` names may return, as far as its source says; empty if it cannot be imported."""
+        if path not in self._returned:
+            try:
+                self._returned[path] = returned_values(resolve(path, folder=self.folder))
+            except InputError:  # `check` reports it
+                self._returned[path] = frozenset()
+        return self._returned[path]
+
     def model_version(self, name: str) -> str:
         """What identifies a model: its name; for an import path, a digest of its source as well."""
         return f"{name}@{self.source_digest(name)}" if is_code_path(name) else name
@@ -87,7 +98,7 @@ class Assertion(Document):
 
     type: str
     name: str | None = None
-    """The metric this assertion counts under; by default its type."""
+    """The metric this assertion counts under; by default its type, or the name of the user's function."""
     negate: bool = False
     """Inverts the result after the threshold was applied; a score becomes one minus itself."""
     weight: float = Field(default=1.0, ge=0)
@@ -97,6 +108,15 @@ class Assertion(Document):
 
     examples: ClassVar[Sequence[AssertionExample]] = ()
     """Its rows in the reference."""
+    needs_runs: ClassVar[bool] = False
+    """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
+    calls_user_code: ClassVar[bool] = False
+    """Whether it is what a callable of the user's decides, so that its metric is that callable's alone."""
+
+    @property
+    def metric(self) -> str:
+        """The metric it counts under, unless what it returns names another."""
+        return self.name or self.type
 
     def check(self, scope: Any) -> Any:
         """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
@@ -106,6 +126,16 @@ class Assertion(Document):
         returns. Whatever it raises is the result of this assertion, apart from an `InfrastructureError`.
         """
         raise NotImplementedError
+
+    def metrics(self, suite: SuiteFacts) -> Collection[str] | None:
+        """The metrics it may report; None if what it returns may name any."""
+        del suite
+        return (self.metric,)
+
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        """Whether it may pass or fail; False if it only scores, as a number decides nothing without a `threshold`."""
+        del suite
+        return True
 
     def version(self, suite: SuiteFacts) -> Any:
         """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""

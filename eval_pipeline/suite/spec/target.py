@@ -183,6 +183,7 @@ TARGETS = Registry(
         "python": "eval_pipeline.targets.python:PythonTarget",
         "langgraph": "eval_pipeline.targets.langgraph:LangGraphTarget",
         "remote": "eval_pipeline.targets.remote:RemoteTarget",
+        "http": "eval_pipeline.targets.http.target:HttpTarget",
         "chat": "eval_pipeline.targets.chat:ChatTarget",
         "recorded": "eval_pipeline.targets.recorded:RecordedTarget",
     },
