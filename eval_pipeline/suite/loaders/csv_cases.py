@@ -1,7 +1,7 @@
 """Load cases from CSV, one case a row.
 
-Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), and all other fields of a case as JSON, such
-as `assertions`, `inputs`, `reference` and `metadata`; or `inputs.NAME`, `reference.NAME`, `metadata.NAME` (text).
+Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), and all other fields of a case as JSON,
+such as `assertions`, `inputs`, `reference` and `metadata`; or `inputs.NAME`, `reference.NAME`, `metadata.NAME` (text).
 """
 
 from collections.abc import Iterator, Sequence
