@@ -17,6 +17,7 @@ from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.serving.loopback import is_loopback
+from eval_pipeline.serving.server import listen
 from eval_pipeline.settings import RECORDER_URL_VARIABLE, SPOOL_VARIABLE, STORE_VARIABLE
 from eval_pipeline.tracing.send.flush import with_spool_of
 
@@ -24,7 +25,7 @@ _STOP_SECONDS = 10
 
 
 @click.command()
-@click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI.")
+@click.option("--port", type=int, default=3000, show_default=True, help="Port of the UI; 0 takes a free one.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --unprotected."
 )
@@ -39,6 +40,9 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
         message = f"{host} can be reached from other machines, and the Dagster UI has no authentication"
         fix = "listen on 127.0.0.1 behind a proxy that authenticates users, or add --unprotected in a private network"
         raise InputError(Problem(message=message, fix=fix, field="--host"))
+    # Dagster's server says so much later, and with a traceback.
+    with contextlib.closing(listen(host, port)) as free:
+        port = free.getsockname()[1]
     with open_instance() as instance:
         home = Path(instance.root_directory)
     # Each run has a working folder of its own, so a relative path would be a different store in each.

@@ -93,7 +93,9 @@ def _listed(model: type[Gate], short: str) -> BeforeValidator:
             reason = {
                 "value": str(item),
                 "expected": message,
-                "fix": f"the value given is {item}; correct it, or write a mapping with `{short}`",
+                "fix": f"correct it (0.9 is 90 %), or write a mapping with `{short}`"
+                if model is RateGate
+                else f"correct it, or write a mapping with `{short}`",
             }
             raise PydanticCustomError("gate", "{value} should be {expected}", reason) from error
 
