@@ -76,7 +76,7 @@ def test_a_selection_of_nothing_names_what_there_is(
             "did you mean 'contains'?",
         ),
         ({"target": {"kind": "pyton", "path": "a:b"}}, "unknown kind 'pyton'", "did you mean 'python'?"),
-        ({"gates": {"min_pass_rate": 1.9}}, "1.9 should be less than or equal to 1", "correct it (0.9 is 90 %)"),
+        ({"gates": {"min_pass_rate": 1.9}}, "1.9 should be less than or equal to 1", "such as 0.9 for 90 %"),
     ],
 )
 def test_a_mistake_in_a_suite_names_what_was_meant(
