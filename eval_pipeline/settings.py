@@ -361,7 +361,7 @@ _TYPES = {str: "text", SecretStr: "secret", Path: "path", int: "integer", float:
 
 
 def reference() -> str:
-    """The Markdown tables of all settings: variable, field of the resource `langsmith`, type, default, meaning."""
+    """The Markdown tables of all settings: variable, field of the resource `eval_langsmith`, type, default, meaning."""
     return "\n\n".join(
         f"### {title}\n\n" + "\n".join(_rows(settings, resource=settings is LangSmithSettings))
         for title, settings in (

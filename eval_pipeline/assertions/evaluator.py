@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jmespath
 from langsmith.evaluation import RunEvaluator
@@ -59,6 +59,7 @@ class Evaluator(Assertion):
     scale: tuple[float, float] = (0.0, 1.0)
     """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
 
+    needs_runs: ClassVar[bool] = True
     examples = (AssertionExample('{type: evaluator, path: "checks.py:exact"}', "the reference", "another answer"),)
 
     calls_user_code = True

@@ -12,6 +12,7 @@ from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
+from eval_pipeline.runs.collecting_client import CollectedRun
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.judge import Judge
@@ -50,12 +51,19 @@ class AttemptRuntime:
     durable: bool = False
     """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
+    runs: list[Sequence[CollectedRun]] = field(default_factory=list)
+    """What ran in each turn, where an assertion needs it; turns before an attempt was resumed have none."""
     results: list[AssertionResult] = field(default_factory=list)
     inputs: dict[int, Any] = field(default_factory=dict)
     """By turn, its input as the case, the recording or the simulated user has it."""
     returned: dict[int, Any] = field(default_factory=dict)
     """By turn, what the target returned in this process, as the object it is."""
     playing: Playing = field(default_factory=Playing)
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether an assertion looks at the runs of the attempt."""
+        return any(assertion.needs_runs for assertion in (*self.assertions, *self.case.every_assertion))
 
     def scope(self, turn: int | None) -> Scope:
         """What an assertion can see now."""

@@ -32,9 +32,11 @@ from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, priced
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
+from eval_pipeline.targets.trajectory import watching
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
 from eval_pipeline.telemetry.reporting import Sink
@@ -58,7 +60,8 @@ async def take_turn(index: int, text: str) -> Any:
     runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
     message = runtime.inputs[index]
     write(_user_input(index, message, text))
-    reported = TurnEvents()
+    reported = TurnEvents(repeats_runs=runtime.session.repeats_runs)
+    runs = TurnRuns()
     here = contextvars.copy_context()
 
     def live(event: Event) -> None:
@@ -78,12 +81,13 @@ async def take_turn(index: int, text: str) -> Any:
 
     try:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
-            reply = await _outside(_sent(runtime, message))
-            reply = reported.completed(reply, turn)
+            with turn_runs(runs, whole=runtime.needs_runs), watching(live):
+                reply = await _outside(_sent(runtime, message))
+            reply = reported.completed(reply, turn, runs.made)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
         broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
-        failed = Reply(events=[*reported.events, broke])
+        failed = Reply(events=[*reported.as_executed(reported.events, runs.made), broke])
         _keep(runtime, index, message, failed, took())
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
@@ -92,6 +96,8 @@ async def take_turn(index: int, text: str) -> Any:
     finally:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
+        if runtime.needs_runs:
+            runtime.runs.append(runs.made)
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:

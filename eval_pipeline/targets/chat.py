@@ -116,6 +116,8 @@ class ChatSessionFactory(LiveSessionFactory):
 class ChatSession(LiveSession):
     """The messages so far."""
 
+    repeats_runs = True
+
     def __init__(self, model: BaseChatModel, *, start: Sequence[BaseMessage] = (), stream: bool = False) -> None:
         self._model, self._stream = model, stream
         self._messages: list[BaseMessage] = [*start]

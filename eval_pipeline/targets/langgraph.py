@@ -27,6 +27,7 @@ from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import CoveredCode, covered_code, source_digest
 from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget, Target
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -39,7 +40,7 @@ from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory, watching
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.user_code.loop import run_in_loop
 
@@ -191,6 +192,8 @@ class LangGraphSessionFactory(LiveSessionFactory):
 class LangGraphSession(LiveSession):
     """A thread of the graph of one attempt."""
 
+    repeats_runs = True
+
     def __init__(
         self, factory: LangGraphSessionFactory, target: LangGraphTarget, *, case: Case, thread_id: str
     ) -> None:
@@ -274,6 +277,10 @@ class LangGraphSession(LiveSession):
         around = RunnableConfig(callbacks=ensure_config().get("callbacks"))
         callbacks = merge_configs(around, {"callbacks": [trajectory]}).get("callbacks")
         config: RunnableConfig = {**self._config, "callbacks": callbacks}
+        with watching(None):  # by this trajectory alone
+            return await self._output(given, config, tokens)
+
+    async def _output(self, given: Any, config: RunnableConfig, tokens: FirstTokens) -> Any:
         if not self._target.stream:
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None

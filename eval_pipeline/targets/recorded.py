@@ -40,6 +40,8 @@ class RecordedSessionFactory:
 class RecordedSession:
     """A recording, cut where the user speaks; what the agent wrote before that is a turn without input."""
 
+    repeats_runs = False
+
     def __init__(self, recording: Recording) -> None:
         self._turns = _turns(recording.messages)
         self._data = recording.data

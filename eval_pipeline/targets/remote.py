@@ -27,10 +27,11 @@ from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.langgraph import configurable_of, inputs_of_turn, output_text
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.telemetry.trace_headers import trace_headers
 

@@ -113,6 +113,9 @@ class Session(Protocol):
     def recording(self) -> Mapping[str, Any]:
         """What was recorded of the attempt besides its messages; empty for a live target."""
 
+    repeats_runs: bool
+    """Whether its events are read from messages of an agent whose runs are traced, so that a trace has them already."""
+
     on_event: EventHandler
     """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
 
@@ -168,6 +171,7 @@ class LiveSession:
     """What sessions with a running target have in common: the case has the user's messages."""
 
     on_event: EventHandler = staticmethod(_ignored)
+    repeats_runs: bool = False
 
     @property
     def script(self) -> None:

@@ -108,6 +108,8 @@ class Assertion(Document):
 
     examples: ClassVar[Sequence[AssertionExample]] = ()
     """Its rows in the reference."""
+    needs_runs: ClassVar[bool] = False
+    """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
     calls_user_code: ClassVar[bool] = False
     """Whether it is what a callable of the user's decides, so that its metric is that callable's alone."""
 

@@ -20,14 +20,14 @@ from langsmith import RunTree, uuid7_from_datetime
 from typing_extensions import override
 
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTrace, AttemptTracer
-from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
 from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
-from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
