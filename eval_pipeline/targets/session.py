@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from eval_pipeline.content.outputs import jsonable, outputs_text
+from eval_pipeline.content.outputs import bounded_state, jsonable, outputs_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event, unreadable
@@ -73,7 +73,7 @@ class Reply:
             "outputs": plain_outputs,
             "text": outputs_text(plain_outputs) if text is None else text,
             "messages": tuple(map(jsonable, messages)),
-            "state": jsonable(state),
+            "state": bounded_state(state),
             "events": tuple(map(_readable, events)),
             "ttft_s": ttft_s,
             "returned": outputs if returned is _NOT_GIVEN else returned,
