@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 import eval_pipeline
 from eval_pipeline.defs.resources import LangSmithResource
+from eval_pipeline.environment import variables_of
 from eval_pipeline.errors import InputError
 from eval_pipeline.settings import (
     LangSmithSettings,
@@ -17,7 +18,6 @@ from eval_pipeline.settings import (
     cache_folder,
     reference,
     store_root,
-    variables_of,
     web_url_of,
 )
 

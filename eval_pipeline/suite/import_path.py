@@ -4,18 +4,24 @@ An import path is `package.module:attribute`, importable as usual, or `file.py:a
 which may import its neighbours with `from . import …`.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import re
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.environment import hold_variables, own_variables
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.logs import logger_of
+
+_log = logger_of(__name__)
 
 IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*")
 
@@ -60,9 +66,12 @@ def resolve(path: str, *, folder: Path) -> Any:
     """
     module_name, _, attribute = path.partition(":")
     try:
-        module = (
-            _suite_module(folder, module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
-        )
+        with keeping_settings(module_name):
+            module = (
+                _suite_module(folder, module_name)
+                if module_name.endswith(".py")
+                else importlib.import_module(module_name)
+            )
     except (Exception, SystemExit) as error:
         raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
     value: Any = module
@@ -71,6 +80,18 @@ def resolve(path: str, *, folder: Path) -> Any:
             raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
         value = getattr(value, name)
     return value
+
+
+@contextlib.contextmanager
+def keeping_settings(what: str) -> Iterator[None]:
+    """Let the evaluation keep its settings where a module sets their variables as it is imported, and warn."""
+    before = own_variables()
+    try:
+        yield
+    finally:
+        if changed := hold_variables(before):
+            names = ", ".join(changed)
+            _log.warning("%s sets %s; the evaluation keeps its values: set them in the shell to change it", what, names)
 
 
 def suite_file(text: str, *, folder: Path) -> Path:
