@@ -143,6 +143,9 @@ ANOTHER: dict[str, Any] = {
     "recorder_token": "t",
     "tracing_enabled": False,
     "trace_sample_rate": 0.25,
+    "hide_inputs": True,
+    "hide_outputs": True,
+    "hide_metadata": True,
     "async_upload": False,
     "upload_batch_size": 7,
     "upload_interval_seconds": 0.5,
@@ -194,7 +197,10 @@ def test_the_packages_settings_are_read_from_the_environment(monkeypatch: pytest
 
 def test_no_other_module_reads_the_environment() -> None:
     allowed = {
+        "environment.py",
         "settings.py",
+        "langsmith/ambient_tracing.py",  # replaces the switches of LangSmith and LangChain, and puts them back
+        "targets/graphs/project.py",  # sets the variables of a langgraph.json, as `langgraph dev` does
         "suite/documents/yaml_document.py",  # `${VAR}` in suite.yaml names any variable
         "serving/loopback.py",  # the proxies of other programs, `NO_PROXY`
         "langsmith/local_recorder.py",  # sets the recorder's address for the processes of a run, and takes it back

@@ -14,6 +14,7 @@ import langsmith
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_core.tracers.context import tracing_v2_callback_var
 from langsmith import tracing_context
+from langsmith.run_helpers import get_tracing_context
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.environment import hold_variables, is_own_program, own_variables, release_variables
@@ -84,7 +85,13 @@ no_ambient_tracing = _AMBIENT.off
 
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
-    """Let nothing be traced in this context, also where the caller is a traced function."""
+    """Let nothing be traced in this context, also where variables have the caller traced.
+
+    Where the caller has chosen a client by `tracing_context(enabled=True, client=…)`, it traces as it chose.
+    """
+    if get_tracing_context()["enabled"]:
+        yield
+        return
     tracer, config = tracing_v2_callback_var.set(None), var_child_runnable_config.set(None)
     try:
         with tracing_context(enabled=False):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langsmith import configure, traceable, tracing_context
+from langsmith import RunTree, configure, tracing_context
 from langsmith.utils import get_env_var, tracing_is_enabled
 
 from eval_pipeline.environment import own_variables
@@ -66,17 +66,18 @@ def test_settings_are_read_as_before_meanwhile() -> None:
     assert LangSmithSettings.from_environment() == before
 
 
-def test_a_traced_caller_does_not_make_untraced_attempts_traced() -> None:
-    seen = []
-
-    @traceable
-    def caller() -> None:
+def test_a_caller_that_variables_have_traced_does_not_make_attempts_traced() -> None:
+    caller = RunTree(name="caller", ls_client=CollectingClient())
+    with tracing_context(parent=caller):
+        assert tracing_is_enabled()
         with untraced():
-            seen.append(tracing_is_enabled())
+            assert not tracing_is_enabled()
+        assert tracing_is_enabled()
 
-    with tracing_context(enabled="local", client=CollectingClient()):
-        caller()
-    assert seen == [False]
+
+def test_a_caller_that_has_chosen_a_client_traces_as_it_chose() -> None:
+    with no_ambient_tracing(), tracing_context(enabled="local", client=CollectingClient()), untraced():
+        assert tracing_is_enabled()
 
 
 def test_a_module_that_sets_variables_moves_no_setting_and_is_named(

@@ -25,9 +25,9 @@ def test_a_secret_that_is_written_in_pieces_is_redacted(secret: str) -> None:
 
 def test_whole_lines_are_written_at_once_and_the_rest_in_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     with redacted_output():
-        print("mail ann@example.com")
+        sys.stdout.write("mail ann@example.com\n")
         assert capsys.readouterr().out == "mail [redacted:email]\n"
-        print("err", KEYS["openai"], file=sys.stderr, end="")
+        sys.stderr.write(f"err {KEYS['openai']}")
     assert capsys.readouterr().err == "err [redacted:api_key]"
 
 
