@@ -18,6 +18,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.working_folder import with_paths_in_working_folder
 
 OWN_VARIABLES = ("EVAL_PIPELINE_", "LANGSMITH_", "LANGCHAIN_")
 """How the variables begin that configure an evaluation."""
@@ -114,7 +115,7 @@ class EnvironmentSettings(BaseSettings):
             raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
         by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}
         try:
-            return cls(**{**by_field, **given})
+            return with_paths_in_working_folder(cls(**{**by_field, **given}))
         except ValidationError as error:
             wrong = error.errors(include_input=False, include_url=False)
             raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error

@@ -280,7 +280,7 @@ _TYPES = {str: "text", SecretStr: "secret", Path: "path", int: "integer", float:
 
 
 def reference() -> str:
-    """The Markdown tables of all settings: variable, field of the resource `langsmith`, type, default, meaning."""
+    """The Markdown tables of all settings: variable, field of the resource `eval_langsmith`, type, default, meaning."""
     return "\n\n".join(
         f"### {title}\n\n" + "\n".join(_rows(settings, resource=settings is LangSmithSettings))
         for title, settings in (
@@ -310,8 +310,7 @@ def _type_of(field: FieldInfo) -> str:
 
 
 def _default_of(field: FieldInfo) -> str:
-    default = field.default
-    if default in (None, (), PydanticUndefined):
+    if (default := field.default) in (None, (), PydanticUndefined):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

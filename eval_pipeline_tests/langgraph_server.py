@@ -62,8 +62,11 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
     @app.post("/threads/{thread_id}/runs/stream")
     async def stream(thread_id: uuid.UUID, request: Request) -> StreamingResponse:
         body = await noted(request)
+        run_id = str(uuid.uuid4())
         return StreamingResponse(
-            _events(graphs[body["assistant_id"]], str(thread_id), body), media_type="text/event-stream"
+            _events(graphs[body["assistant_id"]], str(thread_id), body, run_id=run_id),
+            media_type="text/event-stream",
+            headers={"Content-Location": f"/threads/{thread_id}/runs/{run_id}"},
         )
 
     @app.post("/threads/{thread_id}/runs/wait")
@@ -80,8 +83,10 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
     return app
 
 
-async def _events(graph: Pregel[Any, Any, Any, Any], thread_id: str, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    yield _event("metadata", {"run_id": str(uuid.uuid4())})
+async def _events(
+    graph: Pregel[Any, Any, Any, Any], thread_id: str, body: Mapping[str, Any], *, run_id: str
+) -> AsyncIterator[bytes]:
+    yield _event("metadata", {"run_id": run_id})
     modes: Any = ["messages" if mode == "messages-tuple" else mode for mode in body["stream_mode"]]
     try:
         async for path, mode, data in graph.astream(

@@ -1,9 +1,12 @@
 """Choose the experiment that a new one is compared with."""
 
+from collections import defaultdict
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.analysis.trend import read_points
-from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
+from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError, Problem
 from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, read_experiment
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import baseline_key
@@ -31,8 +34,11 @@ def set_baseline(store: Store, suite: str, experiment: str) -> Baseline:
 
     Raises:
         MissingUpstreamError: there is no such experiment.
+        InputError: some of its attempts were skipped, or all ended in an error.
     """
-    baseline = Baseline(experiment=read_experiment(store, suite, experiment).experiment, set_at=timestamp())
+    record = read_experiment(store, suite, experiment)
+    _require_complete(store, record)
+    baseline = Baseline(experiment=record.experiment, set_at=timestamp())
     store.put(baseline_key(suite), baseline.model_dump_json(indent=2).encode())
     return baseline
 
@@ -64,31 +70,86 @@ def baseline_of(store: Store, record: ExperimentRecord, name: str | None) -> str
 
     Raises:
         MissingUpstreamError: there is no such experiment.
+        InputError: some attempts of the one that is named were skipped, or all ended in an error.
     """
-    if name is None:
-        chosen = read_baseline(store, record.suite)
-        name = LAST_PASSED if chosen is None else chosen.experiment
+    name = _chosen(store, record, name)
     if name == LAST_PASSED:
         return last_passed(store, record)
     if name == record.experiment:
         return None
-    if find_experiment(store, record.suite, name) is None:
+    named = find_experiment(store, record.suite, name)
+    if named is None:
         message = f"there is no baseline: {store.root} has no experiment {name!r} of {record.suite}"
         fix = "correct `baseline` in suite.yaml, or set another with `eval-pipeline baseline set`"
         raise MissingUpstreamError(message, fix=fix)
+    _require_complete(store, named)
     return name
 
 
 def last_passed(store: Store, record: ExperimentRecord) -> str | None:
-    """The latest experiment before `record`'s whose blocking gates passed, and that attempted nearly all its cases."""
-    case_ids = _attempted(store, record)
-    for point in read_points(store, record.suite, before=record, last=_MOST_CANDIDATES, passed=True):
+    """The latest complete experiment before `record`'s that passed its gates and attempted nearly all its cases."""
+    return _comparable(store, record, oldest_first=False)
+
+
+def first_passed(store: Store, record: ExperimentRecord, name: str | None) -> str | None:
+    """The first experiment that passed, where the baseline is the last that did; None where one was chosen.
+
+    A baseline that moves with every experiment that passes lets small drops add up, each of them too small to be
+    detected; one that stays does not.
+
+    Args:
+        store: where experiments are.
+        record: the new experiment.
+        name: `baseline:` of suite.yaml, as for `baseline_of`.
+    """
+    moving = _chosen(store, record, name) == LAST_PASSED
+    return _comparable(store, record, oldest_first=True) if moving else None
+
+
+def _chosen(store: Store, record: ExperimentRecord, name: str | None) -> str:
+    if name is not None:
+        return name
+    chosen = read_baseline(store, record.suite)
+    return LAST_PASSED if chosen is None else chosen.experiment
+
+
+def _comparable(store: Store, record: ExperimentRecord, *, oldest_first: bool) -> str | None:
+    """The first complete candidate that attempted nearly all cases of `record`'s."""
+    case_ids = set(_statuses(store, record))
+    candidates = read_points(
+        store, record.suite, before=record, last=_MOST_CANDIDATES, passed=True, oldest_first=oldest_first
+    )
+    for point in candidates:
         before = find_experiment(store, record.suite, point.experiment)
-        if before is not None and len(case_ids & _attempted(store, before)) >= _COVERED * len(case_ids):
+        if before is None:
+            continue
+        statuses = _statuses(store, before)
+        if len(case_ids & statuses.keys()) >= _COVERED * len(case_ids) and _incomplete(statuses) is None:
             return before.experiment
     return None
 
 
-def _attempted(store: Store, record: ExperimentRecord) -> set[str]:
-    rows = read_results(store, record.suite, record.experiment, columns=["status"]).to_pylist()
-    return {row["case_id"] for row in rows if row["status"] != "skipped"}
+def _require_complete(store: Store, record: ExperimentRecord) -> None:
+    why = _incomplete(_statuses(store, record))
+    if why is not None:
+        message = f"{record.experiment} cannot be a baseline: {why}"
+        fix = f"complete it with `--resume {record.experiment} --retry-errors`, or name another experiment"
+        raise InputError(Problem(message=message, fix=fix, field="baseline"))
+
+
+def _incomplete(statuses: Mapping[str, set[str]]) -> str | None:
+    """Why an experiment with these statuses is no baseline; None if it may be one."""
+    skipped = sum("skipped" in each for each in statuses.values())
+    if skipped:
+        return f"attempts at {skipped} of its {len(statuses)} cases were skipped"
+    if statuses and all(each == {"error"} for each in statuses.values()):
+        return "every attempt ended in an error"
+    return None
+
+
+def _statuses(store: Store, record: ExperimentRecord) -> dict[str, set[str]]:
+    """By case, the statuses of its attempts."""
+    statuses: dict[str, set[str]] = defaultdict(set)
+    for row in read_results(store, record.suite, record.experiment, columns=["status"]).to_pylist():
+        statuses[row["case_id"]].add(row["status"])
+    return statuses

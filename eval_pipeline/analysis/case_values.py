@@ -1,7 +1,10 @@
-"""Numbers of an experiment's rows, by case: verdicts, scores of assertions, cost, usage of models."""
+"""Numbers of an experiment's rows, by case: verdicts, scores of metrics, cost, usage of models.
+
+What a status does to each number is decided here, and stated in docs/results.md.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
@@ -12,15 +15,33 @@ Row = Mapping[str, Any]
 ByCase = dict[str, list[float]]
 """A value for each attempt, by case id."""
 
+_WITHOUT_VERDICT = frozenset({"unscored", "skipped"})
+
 
 def attempts_made(rows: Iterable[Row]) -> list[Row]:
     """The rows without the skipped attempts, which say nothing about the target."""
     return [row for row in rows if row["status"] != "skipped"]
 
 
+def verdict_of_row(row: Row) -> float | None:
+    """1 for an attempt that passed, 0 for one that did not; None if nothing decided it or it was not made."""
+    return None if row["status"] in _WITHOUT_VERDICT else float(row["status"] == "passed")
+
+
 def verdicts_by_case(rows: Iterable[Row]) -> ByCase:
-    """1 for an attempt that passed, 0 for one that failed or ended in an error."""
-    return values_by_case(rows, lambda row: float(row["status"] == "passed"))
+    """1 for an attempt that passed, 0 for one that failed, reached a limit or broke; others are left out."""
+    return values_by_case(rows, verdict_of_row)
+
+
+def errors_by_case(rows: Iterable[Row]) -> ByCase:
+    """1 for an attempt that ended in an error, 0 for any other."""
+    return values_by_case(rows, lambda row: float(row["status"] == "error"))
+
+
+def score_of_row(row: Row) -> float | None:
+    """The score of an attempt; None for one that ended in an error, as a part of its assertions is not the whole."""
+    score: float | None = None if row["status"] == "error" else row["score"]
+    return score
 
 
 def values_by_case(rows: Iterable[Row], value: Callable[[Row], float | None]) -> ByCase:
@@ -33,15 +54,90 @@ def values_by_case(rows: Iterable[Row], value: Callable[[Row], float | None]) ->
     return dict(by_case)
 
 
-def scores_by_assertion(rows: Iterable[Row]) -> dict[str, ByCase]:
-    """By assertion: its mean score in each attempt that it scored; errors have no score."""
+def score_or_worst(row: Row) -> float | None:
+    """The score of an attempt, as gates and comparisons count it: the worst, 0, for an error."""
+    return 0.0 if row["status"] == "error" else score_of_row(row)
+
+
+def metric_scores(row: Row) -> dict[str, float]:
+    """By metric: its mean score in an attempt; none for an attempt that ended in an error, and none of what broke."""
+    if row["status"] == "error":
+        return {}
+    scored = {
+        name: [item["score"] for item in results if item["score"] is not None]
+        for name, results in assertions_of(row).items()
+        if not any(item["error"] for item in results)
+    }
+    return {name: fmean(scores) for name, scores in scored.items() if scores}
+
+
+def scores_by_metric(rows: Iterable[Row]) -> dict[str, ByCase]:
+    """By metric: its mean score in each attempt that it scored; errors have no score."""
     values: dict[str, ByCase] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        for name, results in assertions_of(row).items():
-            scores = [item["score"] for item in results if item["score"] is not None]
-            if scores:
-                values[name][row["case_id"]].append(fmean(scores))
+        for name, score in metric_scores(row).items():
+            values[name][row["case_id"]].append(score)
     return {name: dict(by_case) for name, by_case in sorted(values.items())}
+
+
+def cases_of_metrics(rows: Iterable[Row]) -> dict[str, set[str]]:
+    """By metric: its cases, be it that no attempt at them was scored.
+
+    A case of which no assertion is on record, because every attempt at it broke, may have every metric.
+    """
+    cases: dict[str, set[str]] = defaultdict(set)
+    without = set()
+    for row in rows:
+        for item in row["assertions"] or ():
+            cases[item["name"]].add(row["case_id"])
+        without.add(row["case_id"])
+    without.difference_update(*cases.values())
+    return {name: cases[name] | without for name in sorted(cases)}
+
+
+def lost_scores(rows: Iterable[Row], cases: Mapping[str, Container[str]]) -> dict[str, ByCase]:
+    """By metric: the worst value, 0, for each attempt that an error left without a score of it.
+
+    A mean leaves these attempts out; gates and comparisons do not, or a target that breaks would look better.
+
+    Args:
+        rows: the attempts.
+        cases: the cases of each metric.
+    """
+    lost: dict[str, ByCase] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        names = {item["name"] for item in row["assertions"] or () if item["error"]}
+        if row["status"] == "error":
+            names |= {name for name, members in cases.items() if row["case_id"] in members}
+        for name in names:
+            lost[name][row["case_id"]].append(0.0)
+    return {name: dict(by_case) for name, by_case in sorted(lost.items())}
+
+
+def together(values: ByCase, others: ByCase) -> ByCase:
+    """The values of both, by case."""
+    return {case_id: values.get(case_id, []) + others.get(case_id, []) for case_id in {**values, **others}}
+
+
+def undecided_metrics(rows: Iterable[Row]) -> dict[str, str]:
+    """By metric of weight whose numbers decided nothing: how many, and the threshold to add."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    deciding = set()
+    for row in rows:
+        for item in row["assertions"] or ():
+            if item["passed"] is not None:
+                deciding.add(item["name"])
+            elif item["score"] is not None and item["weight"] > 0:
+                scores[item["name"]].append(item["score"])
+    return {
+        name: f"{len(values)} numbers, no threshold; add {_threshold_of(values)}"
+        for name, values in sorted(scores.items())
+        if name not in deciding
+    }
+
+
+def _threshold_of(scores: Sequence[float]) -> str:
+    return "`threshold: 1`" if set(scores) <= {0.0, 1.0} else "a `threshold` from which it passes"
 
 
 def cost_of(row: Row) -> float | None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
-from eval_pipeline.analysis.case_values import assertions_of, why_not_passed
+from eval_pipeline.analysis.case_values import metric_scores, score_of_row, verdict_of_row, why_not_passed
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.results.experiment_record import read_experiment
@@ -61,16 +60,16 @@ def load_results(
         | `experiment`, `case_id`, `variant`, `split` | text | what the attempt is of |
         | `attempt` | int | 1 for the first |
         | `tags` | list of text | tags of the case |
-        | `status` | text | `passed`, `failed`, `error` or `skipped` |
-        | `passed` | boolean | missing for `skipped` |
-        | `score` | float | weighted mean of the assertions' scores, in [0, 1] |
+        | `status` | text | `passed`, `failed`, `error`, `limit`, `unscored` or `skipped` |
+        | `passed` | boolean | missing for `unscored` and `skipped` |
+        | `score` | float | weighted mean of the assertions' scores, in [0, 1]; missing for `error` |
         | `latency_s`, `cost_usd` | float | the target's seconds and dollars |
         | `input_tokens`, `output_tokens` | int | tokens of the target |
         | `started_at` | timestamp | UTC |
         | `why` | text | why the attempt did not pass; empty if it passed |
         | `trace_url` | text | its trace |
         | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
-        | `score.<assertion>` | float | its mean score in this attempt; missing where it did not score |
+        | `score.<metric>` | float | its mean score in this attempt; missing for `error` and where it did not score |
         | `metadata.<key>` | any | metadata of the case |
         | `turns` | list of dicts | with `transcripts`: input, response, events, latency_s |
 
@@ -109,16 +108,12 @@ def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bo
     return {
         "experiment": experiment,
         **{name: row[name] for name in (*_AS_STORED, *_PINNED)},
-        "passed": None if row["status"] == "skipped" else row["status"] == "passed",
+        "score": score_of_row(row),
+        "passed": verdict_of_row(row),
         "input_tokens": tokens.get("input") or 0,
         "output_tokens": tokens.get("output") or 0,
         "why": why_not_passed(row),
-        **{f"score.{name}": _mean(items) for name, items in assertions_of(row).items()},
+        **{f"score.{name}": score for name, score in metric_scores(row).items()},
         **{f"metadata.{key}": value for key, value in metadata.items()},
         **({"turns": row["turns"]} if transcripts else {}),
     }
-
-
-def _mean(items: Sequence[Any]) -> float | None:
-    scores = [item["score"] for item in items if item["score"] is not None]
-    return fmean(scores) if scores else None

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -12,10 +12,15 @@ from eval_pipeline.analysis.case_values import (
     Row,
     assertions_of,
     attempts_made,
-    scores_by_assertion,
+    cases_of_metrics,
+    lost_scores,
+    score_of_row,
+    scores_by_metric,
     total_cost,
+    undecided_metrics,
     usage_by_role,
     values_by_case,
+    verdict_of_row,
     verdicts_by_case,
 )
 from eval_pipeline.analysis.slices import slices_of
@@ -48,12 +53,14 @@ class Slice:
     cases: int
     attempts: int
     status_counts: Mapping[str, int]
-    """The number of attempts by status: passed, failed, error, skipped."""
+    """The number of attempts by status: passed, failed, error, limit, unscored, skipped."""
     pass_rate: Estimate | None
-    """The share of attempts that passed; errors did not pass, skipped attempts are left out."""
+    """The mean share of a case's attempts that passed; None if nothing decided. Errors did not pass; unscored
+    and skipped attempts are left out."""
     score: Estimate | None
+    """Without the attempts that ended in an error."""
     metrics: Mapping[str, Estimate]
-    """By assertion: its mean score over the attempts that it scored; errors have no score."""
+    """By metric: its mean score. Attempts that ended in an error are left out; `metric_errors` counts them."""
     latency_s: Mapping[str, float]
     """p50, p95 and p99 of the target's seconds for an attempt."""
     tokens: Mapping[str, int]
@@ -61,6 +68,10 @@ class Slice:
     """Of the target, judges and simulated users; None if the cost of any attempt is unknown."""
     usage: Mapping[str, Mapping[str, Any]]
     """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of reused results."""
+    metric_errors: Mapping[str, int] = field(default_factory=dict)
+    """By metric: the attempts that an error left without a score of it, where there are any."""
+    undecided_metrics: Mapping[str, str] = field(default_factory=dict)
+    """By metric whose numbers decided nothing: how many, and the threshold to add."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +144,17 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
 def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
     """The fields of a `Slice`."""
     attempts = attempts_made(rows)
-    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_assertion(attempts).items()}
+    metrics = {name: estimate(list(by_case.values())) for name, by_case in scores_by_metric(attempts).items()}
+    lost = lost_scores(attempts, cases_of_metrics(attempts))
     return {
         "cases": len({row["case_id"] for row in rows}),
         "attempts": len(rows),
         "status_counts": dict(Counter(row["status"] for row in rows)),
         "pass_rate": estimate(list(verdicts_by_case(attempts).values())),
-        "score": estimate(list(values_by_case(attempts, lambda row: row["score"]).values())),
+        "score": estimate(list(values_by_case(attempts, score_of_row).values())),
         "metrics": {name: metric for name, metric in metrics.items() if metric is not None},
+        "metric_errors": {name: sum(map(len, by_case.values())) for name, by_case in lost.items()},
+        "undecided_metrics": undecided_metrics(attempts),
         "latency_s": percentiles([row["latency_s"] for row in attempts]),
         "tokens": {
             name: sum((row["tokens"] or {}).get(name) or 0 for row in rows) for name in ("input", "output", "cached")
@@ -172,8 +186,9 @@ def _verdicts(rows: Iterable[Row]) -> dict[str, list[list[bool]]]:
             name: [item["passed"] for item in items if item["passed"] is not None]
             for name, items in assertions_of(row).items()
         }
+        overall = verdict_of_row(row)
         # The verdict on the attempt comes last, and replaces that of an assertion named `overall`.
-        for name, passed in {**verdicts, OVERALL: [row["status"] == "passed"]}.items():
+        for name, passed in {**verdicts, OVERALL: [] if overall is None else [bool(overall)]}.items():
             if passed:
                 by_name[name][row["case_id"]].append(all(passed))
     return {name: list(cases.values()) for name, cases in sorted(by_name.items())}

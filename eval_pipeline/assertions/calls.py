@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
-from eval_pipeline.assertions.normal_form import normal_value
+from eval_pipeline.assertions.json_text import same_json
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 
@@ -169,7 +169,7 @@ def _includes(args: Any, expected: Any) -> bool:
         )
     if isinstance(expected, list | tuple):
         return isinstance(args, list | tuple) and len(args) == len(expected) and all(map(_includes, args, expected))
-    return bool(normal_value(args) == normal_value(expected))
+    return same_json(args, expected)
 
 
 def _called(scope: Scope) -> str:

@@ -3,10 +3,10 @@
 import functools
 import inspect
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jmespath
 from langsmith.evaluation import RunEvaluator
@@ -17,8 +17,11 @@ from typing_extensions import override
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
 from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.returned_values import ReturnedValue
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature, required_names
@@ -51,10 +54,15 @@ class Evaluator(Assertion):
     returns: str | None = None
     """A JMESPath expression from what it returns to a result, for judges with a schema of their own:
     `{score: are_equal, comment: justification}`."""
+    version_files: tuple[str, ...] = ()
+    """Files that the evaluator reads, which its version covers besides what its source imports and names: patterns."""
     scale: tuple[float, float] = (0.0, 1.0)
     """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
 
+    needs_runs: ClassVar[bool] = True
     examples = (AssertionExample('{type: evaluator, path: "checks.py:exact"}', "the reference", "another answer"),)
+
+    calls_user_code = True
 
     @field_validator("args")
     @classmethod
@@ -96,14 +104,46 @@ class Evaluator(Assertion):
             returned = await call_by_signature(evaluator, self._arguments(evaluator, scope, attempt))
         return results_of(returned, path=self.path, returns=self.returns, scale=self.scale)
 
+    @property
+    @override
+    def metric(self) -> str:
+        # openevals and agentevals name the metric of what their factories make by this argument.
+        key = self.args.get("feedback_key") if self.factory else None
+        return self.name or (key if isinstance(key, str) else function_name(self.path))
+
+    @override
+    def metrics(self, suite: SuiteFacts) -> Collection[str] | None:
+        if self.name is not None:
+            return (self.name,)
+        returned = self._returned(suite)
+        if returned is None or any(value.names_metric for value in returned):
+            return None
+        return {value.key or self.metric for value in returned}
+
+    @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        returned = self._returned(suite)
+        return self.threshold is not None or returned is None or not all(value.only_scores for value in returned)
+
+    def _returned(self, suite: SuiteFacts) -> Collection[ReturnedValue] | None:
+        """What it may return, as far as its source says; None if it does not."""
+        return None if self.factory or self.returns is not None else suite.returned_values(self.path) or None
+
     @override
     def version(self, suite: SuiteFacts) -> Any:
-        return suite.source_digest(self.path)
+        imported = [suite.source_digest(path) for path in _import_paths(self.args)]
+        return [suite.source_digest(self.path, self.version_files), *imported, *suite.named_in(self.args)]
+
+    @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+        yield from _import_paths(self.args)
 
     @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         path_problems = suite.import_problems(self.path, field="path")
         yield from path_problems
+        yield from missing_files(self.version_files, folder=suite.folder)
         for path in _import_paths(self.args):
             yield from suite.import_problems(path, field="args")
         if not self.factory and not path_problems:

@@ -109,7 +109,7 @@ class JsonPath(Assertion):
         except ValueError as error:
             return CheckResult(passed=False, message=f"not JSON: {error}")
         selected = jsonpath.findall(self.path, data) if isinstance(data, dict | list) else []
-        passed = bool(selected) if self.value is None else any(_same(item, self.value) for item in selected)
+        passed = bool(selected) if self.value is None else any(same_json(item, self.value) for item in selected)
         shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
         return CheckResult(passed=passed, message=f"{self.path} selects {shown}")
 
@@ -126,14 +126,22 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values are equal as JSON is, at any depth, with their texts in normal form: true is not 1."""
+    return _same(normal_value(one), normal_value(other))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
 def short(text: str) -> str:
     """`text` as a message shows it."""
     return repr(textwrap.shorten(text, 120, placeholder=" ..."))
-
-
-def _same(item: Any, value: Any) -> bool:
-    """Equal as JSON is: true is not 1."""
-    return isinstance(item, bool) == isinstance(value, bool) and bool(normal_value(item) == normal_value(value))
 
 
 def _unfenced(text: str) -> str:

@@ -59,6 +59,11 @@ class JudgedAssertion(Assertion):
         if self.model is None and suite.judge is None:
             yield replace(_NO_JUDGE, field="model")
 
+    @override
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        models = (suite.judge.models if suite.judge else ()) if self.model is None else self.model
+        return filter(is_code_path, (models,) if isinstance(models, str) else models)
+
     def _version(self, suite: SuiteFacts, *, prompt: str, form: JsonSchemaValue, examples: bool) -> Any:
         try:
             judge = self.judge(suite.judge)
@@ -67,7 +72,9 @@ class JudgedAssertion(Assertion):
             return str(error)  # the attempt fails with the same error
         return {
             "models": [suite.model_version(name) for name in judge.models],
-            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt"}),
+            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt", "fallback"}),
+            "files": suite.files_digest(judge.version_files),
+            "named": suite.named_in(judge.options),
             "prompt": prompt,
             "form": form,
             "examples": list(corrections) if examples else [],
@@ -162,6 +169,10 @@ class LlmScore(_ByRubric):
         return self
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     def question(self) -> Question:
         return one_of_labels(tuple(self.choices.items())) if self.choices else a_number(*self.range)
 
@@ -186,8 +197,12 @@ class LlmPreference(JudgedAssertion):
     )
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     async def check(self, scope: Scope) -> CheckResult:
-        judge, reference = self.judge(scope.judge), scope.case.reference
+        judge, reference = self.judge(scope.judge), scope.case.reference_outputs
         if problems := self.problems_with(reference):
             raise InputError([replace(problem, field=None) for problem in problems])
         other = as_text(reference[self.over])

@@ -1,6 +1,7 @@
 """The assertion that is a Python callable of the user's: `python`."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature
@@ -30,13 +32,27 @@ class Python(Assertion):
     type: Literal["python"]
     path: str
     args: Mapping[str, Any] = Field(default_factory=dict)
+    version_files: tuple[str, ...] = ()
+    """Files that the callable reads, which its version covers besides what its source imports and names: patterns."""
 
     examples = (AssertionExample('{type: python, path: "checks.py:is_polite"}', "Tea costs 4.20, thank you", "4.20"),)
+
+    calls_user_code = True
 
     @field_validator("path")
     @classmethod
     def _is_path(cls, value: str) -> str:
         return checked_import_path(value)
+
+    @property
+    @override
+    def metric(self) -> str:
+        return self.name or function_name(self.path)
+
+    @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        returned = suite.returned_values(self.path)
+        return self.threshold is not None or not all(value.only_scores for value in returned) or not returned
 
     @override
     async def check(self, scope: Scope) -> CheckResult:
@@ -44,8 +60,8 @@ class Python(Assertion):
             "response": scope.response,
             "turns": [asdict(turn) for turn in scope.turns],
             "events": [dict(event) for event in scope.events],
-            "case": scope.case.model_dump(mode="json", exclude={"recordings"}),
-            "reference": dict(scope.case.reference),
+            "case": scope.case.as_data(recordings=False),
+            "reference": copy.deepcopy(scope.case.reference),
             "metadata": dict(scope.case.metadata),
             "recording": dict(scope.recording),
             "context": scope.context,
@@ -56,11 +72,21 @@ class Python(Assertion):
 
     @override
     def version(self, suite: SuiteFacts) -> Any:
-        return suite.source_digest(self.path)
+        return [suite.source_digest(self.path, self.version_files), *suite.named_in(self.args)]
 
     @override
-    def problems(self, suite: SuiteFacts) -> Sequence[Problem]:
-        return suite.import_problems(self.path, field="path")
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        yield self.path
+
+    @override
+    def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
+        yield from suite.import_problems(self.path, field="path")
+        yield from missing_files(self.version_files, folder=suite.folder)
+
+
+def function_name(path: str) -> str:
+    """The name of what an import path names, which is that of its metric."""
+    return path.rpartition(":")[2].rpartition(".")[2]
 
 
 def plain(value: Any) -> Any:
@@ -75,11 +101,16 @@ def _result_of(returned: Any, *, path: str) -> CheckResult:
     if isinstance(returned, int | float):
         return CheckResult(passed=None, score=_score(returned, path), message=f"score {returned:g}")
     if isinstance(returned, Mapping) and set(returned) <= {"passed", "score", "message", "label"} and returned:
-        score = None if returned.get("score") is None else _score(returned["score"], path)
         passed, label = plain(returned.get("passed")), plain(returned.get("label"))
+        score = plain(returned.get("score"))
+        if isinstance(score, bool) and passed is None:
+            passed = score
+        if passed is not None and not isinstance(passed, bool):
+            message = f"{path!r} returned `passed: {passed!r}`, which is no bool"
+            raise InputError(Problem(message=message, fix="return True or False as `passed`"))
         return CheckResult(
-            passed=None if passed is None else bool(passed),
-            score=score,
+            passed=passed,
+            score=None if score is None else _score(score, path),
             message=str(returned.get("message", "")),
             label=None if label is None else str(label),
         )
@@ -87,7 +118,10 @@ def _result_of(returned: Any, *, path: str) -> CheckResult:
     raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
 
 
-def _score(value: float, path: str) -> float:
+def _score(value: Any, path: str) -> float:
+    if not isinstance(value, int | float):
+        message = f"{path!r} gave the score {value!r}, which is no number"
+        raise InputError(Problem(message=message, fix="return a number in [0, 1] as `score`"))
     score = float(value)
     if not 0 <= score <= 1:
         raise InputError(Problem(message=f"{path!r} gave the score {score:g}", fix="scale scores into [0, 1]"))

@@ -1,7 +1,7 @@
 """What `check` of an assertion gets, a `Scope`, and what it returns, a `CheckResult`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,18 @@ class Scope:
     folder: Path
     """The suite's folder."""
     judge: Judge | None
+    returned: Mapping[int, Any] = field(default_factory=dict)
+    """By turn, what the target returned, as the object it is; empty for turns of another process."""
+
+    @property
+    def outputs(self) -> Any:
+        """What the target returned last, as JSON."""
+        return self.turns[-1].outputs if self.turns else None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The case's inputs, as those of a LangSmith example."""
+        return self.case.example_inputs([turn.input for turn in self.turns])
 
     @property
     def response(self) -> str:

@@ -52,7 +52,7 @@ def _result(assertion: Assertion, scope: Scope, check: CheckResult) -> Assertion
         passed = None if passed is None else not passed
         value = None if value is None else 1.0 - value
     return AssertionResult(
-        name=assertion.name or check.name or assertion.type,
+        name=assertion.name or check.name or assertion.metric,
         type=assertion.type,
         turn=scope.turn,
         passed=passed,
@@ -67,7 +67,7 @@ def _result(assertion: Assertion, scope: Scope, check: CheckResult) -> Assertion
 def _failed(assertion: Assertion, scope: Scope, error: Exception) -> AssertionResult:
     record = EvaluationError.of(error)
     return AssertionResult(
-        name=assertion.name or assertion.type,
+        name=assertion.metric,
         type=assertion.type,
         turn=scope.turn,
         passed=None,

@@ -58,8 +58,16 @@ class Similarity(Assertion):
         return CheckResult(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
 
     @override
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        return self.threshold is not None
+
+    @override
     def version(self, suite: SuiteFacts) -> Any:
         return None if self.model is None else suite.model_version(self.model)
+
+    @override
+    def code_paths(self, suite: SuiteFacts) -> Sequence[str]:
+        return [] if self.model is None or not is_code_path(self.model) else [self.model]
 
     @override
     def problems(self, suite: SuiteFacts) -> Sequence[Problem]:

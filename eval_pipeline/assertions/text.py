@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.assertions.json_text import parse_json, short
-from eval_pipeline.assertions.normal_form import normal_text, normal_value
+from eval_pipeline.assertions.json_text import parse_json, same_json, short
+from eval_pipeline.assertions.normal_form import normal_text
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
@@ -83,9 +83,7 @@ class Equals(Assertion):
             data = parse_json(answer)
         except ValueError:
             return CheckResult(passed=False, message=f"expected {self.value!r}, got no JSON: {short(answer)}")
-        return CheckResult(
-            passed=normal_value(data) == normal_value(self.value), message=f"expected {self.value!r}, got {data!r}"
-        )
+        return CheckResult(passed=same_json(data, self.value), message=f"expected {self.value!r}, got {data!r}")
 
 
 class StartsWith(Assertion):

@@ -17,6 +17,7 @@ from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
+from eval_pipeline.working_folder import hold_working_folder
 
 
 class _Command(NamedTuple):
@@ -97,6 +98,7 @@ def cli() -> None:
     A SUITE is the name of a suite or the folder that holds its suite.yaml.
     """
     exempt_loopback_from_proxies()
+    click.get_current_context().with_resource(hold_working_folder())
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from eval_pipeline.messages import read_messages
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.import_path import model_version
+from eval_pipeline.suite.code.version import model_version
 from eval_pipeline.suite.spec.context import ContextSpec, Documents
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
@@ -89,13 +89,13 @@ def case_query(case: Case, expression: str | None) -> str:
         InputError: the expression gives no text for this case.
     """
     if expression is None:
-        inputs = [turn.user for turn in case.turns]
+        inputs = [turn.text for turn in case.turns]
         if not inputs and case.recordings:
             messages = read_messages(list(case.recordings[0].messages))
             inputs = [message.text for message in messages if message.role == "user"]
         return "\n".join(inputs)
     try:
-        query = jmespath.search(expression, case.model_dump(mode="json"))
+        query = jmespath.search(expression, case.as_data())
     except jmespath.exceptions.JMESPathError:  # such as the length of a number
         query = None
     if not isinstance(query, str):

@@ -15,7 +15,8 @@ from eval_pipeline.context.table_files import read_table_file, table_of_frame, t
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.parquet import parquet_bytes
-from eval_pipeline.suite.import_path import resolve, source_digest
+from eval_pipeline.suite.code.version import named_in, source_digest
+from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
 from eval_pipeline.suite.suite import Suite
 
@@ -124,8 +125,10 @@ class _Python:
 
     @property
     def version(self) -> str:
-        source = source_digest(self.spec.python, folder=self.suite.folder)
-        return digest("python", self.spec.python, source, dict(self.spec.args), self.spec.version)
+        spec, folder = self.spec, self.suite.folder
+        source = source_digest(spec.python, folder=folder, version_files=spec.version_files)
+        named = named_in(spec.args, folder=folder)
+        return digest("python", spec.python, source, dict(spec.args), spec.version, *([named] if named else []))
 
     def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
         del tables

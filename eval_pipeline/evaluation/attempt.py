@@ -27,5 +27,8 @@ class AttemptTrace(Protocol):
 class AttemptTracer(Protocol):
     """Traces attempts."""
 
+    def example_id(self, case_id: str) -> str:
+        """The id of a case's example on the server that the traces are sent to."""
+
     def attempt(self, attempt: Attempt) -> AbstractContextManager[AttemptTrace]:
         """Within it, every traced run belongs to the trace of `attempt`."""

@@ -18,7 +18,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.batch import evaluate_all
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.evaluation.runs import outside_of_graph
-from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.case_result import STATUSES, CaseResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class BatchRuntime:
 async def _evaluate_batch(inputs: dict[str, Any], *, runtime: Runtime[BatchRuntime]) -> dict[str, Any]:
     """Make every attempt of the batch. `inputs`, `{total}`, is what a trace shows of it."""
     batch, write = runtime.context, get_stream_writer()
-    counts = {"passed": 0, "failed": 0, "error": 0, "skipped": 0}
+    counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
     write({"event": "batch_started", "total": inputs["total"]})
     results = evaluate_all(batch.evaluator, batch.attempts, max_concurrency=batch.max_concurrency)
     index = 0

@@ -17,7 +17,7 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
@@ -36,14 +36,16 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
-from eval_pipeline.suite.import_path import model_version
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
+from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Session, SessionFactory
+from eval_pipeline.telemetry.attempt_ids import use_attempt_ids
 from eval_pipeline.user_code.exits import contain_exits
 
 SKIPPED = "Skipped"
@@ -116,8 +118,12 @@ class CaseEvaluator:
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
         context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
+        ids = use_attempt_ids(
+            example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
+            shared_ctx_id=self.pins.context_id,
+        )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
@@ -138,6 +144,8 @@ class CaseEvaluator:
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
+        if error is not None:
+            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         usage = counted.of_attempt(events)
@@ -172,7 +180,7 @@ class CaseEvaluator:
             self.pins.variant,
             self._suite_assertions,
             self._versions_of(case.every_assertion),
-            *([] if case.simulation is None else [self._user_version(case.simulation.model)]),
+            *([] if case.simulation is None else [self._user_version(case.simulation)]),
         )
 
     @functools.cached_property
@@ -186,17 +194,23 @@ class CaseEvaluator:
         return self.suite.facts()
 
     def _versions_of(self, assertions: Sequence[Assertion]) -> list[Any]:
-        versions = (assertion.version(self._facts) for assertion in assertions)
-        return [version for version in versions if version is not None]
+        facts = self._facts
+        parts = ((assertion.version(facts), facts.registered_version(type(assertion))) for assertion in assertions)
+        return [part for pair in parts for part in pair if part is not None]
 
     @functools.cached_property
     def _prices(self) -> PriceTable:
         file = self.suite.spec.evaluation.prices
         return price_table(None if file is None else self.suite.path(file))
 
-    def _user_version(self, own: str | None) -> str | None:
-        name = own or self._user_model
-        return None if name is None else model_version(name, folder=self.suite.folder)
+    def _user_version(self, simulation: Simulation) -> Any:
+        spec = self.suite.spec.simulated_user
+        files = () if spec is None else spec.version_files
+        if simulation.script is not None:
+            return self._facts.source_digest(simulation.script, files)
+        name = simulation.model or self._user_model
+        version = None if name is None or simulation.rules else self._facts.model_version(name)
+        return [version, self._facts.files_digest(files)] if files else version
 
     @property
     def _user_model(self) -> str | None:
@@ -271,7 +285,7 @@ class CaseEvaluator:
             split=case.split,
             tags=case.tags,
             status=status_of(results, error),
-            score=overall_score(results),
+            score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
             started_at=started_at,
@@ -304,9 +318,6 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
     return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
-
-WORKFLOW_NAME = "evaluate_case"
-"""What traces call the evaluator's graph."""
 
 # `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
 # it runs in a task, beside one that waits for what to stream. Streaming works without that, too.

@@ -112,7 +112,7 @@ class RuleUser:
         for turn in turns:
             index = self._next_rule(answer, used)
             # Written turns, and an opening, use no rule up.
-            if index is not None and self._rules[index].say == turn.input:
+            if index is not None and self._rules[index].say == turn.text:
                 used[index] += 1
             answer = turn.response
         index = self._next_rule(answer, used)
@@ -141,7 +141,7 @@ class ScriptUser:
             "message": turns[-1].response if turns else "",
             "history": _history(turns),
             "turn": len(turns),
-            "case": self._case.model_dump(mode="json"),
+            "case": self._case.as_data(),
             "facts": dict(self._simulation.facts),
             "goal": self._simulation.goal,
         }
@@ -152,7 +152,11 @@ class ScriptUser:
             return UserMove(say=returned)
         if isinstance(returned, Mapping) and {*returned} <= {"say", "goal_reached", "reason"}:
             reason = str(returned.get("reason") or "the script says so")
-            if returned.get("goal_reached"):
+            reached = returned.get("goal_reached", False)
+            if not isinstance(reached, bool):
+                message = f"the simulated user returned `goal_reached: {reached!r}`, which is no bool"
+                raise InputError(Problem(message=message, fix="return True or False as `goal_reached`"))
+            if reached:
                 return UserMove(ended="goal_reached", reason=reason)
             if returned.get("say") is not None:
                 return UserMove(say=str(returned["say"]))
@@ -198,10 +202,10 @@ class PersonaUser:
             parts.append(f"What you know: {json.dumps(dict(spec.facts), ensure_ascii=False, default=str)}")
         messages = [("system", "\n\n".join(parts)), ("human", "Begin the conversation.")]
         for turn in turns:
-            messages += [("ai", turn.input), ("human", turn.response or "(says nothing)")]
+            messages += [("ai", turn.text), ("human", turn.response or "(says nothing)")]
         return messages
 
 
 def _history(turns: Sequence[TurnResult]) -> list[dict[str, str]]:
-    pairs = ((("user", turn.input), ("assistant", turn.response)) for turn in turns)
+    pairs = ((("user", turn.text), ("assistant", turn.response)) for turn in turns)
     return [{"role": role, "content": content} for pair in pairs for role, content in pair]

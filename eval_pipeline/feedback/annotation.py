@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.langsmith.ids import queue_id
+from eval_pipeline.results.case_result import NOT_PASSED
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.experiment.trace_status import read_traced
-
-_FAILING = ("failed", "error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,7 @@ def annotate(
         fix = "evaluate with tracing on (EVAL_PIPELINE_TRACING)"
         raise InputError(Problem(message=f"the experiment {experiment} was not traced", fix=fix))
     rows = read_results(store, suite, experiment, columns=["status", "run_id"]).to_pylist()
-    failing = [row["run_id"] for row in rows if row["status"] in _FAILING and row["run_id"] is not None]
+    failing = [row["run_id"] for row in rows if row["status"] in NOT_PASSED and row["run_id"] is not None]
     description = f"Cases of the suite {suite} that did not pass."
     identity = server.queue(queue, identity=queue_id(suite, queue), description=description)
     queued = server.queued(identity)

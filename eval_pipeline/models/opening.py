@@ -12,7 +12,8 @@ from eval_pipeline.errors import CredentialsError, InputError, PermanentError, P
 from eval_pipeline.models.calls.governor import CalledModel
 from eval_pipeline.models.calls.managed import managed
 from eval_pipeline.store.content_hash import digest
-from eval_pipeline.suite.import_path import is_code_path, model_version, resolve
+from eval_pipeline.suite.code.version import model_version
+from eval_pipeline.suite.import_path import is_code_path, resolve
 
 ADDRESS_FIELDS = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "azure_endpoint", "region_name")
 """Fields in which chat models of the providers hold their address."""

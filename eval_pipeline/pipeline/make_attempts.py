@@ -10,7 +10,7 @@ from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoin
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.record_results import ResultRecorder
-from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.case_result import COMPLETED, CaseResult
 
 
 async def make_attempts(
@@ -53,7 +53,7 @@ async def make_attempts(
                 on_result(result)
                 attempt = begun.pop((result.case_id, result.attempt))
                 # One that ended in an error may be made again, from where it broke.
-                if result.status in {"passed", "failed"}:
+                if result.status in COMPLETED:
                     await checkpointed.forget(attempt)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.results.case_result import CaseResult, ReusedFrom
+from eval_pipeline.results.case_result import COMPLETED, CaseResult, ReusedFrom
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiments_newest_first
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import AttemptKey
@@ -42,7 +42,7 @@ class ReusableResults:
         for log, attempts in self.sources:
             for result in log.results(attempts):
                 key = (result.case_id, result.attempt)
-                same = result.fingerprint == self.fingerprints[key] and result.status in {"passed", "failed"}
+                same = result.fingerprint == self.fingerprints[key] and result.status in COMPLETED
                 if same and key in left:
                     left.remove(key)
                     yield _reused(result, self.record)

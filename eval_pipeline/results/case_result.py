@@ -4,15 +4,24 @@ import datetime as dt
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
+from eval_pipeline.content.inputs import input_text
 from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
 from eval_pipeline.telemetry.plain import text_of
 
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 20_000, 60_000
 """Characters."""
 
-Status = Literal["passed", "failed", "error", "skipped"]
+Status = Literal["passed", "failed", "error", "limit", "unscored", "skipped"]
+"""`limit`: a limit of the attempt was reached; `unscored`: nothing decided; `skipped`: the attempt was not made."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""Every status, in the order in which they are listed."""
+COMPLETED: frozenset[Status] = frozenset({"passed", "failed", "unscored"})
+"""An attempt with one of these ran to its end, so that its result can be reused."""
+NOT_PASSED: tuple[Status, ...] = ("failed", "error", "limit")
+"""What the pass rate counts as 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +71,9 @@ class AssertionResult:
     turn: int | None
     """The turn it was placed on; None for the whole conversation."""
     passed: bool | None
-    """None when it only scores, or broke."""
+    """None when it only scores, broke, or was not carried out because the attempt ended in an error before."""
     score: float | None
-    """In [0, 1]; None when it broke or gave a label only."""
+    """In [0, 1]; None when it broke, gave a label only, or was not carried out."""
     weight: float
     message: str
     label: str | None = None
@@ -76,18 +85,40 @@ class AssertionResult:
     """What the assertion's own model calls used. Of several results of one evaluator, the first has it."""
 
 
+AS_RESPONSE: Any = object()
+"""Stands for outputs that are the text of the response."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TurnResult:
     """One exchange."""
 
     index: int
-    input: str
+    input: Any
+    """What the target was given, as JSON: text, content blocks, a message, messages or a mapping."""
     response: str
+    """What a person reads of the outputs."""
     events: Sequence[Mapping[str, Any]]
     """Between input and response: `tool_call`, `tool_result`, `handoff`, `usage`, `message`, `error`."""
     latency_s: float
     ttft_s: float | None = None
     """Seconds until the first token of the answer; None from a target that does not stream."""
+    outputs: Any = AS_RESPONSE
+    """What the target returned, as JSON; by default the response."""
+    messages: Sequence[Any] = ()
+    """The messages of the answer as JSON, where the target has messages."""
+    state: Mapping[str, Any] | None = None
+    """The final state of a graph, as JSON, where it is more than the outputs."""
+
+    def __post_init__(self) -> None:
+        """The outputs of a target that answers with text are that text."""
+        if self.outputs is AS_RESPONSE:
+            object.__setattr__(self, "outputs", self.response)
+
+    @property
+    def text(self) -> str:
+        """What a person reads of the input."""
+        return input_text(self.input)
 
 
 Ended = Literal["goal_reached", "stop_condition", "max_turns", "script_ended", "error"]
@@ -134,7 +165,7 @@ class CaseResult:
     tags: tuple[str, ...]
     status: Status
     score: float | None
-    """Weighted mean of the assertions' scores; None if nothing scored."""
+    """Weighted mean of the assertions' scores; None if nothing scored, and for an error."""
     assertions: tuple[AssertionResult, ...]
     turns: tuple[TurnResult, ...]
     started_at: dt.datetime

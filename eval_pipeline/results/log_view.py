@@ -13,7 +13,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from eval_pipeline.errors import CorruptDataError
-from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.case_result import COMPLETED, CaseResult
 from eval_pipeline.results.result_log import (
     IDENTITY,
     SEGMENT,
@@ -29,7 +29,6 @@ from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
 _COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint"]
-_DECIDED = frozenset({"passed", "failed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +119,11 @@ class ResultLogView:
         }
 
     def reusable(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
-        """Those of the attempts that passed or failed here with the same fingerprint."""
+        """Those of the attempts that ran to their end here with the same fingerprint."""
         rows = zip(_keys(self._latest), *_columns(self._latest, "status", "fingerprint"), strict=True)
-        return {key for key, status, fingerprint in rows if status in _DECIDED and fingerprints.get(key) == fingerprint}
+        return {
+            key for key, status, fingerprint in rows if status in COMPLETED and fingerprints.get(key) == fingerprint
+        }
 
     @property
     def traced_rows(self) -> int:

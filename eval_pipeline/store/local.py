@@ -12,13 +12,14 @@ from typing_extensions import override
 from eval_pipeline.errors import TransientError
 from eval_pipeline.store.parquet import read_parquet, rows_of_parquet
 from eval_pipeline.store.store import Store
+from eval_pipeline.working_folder import in_working_folder
 
 
 class LocalStore(Store):
     """A store whose objects are files. A write goes to a temporary file, is synced, and is then renamed."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder.expanduser().resolve()
+        self._folder = in_working_folder(folder.expanduser()).resolve()
 
     @property
     @override

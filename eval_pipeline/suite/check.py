@@ -8,13 +8,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
+from eval_pipeline.suite.metrics import cases_that_cannot_fail, clashes, metric_names, nearest
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
-from eval_pipeline.suite.spec.gates import EVERY
+from eval_pipeline.suite.spec.gates import EVERY, RegressionGate
+from eval_pipeline.suite.spec.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
 
@@ -103,14 +106,27 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
     if prices is not None and not suite.path(prices).is_file():
         yield _missing_file(suite, prices, "evaluation.prices")
     yield from _model_problems(suite)
+    yield from _judge_problems(suite)
+    facts = suite.facts()
+    for problem in clashes([(0, field, each) for field, each in _numbered(suite.spec.assertions, "assertions")]):
+        yield replace(problem, file=suite.folder / SUITE_FILE)
+    for field, assertion in _numbered(suite.spec.assertions, "assertions"):
+        for problem in assertion.problems(facts):
+            yield _placed(problem, suite.folder / SUITE_FILE, field)
+
+
+def _judge_problems(suite: Suite) -> Iterator[Problem]:
+    """A problem for each file that the judge needs and that does not exist."""
     judge = suite.spec.judge
     corrections = None if judge is None or judge.corrections is None else judge.corrections.file
     if corrections is not None and not (suite.folder / corrections).is_file():
         yield _missing_file(suite, corrections, "judge.corrections.file")
-    facts = suite.facts()
-    for field, assertion in _numbered(suite.spec.assertions, "assertions"):
-        for problem in assertion.problems(facts):
-            yield _placed(problem, suite.folder / SUITE_FILE, field)
+    fallback = None if judge is None or judge.fallback is None else parse_reference(judge.fallback).name
+    if fallback is not None and not (suite.folder / fallback).is_file():
+        yield _missing_file(suite, fallback, "judge.fallback")
+    if judge is not None:
+        for problem in missing_files(judge.version_files, folder=suite.folder):
+            yield replace(problem, file=suite.folder / SUITE_FILE, field="judge.version_files")
 
 
 def _model_problems(suite: Suite) -> Iterator[Problem]:
@@ -132,8 +148,10 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
 
 
 def _gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
-    """A problem for each gate whose slice has no case: it would never fail."""
+    """A problem for each gate whose slice has no case, or whose metric no assertion has: it would never fail."""
     for kind, gate in suite.spec.gates_to_meet.named().values():
+        if isinstance(gate, RegressionGate) and gate.metric is not None:
+            yield from _metric_problems(suite, cases, gate.metric, field=f"gates.{kind}")
         if gate.slice is None:
             continue
         axis, _, selected = gate.slice.partition("=")
@@ -146,6 +164,14 @@ def _gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
                 file=suite.folder / SUITE_FILE,
                 field=f"gates.{kind}",
             )
+
+
+def _metric_problems(suite: Suite, cases: Sequence[Case], metric: str, *, field: str) -> Iterator[Problem]:
+    """A problem if no assertion of the suite has `metric`."""
+    names = metric_names(suite.spec.assertions, cases, suite.facts())
+    if names is not None and metric not in names:
+        message = f"no assertion has the metric {metric!r}"
+        yield Problem(message=message, fix=nearest(metric, names), file=suite.folder / SUITE_FILE, field=field)
 
 
 def _values_of(case: Case, axis: str) -> Sequence[str]:
@@ -169,13 +195,14 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
             yield _in_case(suite, case, message, "give `turns` or `input`", "turns")
         yield from _simulation_problems(suite, case)
         yield from _undecided(suite, case)
+        yield from _clashes(suite, case)
         for field, assertion in _placed_in(case):
             # Ten thousand cases usually share a handful of problems: each is reported once.
             for problem in assertion.problems(facts):
                 if (assertion.type, problem) not in reported:
                     reported.add((assertion.type, problem))
                     yield _placed(problem, suite.folder, field, case=case)
-            for problem in assertion.problems_with(case.reference):
+            for problem in assertion.problems_with(case.reference_outputs):
                 yield _placed(problem, suite.folder, field, case=case)
 
 
@@ -187,6 +214,40 @@ def _undecided(suite: Suite, case: Case) -> Iterator[Problem]:
         what = "every assertion has weight 0" if asserted else "nothing is asserted"
         fix = "give the case `assertions` with weight, or the suite some for every case"
         yield _in_case(suite, case, f"{what}, so it could not fail", fix, "assertions")
+
+
+def _clashes(suite: Suite, case: Case) -> Iterator[Problem]:
+    """A problem for each assertion of a case that gives a metric of the suite or the case a second meaning."""
+    own = list(_placed_in(case))
+    if not own or not any(each.calls_user_code for each in (*suite.spec.assertions, *case.every_assertion)):
+        return
+    fields = {field for field, _ in own}
+    common = _numbered(suite.spec.assertions, f"{SUITE_FILE}: assertions")
+    placed = [(0, field, each) for field, each in common]
+    # `turns[2].assertions[0]` is on a turn of its own.
+    places = {"assertions": 0}
+    for field, assertion in own:
+        place = field.rpartition("[")[0]
+        placed.append((places.setdefault(place, len(places)), field, assertion))
+    for problem in clashes(placed):
+        if problem.field is not None and problem.field.removesuffix(".name") in fields:
+            yield replace(problem, file=suite.folder, case=case.id)
+
+
+def suite_warnings(suite: Suite, cases: Sequence[Case]) -> list[Problem]:
+    """What is probably not meant, though no problem: cases that cannot fail because all they assert only scores."""
+    unfailing = cases_that_cannot_fail(suite.spec.assertions, cases, suite.facts())
+    if not unfailing:
+        return []
+    metrics = dict.fromkeys(assertion.metric for asserted in unfailing.values() for assertion in asserted)
+    ids = list(unfailing)
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    which = f"{len(ids)} of {len(cases)} cases cannot fail ({', '.join(ids[:_MOST_NAMED])}{more})"
+    if len(ids) == len(cases):
+        which = "no case can fail"
+    message = f"{which}: {', '.join(metrics)} only score, and a number decides nothing without a `threshold`"
+    fix = "add a `threshold` (`threshold: 1` for scores of 0 or 1), or an assertion that decides"
+    return [Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="assertions")]
 
 
 def _simulation_problems(suite: Suite, case: Case) -> Iterator[Problem]:

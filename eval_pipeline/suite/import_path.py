@@ -1,16 +1,12 @@
 """What texts in `suite.yaml` name: files, and import paths, the only code a suite may run.
 
-An import path is `package.module:attribute`, importable as usual, or `file.py:attribute`, a file of the suite's folder,
-which may import its neighbours with `from . import …`.
+An import path is `package.module:attribute`, or `file.py:attribute`, a file of the suite's folder. Its imports find the
+modules beside it, in the suite's folder and in `src/`, before any others.
 """
 
 import contextlib
-import hashlib
-import importlib
-import importlib.util
+import difflib
 import re
-import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,12 @@ from pydantic_core import PydanticCustomError
 from eval_pipeline.environment import hold_variables, own_variables
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.suite.code.suite_modules import import_suite_file, import_suite_module, without_prefix
+from eval_pipeline.working_folder import in_working_folder
 
 _log = logger_of(__name__)
 
-IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:[\w-]+/)*\w+\.py):[A-Za-z_][\w.]*")
+IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:\./)?(?:[\w-]+/)*[\w-]+\.py):[A-Za-z_][\w.]*")
 
 
 def is_import_path(text: str) -> bool:
@@ -59,7 +57,7 @@ def import_problems(path: str, *, folder: Path, field: str) -> list[Problem]:
 
 
 def resolve(path: str, *, folder: Path) -> Any:
-    """The object that `path` names; `file.py:` paths are relative to `folder`.
+    """The object that `path` names; `file.py:` paths are relative to `folder`, and modules are looked for there first.
 
     Raises:
         InputError: the module or the attribute does not exist, or importing the module failed.
@@ -67,17 +65,20 @@ def resolve(path: str, *, folder: Path) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         with keeping_settings(module_name):
-            module = (
-                _suite_module(folder, module_name)
-                if module_name.endswith(".py")
-                else importlib.import_module(module_name)
-            )
+            if module_name.endswith(".py"):
+                module = import_suite_file((folder / module_name).resolve(), folder=folder.resolve())
+            else:
+                module = import_suite_module(module_name, folder=folder.resolve())
     except (Exception, SystemExit) as error:
-        raise InputError(_problem(path, folder, f"importing it failed with {type(error).__name__}: {error}")) from error
+        reason = without_prefix(f"importing it failed with {type(error).__name__}: {error}")
+        raise InputError(_problem(path, folder, reason, _near_file(module_name, folder))) from error
     value: Any = module
     for name in attribute.split("."):
         if not hasattr(value, name):
-            raise InputError(_problem(path, folder, f"the module has no attribute {name!r}"))
+            near = difflib.get_close_matches(name, dir(value), n=1)
+            what = "the module" if value is module else attribute.partition(f".{name}")[0]
+            message = f"{what} has no attribute {name!r}"
+            raise InputError(_problem(path, folder, message, near[0] if near else None))
         value = getattr(value, name)
     return value
 
@@ -99,54 +100,22 @@ def suite_file(text: str, *, folder: Path) -> Path:
 
     The working folder comes second so that a path from an environment variable means what it does in a shell.
     """
-    inside = folder / Path(text).expanduser()
-    return inside if inside.exists() or not Path(text).exists() else Path(text).resolve()
+    inside, here = folder / Path(text).expanduser(), in_working_folder(Path(text))
+    return inside if inside.exists() or not here.exists() else here.resolve()
 
 
-def source_digest(path: str, *, folder: Path) -> str:
-    """Hash of the source that `path` runs: every Python file beside it in its own folder (12 hex digits).
-
-    The folder rather than the file, because an agent is rarely one file, and a version that misses an edit is worse
-    than one that changes too often. Source that does not exist has the digest `unknown`; `resolve` raises the reason.
-    """
-    module_name, _, _ = path.partition(":")
-    if module_name.endswith(".py"):
-        home = (folder / module_name).parent
-    else:
-        try:
-            spec = importlib.util.find_spec(module_name)
-        except (Exception, SystemExit):  # noqa: BLE001 - a package around it is imported, and is the user's
-            spec = None
-        if spec is None or spec.origin is None:
-            return "unknown"
-        home = Path(spec.origin).parent
-    digest = hashlib.sha256(path.encode())
-    for file in sorted(home.glob("*.py")):
-        digest.update(file.name.encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+def _near_file(module: str, folder: Path) -> str | None:
+    """The file of the suite that a misspelt one probably is."""
+    if not module.endswith(".py") or (folder / module).is_file():
+        return None
+    files = [file.relative_to(folder).as_posix() for file in (folder / module).parent.glob("*.py")]
+    return next(iter(difflib.get_close_matches(module.removeprefix("./"), files, n=1)), None)
 
 
-def model_version(name: str, *, folder: Path) -> str:
-    """What identifies a model in a hash: its name; for an import path, a digest of its source as well."""
-    return f"{name}@{source_digest(name, folder=folder)}" if is_code_path(name) else name
-
-
-def _suite_module(folder: Path, file_name: str) -> types.ModuleType:
-    file = (folder / file_name).resolve()
-    if not file.is_file():
-        raise FileNotFoundError(file)
-    package_name = "eval_pipeline_suite_" + hashlib.sha256(str(file.parent).encode()).hexdigest()[:12]
-    if package_name not in sys.modules:
-        package = types.ModuleType(package_name, f"The Python files of {file.parent}.")
-        package.__path__ = [str(file.parent)]
-        sys.modules[package_name] = package
-    return importlib.import_module(f"{package_name}.{file.stem}")
-
-
-def _problem(path: str, folder: Path, message: str) -> Problem:
+def _problem(path: str, folder: Path, message: str, near: str | None = None) -> Problem:
+    form = "write `package.module:attribute`, or `file.py:attribute` of a file in the suite's folder"
     return Problem(
         message=f"import path {path!r} cannot be used: {message}",
-        fix="write `package.module:attribute`, or `file.py:attribute` of a file in the suite's folder",
+        fix=f"did you mean {near!r}?" if near else form,
         file=folder,
     )

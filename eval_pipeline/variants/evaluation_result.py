@@ -16,6 +16,7 @@ from pathlib import Path
 from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.pipeline.prepare import prepare
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
+from eval_pipeline.results.case_result import COMPLETED
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.opening import open_store
@@ -140,7 +141,7 @@ def evaluation_results(store: Store | Path | str, comparison: VariantComparison)
     return results
 
 
-_COMPLETED = frozenset({"passed", "failed"})
+_COMPLETED = COMPLETED | {"limit"}
 
 
 def _pinned_prompt(standing: VariantStanding) -> str | None:

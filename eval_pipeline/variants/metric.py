@@ -7,7 +7,11 @@ from eval_pipeline.analysis.case_values import (
     ByCase,
     Row,
     attempts_made,
-    scores_by_assertion,
+    cases_of_metrics,
+    lost_scores,
+    score_or_worst,
+    scores_by_metric,
+    together,
     values_by_case,
     verdicts_by_case,
 )
@@ -19,7 +23,7 @@ _OF_THE_ROW = {"pass_rate": "pass rate", "score": "score"}
 
 
 def metric_by_case(rows: Iterable[Row], metric: str) -> dict[str, float]:
-    """The metric of each case. An attempt that broke and scored nothing counts as 0, as it does in the pass rate.
+    """The metric of each case. An attempt that ended in an error counts as 0, as it does in the pass rate.
 
     Args:
         rows: with `METRIC_COLUMNS`.
@@ -40,19 +44,11 @@ def _values(rows: list[Row], metric: str) -> ByCase:
     if metric == "pass_rate":
         return verdicts_by_case(rows)
     if metric == "score":
-        return _with_broken(values_by_case(rows, lambda row: row["score"]), rows)
-    scores = scores_by_assertion(rows)
-    if metric not in scores and scores:
+        return values_by_case(rows, score_or_worst)
+    scores, cases = scores_by_metric(rows), cases_of_metrics(rows)
+    if metric not in cases and scores:
         fix = f"use pass_rate, score, or one of: {', '.join(scores)}"
         raise InputError(Problem(message=f"no attempt has a score called {metric!r}", fix=fix))
-    return _with_broken(scores.get(metric, {}), rows)
-
-
-def _with_broken(values: ByCase, rows: list[Row]) -> ByCase:
-    # Left out, they would leave their cases out of the pairs, and a variant that breaks on what is hard would win.
-    broken = values_by_case(rows, lambda row: 0.0 if _scored_nothing(row) else None)
-    return {case_id: values.get(case_id, []) + broken.get(case_id, []) for case_id in {**values, **broken}}
-
-
-def _scored_nothing(row: Row) -> bool:
-    return bool(row["status"] == "error") and row["score"] is None
+    # Left out, errors would leave their cases out of the pairs, and a variant that breaks on what is hard would win.
+    lost = lost_scores(rows, {metric: cases.get(metric, {row["case_id"] for row in rows})})
+    return together(scores.get(metric, {}), lost.get(metric, {}))

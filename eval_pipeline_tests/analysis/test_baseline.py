@@ -7,7 +7,7 @@ import pytest
 
 from eval_pipeline.analysis.baseline import baseline_of, read_baseline, set_baseline
 from eval_pipeline.analysis.trend import read_points
-from eval_pipeline.errors import CorruptDataError, MissingUpstreamError
+from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.layout import baseline_key
 from eval_pipeline.store.local import LocalStore
@@ -50,6 +50,24 @@ def test_a_gate_that_only_warns_does_not_keep_an_experiment_from_being_a_baselin
     warns = {"gates": {"min_pass_rate": {"threshold": 1, "action": "warn"}}}
     begun(store, "warned", "pppf", 1, **warns)
     assert baseline_of(store, begun(store, "latest", "pppp", 2), None) == "warned"
+
+
+def test_an_experiment_with_skipped_attempts_or_only_errors_is_no_baseline(store: LocalStore) -> None:
+    begun(store, "whole", "pppp", 1)
+    begun(store, "cut", "ppps", 2, gates={})
+    begun(store, "broken", "eeee", 3, gates={})
+    latest = begun(store, "latest", "pppp", 4)
+    assert baseline_of(store, latest, None) == "whole"
+    for name, why in (("cut", "1 of its 4 cases were skipped"), ("broken", "every attempt ended in an error")):
+        with pytest.raises(InputError, match=why):
+            set_baseline(store, "sample", name)
+        with pytest.raises(InputError, match=f"{name} cannot be a baseline"):
+            baseline_of(store, latest, name)
+
+
+def test_an_experiment_with_some_errors_that_its_gates_allow_is_a_baseline(store: LocalStore) -> None:
+    begun(store, "some", "pppe", 1, gates={"max_error_rate": 0.3})
+    assert baseline_of(store, begun(store, "latest", "pppp", 2), None) == "some"
 
 
 def test_the_baseline_itself_is_not_compared_with_itself(store: LocalStore) -> None:

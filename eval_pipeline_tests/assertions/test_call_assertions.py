@@ -26,6 +26,7 @@ SCOPE = a_scope(
         ({"type": "contains_function_call", "value": "find", "args": {"filters": {"stars": [4]}}}, False),
         ({"type": "contains_function_call", "value": "find", "args": {"nights": None}}, False),
         ({"type": "contains_function_call", "value": "book", "args": {"hotel": 7.0}}, True),
+        ({"type": "contains_function_call", "value": "find", "args": {"filters": {"pool": 1}}}, False),
         ({"type": "no_function_call"}, False),
         ({"type": "no_function_call", "value": "pay"}, True),
         ({"type": "no_function_call", "value": ["pay", "book"]}, False),

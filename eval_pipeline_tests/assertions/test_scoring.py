@@ -1,6 +1,7 @@
 """What becomes of a verdict, and callables as assertions in this project's form and in LangSmith's."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ def half(response): return 0.5
 def whole(response): return 1
 def too_much(response): return 2
 def nothing(response): return None
+def passed_as_text(response): return {"passed": "false"}
+def passed_as_number(response): return {"passed": 0, "score": 1.0}
+def score_as_text(response): return {"score": "0.5"}
+def score_as_bool(response): return {"score": False}
 def mapping(response, reference, limit=0):
     return {"passed": limit > 3, "score": 0.25, "message": reference["a"], "label": "l"}
 def everything(**known):
@@ -55,6 +60,8 @@ def numpy_mapping(response): return {"passed": np.bool_(True), "score": np.float
 def numpy_keyed(outputs): return {"key": "k", "score": np.bool_(True)}
 def by_position(root_run, dataset_example): return root_run.outputs["response"] == dataset_example.outputs["a"]
 def wrong(outputs): return {"verdict": 1}
+def scored_as_text(outputs): return {"key": "k", "score": "false"}
+def unnamed(outputs): return 1
 """
 
 
@@ -102,6 +109,9 @@ async def test_a_mapping_may_say_everything_and_args_reach_the_callable(suite_co
         ("breaks", "ValueError", "no luck"),
         ("too_much", "InputError", "scale scores into"),
         ("nothing", "InputError", "returned None"),
+        ("passed_as_text", "InputError", "returned `passed: 'false'`, which is no bool"),
+        ("passed_as_number", "InputError", "returned `passed: 0`, which is no bool"),
+        ("score_as_text", "InputError", "gave the score '0.5', which is no number"),
         ("wants_more", "InputError", "asks for weather, mood"),
         ("gone", "InputError", "no attribute 'gone'"),
     ],
@@ -117,6 +127,48 @@ async def test_what_an_assertion_raises_is_data_and_never_a_zero(
     assert "Traceback" in result.error.traceback
     assert status_of([result], None) == "error"
     assert overall_score([result]) is None
+
+
+async def test_an_evaluator_whose_score_is_text_is_an_error(suite_code: Path) -> None:
+    result = await _one(suite_code, "scored_as_text", kind="evaluator")
+    assert result.error is not None
+    assert "gave the score 'false', which is no number" in result.error.message
+
+
+async def test_a_bool_decides_wherever_it_stands(suite_code: Path) -> None:
+    result = await _one(suite_code, "score_as_bool")
+    assert (result.passed, result.score) == (False, 0.0)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("python", "half"), ("evaluator", "unnamed")])
+async def test_the_metric_of_an_unnamed_callable_is_its_name(suite_code: Path, kind: str, name: str) -> None:
+    assert (await _one(suite_code, name, kind=kind)).name == name
+    assert (await _one(suite_code, "breaks", kind=kind)).name == "breaks"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [
+        ([True, None], "passed"),
+        ([True, False], "failed"),
+        ([None, None], "unscored"),
+        ([], "unscored"),
+    ],
+)
+async def test_a_case_that_nothing_decided_did_not_pass(verdicts: list[bool | None], status: str) -> None:
+    results = [
+        AssertionResult(name="m", type="t", turn=None, passed=passed, score=0.0, weight=1.0, message="")
+        for passed in verdicts
+    ]
+    assert status_of(results, None) == status
+    without_weight = [replace(result, weight=0.0) for result in results]
+    assert status_of(without_weight, None) == "unscored"
+
+
+async def test_an_attempt_of_which_an_assertion_broke_has_no_score(suite_code: Path) -> None:
+    results = [await _one(suite_code, "answer"), await _one(suite_code, "breaks")]
+    assert (status_of(results, None), overall_score(results)) == ("error", None)
+    assert overall_score(results[:1]) == 1.0
 
 
 async def test_the_world_failing_is_not_data(suite_code: Path) -> None:

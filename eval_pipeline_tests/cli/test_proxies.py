@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from eval_pipeline.defs.sensors.webhook import post
+from eval_pipeline.doctor.services import check_tracing
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder.endpoint import Endpoint
 from eval_pipeline.recorder.server import RecorderServer
@@ -57,6 +58,7 @@ def test_our_own_clients_do_not_ask_it(proxy: list[str], monkeypatch: pytest.Mon
         settings = LangSmithSettings(mode="recorder", recorder_url=server.url)
         with Connection(settings.destinations[0], settings) as connection:
             assert connection.request("GET", "/info").ok
+        assert [finding.health for finding in check_tracing(settings)][:1] == ["ok"]
         with Endpoint(server.url, {}) as endpoint:
             assert endpoint.json("GET", "/info")[0] == 200
         monkeypatch.setenv("EVAL_PIPELINE_WEBHOOK", f"{server.url}/annotation-queues")

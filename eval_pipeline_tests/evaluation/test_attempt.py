@@ -104,16 +104,18 @@ async def test_listening_changes_nothing_of_the_result(code: Path) -> None:
     assert (heard.status, heard.assertions, heard.fingerprint) == (silent.status, silent.assertions, silent.fingerprint)
 
 
-async def test_without_assertions_an_attempt_passes_without_a_score(code: Path) -> None:
+async def test_without_assertions_an_attempt_is_unscored(code: Path) -> None:
     result = await attempted(code, "echo")
-    assert (result.status, result.score, result.assertions) == ("passed", None, ())
+    assert (result.status, result.score, result.assertions) == ("unscored", None, ())
     assert result.started_at.tzinfo is dt.UTC
 
 
 async def test_a_target_that_raises_leaves_what_was_done_before(code: Path) -> None:
     turns = [{"user": text, "assertions": [{"type": "contains", "value": text}]} for text in "ab"]
     result = await attempted(code, "second_fails", turns=turns)
-    assert (result.status, len(result.assertions)) == ("error", 1)
+    assert result.status == "error"
+    assert [(each.turn, each.passed, each.score) for each in result.assertions] == [(0, True, 1.0), (1, None, None)]
+    assert result.assertions[1].message == "not carried out: the attempt ended in an error before"
     assert [(turn.input, [event["type"] for event in turn.events]) for turn in result.turns] == [
         ("a", []),
         ("b", ["error"]),
@@ -171,7 +173,7 @@ async def test_an_assertion_that_breaks_makes_the_attempt_an_error_if_it_has_wei
 ) -> None:
     broken = {"type": "python", "path": "own.py:checks", "weight": weight}
     result = await attempted(code, "echo", assertions=[broken, {"type": "contains", "value": "hello"}])
-    assert (result.status, result.score, result.error) == (status, 1.0, None)
+    assert (result.status, result.score, result.error) == (status, 1.0 if status == "passed" else None, None)
     assert [item.error is None for item in result.assertions] == [False, True]
 
 
@@ -197,7 +199,7 @@ async def test_every_result_is_a_row_of_the_schema(code: Path, tmp_path: Path) -
     rows = pq.read_table(tmp_path / "r.parquet").to_pylist()
     schema = pq.read_schema(tmp_path / "r.parquet")
     assert (schema.names, schema.metadata) == (RESULT_SCHEMA.names, RESULT_SCHEMA.metadata)
-    assert [row["status"] for row in rows] == ["error", "passed", "error"]
+    assert [row["status"] for row in rows] == ["error", "unscored", "error"]
     assert [row["started_at"] for row in rows] == [result.started_at for result in results]
     assert rows[0]["assertions"][0]["error"]["name"] == "KeyError"
     call, result, handoff = rows[1]["turns"][1]["events"]
@@ -268,7 +270,7 @@ async def test_a_sync_target_that_hangs_ends_at_the_time_limit_and_takes_no_othe
     results = await asyncio.gather(*map(evaluator.evaluate, attempts))
     assert time.perf_counter() - started < 10
     assert {result.error.name for result in results if result.error} == {"TimeoutError"}
-    assert (await attempted(code, "echo")).status == "passed"
+    assert (await attempted(code, "echo")).error is None
 
 
 async def test_latency_of_sync_targets_holds_no_waiting_for_a_thread(code: Path) -> None:

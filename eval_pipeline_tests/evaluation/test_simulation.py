@@ -28,6 +28,7 @@ def plays(turn, message, facts, goal):
     return "Hello" if turn == 0 else f"order {facts['order']}"
 def silent(): return None
 def wrong(): return 5
+def says_false(): return {"goal_reached": "false"}
 """
 TARGET = {"kind": "python", "path": "own.py:desk"}
 
@@ -58,6 +59,12 @@ async def test_a_callable_plays_the_user_until_it_has_what_it_wants(code: Path) 
         2,
     )
     assert (result.simulation.model, result.simulation.calls) == (None, 0)
+
+
+async def test_a_goal_that_is_no_bool_is_an_error(code: Path) -> None:
+    result = await simulated(code, {"script": "own.py:says_false", "goal_required": True})
+    assert result.error is not None
+    assert "returned `goal_reached: 'false'`, which is no bool" in result.error.message
 
 
 async def test_rules_speak_in_order_as_often_as_they_may(code: Path) -> None:
@@ -138,7 +145,7 @@ async def test_a_script_that_says_nothing_readable_is_a_clear_error(code: Path) 
     result = await simulated(code, {"script": "own.py:wrong"})
     assert result.error is not None
     assert "case c1 · simulation.script" in result.error.message
-    assert (await simulated(code, {"script": "own.py:silent"})).status == "passed"
+    assert (await simulated(code, {"script": "own.py:silent"})).status == "unscored"
 
 
 async def test_a_model_plays_a_persona_and_its_tokens_are_not_the_targets(

@@ -12,9 +12,9 @@ from langsmith.utils import get_env_var, tracing_is_enabled
 
 from eval_pipeline.environment import own_variables
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.tracing.collect.collecting_client import CollectingClient
 
 
 def _in_a_thread() -> bool:

@@ -60,7 +60,8 @@ def test_one_case_without_an_event_loop(folder: Path) -> None:
 
 async def test_many_cases_awaited_and_streamed(folder: Path) -> None:
     runner = a_runner(folder, "naps", max_concurrency=3)
-    cases = [a_case(f"c{n}", metadata={"s": s}) for n, s in enumerate((0.1, 0.05, 0))]
+    passes = [{"type": "max_turns", "value": 1}]
+    cases = [a_case(f"c{n}", metadata={"s": s}, assertions=passes) for n, s in enumerate((0.1, 0.05, 0))]
     assert [result.case_id for result in await runner.abatch(cases)] == ["c2", "c1", "c0"]
     events = [event async for event in runner.astream_batch(cases)]
     assert kinds(events) == ["batch_started", *["test_completed"] * 3, "batch_completed"]
@@ -70,7 +71,8 @@ async def test_many_cases_awaited_and_streamed(folder: Path) -> None:
         (1, "c1", True),
         (2, "c0", True),
     ]
-    assert events[-1] == {"event": "batch_completed", "total": 3, "passed": 3, "failed": 0, "error": 0, "skipped": 0}
+    none = dict.fromkeys(("failed", "error", "limit", "unscored", "skipped"), 0)
+    assert events[-1] == {"event": "batch_completed", "total": 3, "passed": 3, **none}
 
 
 def test_many_cases_without_an_event_loop(folder: Path) -> None:
@@ -109,7 +111,7 @@ def test_the_shared_context_is_built_once_and_reused(folder: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("case", "message"),
-    [("nobody", "no case 'nobody'"), ({"id": "x"}, "has no input for the target"), ({"id": "x", "inputs": 1}, "input")],
+    [("nobody", "no case 'nobody'"), ({"id": "x"}, "has no input for the target"), ({"id": "x", "inptu": 1}, "inptu")],
 )
 def test_what_is_no_case_is_refused(folder: Path, case: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.import_path import is_code_path, is_import_path, model_version, resolve, source_digest
+from eval_pipeline.suite.code.version import model_version, source_digest
+from eval_pipeline.suite.import_path import is_code_path, is_import_path, resolve
 
 
 @pytest.mark.parametrize("text", ["a:b", "a.b:c.d", "own.py:x", "sub/own.py:x", "my-dir/own.py:Some.attribute"])
@@ -69,8 +70,8 @@ def test_what_cannot_be_imported_is_reported_with_the_reason(folder: Path, path:
         resolve(path, folder=folder)
 
 
-def test_the_digest_follows_every_python_file_beside_it(folder: Path) -> None:
-    (folder / "agent.py").write_text("x = 1\n")
+def test_the_digest_follows_the_python_files_that_it_imports(folder: Path) -> None:
+    (folder / "agent.py").write_text("from . import prompts\nx = 1\n")
     first = source_digest("agent.py:x", folder=folder)
     (folder / "notes.md").write_text("not code")
     assert source_digest("agent.py:x", folder=folder) == first

@@ -5,7 +5,7 @@ import pytest
 from eval_pipeline.analysis.case_values import Row
 from eval_pipeline.variants.metric import metric_by_case
 
-_EXACT = {"name": "exact", "score": 1.0}
+_EXACT = {"name": "exact", "score": 1.0, "error": None}
 
 
 @pytest.mark.parametrize("metric", ["pass_rate", "score", "exact"])
@@ -22,7 +22,12 @@ def test_an_attempt_that_broke_counts_as_nothing_so_that_a_variant_cannot_win_by
 @pytest.mark.parametrize("metric", ["score", "exact"])
 def test_a_case_that_the_metric_does_not_apply_to_has_none(metric: str) -> None:
     rows: list[Row] = [
-        {"case_id": "scored", "status": "failed", "score": 0.5, "assertions": [{"name": "exact", "score": 0.5}]},
+        {
+            "case_id": "scored",
+            "status": "failed",
+            "score": 0.5,
+            "assertions": [{**_EXACT, "score": 0.5}],
+        },
         {"case_id": "other", "status": "passed", "score": None, "assertions": []},
     ]
 

@@ -18,6 +18,7 @@ from eval_pipeline.analysis.statistics.agreement import (
     spearman,
 )
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.metrics import nearest
 
 Scale = Literal["yes or no", "labels", "numbers"]
 COLUMNS = ["case_id", "attempt", "assertions"]
@@ -60,7 +61,8 @@ def agreements(results: pa.Table, labels: Sequence[HumanLabel]) -> list[Agreemen
         labels: the human labels.
 
     Raises:
-        InputError: a label matches several results, or no label matches any.
+        InputError: a label matches several results or names a metric that the experiment does not have, or no label
+            matches a result.
     """
     results_by_name = _index(results)
     by_assertion: dict[str, list[tuple[HumanLabel, Mapping[str, Any] | None]]] = defaultdict(list)
@@ -73,9 +75,17 @@ def agreements(results: pa.Table, labels: Sequence[HumanLabel]) -> list[Agreemen
         by_assertion[label.assertion].append((label, matching[0] if matching else None))
     if problems:
         raise InputError(problems)
+    names = {name for _, name in results_by_name}
+    unknown = {label.assertion: label for label in reversed(labels) if label.assertion not in names}
+    if names and unknown:
+        raise InputError(
+            Problem(
+                message=f"the experiment has no metric {name!r}", fix=nearest(name, names), file=label.place or None
+            )
+            for name, label in reversed(unknown.items())
+        )
     if not any(result for rated in by_assertion.values() for _, result in rated):
-        names = sorted({name for _, name in results_by_name})
-        fix = f"use its case ids, and its assertions: {', '.join(names) or 'none'}"
+        fix = f"use its case ids, and its assertions: {', '.join(sorted(names)) or 'none'}"
         raise InputError(Problem(message="no label matches a result of this experiment", fix=fix))
     return [agreement for name, rated in by_assertion.items() for agreement in _agreements_of(name, rated)]
 

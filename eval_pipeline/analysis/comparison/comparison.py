@@ -9,8 +9,12 @@ from eval_pipeline.analysis.case_values import (
     ByCase,
     Row,
     attempts_made,
+    cases_of_metrics,
     cost_of,
-    scores_by_assertion,
+    lost_scores,
+    score_or_worst,
+    scores_by_metric,
+    together,
     values_by_case,
     verdicts_by_case,
 )
@@ -124,12 +128,10 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
     changed = _changed_cases(now, then)
     rows, old_rows = _of_the_same_cases(now, then, changed)
     verdicts, old_verdicts = verdicts_by_case(rows), verdicts_by_case(old_rows)
-    scores, old_scores = (values_by_case(side, lambda row: row["score"]) for side in (rows, old_rows))
-    metrics, old_metrics = scores_by_assertion(rows), scores_by_assertion(old_rows)
     pairs: dict[tuple[str, str], Pairs] = {
         _PRIMARY: _pairs(verdicts, old_verdicts),
-        ("", "score"): _pairs(scores, old_scores),
-        **{("metric", name): _pairs(metrics[name], old_metrics[name]) for name in metrics if name in old_metrics},
+        ("", "score"): _pairs(*(values_by_case(side, score_or_worst) for side in (rows, old_rows))),
+        **{("metric", name): value for name, value in _metric_pairs(rows, old_rows).items()},
     }
     for name, members in slices_of(rows, now.cases).items():
         pairs["slice", name] = {case: pair for case, pair in pairs[_PRIMARY].items() if case in members}
@@ -153,6 +155,21 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         unchanged=len(verdicts) - len(improved) - len(regressed),
         warnings=_warnings(now, then, changed),
     )
+
+
+def _metric_pairs(rows: Sequence[Row], old_rows: Sequence[Row]) -> dict[str, Pairs]:
+    """The pairs of each metric that both sides have: 0 for an attempt that an error left without a score of it."""
+    sides = [(scores_by_metric(side), cases_of_metrics(side), side) for side in (rows, old_rows)]
+    (scores, names, _), (old_scores, old_names, _) = sides
+    pairs = {}
+    for name in sorted(scores.keys() | old_scores.keys()):
+        # A side of which no assertion is on record, because all of it broke, may have every metric.
+        if (names and name not in names) or (old_names and name not in old_names):
+            continue
+        cases = {name: scores.get(name, {}).keys() | old_scores.get(name, {}).keys()}
+        values = [together(own.get(name, {}), lost_scores(side, cases).get(name, {})) for own, _, side in sides]
+        pairs[name] = _pairs(*values)
+    return pairs
 
 
 def _pairs(now: ByCase, then: ByCase) -> Pairs:
@@ -229,4 +246,9 @@ def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
             f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now), which may "
             "cause differences"
         )
+    pinned, pinned_then = now.record.prompts or {}, then.record.prompts or {}
+    for role in sorted(pinned.keys() & pinned_then.keys()):
+        before, after = pinned_then[role].place, pinned[role].place
+        if before != after:
+            warnings.append(f"the {role}'s prompt was found {before} then, and {after} now")
     return warnings

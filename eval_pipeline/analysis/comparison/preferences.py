@@ -13,7 +13,7 @@ from eval_pipeline.analysis.statistics.paired import paired_difference
 from eval_pipeline.assertions.judges.preference import prefer
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
-from eval_pipeline.results.case_result import TurnResult
+from eval_pipeline.results.case_result import COMPLETED, TurnResult
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.spec.judge import Judge
@@ -125,7 +125,7 @@ async def _ask(
 
 
 def _conversation(turns: Sequence[TurnResult]) -> str:
-    return "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+    return "\n".join(f"User: {turn.text}\nAssistant: {turn.response}" for turn in turns)
 
 
 def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], list[TurnResult]]:
@@ -142,5 +142,5 @@ def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int]
             for turn in row["turns"]
         ]
         for row in rows
-        if row["status"] in ("passed", "failed") and row["turns"]
+        if row["status"] in COMPLETED and row["turns"]
     }

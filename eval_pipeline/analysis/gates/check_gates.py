@@ -2,22 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from eval_pipeline.analysis.case_values import (
     Row,
     attempts_made,
+    cases_of_metrics,
     cost_of,
+    errors_by_case,
     is_unpriced,
+    metric_scores,
     total_cost,
+    undecided_metrics,
     values_by_case,
     verdicts_by_case,
 )
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
-from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.gates.regression import check_regressions
+from eval_pipeline.analysis.gates.thresholds import at_least, at_most
 from eval_pipeline.analysis.slices import Members, in_slice, matching
 from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
+from eval_pipeline.suite.metrics import nearest
 from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
 
 
@@ -31,16 +38,33 @@ class Evidence:
     """The cases of each slice."""
     comparison: Comparison | None
     """The comparison with the baseline; None if there is none yet."""
+    first: Comparison | None = None
+    """The comparison with the first experiment that passed, if the baseline is the last that passed: small drops from
+    one experiment to the next do not add up unseen."""
 
 
 def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
     """The result of every gate that the suite sets."""
-    return [_result(name, kind, gate, evidence) for name, (kind, gate) in gates.named().items()]
+    named = gates.named()
+    slices = {name: _slices(gate, evidence) for name, (_, gate) in named.items()}
+    tests = {name: (gate, slices[name]) for name, (_, gate) in named.items() if isinstance(gate, RegressionGate)}
+    undecided = {name: _undecided_regression(gate, evidence.rows) for name, (gate, _) in tests.items()}
+    regressions = check_regressions(
+        {name: test for name, test in tests.items() if undecided[name] is None},
+        [comparison for comparison in (evidence.comparison, evidence.first) if comparison is not None],
+        level=gates.level,
+    ) | {name: [result] for name, result in undecided.items() if result is not None}
+    return [
+        _result(name, kind, gate, regressions.get(name) or _slice_results(kind, gate, evidence, slices[name]))
+        for name, (kind, gate) in named.items()
+    ]
 
 
-def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
-    names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
-    results = _slice_results(kind, gate, evidence, names)
+def _slices(gate: Gate, evidence: Evidence) -> Sequence[str | None]:
+    return [None] if gate.slice is None else matching(gate.slice, evidence.members)
+
+
+def _result(name: str, kind: str, gate: Any, results: Sequence[SliceResult]) -> GateResult:
     worst = min(results, key=lambda result: (result.passed, result.observed is None, -result.excess), default=None)
     failing = [result for result in results if not result.passed]
     if worst is None:
@@ -62,12 +86,11 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
         n=0 if worst is None else worst.n,
         message=message,
         failing_cases=list(dict.fromkeys(case for result in failing for case in result.failing_cases)),
+        undecided=bool(failing) and all(result.undecided for result in failing),
     )
 
 
 def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
-    if isinstance(gate, RegressionGate):
-        return check_regression(gate, evidence.comparison, names)
     results = []
     for name in names:
         rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
@@ -76,48 +99,55 @@ def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[st
         if rows:
             results.append(_KINDS[kind](gate, rows, name))
         elif name is None:
-            results.append(SliceResult(passed=False, message="no attempt was made"))
+            results.append(_undecided("no attempt was made"))
     return results
 
 
 def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     verdicts = verdicts_by_case(rows)
     rate = estimate(list(verdicts.values()))
-    assert rate is not None
+    if rate is None:
+        return _undecided(f"nothing decided {len(rows)} attempts{_of(name)}{_why_undecided(rows)}", n=len(rows))
+    unscored = sum(row["status"] == "unscored" for row in rows)
+    left_out = f"; {unscored} unscored attempts are left out" if unscored else ""
+    compared = at_least(rate, gate)
     interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
     return SliceResult(
-        passed=rate.mean >= gate.threshold,
+        passed=compared.passed,
         observed=rate.mean,
         low=rate.low,
         high=rate.high,
         n=rate.n,
-        excess=gate.threshold - rate.mean,
-        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required",
+        excess=compared.excess,
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required{left_out}"
+        f"{compared.explanation}",
         failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
 
 def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
-    errors_by_case = values_by_case(rows, lambda row: float(row["status"] == "error"))
-    rate = estimate(list(errors_by_case.values()))
+    by_case = errors_by_case(rows)
+    rate = estimate(list(by_case.values()))
     assert rate is not None
+    compared = at_most(rate, gate)
     errors = sum(row["status"] == "error" for row in rows)
     return SliceResult(
-        passed=rate.mean <= gate.threshold,
+        passed=compared.passed,
         observed=rate.mean,
         low=rate.low,
         high=rate.high,
         n=rate.n,
-        excess=rate.mean - gate.threshold,
+        excess=compared.excess,
         message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
-        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed",
-        failing_cases=sorted(case for case, values in errors_by_case.items() if any(values)),
+        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed{compared.explanation}",
+        failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 
 
 def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> SliceResult:
     skipped = sum(row["status"] == "skipped" for row in rows)
-    rate = skipped / len(rows)
+    by_case = values_by_case(rows, lambda row: float(row["status"] == "skipped"))
+    rate = fmean(map(fmean, by_case.values()))
     left = f"{skipped} of {len(rows)} attempts{_of(name)} were skipped ({rate:.1%})"
     message = f"{left}, at most {gate.threshold:.1%} allowed"
     if rate > gate.threshold:
@@ -128,7 +158,7 @@ def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Slice
         n=len(rows),
         excess=rate - gate.threshold,
         message=message,
-        failing_cases=sorted({row["case_id"] for row in rows if row["status"] == "skipped"}),
+        failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 
 
@@ -167,6 +197,32 @@ def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -
         f"at most {gate.threshold:.2f} s allowed",
         failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
     )
+
+
+def _why_undecided(rows: Sequence[Row]) -> str:
+    """Which metrics have numbers that decide nothing, and what to add, as the end of a sentence."""
+    parts = [f"{name}: {why}" for name, why in undecided_metrics(rows).items()]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _undecided_regression(gate: RegressionGate, rows: Sequence[Row]) -> SliceResult | None:
+    """Why the gate cannot be decided by the experiment's own attempts, if so."""
+    made = attempts_made(rows)
+    if not made:
+        return _undecided("no attempt was made")
+    if gate.metric is None:
+        # Where nothing decides, it looks at every metric.
+        decided = verdicts_by_case(made) or (gate.slice is None and any(map(metric_scores, made)))
+        what = f"nothing decided {len(made)} attempts{_why_undecided(made)}"
+        return None if decided else _undecided(what, n=len(made))
+    metrics = cases_of_metrics(made)
+    if gate.metric in metrics or not metrics:
+        return None
+    return _undecided(f"no attempt has a metric {gate.metric!r}: {nearest(gate.metric, metrics)}", n=len(made))
+
+
+def _undecided(message: str, *, n: int = 0) -> SliceResult:
+    return SliceResult(passed=False, undecided=True, n=n, message=message)
 
 
 def _of(name: str | None) -> str:

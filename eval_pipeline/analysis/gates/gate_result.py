@@ -18,6 +18,8 @@ class SliceResult:
     excess: float = 0.0
     """The distance beyond the threshold, in its unit; the worst slice has the largest."""
     failing_cases: Sequence[str] = ()
+    undecided: bool = False
+    """Whether nothing was observed that the gate could decide by; `passed` is then false."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,13 @@ class GateResult:
     message: str
     failing_cases: Sequence[str]
     """The cases to look at; empty if the gate is met."""
+    undecided: bool = False
+    """Whether it failed because nothing was observed that it could decide by."""
+
+    @property
+    def outcome(self) -> Literal["passed", "failed", "undecided"]:
+        """The outcome, in a word."""
+        return "passed" if self.passed else "undecided" if self.undecided else "failed"
 
     @property
     def blocks(self) -> bool:

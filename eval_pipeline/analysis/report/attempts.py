@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from eval_pipeline.analysis.case_values import why_not_passed
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.results.case_result import NOT_PASSED
 from eval_pipeline.results.result_log import read_results, segment_keys
 from eval_pipeline.store.store import Store
 
@@ -66,9 +67,9 @@ class PackedAttempts:
 
 
 def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
-    """The final result of every attempt that failed or ended in an error; one segment in memory at a time."""
+    """The final result of every attempt that did not pass; one segment in memory at a time."""
     verdicts = read_results(store, suite, experiment, columns=["status"])
-    failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(["failed", "error"])))
+    failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(NOT_PASSED)))
     started_at = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
     for key in segment_keys(store, suite, experiment) if started_at else ():
         table = store.get_table(key)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from eval_pipeline.analysis.case_values import attempts_made, cost_of
+from eval_pipeline.analysis.case_values import attempts_made, cost_of, score_of_row
 from eval_pipeline.analysis.report import charts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
 from eval_pipeline.analysis.report.drawing import STYLE
@@ -19,6 +19,7 @@ from eval_pipeline.analysis.trend import point_of, read_points
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.results.case_result import STATUSES
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.settings import PipelineSettings
@@ -71,6 +72,7 @@ def render_report(
         regressed=[change.case_id for change in comparison.regressed] if comparison else [],
         pictures=pictures,
         packed=packed,
+        statuses=STATUSES,
         printed=packed.index[:MOST_PRINTED],
         style=Markup(style() + STYLE),  # noqa: S704 - our own file
         script=code,
@@ -90,7 +92,7 @@ def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> 
     costs = [cost for row in attempts if (cost := cost_of(row)) is not None]
     return Pictures(
         trend=charts.trend(points),
-        scores=charts.score_spread([row["score"] for row in attempts if row["score"] is not None]),
+        scores=charts.score_spread([score for row in attempts if (score := score_of_row(row)) is not None]),
         latency=charts.spread([row["latency_s"] for row in attempts], seconds, label="seconds of an attempt"),
         cost=charts.spread(costs, lambda value: f"${value:.2g}", label="dollars of an attempt") if any(costs) else None,
         deltas=None if verdict.comparison is None else charts.deltas(verdict.comparison),

@@ -58,6 +58,9 @@ def _result(returned: Any, path: str, scale: tuple[float, float]) -> CheckResult
 def _scaled(score: Any, path: str, scale: tuple[float, float]) -> float:
     if isinstance(score, bool):
         return float(score)
+    if not isinstance(score, int | float):
+        message = f"{path!r} gave the score {score!r}, which is no number"
+        raise InputError(Problem(message=message, fix="return a bool or a number as `score`, and text as `value`"))
     worst, best = scale
     scaled = (float(score) - worst) / (best - worst)
     if not 0 <= scaled <= 1:

@@ -14,6 +14,7 @@ from eval_pipeline.analysis.agreement.agreement import COLUMNS, Agreement, agree
 from eval_pipeline.analysis.agreement.human_labels import HumanLabel, read_labels
 from eval_pipeline.analysis.statistics.agreement import Measure
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, json_option, store_option
+from eval_pipeline.cli.servers.recorder import settings_at_hand
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.feedback.corrections import verdicts_on
 from eval_pipeline.feedback.verdicts import latest_of_each
@@ -58,7 +59,7 @@ def agreement(
 
 
 def _labels_from_langsmith(store: Store, suite: str, experiment: str) -> list[HumanLabel]:
-    with FeedbackServer() as server:
+    with settings_at_hand() as settings, FeedbackServer(settings) as server:
         verdicts = latest_of_each(verdicts_on(store, suite, experiment, server))
     if not verdicts:
         fix = "add or correct scores there, or give a file of labels"

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.options import json_option, store_option
+from eval_pipeline.cli.servers.recorder import settings_at_hand
 from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.doctor.clock import check_bucket_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
@@ -55,16 +56,16 @@ def _findings(suites: tuple[str, ...], store: str, *, call_models: bool) -> Iter
     yield from findings_of("clock", lambda: check_bucket_clock(store_resource(store)))
     yield from findings_of("cache", check_cache)
     yield from findings_of("instance", check_instance)
-    yield from findings_of("tracing", lambda: check_tracing(LangSmithSettings.from_environment()))
-    for name in suites:
-        yield from findings_of(name, partial(_suite, name, store, call=call_models))
+    with settings_at_hand() as settings:
+        yield from findings_of("tracing", lambda: check_tracing(settings))
+        for name in suites:
+            yield from findings_of(name, partial(_suite, name, store, settings, call=call_models))
 
 
-def _suite(name: str, store: str, *, call: bool) -> Iterator[Finding]:
+def _suite(name: str, store: str, settings: LangSmithSettings, *, call: bool) -> Iterator[Finding]:
     suite = read_suite(suite_folder(name))
     yield from check_pool(suite)
     yield from check_models(suite, call=call)
-    settings = LangSmithSettings.from_environment()
     yield from findings_of("compute", lambda: check_compute(suite, store_resource(store), settings))
     yield from findings_of("promotion", lambda: check_promotions(suite, store_resource(store), settings))
 

@@ -25,8 +25,16 @@ MOST_ROWS = 40
 MOST_NAMED = 12
 """Case ids that a line names."""
 _LONGEST_REASON = 200
-_ORDER = {"error": 0, "failed": 1, "skipped": 2, "passed": 3}
-_STYLE = {"error": "yellow", "failed": "red", "skipped": "dim", "passed": "green"}
+_STYLE = {
+    "error": "yellow",
+    "failed": "red",
+    "limit": "yellow",
+    "unscored": "cyan",
+    "skipped": "dim",
+    "passed": "green",
+}
+"""By status, in the order in which attempts are listed."""
+_ORDER = {status: number for number, status in enumerate(_STYLE)}
 
 
 def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
@@ -51,6 +59,8 @@ def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
         "pass_rate_interval": summary["pass_rate"],
         "score": summary["score"],
         "metrics": summary["metrics"],
+        "metric_errors": summary["metric_errors"],
+        "undecided_metrics": summary["undecided_metrics"],
         "pass_at_k": summary["pass_at_k"],
         "pass_hat_k": summary["pass_hat_k"],
         "slices": summary["slices"],
@@ -77,8 +87,12 @@ def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
-    shown = "" if rate is None else f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
+    shown = " · pass rate [bold]undecided[/]"
+    if rate is not None:
+        shown = f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
     console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
+    for name, why in summary.undecided_metrics.items():
+        console.print(escape(f"{name} decided nothing: {why}"), highlight=False, style="yellow", soft_wrap=True)
     for line in _usage_lines(outcome):
         console.print(line, highlight=False, style="dim")
     if outcome.verdict.comparison is not None:
@@ -145,7 +159,7 @@ def _counted(status_counts: Mapping[str, int]) -> str:
 def _mark(gate: GateResult) -> str:
     if gate.passed:
         return "[green]passed[/]"
-    return "[red bold]failed[/]" if gate.blocks else "[yellow]failed (warns only)[/]"
+    return f"[red bold]{gate.outcome}[/]" if gate.blocks else f"[yellow]{gate.outcome} (warns only)[/]"
 
 
 def _change(comparison: Comparison) -> str:
@@ -191,12 +205,19 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
 def _metrics(outcome: EvaluationOutcome) -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
     depth = max((len(chances) for chances in outcome.verdict.summary.pass_hat_k.values()), default=0)
-    for column in ("assertion", "mean", "95 % interval", "n", *(f"pass^{k}" for k in range(1, depth + 1) if depth > 1)):
-        table.add_column(column, justify="left" if column == "assertion" else "right")
-    for name, metric in outcome.verdict.summary.metrics.items():
+    summary = outcome.verdict.summary
+    errors = ["errors"] if summary.metric_errors else []
+    chances_of = [f"pass^{k}" for k in range(1, depth + 1) if depth > 1]
+    for column in ("metric", "mean", "95 % interval", "n", *errors, *chances_of):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in dict.fromkeys([*summary.metrics, *summary.metric_errors]):
         chances = [f"{chance:.3f}" for chance in outcome.verdict.summary.pass_hat_k.get(name, ())] if depth > 1 else []
-        interval = f"{metric.low:.3f} to {metric.high:.3f}"
-        table.add_row(escape(name), f"{metric.mean:.3f}", interval, str(metric.n), *chances)
+        metric = summary.metrics.get(name)
+        numbers = ["-", "", "0"]
+        if metric is not None:
+            numbers = [f"{metric.mean:.3f}", f"{metric.low:.3f} to {metric.high:.3f}", str(metric.n)]
+        lost = [str(summary.metric_errors.get(name, 0))] if errors else []
+        table.add_row(escape(name), *numbers, *lost, *chances)
     return table
 
 

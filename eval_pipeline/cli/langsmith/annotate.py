@@ -3,6 +3,7 @@
 import click
 
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, store_option
+from eval_pipeline.cli.servers.recorder import settings_at_hand
 from eval_pipeline.feedback.annotation import annotate as annotate_failing
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.store.opening import open_store
@@ -27,7 +28,7 @@ def annotate(suite: str, experiment: str | None, queue: str | None, limit: int, 
     opened = open_store(store)
     record = experiment_or_latest(opened, name, experiment)
     queue = queue or f"{name} failing"
-    with FeedbackServer() as server:
+    with settings_at_hand() as settings, FeedbackServer(settings) as server:
         result = annotate_failing(opened, name, record.experiment, server, queue=queue, limit=limit)
     missing = f", {result.missing} not on the server (see `eval-pipeline traces status`)" if result.missing else ""
     click.echo(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.servers.recorder import recorder_of_cases, settings_at_hand
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
@@ -51,10 +51,9 @@ def import_cases(
     Inputs are redacted. Runs whose input is already a case are left out.
     """
     read = read_suite(suite_folder(suite))
-    settings = LangSmithSettings.from_environment()
-    redactor = Redactor.of(settings)
-    existing = load_dataset(read).cases
-    with FeedbackServer(settings) as server:
+    with settings_at_hand() as settings, FeedbackServer(settings) as server:
+        redactor = Redactor.of(settings)
+        existing = load_dataset(read).cases
         runs = server.root_runs(project, where=_filter(where, below), error=True if errors else None, limit=limit)
         web_url = server.connection.destination.web_url
     imported = cases_of_runs(runs, existing, project=project, web_url=web_url, redactor=redactor)
@@ -65,7 +64,8 @@ def import_cases(
     click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
     if imported.cases:
         click.echo(f"{file}: add assertions and references to the new cases")
-        listed = {case.id for case in load_dataset(read).cases}
+        with recorder_of_cases(read.folder):
+            listed = {case.id for case in load_dataset(read).cases}
         if not listed.issuperset(case["id"] for case in imported.cases):
             click.echo(f"add that file to `cases:` in {read.folder / 'suite.yaml'}", err=True)
     return 0

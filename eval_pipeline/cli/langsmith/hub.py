@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from eval_pipeline.cli.servers.recorder import recorder_at_hand
-from eval_pipeline.defs.launching.instance import home_folder
+from eval_pipeline.cli.servers.recorder import settings_at_hand
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.prompts.hub import PromptHub
 from eval_pipeline.prompts.opening import open_hub, open_prompts
@@ -18,7 +17,7 @@ from eval_pipeline.suite.varied_target import field_of, varied_suite
 @contextlib.contextmanager
 def hub_at_hand() -> Iterator[PromptHub]:
     """The Prompt Hub, while the context is open."""
-    with _settings() as settings, open_hub(settings) as hub:
+    with settings_at_hand() as settings, open_hub(settings) as hub:
         yield hub
 
 
@@ -42,16 +41,8 @@ def _problems_of(suite: Suite) -> list[Problem]:
     if all(prompt.reference.place == "file" for prompt in prompts):
         with open_prompts(LangSmithSettings.from_environment(), suite.folder) as store:
             return prompt_problems(suite, store)
-    with _settings() as settings, open_prompts(settings, suite.folder) as store:
+    with settings_at_hand() as settings, open_prompts(settings, suite.folder) as store:
         try:
             return prompt_problems(suite, store)
         except InfrastructureError:
             return []
-
-
-@contextlib.contextmanager
-def _settings() -> Iterator[LangSmithSettings]:
-    home = home_folder()
-    home.mkdir(parents=True, exist_ok=True)
-    with recorder_at_hand(home) as langsmith:
-        yield langsmith.settings()

@@ -10,9 +10,11 @@ import click
 
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.errors import TransientError
+from eval_pipeline.errors import InputError, TransientError
 from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder, serve_recorder
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.spec.case_source import LangSmithDataset, LangSmithRuns
+from eval_pipeline.suite.suite import read_suite
 
 DEFAULT_PORT = 1984
 
@@ -61,6 +63,42 @@ def recorder(host: str, port: int | None, db: Path | None, token: str | None) ->
         started(running.url)
         threading.Event().wait()
     return 0
+
+
+@contextlib.contextmanager
+def settings_at_hand() -> Iterator[LangSmithSettings]:
+    """The settings of a command that reads from LangSmith or from the home's recorder, which then runs meanwhile.
+
+    Raises:
+        InputError: a setting in the environment is invalid.
+    """
+    settings, home = LangSmithSettings.from_environment(), home_folder()
+    with contextlib.ExitStack() as stack:
+        traced = any(destination.name == "recorder" for destination in settings.destinations)
+        if traced or settings.source.name == "recorder":
+            # It is read from, too, while tracing is off.
+            started = settings if traced else settings.model_copy(update={"mode": "recorder", "tracing_enabled": True})
+            recorder = stack.enter_context(local_recorder(started, home))
+            if recorder is not None:
+                settings = settings.model_copy(update={"recorder_url": recorder.url})
+        yield settings
+
+
+@contextlib.contextmanager
+def recorder_of_cases(*folders: Path) -> Iterator[None]:
+    """Where cases of a suite in `folders` are on a server, the home's recorder runs meanwhile if it is that server."""
+    with contextlib.ExitStack() as stack:
+        if any(map(_reads_a_server, folders)):
+            stack.enter_context(settings_at_hand())
+        yield
+
+
+def _reads_a_server(folder: Path) -> bool:
+    try:
+        sources = read_suite(folder).spec.cases
+    except InputError:  # which the command reports
+        return False
+    return any(isinstance(source, LangSmithDataset | LangSmithRuns) for source in sources)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from eval_pipeline.defs.launching.cli_runs import end_dead_runs
 from eval_pipeline.errors import InputError, PermanentError, Problem, TransientError
 from eval_pipeline.settings import PipelineSettings
+from eval_pipeline.working_folder import in_working_folder
 
 DEFAULT_HOME = ".dagster_home"
 
@@ -37,7 +38,7 @@ _MOVED = re.compile(rf"\b({'|'.join(map(re.escape, _MOVED_MODULES))})\b")
 
 def home_folder() -> Path:
     """The folder of the instance, which may not exist yet."""
-    return (PipelineSettings.from_environment().dagster_home or Path(DEFAULT_HOME)).resolve()
+    return in_working_folder(PipelineSettings.from_environment().dagster_home or Path(DEFAULT_HOME)).resolve()
 
 
 def open_instance() -> dg.DagsterInstance:

@@ -4,11 +4,14 @@ It is on by default: otherwise traces that a server missed would stay on disk un
 an empty spool only lists a folder.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource, store_resource
+from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.pipeline.restore_experiments import restore_experiments
 from eval_pipeline.settings import DestinationName, LangSmithSettings, store_root
 from eval_pipeline.tracing.send.flush import FlushReport, flush_spool, spool_folder
@@ -33,27 +36,44 @@ def flush_reason(reports: Sequence[FlushReport]) -> str:
 
 
 def build_traces_waiting(
-    interval_s: int = _INTERVAL_SECONDS, *, store: StoreResource | None = None
+    interval_s: int = _INTERVAL_SECONDS, *, name: str = TRACES_WAITING, store: StoreResource | None = None
 ) -> dg.SensorDefinition:
-    """The sensor `traces_waiting`, one for all suites, because they share the spool: that of `store`."""
+    """The sensor that sends the spool of `store`; one for all suites that share it."""
 
     @dg.sensor(
-        name=TRACES_WAITING,
+        name=name,
         minimum_interval_seconds=interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Send traces that wait on disk because LangSmith or the recorder could not be reached.",
     )
-    def traces_waiting(context: dg.SensorEvaluationContext, langsmith: LangSmithResource) -> dg.SkipReason:
+    def traces_waiting(context: dg.SensorEvaluationContext, eval_langsmith: LangSmithResource) -> dg.SkipReason:
         opened = store_resource(store_root()) if store is None else store
-        settings = langsmith.settings(opened)
-        reason = idle_reason(_waiting(settings))
+        settings = eval_langsmith.settings(opened)
+        waiting = _waiting(settings)
+        reason = idle_reason(waiting)
         if reason is None:
-            restore_experiments(settings, opened.open())
-            reason = flush_reason(flush_spool(settings, timeout_s=FLUSH_SECONDS))
+            with _recorder(settings, waiting, context) as reachable:
+                restore_experiments(reachable, opened.open())
+                reason = flush_reason(flush_spool(reachable, timeout_s=FLUSH_SECONDS))
             context.log.info("%s", reason)
         return dg.SkipReason(reason)
 
     return traces_waiting
+
+
+@contextlib.contextmanager
+def _recorder(
+    settings: LangSmithSettings, waiting: Mapping[DestinationName, SpoolStatus], context: dg.SensorEvaluationContext
+) -> Iterator[LangSmithSettings]:
+    """The settings with the address of the home's recorder, which runs meanwhile if something waits for it."""
+    with contextlib.ExitStack() as stack:
+        status = waiting.get("recorder")
+        needed = status is not None and status.files and "recorder_url" not in settings.model_fields_set
+        if needed and not context.instance.is_ephemeral:
+            recorder = stack.enter_context(local_recorder(settings, Path(context.instance.root_directory)))
+            if recorder is not None:
+                settings = settings.model_copy(update={"recorder_url": recorder.url})
+        yield settings
 
 
 def _waiting(settings: LangSmithSettings) -> dict[DestinationName, SpoolStatus]:

@@ -1,19 +1,24 @@
 """Assertions as they are written: the base class of every type, its registry, and the type of fields that hold any."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import Field
 from typing_extensions import override
 
-from eval_pipeline.errors import Problem
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.returned_values import ReturnedValue, returned_values
+from eval_pipeline.suite.code.version import files_digest, named_in, registered_version, source_digest
 from eval_pipeline.suite.documents.document import Document, DocumentClass
-from eval_pipeline.suite.import_path import import_problems, is_code_path, source_digest
+from eval_pipeline.suite.import_path import import_problems, is_code_path, resolve
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.registry import Registry
 from eval_pipeline.suite.spec.target import Target
+
+_D = TypeVar("_D")
 
 
 class AssertionExample(NamedTuple):
@@ -35,14 +40,43 @@ class SuiteFacts:
     target: Target
     tables: Collection[str]
     """The names of the shared context's tables."""
-    _digests: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _digests: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    _returned: dict[str, frozenset[ReturnedValue]] = field(default_factory=dict, repr=False, compare=False)
     _problems: dict[tuple[str, str], Sequence[Problem]] = field(default_factory=dict, repr=False, compare=False)
 
-    def source_digest(self, path: str) -> str:
+    def source_digest(self, path: str, version_files: Sequence[str] = ()) -> str:
         """A digest of the source of an import path. It is read once: imported code does not change while it runs."""
-        if path not in self._digests:
-            self._digests[path] = source_digest(path, folder=self.folder)
-        return self._digests[path]
+        return self._once(
+            (path, *version_files), lambda: source_digest(path, folder=self.folder, version_files=version_files)
+        )
+
+    def files_digest(self, version_files: Sequence[str]) -> str | None:
+        """A digest of the files of `version_files`; None without patterns."""
+        return self._once(("", *version_files), lambda: files_digest(version_files, folder=self.folder))
+
+    def registered_version(self, kind: type) -> str | None:
+        """A digest of the source of a class that another package registers; None for the built-in ones."""
+        return self._once(("class", kind.__module__), lambda: registered_version(kind, folder=self.folder))
+
+    def named_in(self, arguments: Mapping[str, Any]) -> list[str]:
+        """The digests of the import paths and of the suite's files that arguments name."""
+        key = ("named", json.dumps(dict(arguments), sort_keys=True, default=str))
+        return self._once(key, lambda: [*named_in(arguments, folder=self.folder).values()]) if arguments else []
+
+    def _once(self, key: tuple[str, ...], compute: Callable[[], _D]) -> _D:
+        if key not in self._digests:
+            self._digests[key] = compute()
+        digest: _D = self._digests[key]
+        return digest
+
+    def returned_values(self, path: str) -> frozenset[ReturnedValue]:
+        """What the function that `path` names may return, as far as its source says; empty if it cannot be imported."""
+        if path not in self._returned:
+            try:
+                self._returned[path] = returned_values(resolve(path, folder=self.folder))
+            except InputError:  # `check` reports it
+                self._returned[path] = frozenset()
+        return self._returned[path]
 
     def model_version(self, name: str) -> str:
         """What identifies a model: its name; for an import path, a digest of its source as well."""
@@ -64,7 +98,7 @@ class Assertion(Document):
 
     type: str
     name: str | None = None
-    """The metric this assertion counts under; by default its type."""
+    """The metric this assertion counts under; by default its type, or the name of the user's function."""
     negate: bool = False
     """Inverts the result after the threshold was applied; a score becomes one minus itself."""
     weight: float = Field(default=1.0, ge=0)
@@ -74,6 +108,15 @@ class Assertion(Document):
 
     examples: ClassVar[Sequence[AssertionExample]] = ()
     """Its rows in the reference."""
+    needs_runs: ClassVar[bool] = False
+    """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
+    calls_user_code: ClassVar[bool] = False
+    """Whether it is what a callable of the user's decides, so that its metric is that callable's alone."""
+
+    @property
+    def metric(self) -> str:
+        """The metric it counts under, unless what it returns names another."""
+        return self.name or self.type
 
     def check(self, scope: Any) -> Any:
         """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
@@ -84,9 +127,24 @@ class Assertion(Document):
         """
         raise NotImplementedError
 
+    def metrics(self, suite: SuiteFacts) -> Collection[str] | None:
+        """The metrics it may report; None if what it returns may name any."""
+        del suite
+        return (self.metric,)
+
+    def may_decide(self, suite: SuiteFacts) -> bool:
+        """Whether it may pass or fail; False if it only scores, as a number decides nothing without a `threshold`."""
+        del suite
+        return True
+
     def version(self, suite: SuiteFacts) -> Any:
         """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""
         del suite
+
+    def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
+        """The import paths of the code that its version covers."""
+        del suite
+        return ()
 
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
         """What is wrong with it in `suite`, each at a `field` of its own. Equal problems are reported once."""

@@ -103,8 +103,9 @@ class LangSmithDataset(Document):
     splits: tuple[str, ...] = ()
     """The splits to load; by default all."""
     id: JmesPath = "metadata.case_id || id"
-    input: JmesPath = "inputs.messages || inputs.input || inputs.question"
-    """The input: a text, a list of texts, or chat messages, of which those of the user are used."""
+    input: JmesPath | None = None
+    """The input: a text, several texts (a turn each), messages (a turn after a history), content blocks or a mapping.
+    By default the inputs as a whole, of which `messages`, `input` and `question` alone are the value."""
     split: JmesPath = "split"
     tags: JmesPath = "metadata.tags"
     description: JmesPath = "metadata.description"

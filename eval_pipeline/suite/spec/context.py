@@ -64,6 +64,9 @@ class PythonSource(SourceSpec):
     python: str
     args: Mapping[str, Any] = Field(default_factory=dict)
     version: str | None = None
+    version_files: tuple[str, ...] = ()
+    """Files that the callable reads, which the context's id covers besides what its source imports and names:
+    patterns."""
 
     @field_validator("python")
     @classmethod

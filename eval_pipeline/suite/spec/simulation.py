@@ -93,6 +93,9 @@ class SimulatedUserSpec(Document):
 
     model: str
     """`provider:model`, or an import path to a LangChain chat model. A case may name its own."""
+    version_files: tuple[str, ...] = ()
+    """Files that the model, or a case's `script`, reads, which a version covers besides what the source imports and
+    names: patterns."""
 
 
 def _checked_pattern(value: str | None) -> str | None:

@@ -10,8 +10,17 @@ from typing_extensions import override
 
 from eval_pipeline.errors import Problem
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.code.version import (
+    CoveredCode,
+    covered_code,
+    files_digest,
+    missing_files,
+    named_in,
+    registered_version,
+    source_digest,
+)
 from eval_pipeline.suite.documents.document import Document, DocumentClass
-from eval_pipeline.suite.import_path import checked_import_path, import_problems, source_digest
+from eval_pipeline.suite.import_path import checked_import_path, import_problems, is_code_path
 from eval_pipeline.suite.spec.prompt_reference import checked_reference, parse_reference
 from eval_pipeline.suite.spec.registry import Registry
 
@@ -28,6 +37,9 @@ class Target(Document):
     kind: str
     version: str | None = None
     """By default a digest of the target's source, prompt and options."""
+    version_files: tuple[str, ...] = ()
+    """Files that the version covers besides what the code imports and names: patterns such as `data/*.csv`, relative to
+    the suite. One that begins with `!` leaves files out."""
     options: Mapping[str, Any] = Field(default_factory=dict)
     """Given to a factory as keyword arguments; model parameters for `chat`."""
 
@@ -63,18 +75,22 @@ class Target(Document):
 
     def problems(self, folder: Path) -> Iterable[Problem]:
         """What is wrong with it besides its fields, each at a `field` of its own, for `eval-pipeline check`."""
-        del folder
-        return ()
+        yield from missing_files(self.version_files, folder=folder)
 
     def version_parts(self, folder: Path) -> Sequence[Any]:
         """What identifies it besides its fields, as JSON: digests of its source, texts of its files."""
-        del folder
-        return ()
+        files, named = files_digest(self.version_files, folder=folder), named_in(self.options, folder=folder)
+        return [part for part in (registered_version(type(self), folder=folder), files, named) if part]
+
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        """By import path, what its default version covers; None for a module that does not exist."""
+        return {model: covered_code(model, folder=folder) for model in self.models if is_code_path(model)}
 
     def default_version(self, folder: Path) -> str:
         """What identifies it as it is now, where `version` is not given."""
         # Targets without a prompt keep the version that they had before there were prompts.
-        fields = self.model_dump(mode="json", exclude=None if self.prompt_reference else _OF_PROMPTS)
+        left_out = set() if self.prompt_reference else {*_OF_PROMPTS}
+        fields = self.model_dump(mode="json", exclude={*left_out, *([] if self.version_files else ["version_files"])})
         return digest(fields, *self.version_parts(folder))
 
     @override
@@ -97,7 +113,8 @@ class PromptedTarget(Target):
     """The variables that the prompt must have, with their values; null where each case gives it in
     `runtime.test_data`, which goes before what is here."""
     fallback: str | None = None
-    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before."""
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
+    evaluated then."""
 
     @field_validator("prompt")
     @classmethod
@@ -124,6 +141,7 @@ class PromptedTarget(Target):
 
     @override
     def problems(self, folder: Path) -> Iterable[Problem]:
+        yield from super().problems(folder)
         # Not `prompt`: `eval_pipeline.prompts` reports whether that is there, in its file or in the Hub.
         if self.fallback is not None:
             file = folder / parse_reference(self.fallback).name
@@ -149,7 +167,12 @@ class CodeTarget(PromptedTarget):
 
     @override
     def version_parts(self, folder: Path) -> Sequence[Any]:
-        return [source_digest(self.path, folder=folder)]
+        own = source_digest(self.path, folder=folder, version_files=self.version_files)
+        return [own, *super().version_parts(folder)]
+
+    @override
+    def covered_code(self, folder: Path) -> Mapping[str, CoveredCode | None]:
+        return {self.path: covered_code(self.path, folder=folder, version_files=self.version_files)}
 
 
 TARGETS = Registry(
@@ -160,6 +183,7 @@ TARGETS = Registry(
         "python": "eval_pipeline.targets.python:PythonTarget",
         "langgraph": "eval_pipeline.targets.langgraph:LangGraphTarget",
         "remote": "eval_pipeline.targets.remote:RemoteTarget",
+        "http": "eval_pipeline.targets.http.target:HttpTarget",
         "chat": "eval_pipeline.targets.chat:ChatTarget",
         "recorded": "eval_pipeline.targets.recorded:RecordedTarget",
     },

@@ -14,6 +14,7 @@ from langchain.embeddings import init_embeddings
 from langgraph.store.base import IndexConfig
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.places import added_to_path
 from eval_pipeline.suite.import_path import is_code_path, resolve
 
 _LOG = logging.getLogger(__name__)
@@ -68,15 +69,21 @@ class GraphProject:
             raise _problem(self.file, f"graph {name!r} is not in Python", fix)
         return f"{module}:{attribute}"
 
+    @property
+    def search_paths(self) -> list[Path]:
+        """The folders that its graphs import from: its own, and its local dependencies."""
+        local = [self.folder / str(name) for name in self.fields.get("dependencies") or () if not _is_package(name)]
+        return [folder.resolve() for folder in [self.folder, *local] if folder.is_dir()]
+
     def activate(self) -> None:
         """Make its local dependencies importable and set the variables of its `env`, as `langgraph dev` does.
 
         Variables that are set already keep their values, and those that configure an evaluation are not set.
         """
-        local = [self.folder / str(name) for name in self.fields.get("dependencies") or () if not _is_package(name)]
-        for folder in [self.folder, *local]:
-            if folder.is_dir() and str(folder.resolve()) not in sys.path:
-                sys.path.append(str(folder.resolve()))
+        for folder in self.search_paths:
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+                added_to_path.add(str(folder))
         for name, value in self._environment().items():
             if name.startswith(_OURS):
                 if os.environ.get(name) != value:

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,10 @@ def feedback_of(
     evaluator_run_id: str | None,
     redactor: Redactor = _REDACTOR,
 ) -> list[dict[str, Any]]:
-    """The feedback on one attempt's root run: one for each assertion, `passed`, and `score`.
+    """The feedback on one attempt's root run: one for each assertion and metric, `passed`, and `score`.
+
+    LangSmith's means over them are those of the summary: an attempt that ended in an error has no score of a metric,
+    and one that nothing decided has none of `passed`.
 
     Args:
         result: the attempt.
@@ -46,13 +50,18 @@ def feedback_of(
         "session_id": str(session_id),
         "start_time": start_time.astimezone(dt.UTC).isoformat(timespec="microseconds"),
     }
+    broke = result.status == "error"
     scored: list[tuple[str, dict[str, Any]]] = [
-        (key, _of_assertion(each)) for key, each in zip(keys_of(result.assertions), result.assertions, strict=True)
+        (key, _of_assertion(each, scored=not broke))
+        for key, each in zip(keys_of(result.assertions), result.assertions, strict=True)
+        if _reports(each)
     ]
+    if not broke:
+        scored += _of_metrics(result.assertions)
     if result.status != "skipped":
         comment = None if result.error is None else f"{result.error.name}: {result.error.message}"
-        verdict = {"score": float(result.status == "passed"), "value": result.status, "comment": comment}
-        scored.append((PASSED, verdict))
+        score = None if result.status == "unscored" else float(result.status == "passed")
+        scored.append((PASSED, {"score": score, "value": result.status, "comment": comment}))
     if result.score is not None:
         scored.append((SCORE, {"score": result.score}))
     return [
@@ -78,9 +87,10 @@ def summary_feedback(session_id: UUID | str, scores: Mapping[str, float]) -> lis
 
 
 def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
-    """The key of each assertion: its name, with the turn if several turns have the name, and no key twice."""
+    """The key of each assertion: its name; of several of one name, whose metric has it, with the turn or a number."""
     names = Counter(assertion.name for assertion in assertions)
     seen: Counter[str] = Counter({PASSED: 1, SCORE: 1})
+    of_metrics = {_cut(name) for name, count in names.items() if count > 1}
     keys = []
     for assertion in assertions:
         key = assertion.name
@@ -88,7 +98,7 @@ def keys_of(assertions: Sequence[AssertionResult]) -> list[str]:
             key = f"{key} · turn {assertion.turn + 1}"
         key = _cut(key)
         seen[key] += 1
-        keys.append(key if seen[key] == 1 else f"{key} · {seen[key]}")
+        keys.append(key if seen[key] == 1 and key not in of_metrics else f"{key} · {seen[key]}")
     return keys
 
 
@@ -97,11 +107,31 @@ def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*map(_cut, assertion_names), PASSED, SCORE]))
 
 
-def _of_assertion(result: AssertionResult) -> dict[str, Any]:
+def _reports(result: AssertionResult) -> bool:
+    """Whether there is something to report of it: an error may have kept it from being carried out."""
+    return result.error is not None or not (result.passed is None and result.score is None and result.label is None)
+
+
+def _of_metrics(results: Sequence[AssertionResult]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The key and score of each metric that several assertions count under: the mean of theirs."""
+    by_name: dict[str, list[AssertionResult]] = defaultdict(list)
+    for result in results:
+        by_name[result.name].append(result)
+    for name, together in by_name.items():
+        scores = [score for result in together if (score := _score(result)) is not None]
+        if len(together) > 1 and scores and not any(result.error for result in together):
+            key = _cut(name)
+            content = {"score": fmean(scores), "comment": f"the mean of {len(scores)} assertions"}
+            yield f"{key} · metric" if key in {PASSED, SCORE} else key, content
+
+
+def _score(result: AssertionResult) -> float | None:
+    return float(result.passed) if result.score is None and result.passed is not None else result.score
+
+
+def _of_assertion(result: AssertionResult, *, scored: bool) -> dict[str, Any]:
     error = None if result.error is None else f"{result.error.name}: {result.error.message}"
-    score = result.score
-    if score is None and result.passed is not None:
-        score = float(result.passed)
+    score = _score(result) if scored else None
     content: dict[str, Any] = {"score": score, "value": result.label, "comment": error or result.message or None}
     content["source"] = {
         "assertion": result.type,

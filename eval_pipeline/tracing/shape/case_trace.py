@@ -1,6 +1,6 @@
 """Trace one attempt: a root named after the case, the shared context below it, then the runs of the attempt.
 
-    <case id>                      inputs: the user's messages; outputs: answers, score, status
+    <case id>                      inputs: the case's; outputs: the target's
     ├── shared_context …           by the trace mode (`modes.py`)
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
@@ -20,17 +20,17 @@ from langsmith import RunTree, uuid7_from_datetime
 from typing_extensions import override
 
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTrace, AttemptTracer
-from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
 from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
-from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
-from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.continued import continuing_headers
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
@@ -118,6 +118,11 @@ class CaseTracer(AttemptTracer):
         if self.outbox is not None:
             run_ids = [result.run_id for result in results if result.run_id is not None]
             self.counts.failed += self.outbox.release(run_ids)
+
+    @override
+    def example_id(self, case_id: str) -> str:
+        """The id of a case's example."""
+        return str(self.experiment.example_id(case_id))
 
     @override
     @contextlib.contextmanager
@@ -222,18 +227,18 @@ class CaseTrace(AttemptTrace):
 
     def _complete(self, result: CaseResult, collected: Sequence[CollectedRun]) -> tuple[TracedAttempt, int]:
         tracer, end = self.tracer, dt.datetime.now(tz=dt.UTC)
-        labels = attempt_labels(tracer.labels, result)
+        labels = attempt_labels(tracer, result)
         root = complete_root(
             self.root,
             result,
-            planned=[turn.user for turn in self.case_attempt.case.turns],
+            inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
             metadata={**labels, **tracer.root_labels},
             tags=tracer.tags,
             redact=tracer.redact,
         )
         if root["parent_run_id"] is None:
-            root["reference_example_id"] = str(tracer.experiment.example_id(result.case_id))
+            root["reference_example_id"] = tracer.example_id(result.case_id)
         below = Anchor.of(root)
         shared = tracer.shared.runs(result.case_id, below, labels, tracer.tags)
         valid = [run for run in shared if not validate_run_post(dict(run), now=end)]
@@ -268,7 +273,10 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
         sender.send_feedback(feedback)
 
 
-def attempt_labels(labels: Mapping[str, Any], result: CaseResult) -> dict[str, Any]:
+def attempt_labels(tracer: CaseTracer, result: CaseResult) -> dict[str, Any]:
     """Metadata of every run of an attempt. In a Dagster run, the case is a partition."""
-    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in labels else {}
-    return {**labels, **partition, "case_id": result.case_id, "attempt": result.attempt}
+    ids = {"case_id": result.case_id, "attempt": result.attempt, "example_id": tracer.example_id(result.case_id)}
+    if result.context_id is not None:
+        ids["shared_ctx_id"] = result.context_id
+    partition = {"dagster_partition": result.case_id} if "dagster_run_id" in tracer.labels else {}
+    return {**tracer.labels, **partition, **ids}

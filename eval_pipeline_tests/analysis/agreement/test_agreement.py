@@ -107,6 +107,11 @@ def test_a_label_of_one_of_several_attempts_must_say_which() -> None:
 
 def test_labels_about_nothing_in_the_experiment_are_refused() -> None:
     with pytest.raises(InputError, match="its assertions: kind"):
+        only([a_case_result("c1", an_assertion("kind"))], [a_label("c2", label=True)])
+
+
+def test_a_label_of_a_metric_that_the_experiment_does_not_have_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match=r"no metric 'kin'.* did you mean 'kind'"):
         only([a_case_result("c1", an_assertion("kind"))], [a_label("c1", label=True, assertion="kin")])
 
 

@@ -71,4 +71,4 @@ async def test_the_recursion_limit_is_the_suites_or_else_the_graphs_own_or_else_
 async def test_a_callable_that_runs_a_graph_is_no_part_of_the_evaluators_graph() -> None:
     suite = a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_a_graph"})
     result = await evaluated(suite, a_case())
-    assert [turn.response for turn in result.turns] == ["[] 0 -"]
+    assert [turn.response for turn in result.turns] == ["['example_id'] 0 -"]

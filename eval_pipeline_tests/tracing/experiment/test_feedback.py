@@ -102,12 +102,12 @@ def test_keys_tell_turns_and_namesakes_apart() -> None:
         an_assertion("twin"),
         an_assertion("passed"),
     ]
-    assert keys_of(assertions) == ["polite · turn 1", "polite · turn 2", "alone", "twin", "twin · 2", "passed · 2"]
+    assert keys_of(assertions) == ["polite · turn 1", "polite · turn 2", "alone", "twin · 1", "twin · 2", "passed · 2"]
 
 
 def test_long_names_and_comments_stay_within_limits() -> None:
     scores = feedback(a_result(*[an_assertion("x" * 300, message="y" * 10_000)] * 2))
-    assert len(scores) == 4
+    assert len(scores) == 5
     assert all(len(key) <= 180 for key in scores)
     assert all(len(item.get("comment", "")) <= 4_000 for item in scores.values())
 

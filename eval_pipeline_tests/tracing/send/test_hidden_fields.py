@@ -31,6 +31,6 @@ def test_each_variable_hides_its_field(monkeypatch: pytest.MonkeyPatch, prefix: 
 
 
 def test_without_the_variables_and_of_feedback_nothing_is_hidden() -> None:
-    run, feedback = (PendingItem(kind=kind, body=RUN, graft=False) for kind in ("run", "feedback"))  # type: ignore[arg-type]
+    run, feedback = (PendingItem(kind=kind, body=RUN, graft=False) for kind in ("run", "feedback"))
     assert without_hidden(run, LangSmithSettings().hidden_fields) is run
     assert without_hidden(feedback, frozenset(HIDDEN_FIELDS)) is feedback

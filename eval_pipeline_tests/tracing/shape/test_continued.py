@@ -10,6 +10,8 @@ from langsmith.run_helpers import get_current_run_tree
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.telemetry.trace_headers import trace_headers
 from eval_pipeline_tests.building import a_case
+from eval_pipeline_tests.evaluation import agents
+from eval_pipeline_tests.langgraph_server import langgraph_server
 from eval_pipeline_tests.tracing.traced import Kept, a_traced_evaluator, a_tracer, rules_broken
 
 _SEEN: list[dict[str, str]] = []
@@ -45,6 +47,21 @@ async def test_headers_continue_a_run_that_is_sent(folder: Path, seen: list[dict
     for headers in seen[1::2]:
         assert {part[-36:] for part in headers["langsmith-trace"].split(".")} <= ids
     assert rules_broken(sender.runs) == []
+
+
+async def test_a_deployment_is_given_the_headers_and_the_trace_links_to_its_run(folder: Path) -> None:
+    sender = Kept()
+    with langgraph_server({"remembers": agents.remembers()}) as server:
+        target = {"kind": "remote", "url": server.url, "graph": "remembers"}
+        evaluator = a_traced_evaluator(folder, target, a_tracer(sender))
+        result = await evaluator.evaluate(Attempt(case=a_case("tea"), number=1))
+    assert result.error is None, result.error.traceback
+    sent = {run["dotted_order"]: run for run in sender.runs}
+    continued = sent[server.requests[-1]["headers"]["langsmith-trace"]]
+    metadata = continued["extra"]["metadata"]
+    assert (metadata["remote_url"], metadata["remote_graph"]) == (server.url, "remembers")
+    assert metadata["remote_thread_id"] in server.requests[-1]["path"]
+    assert metadata["remote_run_id"]
 
 
 async def test_there_are_none_where_nothing_is_traced() -> None:

@@ -1,0 +1,1 @@
+"""A suite's own code: where its modules are, how they are imported, and what a version of them covers."""

@@ -1,0 +1,1 @@
+"""Tests of how a suite's own code is imported and versioned."""
