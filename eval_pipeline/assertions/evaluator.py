@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
-from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
