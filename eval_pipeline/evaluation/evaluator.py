@@ -237,6 +237,7 @@ class CaseEvaluator:
         return AttemptRuntime(
             case=case,
             session=session,
+            text_path=self.suite.spec.target.text_path,
             user=user,
             observed=self.checkpoints is not None or bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
