@@ -1,11 +1,8 @@
 """The target that is a LangGraph graph: `langgraph`."""
 
-import asyncio
 import contextlib
-import contextvars
-import threading
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,15 +30,17 @@ from eval_pipeline.targets.graphs.building import (
     built_graph,
     is_factory,
 )
+from eval_pipeline.targets.graphs.case_checks import CaseChecks
+from eval_pipeline.targets.graphs.configurable import configurable_of
 from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
-from eval_pipeline.targets.graphs.schema import fields_of
+from eval_pipeline.targets.graphs.schema import GraphSchema, fields_of
 from eval_pipeline.targets.graphs.session import FinalState, GraphSession
 from eval_pipeline.targets.graphs.turn_input import TurnInputs
 from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory, watching
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
-from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.user_code.loop import run_anywhere
 
 
 class LangGraphTarget(CodeTarget):
@@ -109,6 +108,23 @@ class LangGraphTarget(CodeTarget):
             )
 
     @override
+    def problems_of_cases(self, folder: Path, cases: Sequence[Case]) -> Iterable[Problem]:
+        try:
+            factory = self.open(folder) if cases and self.prompt is None else None
+        except InputError:  # which `problems` reports
+            return
+        if factory is not None:
+            try:
+                schema = factory.schema_for(cases[0])
+            except InputError as error:
+                yield from (replace(problem, case=cases[0].id) for problem in error.problems)
+                return
+            checks = CaseChecks(
+                schema=schema, input_key=self.input_key, context=self.context, configurable=self.configurable
+            )
+            yield from checks.problems(cases)
+
+    @override
     def version_parts(self, folder: Path) -> Sequence[Any]:
         try:
             source = GraphPath.parse(self.path).source(folder)
@@ -156,7 +172,8 @@ class LangGraphSessionFactory(LiveSessionFactory):
             raise InputError(problem)
         self._named, self._target, self._node, self._name, self._index = named, target, node, name, index
         if not is_factory(named) or not asks_for_the_case(named, target.options):
-            _run_now(self._tried())
+            config = RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})
+            run_anywhere(self._tried(config, target.context))
 
     @contextlib.asynccontextmanager
     async def graph(
@@ -182,11 +199,19 @@ class LangGraphSessionFactory(LiveSessionFactory):
         """The memory of a new attempt."""
         return AttemptMemory(index=self._index, share=self._target.share)
 
-    async def _tried(self) -> None:
+    def schema_for(self, case: Case) -> GraphSchema:
+        """What the graph takes, built for a case.
+
+        Raises:
+            InputError: the building fails.
+        """
+        config = RunnableConfig(configurable=configurable_of(case, str(uuid.uuid4()), self._target.configurable))
+        return run_anywhere(self._tried(config, self._target.context_of(case)))
+
+    async def _tried(self, config: RunnableConfig, context: Mapping[str, Any]) -> GraphSchema:
         try:
-            config = RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})
-            async with self.graph(self.memory(), config, self._target.context):
-                pass
+            async with self.graph(self.memory(), config, context) as built:
+                return built.schema
         except EvalPipelineError:
             raise
         except Exception as error:
@@ -282,35 +307,6 @@ class LangGraphSession(GraphSession):
 
 def _user_message(content: Any) -> HumanMessage:
     return HumanMessage(content, id=str(uuid.uuid4()))
-
-
-def _run_now(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end, also where an event loop is running."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        run_in_loop(work)
-        return
-    context, failed = contextvars.copy_context(), []
-
-    def run() -> None:
-        try:
-            context.run(asyncio.run, work)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="eval_pipeline opening a graph")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-
-
-def configurable_of(case: Case, thread_id: str, of_suite: Mapping[str, Any]) -> dict[str, Any]:
-    """What a graph finds in `configurable`: ids, the case's runtime options, what suite and case put there."""
-    runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
-    ids = {"case_id": case.id, **attempt_ids()}
-    return {**ids, **runtime, **of_suite, **case.configurable, "thread_id": thread_id}
 
 
 def _prompt() -> dict[str, Any]:

@@ -28,10 +28,10 @@ from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.first_tokens import FirstTokens
+from eval_pipeline.targets.graphs.configurable import configurable_of
 from eval_pipeline.targets.graphs.schema import GraphSchema
 from eval_pipeline.targets.graphs.session import FinalState, GraphSession
 from eval_pipeline.targets.graphs.turn_input import TurnInputs
-from eval_pipeline.targets.langgraph import configurable_of
 from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory
 from eval_pipeline.telemetry.attempt_ids import attempt_ids

@@ -77,6 +77,11 @@ class Target(Document):
         """What is wrong with it besides its fields, each at a `field` of its own, for `eval-pipeline check`."""
         yield from missing_files(self.version_files, folder=folder)
 
+    def problems_of_cases(self, folder: Path, cases: Sequence[Any]) -> Iterable[Problem]:
+        """What of the suite's cases it cannot use, each with its `case` and `field`, for `eval-pipeline check`."""
+        del folder, cases
+        return ()
+
     def version_parts(self, folder: Path) -> Sequence[Any]:
         """What identifies it besides its fields, as JSON: digests of its source, texts of its files."""
         files, named = files_digest(self.version_files, folder=folder), named_in(self.options, folder=folder)
@@ -113,7 +118,8 @@ class PromptedTarget(Target):
     """The variables that the prompt must have, with their values; null where each case gives it in
     `runtime.test_data`, which goes before what is here."""
     fallback: str | None = None
-    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before."""
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
+    evaluated then."""
 
     @field_validator("prompt")
     @classmethod

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval_pipeline.content.inputs import input_form, input_messages
+from eval_pipeline.content.inputs import input_form, input_messages, messages_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.targets.graphs.schema import MESSAGES, GraphSchema
@@ -34,6 +34,10 @@ class TurnInputs:
 
     def first(self, message: Any) -> TurnInput:
         """The input of the first turn: with the history and the state of the case."""
+        if self.input_key is None and self.schema.takes(MESSAGES) and self.case.is_made_of_inputs:
+            inputs = self.case.example_inputs()
+            if given := messages_of(inputs):  # as they are written, as `graph.invoke` would get them
+                return TurnInput(value={**self.case.state, **inputs, MESSAGES: given}, sent=given[-1])
         return self._of(message, state=self.case.state, earlier=self.case.messages)
 
     def next(self, message: Any, earlier: Sequence[Any] = ()) -> TurnInput:
