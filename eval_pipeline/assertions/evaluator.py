@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
-from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
@@ -96,7 +96,7 @@ class Evaluator(Assertion):
 
     @override
     async def check(self, scope: Scope) -> list[CheckResult]:
-        evaluator = self._evaluator(scope.folder)
+        evaluator = self.evaluator(scope.folder)
         attempt = EvaluatedRun(scope)
         if isinstance(evaluator, RunEvaluator):
             returned = await evaluator.aevaluate_run(attempt.run(), attempt.example())
@@ -151,8 +151,13 @@ class Evaluator(Assertion):
             if problem is not None:
                 yield replace(problem, field="path")
 
-    def _evaluator(self, folder: Path) -> Any:
-        """The evaluator itself. What a factory returns is kept for equal arguments."""
+    def evaluator(self, folder: Path) -> Any:
+        """The evaluator itself. What a factory returns is kept for equal arguments.
+
+        Raises:
+            InputError: nothing can be imported from `path`, or what it names is no evaluator.
+            Exception: whatever a factory raises.
+        """
         named = resolve(self.path, folder=folder)
         if self.factory or (inspect.isclass(named) and issubclass(named, RunEvaluator)):
             named = _constructed(named, json.dumps(dict(self.args), sort_keys=True, default=str), folder)

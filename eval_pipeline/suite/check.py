@@ -1,6 +1,6 @@
 """Validating a suite and its cases before a run, and reporting every problem."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,11 @@ from eval_pipeline.suite.spec.gates import EVERY, RegressionGate
 from eval_pipeline.suite.spec.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
+from eval_pipeline.suite.without_effect import (
+    assertion_fields_without_effect,
+    case_fields_without_effect,
+    suite_fields_without_effect,
+)
 
 _MOST_NAMED = 8
 """The most slices that a message names."""
@@ -73,7 +78,15 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
 
 def _target_problems(suite: Suite) -> list[Problem]:
     file = suite.folder / SUITE_FILE
-    return [_placed(problem, file, "target") for problem in suite.spec.target.problems(suite.folder)]
+    return [_placed(problem, file, "target") for problem in _collected(suite.spec.target.problems(suite.folder))]
+
+
+def _collected(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """`problems`, and those of an error that ends them, such as that nothing is imported now."""
+    try:
+        yield from problems
+    except InputError as error:
+        yield from error.problems
 
 
 def _variant_problems(suite: Suite) -> Iterator[Problem]:
@@ -111,8 +124,9 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
     for problem in clashes([(0, field, each) for field, each in _numbered(suite.spec.assertions, "assertions")]):
         yield replace(problem, file=suite.folder / SUITE_FILE)
     for field, assertion in _numbered(suite.spec.assertions, "assertions"):
-        for problem in assertion.problems(facts):
+        for problem in (*_collected(assertion.problems(facts)), *assertion_fields_without_effect(assertion)):
             yield _placed(problem, suite.folder / SUITE_FILE, field)
+    yield from suite_fields_without_effect(suite)
 
 
 def _judge_problems(suite: Suite) -> Iterator[Problem]:
@@ -186,6 +200,8 @@ def _values_of(case: Case, axis: str) -> Sequence[str]:
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     target, facts = suite.spec.target, suite.facts()
     reported: set[tuple[str, Problem]] = set()
+    for problem in target.problems_of_cases(suite.folder, cases):
+        yield replace(problem, file=suite.folder)
     for case in cases:
         if not target.live and not case.recordings:
             message = f"the target is `{target.kind}` and the case has no recordings"
@@ -195,10 +211,12 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
             yield _in_case(suite, case, message, "give `turns` or `input`", "turns")
         yield from _simulation_problems(suite, case)
         yield from _undecided(suite, case)
+        for problem in case_fields_without_effect(suite, case):
+            yield replace(problem, file=suite.folder, case=case.id)
         yield from _clashes(suite, case)
         for field, assertion in _placed_in(case):
             # Ten thousand cases usually share a handful of problems: each is reported once.
-            for problem in assertion.problems(facts):
+            for problem in (*_collected(assertion.problems(facts)), *assertion_fields_without_effect(assertion)):
                 if (assertion.type, problem) not in reported:
                     reported.add((assertion.type, problem))
                     yield _placed(problem, suite.folder, field, case=case)
