@@ -20,6 +20,7 @@ from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.attachments import current_attachments
 from eval_pipeline.suite.code.returned_values import ReturnedValue
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
@@ -177,7 +178,7 @@ class Evaluator(Assertion):
             "reference_outputs": lambda: attempt.reference,
             "run": attempt.run,
             "example": attempt.example,
-            "attachments": dict,
+            "attachments": current_attachments,
         }
         if len(required) == 2 and not {*required} & {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
             return dict(zip(required, (attempt.run(), attempt.example()), strict=True))

@@ -39,6 +39,7 @@ from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.attachments import use_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
@@ -123,7 +124,7 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted), use_attachments(case, self.suite.folder):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
