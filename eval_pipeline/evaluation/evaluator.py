@@ -36,6 +36,7 @@ from eval_pipeline.results.case_result import AssertionResult, CaseResult, Evalu
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -106,9 +107,12 @@ class CaseEvaluator:
         if self.tracer is None:
             return redacted_result(await self._evaluate(attempt, listener), self.redactor)
         with self.tracer.attempt(attempt) as trace:
-            return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
+            result = await self._evaluate(attempt, listener, place=trace.place)
+            return trace.finish(redacted_result(result, self.redactor))
 
-    async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
+    async def _evaluate(
+        self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None
+    ) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
@@ -123,7 +127,7 @@ class CaseEvaluator:
         with context, prompt, ids, counting_attempt(counted):
             try:
                 with contain_exits("the target"):
-                    runtime = self._runtime(attempt)
+                    runtime = self._runtime(attempt, place)
                 async with limit, _begun(runtime.session):
                     await self._run(runtime, attempt, listener)
                 if limit.expired():
@@ -222,7 +226,7 @@ class CaseEvaluator:
             fingerprint=self.fingerprint(attempt.case),
         )
 
-    def _runtime(self, attempt: Attempt) -> AttemptRuntime:
+    def _runtime(self, attempt: Attempt, place: AttemptPlace | None) -> AttemptRuntime:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
@@ -241,6 +245,7 @@ class CaseEvaluator:
             context=self.context,
             folder=self.suite.folder,
             judge=self.suite.spec.judge,
+            place=place,
         )
 
     async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:

@@ -97,7 +97,7 @@ async def take_turn(index: int, text: str) -> Any:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
         if runtime.needs_runs:
-            runtime.runs.append(runs.made)
+            runtime.runs[index] = runs.made
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:

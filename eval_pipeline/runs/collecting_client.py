@@ -53,6 +53,10 @@ class CollectedRun:
     extra: Mapping[str, Any] = field(default_factory=dict)
     events: list[Any] = field(default_factory=list)
     attachments: Attachments = field(default_factory=dict)
+    given: Any = None
+    """Its inputs as the object they were, where evaluators look at the runs of the attempt."""
+    returned: Any = None
+    """Its outputs as the object they were, likewise."""
 
 
 @dataclass(kw_only=True)
@@ -61,6 +65,8 @@ class Collection:
 
     whole: bool
     """Whether inputs and outputs of chains are kept."""
+    objects: bool = False
+    """Whether inputs and outputs are kept as the objects they are as well."""
     runs: dict[str, CollectedRun] = field(default_factory=dict)
     """By id, in the order in which they started."""
     lock: threading.Lock
@@ -192,7 +198,8 @@ class CollectingClient(Client):
             if root is None:
                 self.strays += 1
                 return
-            runs = self._collected[root].runs
+            collection = self._collected[root]
+            runs = collection.runs
             run = runs.get(run_id)
             if run is None:
                 run = runs[run_id] = CollectedRun(
@@ -202,6 +209,9 @@ class CollectingClient(Client):
                     run_type=str(fields.get("run_type") or "chain"),
                     start_time=fields.get("start_time"),
                 )
+            if collection.objects:
+                run.given = fields.get("inputs") or run.given
+                run.returned = fields.get("outputs") or run.returned
             run.inputs = inputs or run.inputs
             run.outputs = outputs or run.outputs
             run.end_time = fields.get("end_time") or run.end_time
