@@ -197,6 +197,8 @@ def test_no_other_module_reads_the_environment() -> None:
         "settings.py",
         "suite/documents/yaml_document.py",  # `${VAR}` in suite.yaml names any variable
         "serving/loopback.py",  # the proxies of other programs, `NO_PROXY`
+        "suite/code/version.py",  # variables that the code of a suite reads are a part of its version
+        "targets/graphs/project.py",  # `env` of langgraph.json is set for the graph
         "langsmith/local_recorder.py",  # sets the recorder's address for the processes of a run, and takes it back
     }
     reading = {

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
-from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
@@ -99,7 +99,7 @@ class Evaluator(Assertion):
 
     @override
     async def check(self, scope: Scope) -> list[CheckResult]:
-        evaluator = self._evaluator(scope.folder)
+        evaluator = self.evaluator(scope.folder)
         attempt = EvaluatedRun(scope)
         if isinstance(evaluator, RunEvaluator):
             returned = await _evaluated(evaluator, attempt.run(), attempt.example())
@@ -154,8 +154,13 @@ class Evaluator(Assertion):
             if problem is not None:
                 yield replace(problem, field="path")
 
-    def _evaluator(self, folder: Path) -> Any:
-        """The evaluator itself. What a factory returns is kept for equal arguments."""
+    def evaluator(self, folder: Path) -> Any:
+        """The evaluator itself. What a factory returns is kept for equal arguments.
+
+        Raises:
+            InputError: nothing can be imported from `path`, or what it names is no evaluator.
+            Exception: whatever a factory raises.
+        """
         named = resolve(self.path, folder=folder)
         as_run_evaluator: Any = getattr(named, "as_run_evaluator", None)
         if as_run_evaluator is not None:  # LangChain's string evaluators

@@ -27,7 +27,7 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     with counted_usage() as counted:
         try:
             with contain_exits("the assertion"):
-                returned = assertion.check(scope)
+                returned = assertion.decide(scope)
                 if inspect.isawaitable(returned):
                     returned = await returned
             checks: list[CheckResult] = returned if isinstance(returned, list) else [returned]

@@ -19,7 +19,7 @@ from langgraph.types import Command
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from eval_pipeline.content.inputs import input_form, input_messages
+from eval_pipeline.content.inputs import input_form, input_messages, messages_of
 from eval_pipeline.content.outputs import jsonable, outputs_text
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.messages import after_last_user, as_langchain, content_text
@@ -244,6 +244,9 @@ class LangGraphSession(LiveSession):
         key, form = self._target.input_key, input_form(message)
         if form == "mapping" and (key is None or key in message):
             return {**state, **message}, None
+        if key is None and self._case.is_made_of_inputs and (given := messages_of(self._case.example_inputs())):
+            # The messages as they are written, as `graph.invoke` would get them.
+            return {**state, **self._case.example_inputs(), "messages": given}, given[-1]
         state |= inputs_of_turn(self._case, message)
         if key is not None:
             return {**state, key: message}, None

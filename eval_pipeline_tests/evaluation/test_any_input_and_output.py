@@ -40,6 +40,15 @@ def write(state):
     GOT.append(dict(state))
     return {"title": state["topic"].title(), "tags": [state["audience"]]}
 
+class Chat(TypedDict, total=False):
+    messages: list
+    lang: str
+
+def answer(state):
+    GOT.append(dict(state))
+    return {"messages": [*state["messages"], {"role": "assistant", "content": "Ada"}]}
+
+chat = StateGraph(Chat).add_node("answer", answer).add_edge(START, "answer").add_edge("answer", END).compile()
 graph = StateGraph(State).add_node("write", write).add_edge(START, "write").add_edge("write", END).compile()
 """
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -64,7 +73,7 @@ PYTHON = {"kind": "python", "path": "own.py:keeps"}
         ({"input": BLOCKS}, BLOCKS, []),
         ({"input": {"z": 1, "a": [None, 1.5]}}, {"z": 1, "a": [None, 1.5]}, []),
         ({"input": "and now?", "messages": HISTORY}, "and now?", HISTORY),
-        ({"inputs": {"messages": [*HISTORY, ASKED]}}, ASKED, HISTORY),
+        ({"inputs": {"messages": [*HISTORY, ASKED]}}, "What is my name?", HISTORY),
         ({"inputs": {"topic": "tea", "n": 2}}, {"topic": "tea", "n": 2}, []),
         ({"inputs": {"question": "why?"}}, "why?", []),
         ({"inputs": {"topic": "tea", "n": 2}, "input": "tea"}, "tea", []),
@@ -88,6 +97,15 @@ async def test_a_graph_gets_all_inputs_and_its_state_is_the_outputs(folder: Path
         assert module["GOT"][-1] == inputs
         assert result.turns[0].response == "Tea"
         assert result.turns[0].outputs == {**inputs, "title": "Tea", "tags": ["kids"]}
+
+
+async def test_a_graph_gets_messages_as_the_dataset_has_them(folder: Path, module: dict[str, Any]) -> None:
+    inputs = {"messages": [*HISTORY, {**ASKED, "content": BLOCKS}], "lang": "en"}
+    result = await evaluated(
+        a_suite(folder, target={"kind": "langgraph", "path": "own.py:chat"}), a_case(inputs=inputs)
+    )
+    assert json.dumps(module["GOT"][-1]) == json.dumps(inputs)
+    assert result.turns[0].response == "Ada"
 
 
 @pytest.mark.parametrize(

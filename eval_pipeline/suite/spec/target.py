@@ -113,7 +113,8 @@ class PromptedTarget(Target):
     """The variables that the prompt must have, with their values; null where each case gives it in
     `runtime.test_data`, which goes before what is here."""
     fallback: str | None = None
-    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before."""
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
+    evaluated then."""
 
     @field_validator("prompt")
     @classmethod

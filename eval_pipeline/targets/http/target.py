@@ -18,7 +18,7 @@ from eval_pipeline.messages import Message, after_last_user, answer_of, as_opena
 from eval_pipeline.messages.content import openai_call
 from eval_pipeline.messages.usage import usage_event
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.spec.case_source import JmesPath
+from eval_pipeline.suite.spec.expression import JmesPath
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.http.event_stream import json_lines, parsed, server_sent_events
 from eval_pipeline.targets.http.template import checked_template, environment_of, filled
