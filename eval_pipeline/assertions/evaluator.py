@@ -177,7 +177,7 @@ class Evaluator(Assertion):
         required = required_names(evaluator)
         own = {} if self.factory else _with_imports(dict(self.args), scope.folder)
         own |= {name: _selected(text, name, scope, attempt) for name, text in self.give.items()}
-        offered = {
+        offered: dict[str, Callable[[], Any]] = {
             "outputs": lambda: attempt.outputs,
             "inputs": lambda: attempt.inputs,
             "reference_outputs": lambda: attempt.reference,
