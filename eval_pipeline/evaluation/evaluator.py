@@ -15,7 +15,7 @@ from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
@@ -137,6 +137,8 @@ class CaseEvaluator:
                     source = "evaluation_timeout_seconds" if seconds is None else "evaluation.timeout_s"
                     message = f"no end after {limit.seconds:g} s ({source})"
                     error = EvaluationError(name="TimeoutError", message=message, traceback="")
+        if error is None and counted.problems:
+            error = EvaluationError.of(InputError(counted.problems))
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])

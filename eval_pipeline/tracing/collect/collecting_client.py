@@ -6,6 +6,7 @@ LangChain's runs still arrive, but those of `@traceable` functions do not.
 """
 
 import contextlib
+import functools
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +14,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 from langchain_core.tracers.context import tracing_v2_callback_var
 from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
 from eval_pipeline.langsmith.protocol.jsonable import json_bytes
+from eval_pipeline.langsmith.protocol.usage import usage_of
+from eval_pipeline.models.usage import TracedUsage, UsageHandler, counting_now
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
 
@@ -88,6 +92,7 @@ class CollectingClient(Client):
             disable_prompt_cache=True,
         )
         self._collected: dict[str, dict[str, CollectedRun]] = {}
+        self._counting: dict[str, UsageHandler] = {}
         self._lock = threading.Lock()
         self.strays = 0
         """The number of runs outside any trace in progress, such as those of a thread that outlived its attempt."""
@@ -111,7 +116,11 @@ class CollectingClient(Client):
     def take(self, root: RunTree) -> list[CollectedRun]:
         """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
-            return list(self._collected.pop(str(root.id), {}).values())
+            runs = list(self._collected.pop(str(root.id), {}).values())
+            counting = self._counting.pop(str(root.id), None)
+        if counting is not None:
+            _state_usage(runs, counting)
+        return runs
 
     def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
         """Those of the runs below `root`, which stay collected."""
@@ -172,3 +181,33 @@ class CollectingClient(Client):
             run.extra = fields.get("extra") or run.extra
             run.events = fields.get("events") or run.events
             run.attachments = {**run.attachments, **attachments}
+            handlers = counting_now()
+            if handlers:
+                self._counting.setdefault(root, handlers[0])
+            elif root in self._counting:
+                handlers = [self._counting[root]]
+            ended = run.run_type == "llm" and run.end_time is not None
+        if ended:
+            _count(run, handlers)
+
+
+def _state_usage(runs: Sequence[CollectedRun], counting: UsageHandler) -> None:
+    """Let each model call's run state what was counted of it, so that a trace sums to the same tokens."""
+    for run in runs:
+        if run.run_type == "llm" and (stated := counting.stated(run.id)) is not None:
+            run.extra = {**run.extra, "metadata": {**(run.extra.get("metadata") or {}), "usage_metadata": stated}}
+
+
+def _count(run: CollectedRun, handlers: Sequence[UsageHandler]) -> None:
+    """Count the tokens of a model call that ended."""
+    for handler in handlers:
+        handler.count_traced(run.id, run.parent_ids, functools.partial(_usage, run))
+
+
+def _usage(run: CollectedRun) -> TracedUsage | None:
+    used = usage_of(run.extra, None if run.outputs is None else orjson.loads(run.outputs))
+    if used is None:
+        return None
+    named = {**(run.extra.get("invocation_params") or {}), **(run.extra.get("metadata") or {})}
+    model = named.get("ls_model_name") or named.get("model") or ""
+    return TracedUsage(model=str(model), metadata=used.metadata(), cost_usd=used.total_cost)
