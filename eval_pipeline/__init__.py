@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eval_pipeline.context.retriever import SharedContextRetriever
     from eval_pipeline.context.shared_context import SharedContext, get_shared_context
     from eval_pipeline.defs.build import build_definitions
+    from eval_pipeline.defs.component import EvalSuiteComponent
     from eval_pipeline.errors import EvalPipelineError
     from eval_pipeline.models.opening import chat_model
     from eval_pipeline.pipeline.runner import EvalRunner
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EvalPipelineError",
     "EvalRunner",
+    "EvalSuiteComponent",
     "EvaluationResult",
     "LangSmithTelemetry",
     "SharedContext",
@@ -43,6 +45,7 @@ __all__ = [
 _MODULES = {
     "EvalPipelineError": "errors",
     "EvalRunner": "pipeline.runner",
+    "EvalSuiteComponent": "defs.component",
     "EvaluationResult": "variants.evaluation_result",
     "LangSmithTelemetry": "tracing.collect.telemetry",
     "SharedContext": "context.shared_context",

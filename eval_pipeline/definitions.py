@@ -3,6 +3,6 @@
 What it is made of is in `eval_pipeline.defs.build`.
 """
 
-from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.defs.build import build_location
 
-defs = build_definitions()
+defs = build_location()

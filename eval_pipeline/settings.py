@@ -137,7 +137,7 @@ class PipelineSettings(EnvironmentSettings):
     """Where datasets, snapshots and results are stored: a folder, or `s3://bucket/prefix` (credentials and endpoint as
     for every AWS client, such as `AWS_ENDPOINT_URL_S3`). By default `./data`; workers have no default."""
     suites: Annotated[tuple[Path, ...], NoDecode] = _variable(SUITES_VARIABLE, default=())
-    """Folders of further suites, or folders that hold such folders, separated as in `PATH`."""
+    """Folders of further suites, or folders that hold such folders, separated as in `PATH`. Each must exist."""
     cache: Path | None = _variable(CACHE_VARIABLE)
     """The folder of warm copies of snapshots, of prompts and of cached model calls on this host. By default the user's
     cache folder."""
@@ -361,7 +361,7 @@ _TYPES = {str: "text", SecretStr: "secret", Path: "path", int: "integer", float:
 
 
 def reference() -> str:
-    """The Markdown tables of all settings: variable, field of the resource `langsmith`, type, default, meaning."""
+    """The Markdown tables of all settings: variable, field of the resource `eval_langsmith`, type, default, meaning."""
     return "\n\n".join(
         f"### {title}\n\n" + "\n".join(_rows(settings, resource=settings is LangSmithSettings))
         for title, settings in (

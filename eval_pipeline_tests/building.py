@@ -26,7 +26,7 @@ RECORDED = {"kind": "recorded"}
 
 def a_case(case_id: str = "c1", **fields: Any) -> Case:
     """A case; one turn that says "hello" unless `fields` have something to say."""
-    if not fields.keys() & {"input", "turns", "recordings"}:
+    if not fields.keys() & {"input", "inputs", "turns", "recordings"}:
         fields["input"] = "hello"
     return Case.model_validate({"id": case_id, **fields})
 

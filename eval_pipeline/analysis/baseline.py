@@ -72,9 +72,7 @@ def baseline_of(store: Store, record: ExperimentRecord, name: str | None) -> str
         MissingUpstreamError: there is no such experiment.
         InputError: some attempts of the one that is named were skipped, or all ended in an error.
     """
-    if name is None:
-        chosen = read_baseline(store, record.suite)
-        name = LAST_PASSED if chosen is None else chosen.experiment
+    name = _chosen(store, record, name)
     if name == LAST_PASSED:
         return last_passed(store, record)
     if name == record.experiment:
@@ -90,8 +88,38 @@ def baseline_of(store: Store, record: ExperimentRecord, name: str | None) -> str
 
 def last_passed(store: Store, record: ExperimentRecord) -> str | None:
     """The latest complete experiment before `record`'s that passed its gates and attempted nearly all its cases."""
+    return _comparable(store, record, oldest_first=False)
+
+
+def first_passed(store: Store, record: ExperimentRecord, name: str | None) -> str | None:
+    """The first experiment that passed, where the baseline is the last that did; None where one was chosen.
+
+    A baseline that moves with every experiment that passes lets small drops add up, each of them too small to be
+    detected; one that stays does not.
+
+    Args:
+        store: where experiments are.
+        record: the new experiment.
+        name: `baseline:` of suite.yaml, as for `baseline_of`.
+    """
+    moving = _chosen(store, record, name) == LAST_PASSED
+    return _comparable(store, record, oldest_first=True) if moving else None
+
+
+def _chosen(store: Store, record: ExperimentRecord, name: str | None) -> str:
+    if name is not None:
+        return name
+    chosen = read_baseline(store, record.suite)
+    return LAST_PASSED if chosen is None else chosen.experiment
+
+
+def _comparable(store: Store, record: ExperimentRecord, *, oldest_first: bool) -> str | None:
+    """The first complete candidate that attempted nearly all cases of `record`'s."""
     case_ids = set(_statuses(store, record))
-    for point in read_points(store, record.suite, before=record, last=_MOST_CANDIDATES, passed=True):
+    candidates = read_points(
+        store, record.suite, before=record, last=_MOST_CANDIDATES, passed=True, oldest_first=oldest_first
+    )
+    for point in candidates:
         before = find_experiment(store, record.suite, point.experiment)
         if before is None:
             continue

@@ -71,8 +71,9 @@ def read_points(
     before: ExperimentRecord | None = None,
     since: str | None = None,
     passed: bool | None = None,
+    oldest_first: bool = False,
 ) -> list[TrendPoint]:
-    """The latest points, newest first.
+    """The latest points, newest first, or the earliest, oldest first.
 
     Args:
         store: where they are stored.
@@ -81,6 +82,7 @@ def read_points(
         before: only experiments before this one.
         since: only experiments that began at this time (ISO 8601) or later.
         passed: only experiments that passed, or only those that did not; all by default.
+        oldest_first: begin with the earliest.
     """
     keys = list(store.list(trend_prefix(suite)))
     if before is not None:
@@ -90,7 +92,7 @@ def read_points(
     if since is not None:
         keys = [key for key in keys if _time_of(key) >= sortable(since)]
     points: list[TrendPoint] = []
-    for key in sorted(keys, reverse=True):
+    for key in sorted(keys, reverse=not oldest_first):
         if len(points) == last:
             break
         point = _read(store, key)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eval_pipeline.analysis.baseline import baseline_of
+from eval_pipeline.analysis.baseline import baseline_of, first_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
@@ -51,11 +51,13 @@ def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Exper
     rows = results.to_pylist()
     cases = stored_cases(store, record.suite, record.dataset_version, {row["case_id"] for row in rows})
     baseline = baseline_of(store, record, spec.baseline)
-    comparison = None
-    if baseline is not None:
-        now = Side.of(record, rows, cases)
-        comparison = compare_sides(now=now, then=Side.read(store, record.suite, baseline))
-    evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison)
+    first = None if baseline is None else first_passed(store, record, spec.baseline)
+    now = Side.of(record, rows, cases)
+    comparison, comparison_with_first = (
+        None if name is None else compare_sides(now=now, then=Side.read(store, record.suite, name))
+        for name in (baseline, None if first == baseline else first)
+    )
+    evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison, first=comparison_with_first)
     return ExperimentVerdict(
         summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
         comparison=comparison,

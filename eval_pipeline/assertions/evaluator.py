@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jmespath
 from langsmith.evaluation import RunEvaluator
@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
-from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
@@ -59,6 +59,7 @@ class Evaluator(Assertion):
     scale: tuple[float, float] = (0.0, 1.0)
     """The evaluator's worst and best score; scores are mapped from it into [0, 1]."""
 
+    needs_runs: ClassVar[bool] = True
     examples = (AssertionExample('{type: evaluator, path: "checks.py:exact"}', "the reference", "another answer"),)
 
     calls_user_code = True
@@ -95,7 +96,7 @@ class Evaluator(Assertion):
 
     @override
     async def check(self, scope: Scope) -> list[CheckResult]:
-        evaluator = self._evaluator(scope.folder)
+        evaluator = self.evaluator(scope.folder)
         attempt = EvaluatedRun(scope)
         if isinstance(evaluator, RunEvaluator):
             returned = await evaluator.aevaluate_run(attempt.run(), attempt.example())
@@ -150,8 +151,13 @@ class Evaluator(Assertion):
             if problem is not None:
                 yield replace(problem, field="path")
 
-    def _evaluator(self, folder: Path) -> Any:
-        """The evaluator itself. What a factory returns is kept for equal arguments."""
+    def evaluator(self, folder: Path) -> Any:
+        """The evaluator itself. What a factory returns is kept for equal arguments.
+
+        Raises:
+            InputError: nothing can be imported from `path`, or what it names is no evaluator.
+            Exception: whatever a factory raises.
+        """
         named = resolve(self.path, folder=folder)
         if self.factory or (inspect.isclass(named) and issubclass(named, RunEvaluator)):
             named = _constructed(named, json.dumps(dict(self.args), sort_keys=True, default=str), folder)

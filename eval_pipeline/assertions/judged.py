@@ -202,7 +202,7 @@ class LlmPreference(JudgedAssertion):
 
     @override
     async def check(self, scope: Scope) -> CheckResult:
-        judge, reference = self.judge(scope.judge), scope.case.reference
+        judge, reference = self.judge(scope.judge), scope.case.reference_outputs
         if problems := self.problems_with(reference):
             raise InputError([replace(problem, field=None) for problem in problems])
         other = as_text(reference[self.over])

@@ -1,5 +1,6 @@
 """The assertion that is a Python callable of the user's: `python`."""
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
@@ -59,8 +60,8 @@ class Python(Assertion):
             "response": scope.response,
             "turns": [asdict(turn) for turn in scope.turns],
             "events": [dict(event) for event in scope.events],
-            "case": scope.case.model_dump(mode="json", exclude={"recordings"}),
-            "reference": dict(scope.case.reference),
+            "case": scope.case.as_data(recordings=False),
+            "reference": copy.deepcopy(scope.case.reference),
             "metadata": dict(scope.case.metadata),
             "recording": dict(scope.recording),
             "context": scope.context,

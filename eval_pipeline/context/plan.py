@@ -89,13 +89,13 @@ def case_query(case: Case, expression: str | None) -> str:
         InputError: the expression gives no text for this case.
     """
     if expression is None:
-        inputs = [turn.user for turn in case.turns]
+        inputs = [turn.text for turn in case.turns]
         if not inputs and case.recordings:
             messages = read_messages(list(case.recordings[0].messages))
             inputs = [message.text for message in messages if message.role == "user"]
         return "\n".join(inputs)
     try:
-        query = jmespath.search(expression, case.model_dump(mode="json"))
+        query = jmespath.search(expression, case.as_data())
     except jmespath.exceptions.JMESPathError:  # such as the length of a number
         query = None
     if not isinstance(query, str):

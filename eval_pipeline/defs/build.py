@@ -6,7 +6,8 @@ suite does not affect the others. See https://docs.dagster.io/getting-started/co
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,63 +24,99 @@ from eval_pipeline.defs.assets.variant_comparison import build_variant_compariso
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
-from eval_pipeline.defs.resources import StoreResource, default_resources
+from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
+from eval_pipeline.defs.resources import STORE, StoreResource, default_resources
 from eval_pipeline.defs.schedules import build_schedule
 from eval_pipeline.defs.secret_literals import check_no_secret_literals
 from eval_pipeline.defs.sensors.dataset_changed import build_dataset_changed
 from eval_pipeline.defs.sensors.prompt_committed import build_prompt_committed
 from eval_pipeline.defs.sensors.prompt_regressed import build_prompt_regressed
 from eval_pipeline.defs.sensors.run_failed import build_run_failed
-from eval_pipeline.defs.sensors.spool_waiting import build_traces_waiting
+from eval_pipeline.defs.sensors.spool_waiting import TRACES_WAITING, build_traces_waiting
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.promoted_prompt import has_promotions
+from eval_pipeline.suite.spec.automation import AssetPlacement
 from eval_pipeline.suite.suite import Suite, read_suite
 
 
+def build_location(folders: Iterable[Path] | None = None) -> dg.Definitions:
+    """Build the code location of the suites in `folders`: `build_definitions`, an executor, and no pickling."""
+    # One process per run: steps depend on each other, and the step that evaluates is concurrent by itself.
+    common = dg.Definitions(resources={"io_manager": NoPickleIOManager()}, executor=dg.in_process_executor)
+    return dg.Definitions.merge(build_definitions(folders=folders), common)
+
+
 def build_definitions(
-    *, folders: Iterable[Path] | None = None, resource_overrides: Mapping[str, Any] | None = None
+    *,
+    folders: Iterable[Path] | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+    key_prefix: Sequence[str] = (),
+    group: str | None = None,
+    traces_waiting: str = TRACES_WAITING,
 ) -> dg.Definitions:
-    """Build the definitions of the suites in `folders`.
+    """Build the definitions of the suites in `folders`, which merge with those of any project.
+
+    They have no executor and no IO manager, and their resources have keys of their own: `eval_store`, `eval_langsmith`
+    and `eval_progress`.
 
     Args:
         folders: folders that hold a suite.yaml; by default, the folders of all suites.
-        resource_overrides: resources that replace the default ones, by name.
+        resource_overrides: resources that replace the default ones, and further ones, by key.
+        key_prefix: what asset keys have before the suite's name, where the suite's `assets:` says nothing.
+        group: the group of the assets, where the suite's `assets:` says nothing; by default the suite's name.
+        traces_waiting: the name of the sensor that sends the traces that wait on disk.
 
     Raises:
-        InputError: a resource contains a secret as text.
+        InputError: a resource contains a secret as text, or has a key of the default ones without `eval_`.
     """
     exempt_loopback_from_proxies()
     folders_by_name: dict[str, Path] = {}
     folders = suite_folders() if folders is None else folders
-    parts = [_suite_definitions(folder, folders_by_name) for folder in folders]
-    resources = {**default_resources(), **(resource_overrides or {})}
+    placement = AssetPlacement(key_prefix=tuple(key_prefix), group=group)
+    parts = [_suite_definitions(folder, folders_by_name, placement) for folder in folders]
+    resources = _resources(resource_overrides or {})
+    sensor = build_traces_waiting(name=traces_waiting, store=_store_of(resources))
+    return dg.Definitions.merge(*parts, dg.Definitions(resources=resources, sensors=[sensor]))
+
+
+def _resources(overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    default = default_resources()
+    for key in default:
+        if (short := key.removeprefix("eval_")) in overrides:
+            message = f"a resource with the key {short!r} replaces none of an evaluation"
+            raise InputError(Problem(message=message, fix=f"use the key {key!r}", field="resource_overrides"))
+    resources = {**default, **overrides}
     check_no_secret_literals(resources)
-    # One process per run: steps depend on each other, and the step that evaluates is concurrent by itself.
-    common = dg.Definitions(
-        resources=resources, executor=dg.in_process_executor, sensors=[build_traces_waiting(store=_store_of(resources))]
-    )
-    return dg.Definitions.merge(*parts, common)
+    return resources
 
 
 def _store_of(resources: Mapping[str, Any]) -> StoreResource | None:
     """The store that is among the resources; None for one that only Dagster can make."""
-    store = resources["store"]
+    store = resources[STORE]
     literal = isinstance(store, StoreResource) and type(store.root) is str
     return store if literal else None
 
 
-def _suite_definitions(folder: Path, folders_by_name: dict[str, Path]) -> dg.Definitions:
+def _suite_definitions(folder: Path, folders_by_name: dict[str, Path], placement: AssetPlacement) -> dg.Definitions:
     try:
-        suite = read_suite(folder)
+        suite = _placed(read_suite(folder), placement)
         _check_unique_name(suite, folders_by_name)
         definitions = _valid_suite(suite)
     except Exception as error:  # noqa: BLE001 - code of the suite runs here and must not break other suites
         return dg.Definitions(assets=[_broken_suite(folder, error)])
     folders_by_name[suite.name] = folder
     return definitions
+
+
+def _placed(suite: Suite, placement: AssetPlacement) -> Suite:
+    """The suite, with its assets where `placement` has them, unless `suite.yaml` says where."""
+    given = suite.spec.assets.model_fields_set
+    rest = {name: value for name, value in placement if name not in given}
+    assets = suite.spec.assets.model_copy(update=rest)
+    return replace(suite, spec=suite.spec.model_copy(update={"assets": assets}))
 
 
 def _check_unique_name(suite: Suite, folders_by_name: Mapping[str, Path]) -> None:

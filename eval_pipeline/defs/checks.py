@@ -39,7 +39,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
     named = suite.spec.gates_to_meet.named()
     if not named:
         return []
-    key = asset_key(suite.name, EXPERIMENT_SUMMARY)
+    key = asset_key(suite, EXPERIMENT_SUMMARY)
 
     @dg.multi_asset_check(
         name=gates_op_name(suite.name),
@@ -54,10 +54,10 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
         ],
         can_subset=True,
     )
-    def gates(context: dg.AssetCheckExecutionContext, store: StoreResource) -> Iterator[dg.AssetCheckResult]:
+    def gates(context: dg.AssetCheckExecutionContext, eval_store: StoreResource) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            opened = store.open()
-            experiment = latest(context, suite.name, EXPERIMENT_SUMMARY, EXPERIMENT)
+            opened = eval_store.open()
+            experiment = latest(context, suite, EXPERIMENT_SUMMARY, EXPERIMENT)
             # The thresholds may have changed since the summary was materialized.
             verdict = verdict_of(opened, suite.spec, read_experiment(opened, suite.name, experiment))
         for gate in verdict.gates:
@@ -69,7 +69,7 @@ def build_gates(suite: Suite) -> list[dg.AssetChecksDefinition]:
 
 def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
     """The check whether the experiment has a row for every attempt; no result if nothing was traced."""
-    key = asset_key(suite.name, EXPERIMENT_ASSET)
+    key = asset_key(suite, EXPERIMENT_ASSET)
 
     @dg.multi_asset_check(
         name=f"{suite.name}__traces",
@@ -83,16 +83,16 @@ def build_traces_complete(suite: Suite) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def traces(
-        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetCheckExecutionContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            opened = store.open()
-            experiment = latest(context, suite.name, EXPERIMENT_ASSET, EXPERIMENT)
+            opened = eval_store.open()
+            experiment = latest(context, suite, EXPERIMENT_ASSET, EXPERIMENT)
             traced = read_traced(opened, suite.name, experiment)
             if not traced:
                 return
             attempts = ResultLogView.open(opened, suite.name, experiment).traced_rows
-            status = trace_status(langsmith.settings(store), traced, attempts=attempts)
+            status = trace_status(eval_langsmith.settings(eval_store), traced, attempts=attempts)
         present = "an unknown number" if status.rows_present is None else str(status.rows_present)
         dropped, spooled = status.delivery.runs_dropped, status.delivery.runs_spooled
         lost = f"; {dropped} were lost: `--resume` sends the missing rows" if dropped else ""
@@ -116,17 +116,17 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec(
                 PARTITIONS_UP_TO_DATE,
-                asset=asset_key(suite.name, CASE_RESULTS),
+                asset=asset_key(suite, CASE_RESULTS),
                 description="No partition is failed, stale or missing. Lists those that are, and what to do.",
             )
         ],
         can_subset=True,
     )
     def up_to_date(
-        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetCheckExecutionContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
         with errors_as_failures():
-            health = read_partition_health(context, suite, store.open(), langsmith.settings(store))
+            health = read_partition_health(context, suite, eval_store.open(), eval_langsmith.settings(eval_store))
         yield up_to_date_check(health, suite, dg.AssetCheckResult)
 
     return up_to_date

@@ -4,12 +4,20 @@ To add a job for another selection of assets, write a `build_…` function and c
 in `schedules.py` and `sensors`. See https://docs.dagster.io/guides/build/jobs.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
-from eval_pipeline.defs.assets.corrections import CORRECTIONS, wants_corrections
 from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
 from eval_pipeline.defs.assets.promoted_prompt import PROMOTED_PROMPT
-from eval_pipeline.defs.assets.upstream import CASE_RESULTS, SHARED_CONTEXT, TEST_CASES, VARIANT_COMPARISON, asset_key
+from eval_pipeline.defs.assets.upstream import (
+    CASE_RESULTS,
+    EVALUATION_ASSETS,
+    SHARED_CONTEXT,
+    TEST_CASES,
+    VARIANT_COMPARISON,
+    asset_key,
+)
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
 
@@ -32,34 +40,38 @@ def promotion_job_name(suite: str) -> str:
 def build_job(suite: Suite) -> dg.Definitions:
     """The job that evaluates a suite, over the partitions of the run."""
     # `experiment_summary` reports this check: Dagster skips a step of its own after the events of `case_results`.
-    up_to_date = dg.AssetCheckKey(asset_key(suite.name, CASE_RESULTS), PARTITIONS_UP_TO_DATE)
-    selection = dg.AssetSelection.groups(suite.name) - dg.AssetSelection.checks(up_to_date)
-    if wants_corrections(suite):
-        # Corrections are downloaded on request, so that no evaluation fails because LangSmith does not answer.
-        selection = selection - dg.AssetSelection.assets(asset_key(suite.name, CORRECTIONS))
+    up_to_date = dg.AssetCheckKey(asset_key(suite, CASE_RESULTS), PARTITIONS_UP_TO_DATE)
+    # Without corrections: they are downloaded on request, so that an evaluation does not need LangSmith to answer.
+    selection = _assets(suite, EVALUATION_ASSETS) - dg.AssetSelection.checks(up_to_date)
     return _job(job_name(suite.name), suite, selection, suite.spec.description or f"Evaluate the suite {suite.name}.")
 
 
 def build_variants_job(suite: Suite) -> dg.Definitions:
     """The job that compares the variants of a suite."""
     # The check says whether the winner may be promoted, which a comparison does not depend on.
-    check = dg.AssetSelection.checks_for_assets(asset_key(suite.name, VARIANT_COMPARISON))
+    check = dg.AssetSelection.checks_for_assets(asset_key(suite, VARIANT_COMPARISON))
     description = f"Evaluate the variants of {suite.name} on the same cases and compare them."
     return _job(variants_job_name(suite.name), suite, _comparison(suite) - check, description)
 
 
 def build_promotion_job(suite: Suite) -> dg.Definitions:
     """The job that compares the variants of a suite and promotes the prompt that won."""
-    selection = _comparison(suite) | dg.AssetSelection.assets(asset_key(suite.name, PROMOTED_PROMPT))
+    selection = _comparison(suite) | dg.AssetSelection.assets(asset_key(suite, PROMOTED_PROMPT))
     description = f"Evaluate the variants of {suite.name} on the same cases and promote the prompt that won."
     return _job(promotion_job_name(suite.name), suite, selection, description)
 
 
 def _comparison(suite: Suite) -> dg.AssetSelection:
-    names = (TEST_CASES, SHARED_CONTEXT, VARIANT_COMPARISON)
-    return dg.AssetSelection.assets(*(asset_key(suite.name, name) for name in names))
+    return _assets(suite, (TEST_CASES, SHARED_CONTEXT, VARIANT_COMPARISON))
+
+
+def _assets(suite: Suite, names: Sequence[str]) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(asset_key(suite, name) for name in names))
 
 
 def _job(name: str, suite: Suite, selection: dg.AssetSelection, description: str) -> dg.Definitions:
     tags = {SUITE_TAG: suite.name}
-    return dg.Definitions(jobs=[dg.define_asset_job(name, selection=selection, description=description, tags=tags)])
+    # Steps depend on each other, and the step that evaluates is concurrent by itself: one process per run.
+    executor = dg.in_process_executor
+    job = dg.define_asset_job(name, selection=selection, description=description, tags=tags, executor_def=executor)
+    return dg.Definitions(jobs=[job])

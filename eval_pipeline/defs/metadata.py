@@ -306,7 +306,7 @@ def _rounded(value: float | None) -> str:
 
 def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
     # Redact before truncating: a truncated secret is not recognized.
-    first = redactor.text(case.turns[0].user) if case.turns else f"{len(case.recordings)} recorded attempts"
+    first = redactor.text(case.turns[0].text) if case.turns else f"{len(case.recordings)} recorded attempts"
     return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": first[:120]}
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 from typing_extensions import override
 
 _FIX = (
-    "return dg.MaterializeResult and write to the resource `store`; or set io_manager_key of the asset to an IO "
+    "return dg.MaterializeResult and write to the resource `eval_store`; or set io_manager_key of the asset to an IO "
     "manager that does not pickle"
 )
 

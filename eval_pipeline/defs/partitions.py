@@ -102,4 +102,4 @@ def _others_in_flight(instance: dg.DagsterInstance, suite: str, own_run: str | N
 
 def concerns(run: dg.DagsterRun, suite: str) -> bool:
     """Whether a run is of a suite, by its tag or by the assets selected in the UI."""
-    return run.tags.get(SUITE_TAG) == suite or any(key.path[0] == suite for key in run.asset_selection or ())
+    return run.tags.get(SUITE_TAG) == suite or any(key.path[-2:-1] == [suite] for key in run.asset_selection or ())

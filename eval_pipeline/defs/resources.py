@@ -1,4 +1,4 @@
-"""The resources of assets and sensors: the store, where traces go, the IO manager, and the progress of a run.
+"""The resources of assets and sensors: the store, where traces go, and the progress of a run.
 
 Add a resource for anything that differs between a laptop, a test and a deployment, and its default to
 `default_resources`. Creating a resource does no I/O. See https://docs.dagster.io/guides/build/external-resources.
@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 from pydantic import ConfigDict
 
-from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
 from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.pipeline.progress import QuietProgress
 from eval_pipeline.redaction.redactor import Redactor
@@ -21,6 +20,9 @@ from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store, s3_location
 from eval_pipeline.store.store import Store
 from eval_pipeline.tracing.send.flush import with_spool_of
+
+STORE, LANGSMITH, PROGRESS = "eval_store", "eval_langsmith", "eval_progress"
+"""Their keys, which collide with those of no other project in the same deployment."""
 
 
 class StoreResource(dg.ConfigurableResource[Store]):
@@ -124,10 +126,9 @@ def default_resources() -> Mapping[str, Any]:
     root = store_root()
     return {
         # Absolute, for steps of one process after an agent has changed its working folder.
-        "store": store_resource(root if "://" in root else str(Path(root).expanduser().absolute())),
-        "langsmith": LangSmithResource(),
-        "io_manager": NoPickleIOManager(),
-        "progress": dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
+        STORE: store_resource(root if "://" in root else str(Path(root).expanduser().absolute())),
+        LANGSMITH: LangSmithResource(),
+        PROGRESS: dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }
 
 

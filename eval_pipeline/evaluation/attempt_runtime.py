@@ -12,6 +12,7 @@ from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.judge import Judge
@@ -50,8 +51,19 @@ class AttemptRuntime:
     durable: bool = False
     """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
+    runs: list[Sequence[CollectedRun]] = field(default_factory=list)
+    """What ran in each turn, where an assertion needs it; turns before an attempt was resumed have none."""
     results: list[AssertionResult] = field(default_factory=list)
+    inputs: dict[int, Any] = field(default_factory=dict)
+    """By turn, its input as the case, the recording or the simulated user has it."""
+    returned: dict[int, Any] = field(default_factory=dict)
+    """By turn, what the target returned in this process, as the object it is."""
     playing: Playing = field(default_factory=Playing)
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether an assertion looks at the runs of the attempt."""
+        return any(assertion.needs_runs for assertion in (*self.assertions, *self.case.every_assertion))
 
     def scope(self, turn: int | None) -> Scope:
         """What an assertion can see now."""
@@ -59,6 +71,7 @@ class AttemptRuntime:
             case=self.case,
             turns=tuple(self.turns),
             turn=turn,
+            returned=self.returned,
             context=self.context,
             recording=self.session.recording,
             folder=self.folder,
@@ -146,7 +159,7 @@ def plain(value: Any) -> Any:
 
 def turn_of(data: Mapping[str, Any]) -> TurnResult:
     """The turn that `plain` made data of."""
-    return TurnResult(**{**data, "events": tuple(data["events"])})
+    return TurnResult(**{**data, **{name: tuple(data[name]) for name in ("events", "messages")}})
 
 
 def assertion_result_of(data: Mapping[str, Any]) -> AssertionResult:

@@ -35,6 +35,8 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.call_counting import counting_runs
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -119,7 +121,7 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt)
@@ -316,9 +318,6 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
     return lambda event: listener(with_identifiers(event, redactor.value(event)))
 
-
-WORKFLOW_NAME = "evaluate_case"
-"""What traces call the evaluator's graph."""
 
 # `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
 # it runs in a task, beside one that waits for what to stream. Streaming works without that, too.

@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, Callbacks
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
+from langchain_core.tracers import LangChainTracer
+from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 
@@ -25,9 +27,22 @@ def outside_of_graph() -> contextvars.Context:
     context = contextvars.copy_context()
     around = var_child_runnable_config.get() or RunnableConfig()
     ids = attempt_ids()
-    config = RunnableConfig(callbacks=around.get("callbacks"), configurable=ids, metadata=ids)
+    config = RunnableConfig(callbacks=_below_current_run(around.get("callbacks")), configurable=ids, metadata=ids)
     context.run(var_child_runnable_config.set, config)
     return context
+
+
+def _below_current_run(callbacks: Callbacks) -> Callbacks:
+    """Callbacks that put runs below the run that LangSmith's SDK has as the current one.
+
+    Those of a workflow that is not traced would put them below its own runs, which nothing collects.
+    """
+    current = get_current_run_tree()
+    if current is None or not isinstance(callbacks, BaseCallbackManager):
+        return callbacks
+    if callbacks.parent_run_id is None or str(callbacks.parent_run_id) in current.dotted_order:
+        return callbacks
+    return [handler for handler in callbacks.inheritable_handlers if not isinstance(handler, LangChainTracer)]
 
 
 def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:

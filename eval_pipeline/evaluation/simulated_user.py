@@ -17,6 +17,7 @@ from eval_pipeline.models.opening import chat_model
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.results.usage import ModelUsage
+from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
@@ -112,7 +113,7 @@ class RuleUser:
         for turn in turns:
             index = self._next_rule(answer, used)
             # Written turns, and an opening, use no rule up.
-            if index is not None and self._rules[index].say == turn.input:
+            if index is not None and self._rules[index].say == turn.text:
                 used[index] += 1
             answer = turn.response
         index = self._next_rule(answer, used)
@@ -141,7 +142,7 @@ class ScriptUser:
             "message": turns[-1].response if turns else "",
             "history": _history(turns),
             "turn": len(turns),
-            "case": self._case.model_dump(mode="json"),
+            "case": self._case.as_data(),
             "facts": dict(self._simulation.facts),
             "goal": self._simulation.goal,
         }
@@ -180,7 +181,7 @@ class PersonaUser:
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """The model's decision, as structured output."""
-        with counted_usage() as counted:
+        with counted_usage() as counted, counting_runs(counted):
             answer = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
         if not isinstance(answer, PersonaMove):
             message = f"the model {self._name!r} that plays the user did not answer in the structure asked for"
@@ -202,10 +203,10 @@ class PersonaUser:
             parts.append(f"What you know: {json.dumps(dict(spec.facts), ensure_ascii=False, default=str)}")
         messages = [("system", "\n\n".join(parts)), ("human", "Begin the conversation.")]
         for turn in turns:
-            messages += [("ai", turn.input), ("human", turn.response or "(says nothing)")]
+            messages += [("ai", turn.text), ("human", turn.response or "(says nothing)")]
         return messages
 
 
 def _history(turns: Sequence[TurnResult]) -> list[dict[str, str]]:
-    pairs = ((("user", turn.input), ("assistant", turn.response)) for turn in turns)
+    pairs = ((("user", turn.text), ("assistant", turn.response)) for turn in turns)
     return [{"role": role, "content": content} for pair in pairs for role, content in pair]

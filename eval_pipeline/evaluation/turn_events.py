@@ -2,8 +2,10 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.executed import as_executed
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.reporting import Sink, listener
@@ -15,6 +17,8 @@ class TurnEvents:
     """The events of one turn, in the order in which they were reported."""
 
     events: list[Event] = field(default_factory=list)
+    repeats_runs: bool = False
+    """Whether the session's events were read from its runs and messages, and no agent reported them."""
     _times: list[dt.datetime] = field(default_factory=list)
     _reply_events: Sequence[Event] | None = None
     """All events of the turn, as its reply has them; None where there is none."""
@@ -25,9 +29,9 @@ class TurnEvents:
             self.events.append(event)
             self._times.append(dt.datetime.now(tz=dt.UTC))
 
-    def completed(self, reply: Reply, turn: ReportedTurn) -> Reply:
-        """The reply, with the events that the agent emitted, in the order in which all were reported."""
-        emitted = {id(event) for event in _emitted(turn)}
+    def completed(self, reply: Reply, turn: ReportedTurn, runs: Sequence[CollectedRun]) -> Reply:
+        """The reply, with the events that the agent emitted and the calls that its runs show, in order."""
+        emitted = {id(event): event for event in _emitted(turn)}
         if emitted:
             left = list(reply.events)
             merged: list[Event] = []
@@ -37,18 +41,34 @@ class TurnEvents:
                 elif event in left:
                     left.remove(event)
                     merged.append(event)
-            reply = replace(reply, events=[*merged, *left])
+            reply = reply.completed([*merged, *left])
+        if runs or len(self.events) > len(emitted):
+            reply = reply.completed(self.as_executed(reply.events, runs, emitted=list(emitted.values())))
         self._reply_events = reply.events
         return reply
 
+    def as_executed(
+        self, events: Sequence[Event], runs: Sequence[CollectedRun], *, emitted: Sequence[Event] = ()
+    ) -> list[Event]:
+        """Events of the turn, with those that were reported while it ran, corrected by its runs."""
+        reported = list(zip(self._times, self.events, strict=True))
+        return as_executed(events, runs, reported=reported, emitted=emitted)
+
     def sink(self) -> Sink:
-        """Passes the ended turn, with all of its events, to the listener of the evaluation."""
+        """Passes the ended turn, with all of its events, to the listener of the evaluation.
+
+        Of a session whose events only repeat what its runs show, those that the agent emitted are all.
+        """
         listening = listener()
         if listening is None:
             return lambda _turn: None
 
         def pass_on(turn: ReportedTurn) -> None:
-            turn.events = self._timed(turn)
+            timed = self._timed(turn)
+            if self.repeats_runs:
+                own = {id(event) for event in _emitted(turn)}
+                timed = [item for item in timed if isinstance(item, ReportedTurn) or id(item.event) in own]
+            turn.events = timed
             listening(turn)
 
         return pass_on

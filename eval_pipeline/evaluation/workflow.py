@@ -23,6 +23,7 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import StreamWriter
 
 from eval_pipeline.assertions.scoring import may_call_out, score
+from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.runs import outside_of_graph, run_of
@@ -31,11 +32,14 @@ from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, turn_events
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.targets.session import Reply
+from eval_pipeline.targets.trajectory import watching
 from eval_pipeline.telemetry.event import Event, unreadable
 from eval_pipeline.telemetry.plain import plain as plain_data
+from eval_pipeline.telemetry.reporting import Sink
 from eval_pipeline.telemetry.reporting import turn as reporting
 from eval_pipeline.user_code.exits import contain_exits
 
@@ -43,15 +47,21 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-async def take_turn(index: int, message: str) -> Any:
-    """Send one message of the user to the target, and keep the answer.
+async def take_turn(index: int, text: str) -> Any:
+    """Send one input to the target, and keep the answer.
+
+    Args:
+        index: the turn's; the input is the one that the runtime has for it.
+        text: what a trace shows of the input, which the target's own run has as a whole.
 
     Returns:
-        The answer; in a checkpointed attempt `{turn, memory}`, from which another process can resume.
+        The answer's text; in a checkpointed attempt `{turn, memory}`, from which another process can resume.
     """
     runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
-    write({"event": "user_input", "turn": index, "content": message})
-    reported = TurnEvents()
+    message = runtime.inputs[index]
+    write(_user_input(index, message, text))
+    reported = TurnEvents(repeats_runs=runtime.session.repeats_runs)
+    runs = TurnRuns()
     here = contextvars.copy_context()
 
     def live(event: Event) -> None:
@@ -70,13 +80,14 @@ async def take_turn(index: int, message: str) -> Any:
         return max(0.0, time.perf_counter() - started - (waited_s() - waited))
 
     try:
-        with reporting("target", {"message": message}, to=reported.sink(), on_event=live) as turn:
-            reply = await _outside(_sent(runtime, message))
-            reply = reported.completed(reply, turn)
-            turn.answer({"response": reply.response})
+        with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
+            with turn_runs(runs, whole=runtime.needs_runs), watching(live):
+                reply = await _outside(_sent(runtime, message))
+            reply = reported.completed(reply, turn, runs.made)
+            turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
         broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
-        failed = Reply(response="", events=[*reported.events, broke])
+        failed = Reply(events=[*reported.as_executed(reported.events, runs.made), broke])
         _keep(runtime, index, message, failed, took())
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
@@ -85,6 +96,8 @@ async def take_turn(index: int, message: str) -> Any:
     finally:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
+        if runtime.needs_runs:
+            runtime.runs.append(runs.made)
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:
@@ -92,11 +105,16 @@ async def take_turn(index: int, message: str) -> Any:
             unreported.remove(event)
     for event in unreported:
         write({"event": "turn_event", "turn": index, **event})
-    write({"event": "agent_response", "turn": index, "content": reply.response})
-    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.response
+    write(_agent_response(runtime.turns[-1]))
+    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
 
 
-async def _sent(runtime: AttemptRuntime, message: str) -> Reply:
+def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
+    """Where the turn goes: nowhere if the target continues the trace itself, with the runs that it reports."""
+    return (lambda _turn: None) if runtime.session.joins_trace else reported.sink()
+
+
+async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
     with contain_exits("the target"):
         return await runtime.session.send(message)
 
@@ -106,15 +124,19 @@ def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
     return asyncio.create_task(sending, context=outside_of_graph())
 
 
-def _keep(runtime: AttemptRuntime, index: int, message: str, reply: Reply, latency_s: float) -> None:
+def _keep(runtime: AttemptRuntime, index: int, message: Any, reply: Reply, latency_s: float) -> None:
+    runtime.returned[index] = reply.returned
     runtime.turns.append(
         TurnResult(
             index=index,
             input=message,
-            response=reply.response,
+            response=reply.text,
             events=turn_events(reply.events),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
+            outputs=reply.outputs,
+            messages=reply.messages,
+            state=reply.state,
         )
     )
 
@@ -183,7 +205,7 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     attempt, write = runtime.context, get_stream_writer()
     write({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
     script = attempt.session.script
-    messages = [turn.user for turn in attempt.case.turns] if script is None else script
+    messages = [turn.input for turn in attempt.case.turns] if script is None else script
     for index, message in enumerate(messages):
         await _say(attempt, index, message)
     for index in range(len(messages), len(attempt.case.turns)):
@@ -200,9 +222,10 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     return {**outputs, **attempt.to_data()} if attempt.durable else outputs
 
 
-async def _say(attempt: AttemptRuntime, index: int, message: str) -> None:
+async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
     """One turn and its assertions."""
-    returned = await _turn(index, message)
+    attempt.inputs[index] = message
+    returned = await _turn(index, input_text(message))
     if len(attempt.turns) <= index:  # it ended before this process began
         turn = turn_of(returned["turn"])
         attempt.turns.append(turn)
@@ -268,10 +291,22 @@ def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
 
 
 def _write_turn(write: StreamWriter, turn: TurnResult) -> None:
-    write({"event": "user_input", "turn": turn.index, "content": turn.input})
+    write(_user_input(turn.index, turn.input, turn.text))
     for event in turn.events:
         write({"event": "turn_event", "turn": turn.index, **event})
-    write({"event": "agent_response", "turn": turn.index, "content": turn.response})
+    write(_agent_response(turn))
+
+
+def _user_input(index: int, message: Any, text: str) -> Event:
+    """The event of an input: its text, and the input itself where it is more than that."""
+    own = {} if isinstance(message, str) else {"input": message}
+    return {"event": "user_input", "turn": index, "content": text, **own}
+
+
+def _agent_response(turn: TurnResult) -> Event:
+    """The event of an answer: its text, and the outputs where they are more than that."""
+    own = {} if turn.outputs == turn.response else {"outputs": turn.outputs}
+    return {"event": "agent_response", "turn": turn.index, "content": turn.response, **own}
 
 
 def _write_result(write: StreamWriter, result: AssertionResult) -> None:

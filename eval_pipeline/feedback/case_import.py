@@ -43,7 +43,7 @@ def cases_of_runs(
         redactor: applied to everything that is kept.
     """
     imported = ImportedCases()
-    seen = {_normalized([redactor.text(turn.user) for turn in case.turns]) for case in existing if case.turns}
+    seen = {_normalized([redactor.text(turn.text) for turn in case.turns]) for case in existing if case.turns}
     imported_runs = {_origin_run(case.metadata) for case in existing}
     for run in runs:
         turns = [redactor.text(text) for text in _user_messages(run)]

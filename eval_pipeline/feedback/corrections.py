@@ -110,11 +110,11 @@ def _row(human: HumanVerdict) -> dict[str, Any]:
     turn = human.assertion.turn
     shown = [each for each in human.result.turns if turn is None or each.index == turn]
     several = len(shown) > 1
-    earlier = [f"User: {each.input}\nAssistant: {each.response}" for each in shown[:-1]]
+    earlier = [f"User: {each.text}\nAssistant: {each.response}" for each in shown[:-1]]
     last = shown[-1] if shown else None
     verdict = human.verdict
     return {
-        "input": "" if last is None else "\n".join([*earlier, f"User: {last.input}"]) if several else last.input,
+        "input": "" if last is None else "\n".join([*earlier, f"User: {last.text}"]) if several else last.text,
         "output": "" if last is None else last.response,
         "verdict": ("yes" if verdict else "no") if isinstance(verdict, bool) else _text(verdict),
         "comment": human.comment,

@@ -1,5 +1,6 @@
 """Messages as the answer of an agent and the events that led to it."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,16 +10,25 @@ from eval_pipeline.telemetry.event import Event
 
 
 def answer_of(messages: Iterable[Message]) -> tuple[str, list[Event]]:
-    """What a person reads of the agent's messages, and their events in order."""
-    texts: list[str] = []
+    """What a person reads of the agent that answers, and the events of all messages in order.
+
+    The answer is the text at the end that is of one agent (by the name of its messages), each message on a line of its
+    own. What other agents said before is no part of it.
+    """
+    texts: list[tuple[str | None, str]] = []
     events: list[Event] = []
     names: dict[str | None, str] = {}
     for message in messages:
         names |= {call.id: call.name for call in message.calls}
         text, of_message = events_of_message(message, names)
-        texts += [text] if text else []
+        texts += [(message.name, text)] if text else []
         events += of_message
-    return "\n".join(texts), events
+    return _last_speech(texts), events
+
+
+def _last_speech(texts: Sequence[tuple[str | None, str]]) -> str:
+    own = itertools.takewhile(lambda pair: pair[0] == texts[-1][0], reversed(texts))
+    return "\n".join(reversed([text for _, text in own]))
 
 
 def events_of_message(message: Message, names: dict[str | None, str] | None = None) -> tuple[str, list[Event]]:

@@ -23,6 +23,7 @@ from langchain_core.tracers.context import register_configure_hook
 from typing_extensions import override
 
 from eval_pipeline.errors import Problem
+from eval_pipeline.langsmith.protocol.usage import RunUsage
 from eval_pipeline.models.budget import Budget
 from eval_pipeline.models.prices import PriceTable
 from eval_pipeline.results.usage import EVENT_FIELDS, AttemptUsage, ModelUsage, TokenUsage
@@ -46,16 +47,6 @@ class CountedCall:
         counts = {field: getattr(self.used, name) for name, field in EVENT_FIELDS.items()}
         told = {name: count for name, count in counts.items() if count or name in ("input_tokens", "output_tokens")}
         return {"type": "usage", "id": event_id, "model": self.model, **told, "cost_usd": self.used.cost_usd}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TracedUsage:
-    """What a traced run states of the model call that it is."""
-
-    model: str
-    metadata: Mapping[str, Any]
-    """Tokens in the form of LangChain's `usage_metadata`."""
-    cost_usd: float | None
 
 
 @dataclass(kw_only=True)
@@ -156,27 +147,30 @@ class UsageHandler(BaseCallbackHandler):
                 completed.append(self._count_event(event))
         return (*completed, *(self._named(call.event(uuid.uuid4().hex)) for call in new))
 
-    def count_traced(self, run_id: str, around: Sequence[str], usage: Callable[[], TracedUsage | None]) -> None:
+    def count_traced(
+        self, run_id: str, around: Sequence[str], usage: Callable[[], RunUsage | None], *, model: str
+    ) -> None:
         """Count a model call that was traced as a run, unless it was seen already or is around one that was.
 
         Args:
             run_id: of the run, which ended.
             around: the ids of the runs around it.
             usage: returns what the run states; None if it states nothing.
+            model: its name, if it is known.
         """
         with self._lock:
             if run_id in self._around or run_id in self._by_run:
                 return
             of_callback = run_id in self._callback_runs
-        traced = None if of_callback else usage()
-        if not of_callback and traced is None:
+        stated = None if of_callback else usage()
+        if not of_callback and stated is None:
             return
         with self._lock:
             self._around.update(around)
-        if traced is not None:
-            used = TokenUsage.of_metadata(traced.metadata)
-            cost = self._cost(traced.model, used) if traced.cost_usd is None else traced.cost_usd
-            self._add(_role.get(), traced.model, replace(used, cost_usd=cost), run_id=run_id)
+        if stated is not None:
+            used = TokenUsage.of_metadata(stated.metadata())
+            cost = self._cost(model, used) if stated.total_cost is None else stated.total_cost
+            self._add(_role.get(), model, replace(used, cost_usd=cost), run_id=run_id)
 
     def stated(self, run_id: str) -> Mapping[str, Any] | None:
         """The usage that the trace of a run states, so that a trace shows what was counted; None leaves it as it is."""
@@ -340,11 +334,6 @@ def turn_events(events: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any],
     """The events of a turn that ended now, as `UsageHandler.turn_events` of this attempt completes them."""
     handler = _of_attempt.get()
     return tuple(events) if handler is None else handler.turn_events(events)
-
-
-def counting_now() -> list[UsageHandler]:
-    """The handlers that count the calls made here: that of the attempt, and that of a block within it."""
-    return [handler for handler in (_of_attempt.get(), _of_block.get()) if handler is not None]
 
 
 def _is_usage(event: Mapping[str, Any]) -> bool:

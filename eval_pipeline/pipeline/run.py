@@ -147,8 +147,7 @@ class ExperimentRun:
         """A reused result with a row of its own; cases of a unified trace are no rows."""
         if self.tracing is None or self.experiment.record.trace_headers is not None:
             return result
-        user_turns = [turn.user for turn in self.planned[result.case_id][0].case.turns]
-        return with_row(self.tracing.tracer, result, user_turns)
+        return with_row(self.tracing.tracer, result, self.planned[result.case_id][0].case)
 
 
 def begin_run(

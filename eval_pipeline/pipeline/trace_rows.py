@@ -51,9 +51,9 @@ def restore_rows(
         _log.warning(message, record.experiment)
         return 0
     missing = {attempt for run_id, attempt in by_run_id.items() if run_id not in present}
-    user_turns = {case.id: [turn.user for turn in case.turns] for case in dataset}
+    by_id = {case.id: case for case in dataset}
     return sum(
-        send_restored(tracing.tracer, result, user_turns.get(result.case_id, []))
+        send_restored(tracing.tracer, result, by_id.get(result.case_id))
         for result in log.results(missing)
         if result.run_id in by_run_id and result.run_id not in present
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
-from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.gates.regression import check_regressions
 from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.analysis.trend import TrendPoint, read_points
 from eval_pipeline.errors import CorruptDataError
@@ -50,7 +50,7 @@ def check_comparison(comparison: Comparison, *, nights: int) -> PromotionCheck |
     difference = comparison.pass_rate
     if difference is None:
         return None
-    (finding,) = check_regression(RegressionGate(), comparison, [None])
+    ((finding,),) = check_regressions({"pass rate": (RegressionGate(), [None])}, [comparison]).values()
     return PromotionCheck(
         experiment=comparison.experiment,
         reference=comparison.baseline,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, get_args
 
+from eval_pipeline.content.inputs import input_text
 from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
 from eval_pipeline.telemetry.plain import text_of
 
@@ -84,18 +85,40 @@ class AssertionResult:
     """What the assertion's own model calls used. Of several results of one evaluator, the first has it."""
 
 
+AS_RESPONSE: Any = object()
+"""Stands for outputs that are the text of the response."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TurnResult:
     """One exchange."""
 
     index: int
-    input: str
+    input: Any
+    """What the target was given, as JSON: text, content blocks, a message, messages or a mapping."""
     response: str
+    """What a person reads of the outputs."""
     events: Sequence[Mapping[str, Any]]
     """Between input and response: `tool_call`, `tool_result`, `handoff`, `usage`, `message`, `error`."""
     latency_s: float
     ttft_s: float | None = None
     """Seconds until the first token of the answer; None from a target that does not stream."""
+    outputs: Any = AS_RESPONSE
+    """What the target returned, as JSON; by default the response."""
+    messages: Sequence[Any] = ()
+    """The messages of the answer as JSON, where the target has messages."""
+    state: Mapping[str, Any] | None = None
+    """The final state of a graph, as JSON, where it is more than the outputs."""
+
+    def __post_init__(self) -> None:
+        """The outputs of a target that answers with text are that text."""
+        if self.outputs is AS_RESPONSE:
+            object.__setattr__(self, "outputs", self.response)
+
+    @property
+    def text(self) -> str:
+        """What a person reads of the input."""
+        return input_text(self.input)
 
 
 Ended = Literal["goal_reached", "stop_condition", "max_turns", "script_ended", "error"]

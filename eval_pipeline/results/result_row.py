@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from eval_pipeline.content.text import json_text
 from eval_pipeline.results.case_result import (
     AssertionResult,
     CaseResult,
@@ -17,7 +18,7 @@ from eval_pipeline.results.case_result import (
 )
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 
-RESULT_SCHEMA_VERSION = 3
+RESULT_SCHEMA_VERSION = 4
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
@@ -39,6 +40,9 @@ _USAGE = pa.struct(
         ("cached_tokens", pa.int64()),
     ]
 )
+
+_VALUES = ("inputs", "outputs", "messages", "state")
+"""Columns of a turn that hold JSON: null for an input and outputs that are the text in `input` and `response`."""
 
 _ROLE = pa.struct(
     [
@@ -90,6 +94,7 @@ RESULT_SCHEMA = pa.schema(
                         ("events", pa.list_(_EVENT)),
                         ("latency_s", pa.float64()),
                         ("ttft_s", pa.float64()),
+                        *((name, pa.string()) for name in _VALUES),
                     ]
                 )
             ),
@@ -141,7 +146,7 @@ def row_of(result: CaseResult) -> dict[str, Any]:
     row = {name: getattr(result, name, None) for name in RESULT_SCHEMA.names}
     row["tags"] = list(result.tags)
     row["assertions"] = [_fields(each) | {"error": _maybe(each.error)} for each in result.assertions]
-    row["turns"] = [_fields(turn) | {"events": [_event_row(event) for event in turn.events]} for turn in result.turns]
+    row["turns"] = list(map(_turn_row, result.turns))
     row["tokens"] = _tokens_row(result.tokens)
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
     row["error"] = _maybe(result.error)
@@ -192,6 +197,17 @@ def _maybe(value: Any) -> dict[str, Any] | None:
     return None if value is None else _fields(value)
 
 
+def _turn_row(turn: TurnResult) -> dict[str, Any]:
+    return _fields(turn) | {
+        "input": turn.text,
+        "events": [_event_row(event) for event in turn.events],
+        "inputs": None if isinstance(turn.input, str) else json_text(turn.input),
+        "outputs": None if turn.outputs == turn.response else json_text(turn.outputs),
+        "messages": json_text(turn.messages) if turn.messages else None,
+        "state": None if turn.state is None else json_text(turn.state),
+    }
+
+
 def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
     columns = {"type", "name", "id", "content", "args"}
     rest = {key: value for key, value in event.items() if key not in columns}
@@ -207,7 +223,7 @@ def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     """What a column of text can hold: numbers for ids and objects for content are what tools give."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if value is None or isinstance(value, str) else json_text(value)
 
 
 def _assertion(row: Mapping[str, Any]) -> AssertionResult:
@@ -217,7 +233,17 @@ def _assertion(row: Mapping[str, Any]) -> AssertionResult:
 
 
 def _turn(row: Mapping[str, Any]) -> TurnResult:
-    return TurnResult(**{**row, "events": tuple(map(_event, row["events"] or ()))})
+    # Rows of earlier versions have text alone.
+    value = {name: json.loads(row[name]) for name in _VALUES if row.get(name) is not None}
+    fields = {name: each for name, each in row.items() if name not in _VALUES}
+    fields |= {
+        "input": value.get("inputs", row["input"]),
+        "outputs": value.get("outputs", row["response"]),
+        "messages": tuple(value.get("messages", ())),
+        "state": value.get("state"),
+        "events": tuple(map(_event, row["events"] or ())),
+    }
+    return TurnResult(**fields)
 
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:

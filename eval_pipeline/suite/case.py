@@ -1,15 +1,17 @@
-"""A case: the user's turns, the assertions on the answers, and the reference answer."""
+"""A case: its inputs, the turns with the assertions on their answers, and the reference answer."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.content.inputs import as_inputs, history_and_input, input_form, input_messages, input_text
+from eval_pipeline.content.outputs import as_outputs
 from eval_pipeline.errors import InputError
-from eval_pipeline.messages import as_openai, read_messages
+from eval_pipeline.messages import Message, as_openai, read_messages
 from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
@@ -26,10 +28,28 @@ _DEEPEST = 100
 
 
 class Turn(Document):
-    """A message of the user, and the assertions on the answer to it."""
+    """What the target is given in one turn, and the assertions on the answer to it."""
 
-    user: str = Field(validation_alias=AliasChoices("user", "user_input"))
+    input: Any = Field(validation_alias=AliasChoices("input", "user", "user_input"), serialization_alias="user")
+    """Text, content blocks, a message, several messages, or a mapping of inputs."""
     assertions: tuple[AnyAssertion, ...] = ()
+
+    @field_validator("input")
+    @classmethod
+    def _has_a_form(cls, value: Any) -> Any:
+        if input_form(value) is None:
+            fix = "write text (numbers in quotes), content blocks, messages, or a mapping such as `{question: …}`"
+            raise PydanticCustomError("turn_input", "'{value}' is no input", {"value": str(value)[:80], "fix": fix})
+        return value
+
+    @property
+    def text(self) -> str:
+        """What a person reads of the input."""
+        return input_text(self.input)
+
+
+_SPOKEN = frozenset({"turns", "messages", "recordings", "simulation"})
+"""Fields that give the conversation of a case; without them it is made of `inputs`."""
 
 
 class RuntimeOptions(Document):
@@ -61,14 +81,24 @@ class Recording(Document):
             return value
         messages: list[Any] = []
         for index, item in enumerate(value):
-            try:
-                read = read_messages([item])
-            except InputError as error:
-                problem = error.problems[0]
-                reason = {"index": index, "message": problem.message, "fix": problem.fix}
-                raise PydanticCustomError("message", "item [{index}] is {message}", reason) from error
+            read = _require_message(item, index)
             messages += [item] if isinstance(item, Mapping) else map(as_openai, read)
         return messages
+
+
+class CaseAttachment(Document):
+    """A file that belongs to a case: beside the suite, behind a URL, or of a LangSmith example."""
+
+    file: str | None = None
+    """Relative to the file of the case."""
+    url: str | None = None
+    mime_type: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> "CaseAttachment":
+        if (self.file is None) == (self.url is None):
+            raise PydanticCustomError("attachment", "an attachment has one place", {"fix": "give `file` or `url`"})
+        return self
 
 
 class Case(Document):
@@ -78,13 +108,23 @@ class Case(Document):
     description: str | None = None
     split: str = "base"
     tags: tuple[str, ...] = ()
+    inputs: Any = None
+    """The inputs as a whole, any JSON: those of a LangSmith example, unchanged. Without turns they are the only one."""
+    messages: tuple[Any, ...] = ()
+    """What was said before the first turn, as messages: history, which nothing answers."""
     turns: tuple[Turn, ...] = ()
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation."""
-    reference: Mapping[str, Any] = Field(
-        default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs")
-    )
+    reference: Any = Field(default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs"))
+    """What a right answer is, any JSON."""
     metadata: Mapping[str, Any] = Field(default_factory=dict)
+    attachments: Mapping[str, CaseAttachment] = Field(default_factory=dict)
+    context: Mapping[str, Any] = Field(default_factory=dict)
+    """The runtime context of a graph, by the fields of its `context_schema`."""
+    configurable: Mapping[str, Any] = Field(default_factory=dict)
+    """Further keys of a graph's `configurable`."""
+    state: Mapping[str, Any] = Field(default_factory=dict)
+    """Keys of a graph's state that are set before the first turn, besides its inputs."""
     # Pydantic would deep-copy a plain default for every case, which takes half the time of loading.
     runtime: RuntimeOptions = Field(default_factory=lambda: _NO_OPTIONS)
     recordings: tuple[Recording, ...] = ()
@@ -110,8 +150,18 @@ class Case(Document):
         if runtime and isinstance(given := fields.get("runtime") or {}, dict):
             fields["runtime"] = {**given, **runtime}
         if "input" in fields and "turns" not in fields:
-            fields["turns"] = [{"user": fields.pop("input")}]
+            fields["turns"] = [{"input": fields.pop("input")}]
+        elif fields.get("inputs") is not None and not (_SPOKEN & fields.keys()):
+            fields["messages"], asked = history_and_input(fields["inputs"])
+            fields["turns"] = [{"input": asked}]
         return fields
+
+    @field_validator("messages")
+    @classmethod
+    def _are_of_a_known_form(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        for index, item in enumerate(value):
+            _require_message(item, index)
+        return value
 
     @field_validator("id", mode="before")
     @classmethod
@@ -142,6 +192,45 @@ class Case(Document):
         return self
 
     @property
+    def reference_outputs(self) -> dict[str, Any]:
+        """The reference as the outputs of an example, which are a mapping: anything else is at `output`."""
+        return {} if self.reference is None else as_outputs(self.reference)
+
+    def example_inputs(self, sent: Sequence[Any] | None = None) -> dict[str, Any]:
+        """The inputs as those of a LangSmith example, and of the case's rows: `inputs` where the case has them.
+
+        Else they are made of the turns: a mapping as it is; texts as `{input, messages}`, the first and all of them;
+        `messages` are chat messages where there is a history, or more than text. Of several mappings, `turns`.
+
+        Args:
+            sent: the inputs of the turns that were taken, where a recording or a simulated user has them.
+        """
+        if self.inputs is not None:
+            return as_inputs(self.inputs)
+        turns = [turn.input for turn in self.turns]
+        # An attempt that failed early has only some of them.
+        turns = [*sent] if sent is not None and len(sent) >= len(turns) else turns
+        forms = {input_form(turn) for turn in turns}
+        if "mapping" in forms:
+            return dict(turns[0]) if len(turns) == 1 and not self.messages else {"turns": turns, **self._history}
+        if forms <= {"text"} and not self.messages:
+            return {"input": turns[0] if turns else "", "messages": turns}
+        spoken = [message for turn in turns for message in input_messages(turn)]
+        first = {"input": turns[0]} if turns and isinstance(turns[0], str) else {}
+        return {**first, "messages": [*self.messages, *spoken]}
+
+    @property
+    def _history(self) -> dict[str, Any]:
+        return {"messages": [*self.messages]} if self.messages else {}
+
+    def as_data(self, *, recordings: bool = True) -> dict[str, Any]:
+        """The case as plain data, as user code and expressions get it: with `input` and `user` of each turn."""
+        data = self.model_dump(mode="json", by_alias=True, exclude=None if recordings else {"recordings"})
+        for turn in data["turns"]:
+            turn["input"] = turn["user"]
+        return data | {"inputs": self.example_inputs(), "reference_outputs": self.reference_outputs}
+
+    @property
     def every_assertion(self) -> list[Assertion]:
         """The assertions of the turns, of simulated turns, and of the conversation."""
         placed = [turn.assertions for turn in self.turns]
@@ -150,16 +239,47 @@ class Case(Document):
 
     def canonical_json(self) -> str:
         """The case as JSON with sorted keys, independent of the file format it was loaded from."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        return self.json_forms()[0]
+
+    def json_forms(self) -> tuple[str, str]:
+        """The case as JSON with sorted keys, which is hashed, and as it is written, which is stored."""
+        made_of_inputs = {"turns", "messages"} if self.is_made_of_inputs else set[str]()
+        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=made_of_inputs)
+        return canonical_json(data), written_json(data)
+
+    @property
+    def is_made_of_inputs(self) -> bool:
+        """Whether the conversation is the one that is made of `inputs`."""
+        if self.inputs is None or len(self.turns) != 1 or self.turns[0].assertions:
+            return False
+        if self.recordings or self.simulation is not None:
+            return False
+        history, asked = history_and_input(self.inputs)
+        return self.turns[0].input == asked and [*self.messages] == history
 
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
         return content_hash(self.canonical_json())
 
 
+def written_json(data: Mapping[str, Any]) -> str:
+    """The fields of a case as JSON in their order, without white space."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
 def canonical_json(data: Mapping[str, Any]) -> str:
     """The fields of a case as JSON with sorted keys, without white space."""
     return json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _require_message(item: Any, index: int) -> list[Message]:
+    """What an item of a list of messages is; an unknown form is refused by name."""
+    try:
+        return read_messages([item])
+    except InputError as error:
+        problem = error.problems[0]
+        reason = {"index": index, "message": problem.message, "fix": problem.fix}
+        raise PydanticCustomError("message", "item [{index}] is {message}", reason) from error
 
 
 def _require_storable(value: Any, path: type_path = ()) -> None:

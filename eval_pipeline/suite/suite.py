@@ -12,7 +12,7 @@ from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
 from eval_pipeline.suite.import_path import suite_file
 from eval_pipeline.suite.spec.assertion import AnyAssertion, SuiteFacts
-from eval_pipeline.suite.spec.automation import Promotion, Schedule, Sensors
+from eval_pipeline.suite.spec.automation import AssetPlacement, Promotion, Schedule, Sensors
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.compute import Compute, LocalCompute
 from eval_pipeline.suite.spec.context import ContextSpec
@@ -50,6 +50,8 @@ class SuiteSpec(Document):
     evaluation: Evaluation = Evaluation()
     compute: Compute = LocalCompute()
     """Where cases are evaluated: in the process of the run, or by workers."""
+    assets: AssetPlacement = AssetPlacement()
+    """The key prefix and group of the suite's assets in Dagster."""
     schedule: Schedule = Schedule()
     sensors: Sensors = Sensors()
     promotion: Promotion = Promotion()
@@ -105,7 +107,7 @@ class Suite:
 
     @property
     def name(self) -> str:
-        """The suite's name, which is also its asset group and key prefix."""
+        """The suite's name, which its assets, jobs and experiments are named after."""
         return self.spec.name
 
     def facts(self) -> SuiteFacts:

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,6 @@ from langchain_core.messages import (
     AIMessage,
     BaseMessage,
     BaseMessageChunk,
-    HumanMessage,
     SystemMessage,
     message_chunk_to_message,
     messages_from_dict,
@@ -21,8 +19,9 @@ from langchain_core.messages import (
 )
 from typing_extensions import override
 
+from eval_pipeline.content.inputs import input_messages
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.messages import content_text
+from eval_pipeline.messages import as_langchain, content_text
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
@@ -36,7 +35,7 @@ from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 class ChatTarget(PromptedTarget):
     """A chat model by `provider:model`, with a system prompt given here, in a file of the suite, or as `prompt`.
 
-    With `prompt`, the text of `system` or `system_file` is used where the prompt cannot be fetched.
+    `prompt` takes the place of `system` and `system_file`.
     """
 
     kind: Literal["chat"]
@@ -110,22 +109,25 @@ class ChatSessionFactory(LiveSessionFactory):
         model = self._model(case.runtime.model, case.runtime.temperature)
         prompt = current_prompt()
         start: list[BaseMessage] = [SystemMessage(self._system)] if self._system else []
-        return ChatSession(model, start=start if prompt is None else prompt.messages(), stream=self._stream)
+        start = start if prompt is None else [*prompt.messages()]
+        return ChatSession(model, start=[*start, *as_langchain(case.messages)], stream=self._stream)
 
 
 class ChatSession(LiveSession):
     """The messages so far."""
 
+    repeats_runs = True
+
     def __init__(self, model: BaseChatModel, *, start: Sequence[BaseMessage] = (), stream: bool = False) -> None:
         self._model, self._stream = model, stream
         self._messages: list[BaseMessage] = [*start]
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """Call the model."""
-        messages = [*self._messages, HumanMessage(message)]
+        messages = [*self._messages, *as_langchain(input_messages(message))]
         answer, ttft_s = await (self._streamed(messages) if self._stream else self._invoked(messages))
         self._messages = [*messages, answer]
-        return replace(reply_of_messages([answer]), ttft_s=ttft_s)
+        return reply_of_messages([answer], ttft_s=ttft_s)
 
     async def _invoked(self, messages: list[BaseMessage]) -> tuple[BaseMessage, None]:
         return await self._model.ainvoke(messages), None

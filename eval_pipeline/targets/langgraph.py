@@ -19,12 +19,15 @@ from langgraph.types import Command
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from eval_pipeline.content.inputs import input_form, input_messages, messages_of
+from eval_pipeline.content.outputs import jsonable, outputs_text
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import CoveredCode, covered_code, source_digest
 from eval_pipeline.suite.spec.target import CodeTarget, PromptedTarget, Target
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.graphs.building import (
     BuiltGraph,
     FactoryCall,
@@ -37,7 +40,7 @@ from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
 from eval_pipeline.targets.interrupts import InterruptAnswers
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory, watching
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.user_code.loop import run_in_loop
 
@@ -189,6 +192,8 @@ class LangGraphSessionFactory(LiveSessionFactory):
 class LangGraphSession(LiveSession):
     """A thread of the graph of one attempt."""
 
+    repeats_runs = True
+
     def __init__(
         self, factory: LangGraphSessionFactory, target: LangGraphTarget, *, case: Case, thread_id: str
     ) -> None:
@@ -200,7 +205,8 @@ class LangGraphSession(LiveSession):
         self._config = RunnableConfig(configurable=values, metadata=attempt_ids(), run_name="target")
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
-        self._messages: list[BaseMessage] = []
+        self._case, self._first = case, True
+        self._messages: list[Any] = [*case.messages]
 
     async def begin(self) -> None:
         """Build the graph, if the target is a factory."""
@@ -212,23 +218,44 @@ class LangGraphSession(LiveSession):
         """Close what the factory opened."""
         await self._opened.aclose()
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """Run the graph, once and then once for each question to a human."""
-        earlier = [old.id for old in self._messages if old.id is not None]
+        earlier = [old.id for old in self._messages if isinstance(old, BaseMessage) and old.id is not None]
         trajectory, tokens = Trajectory(self.on_event, earlier=earlier), FirstTokens()
-        if self._target.input_key is not None:
-            output = await self._answered({self._target.input_key: message}, trajectory, tokens)
-            events = trajectory.reply([]).events
-            return Reply(response=output_text(output, self._target.output_key), events=events, ttft_s=tokens.first(()))
-        sent = HumanMessage(message, id=str(uuid.uuid4()))
-        messages = [sent] if self._keeps_state else [*self._messages, sent]
-        state = await self._answered({"messages": messages}, trajectory, tokens)
-        if not isinstance(state, Mapping) or "messages" not in state:
-            fix = "give `input_key` and `output_key`, or have a `messages` state"
-            raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
-        self._messages = as_langchain(state["messages"])
+        given, sent = self._given(message)
+        output = await self._answered(given, trajectory, tokens)
+        if sent is None or not isinstance(output, Mapping) or "messages" not in output:
+            if sent is not None and self._target.output_key is None:
+                fix = "give `input_key` and `output_key`, or have a `messages` state"
+                raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
+            text, events = output_text(output, self._target.output_key), trajectory.answer([])[1]
+            return Reply(outputs=output, text=text, events=events, ttft_s=tokens.first(()))
+        self._messages = as_langchain(output["messages"])
         answer = _after(self._messages, sent)
-        return dataclasses.replace(trajectory.reply(answer), ttft_s=tokens.first(answer))
+        text, events = trajectory.answer(answer)
+        if self._target.output_key is not None:
+            text = output_text(output, self._target.output_key)
+        return Reply(outputs=output, text=text, messages=answer, events=events, ttft_s=tokens.first(answer))
+
+    def _given(self, message: Any) -> tuple[Any, Any]:
+        """What the graph is given, and the last message in it: None where the graph works on keys."""
+        first, self._first = self._first, False
+        state = {**self._case.state} if first else {}
+        key, form = self._target.input_key, input_form(message)
+        if form == "mapping" and (key is None or key in message):
+            return {**state, **message}, None
+        if key is None and self._case.is_made_of_inputs and (given := messages_of(self._case.example_inputs())):
+            # The messages as they are written, as `graph.invoke` would get them.
+            return {**state, **self._case.example_inputs(), "messages": given}, given[-1]
+        state |= inputs_of_turn(self._case, message)
+        if key is not None:
+            return {**state, key: message}, None
+        # Messages that the case has are given as they are written.
+        own: list[Any] = input_messages(message)
+        if form in ("text", "blocks"):
+            own = [HumanMessage(message, id=str(uuid.uuid4()))]
+        earlier = self._messages if first or not self._keeps_state else []
+        return {**state, "messages": [*earlier, *own]}, own[-1]
 
     async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
         while True:
@@ -250,6 +277,10 @@ class LangGraphSession(LiveSession):
         around = RunnableConfig(callbacks=ensure_config().get("callbacks"))
         callbacks = merge_configs(around, {"callbacks": [trajectory]}).get("callbacks")
         config: RunnableConfig = {**self._config, "callbacks": callbacks}
+        with watching(None):  # by this trajectory alone
+            return await self._output(given, config, tokens)
+
+    async def _output(self, given: Any, config: RunnableConfig, tokens: FirstTokens) -> Any:
         if not self._target.stream:
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None
@@ -266,12 +297,13 @@ class LangGraphSession(LiveSession):
     def memory(self) -> dict[str, Any]:
         """The messages so far, how many questions were answered, and what the graph remembers."""
         remembered = self._memory.exported(self._thread_id)
-        return {"messages": messages_to_dict(self._messages), "asked": self._answers.asked, **remembered}
+        return {"messages": messages_to_dict(as_langchain(self._messages)), "asked": self._answers.asked, **remembered}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._messages = messages_from_dict(list(memory["messages"]))
         self._answers.asked = memory["asked"]
+        self._first = False
         if "checkpoints" in memory:
             self._memory.restore(self._thread_id, memory)
         else:  # written before graphs had memory of their own
@@ -308,18 +340,25 @@ def _run_now(work: Coroutine[Any, Any, None]) -> None:
         raise failed[0]
 
 
-def output_text(output: Any, key: str | None) -> str:
-    """The answer in the output of a graph that works on keys: at `key`, or the whole output.
+def inputs_of_turn(case: Case, message: Any) -> dict[str, Any]:
+    """The inputs of the case besides the turn's own, which fill the keys of the graph's state that they name."""
+    if not isinstance(case.inputs, Mapping) or len(case.turns) != 1:
+        return {}
+    return {name: value for name, value in case.inputs.items() if name != "messages" and value != message}
+
+
+def output_text(output: Any, key: str | None) -> str | None:
+    """The text that a person reads of the value at `key` in a graph's output; None without a key.
 
     Raises:
         InputError: there is nothing at `key`.
     """
     if key is None:
-        return content_text(output)
+        return None
     if not isinstance(output, Mapping) or key not in output:
         fix = "correct `output_key`"
         raise InputError(Problem(message=f"the graph's output has no {key!r}", fix=fix, field="target.output_key"))
-    return content_text(output[key])
+    return outputs_text(jsonable(output[key]))
 
 
 def configurable_of(case: Case, thread_id: str) -> dict[str, Any]:
@@ -345,9 +384,9 @@ def _context_of(schema: type[Any] | None, values: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in values.items() if name in names}
 
 
-def _after(messages: Sequence[BaseMessage], sent: HumanMessage) -> list[Any]:
+def _after(messages: Sequence[BaseMessage], sent: Any) -> list[Any]:
     """The messages after `sent`; a graph may write messages in the user's name itself, or drop ids."""
     for index, message in enumerate(messages):
-        if message.id == sent.id:
+        if isinstance(sent, BaseMessage) and message.id == sent.id:
             return list(messages[index + 1 :])
     return after_last_user(messages)

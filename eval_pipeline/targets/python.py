@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
+from eval_pipeline.content.inputs import input_form, input_messages
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.messages import after_last_user, answer_of, messages_in
+from eval_pipeline.messages import after_last_user, answer_of, as_openai, messages_in
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
@@ -22,10 +23,11 @@ from eval_pipeline.user_code.signature import LazyValue, call_by_signature
 class PythonTarget(CodeTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
-    It is called once per turn with those of `message, history, case, thread_id, runtime` that its signature names,
-    and returns text, or a mapping with `response` and `events`, or messages or a response of any provider. A generator,
-    sync or async, streams: it yields pieces of the answer (text, or a provider's chunks), messages and events, and at
-    its end may yield one of those.
+    It is called once per turn with those of `message, inputs, history, case, thread_id, runtime` that its signature
+    names: `message` is the turn's input as it is written, `inputs` the whole inputs of the case as a mapping. It
+    returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output, and calls
+    are read from messages and from a provider's response. A generator, sync or async, streams: it yields pieces of the
+    answer (text, or a provider's chunks), messages and events, and at its end may yield its outputs.
     """
 
     kind: Literal["python"]
@@ -62,14 +64,15 @@ class PythonSession(LiveSession):
 
     def __init__(self, call: Callable[..., Any], *, case: Case, thread_id: str) -> None:
         self._call, self._case, self._thread_id = call, case, thread_id
-        self._history: list[dict[str, str]] = []
+        self._history: list[Any] = [*case.messages]
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """Call the callable; a sync one runs in a thread of its own."""
         values: dict[str, Any] = {
             "message": message,
+            "inputs": LazyValue(compute=lambda: self._inputs(message)),
             "history": list(self._history),
-            "case": LazyValue(compute=lambda: self._case.model_dump(mode="json")),
+            "case": LazyValue(compute=self._case.as_data),
             "thread_id": self._thread_id,
             "runtime": LazyValue(compute=self._case.runtime.model_dump),
         }
@@ -82,30 +85,52 @@ class PythonSession(LiveSession):
             reply = await StreamedReply(on_event=self.on_event, reply_of=_reply, started=started).read(returned)
         else:
             reply = _reply(returned)
-        self._history += [{"role": "user", "content": message}, {"role": "assistant", "content": reply.response}]
+        self._history += [*input_messages(message), {"role": "assistant", "content": reply.text}]
         return reply
 
-    def memory(self) -> list[dict[str, str]]:
+    def _inputs(self, message: Any) -> dict[str, Any]:
+        """The inputs that a callable written for LangSmith's `evaluate` expects."""
+        several = len(self._case.turns) > 1 and input_form(message) == "mapping"
+        return dict(message) if several else self._case.example_inputs()
+
+    def memory(self) -> list[Any]:
         """The messages so far; what the callable keeps for itself is not among them."""
         return list(self._history)
 
-    def restore(self, memory: list[dict[str, str]]) -> None:
+    def restore(self, memory: list[Any]) -> None:
         """Give the callable that history from now on."""
         self._history = list(memory)
 
 
 def _reply(returned: Any) -> Reply:
-    if isinstance(returned, str):
-        return Reply(response=returned)
+    """The reply of a callable: its outputs, and the events in them or in their messages."""
     if isinstance(returned, Reply):
         return returned
-    if isinstance(returned, Mapping) and "response" in returned:
-        response = returned["response"]
-        return Reply(response="" if response is None else str(response), events=list(returned.get("events") or ()))
-    if isinstance(returned, Mapping) and "messages" in returned:
-        returned = returned["messages"]
-    if (messages := messages_in(returned)) is not None:
-        text, events = answer_of(after_last_user(messages))
-        return Reply(response=text, events=events)
-    fix = "return text, {'response': …, 'events': […]} or messages"
-    raise InputError(Problem(message=f"the target returned a {type(returned).__name__}", fix=fix, field="target.path"))
+    if isinstance(returned, str):
+        return Reply(outputs=returned)
+    outputs, events = returned, []
+    if isinstance(returned, Mapping) and isinstance(returned.get("events"), list | tuple | None):
+        events = list(returned.get("events") or ())
+        outputs = {name: value for name, value in returned.items() if name != "events"}
+    holder = outputs.get("messages") if isinstance(outputs, Mapping) and "messages" in outputs else outputs
+    messages = messages_in(holder)
+    text = None
+    if messages is not None:
+        answer = after_last_user(messages)
+        text, of_answer = answer_of(answer)
+        events += of_answer
+        if isinstance(outputs, Mapping) and "response" in outputs:
+            text = None
+        if hasattr(outputs, "to_input_list"):  # a result of the OpenAI Agents SDK holds its agents
+            outputs = outputs.to_input_list()
+        return Reply(outputs=outputs, text=text, messages=map(as_openai, answer), events=events, returned=returned)
+    if not _is_data(outputs):
+        fix = "return text, a mapping, a list, a number, None, messages, or an object with fields"
+        message = f"the target returned a {type(returned).__name__}"
+        raise InputError(Problem(message=message, fix=fix, field="target.path"))
+    return Reply(outputs=outputs, events=events)
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a value shows more of itself than its address."""
+    return not (callable(value) or getattr(type(value), "__repr__", None) is object.__repr__)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from typing_extensions import override
 
-from eval_pipeline.messages import Message, answer_of, read_messages
+from eval_pipeline.messages import Message, answer_of, as_openai, read_messages
 from eval_pipeline.suite.case import Case, Recording
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.session import EventHandler, Reply
@@ -40,6 +40,8 @@ class RecordedSessionFactory:
 class RecordedSession:
     """A recording, cut where the user speaks; what the agent wrote before that is a turn without input."""
 
+    repeats_runs = False
+
     def __init__(self, recording: Recording) -> None:
         self._turns = _turns(recording.messages)
         self._data = recording.data
@@ -47,8 +49,8 @@ class RecordedSession:
         self.on_event: EventHandler = lambda _: None
 
     @property
-    def script(self) -> Sequence[str]:
-        """The user's messages."""
+    def script(self) -> Sequence[Any]:
+        """The user's messages: text, or the content blocks that were recorded."""
         return [message for message, _ in self._turns]
 
     @property
@@ -56,13 +58,18 @@ class RecordedSession:
         """What was recorded besides the messages."""
         return self._data
 
+    @property
+    def joins_trace(self) -> bool:
+        """False: nothing is run."""
+        return False
+
     async def begin(self) -> None:
         """Do nothing."""
 
     async def close(self) -> None:
         """Do nothing."""
 
-    async def send(self, message: str) -> Reply:
+    async def send(self, message: Any) -> Reply:
         """The recorded answer to the user's next message."""
         del message
         reply = self._turns[self._next][1]
@@ -78,16 +85,28 @@ class RecordedSession:
         self._next = memory
 
 
-def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, Reply]]:
-    turns: list[tuple[str, list[Message]]] = []
+def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Reply]]:
+    turns: list[tuple[Any, list[Message]]] = []
     for message in read_messages(list(messages)):
         if message.role == "system":
             continue
         if message.role == "user":
-            turns.append((message.text, []))
+            turns.append((_said(message), []))
         else:
             if not turns:
                 turns.append(("", []))
             turns[-1][1].append(message)
-    answers = ((text, answer_of(answer)) for text, answer in turns)
-    return [(text, Reply(response=response, events=events)) for text, (response, events) in answers]
+    return [(said, _reply(answer)) for said, answer in turns]
+
+
+def _said(message: Message) -> Any:
+    """A user's message as the input of a turn: text, or its blocks where they are more than text."""
+    plain = not isinstance(message.content, list) or all(
+        isinstance(part, str) or "text" in part for part in message.content
+    )
+    return message.text if plain else message.content
+
+
+def _reply(answer: Sequence[Message]) -> Reply:
+    text, events = answer_of(answer)
+    return Reply(text=text, messages=map(as_openai, answer), events=events)

@@ -4,7 +4,6 @@ The server keeps each attempt's thread. Its stream shows the events of sub-graph
 node; a `Command(goto=…)` between plain nodes looks like an edge there.
 """
 
-import dataclasses
 import re
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -22,15 +21,17 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
+from eval_pipeline.content.inputs import input_form, input_messages
 from eval_pipeline.errors import CredentialsError, InputError, Problem
 from eval_pipeline.messages import after_last_user, as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
+from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.langgraph import configurable_of, output_text
+from eval_pipeline.targets.langgraph import configurable_of, inputs_of_turn, output_text
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
-from eval_pipeline.targets.trajectory import FirstTokens, Trajectory
+from eval_pipeline.targets.trajectory import Trajectory
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.telemetry.trace_headers import trace_headers
 
@@ -53,6 +54,9 @@ class RemoteTarget(Target):
     output_key: str | None = None
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the deployed graph's own."""
+    joins_trace: bool = False
+    """Whether the deployment continues the trace by the headers that it gets (`langsmith-trace`, `baggage`), so that no
+    runs are made of the calls that it reports. In any case the trace has the id of the deployment's run."""
     stream: bool = False
     """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
 
@@ -102,28 +106,49 @@ class RemoteSession(LiveSession):
             "configurable": configurable_of(case, thread_id),
             "metadata": attempt_ids(),
         }
+        self._case, self._first = case, True
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
         self._earlier: list[str] = []
         """The ids of the messages of earlier turns."""
 
-    async def send(self, message: str) -> Reply:
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the suite says so."""
+        return self._target.joins_trace
+
+    async def send(self, message: Any) -> Reply:
         """Run the deployed graph, once and then once for each question to a human."""
         trajectory, tokens = Trajectory(self.on_event, earlier=self._earlier), FirstTokens()
-        if self._target.input_key is not None:
-            output = await self._answered({self._target.input_key: message}, trajectory, tokens)
-            text, events = output_text(output, self._target.output_key), trajectory.reply([]).events
-            return Reply(response=text, events=events, ttft_s=tokens.first(()))
-        sent = {"type": "human", "content": message, "id": str(uuid.uuid4())}
-        state = await self._answered({"messages": [sent]}, trajectory, tokens)
+        first, self._first = self._first, False
+        state = {**self._case.state} if first else {}
+        key, form = self._target.input_key, input_form(message)
+        if form == "mapping" and (key is None or key in message):
+            return self._of_keys(await self._answered({**state, **message}, trajectory, tokens), trajectory, tokens)
+        state |= inputs_of_turn(self._case, message)
+        if key is not None:
+            return self._of_keys(await self._answered({**state, key: message}, trajectory, tokens), trajectory, tokens)
+        own: list[Any] = input_messages(message)
+        if form in ("text", "blocks"):
+            own = [{"type": "human", "content": message, "id": str(uuid.uuid4())}]
+        sent = own[-1].get("id") if isinstance(own[-1], Mapping) else None
+        history = self._case.messages if first else ()
+        state = await self._answered({**state, "messages": [*history, *own]}, trajectory, tokens)
         if not isinstance(state, Mapping) or "messages" not in state:
             fix = "give `input_key` and `output_key`, or deploy a graph with a `messages` state"
             raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
         messages = [_message_of(item) for item in state["messages"]]
         ids = [item.id for item in messages]
-        answer = messages[ids.index(sent["id"]) + 1 :] if sent["id"] in ids else after_last_user(messages)
+        answer = messages[ids.index(sent) + 1 :] if sent and sent in ids else after_last_user(messages)
         self._earlier = [message_id for message_id in ids if message_id is not None]
-        return dataclasses.replace(trajectory.reply(answer), ttft_s=tokens.first(answer))
+        text, events = trajectory.answer(answer)
+        if self._target.output_key is not None:
+            text = output_text(state, self._target.output_key) or ""
+        return Reply(outputs=state, text=text, messages=answer, events=events, ttft_s=tokens.first(answer))
+
+    def _of_keys(self, output: Any, trajectory: Trajectory, tokens: FirstTokens) -> Reply:
+        text, events = output_text(output, self._target.output_key), trajectory.answer([])[1]
+        return Reply(outputs=output, text=text, events=events, ttft_s=tokens.first(()))
 
     async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
         while True:
@@ -181,6 +206,7 @@ class RemoteSession(LiveSession):
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on, on the server's thread."""
         self._earlier, self._answers.asked = list(memory["known"]), memory["asked"]
+        self._first = False
 
 
 class RemoteGraphError(RuntimeError):

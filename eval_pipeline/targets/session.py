@@ -1,9 +1,11 @@
 """What every target offers: a factory of sessions, and in a session replies."""
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from eval_pipeline.content.outputs import jsonable, outputs_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event, unreadable
@@ -13,44 +15,113 @@ EventHandler = Callable[[Event], None]
 """Is called with an event as it happens."""
 
 
-@dataclass(frozen=True, kw_only=True)
+_NOT_GIVEN: Any = object()
+
+
+@dataclass(frozen=True, kw_only=True, init=False)
 class Reply:
-    """The answer to one message of the user, and the events that led to it."""
+    """The answer to one turn: the target's outputs, what a person reads of them, and the events that led to them."""
 
-    response: str
-    events: Sequence[Event] = field(default_factory=tuple)
-    ttft_s: float | None = None
+    outputs: Any
+    """What the target returned, as JSON: text, a mapping, a list, a number, None."""
+    text: str
+    """What a person reads."""
+    messages: tuple[Any, ...]
+    """The messages of this turn's answer as JSON, where the target has messages; the turn's input is not among them."""
+    state: Mapping[str, Any] | None
+    """The final state of a graph, as JSON, where it is more than the outputs."""
+    events: tuple[Event, ...]
+    ttft_s: float | None
     """Seconds until the first token; None if the target does not stream."""
+    returned: Any = field(repr=False, compare=False)
+    """What the target returned, as the object it is, for evaluators in this process."""
 
-    def __post_init__(self) -> None:
-        """Make the events plain data, and refuse what no reader of events understands.
+    def __init__(
+        self,
+        *,
+        outputs: Any = _NOT_GIVEN,
+        text: str | None = None,
+        response: str | None = None,
+        messages: Iterable[Any] = (),
+        state: Mapping[str, Any] | None = None,
+        events: Iterable[Event] = (),
+        ttft_s: float | None = None,
+        returned: Any = _NOT_GIVEN,
+    ) -> None:
+        """Make everything plain data, and refuse what no reader of events understands.
+
+        Args:
+            outputs: any value that JSON has a form for; by default the text.
+            text: by default what `outputs_text` reads of the outputs.
+            response: the same, under the name that text alone has.
+            messages: in any form.
+            state: in any form.
+            events: of every type but `token`.
+            ttft_s: seconds until the first token.
+            returned: by default `outputs`, as they are given.
 
         Raises:
-            InputError: the answer is no text; an event has no type, or lacks what its type needs.
+            InputError: the text is no text; an event has no type, or lacks what its type needs.
         """
-        if not isinstance(self.response, str):
-            message = f"the target's answer is a {type(self.response).__name__}"
+        text = response if text is None else text
+        if text is not None and not isinstance(text, str):
+            message = f"the target's answer is a {type(text).__name__}"
             raise InputError(Problem(message=message, fix="answer with text", field="target"))
-        object.__setattr__(self, "events", tuple(map(plain, self.events)))
-        for event in self.events:
-            problem = unreadable(event)
-            if problem is not None:
-                raise InputError(Problem(message=problem, fix="give it one", field="target"))
+        outputs = (text or "") if outputs is _NOT_GIVEN else outputs
+        plain_outputs = jsonable(outputs)
+        values = {
+            "outputs": plain_outputs,
+            "text": outputs_text(plain_outputs) if text is None else text,
+            "messages": tuple(map(jsonable, messages)),
+            "state": jsonable(state),
+            "events": tuple(map(_readable, events)),
+            "ttft_s": ttft_s,
+            "returned": outputs if returned is _NOT_GIVEN else returned,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def response(self) -> str:
+        """The text."""
+        return self.text
+
+    def completed(self, events: Iterable[Event], *, ttft_s: float | None = None) -> "Reply":
+        """The same answer with all events of its turn, and when it began, where that is known by now."""
+        other = copy.copy(self)
+        object.__setattr__(other, "events", tuple(_readable(event) for event in events))
+        object.__setattr__(other, "ttft_s", self.ttft_s if ttft_s is None else ttft_s)
+        return other
+
+
+def _readable(event: Event) -> Event:
+    readable: Event = plain(event)
+    problem = unreadable(readable)
+    if problem is not None:
+        raise InputError(Problem(message=problem, fix="give it one", field="target"))
+    return readable
 
 
 class Session(Protocol):
     """One attempt's conversation with the target."""
 
     @property
-    def script(self) -> Sequence[str] | None:
-        """The user's messages, where the session has them (a recording); None where the case has them."""
+    def script(self) -> Sequence[Any] | None:
+        """The inputs of the turns, where the session has them (a recording); None where the case has them."""
 
     @property
     def recording(self) -> Mapping[str, Any]:
         """What was recorded of the attempt besides its messages; empty for a live target."""
 
+    repeats_runs: bool
+    """Whether its events are read from messages of an agent whose runs are traced, so that a trace has them already."""
+
     on_event: EventHandler
     """Set by the evaluation of a turn. A session calls it with events before its reply, which has all of them again."""
+
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the target, on another server, adds its runs to the attempt's trace."""
 
     async def begin(self) -> None:
         """Make the target ready; called before the first message, within the attempt's time limit."""
@@ -58,8 +129,13 @@ class Session(Protocol):
     async def close(self) -> None:
         """Release what `begin` opened; called at the attempt's end, in the task that called `begin`."""
 
-    async def send(self, message: str) -> Reply:
-        """Send a message of the user's, and wait for the answer."""
+    async def send(self, message: Any) -> Reply:
+        """Send the input of a turn, and wait for the answer.
+
+        Args:
+            message: text, content blocks, a message, messages or a mapping (`eval_pipeline.content.inputs`), exactly as
+                the case has it.
+        """
 
     def memory(self) -> Any:
         """What the session remembers after a turn, as JSON, for an attempt that is resumed in another process."""
@@ -95,6 +171,7 @@ class LiveSession:
     """What sessions with a running target have in common: the case has the user's messages."""
 
     on_event: EventHandler = staticmethod(_ignored)
+    repeats_runs: bool = False
 
     @property
     def script(self) -> None:
@@ -105,6 +182,11 @@ class LiveSession:
     def recording(self) -> Mapping[str, Any]:
         """Nothing."""
         return {}
+
+    @property
+    def joins_trace(self) -> bool:
+        """Whether the target, on another server, adds its runs to the attempt's trace."""
+        return False
 
     async def begin(self) -> None:
         """Do nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval_pipeline.messages import ROLES, ChunkJoiner, answer_of, is_message, read_messages
+from eval_pipeline.messages import ROLES, ChunkJoiner, answer_of, as_openai, is_message, read_messages
 from eval_pipeline.targets.session import EventHandler, Reply
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.user_code.own_thread import in_own_thread
@@ -42,9 +42,10 @@ class StreamedReply:
             await in_own_thread(self._take_all, generator)
         reply = self._whole
         if reply is None:
-            text, events = answer_of([*read_messages(self._messages), *self._chunks.messages()])
-            reply = Reply(response="".join(self._pieces) or text, events=events)
-        return Reply(response=reply.response, events=[*self._events, *reply.events], ttft_s=self._ttft_s)
+            messages = [*read_messages(self._messages), *self._chunks.messages()]
+            text, events = answer_of(messages)
+            reply = Reply(text="".join(self._pieces) or text, messages=map(as_openai, messages), events=events)
+        return reply.completed([*self._events, *reply.events], ttft_s=self._ttft_s)
 
     def _take_all(self, generator: Any) -> None:
         for item in generator:

@@ -3,12 +3,13 @@
 The final state often keeps only a sub-agent's last word. LangChain's callbacks see every node, model and tool of
 every sub-graph, in order.
 
-A handoff is a `Command(goto=…)` that a node or a tool returned, or the beginning of a sub-graph (an agent) after
-another node.
+A handoff is a `Command(goto=…)` from one agent to another, returned by a node or a tool, or the beginning of a
+sub-graph after another node. An agent is a sub-graph, or a node that calls a model.
 """
 
-import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import contextlib
+import contextvars
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,21 +17,26 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.tracers.context import register_configure_hook
 from langgraph.errors import ParentCommand
-from langgraph.graph import END
-from langgraph.types import Command, Send
+from langgraph.types import Command
 from typing_extensions import override
 
-from eval_pipeline.messages import answer_of, content_text, read_messages
+from eval_pipeline.langsmith.protocol.jsonable import plain
+from eval_pipeline.messages import answer_of, read_messages
+from eval_pipeline.messages.content import result_text
+from eval_pipeline.runs.collecting_client import collection_in_progress
+from eval_pipeline.targets.declined import declined_tools
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.session import EventHandler, Reply
+from eval_pipeline.targets.node_outputs import goes_to, has_command, messages_of_output
+from eval_pipeline.targets.session import EventHandler
 from eval_pipeline.telemetry.event import Event
 
 _Path = tuple[str, ...]
 """A node below the sub-graphs around it, each as LangGraph names its execution: `billing:<id>`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Seen:
     """A message, a handoff, or a question to a human."""
 
@@ -38,6 +44,17 @@ class _Seen:
     in_state: bool = False
     """Whether a node returned the message; else it is only known from a model or a tool."""
     event: Event | None = None
+    """None of a message, and of a handoff to what may not be an agent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Handoff:
+    """A handoff by command, that happens if its target is an agent."""
+
+    level: _Path
+    target: str
+    event: Event
+    seen: _Seen
 
 
 class Trajectory(BaseCallbackHandler):
@@ -55,9 +72,18 @@ class Trajectory(BaseCallbackHandler):
         self._by_tool: set[UUID] = set()
         """Nodes whose commands were those of a tool, and were reported with it."""
         self._order: dict[_Path, list[str]] = {}
+        """The nodes below each path that began, in order."""
+        self._agents: set[tuple[_Path, str]] = set()
+        """The nodes that are agents, each with the path around it."""
+        self._pending: list[_Handoff] = []
         self._entered: set[str] = set()
         self._going_to: str | None = None
         self._calls: dict[str, Event] = {}
+        """The calls that models requested, by id."""
+        self._unasked: dict[UUID, Event] = {}
+        """The calls of tools that no model requested, by the tool's run."""
+        self._declined: set[str] = set()
+        """The ids of calls that a human declined."""
         self._reported: set[tuple[str, str]] = set()
 
     # -- callbacks of LangChain
@@ -86,10 +112,22 @@ class Trajectory(BaseCallbackHandler):
         self._order.setdefault(path[:-1], []).append(_name(path[-1]))
 
     @override
+    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._called_model(kwargs.get("parent_run_id"))
+
+    @override
+    def on_llm_start(self, serialized: Any, prompts: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._called_model(kwargs.get("parent_run_id"))
+
+    @override
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
         path = self._nodes.get(run_id)
-        if path is not None:
-            self._returned(outputs, path, go=run_id not in self._by_tool)
+        if path is None:
+            return
+        if self._pending or has_command(outputs):
+            self._look_for_models(run_id, path)
+        self._pending = [each for each in self._pending if (each.level, each.target) != (path[:-1], _name(path[-1]))]
+        self._returned(outputs, path, go=run_id not in self._by_tool)
 
     @override
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
@@ -111,10 +149,22 @@ class Trajectory(BaseCallbackHandler):
     ) -> None:
         self._parents[run_id] = parent_run_id
         self._tools.add(run_id)
-        self._report_call(str(kwargs.get("tool_call_id")))
+        call_id, args = kwargs.get("tool_call_id"), kwargs.get("inputs")
+        args = args if isinstance(args, dict) else {"input": input_str}
+        name = str(kwargs.get("name") or (serialized or {}).get("name"))
+        if str(call_id) in self._calls:
+            # As executed: a human may have edited the call.
+            self._calls[str(call_id)] = {**self._calls[str(call_id)], "name": name, "args": args}
+            self._report_call(str(call_id))
+        else:
+            self._unasked[run_id] = {"type": "tool_call", "name": name, "args": args, "id": call_id}
+            self._on_event(self._unasked[run_id])
 
     @override
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        call = self._unasked.pop(run_id, None)
+        if call is not None and not isinstance(output, ToolMessage | Command):
+            self._on_event({"type": "tool_result", "name": call["name"], "id": call["id"], "content": _text_of(output)})
         node = self._node_around(run_id)
         if isinstance(output, Command) and node is not None:
             self._by_tool.add(node)
@@ -159,27 +209,73 @@ class Trajectory(BaseCallbackHandler):
             return
         self._entered.add(path[-1])
         agent = _name(path[-1])
+        self._is_agent(path)
+        before = [node for node in before if not _is_plumbing(node)]
         if self._going_to == agent:
             self._going_to = None
-        elif before:
-            self._hand_off(before[-1], agent)
+        elif before and before[-1] != agent:
+            self._happened({"type": "handoff", "from": before[-1], "to": agent})
+
+    def _called_model(self, run_id: UUID | None) -> None:
+        """A model is called below a run: the nodes around it are agents, unless a tool calls it."""
+        node = self._node_around(run_id)
+        if node is not None and not self._in_tool(run_id):
+            self._is_agent(self._nodes[node])
+
+    def _look_for_models(self, run_id: UUID, path: _Path) -> None:
+        """Models of other libraries, such as wrapped clients, are among the collected runs alone."""
+        collection = collection_in_progress()
+        for run in [] if collection is None else collection.since(0):
+            if run.run_type == "llm" and str(run_id) in run.parent_ids and not self._in_tool(run_id):
+                self._is_agent(path)
+                return
+
+    def _is_agent(self, path: _Path) -> None:
+        """The node at `path` is an agent, and so are those around it: what was handed to them is a handoff."""
+        for depth in range(1, len(path) + 1):
+            agent = (path[: depth - 1], _name(path[depth - 1]))
+            if agent in self._agents:
+                continue
+            self._agents.add(agent)
+            confirmed = [each for each in self._pending if (each.level, each.target) == agent]
+            self._pending = [each for each in self._pending if each not in confirmed]
+            for handoff in confirmed:
+                handoff.seen.event = handoff.event
+                self._on_event(handoff.event)
 
     def _returned(self, output: Any, path: _Path, *, go: bool) -> None:
         for item in output if isinstance(output, list | tuple) else [output]:
-            for message in _messages(item):
+            for message in messages_of_output(item):
                 self._see(message, in_state=True)
             if go and isinstance(item, Command):
                 of_parent = item.graph == Command.PARENT and len(path) > 1
-                for target in _targets(item):
+                for target in goes_to(item):
                     self._going_to = target
-                    self._hand_off(_name(path[-2] if of_parent else path[-1]), target)
+                    self._hand_off(path[:-1] if of_parent else path, target)
 
-    def _hand_off(self, origin: str, target: str) -> None:
-        if origin != target:
-            self._happened({"type": "handoff", "from": origin, "to": target})
+    def _hand_off(self, origin: _Path, target: str) -> None:
+        """The node at `origin`, or the agent before it where it is none, goes to the node `target` beside it."""
+        level = origin[:-1]
+        nodes = [_name(origin[-1]), *reversed(self._order.get(level, []))]
+        agent = next((node for node in nodes if (level, node) in self._agents), None)
+        if agent is None or agent == target:
+            return
+        event = {"type": "handoff", "from": agent, "to": target}
+        if (level, target) in self._agents:
+            self._happened(event)
+            return
+        self._seen.append(_Seen())
+        self._pending.append(_Handoff(level=level, target=target, event=event, seen=self._seen[-1]))
 
     def interrupted(self, question: Any, answer: Any) -> None:
         """The graph asked a human, and was answered."""
+        declined = declined_tools(question, answer)
+        for call_id, call in self._calls.items():
+            waits = ("call", call_id) not in self._reported and ("result", call_id) not in self._reported
+            if waits and (declined is None or call["name"] in declined):
+                self._declined.add(call_id)
+                if declined is not None:
+                    declined.remove(call["name"])
         self._happened({"type": "interrupt", "content": question_text(question), "answer": answer})
 
     def _happened(self, event: Event) -> None:
@@ -194,7 +290,7 @@ class Trajectory(BaseCallbackHandler):
             for event in _events_of(message)[1]:
                 if event["type"] == "tool_call":
                     self._calls.setdefault(str(event["id"]), event)
-        elif isinstance(message, ToolMessage):
+        elif isinstance(message, ToolMessage) and message.tool_call_id not in self._declined:
             self._report_call(message.tool_call_id)
             if ("result", message.tool_call_id) not in self._reported:
                 self._reported.add(("result", message.tool_call_id))
@@ -206,17 +302,16 @@ class Trajectory(BaseCallbackHandler):
             self._reported.add(("call", call_id))
             self._on_event(self._calls[call_id])
 
-    # -- the reply
+    # -- the answer
 
-    def reply(self, messages: Sequence[BaseMessage]) -> Reply:
-        """The reply that `messages`, the answer in the final state, make up with all else that was seen."""
+    def answer(self, messages: Sequence[BaseMessage]) -> tuple[str, list[Event]]:
+        """The text of `messages`, the answer in the final state, and the events that they and all else seen make up."""
         answer = {_key(message) for message in messages}
         calls = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
         places: dict[Any, int] = {}
         for index, seen in enumerate(self._seen):
             if seen.message is not None:
                 places.setdefault(_key(seen.message), index)
-        texts: list[str] = []
         events: list[Event] = []
         done = 0
         for message in messages:
@@ -224,11 +319,13 @@ class Trajectory(BaseCallbackHandler):
             if place >= done:
                 events += self._hidden(done, place, besides=answer, calls=calls)
                 done = place + 1
-            text, of_message = _events_of(message)
-            texts += [text] if text else []
-            events += of_message
+            events += _events_of(message)[1]
         events += self._hidden(done, len(self._seen), besides=answer, calls=calls)
-        return Reply(response="\n".join(texts), events=events)
+        kept = [event for event in events if not self._is_declined(event)]
+        return answer_of(read_messages(list(messages)))[0], kept
+
+    def _is_declined(self, event: Event) -> bool:
+        return event["type"] in ("tool_call", "tool_result") and str(event.get("id")) in self._declined
 
     def _hidden(self, start: int, end: int, *, besides: set[Any], calls: set[str | None]) -> Iterator[Event]:
         """The events between two places that the messages of the answer do not hold."""
@@ -248,25 +345,18 @@ class Trajectory(BaseCallbackHandler):
                     yield event
 
 
-class FirstTokens:
-    """When each message of a streamed answer began, in seconds from when this was created."""
+_watching: contextvars.ContextVar[Trajectory | None] = contextvars.ContextVar("trajectory", default=None)
+register_configure_hook(_watching, inheritable=True)
 
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._first: dict[str | None, float] = {}
 
-    def see(self, chunk: Any) -> bool:
-        """Note a chunk of the stream; whether it is text of a model's."""
-        if not isinstance(chunk, AIMessage) or not content_text(chunk.content):
-            return False
-        self._first.setdefault(chunk.id, time.perf_counter() - self._started)
-        return True
-
-    def first(self, answer: Sequence[BaseMessage]) -> float | None:
-        """When the answer began; where none of its messages was streamed, when the first message did."""
-        ids = {message.id for message in answer}
-        of_answer = [seconds for message_id, seconds in self._first.items() if message_id in ids]
-        return min(of_answer or self._first.values(), default=None)
+@contextlib.contextmanager
+def watching(on_event: EventHandler | None) -> Iterator[None]:
+    """Within it, what happens inside graphs that this task runs is reported to `on_event`; with None it is not."""
+    token = _watching.set(None if on_event is None else Trajectory(on_event))
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 def _events_of(message: BaseMessage) -> tuple[str, list[Event]]:
@@ -282,17 +372,10 @@ def _name(execution: str) -> str:
     return execution.rpartition(":")[0] or execution
 
 
-def _targets(command: Command[Any]) -> list[str]:
-    going: Sequence[Any] = [command.goto] if isinstance(command.goto, str | Send) else command.goto
-    names = [target.node if isinstance(target, Send) else str(target) for target in going]
-    return [name for name in names if name and name != END]
+def _is_plumbing(node: str) -> bool:
+    """Whether a node is LangGraph's own, such as `__start__`."""
+    return node.startswith("__")
 
 
-def _messages(output: Any) -> list[BaseMessage]:
-    """The messages that a node or a tool returned."""
-    if isinstance(output, Command):
-        output = output.update
-    if isinstance(output, Mapping):
-        output = output.get("messages")
-    items = output if isinstance(output, list | tuple) else [output]
-    return [message for message in items if isinstance(message, BaseMessage)]
+def _text_of(output: Any) -> str:
+    return result_text(plain(output))

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.defs.build import build_location
 from eval_pipeline_tests.dagster_homes import dagster_instance
 from eval_pipeline_tests.small_suite import write_small_suite
 
@@ -30,7 +30,7 @@ def careful() -> None:
 def defs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     monkeypatch.chdir(tmp_path)
     own = dg.Definitions(assets=[careless, reader, careful])
-    return dg.Definitions.merge(build_definitions(folders=[write_small_suite(tmp_path / "shop")]), own)
+    return dg.Definitions.merge(build_location(folders=[write_small_suite(tmp_path / "shop")]), own)
 
 
 def _failed(defs: dg.Definitions, folder: Path, *keys: str) -> Any:

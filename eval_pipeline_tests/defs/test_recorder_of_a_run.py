@@ -14,9 +14,9 @@ from eval_pipeline_tests.simultaneous_runs import claim_usual_ports, recorder_pr
 
 
 @dg.asset
-def asked(langsmith: LangSmithResource) -> dg.MaterializeResult[None]:
+def asked(eval_langsmith: LangSmithResource) -> dg.MaterializeResult[None]:
     """Asks the recorder whose it is."""
-    url = langsmith.settings().recorder_url
+    url = eval_langsmith.settings().recorder_url
     instance = httpx.get(f"{url}/info").json()["recorder"]["instance_id"]
     return dg.MaterializeResult(metadata={"url": url, "instance": instance})
 
@@ -31,7 +31,7 @@ def test_it_is_started_for_the_run_and_ends_with_it(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "cache"))
     claim_usual_ports(tmp_path / "cache")
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        result = dg.materialize([asked], resources={"langsmith": LangSmithResource()}, instance=instance)
+        result = dg.materialize([asked], resources={"eval_langsmith": LangSmithResource()}, instance=instance)
         (event,) = result.get_asset_materialization_events()
 
     metadata = event.step_materialization_data.materialization.metadata

@@ -45,9 +45,13 @@ class _Service(dg.ConfigurableResource[None]):
         ("mine", _Service(headers={"Authorization": "abcdef"}), "mine.headers.Authorization"),
         ("mine", _Service(headers={"x": "Bearer abcdefghijklmnop1234"}), "mine.headers.x"),
         ("mine", _Service(addresses=["redis://host", "redis://ann:abcdef@host"]), "mine.addresses[1]"),
-        ("langsmith", LangSmithResource(api_key="abcdef"), "langsmith.api_key"),
-        ("langsmith", LangSmithResource(recorder_token="abcdef"), "langsmith.recorder_token"),
-        ("store", S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"), "store.aws_secret_access_key"),
+        ("eval_langsmith", LangSmithResource(api_key="abcdef"), "eval_langsmith.api_key"),
+        ("eval_langsmith", LangSmithResource(recorder_token="abcdef"), "eval_langsmith.recorder_token"),
+        (
+            "eval_store",
+            S3StoreResource(root="s3://b/p", aws_secret_access_key="abc"),
+            "eval_store.aws_secret_access_key",
+        ),
         ("mine", _Nested(langsmith=LangSmithResource(api_key="abcdef")), "mine.langsmith.api_key"),
         ("mine", _Nested(langsmith=LangSmithResource(), address="redis://ann:pw@host"), "mine.address"),
     ],
@@ -69,13 +73,13 @@ def test_a_secret_of_the_environment_is_taken(tmp_path: Path) -> None:
         "mine": _Service(
             login=_Login(user="ann", password=dg.EnvVar("PASSWORD")), headers={"Authorization": dg.EnvVar("KEY")}
         ),
-        "langsmith": LangSmithResource(api_key=dg.EnvVar("LANGSMITH_API_KEY"), project="ours"),
-        "store": S3StoreResource(root="s3://b/p", aws_secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY")),
+        "eval_langsmith": LangSmithResource(api_key=dg.EnvVar("LANGSMITH_API_KEY"), project="ours"),
+        "eval_store": S3StoreResource(root="s3://b/p", aws_secret_access_key=dg.EnvVar("AWS_SECRET_ACCESS_KEY")),
     }
     defs = build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides=given)
     assert defs.resolve_implicit_global_asset_job_def()
 
 
 def test_the_name_of_what_is_taken_out_is_no_secret(tmp_path: Path) -> None:
-    given = {"langsmith": LangSmithResource(redaction_patterns={"staff_token": r"tok_.+"})}
+    given = {"eval_langsmith": LangSmithResource(redaction_patterns={"staff_token": r"tok_.+"})}
     assert build_definitions(folders=[write_small_suite(tmp_path / "shop")], resource_overrides=given)

@@ -208,8 +208,8 @@ def test_the_asset_says_what_it_pulled(
     experiment = terminal("run", suite, "--json").document["experiment"]
     correct(client, rows_of(client, experiment)["c3"], "contains", {"score": 1})
     resources = {
-        "store": StoreResource(root=str(tmp_path / "store")),
-        "langsmith": LangSmithResource(mode="recorder", recorder_url=server.url),
+        "eval_store": StoreResource(root=str(tmp_path / "store")),
+        "eval_langsmith": LangSmithResource(mode="recorder", recorder_url=server.url),
     }
 
     with dg.DagsterInstance.ephemeral() as instance:

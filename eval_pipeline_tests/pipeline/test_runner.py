@@ -111,7 +111,7 @@ def test_the_shared_context_is_built_once_and_reused(folder: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("case", "message"),
-    [("nobody", "no case 'nobody'"), ({"id": "x"}, "has no input for the target"), ({"id": "x", "inputs": 1}, "input")],
+    [("nobody", "no case 'nobody'"), ({"id": "x"}, "has no input for the target"), ({"id": "x", "inptu": 1}, "inptu")],
 )
 def test_what_is_no_case_is_refused(folder: Path, case: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -21,9 +21,9 @@ from eval_pipeline_tests.warm_processes import TERMINAL, run_warm
 _LOCATION = """\
 from pathlib import Path
 
-from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.defs.build import build_location
 
-defs = build_definitions(folders=[Path(__file__).parent / "shop"])
+defs = build_location(folders=[Path(__file__).parent / "shop"])
 """
 _DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
 _LONGEST_WAIT_S = 300.0

@@ -12,11 +12,11 @@ from eval_pipeline_tests.building import a_case
 
 
 def test_input_is_short_for_one_turn() -> None:
-    assert [turn.user for turn in a_case(input="hi").turns] == ["hi"]
+    assert [turn.text for turn in a_case(input="hi").turns] == ["hi"]
 
 
 def test_a_turn_may_be_written_as_the_seed_wrote_it() -> None:
-    assert a_case(turns=[{"user_input": "hi"}]).turns[0].user == "hi"
+    assert a_case(turns=[{"user_input": "hi"}]).turns[0].text == "hi"
     assert a_case(reference_outputs={"a": 1}).reference == {"a": 1}
 
 

@@ -83,9 +83,9 @@ async def test_a_sub_graphs_calls_are_seen_though_the_state_keeps_its_last_word_
         assert result.turns[turn].response == "price was called"
 
 
-async def test_a_command_between_plain_nodes_is_a_handoff() -> None:
+async def test_a_command_between_plain_nodes_is_no_handoff() -> None:
     result = await answered({"kind": "langgraph", "path": f"{HERE}:by_command"})
-    assert happened(result) == [("handoff", "triage", "billing")]
+    assert happened(result) == []
 
 
 async def test_a_deployed_sub_graph_that_begins_is_a_handoff(server: LangGraphServer) -> None:

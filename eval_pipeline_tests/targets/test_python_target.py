@@ -43,6 +43,8 @@ def messages(message): return [HumanMessage(message), AIMessage("ok")]
 def openai(message): return {"messages": [{"role": "user", "content": message}, {"role": "assistant", "content": "ok"}]}
 def number(message): return 5
 def empty(message): return []
+def thing(message): return object()
+def function(message): return number
 def untyped(message): return {"response": "ok", "events": [{"name": "f"}]}
 def no_events(message): return {"response": "ok", "events": ["f"]}
 def bad_usage(message): return {"response": "ok", "events": [{"type": "usage", "input_tokens": "many"}]}
@@ -103,8 +105,8 @@ async def test_usage_among_the_events_is_added_up(code: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("number", "the target returned a int"),
-        ("empty", "the target returned a list"),
+        ("thing", "the target returned a object"),
+        ("function", "the target returned a function"),
         ("untyped", "has no `type`"),
         ("no_events", "has no `type`"),
         ("raises", "no luck"),

@@ -246,4 +246,9 @@ def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
             f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now), which may "
             "cause differences"
         )
+    pinned, pinned_then = now.record.prompts or {}, then.record.prompts or {}
+    for role in sorted(pinned.keys() & pinned_then.keys()):
+        before, after = pinned_then[role].place, pinned[role].place
+        if before != after:
+            warnings.append(f"the {role}'s prompt was found {before} then, and {after} now")
     return warnings

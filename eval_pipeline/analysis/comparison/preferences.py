@@ -123,7 +123,7 @@ async def _ask(
 
 
 def _conversation(turns: Sequence[TurnResult]) -> str:
-    return "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+    return "\n".join(f"User: {turn.text}\nAssistant: {turn.response}" for turn in turns)
 
 
 def _answered(store: Store, suite: str, experiment: str) -> dict[tuple[str, int], list[TurnResult]]:

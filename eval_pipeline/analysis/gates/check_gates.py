@@ -20,7 +20,8 @@ from eval_pipeline.analysis.case_values import (
 )
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
-from eval_pipeline.analysis.gates.regression import check_regression
+from eval_pipeline.analysis.gates.regression import check_regressions
+from eval_pipeline.analysis.gates.thresholds import at_least, at_most
 from eval_pipeline.analysis.slices import Members, in_slice, matching
 from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
 from eval_pipeline.suite.metrics import nearest
@@ -37,16 +38,33 @@ class Evidence:
     """The cases of each slice."""
     comparison: Comparison | None
     """The comparison with the baseline; None if there is none yet."""
+    first: Comparison | None = None
+    """The comparison with the first experiment that passed, if the baseline is the last that passed: small drops from
+    one experiment to the next do not add up unseen."""
 
 
 def check_gates(gates: Gates, evidence: Evidence) -> list[GateResult]:
     """The result of every gate that the suite sets."""
-    return [_result(name, kind, gate, evidence) for name, (kind, gate) in gates.named().items()]
+    named = gates.named()
+    slices = {name: _slices(gate, evidence) for name, (_, gate) in named.items()}
+    tests = {name: (gate, slices[name]) for name, (_, gate) in named.items() if isinstance(gate, RegressionGate)}
+    undecided = {name: _undecided_regression(gate, evidence.rows) for name, (gate, _) in tests.items()}
+    regressions = check_regressions(
+        {name: test for name, test in tests.items() if undecided[name] is None},
+        [comparison for comparison in (evidence.comparison, evidence.first) if comparison is not None],
+        level=gates.level,
+    ) | {name: [result] for name, result in undecided.items() if result is not None}
+    return [
+        _result(name, kind, gate, regressions.get(name) or _slice_results(kind, gate, evidence, slices[name]))
+        for name, (kind, gate) in named.items()
+    ]
 
 
-def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
-    names = [None] if gate.slice is None else matching(gate.slice, evidence.members)
-    results = _slice_results(kind, gate, evidence, names)
+def _slices(gate: Gate, evidence: Evidence) -> Sequence[str | None]:
+    return [None] if gate.slice is None else matching(gate.slice, evidence.members)
+
+
+def _result(name: str, kind: str, gate: Any, results: Sequence[SliceResult]) -> GateResult:
     worst = min(results, key=lambda result: (result.passed, result.observed is None, -result.excess), default=None)
     failing = [result for result in results if not result.passed]
     if worst is None:
@@ -73,9 +91,6 @@ def _result(name: str, kind: str, gate: Any, evidence: Evidence) -> GateResult:
 
 
 def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[str | None]) -> list[SliceResult]:
-    if isinstance(gate, RegressionGate):
-        undecided = _undecided_regression(gate, evidence.rows)
-        return [undecided] if undecided is not None else check_regression(gate, evidence.comparison, names)
     results = []
     for name in names:
         rows = [row for row in evidence.rows if in_slice(row["case_id"], name, evidence.members)]
@@ -95,15 +110,17 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sli
         return _undecided(f"nothing decided {len(rows)} attempts{_of(name)}{_why_undecided(rows)}", n=len(rows))
     unscored = sum(row["status"] == "unscored" for row in rows)
     left_out = f"; {unscored} unscored attempts are left out" if unscored else ""
+    compared = at_least(rate, gate)
     interval = f"95 % interval {rate.low:.1%} to {rate.high:.1%}, n={rate.n}"
     return SliceResult(
-        passed=rate.mean >= gate.threshold,
+        passed=compared.passed,
         observed=rate.mean,
         low=rate.low,
         high=rate.high,
         n=rate.n,
-        excess=gate.threshold - rate.mean,
-        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required{left_out}",
+        excess=compared.excess,
+        message=f"pass rate{_of(name)} {rate.mean:.1%} ({interval}), at least {gate.threshold:.1%} required{left_out}"
+        f"{compared.explanation}",
         failing_cases=sorted(case for case, passed in verdicts.items() if min(passed) < 1),
     )
 
@@ -112,16 +129,17 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
     by_case = errors_by_case(rows)
     rate = estimate(list(by_case.values()))
     assert rate is not None
+    compared = at_most(rate, gate)
     errors = sum(row["status"] == "error" for row in rows)
     return SliceResult(
-        passed=rate.mean <= gate.threshold,
+        passed=compared.passed,
         observed=rate.mean,
         low=rate.low,
         high=rate.high,
         n=rate.n,
-        excess=rate.mean - gate.threshold,
+        excess=compared.excess,
         message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
-        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed",
+        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed{compared.explanation}",
         failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 

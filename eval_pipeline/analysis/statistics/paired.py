@@ -5,9 +5,8 @@ in both experiments does not show which is better.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy
@@ -51,6 +50,8 @@ class PairedDifference:
     smallest_detectable: float | None
     """The true drop that this many cases detect with probability 0.8, at level 0.05; None if there is none, and for
     seconds and dollars."""
+    chance_error: float = 0.0
+    """The standard error of the difference, if nothing changed but by chance."""
 
 
 def paired_difference(
@@ -81,6 +82,7 @@ def paired_difference(
         p_value=min(1.0, 2 * min(p_drop, p_rise)),
         p_drop=p_drop,
         p_rise=p_rise,
+        chance_error=float(np.sqrt(differences @ differences)) / len(then),
         smallest_detectable=None if most is None else smallest_detectable(pairs[:, 0], pairs[:, 1]),
     )
 
@@ -118,8 +120,9 @@ def permutation_interval(differences: Floats) -> tuple[float, float]:
     if n > _MOST_TO_PERMUTE:
         interval = scipy.stats.ttest_1samp(differences, 0.0).confidence_interval(CONFIDENCE)
         return float(interval.low), float(interval.high)
-    subsets = np.random.default_rng(_SEED).random((_SUBSETS, n)) < 0.5  # noqa: PLR2004
-    means = subsets @ differences / np.maximum(1, subsets.sum(axis=1))
+    means = np.concatenate(
+        [subsets @ differences / np.maximum(1, subsets.sum(axis=1)) for subsets in _subsets(n, _SUBSETS)]
+    )
     low, high = np.quantile(means, [TAIL, 1 - TAIL], method="inverted_cdf")
     return float(low), float(high)
 
@@ -129,8 +132,8 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
 
     If there were no difference, that of each case could as well have the other sign (Fisher 1935; Good 2005, chapter
     3); so the test holds its level whatever the spread between cases. For shares of attempts all signs are enumerated;
-    with one attempt a case that is McNemar's exact test (1947). Other scores have scipy's `permutation_test`, exact for
-    few cases, or Student's paired test for more than a thousand differing cases.
+    with one attempt a case that is McNemar's exact test (1947). For other scores all signs of few cases are enumerated,
+    those of more are drawn; for more than a thousand differing cases it is Student's paired test.
     """
     differing = np.sort(differences[differences != 0])
     if not len(differing):
@@ -166,21 +169,26 @@ def _drawn(differing: Floats) -> tuple[float, float]:
     if n > _MOST_TO_PERMUTE:
         drop = float(scipy.stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
         return drop, 1.0 - drop
-    tested = scipy.stats.permutation_test(
-        (differing, np.zeros(n)),
-        _mean_difference,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2**n if n <= _FEW else _PERMUTATIONS,
-        batch=max(1, 2_000_000 // n),
-        alternative="less",
-        rng=np.random.default_rng(_SEED),
+    every = n <= _FEW
+    risen = np.concatenate([subsets @ differing for subsets in _subsets(n, 2**n if every else _PERMUTATIONS)])
+    # The sum with random signs is twice that of the positive ones, less that of all. The observed one counts among
+    # random ones, not among all of them.
+    own = 0 if every else 1
+    drop, rise = (
+        float((np.sum(sign * (risen - differing.sum()) <= _SMALLEST) + own) / (len(risen) + own)) for sign in (1, -1)
     )
-    null, observed = tested.null_distribution, tested.statistic
-    # As scipy does: the observed one is added to a random sample, not to a complete enumeration.
-    own = 0 if len(null) == 2**n else 1
-    rise = (np.sum(null >= observed - _SMALLEST) + own) / (len(null) + own)
-    return float(tested.pvalue), float(min(1.0, rise))
+    return min(1.0, drop), min(1.0, rise)
+
+
+def _subsets(n: int, number: int) -> Iterator[NDArray[np.bool_]]:
+    """All subsets of `n` cases, if so many are asked for, or random ones, in batches."""
+    if number == 2**n:
+        yield (np.arange(number)[:, np.newaxis] >> np.arange(n)) & 1 == 1
+        return
+    draws = np.random.default_rng(_SEED)
+    batch = max(1, 2_000_000 // n)
+    for start in range(0, number, batch):
+        yield draws.random((min(batch, number - start), n)) < 0.5  # noqa: PLR2004
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -188,16 +196,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Not by statsmodels' `multipletests`: each call of it runs a full garbage collection, which takes 0.2 s.
     """
-    order = np.argsort(p_values)
-    left = np.arange(len(p_values), 0, -1)
+    return weighted_holm(p_values, [1.0] * len(p_values))
+
+
+def weighted_holm(p_values: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """P-values adjusted for multiple tests that have shares of the level by their weights (Holm 1979, section 3)."""
+    shares = np.asarray(p_values, dtype=float) / np.asarray(weights, dtype=float)
+    order = np.argsort(shares)
+    left = np.cumsum(np.asarray(weights, dtype=float)[order][::-1])[::-1]
     adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * left))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(shares[order] * left))
     return adjusted.tolist()
-
-
-def _mean_difference(now: Floats, then: Floats, axis: int) -> Any:
-    # Rounded, so that sums of thirds tie where thirds do.
-    return np.round(np.mean(now - then, axis=axis), 12)
 
 
 def shown_p(value: float) -> str:

@@ -12,6 +12,7 @@ from langsmith.schemas import Example, Run
 from eval_pipeline.assertions.calls import exchanges
 from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
+from eval_pipeline.content.outputs import as_outputs
 
 _NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
 
@@ -24,20 +25,21 @@ class EvaluatedRun:
 
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
-        """`input`, the user's first message, and `messages`, all of them."""
-        turns = self._scope.turns
-        return {"input": turns[0].input if turns else "", "messages": [turn.input for turn in turns]}
+        """The inputs of the case's example."""
+        return copy.deepcopy(self._scope.inputs)
 
     @functools.cached_property
     def outputs(self) -> dict[str, Any]:
-        """`response` and `output`, the last answer, and `messages`, the conversation as OpenAI-style messages."""
-        response = self._scope.response
+        """What the target returned last; of text, `response` and `output`, and `messages`, the conversation."""
+        outputs, response = self._scope.outputs, self._scope.response
+        if outputs != response:
+            return copy.deepcopy(as_outputs(outputs))
         return {"response": response, "output": response, "messages": openai_messages(self._scope.turns)}
 
     @functools.cached_property
     def reference(self) -> dict[str, Any]:
         """The case's reference."""
-        return copy.deepcopy(dict(self._scope.case.reference))
+        return copy.deepcopy(self._scope.case.reference_outputs)
 
     def example(self) -> Example:
         """The case as an example of a dataset."""

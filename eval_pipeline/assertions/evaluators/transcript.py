@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eval_pipeline.content.inputs import input_messages
 from eval_pipeline.results.case_result import TurnResult
 
 Message = dict[str, Any]
@@ -18,7 +19,7 @@ def openai_messages(turns: Sequence[TurnResult]) -> list[Message]:
     """
     messages: list[Message] = []
     for turn in turns:
-        messages.append({"role": "user", "content": turn.input})
+        messages += input_messages(turn.input)
         transcript = _Turn(len(messages))
         for event in turn.events:
             transcript.add(event)

@@ -1,10 +1,10 @@
 """The messages that a judge is sent."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eval_pipeline.content.text import json_text
 from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.suite.spec.judge import Judge
 
@@ -27,21 +27,21 @@ def rubric_prompt(
     rubric: str,
     turns: Sequence[TurnResult],
     *,
-    reference: Mapping[str, Any],
+    reference: Any,
     judge: Judge,
     examples: Sequence[Mapping[str, Any]],
 ) -> Messages:
     """The conversation, to be judged by a rubric."""
     parts = [f"Rubric: {rubric}", _conversation(turns)]
-    if reference:
-        parts.append(f"Reference: {as_text(dict(reference))}")
+    if reference not in (None, {}):
+        parts.append(f"Reference: {as_text(reference)}")
     return [("system", _system(SYSTEM, judge, examples)), ("human", "\n\n".join(parts))]
 
 
 def comparing_prompt(rubric: str, turns: Sequence[TurnResult], *, first: str, second: str, judge: Judge) -> Messages:
     """Two answers to the user's last message, to be compared by a rubric."""
     *before, last = turns
-    messages = [*(f"User: {turn.input}\nAssistant: {turn.response}" for turn in before), f"User: {last.input}"]
+    messages = [*(f"User: {turn.text}\nAssistant: {turn.response}" for turn in before), f"User: {last.text}"]
     parts = [
         f"Rubric: {rubric}",
         "<conversation>\n" + _harmless("\n".join(messages)) + "\n</conversation>",
@@ -53,7 +53,7 @@ def comparing_prompt(rubric: str, turns: Sequence[TurnResult], *, first: str, se
 
 def as_text(value: Any) -> str:
     """Text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _system(words: str, judge: Judge, examples: Sequence[Mapping[str, Any]]) -> str:
@@ -72,7 +72,7 @@ def _example(row: Mapping[str, Any]) -> str:
 
 
 def _conversation(turns: Sequence[TurnResult]) -> str:
-    messages = "\n".join(f"User: {turn.input}\nAssistant: {turn.response}" for turn in turns)
+    messages = "\n".join(f"User: {turn.text}\nAssistant: {turn.response}" for turn in turns)
     return f"<conversation>\n{_harmless(messages)}\n</conversation>"
 
 

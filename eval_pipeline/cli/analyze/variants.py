@@ -14,7 +14,7 @@ from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recorder import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
@@ -85,8 +85,9 @@ def run(
         "--halving": halving,
         "--by": metric,
     }
-    with stdout_for_result_only() as stdout:
-        loaded, all_cases, problems = check_suite(suite_folder(suite))
+    folder = suite_folder(suite)
+    with stdout_for_result_only() as stdout, recorder_of_cases(folder):
+        loaded, all_cases, problems = check_suite(folder)
         if problems:
             raise InputError(problems)
         assert loaded is not None

@@ -21,6 +21,7 @@ from eval_pipeline.defs.assets.upstream import (
     EXPERIMENT_ASSET,
     SHARED_CONTEXT,
     TEST_CASES,
+    asset_group,
     asset_key,
     latest,
     launch_id,
@@ -61,7 +62,7 @@ def case_results_op_name(suite: str) -> str:
 
 def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     """The assets `case_results` and `experiment` of a suite."""
-    key, experiment_key = asset_key(suite.name, CASE_RESULTS), asset_key(suite.name, EXPERIMENT_ASSET)
+    key, experiment_key = asset_key(suite, CASE_RESULTS), asset_key(suite, EXPERIMENT_ASSET)
     owners = list(suite.spec.owners)
 
     @dg.multi_asset(
@@ -69,10 +70,10 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 key,
-                deps=[asset_key(suite.name, TEST_CASES), asset_key(suite.name, SHARED_CONTEXT)],
+                deps=[asset_key(suite, TEST_CASES), asset_key(suite, SHARED_CONTEXT)],
                 partitions_def=cases_partitions(suite.name),
                 skippable=True,
-                group_name=suite.name,
+                group_name=asset_group(suite),
                 kinds={suite.spec.target.kind, "parquet"},
                 owners=owners,
                 code_version=target_version(suite),
@@ -82,7 +83,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
                 experiment_key,
                 deps=[key],
                 skippable=True,
-                group_name=suite.name,
+                group_name=asset_group(suite),
                 kinds={"json"},
                 owners=owners,
                 description="The record that pins what an evaluation evaluates; all runs of a launch share it.",
@@ -95,21 +96,21 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     def case_results(
         context: dg.AssetExecutionContext,
         config: CaseResultsConfig,
-        store: StoreResource,
-        langsmith: LangSmithResource,
-        progress: dg.ResourceParam[Progress],
+        eval_store: StoreResource,
+        eval_langsmith: LangSmithResource,
+        eval_progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.MaterializeResult[None]]:
         evaluated: dict[str, Any] = {}
         ended = True
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings(store)
-            set_log_redactor(langsmith.redactor())
-            check_once(context, settings, progress)
+            opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
+            set_log_redactor(eval_langsmith.redactor())
+            check_once(context, settings, eval_progress)
             evaluates = key in context.selected_asset_keys
             case_ids = _chosen_ids(context, config) if evaluates else set()
             experiment = _begin_or_join(context, suite, opened, config, settings, cases=len(case_ids))
             if evaluates:
-                evaluated, ended = _evaluate(context, experiment, case_ids, config, progress)
+                evaluated, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
         # What waits for it is skipped without it: the summary is of whole experiments.
         if ended and experiment_key in context.selected_asset_keys:
             metadata = {**experiment_metadata(experiment.record, opened), **evaluated}
@@ -150,8 +151,8 @@ def _begin_or_join(
 
     def inputs() -> ExperimentInputs:
         return ExperimentInputs(
-            dataset_version=latest(context, suite.name, TEST_CASES, DATASET_VERSION),
-            context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+            dataset_version=latest(context, suite, TEST_CASES, DATASET_VERSION),
+            context_id=latest(context, suite, SHARED_CONTEXT, CONTEXT_ID),
             cases=cases,
         )
 
@@ -192,7 +193,7 @@ def _evaluate(
         warn=context.log.warning,
     )
     with run:
-        reports = PartitionReports(context, asset_key(suite.name, CASE_RESULTS), case_results_op_name(suite.name), run)
+        reports = PartitionReports(context, asset_key(suite, CASE_RESULTS), case_results_op_name(suite.name), run)
         calls = evaluate_share(context, run, reports, reuse=reuse, progress=progress)
     traced = {} if run.traced is None else traced_metadata(run.traced)
     return {**throughput_metadata(calls), **traced}, ends_launch(context, run)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from eval_pipeline.defs.assets.upstream import asset_key
+from eval_pipeline.defs.assets.upstream import asset_group, asset_key
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.feedback.corrections import pull_corrections
@@ -23,18 +23,18 @@ def build_corrections(suite: Suite) -> dg.AssetsDefinition:
     """The asset `corrections` of a suite. It is materialized on demand, and no part of the nightly job."""
 
     @dg.asset(
-        key=asset_key(suite.name, CORRECTIONS),
-        group_name=suite.name,
+        key=asset_key(suite, CORRECTIONS),
+        group_name=asset_group(suite),
         kinds={"python", "parquet"},
         owners=list(suite.spec.owners),
         code_version="1",
         description="What people corrected in LangSmith, redacted: examples for the judge.",
     )
     def corrections(
-        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetExecutionContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures(), FeedbackServer(langsmith.settings()) as server:
-            opened, redactor = store.open(), langsmith.redactor()
+        with errors_as_failures(), FeedbackServer(eval_langsmith.settings()) as server:
+            opened, redactor = eval_store.open(), eval_langsmith.redactor()
             set_log_redactor(redactor)
             pulled = pull_corrections(opened, suite.name, server, redactor=redactor)
         context.log.info("%d corrections, %d new", pulled.rows, pulled.added)

@@ -7,6 +7,7 @@ from eval_pipeline.defs.assets.tracing import SESSION, summary_trace_metadata
 from eval_pipeline.defs.assets.upstream import (
     EXPERIMENT_ASSET,
     EXPERIMENT_SUMMARY,
+    asset_group,
     asset_key,
     experiment_of,
     find_latest,
@@ -30,9 +31,9 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
     """The asset `experiment_summary` of a suite."""
 
     @dg.asset(
-        key=asset_key(suite.name, EXPERIMENT_SUMMARY),
-        deps=[asset_key(suite.name, EXPERIMENT_ASSET)],
-        group_name=suite.name,
+        key=asset_key(suite, EXPERIMENT_SUMMARY),
+        deps=[asset_key(suite, EXPERIMENT_ASSET)],
+        group_name=asset_group(suite),
         kinds={"python", "html"},
         owners=list(suite.spec.owners),
         code_version="1",
@@ -41,17 +42,17 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
     def experiment_summary(
         context: dg.AssetExecutionContext,
         config: ExperimentSummaryConfig,
-        store: StoreResource,
-        langsmith: LangSmithResource,
+        eval_store: StoreResource,
+        eval_langsmith: LangSmithResource,
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened = store.open()
-            experiment = config.experiment or experiment_of(context, suite.name, opened)
+            opened = eval_store.open()
+            experiment = config.experiment or experiment_of(context, suite, opened)
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
-            before = find_latest(context, suite.name, EXPERIMENT_SUMMARY, SESSION)
-            conclusion = conclude(opened, suite.spec, record, langsmith.settings(store))
-            health = read_partition_health(context, suite, opened, langsmith.settings(store))
+            before = find_latest(context, suite, EXPERIMENT_SUMMARY, SESSION)
+            conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store))
+            health = read_partition_health(context, suite, opened, eval_langsmith.settings(eval_store))
         context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))
         return dg.MaterializeResult(
             metadata={

@@ -126,8 +126,8 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
         CorruptDataError: the dataset is gone from the store.
         InputError: the target cannot be opened, or a prompt is not there.
     """
-    version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
-    context_id = find_latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID)
+    version = latest(context, suite, TEST_CASES, DATASET_VERSION)
+    context_id = find_latest(context, suite, SHARED_CONTEXT, CONTEXT_ID)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     prompts = prompts_of(suite, settings)
     target = target_version(suite, prompts)
@@ -142,7 +142,7 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
     )
     with gc_paused():
         fingerprints = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
-    key, case_ids = asset_key(suite.name, CASE_RESULTS), sorted(fingerprints)
+    key, case_ids = asset_key(suite, CASE_RESULTS), sorted(fingerprints)
     by_partition = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
     statuses = {name: status.value for name, status in by_partition.items() if status is not None}
     return partition_health(
@@ -156,7 +156,7 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
 def up_to_date_check(health: PartitionHealth, suite: Suite, kind: type[_Check]) -> _Check:
     """The check's outcome: as an event (`AssetCheckEvaluation`), or as the result of its own step."""
     return kind(
-        asset_key=asset_key(suite.name, CASE_RESULTS),
+        asset_key=asset_key(suite, CASE_RESULTS),
         check_name=PARTITIONS_UP_TO_DATE,
         passed=not health.due,
         severity=dg.AssetCheckSeverity.WARN,

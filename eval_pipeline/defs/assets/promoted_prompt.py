@@ -42,7 +42,7 @@ def promotion_checks_op_name(suite: str) -> str:
 
 def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
     """The blocking checks on `variant_comparison`."""
-    key, place = asset_key(suite.name, VARIANT_COMPARISON), promoted_prompt(suite)
+    key, place = asset_key(suite, VARIANT_COMPARISON), promoted_prompt(suite)
 
     @dg.multi_asset_check(
         name=promotion_checks_op_name(suite.name),
@@ -52,10 +52,10 @@ def build_promotion_checks(suite: Suite) -> dg.AssetChecksDefinition:
         ],
     )
     def may_be_promoted(
-        context: dg.AssetCheckExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetCheckExecutionContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> Iterator[dg.AssetCheckResult]:
-        with errors_as_failures(), open_hub(langsmith.settings(store)) as hub:
-            opened = store.open()
+        with errors_as_failures(), open_hub(eval_langsmith.settings(eval_store)) as hub:
+            opened = eval_store.open()
             compared = _comparison(context, suite, opened)
             state = read_tag_state(opened, hub, place)
             decision = decide_promotion(compared, state, decided_by=f"run {context.run.run_id}")
@@ -71,9 +71,9 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
     place, dry_run = promoted_prompt(suite), suite.spec.promotion.dry_run
 
     @dg.asset(
-        key=asset_key(suite.name, PROMOTED_PROMPT),
-        deps=[asset_key(suite.name, VARIANT_COMPARISON)],
-        group_name=variants_group(suite.name),
+        key=asset_key(suite, PROMOTED_PROMPT),
+        deps=[asset_key(suite, VARIANT_COMPARISON)],
+        group_name=variants_group(suite),
         kinds={"json"},
         owners=list(suite.spec.owners),
         code_version="1",
@@ -81,10 +81,10 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
         + (" (a dry run: nothing is moved)." if dry_run else "."),
     )
     def promoted(
-        context: dg.AssetExecutionContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.AssetExecutionContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            settings, opened = langsmith.settings(store), store.open()
+            settings, opened = eval_langsmith.settings(eval_store), eval_store.open()
             with open_hub(settings) as hub:
                 state = read_tag_state(opened, hub, place)
                 comparison = _comparison(context, suite, opened)
@@ -109,7 +109,7 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
 
 
 def _comparison(context: Context, suite: Suite, store: Store) -> VariantComparison:
-    return read_comparison(store, suite.name, latest(context, suite.name, VARIANT_COMPARISON, COMPARISON))
+    return read_comparison(store, suite.name, latest(context, suite, VARIANT_COMPARISON, COMPARISON))
 
 
 def _metadata(outcome: ProposedMove | MoveRefusal, state: TagState, *, dry_run: bool) -> dict[str, Any]:

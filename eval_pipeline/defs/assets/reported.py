@@ -62,7 +62,7 @@ class PartitionReports:
             self._key,
             partition=results[0].case_id,
             metadata={**case_metadata(results), **traced},
-            tags=versions_of(self._key.path[0], results, code_version=self._code_version),
+            tags=versions_of(self._run.evaluator.suite, results, code_version=self._code_version),
         )
 
 

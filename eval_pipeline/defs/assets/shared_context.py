@@ -3,7 +3,7 @@
 import dagster as dg
 
 from eval_pipeline.defs.assets.tracing import SHARED_TRACE_URL, check_once, url_metadata
-from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key, latest
+from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
@@ -19,9 +19,9 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
     kinds = {"parquet", "duckdb"} if suite.spec.context.tables else {"parquet"}
 
     @dg.asset(
-        key=asset_key(suite.name, SHARED_CONTEXT),
-        deps=[asset_key(suite.name, TEST_CASES)],
-        group_name=suite.name,
+        key=asset_key(suite, SHARED_CONTEXT),
+        deps=[asset_key(suite, TEST_CASES)],
+        group_name=asset_group(suite),
         kinds=kinds,
         owners=list(suite.spec.owners),
         code_version="1",
@@ -29,19 +29,19 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
     )
     def shared_context(
         context: dg.AssetExecutionContext,
-        store: StoreResource,
-        langsmith: LangSmithResource,
-        progress: dg.ResourceParam[Progress],
+        eval_store: StoreResource,
+        eval_langsmith: LangSmithResource,
+        eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         def report(message: str) -> None:
             context.log.info(message)
-            progress.step(message)
+            eval_progress.step(message)
 
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings(store)
-            set_log_redactor(langsmith.redactor())
-            check_once(context, settings, progress)
-            version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+            opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
+            set_log_redactor(eval_langsmith.redactor())
+            check_once(context, settings, eval_progress)
+            version = latest(context, suite, TEST_CASES, DATASET_VERSION)
             # Only searches of documents depend on the cases, which may be very many.
             cases = [] if suite.spec.context.documents is None else written_cases(opened, suite, version)
             prepared = prepare_context(suite, opened, cases, settings, run_id=context.run.run_id, report=report)

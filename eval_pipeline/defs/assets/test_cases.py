@@ -3,7 +3,7 @@
 import dagster as dg
 
 from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, url_metadata
-from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_key, find_latest
+from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_group, asset_key, find_latest
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
@@ -20,8 +20,8 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
     """The asset `test_cases` of a suite."""
 
     @dg.asset(
-        key=asset_key(suite.name, TEST_CASES),
-        group_name=suite.name,
+        key=asset_key(suite, TEST_CASES),
+        group_name=asset_group(suite),
         kinds={"yaml", "parquet"},
         owners=list(suite.spec.owners),
         code_version="1",
@@ -29,16 +29,16 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
     )
     def test_cases(
         context: dg.AssetExecutionContext,
-        store: StoreResource,
-        langsmith: LangSmithResource,
-        progress: dg.ResourceParam[Progress],
+        eval_store: StoreResource,
+        eval_langsmith: LangSmithResource,
+        eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings(store)
-            set_log_redactor(langsmith.redactor())
+            opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
+            set_log_redactor(eval_langsmith.redactor())
             dataset = load_valid_dataset(suite, settings)
-            check_once(context, settings, progress)
-            before = find_latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+            check_once(context, settings, eval_progress)
+            before = find_latest(context, suite, TEST_CASES, DATASET_VERSION)
             hashes = None if before is None else stored_hashes(opened, suite.name, before)
             changes = dataset_changes(hashes or {}, dataset)
             url = keep_dataset(suite, opened, dataset, settings)

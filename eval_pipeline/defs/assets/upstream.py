@@ -7,6 +7,7 @@ from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.layout import experiment_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import Suite
 
 TEST_CASES = "test_cases"
 SHARED_CONTEXT = "shared_context"
@@ -31,12 +32,21 @@ _RECENT = 50
 """Materializations among which a run looks for its own: more than run at once."""
 
 
-def asset_key(suite: str, asset: str) -> dg.AssetKey:
+EVALUATION_ASSETS = (TEST_CASES, SHARED_CONTEXT, CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY)
+"""What the job that evaluates a suite materializes, by the order of the graph."""
+
+
+def asset_key(suite: Suite, asset: str) -> dg.AssetKey:
     """The key of a suite's asset."""
-    return dg.AssetKey([suite, asset])
+    return dg.AssetKey([*suite.spec.assets.key_prefix, suite.name, asset])
 
 
-def latest(context: Context, suite: str, asset: str, name: str) -> str:
+def asset_group(suite: Suite) -> str:
+    """The group of a suite's assets."""
+    return suite.spec.assets.group or suite.name
+
+
+def latest(context: Context, suite: Suite, asset: str, name: str) -> str:
     """The metadata `name` of the latest materialization of an asset; of this run's own, if it made one.
 
     Raises:
@@ -49,7 +59,7 @@ def latest(context: Context, suite: str, asset: str, name: str) -> str:
     return value
 
 
-def find_latest(context: Context, suite: str, asset: str, name: str) -> str | None:
+def find_latest(context: Context, suite: Suite, asset: str, name: str) -> str | None:
     """As `latest`, or None."""
     records = context.instance.fetch_materializations(asset_key(suite, asset), limit=_RECENT).records
     # Another run of the suite may have materialized the asset since this one did.
@@ -74,13 +84,13 @@ def launch_id(context: Context) -> str:
     return next((launch for launch in named if launch), first.run_id)
 
 
-def experiment_of(context: Context, suite: str, store: Store) -> str:
+def experiment_of(context: Context, suite: Suite, store: Store) -> str:
     """The experiment of this run's launch, or else that of the latest results.
 
     Raises:
         MissingUpstreamError: there is none.
     """
-    own = experiment_name(suite, launch_id(context))
-    if store.get(experiment_key(suite, own)) is not None:
+    own = experiment_name(suite.name, launch_id(context))
+    if store.get(experiment_key(suite.name, own)) is not None:
         return own
     return latest(context, suite, CASE_RESULTS, EXPERIMENT)

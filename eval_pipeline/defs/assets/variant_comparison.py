@@ -11,6 +11,7 @@ from eval_pipeline.defs.assets.upstream import (
     SHARED_CONTEXT,
     TEST_CASES,
     VARIANT_COMPARISON,
+    asset_group,
     asset_key,
     latest,
     launch_id,
@@ -59,9 +60,9 @@ def variant_comparison_op_name(suite: str) -> str:
     return f"{suite}__{VARIANT_COMPARISON}"
 
 
-def variants_group(suite: str) -> str:
+def variants_group(suite: Suite) -> str:
     """The asset group of what compares and promotes a suite's variants."""
-    return f"{suite}_variants"
+    return f"{asset_group(suite)}_variants"
 
 
 def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
@@ -69,9 +70,9 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
     named = ", ".join(variant.name for variant in suite.spec.variants) or "commits of its prompt"
 
     @dg.asset(
-        key=asset_key(suite.name, VARIANT_COMPARISON),
-        deps=[asset_key(suite.name, TEST_CASES), asset_key(suite.name, SHARED_CONTEXT)],
-        group_name=variants_group(suite.name),
+        key=asset_key(suite, VARIANT_COMPARISON),
+        deps=[asset_key(suite, TEST_CASES), asset_key(suite, SHARED_CONTEXT)],
+        group_name=variants_group(suite),
         kinds={suite.spec.target.kind, "json"},
         owners=list(suite.spec.owners),
         code_version="1",
@@ -81,14 +82,14 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
     def variant_comparison(
         context: dg.AssetExecutionContext,
         config: VariantComparisonConfig,
-        store: StoreResource,
-        langsmith: LangSmithResource,
-        progress: dg.ResourceParam[Progress],
+        eval_store: StoreResource,
+        eval_langsmith: LangSmithResource,
+        eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
         with errors_as_failures():
-            opened, settings = store.open(), langsmith.settings(store)
-            set_log_redactor(langsmith.redactor())
-            check_once(context, settings, progress)
+            opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
+            set_log_redactor(eval_langsmith.redactor())
+            check_once(context, settings, eval_progress)
             varied = suite if config.prompt_commit is None else with_commit_variant(suite, config.prompt_commit)
             plan = _plan(context, varied, opened, config)
             run = context.run
@@ -99,7 +100,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 run_id=run.run_id,
                 launched_by={"run": run.run_id, "job": run.job_name},
                 retry_errors=config.retry_errors,
-                progress=progress,
+                progress=eval_progress,
             )
             comparison = compare_as_planned(varied, launch)
             links = links_of(opened, comparison)
@@ -118,7 +119,7 @@ def _plan(
     there = find_plan(store, suite.name, name)
     if there is not None:
         return there
-    version = latest(context, suite.name, TEST_CASES, DATASET_VERSION)
+    version = latest(context, suite, TEST_CASES, DATASET_VERSION)
     if config.metric not in OF_ATTEMPTS:
         cases = written_cases(store, suite, version)
         require_metric(config.metric, suite.spec.assertions, cases, suite.facts(), field="metric")
@@ -135,7 +136,7 @@ def _plan(
             metric=config.metric,
             halving=config.halving,
             dataset_version=version,
-            context_id=latest(context, suite.name, SHARED_CONTEXT, CONTEXT_ID),
+            context_id=latest(context, suite, SHARED_CONTEXT, CONTEXT_ID),
         ),
     )
 

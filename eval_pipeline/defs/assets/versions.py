@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.suite import Suite
 
 # Dagster writes these tags itself where a step yields an output, and has no public names for them.
 DATA_VERSION, CODE_VERSION = "dagster/data_version", "dagster/code_version"
@@ -25,7 +26,7 @@ class LastResult:
     """Whether an attempt ended in an error, so that nothing was learnt of the target."""
 
 
-def versions_of(suite: str, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:
+def versions_of(suite: Suite, results: Sequence[CaseResult], *, code_version: str) -> dict[str, str]:
     """The tags of a partition's event. `code_version` is the asset's, which no prompt of the Hub is a part of.
 
     Data have a new version when an attempt was made, and keep theirs when it was reused. The versions of what was read

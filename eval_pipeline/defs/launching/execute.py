@@ -10,7 +10,7 @@ from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.defs.launching.cli_runs import run_lock
 from eval_pipeline.defs.launching.instance import databases_at
 from eval_pipeline.defs.partitions import SUITE_TAG
-from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.resources import LANGSMITH, PROGRESS, STORE, LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.suite.suite import Suite
@@ -38,9 +38,9 @@ def resolve_job(
 ) -> dg.JobDefinition:
     """A job of the suite, with these resources."""
     resources = {
-        "store": store,
-        "langsmith": langsmith,
-        "progress": dg.ResourceDefinition.hardcoded_resource(progress),
+        STORE: store,
+        LANGSMITH: langsmith,
+        PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress),
     }
     return build_definitions(folders=[suite.folder], resource_overrides=resources).resolve_job_def(name)
 

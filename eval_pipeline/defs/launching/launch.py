@@ -110,7 +110,7 @@ def launch(
             **range_tags(instance, suite.name, request.chosen),
             **({} if resumed is None else {LAUNCH_TAG: launched}),
         },
-        selection=None if resumed is None else [asset_key(suite.name, name) for name in assets],
+        selection=None if resumed is None else [asset_key(suite, name) for name in assets],
         succeeded=lambda result: result.success or _only_gates_failed(result, suite.name),
     )
     traced = read_traced(opened, suite.name, experiment)
@@ -118,7 +118,7 @@ def launch(
         record=read_experiment(opened, suite.name, experiment),
         verdict=read_verdict(opened, suite.name, experiment),
         store=opened,
-        context_reused=_context_reused(result, suite.name),
+        context_reused=_context_reused(result, suite),
         experiment_url=traced[0].session.url if traced else None,
         traces_lost=sum(run.delivery.lost for run in traced if run.run_id not in runs_before),
         run_id=result.dagster_run.run_id,
@@ -126,7 +126,7 @@ def launch(
     )
 
 
-def _context_reused(result: dg.ExecuteInProcessResult, suite: str) -> bool:
+def _context_reused(result: dg.ExecuteInProcessResult, suite: Suite) -> bool:
     key = asset_key(suite, SHARED_CONTEXT)
     for event in result.get_asset_materialization_events():
         if event.asset_key == key:

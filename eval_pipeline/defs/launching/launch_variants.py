@@ -70,7 +70,7 @@ def launch_variants(
         op_config={variant_comparison_op_name(suite.name): config},
         tags={} if resumed is None else {LAUNCH_TAG: resumed.launched},
         # A resumed comparison needs neither cases nor context: its plan pins both.
-        selection=None if resumed is None else [asset_key(suite.name, VARIANT_COMPARISON)],
+        selection=None if resumed is None else [asset_key(suite, VARIANT_COMPARISON)],
         succeeded=lambda result: result.success,
     )
     return read_comparison(store.open(), suite.name, name)

@@ -127,13 +127,13 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
         description=f"Keep the partitions of {suite.name} equal to its cases, and evaluate cases that changed.",
     )
-    def dataset_changed(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
+    def dataset_changed(context: dg.SensorEvaluationContext, eval_store: StoreResource) -> dg.SensorResult:
         seen, files = read_cursor(context.cursor), sources_digest(case_files(suite), dataset_versions(suite))
         if seen is not None and seen.files == files and not seen.unfinished:
             return dg.SensorResult(skip_reason="the case files have not changed")
         dataset = load_dataset(suite)
         require_sound(suite, dataset.cases)
-        opened = store.open()
+        opened = eval_store.open()
         version = _materialized_version(context.instance, suite) if seen is None else seen.dataset_version
         before = None if version is None else stored_hashes(opened, suite.name, version)
         # The next tick compares with this version, even if the run never materializes it.
@@ -173,7 +173,7 @@ def _request(instance: dg.DagsterInstance, suite: Suite, decision: DatasetDecisi
 
 def _materialized_version(instance: dg.DagsterInstance, suite: Suite) -> str | None:
     """The dataset version of the latest materialization."""
-    records = instance.fetch_materializations(asset_key(suite.name, TEST_CASES), limit=1).records
+    records = instance.fetch_materializations(asset_key(suite, TEST_CASES), limit=1).records
     materialization = records[0].asset_materialization if records else None
     version = None if materialization is None else materialization.metadata.get(DATASET_VERSION)
     return None if version is None else str(version.value)

@@ -111,7 +111,7 @@ def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
         description=f"Compare each new commit of {place.name} with {place}, and post the result to the webhook.",
     )
     def prompt_committed(
-        context: dg.SensorEvaluationContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.SensorEvaluationContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> dg.SensorResult:
         seen = read_seen(context.cursor)
         if seen is not None and seen.waiting is not None:
@@ -123,11 +123,11 @@ def build_prompt_committed(suite: Suite) -> dg.SensorDefinition:
                     skip_reason=f"{shown(seen.waiting.commit)} is being evaluated in run {run.run_id}"
                 )
             if run is not None:
-                _notify(context, suite, seen.waiting, run, store.open())
+                _notify(context, suite, seen.waiting, run, eval_store.open())
             # The cursor changes after the notice: a tick that fails in between posts it again, and none is lost.
             cursor = seen.model_copy(update={"waiting": None}).model_dump_json()
             return dg.SensorResult(skip_reason=f"{shown(seen.waiting.commit)} was evaluated", cursor=cursor)
-        with open_hub(langsmith.settings()) as hub:
+        with open_hub(eval_langsmith.settings()) as hub:
             newest = next(iter(hub.commits(place.name, most=1)), None)
             tagged = hub.tags(place.name).get(place.version or "")
         decided = decide_commit(seen, newest=newest, tagged=tagged, at=int(time.time()))

@@ -92,10 +92,10 @@ def build_prompt_regressed(suite: Suite) -> dg.SensorDefinition:
         description=f"Roll back a promotion of {place} if the runs after it are significantly worse than before.",
     )
     def prompt_regressed(
-        context: dg.SensorEvaluationContext, store: StoreResource, langsmith: LangSmithResource
+        context: dg.SensorEvaluationContext, eval_store: StoreResource, eval_langsmith: LangSmithResource
     ) -> dg.SensorResult:
-        opened = store.open()
-        with open_hub(langsmith.settings()) as hub:
+        opened = eval_store.open()
+        with open_hub(eval_langsmith.settings()) as hub:
             state = read_tag_state(opened, hub, place)
             posted = read_posted(context.cursor, state.moves)
             promotion = promotion_in_use(state, suite.name)

@@ -68,7 +68,7 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
         description=f"Post to the webhook in {spec.webhook_variable} when a run of {suite.name} fails.",
     )
-    def run_failed(context: dg.RunFailureSensorContext, langsmith: LangSmithResource) -> dg.SkipReason | None:
+    def run_failed(context: dg.RunFailureSensorContext, eval_langsmith: LangSmithResource) -> dg.SkipReason | None:
         run = context.dagster_run
         if not concerns(run, suite.name):
             return dg.SkipReason(f"run {run.run_id} is not one of {suite.name}")
@@ -77,7 +77,7 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
             run,
             _failed_steps(context),
             context.failure_event.message or "",
-            redactor=Redactor.of(langsmith.settings()),
+            redactor=Redactor.of(eval_langsmith.settings()),
             ui_url=PipelineSettings.from_environment().ui_url,
         )
         error = post(spec.webhook_variable, run_failed_body(notice, spec.shape))

@@ -36,19 +36,19 @@ def flush_reason(reports: Sequence[FlushReport]) -> str:
 
 
 def build_traces_waiting(
-    interval_s: int = _INTERVAL_SECONDS, *, store: StoreResource | None = None
+    interval_s: int = _INTERVAL_SECONDS, *, name: str = TRACES_WAITING, store: StoreResource | None = None
 ) -> dg.SensorDefinition:
-    """The sensor `traces_waiting`, one for all suites, because they share the spool: that of `store`."""
+    """The sensor that sends the spool of `store`; one for all suites that share it."""
 
     @dg.sensor(
-        name=TRACES_WAITING,
+        name=name,
         minimum_interval_seconds=interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Send traces that wait on disk because LangSmith or the recorder could not be reached.",
     )
-    def traces_waiting(context: dg.SensorEvaluationContext, langsmith: LangSmithResource) -> dg.SkipReason:
+    def traces_waiting(context: dg.SensorEvaluationContext, eval_langsmith: LangSmithResource) -> dg.SkipReason:
         opened = store_resource(store_root()) if store is None else store
-        settings = langsmith.settings(opened)
+        settings = eval_langsmith.settings(opened)
         waiting = _waiting(settings)
         reason = idle_reason(waiting)
         if reason is None:

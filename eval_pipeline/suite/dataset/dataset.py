@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import content_hash
-from eval_pipeline.suite.case import Case, canonical_json
+from eval_pipeline.suite.case import Case, canonical_json, written_json
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 
 CASES_SCHEMA = pa.schema(
@@ -24,6 +24,7 @@ CASES_SCHEMA = pa.schema(
         ("recordings", pa.int32()),
         ("content_hash", pa.string()),
         ("content", pa.string()),
+        ("redacted", pa.bool_()),
     ]
 )
 
@@ -72,10 +73,10 @@ class Dataset:
     def version(self) -> str:
         """16 hex digits: a hash of ids, contents, redacted contents where they differ, and origin."""
         lines = []
-        for (case_id, hash_), (written, stored) in zip(self.hashes.items(), self._contents, strict=True):
+        for (case_id, hash_), content in zip(self.hashes.items(), self._contents, strict=True):
             lines.append(f"{case_id} {hash_}")
-            if stored != written:
-                lines.append(content_hash(stored))
+            if content.redacted_hash is not None:
+                lines.append(content.redacted_hash)
         if self.origin is not None:
             lines.append(self.origin.identity)
         return content_hash("\n".join(lines))
@@ -83,14 +84,14 @@ class Dataset:
     @functools.cached_property
     def hashes(self) -> Mapping[str, str]:
         """The content hash of each case, by id, in order."""
-        return {case.id: content_hash(written) for case, (written, _) in zip(self.cases, self._contents, strict=True)}
+        return {case.id: content.written_hash for case, content in zip(self.cases, self._contents, strict=True)}
 
     @gc_paused()
     def to_table(self) -> pa.Table:
         """The cases as they are stored: one row in `CASES_SCHEMA` for each.
 
-        `content` is the canonical JSON of the case, redacted; `content_hash` is the hash of the case as it is written.
-        The two differ where something was redacted.
+        `content` is the JSON of the case in the order that it is written in, redacted; `content_hash` is the hash of
+        the case as it is written; `redacted` says whether something was redacted.
         """
         rows = [
             {
@@ -100,24 +101,38 @@ class Dataset:
                 "turns": len(case.turns),
                 "recordings": len(case.recordings),
                 "content_hash": self.hashes[case.id],
-                "content": stored,
+                "content": content.stored,
+                "redacted": content.redacted_hash is not None,
             }
-            for case, (_, stored) in zip(self.cases, self._contents, strict=True)
+            for case, content in zip(self.cases, self._contents, strict=True)
         ]
         return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
 
     @functools.cached_property
-    def _contents(self) -> list[tuple[str, str]]:
-        """The canonical JSON of each case, as it is written and redacted."""
-        written = [case.canonical_json() for case in self.cases]
-        return [(content, self._stored(case, content)) for case, content in zip(self.cases, written, strict=True)]
+    def _contents(self) -> list["_Content"]:
+        return [_content(case, self.redactor) for case in self.cases]
 
-    def _stored(self, case: Case, content: str) -> str:
-        stored = self.redactor.json(content.encode()).decode()
-        if stored == content:
-            return content
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Content:
+    """The content of a case as it is stored."""
+
+    written_hash: str
+    stored: str
+    redacted_hash: str | None
+    """Of the canonical JSON, redacted; None where nothing was."""
+
+
+def _content(case: Case, redactor: Redactor) -> _Content:
+    canonical, written = case.json_forms()
+    stored = redactor.json(written.encode()).decode()
+    redacted = None
+    if stored != written:
         # The id stays as it is, and a case in which only the id looked like a secret is stored as it is written.
-        return canonical_json({**json.loads(stored), "id": case.id})
+        data = {**json.loads(stored), "id": case.id}
+        stored = written_json(data)
+        redacted = None if stored == written else content_hash(canonical_json(data))
+    return _Content(written_hash=content_hash(canonical), stored=stored, redacted_hash=redacted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +157,13 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
 @gc_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
     """The cases in rows of `CASES_SCHEMA`, by id; None where something was redacted."""
-    columns = (table.column(name).to_pylist() for name in ("case_id", "content_hash", "content"))
+    case_ids, contents = (table.column(name).to_pylist() for name in ("case_id", "content"))
+    if "redacted" in table.column_names:
+        redacted = table.column("redacted").to_pylist()
+    else:  # of an earlier version, which stored canonical JSON
+        hashes = map(content_hash, contents)
+        redacted = [own != stored for own, stored in zip(hashes, table.column("content_hash").to_pylist(), strict=True)]
     return {
-        case_id: Case.model_validate_json(content) if content_hash(content) == written else None
-        for case_id, written, content in zip(*columns, strict=True)
+        case_id: None if is_redacted else Case.model_validate_json(content)
+        for case_id, content, is_redacted in zip(case_ids, contents, redacted, strict=True)
     }

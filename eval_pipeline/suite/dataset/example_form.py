@@ -1,6 +1,6 @@
 """The form of a case as an example of a LangSmith dataset, from which it can be loaded again.
 
-    inputs      the user's messages                      metadata    the case's own, its id, tags and description,
+    inputs      those of the case                         metadata    the case's own, its id, tags and description,
     outputs     the reference                                        and under `case` all other fields
     split       the split of the case
 
@@ -20,12 +20,23 @@ OWN_KEYS = frozenset(
 )
 """Metadata keys of an example that are not metadata of the case."""
 
-_WITHOUT_PLACE = {"assertions", "runtime", "simulation", "on_interrupt"}
+CONVERSATION = "conversation"
+"""What the example's inputs are where they are no texts: the case's `inputs`, or the mapping of its only `turn`; or
+`turns`, which are written beside them."""
+_WITHOUT_PLACE = {
+    "assertions",
+    "runtime",
+    "simulation",
+    "on_interrupt",
+    "attachments",
+    "context",
+    "configurable",
+    "state",
+}
 
 
 def example_fields(case: Case) -> dict[str, Any]:
     """`inputs`, `outputs`, `metadata` and `split` of a case's example; its inputs have the same form as in traces."""
-    messages = [turn.user for turn in case.turns]
     # Metadata with one of our own keys is stored among the other fields: here it would be mistaken for ours.
     plain = {key: value for key, value in case.metadata.items() if key not in OWN_KEYS}
     metadata = {**plain, "case_id": case.id, "content_hash": case.content_hash(), "tags": list(case.tags)}
@@ -34,8 +45,8 @@ def example_fields(case: Case) -> dict[str, Any]:
     if rest := _rest(case):
         metadata[REST] = rest
     return {
-        "inputs": {"input": messages[0] if messages else "", "messages": messages},
-        "outputs": dict(case.reference),
+        "inputs": case.example_inputs(),
+        "outputs": case.reference_outputs,
         "metadata": metadata,
         "split": case.split,
     }
@@ -49,9 +60,25 @@ def rest_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rest(case: Case) -> dict[str, Any]:
     rest = case.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=_WITHOUT_PLACE)
+    if case.reference is None or not isinstance(case.reference, Mapping):
+        rest["reference"] = case.reference
+    if case.inputs is not None and not isinstance(case.inputs, Mapping):
+        rest["inputs"] = case.inputs
+    if case.is_made_of_inputs:
+        return rest | _shadowed(case) | {CONVERSATION: "inputs"}
     turns = [turn.model_dump(mode="json", by_alias=True, exclude_defaults=True) for turn in case.turns]
     if any("assertions" in turn for turn in turns):
         rest[TURN_ASSERTIONS] = [turn.get("assertions", []) for turn in turns]
-    if shadowed := {key: value for key, value in case.metadata.items() if key in OWN_KEYS}:
-        rest["metadata"] = shadowed
-    return rest
+    if case.inputs is None and not case.messages and all(isinstance(turn.input, str) for turn in case.turns):
+        return rest | _shadowed(case)
+    if case.inputs is None and not case.messages and len(turns) == 1 and isinstance(case.turns[0].input, Mapping):
+        return rest | _shadowed(case) | {CONVERSATION: "turn"}
+    rest[CONVERSATION] = "turns" if case.inputs is None else "inputs"
+    rest["turns"] = [turn.input for turn in case.turns]
+    rest["messages"] = [*case.messages]
+    return rest | _shadowed(case)
+
+
+def _shadowed(case: Case) -> dict[str, Any]:
+    shadowed = {key: value for key, value in case.metadata.items() if key in OWN_KEYS}
+    return {"metadata": shadowed} if shadowed else {}

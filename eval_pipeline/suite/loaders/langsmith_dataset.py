@@ -6,10 +6,10 @@ from typing import Any
 import jmespath
 from langsmith.schemas import Example
 
+from eval_pipeline.content.inputs import history_and_input, messages_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
-from eval_pipeline.messages import read_messages
-from eval_pipeline.suite.dataset.example_form import OWN_KEYS, TURN_ASSERTIONS, rest_of
+from eval_pipeline.suite.dataset.example_form import CONVERSATION, OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
 from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDataset
 
@@ -101,49 +101,72 @@ def _as_data(example: Example, selected: Sequence[str]) -> dict[str, Any]:
 
 def _mapped(example: Mapping[str, Any], source: LangSmithDataset) -> dict[str, Any]:
     rest = rest_of(example["metadata"])
-    turn_assertions = rest.pop(TURN_ASSERTIONS, [])
     own = {name: value for name, value in example["metadata"].items() if name not in OWN_KEYS}
     case: dict[str, Any] = {
         "id": _search("id", source.id, example),
-        "turns": _turns(example, source, turn_assertions, may_be_empty="simulation" in rest),
         "reference": _each("reference", source.reference, example, otherwise=example["outputs"]),
         "metadata": _each("metadata", source.metadata, example, otherwise={**own, **rest.pop("metadata", {})}),
     }
     for name in ("split", "tags", "description", "assertions"):
         case[name] = _search(name, getattr(source, name), example)
-    return {**{name: value for name, value in case.items() if value is not None}, **rest}
+    spoken = _conversation(example, source, rest)
+    return {**{name: value for name, value in case.items() if value is not None}, **spoken, **rest}
 
 
-def _turns(
-    example: Mapping[str, Any], source: LangSmithDataset, assertions: Sequence[Any], *, may_be_empty: bool
-) -> list[dict[str, Any]]:
-    input_ = _search("input", source.input, example)
-    try:
-        texts = _user_texts(input_)
-    except InputError as error:
-        problem = error.problems[0]
-        raise ExampleError(problem.message, field="inputs", fix=problem.fix) from error
-    if not texts and not may_be_empty:
-        keys = ", ".join(map(repr, example["inputs"])) or "nothing"
-        fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
-        raise ExampleError(f"no message of the user at `{source.input}`", field="inputs", fix=fix)
-    if any(assertions[len(texts) :]):
+def _conversation(example: Mapping[str, Any], source: LangSmithDataset, rest: dict[str, Any]) -> dict[str, Any]:
+    """`inputs`, `messages` and `turns` of the case; what `rest` has of them is taken from it."""
+    inputs, written = example["inputs"], rest.pop(CONVERSATION, None)
+    assertions = rest.pop(TURN_ASSERTIONS, [])
+    spoken: dict[str, Any] = {}
+    turns: list[Any] = rest.pop("turns", [])
+    if "sync_hash" in example["metadata"] and source.input is None and written != "inputs":
+        if written is None:
+            turns = _texts(inputs.get("messages", inputs.get("input"))) or []
+        elif written == "turn":
+            turns = [inputs]
+    else:
+        spoken["inputs"] = rest.pop("inputs", inputs)
+        if written is None:
+            spoken["messages"], turns = _foreign(example, source)
+    if messages := rest.pop("messages", None):
+        spoken["messages"] = messages
+    if any(assertions[len(turns) :]):
         fix = f"write {len(assertions)} messages, or remove the assertions of the others from `metadata.case`"
-        raise ExampleError(
-            f"assertions on turn {len(assertions)}, and there are {len(texts)} turns", field="inputs.messages", fix=fix
-        )
-    asserted = [*assertions, *([] for _ in texts)]
-    return [
-        {"user": text, "assertions": asked} if asked else {"user": text}
-        for text, asked in zip(texts, asserted, strict=False)
-    ]
+        message = f"assertions on turn {len(assertions)}, and there are {len(turns)} turns"
+        raise ExampleError(message, field="inputs.messages", fix=fix)
+    if turns:
+        asserted = [*assertions, *([] for _ in turns)]
+        spoken["turns"] = [
+            {"input": each, "assertions": asked} if asked else {"input": each}
+            for each, asked in zip(turns, asserted, strict=False)
+        ]
+    return spoken
 
 
-def _user_texts(messages: Any) -> list[str]:
-    """The texts of the user, given as texts or as messages of any form."""
-    if not isinstance(messages, str | Mapping | list):
-        return []
-    return [message.text for message in read_messages(messages) if message.role == "user"]
+def _foreign(example: Mapping[str, Any], source: LangSmithDataset) -> tuple[list[Any], list[Any]]:
+    """The history and the turns of an example that another tool wrote."""
+    inputs = example["inputs"]
+    chosen = next(iter(inputs.values())) if source.input is None and len(inputs) == 1 else None
+    if source.input is not None and (chosen := _search("input", source.input, example)) is None:
+        keys = ", ".join(map(repr, inputs)) or "nothing"
+        fix = f"set `input:` in suite.yaml to its path; the example's inputs have {keys}"
+        raise ExampleError(f"nothing at `{source.input}`", field="inputs", fix=fix)
+    if (texts := _texts(chosen)) is not None and not isinstance(chosen, str):
+        return [], texts
+    if source.input is None:
+        chosen = inputs
+    elif isinstance(chosen, list | Mapping):
+        as_messages = {"messages": chosen}
+        chosen = as_messages if messages_of(as_messages) else chosen
+    history, asked = history_and_input(chosen)
+    return history, [asked]
+
+
+def _texts(value: Any) -> list[str] | None:
+    """Texts of the user, a turn each; None if it is something else."""
+    several = [value] if isinstance(value, str) else value
+    texts = isinstance(several, list) and bool(several) and all(isinstance(item, str) for item in several)
+    return list(several) if texts else None
 
 
 def _each(

@@ -108,6 +108,8 @@ class Assertion(Document):
 
     examples: ClassVar[Sequence[AssertionExample]] = ()
     """Its rows in the reference."""
+    needs_runs: ClassVar[bool] = False
+    """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
     calls_user_code: ClassVar[bool] = False
     """Whether it is what a callable of the user's decides, so that its metric is that callable's alone."""
 
@@ -124,6 +126,10 @@ class Assertion(Document):
         returns. Whatever it raises is the result of this assertion, apart from an `InfrastructureError`.
         """
         raise NotImplementedError
+
+    def decide(self, scope: Any) -> Any:
+        """What `check` returns of the part of `scope` that this assertion looks at, which is all of it here."""
+        return self.check(scope)
 
     def metrics(self, suite: SuiteFacts) -> Collection[str] | None:
         """The metrics it may report; None if what it returns may name any."""

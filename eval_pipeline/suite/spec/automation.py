@@ -1,4 +1,4 @@
-"""Schedules, sensors and promotion of a suite, as written in `suite.yaml`.
+"""Schedules, sensors, promotion and asset keys of a suite, as written in `suite.yaml`.
 
 For example:
 
@@ -9,6 +9,7 @@ For example:
       prompt_committed: {enabled: true, shape: slack}
       prompt_regressed: {enabled: true, shape: slack}
     promotion: {enabled: true, dry_run: false}
+    assets: {key_prefix: [ml, evals], group: quality}
 """
 
 import datetime as dt
@@ -31,6 +32,34 @@ _CRON_FIELDS = [
     re.compile(rf"(?:{part},)*{part}", re.IGNORECASE)
     for part in (rf"(?:\*|{unit}(?:-{unit})?)(?:/\d+)?" for unit in (r"\d+", r"\d+", r"\d+", _MONTH, _WEEKDAY))
 ]
+
+
+class AssetPlacement(Document):
+    """Where the suite's assets stand among the others of a Dagster deployment."""
+
+    key_prefix: tuple[str, ...] = ()
+    """What their keys have before the suite's name."""
+    group: str | None = None
+    """Their group; by default the suite's name."""
+
+    @field_validator("key_prefix", mode="before")
+    @classmethod
+    def _may_be_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _are_key_parts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            _require_dagster_name(part, "a part of a key")
+        return value
+
+    @field_validator("group")
+    @classmethod
+    def _is_group(cls, value: str | None) -> str | None:
+        if value is not None:
+            _require_dagster_name(value, "a group")
+        return value
 
 
 class Schedule(Document):
@@ -145,3 +174,9 @@ class Promotion(Document):
     dry_run: bool = True
     """Whether promotions and rollbacks are only reported, in Dagster and to webhooks. Commands in the terminal do what
     they say all the same."""
+
+
+def _require_dagster_name(value: str, what: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", value):
+        reason = {"value": value, "what": what, "fix": "use letters, digits and `_`"}
+        raise PydanticCustomError("asset_placement", "'{value}' cannot be {what}", reason)

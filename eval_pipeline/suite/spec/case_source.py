@@ -5,24 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-import jmespath
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
-
-
-def _checked_jmespath(value: Any) -> Any:
-    try:
-        jmespath.compile(value)
-    except Exception as error:
-        reason = {"reason": str(error).splitlines()[0], "fix": "correct the JMESPath expression"}
-        raise PydanticCustomError("jmespath", "not a JMESPath expression: {reason}", reason) from error
-    return value
-
+from eval_pipeline.suite.spec.expression import JmesPath
 
 LATEST_VERSION = "latest"
-JmesPath = Annotated[str, BeforeValidator(_checked_jmespath)]
 
 
 def _moment_as_text(value: Any) -> Any:
@@ -103,8 +92,9 @@ class LangSmithDataset(Document):
     splits: tuple[str, ...] = ()
     """The splits to load; by default all."""
     id: JmesPath = "metadata.case_id || id"
-    input: JmesPath = "inputs.messages || inputs.input || inputs.question"
-    """The input: a text, a list of texts, or chat messages, of which those of the user are used."""
+    input: JmesPath | None = None
+    """The input: a text, several texts (a turn each), messages (a turn after a history), content blocks or a mapping.
+    By default the inputs as a whole, of which `messages`, `input` and `question` alone are the value."""
     split: JmesPath = "split"
     tags: JmesPath = "metadata.tags"
     description: JmesPath = "metadata.description"

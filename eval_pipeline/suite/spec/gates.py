@@ -6,6 +6,7 @@ For example:
       min_pass_rate: 0.9                                              # short form: all cases, blocks
       max_error_rate: [0.02, {threshold: 0, slice: tag=smoke}]        # several
       max_regression: {test: any, threshold: 0.05, action: warn}      # as fields
+      level: 0.05                                                     # of all significance tests together
 """
 
 import re
@@ -43,6 +44,10 @@ class RateGate(Gate):
     """A gate on a share of the attempts."""
 
     threshold: float = Field(ge=0, le=1)
+    by: Literal["point", "interval"] = "point"
+    """What the threshold is compared with. `point`: the observed share, which chance moves: where the true share is at
+    the threshold, about half of the experiments fail. `interval`: the gate fails only if the whole 95 % interval of the
+    share is beyond the threshold, which chance alone causes in at most 2.5 % of the experiments."""
 
 
 class LimitGate(Gate):
@@ -55,8 +60,9 @@ class RegressionGate(Gate):
     """A gate on the drop of a number below that of the baseline, on the same cases."""
 
     test: Literal["significant", "any"] = "significant"
-    """`significant`: a drop fails if chance alone causes one as large in at most 5 % of experiments (a one-sided paired
-    permutation test). `any`: every drop fails."""
+    """`significant`: a drop fails if chance alone hardly causes one as large (a one-sided paired permutation test; all
+    of a suite's tests share the `level`). `any`: every drop fails, also one by chance: without a `threshold`, nearly
+    every second experiment in which nothing changed, if some attempts are flaky."""
     threshold: float = Field(default=0.0, ge=0, lt=1)
     """A drop of at most this size passes whatever the result of the test: 0.02 is two points of the pass rate."""
     metric: str | None = None
@@ -108,11 +114,14 @@ class Gates(Document):
     """The share of attempts that may be skipped when a budget is used up. Other gates leave skipped attempts out."""
     max_cost_usd: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
     max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
+    level: float = Field(default=0.05, gt=0, lt=1)
+    """The probability that chance alone fails any of the gates `max_regression: significant`, if nothing became worse.
+    They share it, and each gate's share is shared by its slices (Holm's method)."""
 
     def named(self) -> dict[str, tuple[str, Gate]]:
         """Every gate with its kind (the name of its field), by the name of its asset check."""
         gates: dict[str, tuple[str, Gate]] = {}
-        for kind in type(self).model_fields:
+        for kind in (field for field in type(self).model_fields if field != "level"):
             for gate in getattr(self, kind):
                 name = base = _check_name(kind, gate)
                 number = 2

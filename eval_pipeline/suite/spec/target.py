@@ -113,7 +113,8 @@ class PromptedTarget(Target):
     """The variables that the prompt must have, with their values; null where each case gives it in
     `runtime.test_data`, which goes before what is here."""
     fallback: str | None = None
-    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before."""
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
+    evaluated then."""
 
     @field_validator("prompt")
     @classmethod
@@ -182,6 +183,7 @@ TARGETS = Registry(
         "python": "eval_pipeline.targets.python:PythonTarget",
         "langgraph": "eval_pipeline.targets.langgraph:LangGraphTarget",
         "remote": "eval_pipeline.targets.remote:RemoteTarget",
+        "http": "eval_pipeline.targets.http.target:HttpTarget",
         "chat": "eval_pipeline.targets.chat:ChatTarget",
         "recorded": "eval_pipeline.targets.recorded:RecordedTarget",
     },

@@ -18,9 +18,10 @@ from typing import Any
 from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import ids_of_path
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
-from eval_pipeline.tracing.collect.collecting_client import CollectedRun, ids_of_path
 from eval_pipeline.tracing.collect.event_fields import (
     as_text,
     error_of,

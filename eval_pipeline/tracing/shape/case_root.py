@@ -7,7 +7,9 @@ from typing import Any
 
 from langsmith import RunTree
 
+from eval_pipeline.content.outputs import as_outputs
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.suite.case import Case
 from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Redact, capped
 from eval_pipeline.tracing.shape.run import Anchor, complete_run
 
@@ -16,7 +18,7 @@ def complete_root(
     root: RunTree,
     result: CaseResult,
     *,
-    planned: Sequence[str],
+    inputs: Mapping[str, Any],
     end_time: dt.datetime,
     metadata: Mapping[str, Any],
     tags: Sequence[str],
@@ -27,7 +29,7 @@ def complete_root(
     Args:
         root: the run as it was started; in a unified trace it has a parent.
         result: the result of the attempt.
-        planned: the user's messages in the case.
+        inputs: of the case's example.
         end_time: when the attempt ended.
         metadata: besides the result's.
         tags: besides the case's own.
@@ -41,7 +43,7 @@ def complete_root(
         start_time=root.start_time,
         end_time=max(end_time, root.start_time),
         session_name=str(root.session_name),
-        inputs=capped(_inputs(result, planned), LIVE_FIELD_BYTES, redact=redact),
+        inputs=capped(inputs, LIVE_FIELD_BYTES, redact=redact),
         outputs=capped(_outputs(result), LIVE_FIELD_BYTES, redact=redact),
         error=_error(result),
         tags=[*result.tags, *tags],
@@ -49,6 +51,7 @@ def complete_root(
             **metadata,
             "split": result.split,
             "status": result.status,
+            **({} if result.score is None else {"score": result.score, "scores": _scores(result)}),
             **({"variant": result.variant} if result.variant is not None else {}),
         },
     )
@@ -66,22 +69,22 @@ def _parent(root: RunTree) -> Anchor | None:
     )
 
 
-def _inputs(result: CaseResult, planned: Sequence[str]) -> dict[str, Any]:
-    # A recording has the user's messages itself; an attempt that failed early has only some of them.
+def inputs_of_row(case: Case | None, result: CaseResult) -> dict[str, Any]:
+    """The inputs of an attempt's row: those of the case's example, or what was sent where the case is gone."""
     sent = [turn.input for turn in result.turns]
-    messages = sent if len(sent) >= len(planned) else [*planned]
-    return {"input": messages[0] if messages else "", "messages": messages}
+    if case is None:
+        return {"input": sent[0] if sent else "", "messages": sent}
+    return case.example_inputs(sent)
 
 
 def _outputs(result: CaseResult) -> dict[str, Any]:
-    answers = [turn.response for turn in result.turns]
-    return {
-        "response": answers[-1] if answers else "",
-        "answers": answers,
-        "score": result.score,
-        "status": result.status,
-        "scores": _scores(result),
-    }
+    """What the target returned last, as LangSmith's `evaluate` shows it; of several answers in text, all of them."""
+    turns = result.turns
+    if not turns:
+        return {}
+    texts = [turn.response for turn in turns]
+    several = len(turns) > 1 and all(turn.outputs == turn.response for turn in turns)
+    return as_outputs(turns[-1].outputs) | ({"answers": texts} if several else {})
 
 
 def _scores(result: CaseResult) -> dict[str, float | None]:

@@ -1,6 +1,6 @@
 """Trace one attempt: a root named after the case, the shared context below it, then the runs of the attempt.
 
-    <case id>                      inputs: the user's messages; outputs: answers, score, status
+    <case id>                      inputs: the case's; outputs: the target's
     ├── shared_context …           by the trace mode (`modes.py`)
     └── evaluate_case              the evaluator's graph: turns → target → tools and models; assertions → judge
 
@@ -20,17 +20,18 @@ from langsmith import RunTree, uuid7_from_datetime
 from typing_extensions import override
 
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTrace, AttemptTracer
-from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
 from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
-from eval_pipeline.tracing.collect.collecting_client import CollectedRun, CollectingClient
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
-from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.continued import continuing_headers
 from eval_pipeline.tracing.shape.fields import Redact, as_it_is
@@ -231,7 +232,7 @@ class CaseTrace(AttemptTrace):
         root = complete_root(
             self.root,
             result,
-            planned=[turn.user for turn in self.case_attempt.case.turns],
+            inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
             metadata={**labels, **tracer.root_labels},
             tags=tracer.tags,

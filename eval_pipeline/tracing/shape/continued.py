@@ -7,7 +7,7 @@ from langsmith import RunTree
 from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.collect.collecting_client import CollectingClient, ids_of_path
+from eval_pipeline.runs.collecting_client import CollectingClient, ids_of_path
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.run import Anchor
 

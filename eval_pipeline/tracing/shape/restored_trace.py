@@ -9,7 +9,7 @@ are lost with the process, or are in the trace of the earlier experiment.
 
 import datetime as dt
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,8 @@ from uuid import UUID
 from langsmith import RunTree, uuid7_from_datetime
 
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.tracing.shape.case_root import complete_root
+from eval_pipeline.suite.case import Case
+from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.case_trace import CaseTracer, TracedAttempt, attempt_labels
 from eval_pipeline.tracing.shape.run import Anchor, uuid7_millisecond
 
@@ -25,34 +26,34 @@ RESTORED, REUSED_FROM, REUSED_TRACE = "restored_from_result", "carried_from_expe
 """Metadata of such rows."""
 
 
-def send_restored(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> bool:
+def send_restored(tracer: CaseTracer, result: CaseResult, case: Case | None) -> bool:
     """Send the row of a finished attempt again, under its ids; returns whether it had one.
 
     Args:
         tracer: of the experiment.
         result: as it is stored, with the ids of its trace.
-        planned: the user's messages in the case.
+        case: that was evaluated; None if it is gone.
     """
     # An attempt of a unified trace is no row.
     start = uuid7_millisecond(result.run_id or "") if result.run_id == result.trace_id else None
     if start is None:
         return False
-    _send_row(tracer, result, planned, start, {RESTORED: True, **_origin(result)}, shared=result.reused_from is None)
+    _send_row(tracer, result, case, start, {RESTORED: True, **_origin(result)}, shared=result.reused_from is None)
     return True
 
 
-def with_row(tracer: CaseTracer, result: CaseResult, planned: Sequence[str]) -> CaseResult:
+def with_row(tracer: CaseTracer, result: CaseResult, case: Case) -> CaseResult:
     """Give a reused result a row of its own in this experiment, which is sent when the result is durable.
 
     Args:
         tracer: of the experiment.
         result: with the experiment that it is reused from.
-        planned: the user's messages in the case.
+        case: that was evaluated.
     """
     start = dt.datetime.now(tz=dt.UTC)
     run_id = str(uuid7_from_datetime(start))
     traced = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
-    send = functools.partial(_send_row, tracer, traced, planned, start, _origin(result), shared=False)
+    send = functools.partial(_send_row, tracer, traced, case, start, _origin(result), shared=False)
     if tracer.outbox is None:
         send()
     else:
@@ -68,7 +69,7 @@ def _origin(result: CaseResult) -> dict[str, Any]:
 def _send_row(
     tracer: CaseTracer,
     result: CaseResult,
-    planned: Sequence[str],
+    case: Case | None,
     start: dt.datetime,
     metadata: Mapping[str, Any],
     *,
@@ -85,7 +86,7 @@ def _send_row(
             replicas=[],
         ),
         result,
-        planned=planned,
+        inputs=inputs_of_row(case, result),
         end_time=start + dt.timedelta(seconds=result.latency_s),
         metadata={**labels, **tracer.root_labels, **metadata},
         tags=tracer.tags,

@@ -16,7 +16,7 @@ from eval_pipeline.context.build_recorder import BuildRecorder, Search, StepKind
 from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.collect.collecting_client import CollectingClient
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Redact, as_it_is, capped
 from eval_pipeline.tracing.shape.run import Anchor, CompleteRun, complete_run, uuid7_at

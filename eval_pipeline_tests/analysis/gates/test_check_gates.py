@@ -63,7 +63,10 @@ def test_a_rate_has_an_interval_and_names_the_cases() -> None:
     gate = gate_of(TEN, min_pass_rate=0.9)
     assert [gate.observed, gate.low, gate.high] == pytest.approx([0.8, 0.4439, 0.9748], abs=1e-4)
     assert gate.failing_cases == ["c8", "c9"]
-    assert gate.message == ("pass rate 80.0% (95 % interval 44.4% to 97.5%, n=10), at least 90.0% required")
+    assert gate.message == (
+        "pass rate 80.0% (95 % interval 44.4% to 97.5%, n=10), at least 90.0% required; where the true share is at the "
+        "threshold, chance alone is as far beyond it in 26%"
+    )
     assert gate_of(TEN, max_error_rate=0).failing_cases == ["c9"]
 
 
@@ -160,7 +163,7 @@ def _drop(store: LocalStore, fell: int, of: int, **gates: Any) -> GateResult:
         for n, name in enumerate(names)
     ]
     concluded(store, keep_experiment(store, "then", then))
-    (gate,) = concluded(store, keep_experiment(store, "now", now, day=2), gates=gates).gates
+    gate, *_ = concluded(store, keep_experiment(store, "now", now, day=2), gates=gates).gates
     return gate
 
 
@@ -195,3 +198,50 @@ def test_a_slice_and_an_assertion_can_be_held_against_the_baseline(store: LocalS
     assert "tag=y" not in each.message
     tone = _drop(LocalStore(tmp_path / "tone"), 10, 40, max_regression={"metric": "tone"})
     assert (tone.name, tone.passed, len(tone.failing_cases)) == ("max_regression__tone", False, 10)
+
+
+def test_a_gate_that_compares_the_interval_fails_only_beyond_chance() -> None:
+    assert not gate_of(TEN, min_pass_rate=0.9).passed
+    by_interval = gate_of(TEN, min_pass_rate={"threshold": 0.9, "by": "interval"})
+    assert by_interval.passed
+    assert by_interval.message.endswith("chance alone fails this gate in at most 2.5 % of experiments")
+    assert not gate_of(TEN, min_pass_rate={"threshold": 0.98, "by": "interval"}).passed
+    assert gate_of(TEN, max_error_rate={"threshold": 0.01, "by": "interval"}).passed
+
+
+def test_a_gate_that_is_met_says_how_often_chance_fails_it() -> None:
+    """P(Binomial(10, 0.8) < 8) = 0.32; where every attempt passes it is none."""
+    assert "32% of such experiments fail by chance" in gate_of(TEN, min_pass_rate=0.8).message
+    allowed = gate_of(TEN, max_error_rate=0.1).message
+    assert "26% of such experiments fail by chance" in allowed
+    assert "0% of such" in gate_of(results_of({"a": "p", "b": "p"}), min_pass_rate=0.9).message
+
+
+def test_regression_gates_share_one_level(store: LocalStore, tmp_path: Path) -> None:
+    """Six of forty cases fell: p = 1/64, which a family of four such tests allows at 0.0125 only."""
+    alone = _drop(store, 6, 40, max_regression="significant")
+    assert not alone.passed
+    four = [{"test": "significant"}, *({"metric": name} for name in ("tone", "tone", "tone"))]
+    together = _drop(LocalStore(tmp_path / "family"), 6, 40, max_regression=four)
+    assert together.passed
+    assert "p=0.0156 for a drop (p=0.0625 among 4 tests)" in together.message
+    wider = _drop(LocalStore(tmp_path / "wider"), 6, 40, max_regression=four, level=0.1)
+    assert not wider.passed
+
+
+def test_a_gate_on_any_drop_says_how_often_chance_fails_it_and_how_many_cases_it_needs(store: LocalStore) -> None:
+    """Three of forty cases fell: by chance they would as well have risen, with a standard error of 4.3 points."""
+    gate = _drop(store, 3, 40, max_regression={"test": "any", "threshold": 0.05})
+    assert "chance alone fails this gate in 12% of experiments like these two, and in 5 % with 82 cases" in gate.message
+
+
+def test_small_drops_do_not_add_up_where_the_baseline_moves(store: LocalStore) -> None:
+    """Each night two more cases of forty fail: no night shows a drop since the last, the fourth since the first."""
+    gates = {"max_regression": "significant"}
+    outcomes = []
+    for night in range(5):
+        letters = {f"c{n:02d}": "f" if n < 2 * night else "p" for n in range(40)}
+        record = keep_experiment(store, f"night{night}", results_of(letters), day=night + 1)
+        outcomes.append(concluded(store, record, gates=gates).gates[0])
+    assert [gate.passed for gate in outcomes] == [True, True, True, False, False]
+    assert "since night0" in outcomes[3].message

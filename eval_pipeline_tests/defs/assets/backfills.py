@@ -39,9 +39,9 @@ def answer(message):
 _LOCATION = """\
 from pathlib import Path
 
-from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.defs.build import build_location
 
-defs = build_definitions(folders=[Path(__file__).parent / "suite"])
+defs = build_location(folders=[Path(__file__).parent / "suite"])
 """
 _PATIENCE_S = 240.0
 

@@ -37,9 +37,9 @@ class DagsterProject:
     def definitions(self) -> dg.Definitions:
         """The definitions, read anew from the folder."""
         overrides = {
-            "store": StoreResource(root=str(self.store_root)),
-            "langsmith": self.langsmith,
-            "progress": dg.ResourceDefinition.hardcoded_resource(self.progress),
+            "eval_store": StoreResource(root=str(self.store_root)),
+            "eval_langsmith": self.langsmith,
+            "eval_progress": dg.ResourceDefinition.hardcoded_resource(self.progress),
         }
         return build_definitions(folders=[self.folder], resource_overrides=overrides)
 

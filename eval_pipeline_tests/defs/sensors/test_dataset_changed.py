@@ -110,7 +110,7 @@ class Watched:
 
     def look(self, cursor: str | None) -> dg.SensorResult:
         """One tick."""
-        context = dg.build_sensor_context(instance=self.instance, cursor=cursor, resources={"store": self.store})
+        context = dg.build_sensor_context(instance=self.instance, cursor=cursor, resources={"eval_store": self.store})
         result = build_dataset_changed(read_suite(self.folder))(context)
         assert isinstance(result, dg.SensorResult)
         return result

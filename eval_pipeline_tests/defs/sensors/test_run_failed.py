@@ -110,7 +110,7 @@ def _tick(tmp_path: Path, tags: dict[str, str]) -> None:
             dagster_event=result.get_run_failure_event(),
             dagster_instance=instance,
             dagster_run=result.dagster_run,
-            resources={"langsmith": LangSmithResource(mode="off")},
+            resources={"eval_langsmith": LangSmithResource(mode="off")},
         ).for_run_failure()
         build_run_failed(a_suite(tmp_path))(context)
 

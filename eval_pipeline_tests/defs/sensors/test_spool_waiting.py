@@ -32,7 +32,7 @@ def langsmith(server: RecorderServer, tmp_path: Path) -> LangSmithResource:
 
 
 def _tick(langsmith: LangSmithResource) -> str:
-    context = dg.build_sensor_context(resources={"langsmith": langsmith})
+    context = dg.build_sensor_context(resources={"eval_langsmith": langsmith})
     skipped = build_traces_waiting()(context)
     assert isinstance(skipped, dg.SkipReason)
     return str(skipped.skip_message)

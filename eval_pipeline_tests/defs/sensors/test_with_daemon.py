@@ -29,9 +29,9 @@ sensors:
 LOCATION = """\
 from pathlib import Path
 
-from eval_pipeline.defs.build import build_definitions
+from eval_pipeline.defs.build import build_location
 
-defs = build_definitions(folders=[Path(__file__).parent / "shop"])
+defs = build_location(folders=[Path(__file__).parent / "shop"])
 """
 DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
 PATIENCE_SECONDS = 240.0

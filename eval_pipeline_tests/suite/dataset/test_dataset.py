@@ -41,14 +41,14 @@ def test_an_id_that_is_taken_is_reported_with_both_places(folder: Path) -> None:
 
 
 def test_every_problem_of_every_file_is_reported_and_the_right_cases_are_kept(folder: Path) -> None:
-    (folder / "a.yaml").write_text("- {id: a, input: x}\n- {id: 'b,c', input: x}\n- {id: d, inputs: x}\n")
+    (folder / "a.yaml").write_text("- {id: a, input: x}\n- {id: 'b,c', input: x}\n- {id: d, inptu: x}\n")
     (folder / "b.csv").write_text("id\n")
     (folder / "c.txt").write_text("")
     suite = a_suite(folder, cases=["a.yaml", "b.csv", "c.txt", "gone.yaml"])
     cases, problems = load_cases(suite.spec.cases, suite)
     assert [case.id for case in cases] == ["a"]
     messages = [problem.message for problem in problems]
-    assert messages[:2] == ["'b,c' cannot be a case id", "unknown field 'inputs'"]
+    assert messages[:2] == ["'b,c' cannot be a case id", "unknown field 'inptu'"]
     assert messages[2:] == [
         "column input is missing",
         "cases cannot be read from '.txt' files",
@@ -63,7 +63,12 @@ def test_a_pattern_that_matches_nothing_is_reported_with_its_field(folder: Path)
 
 
 def test_the_table_holds_the_cases() -> None:
-    dataset = Dataset.of([a_case("b", tags=["x"]), a_case("a", split="dev", recordings=[{"messages": [{}]}])])
+    dataset = Dataset.of(
+        [
+            a_case("b", tags=["x"]),
+            a_case("a", split="dev", recordings=[{"messages": [{"role": "user", "content": "a"}]}]),
+        ]
+    )
     table = dataset.to_table()
     assert table.schema == CASES_SCHEMA
     assert table.column("case_id").to_pylist() == ["a", "b"]

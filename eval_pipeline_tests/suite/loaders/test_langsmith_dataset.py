@@ -98,7 +98,7 @@ def test_examples_of_other_tools_are_cases(client: Client, folder: Path) -> None
     (case,) = dataset.cases
     assert case == a_case(
         str(example.id),
-        input="What is six times seven?",
+        inputs={"question": "What is six times seven?"},
         reference={"answer": "42"},
         metadata={"level": "easy"},
         tags=["maths"],
@@ -204,7 +204,7 @@ def test_splits_are_chosen(client: Client, folder: Path) -> None:
 
     cases = loaded(folder, splits=["test", "dev"]).cases
 
-    assert sorted((case.turns[0].user, case.split) for case in cases) == [
+    assert sorted((case.turns[0].text, case.split) for case in cases) == [
         ("both", "dev"),
         ("dev", "dev"),
         ("test", "test"),
@@ -231,6 +231,7 @@ def test_where_things_are_in_an_example_can_be_configured(client: Client, folder
 
     assert case == a_case(
         "17",
+        inputs={"ticket": {"no": 17, "body": "It is broken"}},
         input="It is broken",
         reference={"intent": "defect"},
         metadata={"group": "a"},
@@ -251,13 +252,12 @@ def test_where_things_are_in_an_example_can_be_configured(client: Client, folder
 )
 def test_of_chat_messages_those_of_the_user_are_read(client: Client, folder: Path, messages: Any) -> None:
     questions(client, [{"inputs": {"messages": messages}}])
-    assert [turn.user for turn in loaded(folder).cases[0].turns] == ["hello"]
+    assert [turn.text for turn in loaded(folder).cases[0].turns] == ["hello"]
 
 
 @pytest.mark.parametrize(
     ("example", "field", "fix"),
     [
-        ({"inputs": {"text": "hi"}}, "inputs", "'text'"),
         ({"inputs": {"input": "hi"}, "metadata": {"case_id": "a b"}}, "id", "letters"),
         ({"inputs": {"input": "hi"}, "metadata": {"assertions": [{"type": "contain"}]}}, "assertions[0]", "contains"),
     ],
@@ -275,6 +275,12 @@ def test_an_example_that_makes_no_case_is_named(
     assert problem.file == f"LangSmith dataset 'questions', example {wrong.id}"
     assert (problem.field or "").startswith(field)
     assert fix in problem.fix
+
+
+def test_an_example_without_what_the_suite_chooses_is_named_with_what_it_has(client: Client, folder: Path) -> None:
+    questions(client, [{"inputs": {"text": "hi"}}])
+    problem = problem_of(folder, input="inputs.question")
+    assert (problem.field, "'text'" in problem.fix) == ("inputs", True)
 
 
 def test_a_dataset_that_is_missing_or_empty_is_reported_with_its_place(client: Client, folder: Path) -> None:

@@ -41,7 +41,7 @@ def test_json_text_stands_for_nested_columns(folder: Path) -> None:
     rows = [{"id": "a", "input": '["x"]', "reference": json.dumps(reference), "tags": '["t"]'}]
     (case,) = cases_of(folder, rows)
     assert (case.reference, case.tags) == (reference, ("t",))
-    assert case.turns[0].user == '["x"]'
+    assert case.turns[0].text == '["x"]'
 
 
 def test_the_same_case_is_the_same_in_parquet_jsonl_csv_and_yaml(folder: Path) -> None:

@@ -68,7 +68,7 @@ def test_each_yaml_case_knows_the_lines_of_its_own_parts_only(folder: Path) -> N
 
 def test_jsonl_may_have_a_mark_windows_endings_spaces_and_empty_lines(folder: Path) -> None:
     text = '\ufeff{"id": "a", "input": "x"}  \r\n\r\n   \r\n{"id": 2, "input": "grüß"}\t\r\n'
-    assert [(case.id, case.turns[0].user) for case in cases_in(folder, "c.jsonl", text)] == [("2", "grüß"), ("a", "x")]
+    assert [(case.id, case.turns[0].text) for case in cases_in(folder, "c.jsonl", text)] == [("2", "grüß"), ("a", "x")]
 
 
 def test_every_line_that_is_not_json_is_reported_and_the_others_are_still_checked(folder: Path) -> None:
@@ -83,10 +83,18 @@ def test_csv_columns_become_the_fields_of_a_case(folder: Path) -> None:
         f'1,"hi, you", a ; b;,42,web,"{assertions}",dev\n2,ho,,,,,\n'
     )
     first, second = cases_in(folder, "c.csv", text)
-    assert first.turns[0].user == "hi, you"
+    assert first.turns[0].text == "hi, you"
     assert (first.tags, first.reference, first.metadata) == (("a", "b"), {"answer": "42"}, {"source": "web"})
     assert (first.assertions[0].type, first.split) == ("contains", "dev")
     assert (second.split, second.tags, second.reference) == ("base", (), {})
+
+
+def test_csv_columns_give_inputs_as_a_whole_or_one_for_each_key(folder: Path) -> None:
+    text = 'id,inputs.question,inputs.audience,reference,state.x\na,why?,all,"{""n"": 1}",7\n'
+    (case,) = cases_in(folder, "c.csv", text)
+    assert (case.inputs, case.reference, case.state) == ({"question": "why?", "audience": "all"}, {"n": 1}, {"x": "7"})
+    (whole,) = cases_in(folder, "d.csv", 'id,inputs\na,"{""question"": ""why?"", ""n"": 1}"\n')
+    assert whole.inputs == {"question": "why?", "n": 1}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -141,14 +149,14 @@ def test_a_csv_column_that_is_given_twice_is_refused(folder: Path) -> None:
 
 def test_a_csv_cell_may_be_as_long_as_it_is(folder: Path) -> None:
     (case,) = cases_in(folder, "c.csv", "id,input\na,x" + "y" * 200_000 + "\n")
-    assert case.turns[0].user == "x" + "y" * 200_000
+    assert case.turns[0].text == "x" + "y" * 200_000
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_csv_of_another_separator_is_read(folder: Path, delimiter: str) -> None:
     text = f'id{delimiter}input{delimiter}tags\na{delimiter}"x{delimiter}y, z"{delimiter}"p;q"\n'
     (case,) = cases_in(folder, "c.csv", text)
-    assert (case.turns[0].user, case.tags) == (f"x{delimiter}y, z", ("p", "q"))
+    assert (case.turns[0].text, case.tags) == (f"x{delimiter}y, z", ("p", "q"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
@@ -163,7 +171,7 @@ def test_csv_of_another_separator_is_read(folder: Path, delimiter: str) -> None:
 def test_utf16_is_read_where_a_mark_says_so_and_else_refused(folder: Path, name: str, text: str, encoding: str) -> None:
     content = text.encode(encoding)
     if encoding == "utf-16":
-        assert cases_in(folder, name, content)[0].turns[0].user == "grüß"
+        assert cases_in(folder, name, content)[0].turns[0].text == "grüß"
     else:
         (problem,) = problems_in(folder, name, content)
         assert "UTF-8" in problem.fix
@@ -189,7 +197,7 @@ def test_a_json_number_of_thousands_of_digits_is_refused_at_its_line(folder: Pat
 @pytest.mark.parametrize("written", ["010", "007", "1_000", "1e3", "12e4567", "NO", "on", "0x1F"])
 def test_an_id_without_quotes_stays_as_it_is_written(folder: Path, written: str) -> None:
     (case,) = cases_in(folder, "c.yaml", f"- {{id: {written}, input: {written}}}\n")
-    assert (case.id, case.turns[0].user) == (written, written)
+    assert (case.id, case.turns[0].text) == (written, written)
 
 
 def test_a_reference_without_quotes_is_text_where_only_some_yaml_reads_a_boolean_or_a_number(folder: Path) -> None:

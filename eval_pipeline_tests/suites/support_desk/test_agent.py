@@ -88,7 +88,7 @@ def test_tools_describe_themselves_and_their_arguments() -> None:
 
 
 def test_no_example_of_an_intent_shares_four_words_in_a_row_with_a_case() -> None:
-    in_cases = {run for case in suite_and_cases()[1] for turn in case.turns for run in _runs(turn.user)}
+    in_cases = {run for case in suite_and_cases()[1] for turn in case.turns for run in _runs(turn.text)}
     shared = [text for texts in EXAMPLES.values() for text in texts if not in_cases.isdisjoint(_runs(text))]
     assert shared == []
 

@@ -12,8 +12,8 @@ from langsmith.schemas import Attachment
 
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.recorder.server import RecorderServer
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.tracing.collect.collecting_client import CollectingClient
 from eval_pipeline.tracing.send.flush import flush_spool
 from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer

@@ -57,8 +57,9 @@ async def test_a_case_is_one_tree_of_turns_tools_models_and_judge(folder: Path) 
         "        RunnableLambda",
     ]
     root = sender.runs[0]
-    assert (root["inputs"]["messages"], root["outputs"]["answers"]) == (["tea"], ["It costs 3.00."])
-    assert (root["outputs"]["score"], root["outputs"]["status"], root["error"]) == (1.0, "passed", None)
+    assert (root["inputs"]["messages"], root["outputs"]["messages"][-1]["content"]) == (["tea"], "It costs 3.00.")
+    metadata = root["extra"]["metadata"]
+    assert (metadata["score"], metadata["status"], root["error"]) == (1.0, "passed", None)
     assert root["tags"] == ["drinks"]
     assert (result.trace_id, result.run_id) == (root["id"], root["id"])
     assert result.trace_url == f"http://recorder/r/{root['id']}"
@@ -132,7 +133,7 @@ async def test_an_error_in_the_target_is_on_its_run_and_on_the_root(folder: Path
     assert result.status == "error"
     for name in ("c1", "evaluate_case", "take_turn", "failing"):
         assert "no answer to hello" in by_name(sender.runs, name)["error"], name
-    assert by_name(sender.runs, "c1")["outputs"]["status"] == "error"
+    assert by_name(sender.runs, "c1")["extra"]["metadata"]["status"] == "error"
 
 
 async def test_an_attempt_cut_off_by_its_time_limit_has_ended_runs(folder: Path) -> None:

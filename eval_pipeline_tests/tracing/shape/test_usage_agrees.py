@@ -1,5 +1,6 @@
 """Tokens of a result, its assertions, the budget and its trace are the same, whichever way a model is called."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,13 @@ WAYS = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_every_figure_of_tokens_is_the_same(folder: Path, way: str) -> None:
+@pytest.mark.parametrize("traced", [True, False])
+async def test_every_figure_of_tokens_is_the_same(folder: Path, way: str, *, traced: bool) -> None:
     (folder / "own.py").write_text(CODE)
     sender, budget = Kept(), Budget()
     target = {"kind": "python", "path": f"own.py:{way}"}
     evaluator = a_traced_evaluator(folder, target, a_tracer(sender))
+    evaluator = evaluator if traced else replace(evaluator, tracer=None)
     tokens = [{"type": "max_tokens", "value": value} for value in (24, 23)]
     turn = {"user": "hi", "assertions": [{"type": "max_tokens", "value": 12}]}
     case = a_case(turns=[turn, turn], assertions=tokens)
@@ -80,7 +83,7 @@ async def test_every_figure_of_tokens_is_the_same(folder: Path, way: str) -> Non
     ]
     assert (result.usage.target.input, result.usage.target.output) == (20, 4)
     assert (result.tokens.input, result.tokens.output, budget.tokens) == (20, 4, 24)
-    assert traced_tokens(sender) == 24
+    assert traced_tokens(sender) == (24 if traced else 0)
 
 
 def traced_tokens(sender: Kept) -> int:

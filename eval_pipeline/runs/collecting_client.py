@@ -6,7 +6,7 @@ LangChain's runs still arrive, but those of `@traceable` functions do not.
 """
 
 import contextlib
-import functools
+import contextvars
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,45 +14,50 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 from langchain_core.tracers.context import tracing_v2_callback_var
 from langsmith import Client, RunTree, tracing_context
 from langsmith.utils import LangSmithError
 from typing_extensions import override
 
 from eval_pipeline.langsmith.protocol.jsonable import json_bytes
-from eval_pipeline.langsmith.protocol.usage import usage_of
-from eval_pipeline.models.usage import TracedUsage, UsageHandler, counting_now
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.collect.collecting_tracer import CollectingTracer
+from eval_pipeline.runs.call_counting import CallCounter, call_counters, count_call, state_usage
+from eval_pipeline.runs.collected_run import Attachments, CollectedRun
+from eval_pipeline.runs.collecting_tracer import CollectingTracer
 
 _log = logger_of(__name__)
 
-Attachments = Mapping[str, tuple[str, bytes]]
-"""Media type and content, by name."""
-
+HANDOFF = "Handoff"
+"""What the tracing of the OpenAI Agents SDK names the run of a handoff, which is a chain."""
+_SHOWING_CALLS = frozenset({"tool", "llm"})
 _UUID_LENGTH = 36
 _MEDIA_TYPE_END = re.compile(r"[\r\n]")
 
 
-@dataclass(kw_only=True, slots=True)
-class CollectedRun:
-    """The fields of one run so far. Inputs and outputs are JSON as of the moment they were posted."""
+@dataclass(kw_only=True)
+class Collection:
+    """The runs below one root so far."""
 
-    id: str
-    parent_ids: list[str]
-    """From the collected trace's root (first) to the parent (last)."""
-    name: str
-    run_type: str
-    start_time: Any
-    inputs: bytes = b"{}"
-    outputs: bytes | None = None
-    end_time: Any = None
-    error: str | None = None
-    tags: list[str] = field(default_factory=list)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    events: list[Any] = field(default_factory=list)
-    attachments: Attachments = field(default_factory=dict)
+    whole: bool
+    """Whether inputs and outputs of chains are kept."""
+    runs: dict[str, CollectedRun] = field(default_factory=dict)
+    """By id, in the order in which they started."""
+    lock: threading.Lock
+    counters: Sequence[CallCounter] = ()
+    """What counted the model calls among them; the first is the attempt's."""
+
+    def since(self, number: int) -> list[CollectedRun]:
+        """The runs after the first `number`."""
+        with self.lock:
+            return list(self.runs.values())[number:]
+
+
+_in_progress: contextvars.ContextVar[Collection | None] = contextvars.ContextVar("runs_collected", default=None)
+
+
+def collection_in_progress() -> Collection | None:
+    """What runs of this task, and of tasks and threads it starts, are collected in; None outside of `collecting`."""
+    return _in_progress.get()
 
 
 def ids_of_path(dotted_order: str) -> list[str]:
@@ -91,20 +96,25 @@ class CollectingClient(Client):
             tracing_sampling_rate=1.0,
             disable_prompt_cache=True,
         )
-        self._collected: dict[str, dict[str, CollectedRun]] = {}
-        self._counting: dict[str, UsageHandler] = {}
+        self._collected: dict[str, Collection] = {}
         self._lock = threading.Lock()
         self.strays = 0
         """The number of runs outside any trace in progress, such as those of a thread that outlived its attempt."""
 
     @contextlib.contextmanager
-    def collecting(self, root: RunTree) -> Iterator[None]:
+    def collecting(self, root: RunTree, *, whole: bool = True) -> Iterator[None]:
         """Within it, everything traced in this task, and in tasks and threads it starts, nests below `root`.
 
         Call `take` afterwards, or the collected runs stay in memory.
+
+        Args:
+            root: the common ancestor.
+            whole: whether inputs and outputs of chains are kept.
         """
+        collection = Collection(whole=whole, lock=self._lock)
         with self._lock:
-            self._collected[str(root.id)] = {}
+            self._collected[str(root.id)] = collection
+        collecting = _in_progress.set(collection)
         # Otherwise LangChain creates a tracer of its own for each graph and model.
         token = tracing_v2_callback_var.set(CollectingTracer(client=self, project_name=root.session_name))
         try:
@@ -112,20 +122,24 @@ class CollectingClient(Client):
                 yield
         finally:
             tracing_v2_callback_var.reset(token)
+            _in_progress.reset(collecting)
 
     def take(self, root: RunTree) -> list[CollectedRun]:
         """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
-            runs = list(self._collected.pop(str(root.id), {}).values())
-            counting = self._counting.pop(str(root.id), None)
-        if counting is not None:
-            _state_usage(runs, counting)
+            collection = self._collected.pop(str(root.id), None)
+        if collection is None:
+            return []
+        runs = list(collection.runs.values())
+        for counter in collection.counters[:1]:
+            state_usage(runs, counter)
         return runs
 
     def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
         """Those of the runs below `root`, which stay collected."""
         with self._lock:
-            runs = self._collected.get(str(root.id), {})
+            collection = self._collected.get(str(root.id))
+            runs = {} if collection is None else collection.runs
             return [replace(runs[run_id]) for run_id in run_ids if run_id in runs]
 
     @property
@@ -154,16 +168,18 @@ class CollectingClient(Client):
 
     def _keep(self, run_id: str, fields: Mapping[str, Any]) -> None:
         path = ids_of_path(str(fields.get("dotted_order") or ""))[:-1]
+        kept = fields if self._keeps_values(run_id, path, fields) else {}
         # Serialize now, outside of the lock: the graph goes on to change its state.
-        inputs = None if fields.get("inputs") is None else json_bytes(fields["inputs"])
-        outputs = json_bytes(fields["outputs"]) if fields.get("outputs") else None
-        attachments = read_attachments(fields) if fields.get("attachments") else {}
+        inputs = None if kept.get("inputs") is None else json_bytes(kept["inputs"])
+        outputs = json_bytes(kept["outputs"]) if kept.get("outputs") else None
+        attachments = read_attachments(kept) if kept.get("attachments") else {}
         with self._lock:
             root = next((ancestor for ancestor in path if ancestor in self._collected), None)
             if root is None:
                 self.strays += 1
                 return
-            runs = self._collected[root]
+            collection = self._collected[root]
+            runs = collection.runs
             run = runs.get(run_id)
             if run is None:
                 run = runs[run_id] = CollectedRun(
@@ -181,33 +197,16 @@ class CollectingClient(Client):
             run.extra = fields.get("extra") or run.extra
             run.events = fields.get("events") or run.events
             run.attachments = {**run.attachments, **attachments}
-            handlers = counting_now()
-            if handlers:
-                self._counting.setdefault(root, handlers[0])
-            elif root in self._counting:
-                handlers = [self._counting[root]]
-            ended = run.run_type == "llm" and run.end_time is not None
-        if ended:
-            _count(run, handlers)
+            counters = collection.counters = call_counters() or collection.counters
+        if run.run_type == "llm" and run.end_time is not None:
+            count_call(run, counters)
 
-
-def _state_usage(runs: Sequence[CollectedRun], counting: UsageHandler) -> None:
-    """Let each model call's run state what was counted of it, so that a trace sums to the same tokens."""
-    for run in runs:
-        if run.run_type == "llm" and (stated := counting.stated(run.id)) is not None:
-            run.extra = {**run.extra, "metadata": {**(run.extra.get("metadata") or {}), "usage_metadata": stated}}
-
-
-def _count(run: CollectedRun, handlers: Sequence[UsageHandler]) -> None:
-    """Count the tokens of a model call that ended."""
-    for handler in handlers:
-        handler.count_traced(run.id, run.parent_ids, functools.partial(_usage, run))
-
-
-def _usage(run: CollectedRun) -> TracedUsage | None:
-    used = usage_of(run.extra, None if run.outputs is None else orjson.loads(run.outputs))
-    if used is None:
-        return None
-    named = {**(run.extra.get("invocation_params") or {}), **(run.extra.get("metadata") or {})}
-    model = named.get("ls_model_name") or named.get("model") or ""
-    return TracedUsage(model=str(model), metadata=used.metadata(), cost_usd=used.total_cost)
+    def _keeps_values(self, run_id: str, path: Sequence[str], fields: Mapping[str, Any]) -> bool:
+        """Whether inputs and outputs of a run are kept: always, or only those that show calls of tools."""
+        # Without the lock: a trace that is taken meanwhile has no use for them.
+        collection = next((each for ancestor in path if (each := self._collected.get(ancestor)) is not None), None)
+        if collection is None or collection.whole:
+            return collection is not None
+        run = collection.runs.get(run_id)
+        run_type = fields.get("run_type") if run is None else run.run_type
+        return run_type in _SHOWING_CALLS or fields.get("name") == HANDOFF

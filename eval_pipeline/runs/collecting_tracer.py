@@ -17,10 +17,12 @@ from langchain_core.tracers.schemas import Run
 from langsmith.run_helpers import get_tracing_context
 from typing_extensions import override
 
-from eval_pipeline.evaluation.evaluator import WORKFLOW_NAME
-
 _UNTRACED, _OUTPUTS_SET, _INPUTS_SET = "__disabled", "__omit_auto_outputs", "inputs_is_truthy"
 """Keys of LangChain and LangSmith in `extra`: the run is not sent; `RunTree.set` was given its outputs, or inputs."""
+
+
+WORKFLOW_NAME = "evaluate_case"
+"""What traces call the evaluator's graph."""
 
 
 class CollectingTracer(LangChainTracer):

@@ -1,0 +1,66 @@
+"""The runs that a target makes in one turn, whether the attempt is traced or not."""
+
+import contextlib
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from langsmith import RunTree
+
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient, collection_in_progress
+
+_UNTRACED = "untraced"
+"""The project of runs that are never sent."""
+
+
+@dataclass(kw_only=True)
+class TurnRuns:
+    """The runs of one turn, complete when the turn has ended."""
+
+    made: list[CollectedRun] = field(default_factory=list)
+    """In the order in which they started."""
+
+
+@contextlib.contextmanager
+def turn_runs(turn: TurnRuns, *, whole: bool) -> Iterator[None]:
+    """Within it, what LangChain, LangGraph and LangSmith trace is collected; at its end it is in `turn`.
+
+    Where the attempt is traced these are the runs of its trace. Where it is not, they are collected nevertheless and
+    sent nowhere, so that verdicts do not depend on tracing.
+
+    Args:
+        turn: is given the runs.
+        whole: whether inputs and outputs of chains are needed; those of tools and models always are.
+    """
+    collection = collection_in_progress()
+    if collection is not None:
+        before = len(collection.runs)
+        try:
+            yield
+        finally:
+            turn.made = collection.since(before)
+        return
+    client = _client()
+    root = RunTree(name=_UNTRACED, id=uuid.uuid4(), session_name=_UNTRACED, ls_client=client, replicas=[])
+    try:
+        with client.collecting(root, whole=whole):
+            yield
+    finally:
+        turn.made = client.take(root)
+
+
+_clients: dict[int, CollectingClient] = {}
+"""By process: a client has a lock, which a fork may copy while it is held."""
+_lock = threading.Lock()
+
+
+def _client() -> CollectingClient:
+    process = os.getpid()
+    client = _clients.get(process)
+    if client is None:
+        with _lock:
+            client = _clients.setdefault(process, CollectingClient())
+    return client
