@@ -23,6 +23,7 @@ from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.limits.working_time import WorkingTime
@@ -104,10 +105,12 @@ class CaseEvaluator:
         """
         if listener is not None:
             listener = _redacting(listener, self.redactor)
-        if self.tracer is None:
-            return redacted_result(await self._evaluate(attempt, listener), self.redactor)
-        with self.tracer.attempt(attempt) as trace:
-            return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
+        with no_ambient_tracing():
+            if self.tracer is None:
+                with untraced():
+                    return redacted_result(await self._evaluate(attempt, listener), self.redactor)
+            with self.tracer.attempt(attempt) as trace:
+                return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
 
     async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)

@@ -16,6 +16,7 @@ from eval_pipeline.defs.assets.upstream import (
     latest,
     launch_id,
 )
+from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
@@ -86,7 +87,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
         eval_langsmith: LangSmithResource,
         eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures():
+        with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)
