@@ -14,7 +14,7 @@ from eval_pipeline.content.text import readable_text
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.case_result import TurnResult, Vote
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.judge import Judge

@@ -13,7 +13,7 @@ from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion

@@ -15,7 +15,7 @@ from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
@@ -23,6 +23,7 @@ from eval_pipeline.evaluation.events import Listener
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.limits.working_time import WorkingTime
@@ -35,6 +36,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
@@ -104,11 +106,13 @@ class CaseEvaluator:
         """
         if listener is not None:
             listener = _redacting(listener, self.redactor)
-        if self.tracer is None:
-            return redacted_result(await self._evaluate(attempt, listener), self.redactor)
-        with self.tracer.attempt(attempt) as trace:
-            result = await self._evaluate(attempt, listener, place=trace.place)
-            return trace.finish(redacted_result(result, self.redactor))
+        with no_ambient_tracing():
+            if self.tracer is None:
+                with untraced():
+                    return redacted_result(await self._evaluate(attempt, listener), self.redactor)
+            with self.tracer.attempt(attempt) as trace:
+                result = await self._evaluate(attempt, listener, place=trace.place)
+                return trace.finish(redacted_result(result, self.redactor))
 
     async def _evaluate(
         self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None
@@ -124,7 +128,7 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt, place)
@@ -142,6 +146,8 @@ class CaseEvaluator:
                     source = "evaluation_timeout_seconds" if seconds is None else "evaluation.timeout_s"
                     message = f"no end after {limit.seconds:g} s ({source})"
                     error = EvaluationError(name="TimeoutError", message=message, traceback="")
+        if error is None and counted.problems:
+            error = EvaluationError.of(InputError(counted.problems))
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])

@@ -30,7 +30,7 @@ from eval_pipeline.evaluation.runs import outside_of_graph, run_of
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
-from eval_pipeline.models.usage import in_role, priced
+from eval_pipeline.models.usage import in_role, turn_events
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
@@ -131,7 +131,7 @@ def _keep(runtime: AttemptRuntime, index: int, message: Any, reply: Reply, laten
             index=index,
             input=message,
             response=reply.text,
-            events=priced(reply.events),
+            events=turn_events(reply.events),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
             outputs=reply.outputs,

@@ -21,42 +21,17 @@ from typing_extensions import override
 
 from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.runs.call_counting import CallCounter, call_counters, count_call, state_usage
+from eval_pipeline.runs.collected_run import Attachments, CollectedRun
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
 
 _log = logger_of(__name__)
-
-Attachments = Mapping[str, tuple[str, bytes]]
-"""Media type and content, by name."""
 
 HANDOFF = "Handoff"
 """What the tracing of the OpenAI Agents SDK names the run of a handoff, which is a chain."""
 _SHOWING_CALLS = frozenset({"tool", "llm"})
 _UUID_LENGTH = 36
 _MEDIA_TYPE_END = re.compile(r"[\r\n]")
-
-
-@dataclass(kw_only=True, slots=True)
-class CollectedRun:
-    """The fields of one run so far. Inputs and outputs are JSON as of the moment they were posted."""
-
-    id: str
-    parent_ids: list[str]
-    """From the collected trace's root (first) to the parent (last)."""
-    name: str
-    run_type: str
-    start_time: Any
-    inputs: bytes = b"{}"
-    outputs: bytes | None = None
-    end_time: Any = None
-    error: str | None = None
-    tags: list[str] = field(default_factory=list)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    events: list[Any] = field(default_factory=list)
-    attachments: Attachments = field(default_factory=dict)
-    given: Any = None
-    """Its inputs as the object they were, where evaluators look at the runs of the attempt."""
-    returned: Any = None
-    """Its outputs as the object they were, likewise."""
 
 
 @dataclass(kw_only=True)
@@ -70,6 +45,8 @@ class Collection:
     runs: dict[str, CollectedRun] = field(default_factory=dict)
     """By id, in the order in which they started."""
     lock: threading.Lock
+    counters: Sequence[CallCounter] = ()
+    """What counted the model calls among them; the first is the attempt's."""
 
     def since(self, number: int) -> list[CollectedRun]:
         """The runs after the first `number`."""
@@ -153,7 +130,12 @@ class CollectingClient(Client):
         """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
             collection = self._collected.pop(str(root.id), None)
-        return [] if collection is None else list(collection.runs.values())
+        if collection is None:
+            return []
+        runs = list(collection.runs.values())
+        for counter in collection.counters[:1]:
+            state_usage(runs, counter)
+        return runs
 
     def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
         """Those of the runs below `root`, which stay collected."""
@@ -220,6 +202,9 @@ class CollectingClient(Client):
             run.extra = fields.get("extra") or run.extra
             run.events = fields.get("events") or run.events
             run.attachments = {**run.attachments, **attachments}
+            counters = collection.counters = call_counters() or collection.counters
+        if run.run_type == "llm" and run.end_time is not None:
+            count_call(run, counters)
 
     def _keeps_values(self, run_id: str, path: Sequence[str], fields: Mapping[str, Any]) -> bool:
         """Whether inputs and outputs of a run are kept: always, or only those that show calls of tools."""

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from langsmith.schemas import Run
 
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 
 
 def trees_of(runs: Sequence[CollectedRun], *, trace_id: uuid.UUID, parent_id: uuid.UUID) -> list[Run]:

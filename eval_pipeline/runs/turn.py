@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from langsmith import RunTree
 
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient, collection_in_progress
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient, collection_in_progress
 
 _UNTRACED = "untraced"
 """The project of runs that are never sent."""

@@ -77,6 +77,11 @@ class Target(Document):
         """What is wrong with it besides its fields, each at a `field` of its own, for `eval-pipeline check`."""
         yield from missing_files(self.version_files, folder=folder)
 
+    def problems_of_cases(self, folder: Path, cases: Sequence[Any]) -> Iterable[Problem]:
+        """What of the suite's cases it cannot use, each with its `case` and `field`, for `eval-pipeline check`."""
+        del folder, cases
+        return ()
+
     def version_parts(self, folder: Path) -> Sequence[Any]:
         """What identifies it besides its fields, as JSON: digests of its source, texts of its files."""
         files, named = files_digest(self.version_files, folder=folder), named_in(self.options, folder=folder)

@@ -24,7 +24,8 @@ from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.telemetry.reporting import listening
