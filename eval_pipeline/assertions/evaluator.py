@@ -22,7 +22,6 @@ from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.python import function_name
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.attachments import current_attachments
 from eval_pipeline.suite.code.returned_values import ReturnedValue
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from langsmith.schemas import AttachmentInfo, Example, Run
+from langsmith.schemas import Example, Run
 
 from eval_pipeline.assertions.calls import exchanges
 from eval_pipeline.assertions.evaluators.transcript import openai_messages
