@@ -14,11 +14,15 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from eval_pipeline.environment import hold_variables, own_variables
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.suite.code.suite_modules import import_suite_file, import_suite_module, without_prefix
 from eval_pipeline.suite.documents.text_file import read_text
 from eval_pipeline.wording import near_names
 from eval_pipeline.working_folder import in_working_folder
+
+_log = logger_of(__name__)
 
 IMPORT_PATH = re.compile(r"(?:[A-Za-z_][\w.]*|(?:\./)?(?:[\w-]+/)*[\w-]+\.py):[A-Za-z_][\w.]*")
 
@@ -70,10 +74,11 @@ def resolve(path: str, *, folder: Path) -> Any:
     if _nothing_imported.get():
         raise InputError(_unimported_problems(path, folder))
     try:
-        if module_name.endswith(".py"):
-            module = import_suite_file((folder / module_name).resolve(), folder=folder.resolve())
-        else:
-            module = import_suite_module(module_name, folder=folder.resolve())
+        with keeping_settings(module_name):
+            if module_name.endswith(".py"):
+                module = import_suite_file((folder / module_name).resolve(), folder=folder.resolve())
+            else:
+                module = import_suite_module(module_name, folder=folder.resolve())
     except (Exception, SystemExit) as error:
         reason = without_prefix(f"importing it failed with {type(error).__name__}: {error}")
         near = _near_file(module_name, folder)
@@ -87,6 +92,18 @@ def resolve(path: str, *, folder: Path) -> Any:
             raise InputError(_problem(path, folder, message, close[0] if close else None))
         value = getattr(value, name)
     return value
+
+
+@contextlib.contextmanager
+def keeping_settings(what: str) -> Iterator[None]:
+    """Let the evaluation keep its settings where a module sets their variables as it is imported, and warn."""
+    before = own_variables()
+    try:
+        yield
+    finally:
+        if changed := hold_variables(before):
+            names = ", ".join(changed)
+            _log.warning("%s sets %s; the evaluation keeps its values: set them in the shell to change it", what, names)
 
 
 def suite_file(text: str, *, folder: Path) -> Path:

@@ -131,7 +131,7 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     again = terminal("corrections", suite)
 
     assert "2 corrections in 1 experiment, 2 new" in pulled.stdout
-    assert "2 corrections in 1 experiments, 0 new" in again.stdout
+    assert "2 corrections in 1 experiment, 0 new" in again.stdout
     assert pulled.stdout.splitlines()[1] == again.stdout.splitlines()[1]
     known = {row["case_id"]: row for row in stored_corrections(store, "sample")}
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")

@@ -58,6 +58,7 @@ def watch(
                 stdout.flush()
                 last = event
         else:
+            click.echo("Not traced: no run is sent anywhere.", err=True)
             last = show(events, Console(file=stdout))
     if last.get("event") == "error" or last.get("status") == "error":
         raise PermanentError("the case ended in an error", fix="see the error above")

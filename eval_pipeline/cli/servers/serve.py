@@ -30,4 +30,4 @@ def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, stor
 
 
 def _announce(url: str) -> None:
-    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)
+    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · not traced · Ctrl-C stops it", err=True)

@@ -71,7 +71,9 @@ class PartitionHealth:
         return (
             f"{', '.join(counts)} of {counted(self.cases, 'case')}"
             if counts
-            else f"all {counted(self.cases, 'case')} are up to date"
+            else f"all {self.cases} cases are up to date"
+            if self.cases != 1
+            else "1 case is up to date"
         )
 
     def what_to_do(self, suite: str) -> str:

@@ -24,8 +24,6 @@ _CASE_KEYS = ("passed", "score")
 """Feedback keys of the whole case."""
 _PLACE_MARK = " · "
 """Part of the key where assertions of one name have several places: on a turn, or twice on the conversation."""
-_STATUSES = frozenset({"passed", "failed", "limit", "unscored", "skipped"})
-"""Of an attempt; one that is an error has the run's error."""
 _ORDERS = {name: name for name in get_args(CaseOrder)}
 
 
@@ -105,7 +103,7 @@ def _dataset(recorder: Recorder, dataset_id: str | None) -> dict[str, Any] | Non
 
 
 def _with_payload(recorder: Recorder, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the feedback, the case's id, the attempt and the status of each row of one page."""
+    """Add the feedback, the case's id and the attempt of each row of one page."""
     if not rows:
         return []
     query = RunQuery(ids=[row["id"] for row in rows], limit=len(rows), subtree_usage=False)
@@ -115,6 +113,4 @@ def _with_payload(recorder: Recorder, rows: list[dict[str, Any]]) -> list[dict[s
         metadata = (run["extra"] or {}).get("metadata") or {}
         row["feedback"] = run["feedback_stats"]
         row["case_id"], row["attempt"] = metadata.get("case_id"), metadata.get("attempt")
-        # What the evaluation decided; runs of others only end, or end in an error.
-        row["status"] = metadata["status"] if metadata.get("status") in _STATUSES else None
     return rows
