@@ -4,46 +4,29 @@ A constructor takes what it is given and defaults; `from_environment` reads vari
 eval_pipeline.settings` prints the reference of all of them.
 """
 
-import functools
 import json
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import platformdirs
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
-from typing_extensions import override
+from pydantic_settings import NoDecode
 
-from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.working_folder import with_paths_in_working_folder
+from eval_pipeline.environment import EnvironmentSettings, is_true, langsmith_names, variable, variables_of
 
 Mode = Literal["recorder", "langsmith", "both", "off"]
 TraceMode = Literal["grafted", "unified", "linked"]
 GraftTiming = Literal["instant", "backdated"]
 GraftLlmAs = Literal["chain", "llm"]
 DestinationName = Literal["langsmith", "recorder"]
+HiddenField = Literal["inputs", "outputs", "metadata"]
+HIDDEN_FIELDS: tuple[HiddenField, ...] = get_args(HiddenField)
 
 STORE_VARIABLE = "EVAL_PIPELINE_STORE"
 SUITES_VARIABLE = "EVAL_PIPELINE_SUITES"
@@ -58,111 +41,41 @@ DEFAULT_STORE = "./data"
 DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
 DEFAULT_SPOOL_FOLDER = Path("data/trace_spool")
 _MIB = 1024 * 1024
-_TRUE = frozenset({"1", "true", "yes", "on"})
-
-
-@functools.lru_cache(maxsize=16)
-def _read(settings: type[BaseSettings], variables: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
-    """The fields that variables set; a run asks some twenty times, and each would take 4 ms."""
-    source = EnvSettingsSource(settings)
-    source.env_vars = dict(variables)
-    return source()
-
-
-class EnvironmentSettings(BaseSettings):
-    """Settings whose fields name the variables that they are read from, the first one that is set."""
-
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, case_sensitive=True, validate_by_name=True, use_attribute_docstrings=True
-    )
-
-    @classmethod
-    @override
-    def settings_customise_sources(  # type: ignore[override]
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """A constructor takes what it is given; only `from_environment` reads variables."""
-        del settings_cls, others
-        return (init_settings,)
-
-    @classmethod
-    def from_environment(cls, **given: Any) -> Self:
-        """Settings from `given`, else from the environment, else defaults.
-
-        Raises:
-            InputError: a value cannot be used; names the field and its variables.
-        """
-        variables = {name: variables_of(field) for name, field in cls.model_fields.items()}
-        values = {name: os.environ.get(name, "").strip() for names in variables.values() for name in names}
-        try:
-            read = _read(cls, tuple((name, value) for name, value in values.items() if value))
-        except SettingsError as error:
-            raise InputError(Problem(message=str(error), fix="write its variable as JSON")) from error
-        by_field = {name: read[names[0]] for name, names in variables.items() if names[0] in read}
-        try:
-            return with_paths_in_working_folder(cls(**{**by_field, **given}))
-        except ValidationError as error:
-            wrong = error.errors(include_input=False, include_url=False)
-            raise InputError([_problem(str(each["loc"][0]), each["msg"], variables) for each in wrong]) from error
-
-
-def _problem(place: str, message: str, variables: Mapping[str, tuple[str, ...]]) -> Problem:
-    # The place is a field or the first of its variables, by how the value was given.
-    field = next((name for name, names in variables.items() if place in (name, *names)), place)
-    names = " or ".join(variables.get(field, ()))
-    return Problem(message=message, fix=f"correct `{field}`{names and ', or the variable '}{names}", field=field)
-
-
-def _is_true(value: object) -> object:
-    """`true`, `True` and `1` all mean yes, which the SDK reads more narrowly; any other text means no."""
-    return value.lower() in _TRUE if isinstance(value, str) else value
-
-
-def _variable(*names: str, default: Any = None, **options: Any) -> Any:
-    """A field that is read from the first of these variables that is set."""
-    if "default_factory" not in options:
-        options["default"] = default
-    return Field(validation_alias=AliasChoices(*names), **options)
-
-
-def _langsmith(*names: str) -> Iterator[str]:
-    """`LANGSMITH_…`, else the older `LANGCHAIN_…`."""
-    return (f"{prefix}_{name}" for name in names for prefix in ("LANGSMITH", "LANGCHAIN"))
 
 
 class PipelineSettings(EnvironmentSettings):
     """The settings of the package as a whole."""
 
-    store: str | None = _variable(STORE_VARIABLE)
+    store: str | None = variable(STORE_VARIABLE)
     """Where datasets, snapshots and results are stored: a folder, or `s3://bucket/prefix` (credentials and endpoint as
     for every AWS client, such as `AWS_ENDPOINT_URL_S3`). By default `./data`; workers have no default."""
-    suites: Annotated[tuple[Path, ...], NoDecode] = _variable(SUITES_VARIABLE, default=())
-    """Folders of further suites, or folders that hold such folders, separated as in `PATH`."""
-    cache: Path | None = _variable(CACHE_VARIABLE)
+    suites: Annotated[tuple[Path, ...], NoDecode] = variable(SUITES_VARIABLE, default=())
+    """Folders of further suites, or folders that hold such folders, separated as in `PATH`. Each must exist."""
+    cache: Path | None = variable(CACHE_VARIABLE)
     """The folder of warm copies of snapshots, of prompts and of cached model calls on this host. By default the user's
     cache folder."""
-    limits: SecretStr | None = _variable(LIMITS_VARIABLE)
+    limits: SecretStr | None = variable(LIMITS_VARIABLE)
     """A server through which processes share a provider's limits, so that `requests_per_minute`, `tokens_per_minute`,
     `fleet_concurrency`, a 429's Retry-After and `budget_of: experiment` hold for all of them together: `redis://…`
     (with `eval_pipeline[redis]`) or `postgresql://…` (`eval_pipeline[postgres]`). While it cannot be reached each
     process keeps to its part. By default each process keeps its own limits."""
-    prices: Path | None = _variable(PRICES_VARIABLE)
+    prices: Path | None = variable(PRICES_VARIABLE)
     """A CSV file of model prices, which come before those of `genai-prices`."""
-    webhook: SecretStr | None = _variable("EVAL_PIPELINE_WEBHOOK")
+    webhook: SecretStr | None = variable("EVAL_PIPELINE_WEBHOOK")
     """The URL that a suite's sensors post to, unless suite.yaml names another variable (`webhook_variable`)."""
-    ui_url: str | None = _variable("EVAL_PIPELINE_UI_URL")
+    ui_url: str | None = variable("EVAL_PIPELINE_UI_URL")
     """The address of the Dagster UI, for links to runs. By default `http://127.0.0.1:3000` in reports, and no links in
     messages."""
-    api_token: SecretStr | None = _variable("EVAL_PIPELINE_API_TOKEN")
+    api_token: SecretStr | None = variable("EVAL_PIPELINE_API_TOKEN")
     """The key or password that `eval-pipeline serve` asks its clients for."""
-    task: str | None = _variable(TASK_VARIABLE)
+    task: str | None = variable(TASK_VARIABLE)
     """What `eval-pipeline-worker` evaluates when it gets no argument: a task as JSON, its key in the store, a file, or
     `s3://bucket/key`."""
-    dagster_home: Path | None = _variable("DAGSTER_HOME")
+    dagster_home: Path | None = variable("DAGSTER_HOME")
     """The folder of the Dagster instance. By default `./.dagster_home`."""
-    dagster_event_batch_size: int | None = _variable("DAGSTER_EVENT_BATCH_SIZE", ge=0)
+    dagster_event_batch_size: int | None = variable("DAGSTER_EVENT_BATCH_SIZE", ge=0)
     """How many events Dagster writes at once. `eval-pipeline` sets 1000 for the runs that it launches."""
-    aws_lambda_runtime_api: str | None = _variable("AWS_LAMBDA_RUNTIME_API")
+    aws_lambda_runtime_api: str | None = variable("AWS_LAMBDA_RUNTIME_API")
     """Set by AWS Lambda. Handlers then keep their cache and their spool in the temporary folder."""
 
     @field_validator("suites", mode="before")
@@ -195,9 +108,9 @@ class Destination(BaseModel):
 class LangSmithSettings(EnvironmentSettings):
     """The settings of tracing, of the Prompt Hub and of redaction. Frozen, and without secrets in its `repr`."""
 
-    api_key: SecretStr | None = _variable(*_langsmith("API_KEY"))
+    api_key: SecretStr | None = variable(*langsmith_names("API_KEY"))
     """The key of LangSmith's API."""
-    mode: Mode = _variable(
+    mode: Mode = variable(
         "EVAL_PIPELINE_TRACING",
         "LANGSMITH_MODE",
         "LANGCHAIN_MODE",
@@ -205,69 +118,77 @@ class LangSmithSettings(EnvironmentSettings):
     )
     """Where traces go: `langsmith`, the local `recorder`, `both`, or `off`. By default `langsmith` with an API key,
     else `recorder`."""
-    api_url: str = _variable(*_langsmith("ENDPOINT"), default="https://api.smith.langchain.com")
+    api_url: str = variable(*langsmith_names("ENDPOINT"), default="https://api.smith.langchain.com")
     """The address of LangSmith's API."""
-    web_url: str | None = _variable("EVAL_PIPELINE_WEB_URL")
+    web_url: str | None = variable("EVAL_PIPELINE_WEB_URL")
     """The address of LangSmith's pages. By default it follows from `api_url`."""
-    project: str | None = _variable(*_langsmith("PROJECT"))
+    project: str | None = variable(*langsmith_names("PROJECT"))
     """The project of the shared context's own trace; each experiment has a project of its own."""
-    workspace_id: str | None = _variable(*_langsmith("WORKSPACE_ID"))
+    workspace_id: str | None = variable(*langsmith_names("WORKSPACE_ID"))
     """The workspace, for a key of an organization."""
-    recorder_url: str = _variable(RECORDER_URL_VARIABLE, default=DEFAULT_RECORDER_URL)
+    recorder_url: str = variable(RECORDER_URL_VARIABLE, default=DEFAULT_RECORDER_URL)
     """The address of the recorder."""
-    recorder_token: SecretStr | None = _variable("EVAL_PIPELINE_RECORDER_TOKEN")
+    recorder_token: SecretStr | None = variable("EVAL_PIPELINE_RECORDER_TOKEN")
     """The key that the recorder asks its clients for."""
 
-    tracing_enabled: Annotated[bool, BeforeValidator(_is_true)] = _variable(
-        *_langsmith("TRACING_V2", "TRACING"), default=True
+    tracing_enabled: Annotated[bool, BeforeValidator(is_true)] = variable(
+        *langsmith_names("TRACING_V2", "TRACING"), default=True
     )
     """Whether attempts are traced."""
-    trace_sample_rate: float = _variable(*_langsmith("TRACING_SAMPLING_RATE"), default=1.0, ge=0, le=1)
+    trace_sample_rate: float = variable(*langsmith_names("TRACING_SAMPLING_RATE"), default=1.0, ge=0, le=1)
     """The share of traces that is sent, from 0 to 1."""
-    async_upload: bool = _variable("EVAL_PIPELINE_ASYNC_UPLOAD", default=True)
+    hide_inputs: Annotated[bool, BeforeValidator(is_true)] = variable(*langsmith_names("HIDE_INPUTS"), default=False)
+    """Whether the inputs of runs stay here; nothing of them is sent."""
+    hide_outputs: Annotated[bool, BeforeValidator(is_true)] = variable(*langsmith_names("HIDE_OUTPUTS"), default=False)
+    """Whether the outputs of runs stay here; nothing of them is sent."""
+    hide_metadata: Annotated[bool, BeforeValidator(is_true)] = variable(
+        *langsmith_names("HIDE_METADATA"), default=False
+    )
+    """Whether the metadata of runs stays here; nothing of it is sent."""
+    async_upload: bool = variable("EVAL_PIPELINE_ASYNC_UPLOAD", default=True)
     """Whether a thread sends runs while attempts go on. Without it each attempt waits until its runs are sent, or
     spooled."""
-    upload_batch_size: int = _variable("EVAL_PIPELINE_UPLOAD_BATCH_SIZE", default=500, ge=1)
+    upload_batch_size: int = variable("EVAL_PIPELINE_UPLOAD_BATCH_SIZE", default=500, ge=1)
     """The most runs, or feedback, of one request. A server that takes fewer (`size_limit` of its `/info`) gets
     fewer."""
-    upload_interval_seconds: float = _variable("EVAL_PIPELINE_UPLOAD_INTERVAL_SECONDS", default=1.0, gt=0)
+    upload_interval_seconds: float = variable("EVAL_PIPELINE_UPLOAD_INTERVAL_SECONDS", default=1.0, gt=0)
     """The longest that a run waits for others to be sent with."""
-    max_queue_size: int = _variable(*_langsmith("TRACING_QUEUE_MAX_SIZE"), default=10_000, ge=1)
+    max_queue_size: int = variable(*langsmith_names("TRACING_QUEUE_MAX_SIZE"), default=10_000, ge=1)
     """The most runs and feedback in memory that wait to be sent; more go to the spool."""
 
-    hub_enabled: bool = _variable("EVAL_PIPELINE_HUB_ENABLED", default=True)
+    hub_enabled: bool = variable("EVAL_PIPELINE_HUB_ENABLED", default=True)
     """Whether prompts are fetched from the Prompt Hub. Without it only cached prompts and fallback files are used."""
-    cache_ttl_seconds: float = _variable("EVAL_PIPELINE_CACHE_TTL_SECONDS", default=300.0, ge=0)
+    cache_ttl_seconds: float = variable("EVAL_PIPELINE_CACHE_TTL_SECONDS", default=300.0, ge=0)
     """How long a cached prompt of a tag is used before the Prompt Hub is asked again."""
-    cache_versioned_indefinitely: bool = _variable("EVAL_PIPELINE_CACHE_VERSIONED_INDEFINITELY", default=True)
+    cache_versioned_indefinitely: bool = variable("EVAL_PIPELINE_CACHE_VERSIONED_INDEFINITELY", default=True)
     """Whether a cached prompt of a commit is used indefinitely; else it expires as one of a tag does."""
-    evaluation_timeout_seconds: float = _variable("EVAL_PIPELINE_EVALUATION_TIMEOUT_SECONDS", default=300.0, gt=0)
+    evaluation_timeout_seconds: float = variable("EVAL_PIPELINE_EVALUATION_TIMEOUT_SECONDS", default=300.0, gt=0)
     """The longest that one attempt may take, judges included, unless suite.yaml says so (`evaluation.timeout_s`)."""
 
-    trace_mode: TraceMode = _variable("EVAL_PIPELINE_TRACE_MODE", default="grafted")
+    trace_mode: TraceMode = variable("EVAL_PIPELINE_TRACE_MODE", default="grafted")
     """What a case's trace holds of the shared context's: copies of its runs (`grafted`), the same trace (`unified`), or
     a link (`linked`)."""
-    graft_timing: GraftTiming = _variable("EVAL_PIPELINE_GRAFT_TIMING", default="instant")
+    graft_timing: GraftTiming = variable("EVAL_PIPELINE_GRAFT_TIMING", default="instant")
     """`instant`: copies take no time, so that a trace's latency is the attempt's. `backdated`: copies take the time of
     the originals, and the trace starts as much earlier."""
-    graft_llm_as: GraftLlmAs = _variable("EVAL_PIPELINE_GRAFT_LLM_AS", default="chain")
+    graft_llm_as: GraftLlmAs = variable("EVAL_PIPELINE_GRAFT_LLM_AS", default="chain")
     """The run type of copied model calls. `chain` never costs tokens; `llm` shows messages better, and states that it
     used none."""
 
-    spool_folder: Path = _variable(SPOOL_VARIABLE, default=DEFAULT_SPOOL_FOLDER)
+    spool_folder: Path = variable(SPOOL_VARIABLE, default=DEFAULT_SPOOL_FOLDER)
     """The folder of traces that could not be sent. By default `trace_spool` in the store, where that is a folder."""
-    spool_max_bytes: int = _variable("EVAL_PIPELINE_SPOOL_MAX_BYTES", default=1024 * _MIB, ge=0)
+    spool_max_bytes: int = variable("EVAL_PIPELINE_SPOOL_MAX_BYTES", default=1024 * _MIB, ge=0)
     """The most bytes in the spool; beyond them traces are dropped, and counted."""
-    connect_timeout_seconds: float = _variable("EVAL_PIPELINE_CONNECT_TIMEOUT_SECONDS", default=3.0, gt=0)
+    connect_timeout_seconds: float = variable("EVAL_PIPELINE_CONNECT_TIMEOUT_SECONDS", default=3.0, gt=0)
     """The longest that a connection to a server may take."""
-    request_timeout_seconds: float = _variable("EVAL_PIPELINE_REQUEST_TIMEOUT_SECONDS", default=10.0, gt=0)
+    request_timeout_seconds: float = variable("EVAL_PIPELINE_REQUEST_TIMEOUT_SECONDS", default=10.0, gt=0)
     """The longest that a server may take to answer."""
 
-    redaction_enabled: bool = _variable("EVAL_PIPELINE_REDACTION", default=True)
+    redaction_enabled: bool = variable("EVAL_PIPELINE_REDACTION", default=True)
     """Whether secrets and personal data are removed from what is stored, traced, logged and shown."""
-    redact_phone_numbers: bool = _variable("EVAL_PIPELINE_REDACT_PHONE_NUMBERS", default=False)
+    redact_phone_numbers: bool = variable("EVAL_PIPELINE_REDACT_PHONE_NUMBERS", default=False)
     """Whether telephone numbers are removed too."""
-    redaction_patterns: Mapping[str, str] = _variable("EVAL_PIPELINE_REDACTION_PATTERNS", default_factory=dict)
+    redaction_patterns: Mapping[str, str] = variable("EVAL_PIPELINE_REDACTION_PATTERNS", default_factory=dict)
     """Your own patterns, as JSON: a name and a regular expression each; a match becomes `[redacted:<name>]`."""
 
     @field_validator("redaction_patterns")
@@ -298,6 +219,11 @@ class LangSmithSettings(EnvironmentSettings):
             return ()
         both = (self._langsmith, self._recorder)
         return both if self.mode == "both" else tuple(server for server in both if server.name == self.mode)
+
+    @property
+    def hidden_fields(self) -> frozenset[HiddenField]:
+        """What is not sent of runs."""
+        return frozenset(name for name in HIDDEN_FIELDS if getattr(self, f"hide_{name}"))
 
     @property
     def source(self) -> Destination:
@@ -348,13 +274,6 @@ def web_url_of(api_url: str) -> str:
 def environment_variable(name: str) -> str | None:
     """A variable whose name the user chose, in suite.yaml or in dagster.yaml; None where it is empty or not set."""
     return os.environ.get(name, "").strip() or None
-
-
-def variables_of(field: FieldInfo) -> tuple[str, ...]:
-    """The variables that a field is read from, in the order in which they are looked at."""
-    choices = field.validation_alias
-    assert isinstance(choices, AliasChoices)
-    return tuple(str(choice) for choice in choices.choices)
 
 
 _TYPES = {str: "text", SecretStr: "secret", Path: "path", int: "integer", float: "number", bool: "boolean"}

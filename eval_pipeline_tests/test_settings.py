@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 import eval_pipeline
 from eval_pipeline.defs.resources import LangSmithResource
+from eval_pipeline.environment import variables_of
 from eval_pipeline.errors import InputError
 from eval_pipeline.settings import (
     LangSmithSettings,
@@ -17,7 +18,6 @@ from eval_pipeline.settings import (
     cache_folder,
     reference,
     store_root,
-    variables_of,
     web_url_of,
 )
 
@@ -143,6 +143,9 @@ ANOTHER: dict[str, Any] = {
     "recorder_token": "t",
     "tracing_enabled": False,
     "trace_sample_rate": 0.25,
+    "hide_inputs": True,
+    "hide_outputs": True,
+    "hide_metadata": True,
     "async_upload": False,
     "upload_batch_size": 7,
     "upload_interval_seconds": 0.5,
@@ -194,9 +197,13 @@ def test_the_packages_settings_are_read_from_the_environment(monkeypatch: pytest
 
 def test_no_other_module_reads_the_environment() -> None:
     allowed = {
+        "environment.py",
         "settings.py",
+        "langsmith/ambient_tracing.py",  # replaces the switches of LangSmith and LangChain, and puts them back
+        "targets/graphs/project.py",  # sets the variables of a langgraph.json, as `langgraph dev` does
         "suite/documents/yaml_document.py",  # `${VAR}` in suite.yaml names any variable
         "serving/loopback.py",  # the proxies of other programs, `NO_PROXY`
+        "suite/code/version.py",  # variables that the code of a suite reads are a part of its version
         "langsmith/local_recorder.py",  # sets the recorder's address for the processes of a run, and takes it back
     }
     reading = {

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
-from eval_pipeline.assertions.json_text import same_json
+from eval_pipeline.assertions.json_value import same_json
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
 

@@ -1,7 +1,6 @@
 """Assertions on JSON in answers: `is_json`, `json_schema`, `json_path`."""
 
 import json
-import textwrap
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,14 +10,14 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.assertions.normal_form import normal_value
+from eval_pipeline.assertions.comparing import ComparingAssertion
+from eval_pipeline.assertions.json_value import same_json, short
 from eval_pipeline.assertions.scope import CheckResult, Scope
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
+from eval_pipeline.suite.spec.assertion import AssertionExample
+from eval_pipeline.suite.spec.expression import Reference
 
-_FENCE = "```"
 
-
-class IsJson(Assertion):
+class IsJson(ComparingAssertion):
     """The text is JSON, bare or in a code fence."""
 
     type: Literal["is_json"]
@@ -28,13 +27,13 @@ class IsJson(Assertion):
     @override
     def check(self, scope: Scope) -> CheckResult:
         try:
-            parse_json(scope.response)
+            _ = scope.data
         except ValueError as error:
             return CheckResult(passed=False, message=f"not JSON: {error}")
         return CheckResult(passed=True, message="is JSON")
 
 
-class JsonSchema(Assertion):
+class JsonSchema(ComparingAssertion):
     """The text is JSON (bare or in a code fence) that the JSON Schema accepts."""
 
     type: Literal["json_schema"]
@@ -49,6 +48,8 @@ class JsonSchema(Assertion):
     @field_validator("definition")
     @classmethod
     def _is_schema(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if isinstance(value, Reference):
+            return value
         try:
             jsonschema.validators.validator_for(value).check_schema(dict(value))
         except jsonschema.SchemaError as error:
@@ -59,7 +60,7 @@ class JsonSchema(Assertion):
     @override
     def check(self, scope: Scope) -> CheckResult:
         try:
-            data = parse_json(scope.response)
+            data = scope.data
         except ValueError as error:
             return CheckResult(passed=False, message=f"not JSON: {error}")
         validator = jsonschema.validators.validator_for(self.definition)(self.definition)
@@ -69,7 +70,7 @@ class JsonSchema(Assertion):
         return CheckResult(passed=False, message=f"{mistake.json_path}: {mistake.message}")
 
 
-class JsonPath(Assertion):
+class JsonPath(ComparingAssertion):
     """The text is JSON in which `path` (JSONPath, RFC 9535) selects `value`; without a value, selects anything."""
 
     type: Literal["json_path"]
@@ -105,53 +106,10 @@ class JsonPath(Assertion):
     @override
     def check(self, scope: Scope) -> CheckResult:
         try:
-            data = parse_json(scope.response)
+            data = scope.data
         except ValueError as error:
             return CheckResult(passed=False, message=f"not JSON: {error}")
         selected = jsonpath.findall(self.path, data) if isinstance(data, dict | list) else []
         passed = bool(selected) if self.value is None else any(same_json(item, self.value) for item in selected)
         shown = short(json.dumps(selected, ensure_ascii=False)) if selected else "nothing"
         return CheckResult(passed=passed, message=f"{self.path} selects {shown}")
-
-
-def parse_json(text: str) -> Any:
-    """The JSON in `text`, bare or in a code fence.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    try:
-        return json.loads(_unfenced(text), parse_constant=_refuse)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def same_json(one: Any, other: Any) -> bool:
-    """Whether two values are equal as JSON is, at any depth, with their texts in normal form: true is not 1."""
-    return _same(normal_value(one), normal_value(other))
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
-
-
-def short(text: str) -> str:
-    """`text` as a message shows it."""
-    return repr(textwrap.shorten(text, 120, placeholder=" ..."))
-
-
-def _unfenced(text: str) -> str:
-    # No regular expression: on an answer that is a fence and thousands of line breaks it would search for hours.
-    first, newline, rest = text.strip().partition("\n")
-    body, fence, after = rest.rpartition(_FENCE)
-    opened = first.rstrip() in (_FENCE, f"{_FENCE}json")
-    closed = fence and not after and body.rstrip(" \t").endswith("\n")
-    return body if newline and opened and closed else text
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON's")

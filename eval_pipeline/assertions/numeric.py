@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 from typing_extensions import override
 
+from eval_pipeline.assertions.comparing import ComparingAssertion
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
+from eval_pipeline.suite.spec.assertion import AssertionExample
 
 Mark = Literal[".", ","]
 """What separates the whole part of a number from the rest."""
@@ -31,7 +32,7 @@ _NUMBERS: dict[Mark, re.Pattern[str]] = {".": _numbers(".", ","), ",": _numbers(
 _SHOWN = 10
 
 
-class Numeric(Assertion):
+class Numeric(ComparingAssertion):
     """A number in the text is `value`, within `abs` or within `rel` times `value`, whichever is wider."""
 
     type: Literal["numeric"]

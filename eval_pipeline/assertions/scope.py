@@ -1,14 +1,25 @@
 """What `check` of an assertion gets, a `Scope`, and what it returns, a `CheckResult`."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import jmespath
+
+from eval_pipeline.assertions.evaluators.transcript import openai_messages
+from eval_pipeline.assertions.json_value import parse_json
+from eval_pipeline.content.text import readable_text
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.case_result import TurnResult, Vote
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.judge import Judge
+
+_WHOLE: Any = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,59 @@ class Scope:
     judge: Judge | None
     returned: Mapping[int, Any] = field(default_factory=dict)
     """By turn, what the target returned, as the object it is; empty for turns of another process."""
+    runs: Mapping[int, Sequence[CollectedRun]] = field(default_factory=dict)
+    """By turn, what ran in it, for assertions that need it; empty for turns of another process."""
+    place: AttemptPlace | None = None
+    """Where the attempt is in LangSmith, for the same assertions."""
+
+    focus: Any = _WHOLE
+    """The part that a comparing assertion looks at (`at`); by default the answer."""
+
+    def focused(self, path: str) -> "Scope":
+        """This scope with the part at a JMESPath of `document` in the place of the answer.
+
+        Raises:
+            InputError: the data cannot be searched with it.
+        """
+        try:
+            return replace(self, focus=jmespath.search(path, self.document))
+        except jmespath.exceptions.JMESPathError as error:
+            fix = "correct the expression"
+            problem = Problem(message=f"{path!r} cannot be searched: {error}", fix=fix, case=self.case.id, field="at")
+            raise InputError(problem) from error
+
+    @functools.cached_property
+    def document(self) -> dict[str, Any]:
+        """What expressions can name: the `PARTS` of the attempt, as JSON."""
+        last = self.turns[-1] if self.turns else None
+        state = None if last is None else last.state
+        if state is None and isinstance(self.outputs, Mapping):
+            state = self.outputs
+        return {
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "text": self.response,
+            "state": state,
+            "messages": [*self.case.messages, *openai_messages(self.turns)],
+            "reference": self.case.reference,
+            "metadata": dict(self.case.metadata),
+        }
+
+    @property
+    def data(self) -> Any:
+        """The answer as data: JSON in its text, or else the target's outputs; or the part that is looked at.
+
+        Raises:
+            ValueError: it is text that is no JSON.
+        """
+        if self.focus is not _WHOLE:
+            return parse_json(self.focus) if isinstance(self.focus, str) else self.focus
+        try:
+            return parse_json(self.response)
+        except ValueError:
+            if not isinstance(self.outputs, Mapping | list):
+                raise
+            return self.outputs
 
     @property
     def outputs(self) -> Any:
@@ -41,13 +105,16 @@ class Scope:
 
     @property
     def response(self) -> str:
-        """The last answer in scope."""
+        """The last answer in scope, or the text of the part that is looked at."""
+        if self.focus is not _WHOLE:
+            return readable_text(self.focus, ())
         return self.turns[-1].response if self.turns else ""
 
     @property
     def text(self) -> str:
         """The text to search: the answer of the turn, or all answers of the conversation."""
-        return self.response if self.turn is not None else "\n".join(turn.response for turn in self.turns)
+        one = self.turn is not None or self.focus is not _WHOLE
+        return self.response if one else "\n".join(turn.response for turn in self.turns)
 
     @property
     def events(self) -> list[Mapping[str, Any]]:

@@ -12,18 +12,19 @@ import regex
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
+from eval_pipeline.assertions.comparing import ComparingAssertion
 from eval_pipeline.assertions.normal_form import normal_text
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.opening import embeddings_model
 from eval_pipeline.suite.import_path import is_code_path
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
+from eval_pipeline.suite.spec.assertion import AssertionExample, SuiteFacts
 
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
 """A word; scripts written without spaces count by the character."""
 
 
-class Similarity(Assertion):
+class Similarity(ComparingAssertion):
     """How near the text is to `value`, or to the nearest of them; 1 is the same. Give a `threshold` to decide by it.
 
     Without `model`, the F1 of the words both have (Rajpurkar et al. 2016, without its dropping of English articles);
@@ -56,6 +57,10 @@ class Similarity(Assertion):
             scores = [max(0.0, similarity) for similarity in cosines]
         best = max(range(len(values)), key=scores.__getitem__)
         return CheckResult(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
+
+    @override
+    def nothing(self) -> CheckResult:
+        return CheckResult(passed=None, score=0.0, message="there is nothing")
 
     @override
     def may_decide(self, suite: SuiteFacts) -> bool:

@@ -11,14 +11,16 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.assertions.json_text import parse_json, same_json, short
+from eval_pipeline.assertions.comparing import ComparingAssertion
+from eval_pipeline.assertions.json_value import same_json, short
 from eval_pipeline.assertions.normal_form import normal_text
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample
+from eval_pipeline.suite.spec.assertion import AssertionExample
+from eval_pipeline.suite.spec.expression import Reference
 
 
-class Contains(Assertion):
+class Contains(ComparingAssertion):
     """The text holds every one of `value`."""
 
     type: Literal["contains"]
@@ -34,7 +36,7 @@ class Contains(Assertion):
         return _all_within(self.value, scope.text, ignore_case=self.ignore_case)
 
 
-class IContains(Assertion):
+class IContains(ComparingAssertion):
     """The text holds every one of `value`, in upper or lower case."""
 
     type: Literal["icontains"]
@@ -47,7 +49,7 @@ class IContains(Assertion):
         return _all_within(self.value, scope.text, ignore_case=True)
 
 
-class NotContains(Assertion):
+class NotContains(ComparingAssertion):
     """The text holds none of `value`."""
 
     type: Literal["not_contains"]
@@ -63,7 +65,7 @@ class NotContains(Assertion):
         return CheckResult(passed=not present, message=f"found: {shown}" if present else "none found")
 
 
-class Equals(Assertion):
+class Equals(ComparingAssertion):
     """The text, stripped, is `value`; with a value that is not text, the text is JSON for it."""
 
     type: Literal["equals"]
@@ -73,6 +75,10 @@ class Equals(Assertion):
     examples = (AssertionExample('{type: equals, value: "yes"}', "yes", "yes, it is"),)
 
     @override
+    def nothing(self) -> CheckResult:
+        return CheckResult(passed=self.value is None, message="there is nothing")
+
+    @override
     def check(self, scope: Scope) -> CheckResult:
         answer = scope.response.strip()
         if isinstance(self.value, str):
@@ -80,13 +86,13 @@ class Equals(Assertion):
             same = _form(answer, ignore_case=self.ignore_case) == _form(expected, ignore_case=self.ignore_case)
             return CheckResult(passed=same, message="equal" if same else f"expected {expected!r}, got {short(answer)}")
         try:
-            data = parse_json(answer)
+            data = scope.data
         except ValueError:
             return CheckResult(passed=False, message=f"expected {self.value!r}, got no JSON: {short(answer)}")
         return CheckResult(passed=same_json(data, self.value), message=f"expected {self.value!r}, got {data!r}")
 
 
-class StartsWith(Assertion):
+class StartsWith(ComparingAssertion):
     """The text, without white space before it, begins with `value`, or with one of them."""
 
     type: Literal["starts_with"]
@@ -105,7 +111,7 @@ class StartsWith(Assertion):
         return CheckResult(passed=False, message=f"begins otherwise: {short(answer)}")
 
 
-class Regex(Assertion):
+class Regex(ComparingAssertion):
     """`value` matches somewhere in the text (Python's `re.search`, with the `regex` package's additions)."""
 
     type: Literal["regex"]
@@ -119,7 +125,7 @@ class Regex(Assertion):
     @field_validator("value")
     @classmethod
     def _compiles(cls, value: str) -> str:
-        return checked_pattern(value)
+        return value if isinstance(value, Reference) else checked_pattern(value)
 
     @override
     def check(self, scope: Scope) -> CheckResult:
@@ -137,7 +143,7 @@ class Regex(Assertion):
         return CheckResult(passed=match is not None, message=shown)
 
 
-class OneOf(Assertion):
+class OneOf(ComparingAssertion):
     """The text, stripped, is one of these labels; case decides only if `ignore_case` is off."""
 
     type: Literal["one_of"]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import click
 
+from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
@@ -129,6 +130,7 @@ def program() -> None:
     called without an active exception`, exit code 134), because of native threads of a dependency that Python cannot
     join.
     """
+    declare_own_program()
     try:
         main()
     except SystemExit as exit_:

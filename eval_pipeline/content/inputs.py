@@ -64,6 +64,13 @@ def input_text(value: Any) -> str:
     return readable_text(value, _ASKED)
 
 
+def asked_text(value: Any) -> Any:
+    """What the user asks in a mapping of inputs, where text is at one of those keys; any other input as it is."""
+    if input_form(value) != "mapping":
+        return value
+    return next((value[key] for key in _ASKED if isinstance(value.get(key), str)), value)
+
+
 def as_inputs(value: Any) -> dict[str, Any]:
     """A value as the inputs of a run or an example, which are a mapping: anything else is at `input`."""
     return dict(value) if isinstance(value, Mapping) else {"input": value}
@@ -72,16 +79,25 @@ def as_inputs(value: Any) -> dict[str, Any]:
 def history_and_input(inputs: Any) -> tuple[list[Any], Any]:
     """The one turn that the inputs of an example stand for: what was said before it, and its input.
 
-    `{messages: [..., a message of the user]}` is that last message after the others, also with further keys;
-    `{messages: ...}`, `{input: ...}` and `{question: ...}` alone are the value; else the inputs are it as a whole.
+    `{messages: [..., a message of the user]}` is that last message after the others, also with further keys: its
+    content, where it has nothing else; `{messages: ...}`, `{input: ...}` and `{question: ...}` alone are the value;
+    else the inputs are it as a whole.
     """
     if not isinstance(inputs, Mapping):
         return [], inputs if input_form(inputs) is not None else as_inputs(inputs)
     messages = messages_of(inputs)
     if messages and all(message.role == "user" for message in read_messages(messages[-1:])):
-        return messages[:-1], messages[-1]
+        return messages[:-1], _content_alone(messages[-1])
     alone = messages or inputs.get("input", inputs.get("question"))
     return [], alone if len(inputs) == 1 and input_form(alone) is not None else inputs
+
+
+def _content_alone(message: Any) -> Any:
+    """The content of a message of the user that has a role and content alone, in the form of OpenAI or LangChain."""
+    if _is_pair(message):
+        return message[1]
+    alone = {*message} in ({"role", "content"}, {"type", "content"})
+    return message["content"] if alone and input_form(message["content"]) in ("text", "blocks") else message
 
 
 def messages_of(inputs: Mapping[str, Any]) -> list[Any]:

@@ -61,6 +61,9 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
     """`grafted`, `unified` or `linked`."""
     graft_timing: str | None = None
     graft_llm_as: str | None = None
+    hide_inputs: bool | None = None
+    hide_outputs: bool | None = None
+    hide_metadata: bool | None = None
     async_upload: bool | None = None
     upload_batch_size: int | None = None
     upload_interval_seconds: float | None = None

@@ -41,6 +41,7 @@ def make_client(
         timeout_ms=(int(settings.connect_timeout_seconds * 1000), int(settings.request_timeout_seconds * 1000)),
         retry_config=retries,
         auto_batch_tracing=False,
+        tracing_mode="langsmith",  # whatever OpenTelemetry is set up for by variables
         omit_traced_runtime_info=True,
         tracing_sampling_rate=1.0,
         info=info,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from eval_pipeline.context.build import Snapshot, ensure_snapshot
 from eval_pipeline.context.plan import plan_context
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
@@ -74,7 +75,8 @@ def build_context(
     redactor = Redactor.of(settings)
     recorder = SharedTraceRecorder(redact=redactor.json)
     plan = plan_context(suite, cases, redactor=redactor)
-    snapshot = ensure_snapshot(plan, store, report=report, recorder=recorder)
+    with no_ambient_tracing(), untraced():
+        snapshot = ensure_snapshot(plan, store, report=report, recorder=recorder)
     return PreparedContext(
         snapshot=snapshot, context=SharedContext.open(store, suite.name, snapshot.manifest.context_id)
     )

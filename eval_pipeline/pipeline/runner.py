@@ -33,6 +33,7 @@ from eval_pipeline.pipeline.begin import open_evaluator
 from eval_pipeline.pipeline.prepare import build_context
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
@@ -48,6 +49,8 @@ from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
 from eval_pipeline.targets.opening import open_given_target, target_version
 from eval_pipeline.targets.recorded import RecordedTarget
 from eval_pipeline.user_code.loop import run_in_loop
+
+_log = logger_of(__name__)
 
 CaseLike = Case | Mapping[str, Any] | str
 """A case, the mapping that it is in YAML, or the id of one of the suite's."""
@@ -79,7 +82,7 @@ class EvalRunner:
         tracer: AttemptTracer | None = None,
         **runtime: Unpack[RuntimeChoice],
     ) -> None:
-        """Nothing is opened yet.
+        """Nothing is opened yet. Nothing is traced but by `tracer`, whatever the environment says.
 
         Args:
             suite: a suite, its folder or its name; without one, `target` is evaluated.
@@ -238,6 +241,8 @@ class EvalRunner:
             settings=self._settings,
             target=None if given is None else open_given_target(given),
         )
+        traced = "by the given tracer" if self._tracer is not None else "nowhere"
+        _log.info("attempts of %s are traced %s", self.experiment, traced)
         return dataclasses.replace(evaluator, tracer=self._tracer)
 
     def _built_context(self, store: Store) -> SharedContext | None:

@@ -43,7 +43,7 @@ class PromptHub:
 
     def pull(self, reference: PromptReference) -> Prompt:
         """The prompt as it is now. Raises InputError also if it is no template."""
-        with _errors_of(reference):
+        with self._errors_of(reference):
             # Our cache is shared by all workers and knows the age of its entries; the SDK's does neither.
             pulled = self._client.pull_prompt_commit(reference.identifier, skip_cache=True)
         return prompt_of_manifest(pulled.manifest, reference=reference, commit=pulled.commit_hash)
@@ -62,7 +62,7 @@ class PromptHub:
             PromptMovedError: another process committed meanwhile.
         """
         name, newest_reference = prompt.reference.name, prompt.reference.at(LATEST)
-        with _errors_of(newest_reference):
+        with self._errors_of(newest_reference):
             if self._client.get_prompt(name) is None:
                 self._client.create_prompt(name)
             newest = next(self._client.list_prompt_commits(name, limit=1), None)
@@ -80,7 +80,7 @@ class PromptHub:
     def names(self) -> list[str]:
         """The names of all prompts."""
         names: list[str] = []
-        with _errors_of(PromptReference(place="hub", name="", version=LATEST)):
+        with self._errors_of(PromptReference(place="hub", name="", version=LATEST)):
             while True:
                 page = self._client.list_prompts(offset=len(names))
                 names += [repo.repo_handle for repo in page.repos]
@@ -89,13 +89,13 @@ class PromptHub:
 
     def commits(self, name: str, *, most: int | None = None) -> list[str]:
         """The hashes of a prompt's commits, the newest first; all, or at most `most`."""
-        with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
+        with self._errors_of(PromptReference(place="hub", name=name, version=LATEST)):
             listed = self._client.list_prompt_commits(name, limit=most)
             return [commit.commit_hash for commit in listed if commit.commit_hash is not None]
 
     def tags(self, name: str) -> dict[str, str]:
         """The hashes of commits by tag."""
-        with _errors_of(PromptReference(place="hub", name=name, version=LATEST)):
+        with self._errors_of(PromptReference(place="hub", name=name, version=LATEST)):
             tags = self._client.request_with_retries("GET", f"/repos/-/{name}/tags").json()
         return {tag["tag_name"]: tag["commit_hash"] for tag in tags}
 
@@ -119,7 +119,7 @@ class PromptHub:
         present = self.tags(name).get(tag)
         if expected is not None and present != expected.commit:
             raise _moved(reference)
-        with _errors_of(reference):
+        with self._errors_of(reference):
             listed = self._client.list_prompt_commits(name)
             target = next((each for each in listed if (each.commit_hash or "").startswith(commit)), None)
             if target is None:
@@ -135,24 +135,22 @@ class PromptHub:
         if expected is not None and self.tags(name).get(tag) != target.commit_hash:
             raise _moved(reference, PromptMovedOnError)
 
+    @contextmanager
+    def _errors_of(self, reference: PromptReference) -> Iterator[None]:
+        try:
+            yield
+        except LangSmithNotFoundError as error:
+            fix = "correct its name, tag or commit, or push it first (`eval-pipeline prompts push`)"
+            message = f"there is no prompt {reference}"
+            raise InputError(Problem(message=message, fix=fix, field="target.prompt")) from error
+        except (LangSmithError, RequestException) as error:
+            if isinstance(refused := server_error(error, f"{reference} cannot be fetched"), CredentialsError):
+                raise refused from error
+            # Whatever else went wrong, prompts are taken from the cache or a file meanwhile.
+            reason = str(error).splitlines()[0][:300]
+            message = f"{reference} cannot be fetched from {self._client.api_url}: {reason}"
+            raise TransientError(message, fix="try again when LangSmith answers") from error
+
 
 def _moved(reference: PromptReference, kind: type[PromptMovedError] = PromptMovedError) -> PromptMovedError:
     return kind(f"another user or process changed {reference}", fix="look at the change, and decide_promotion again")
-
-
-@contextmanager
-def _errors_of(reference: PromptReference) -> Iterator[None]:
-    try:
-        yield
-    except LangSmithNotFoundError as error:
-        fix = "correct its name, tag or commit, or push it first (`eval-pipeline prompts push`)"
-        message = f"there is no prompt {reference}"
-        raise InputError(Problem(message=message, fix=fix, field="target.prompt")) from error
-    except (LangSmithError, RequestException) as error:
-        if isinstance(refused := server_error(error, f"{reference} cannot be fetched"), CredentialsError):
-            raise refused from error
-        # Whatever else went wrong, prompts are taken from the cache or a file meanwhile.
-        reason = str(error).splitlines()[0][:300]
-        raise TransientError(
-            f"{reference} cannot be fetched: {reason}", fix="try again when LangSmith answers"
-        ) from error

@@ -1,7 +1,7 @@
-"""Resolves a reference to a prompt: from the Hub, else from the cache, else from a fallback file, else to none.
+"""Resolves a reference to a prompt: from the Hub, else from the cache, else from a fallback file that the suite names.
 
 A commit is fetched once, a tag once per `ttl_s`, `latest` every time. A Hub that cannot be reached never fails an
-evaluation that has something to continue with; every step is recorded.
+evaluation that has something to continue with; every step is recorded. Without anything, nothing is evaluated.
 """
 
 from collections.abc import Iterable
@@ -20,10 +20,10 @@ TTL_SECONDS = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedPrompt:
-    """The prompt to use, if there is one, and where it came from."""
+    """The prompt to use, and where it came from."""
 
-    prompt: Prompt | None
-    source: Literal["hub", "cached", "file", "none"]
+    prompt: Prompt
+    source: Literal["hub", "cached", "file"]
     steps: tuple[str, ...]
     """What was tried, in order, for metadata and logs."""
 
@@ -79,11 +79,10 @@ class HubPromptStore:
         Raises:
             InputError: the Hub has no such prompt, or it lost a variable.
             CredentialsError: the key was refused, and there is no replacement.
+            TransientError: the Hub cannot be reached, and there is no replacement.
         """
-        used = tuple(variables)
         resolved = self._of_file(reference, ()) if reference.place == "file" else self._of_hub(reference, fallback)
-        if resolved.prompt is not None:
-            resolved.prompt.require(used)
+        resolved.prompt.require(variables)
         return resolved
 
     def upsert(self, prompt: Prompt, *, tag: str | None = None, description: str | None = None) -> str:
@@ -109,8 +108,10 @@ class HubPromptStore:
                 return self._of_file(fallback, (*steps, "nothing is cached"))
             if isinstance(error, CredentialsError):
                 raise
-            steps = (*steps, "nothing is cached", "there is no fallback file")
-            return ResolvedPrompt(prompt=None, source="none", steps=steps)
+            fix = f"{error.fix}; or give `fallback: file:…` beside `prompt`, to be used meanwhile"
+            reason = error.message if str(reference) in error.message else f"{reference}: {error.message}"
+            message = f"{reason}; nothing is cached, and the suite names no fallback"
+            raise TransientError(message, fix=fix) from error
         self._cache.put(reference, commit=prompt.commit, manifest=prompt.manifest)
         return ResolvedPrompt(prompt=prompt, source="hub", steps=(f"{reference} is {prompt.commit}",))
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eval_pipeline.errors import InputError, Problem, TransientError
+from eval_pipeline.errors import InputError, PermanentError, Problem, TransientError
 from eval_pipeline.prompts.current import FilledPrompt
-from eval_pipeline.prompts.prompt import Prompt
 from eval_pipeline.prompts.resolving import PromptOverridesStore, ResolvedPrompt
 from eval_pipeline.results.experiment_record import PinnedPrompt, PromptRole
 from eval_pipeline.suite.spec.prompt_reference import PromptReference, parse_reference
@@ -37,11 +36,11 @@ class SuitePrompts:
         """What it adds to the target's version; None if the suite names no prompt for the target."""
         if self.target is None:
             return None
-        return "no-prompt" if self.target.prompt is None else f"prompt-{self.target.prompt.commit[:12]}"
+        return f"prompt-{self.target.prompt.commit[:12]}"
 
     def filled(self, suite: Suite, data: Mapping[str, Any] | None = None) -> FilledPrompt | None:
         """The target's prompt, filled with `target.variables` and the `data` of a case."""
-        if self.target is None or self.target.prompt is None:
+        if self.target is None:
             return None
         assert isinstance(suite.spec.target, PromptedTarget)
         own = {name: value for name, value in suite.spec.target.variables.items() if value is not None}
@@ -50,7 +49,7 @@ class SuitePrompts:
     def applied(self, suite: Suite) -> Suite:
         """`suite`, whose judge has the text of its prompt as instructions."""
         judge = suite.spec.judge
-        if judge is None or self.judge is None or self.judge.prompt is None:
+        if judge is None or self.judge is None:
             return suite
         text = FilledPrompt(prompt=self.judge.prompt).text()
         spec = suite.spec.model_copy(update={"judge": judge.model_copy(update={"instructions": text})})
@@ -71,7 +70,11 @@ def named_prompts(suite: Suite) -> Iterator[NamedPrompt]:
             fallback=None if target.fallback is None else parse_reference(target.fallback),
         )
     if judge is not None and judge.prompt is not None:
-        yield NamedPrompt(role="judge", reference=parse_reference(judge.prompt))
+        yield NamedPrompt(
+            role="judge",
+            reference=parse_reference(judge.prompt),
+            fallback=None if judge.fallback is None else parse_reference(judge.fallback),
+        )
 
 
 def resolve_prompts(
@@ -87,7 +90,8 @@ def resolve_prompts(
     Raises:
         InputError: there is no such prompt, or it lost a variable.
         CredentialsError: the key was refused, and there is no replacement.
-        TransientError: the pinned commit cannot be fetched.
+        TransientError: the Hub, or the pinned commit, cannot be fetched, and there is no replacement.
+        PermanentError: the experiment was begun without the prompt, by a version that allowed that.
     """
     resolved: dict[PromptRole, ResolvedPrompt] = {}
     pins: dict[PromptRole, PinnedPrompt] = {}
@@ -114,7 +118,7 @@ def prompt_problems(suite: Suite, store: PromptOverridesStore) -> list[Problem]:
 
 def _resolve(named: NamedPrompt, store: PromptOverridesStore) -> ResolvedPrompt:
     resolved = store.resolve(named.reference, variables=named.variables, fallback=named.fallback)
-    if named.role == "judge" and resolved.prompt is not None and resolved.prompt.variables:
+    if named.role == "judge" and resolved.prompt.variables:
         variables = ", ".join(sorted(resolved.prompt.variables))
         fix = "commit one without variables: a judge has the same instructions for all cases"
         raise InputError(Problem(message=f"the prompt {named.reference} needs {variables}", fix=fix))
@@ -123,21 +127,22 @@ def _resolve(named: NamedPrompt, store: PromptOverridesStore) -> ResolvedPrompt:
 
 def _resolve_pinned(named: NamedPrompt, store: PromptOverridesStore, pin: PinnedPrompt) -> ResolvedPrompt:
     if pin.used is None or pin.commit is None:
-        return ResolvedPrompt(prompt=None, source="none", steps=pin.steps)
+        message = f"the experiment was begun without the prompt {pin.reference}, which could not be fetched"
+        raise PermanentError(message, fix="begin a new experiment")
     used = parse_reference(pin.used)
-    resolved = store.resolve(used if used.place == "file" else used.at(pin.commit), variables=named.variables)
-    if resolved.prompt is None:
-        fix = "try again when the Hub answers"
-        raise TransientError(f"the experiment uses {pin.used} at {pin.commit}, which cannot be fetched", fix=fix)
-    return resolved
+    reference = used if used.place == "file" else used.at(pin.commit)
+    try:
+        return store.resolve(reference, variables=named.variables)
+    except TransientError as error:
+        message = f"the experiment uses {pin.used} at {pin.commit}: {error.message}"
+        raise TransientError(message, fix="try again when the Hub answers") from error
 
 
 def _pin(named: NamedPrompt, resolved: ResolvedPrompt) -> PinnedPrompt:
-    prompt: Prompt | None = resolved.prompt
     return PinnedPrompt(
         reference=str(named.reference),
-        used=None if prompt is None else str(prompt.reference),
-        commit=None if prompt is None else prompt.commit,
+        used=str(resolved.prompt.reference),
+        commit=resolved.prompt.commit,
         source=resolved.source,
         steps=resolved.steps,
     )

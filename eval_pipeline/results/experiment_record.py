@@ -26,11 +26,23 @@ class PinnedPrompt(BaseModel):
     reference: str
     """As the suite names it."""
     used: str | None
-    """The reference that was used: the same, or the fallback; None if there was no prompt."""
+    """The reference that was used: the same, or the fallback; None in records of versions that went on without."""
     commit: str | None
     source: Literal["hub", "cached", "file", "none"]
     steps: tuple[str, ...]
     """What was tried, in order."""
+
+    @property
+    def place(self) -> str:
+        """Where it was found, for people."""
+        if self.used is None:
+            return "nowhere"
+        if self.used != self.reference:
+            return f"in the fallback {self.used}"
+        if self.source == "file":
+            return f"in {self.used}"
+        outdated = self.source == "cached" and len(self.steps) > 1
+        return "in the cache, without asking the Hub" if outdated else "in the Hub"
 
 
 class ExperimentRecord(BaseModel):

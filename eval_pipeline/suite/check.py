@@ -1,6 +1,6 @@
 """Validating a suite and its cases before a run, and reporting every problem."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
 from eval_pipeline.suite.metrics import cases_that_cannot_fail, clashes, metric_names, nearest
@@ -16,8 +17,14 @@ from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
 from eval_pipeline.suite.spec.gates import EVERY, RegressionGate
+from eval_pipeline.suite.spec.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
+from eval_pipeline.suite.without_effect import (
+    assertion_fields_without_effect,
+    case_fields_without_effect,
+    suite_fields_without_effect,
+)
 
 _MOST_NAMED = 8
 """The most slices that a message names."""
@@ -71,7 +78,15 @@ def _problems_of_cases_alone(data: dict[str, object], folder: Path) -> list[Prob
 
 def _target_problems(suite: Suite) -> list[Problem]:
     file = suite.folder / SUITE_FILE
-    return [_placed(problem, file, "target") for problem in suite.spec.target.problems(suite.folder)]
+    return [_placed(problem, file, "target") for problem in _collected(suite.spec.target.problems(suite.folder))]
+
+
+def _collected(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """`problems`, and those of an error that ends them, such as that nothing is imported now."""
+    try:
+        yield from problems
+    except InputError as error:
+        yield from error.problems
 
 
 def _variant_problems(suite: Suite) -> Iterator[Problem]:
@@ -104,16 +119,28 @@ def _suite_problems(suite: Suite) -> Iterator[Problem]:
     if prices is not None and not suite.path(prices).is_file():
         yield _missing_file(suite, prices, "evaluation.prices")
     yield from _model_problems(suite)
-    judge = suite.spec.judge
-    corrections = None if judge is None or judge.corrections is None else judge.corrections.file
-    if corrections is not None and not (suite.folder / corrections).is_file():
-        yield _missing_file(suite, corrections, "judge.corrections.file")
+    yield from _judge_problems(suite)
     facts = suite.facts()
     for problem in clashes([(0, field, each) for field, each in _numbered(suite.spec.assertions, "assertions")]):
         yield replace(problem, file=suite.folder / SUITE_FILE)
     for field, assertion in _numbered(suite.spec.assertions, "assertions"):
-        for problem in assertion.problems(facts):
+        for problem in (*_collected(assertion.problems(facts)), *assertion_fields_without_effect(assertion)):
             yield _placed(problem, suite.folder / SUITE_FILE, field)
+    yield from suite_fields_without_effect(suite)
+
+
+def _judge_problems(suite: Suite) -> Iterator[Problem]:
+    """A problem for each file that the judge needs and that does not exist."""
+    judge = suite.spec.judge
+    corrections = None if judge is None or judge.corrections is None else judge.corrections.file
+    if corrections is not None and not (suite.folder / corrections).is_file():
+        yield _missing_file(suite, corrections, "judge.corrections.file")
+    fallback = None if judge is None or judge.fallback is None else parse_reference(judge.fallback).name
+    if fallback is not None and not (suite.folder / fallback).is_file():
+        yield _missing_file(suite, fallback, "judge.fallback")
+    if judge is not None:
+        for problem in missing_files(judge.version_files, folder=suite.folder):
+            yield replace(problem, file=suite.folder / SUITE_FILE, field="judge.version_files")
 
 
 def _model_problems(suite: Suite) -> Iterator[Problem]:
@@ -173,6 +200,8 @@ def _values_of(case: Case, axis: str) -> Sequence[str]:
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     target, facts = suite.spec.target, suite.facts()
     reported: set[tuple[str, Problem]] = set()
+    for problem in target.problems_of_cases(suite.folder, cases):
+        yield replace(problem, file=suite.folder)
     for case in cases:
         if not target.live and not case.recordings:
             message = f"the target is `{target.kind}` and the case has no recordings"
@@ -182,10 +211,12 @@ def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
             yield _in_case(suite, case, message, "give `turns` or `input`", "turns")
         yield from _simulation_problems(suite, case)
         yield from _undecided(suite, case)
+        for problem in case_fields_without_effect(suite, case):
+            yield replace(problem, file=suite.folder, case=case.id)
         yield from _clashes(suite, case)
         for field, assertion in _placed_in(case):
             # Ten thousand cases usually share a handful of problems: each is reported once.
-            for problem in assertion.problems(facts):
+            for problem in (*_collected(assertion.problems(facts)), *assertion_fields_without_effect(assertion)):
                 if (assertion.type, problem) not in reported:
                     reported.add((assertion.type, problem))
                     yield _placed(problem, suite.folder, field, case=case)

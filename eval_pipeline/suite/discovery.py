@@ -12,8 +12,20 @@ SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 
 
 def suite_folders() -> list[Path]:
-    """The folders of all suites, shipped ones first, sorted by name."""
-    roots = [SHIPPED, *PipelineSettings.from_environment().suites]
+    """The folders of all suites, shipped ones first, sorted by name.
+
+    Raises:
+        InputError: a folder that `EVAL_PIPELINE_SUITES` names does not exist.
+    """
+    named = PipelineSettings.from_environment().suites
+    problems = [
+        Problem(message=f"there is no folder {folder}", fix="correct the path", field=SUITES_VARIABLE)
+        for folder in named
+        if not folder.is_dir()
+    ]
+    if problems:
+        raise InputError(problems)
+    roots = [SHIPPED, *named]
     folders: dict[Path, None] = {}
     for root in roots:
         folders.update(dict.fromkeys(_suites_at(root)))

@@ -35,7 +35,7 @@ from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 class ChatTarget(PromptedTarget):
     """A chat model by `provider:model`, with a system prompt given here, in a file of the suite, or as `prompt`.
 
-    With `prompt`, the text of `system` or `system_file` is used where the prompt cannot be fetched.
+    `prompt` takes the place of `system` and `system_file`.
     """
 
     kind: Literal["chat"]

@@ -1,13 +1,17 @@
 """Calling a callable of the user's with those of some values that its signature names."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.user_code.own_thread import in_own_thread
+
+_bound_only: ContextVar[bool] = ContextVar("eval_pipeline_bound_only", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,19 +21,43 @@ class LazyValue:
     compute: Callable[[], Any]
 
 
-async def call_by_signature(call: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Call `call` with those of `values` that its signature names: sync in a thread of its own, async as it is.
+class SignatureError(InputError):
+    """A callable requires something that it cannot have where it is called."""
+
+
+class NotCalledError(Exception):
+    """Within `bound_only`, the callable could be called with what it would get."""
+
+
+@contextlib.contextmanager
+def bound_only() -> Iterator[None]:
+    """Within, `call_by_signature` binds arguments, and raises `NotCalledError` instead of calling."""
+    token = _bound_only.set(True)
+    try:
+        yield
+    finally:
+        _bound_only.reset(token)
+
+
+async def call_by_signature(
+    call: Callable[..., Any], values: Mapping[str, Any], *, in_thread: Callable[..., Awaitable[Any]] = in_own_thread
+) -> Any:
+    """Call `call` with those of `values` that its signature names: sync `in_thread`, async as it is.
 
     A callable that takes `**kwargs` gets all of them. The only required parameter gets the first value if it has
     another name.
 
     Raises:
-        InputError: it requires something that is not among the values.
+        SignatureError: it requires something that is not among the values.
+        NotCalledError: within `bound_only`.
     """
+    if _bound_only.get():
+        _require_known(_signature(call), values, call)
+        raise NotCalledError
     given = _arguments(call, values)
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
         return await call(*given.args, **given.kwargs)
-    returned = await in_own_thread(call, *given.args, **given.kwargs)
+    returned = await in_thread(call, *given.args, **given.kwargs)
     return await returned if inspect.isawaitable(returned) else returned
 
 
@@ -63,11 +91,7 @@ def _arguments(call: Callable[..., Any], values: Mapping[str, Any]) -> inspect.B
     required = _required_names(signature)
     if len(required) == 1 and required[0] not in values:
         values = {**values, required[0]: next(iter(values.values()))}
-    missing = [name for name in required if name not in values]
-    if missing:
-        shown = getattr(call, "__qualname__", repr(call))
-        message = f"{shown} asks for {', '.join(missing)}, which it cannot have here"
-        raise InputError(Problem(message=message, fix=f"ask for some of: {', '.join(values)}"))
+    _require_known(signature, values, call)
     given = signature.bind_partial()
     for name, parameter in signature.parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -76,6 +100,15 @@ def _arguments(call: Callable[..., Any], values: Mapping[str, Any]) -> inspect.B
         elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL and name in values:
             given.arguments[name] = _computed(values[name])
     return given
+
+
+def _require_known(signature: inspect.Signature, values: Mapping[str, Any], call: Callable[..., Any]) -> None:
+    required = _required_names(signature)
+    missing = [name for name in required if name not in values]
+    if missing and len(required) > 1:  # the only one gets the first value
+        shown = getattr(call, "__qualname__", repr(call))
+        message = f"{shown} asks for {', '.join(missing)}, which it cannot have here"
+        raise SignatureError(Problem(message=message, fix=f"ask for some of: {', '.join(values)}"))
 
 
 def _computed(value: Any) -> Any:

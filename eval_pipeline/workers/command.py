@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
@@ -48,6 +49,7 @@ def main(arguments: list[str]) -> int:
 
 def program() -> None:
     """`main`, as the installed program, ended as `eval_pipeline.cli.main.program` is, for its reason."""
+    declare_own_program()
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

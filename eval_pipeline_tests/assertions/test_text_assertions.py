@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eval_pipeline.assertions.json_text import parse_json
+from eval_pipeline.assertions.json_value import parse_json
 from eval_pipeline.assertions.numeric import Mark, numbers_in
 from eval_pipeline_tests.building import a_case, a_scope, a_turn, result_of
 

@@ -50,9 +50,12 @@ def test_an_input_as_messages_keeps_content_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("inputs", "history", "asked"),
     [
-        ({"messages": [ASSISTANT, USER]}, [ASSISTANT], USER),
-        ({"messages": [[ASSISTANT, USER]]}, [ASSISTANT], USER),
-        ({"messages": [ASSISTANT, USER], "lang": "en"}, [ASSISTANT], USER),
+        ({"messages": [ASSISTANT, USER]}, [ASSISTANT], "What is my name?"),
+        ({"messages": [[ASSISTANT, USER]]}, [ASSISTANT], "What is my name?"),
+        ({"messages": [ASSISTANT, {**USER, "id": "1"}]}, [ASSISTANT], {**USER, "id": "1"}),
+        ({"messages": [{"type": "human", "content": BLOCKS}]}, [], BLOCKS),
+        ({"messages": [["ai", "hi"], ["human", "hello"]]}, [["ai", "hi"]], "hello"),
+        ({"messages": [ASSISTANT, USER], "lang": "en"}, [ASSISTANT], "What is my name?"),
         ({"messages": [USER, ASSISTANT]}, [], [USER, ASSISTANT]),
         ({"question": "why?"}, [], "why?"),
         ({"input": BLOCKS}, [], BLOCKS),

@@ -40,6 +40,15 @@ def write(state):
     GOT.append(dict(state))
     return {"title": state["topic"].title(), "tags": [state["audience"]]}
 
+class Chat(TypedDict, total=False):
+    messages: list
+    lang: str
+
+def answer(state):
+    GOT.append(dict(state))
+    return {"messages": [*state["messages"], {"role": "assistant", "content": "Ada"}]}
+
+chat = StateGraph(Chat).add_node("answer", answer).add_edge(START, "answer").add_edge("answer", END).compile()
 graph = StateGraph(State).add_node("write", write).add_edge(START, "write").add_edge("write", END).compile()
 """
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
@@ -64,7 +73,7 @@ PYTHON = {"kind": "python", "path": "own.py:keeps"}
         ({"input": BLOCKS}, BLOCKS, []),
         ({"input": {"z": 1, "a": [None, 1.5]}}, {"z": 1, "a": [None, 1.5]}, []),
         ({"input": "and now?", "messages": HISTORY}, "and now?", HISTORY),
-        ({"inputs": {"messages": [*HISTORY, ASKED]}}, ASKED, HISTORY),
+        ({"inputs": {"messages": [*HISTORY, ASKED]}}, "What is my name?", HISTORY),
         ({"inputs": {"topic": "tea", "n": 2}}, {"topic": "tea", "n": 2}, []),
         ({"inputs": {"question": "why?"}}, "why?", []),
         ({"inputs": {"topic": "tea", "n": 2}, "input": "tea"}, "tea", []),
@@ -90,6 +99,15 @@ async def test_a_graph_gets_all_inputs_and_its_state_is_the_outputs(folder: Path
         assert result.turns[0].outputs == {**inputs, "title": "Tea", "tags": ["kids"]}
 
 
+async def test_a_graph_gets_messages_as_the_dataset_has_them(folder: Path, module: dict[str, Any]) -> None:
+    inputs = {"messages": [*HISTORY, {**ASKED, "content": BLOCKS}], "lang": "en"}
+    result = await evaluated(
+        a_suite(folder, target={"kind": "langgraph", "path": "own.py:chat"}), a_case(inputs=inputs)
+    )
+    assert json.dumps(module["GOT"][-1]) == json.dumps(inputs)
+    assert result.turns[0].response == "Ada"
+
+
 @pytest.mark.parametrize(
     "returned", ["red", "", None, 5, [1, {"a": None}], {"response": "red", "documents": [{"n": 1}]}]
 )
@@ -101,6 +119,15 @@ async def test_a_row_holds_input_and_outputs_as_they_were(folder: Path, module: 
     again = result_of_row(row)
     assert (again.turns[0].input, again.turns[0].outputs) == ({"z": 1, "a": 2}, returned)
     assert again.turns == result.turns
+
+
+async def test_the_text_may_be_chosen_by_a_path(folder: Path, module: dict[str, Any]) -> None:
+    module["RETURNED"]["it"] = {"title": "Tea", "tags": ["kids"]}
+    chosen = await evaluated(a_suite(folder, target={**PYTHON, "text": "outputs.title"}), a_case())
+    assert (chosen.turns[0].response, chosen.turns[0].outputs["tags"]) == ("Tea", ["kids"])
+    missing = await evaluated(a_suite(folder, target={**PYTHON, "text": "outputs.no"}), a_case())
+    assert missing.error is not None
+    assert "the answer has nothing at 'outputs.no'" in missing.error.message
 
 
 async def test_rows_of_earlier_versions_are_text(folder: Path, module: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.errors import InputError
+from eval_pipeline.errors import InputError, TransientError
 from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.case_result import CaseResult
@@ -132,7 +132,7 @@ async def test_a_chat_model_begins_with_the_prompt(url: str, folder: Path) -> No
     assert await answer(prompted(folder, "chat", "Parrot", target={"system": "unused"})) == "Be kind."
 
 
-async def test_if_the_hub_cannot_be_reached_the_fallback_then_the_targets_own_text_is_used(
+async def test_if_the_hub_cannot_be_reached_the_fallback_is_used_and_without_one_nothing_is_evaluated(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", "http://127.0.0.1:9")
@@ -140,7 +140,27 @@ async def test_if_the_hub_cannot_be_reached_the_fallback_then_the_targets_own_te
     given = {"variables": {"customer": "Ann"}, "system": "Be good."}
     suite = prompted(folder, "chat", "Parrot", target={**given, "fallback": "file:safe.txt"})
     assert await answer(suite) == "Be safe, Ann."
-    assert await answer(prompted(folder, "chat", "Parrot", target=given)) == "Be good."
+    for kind, name, target in (
+        ("chat", "Parrot", {"system": "Be good."}),
+        ("python", "reads", {}),
+        ("langgraph", "graph", {}),
+    ):
+        with pytest.raises(TransientError, match=r"hub:support:production.*127\.0\.0\.1:9"):
+            await answer(prompted(folder, kind, name, target={**target, "variables": given["variables"]}))
+
+
+async def test_if_the_hub_cannot_be_reached_the_judge_needs_a_fallback_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", "http://127.0.0.1:9")
+    rubric = [{"id": "c1", "input": "hello", "assertions": [{"type": "llm_rubric", "value": "polite"}]}]
+    (folder / "agent.py").write_text(AGENT)
+    (folder / "safe.txt").write_text("Look for kindness.")
+    judge = {"model": "agent.py:Judge", "prompt": "hub:judging", "instructions": "Look for kindness."}
+    with pytest.raises(TransientError, match="hub:judging:latest"):
+        await EvalRunner(written_suite(folder, judge=judge, cases=rubric)).arun("c1")
+    suite = written_suite(folder, judge={**judge, "fallback": "file:safe.txt"}, cases=rubric)
+    assert (await EvalRunner(suite).arun("c1")).status == "passed"
 
 
 async def test_the_target_version_is_another_with_another_prompt(url: str, folder: Path) -> None:

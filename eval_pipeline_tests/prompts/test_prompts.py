@@ -10,7 +10,7 @@ import pytest
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langsmith import Client
 
-from eval_pipeline.errors import CredentialsError, InputError
+from eval_pipeline.errors import CredentialsError, InputError, TransientError
 from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.hub import ExpectedCommit, PromptHub, PromptMovedError, PromptMovedOnError
 from eval_pipeline.prompts.opening import open_prompts
@@ -161,7 +161,9 @@ def test_a_hub_that_the_settings_disable_is_not_asked(
     assert resolved.steps[0] == "the Prompt Hub is disabled"
 
 
-def test_if_the_hub_cannot_be_reached_the_cached_then_the_file_then_none(store: HubPromptStore, tmp_path: Path) -> None:
+def test_if_the_hub_cannot_be_reached_the_cached_then_the_file_then_an_error(
+    store: HubPromptStore, tmp_path: Path
+) -> None:
     (tmp_path / "fallback.txt").write_text("Be safe, {{customer}}.")
     commit = store.upsert(a_prompt("Be kind."))
     store.resolve(parse_reference("hub:support"))
@@ -171,8 +173,11 @@ def test_if_the_hub_cannot_be_reached_the_cached_then_the_file_then_none(store: 
     assert "cannot be fetched" in cached.steps[0]
     file = unreachable.resolve(parse_reference("hub:other"), fallback=parse_reference("file:fallback.txt"))
     assert (file.source, text_of(file.prompt, customer="Ann")) == ("file", "Be safe, Ann.")
-    nothing = unreachable.resolve(parse_reference("hub:other"))
-    assert (nothing.source, nothing.prompt, nothing.steps[-1]) == ("none", None, "there is no fallback file")
+    with pytest.raises(
+        TransientError, match=rf"hub:other:latest cannot be fetched from {NOWHERE}.*nothing is cached"
+    ) as raised:
+        unreachable.resolve(parse_reference("hub:other"))
+    assert "fallback" in raised.value.fix
 
 
 def test_a_refused_key_is_an_error_if_there_is_no_replacement(server: RecorderServer, store: HubPromptStore) -> None:

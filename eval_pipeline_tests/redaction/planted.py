@@ -58,7 +58,7 @@ KEYS = {
 OTHERS = {
     "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA" + _MIXED + "\n-----END RSA PRIVATE KEY-----",
     "pgp key": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF" + _MIXED + "\n-----END PGP PRIVATE KEY BLOCK-----",
-    "bearer": "Bearer " + _MIXED[:24],
+    "bearer": "Bearer " + "Qw7eR3tY9uI1oP5aS8dF2gH6",
     "bearer after a tab": "Basic\t" + "dXNlcjpwYXNzd29yZDEy",
     "database": "postgresql://ann:" + "hunt3r-Tw0@db.example.com:5432/cases",
     "mail": "ann.smith@" + "mail.example.com",
@@ -103,6 +103,8 @@ POSITIONS: dict[str, Callable[[str], str]] = {
     "in brackets": lambda secret: f"[({secret})]",
     "after a colon": lambda secret: f"key:{secret}",
     "before a letter that is not ASCII": lambda secret: f"{secret}ü",
+    "before a word": lambda secret: f"{secret} and",
+    "before a quotation mark": lambda secret: f"'{secret}'",
     "after a return": lambda secret: f"a\r\n{secret}\r\n",
 }
 

@@ -18,13 +18,22 @@ def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "garden" / name / "suite.yaml").touch()
     (tmp_path / "garden" / "alone").rename(tmp_path / "alone")
     (tmp_path / "garden" / "tools").mkdir()
-    roots = [tmp_path / "garden", tmp_path / "alone", tmp_path / "gone", tmp_path / "garden"]
+    roots = [tmp_path / "garden", tmp_path / "alone", tmp_path / "garden"]
     monkeypatch.setenv(SUITES_VARIABLE, os.pathsep.join(map(str, roots)))
     return tmp_path
 
 
 def test_suites_in_named_folders_are_found_once_in_order(garden: Path) -> None:
     assert suite_folders()[-3:] == [garden / "garden" / "lilies", garden / "garden" / "roses", garden / "alone"]
+
+
+def test_a_named_folder_that_does_not_exist_is_an_error_but_not_for_a_suite_given_by_its_folder(
+    garden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SUITES_VARIABLE, os.pathsep.join([str(garden / "gone"), str(garden / "garden")]))
+    with pytest.raises(InputError, match=r"EVAL_PIPELINE_SUITES: there is no folder .*gone\. Fix: correct the path"):
+        suite_folder("roses")
+    assert suite_folder(str(garden / "alone")) == garden / "alone"
 
 
 def test_a_suite_is_meant_by_folder_or_by_name(garden: Path) -> None:

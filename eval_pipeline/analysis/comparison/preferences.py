@@ -12,6 +12,7 @@ from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
 from eval_pipeline.analysis.statistics.paired import paired_difference
 from eval_pipeline.assertions.judges.preference import prefer
 from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.results.case_result import COMPLETED, TurnResult
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
@@ -57,7 +58,7 @@ class Preferences:
 async def judge_preferences(
     store: Store, suite: str, *, experiment: str, baseline: str, rubric: str, judge: Judge, folder: Path, limit: int
 ) -> Preferences:
-    """Ask the judge which attempt is better, for every case that both experiments answered.
+    """Ask the judge which attempt is better, for every case that both experiments answered. Nothing of it is traced.
 
     Args:
         store: where both are stored.
@@ -77,7 +78,8 @@ async def judge_preferences(
         async with free:
             return await _ask(pair, now[pair], then[pair], rubric=rubric, judge=judge, folder=folder)
 
-    preferences = await asyncio.gather(*map(ask, pairs))
+    with no_ambient_tracing(), untraced():
+        preferences = await asyncio.gather(*map(ask, pairs))
     by_case: dict[str, list[float]] = defaultdict(list)
     for one in preferences:
         if one.score is not None:

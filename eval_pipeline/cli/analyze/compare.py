@@ -105,6 +105,7 @@ def _common_suite(store: Store, experiments: Sequence[str]) -> str:
 def _preferences(
     store: Store, suite: str, experiment: str, baseline: str, *, rubric: str, model: str | None, limit: int
 ) -> Preferences:
+    click.echo("The judge's calls are not traced.", err=True)
     loaded = read_suite(suite_folder(suite))
     judge = Judge(model=model) if model is not None else loaded.spec.judge
     if judge is None:

@@ -14,7 +14,7 @@ from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recorder import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
@@ -25,6 +25,7 @@ from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.metrics import require_metric
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
@@ -84,8 +85,9 @@ def run(
         "--halving": halving,
         "--by": metric,
     }
-    with stdout_for_result_only() as stdout:
-        loaded, all_cases, problems = check_suite(suite_folder(suite))
+    folder = suite_folder(suite)
+    with stdout_for_result_only() as stdout, recorder_of_cases(folder):
+        loaded, all_cases, problems = check_suite(folder)
         if problems:
             raise InputError(problems)
         assert loaded is not None
@@ -93,6 +95,7 @@ def run(
         check_resume(resume=resume, retry_errors=retry_errors, fixed=fixed)
         if resume is None:
             all_cases.sort(key=lambda case: case.id)
+            require_metric(metric or "pass_rate", loaded.spec.assertions, all_cases, loaded.facts(), field="--by")
             selection = Selection(cases=chosen_cases, splits=splits, tags=tags, limit=limit).of(all_cases)
             request = VariantsRequest(
                 variants=[variant.name for variant in variants_of(loaded, _listed(named) or None)[1:]],

@@ -1,5 +1,6 @@
 """`eval-pipeline check SUITE`: validate a suite without running it."""
 
+import contextlib
 from collections import Counter
 
 import click
@@ -7,34 +8,47 @@ import click
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
 from eval_pipeline.cli.servers.recorder import recorder_of_cases
 from eval_pipeline.errors import InputError
+from eval_pipeline.pipeline.opening import open_suite
 from eval_pipeline.redaction.logs import displayable
+from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.import_path import nothing_imported
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
 
 @click.command()
 @click.argument("suite")
+@click.option("--static", is_flag=True, help="Import and open nothing of the suite: read its files only.")
 @click.option("-v", "--verbose", is_flag=True, help="List the code and files that the versions cover.")
-def check(suite: str, verbose: bool) -> int:  # noqa: FBT001 - click passes options by name
+def check(suite: str, *, static: bool, verbose: bool) -> int:
     """Validate a suite and report every problem.
 
-    Checks suite.yaml, the cases, everything they import, and that the prompts exist. Runs no target and no judge.
+    Checks suite.yaml and the cases, and opens everything that a run opens: the target, models with their keys, files of
+    the context, prices, evaluators and prompts. Calls no target and no judge. What was not tried is listed.
     """
     folder = suite_folder(suite)
-    with recorder_of_cases(folder):
+    not_tried = ["importing code", "opening models", "fetching prompts"] if static else []
+    imports = nothing_imported() if static else contextlib.nullcontext()
+    with stdout_for_result_only(), recorder_of_cases(folder), imports:
         loaded, cases, problems = check_suite(folder)
-        if loaded is not None:
+        if loaded is not None and not static:
             problems += find_prompt_problems(loaded)
+        if loaded is not None and not problems and not static:
+            opened = open_suite(loaded, cases, LangSmithSettings.from_environment())
+            problems, not_tried = opened.problems, opened.not_tried
+        warnings = [] if loaded is None or problems else suite_warnings(loaded, cases)
     if problems:
         raise InputError(problems)
     assert loaded is not None
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
-    warnings = suite_warnings(loaded, cases)
     for warning in warnings:
         click.echo(displayable(f"warning: {warning}"), err=True)
     outcome = "no problems" if not warnings else f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
     click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), {outcome}")
+    if not_tried:
+        click.echo(f"not tried: {', '.join(dict.fromkeys(not_tried))}")
     if verbose:
         for line in coverage_lines(loaded, cases):
             click.echo(displayable(line))

@@ -1,11 +1,15 @@
 """`eval-pipeline list`: the available suites."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 import rich.box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval_pipeline.cli.servers.recorder import recorder_of_cases
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders
@@ -20,7 +24,15 @@ def list_suites() -> int:
     table = Table(box=rich.box.SIMPLE_HEAD)
     for column in ("suite", "cases", "target", "context", "folder"):
         table.add_column(column, overflow="fold")
-    for folder in suite_folders():
+    folders = suite_folders()
+    with recorder_of_cases(*folders):
+        _add_suites(table, folders)
+    Console().print(table)
+    return 0
+
+
+def _add_suites(table: Table, folders: Sequence[Path]) -> None:
+    for folder in folders:
         try:
             suite, cases, problems = check_suite(folder)
         except InfrastructureError as error:
@@ -36,5 +48,3 @@ def list_suites() -> int:
         parts += ["documents"] if context.documents else []
         parts += [f"{len(context.patterns)} patterns"] if context.patterns else []
         table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), escape(str(folder)))
-    Console().print(table)
-    return 0

@@ -18,7 +18,7 @@ from eval_pipeline.cli.evaluate.show import (
     show_outcome,
 )
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recorder import recorder_at_hand
+from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import EvaluationRequest, launch
@@ -61,8 +61,9 @@ def run(
     Exit codes: 0 all blocking gates passed, 1 a blocking gate failed or is undecided, 2 invalid input, 3
     infrastructure failure, or every attempt ended in an error.
     """
-    with stdout_for_result_only() as stdout:
-        loaded, all_cases, problems = check_suite(suite_folder(suite))
+    folder = suite_folder(suite)
+    with stdout_for_result_only() as stdout, recorder_of_cases(folder):
+        loaded, all_cases, problems = check_suite(folder)
         if problems:
             raise InputError(problems)
         assert loaded is not None

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.servers.recorder import recorder_of_cases
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice
 from eval_pipeline.suite.discovery import suite_folder
@@ -47,8 +48,9 @@ def watch(
     Exit codes: 0 the case passed, 1 it failed, 3 it ended in an error.
     """
     runtime = RuntimeChoice(model=model, version=version, temperature=temperature, start_agent=start_agent)
-    with stdout_for_result_only() as stdout:
-        events = EvalRunner(suite_folder(suite), store=store).stream(case, **runtime)
+    folder = suite_folder(suite)
+    with stdout_for_result_only() as stdout, recorder_of_cases(folder):
+        events = EvalRunner(folder, store=store).stream(case, **runtime)
         if as_json:
             last: Mapping[str, Any] = {}
             for event in events:
@@ -56,6 +58,7 @@ def watch(
                 stdout.flush()
                 last = event
         else:
+            click.echo("Not traced: no run is sent anywhere.", err=True)
             last = show(events, Console(file=stdout))
     if last.get("event") == "error" or last.get("status") == "error":
         raise PermanentError("the case ended in an error", fix="see the error above")

@@ -5,7 +5,8 @@ import click
 from eval_pipeline.api.catalog import Catalog
 from eval_pipeline.api.server import serve as serve_api
 from eval_pipeline.cli.options import store_option
-from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.suite.discovery import suite_folder, suite_folders
 
 DEFAULT_PORT = 8100
 
@@ -22,10 +23,11 @@ def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, stor
     Clients start evaluations of the given suites (by default, of all) and receive their events as server-sent events.
     A web page shows a case live.
     """
-    catalog = Catalog([suite_folder(suite) for suite in suites], store=store)
-    serve_api(catalog, host=host, port=port, token=token, started=_announce)
+    folders = [suite_folder(suite) for suite in suites]
+    with recorder_of_cases(*(folders or suite_folders())):
+        serve_api(Catalog(folders, store=store), host=host, port=port, token=token, started=_announce)
     return 0
 
 
 def _announce(url: str) -> None:
-    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · Ctrl-C stops it", err=True)
+    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · not traced · Ctrl-C stops it", err=True)

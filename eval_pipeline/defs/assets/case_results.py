@@ -26,6 +26,7 @@ from eval_pipeline.defs.assets.upstream import (
     latest,
     launch_id,
 )
+from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, experiment_metadata, throughput_metadata
 from eval_pipeline.defs.partitions import cases_partitions
@@ -102,7 +103,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:
         evaluated: dict[str, Any] = {}
         ended = True
-        with errors_as_failures():
+        with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)

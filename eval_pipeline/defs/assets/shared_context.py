@@ -4,6 +4,7 @@ import dagster as dg
 
 from eval_pipeline.defs.assets.tracing import SHARED_TRACE_URL, check_once, url_metadata
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, latest
+from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
@@ -37,7 +38,7 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             context.log.info(message)
             eval_progress.step(message)
 
-        with errors_as_failures():
+        with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, url_metadata
 from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_group, asset_key, find_latest
+from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
 from eval_pipeline.defs.partitions import PARTITION_TAG, RANGE_START_TAG, sync_partitions
@@ -33,7 +34,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         eval_langsmith: LangSmithResource,
         eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures():
+        with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             dataset = load_valid_dataset(suite, settings)

@@ -16,6 +16,7 @@ from eval_pipeline.defs.assets.upstream import (
     latest,
     launch_id,
 )
+from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
@@ -26,7 +27,8 @@ from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
-from eval_pipeline.suite.dataset.stored import stored_cases
+from eval_pipeline.suite.dataset.stored import stored_cases, written_cases
+from eval_pipeline.suite.metrics import OF_ATTEMPTS, require_metric
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch
@@ -85,7 +87,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
         eval_langsmith: LangSmithResource,
         eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures():
+        with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)
@@ -119,6 +121,9 @@ def _plan(
     if there is not None:
         return there
     version = latest(context, suite, TEST_CASES, DATASET_VERSION)
+    if config.metric not in OF_ATTEMPTS:
+        cases = written_cases(store, suite, version)
+        require_metric(config.metric, suite.spec.assertions, cases, suite.facts(), field="metric")
     return pin_plan(
         store,
         VariantPlan(

@@ -3,6 +3,7 @@
 import ast
 import functools
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,13 @@ from eval_pipeline.suite.code.static_paths import StaticPaths
 
 _WRITES = frozenset({"write_text", "write_bytes", "touch", "mkdir", "unlink"})
 """Methods of paths that change a file."""
-_WRITES_TO = frozenset({"makedirs", "remove", "rmtree", "FileHandler", "RotatingFileHandler", "connect", "to_csv"})
-"""Functions that change the file in their first argument."""
+_WRITES_TO = re.compile(
+    r"makedirs|remove|rmtree|rename|replace|move|copy\w*|\w*FileHandler|basicConfig|connect|to_(csv|json|parquet|excel|pickle)"
+    r"|save\w*|write_table|\w*Cache|Shelf"
+)
+"""Functions that change a file that their arguments name."""
+_WRITE_FLAGS = re.compile(r"O_(WRONLY|RDWR|APPEND|CREAT|TRUNC)")
+_MODES = ("mode", "flags", "flag")
 _LISTS = frozenset({"listdir", "scandir", "walk", "FileSystemLoader"})
 """Functions that read what is in the folder in their first argument."""
 
@@ -121,13 +127,21 @@ def _written(call: ast.Call, paths: StaticPaths) -> Iterator[str]:
     if name == "open":
         own = isinstance(call.func, ast.Attribute) and not _is_module(call.func.value)
         place = call.func.value if own and isinstance(call.func, ast.Attribute) else next(iter(call.args), None)
-        modes = [*call.args[0 if own else 1 :][:1], *(each.value for each in call.keywords if each.arg == "mode")]
-        if place is not None and any({*(paths.text(mode) or "")} & set("wax+") for mode in modes):
+        modes = [*call.args[0 if own else 1 :][:1], *(each.value for each in call.keywords if each.arg in _MODES)]
+        if place is not None and any(_is_write_mode(mode) for mode in modes):
             yield from paths.patterns(place)
     elif name in _WRITES and isinstance(call.func, ast.Attribute):
         yield from paths.patterns(call.func.value)
-    elif name in _WRITES_TO and call.args:
-        yield from paths.patterns(call.args[0])
+    elif _WRITES_TO.fullmatch(name):
+        for argument in (*call.args, *(each.value for each in call.keywords)):
+            yield from paths.patterns(argument)
+
+
+def _is_write_mode(mode: ast.expr) -> bool:
+    """Whether it is `"a"`, or `os.O_WRONLY | os.O_CREAT`."""
+    if isinstance(mode, ast.Constant):
+        return isinstance(mode.value, str) and bool({*mode.value} & set("wax+c"))
+    return _WRITE_FLAGS.search(ast.unparse(mode)) is not None
 
 
 def _listed(call: ast.Call, paths: StaticPaths) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Load cases from CSV, one case a row.
 
-Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), `assertions` (a JSON list), `reference`
-and `metadata` (JSON objects), or `reference.NAME` and `metadata.NAME` (text).
+Columns: `id` and `input`; `split`, `description`, `tags` (separated by `;`), and all other fields of a case as JSON,
+such as `assertions`, `inputs`, `reference` and `metadata`; or `inputs.NAME`, `reference.NAME`, `metadata.NAME` (text).
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,16 @@ from eval_pipeline.suite.documents.csv_file import read_csv
 from eval_pipeline.suite.documents.json_document import json_reason, parse_json
 from eval_pipeline.suite.loaders.raw_case import RawCase
 
-_JSON_COLUMNS = ("assertions", "reference", "metadata", "turns", "runtime")
-_REQUIRED = ("id", "input")
+_JSON_COLUMNS = frozenset(
+    {
+        *("assertions", "reference", "metadata", "turns", "runtime", "inputs", "messages", "attachments"),
+        *("context", "configurable", "state", "simulation", "on_interrupt", "recordings"),
+    }
+)
+_OBJECTS = frozenset({"reference", "metadata", "inputs", "context", "configurable", "state"})
+"""Columns that may also be given as one for each key, such as `reference.answer`."""
+_SPOKEN = frozenset({"turns", "inputs", "simulation", "recordings"})
+"""Columns that stand for `input`."""
 
 
 def load_csv_cases(file: Path) -> Iterator[RawCase]:
@@ -25,7 +33,7 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
             than the header, a quote is never closed, or the file is not CSV.
     """
     problems: list[Problem] = []
-    table = read_csv(file, required=_REQUIRED[:1])
+    table = read_csv(file, required=("id",))
     _require_columns(table.columns, file)
     for line, cells in table.rows:
         data = _case_data(table.columns, cells, file=file, line=line, problems=problems)
@@ -35,7 +43,8 @@ def load_csv_cases(file: Path) -> Iterator[RawCase]:
 
 
 def _require_columns(header: Sequence[str], file: Path) -> None:
-    missing = [name for name in _REQUIRED if name not in header and not (name == "input" and "turns" in header)]
+    spoken = any(column.partition(".")[0] in _SPOKEN for column in header)
+    missing = [name for name in ("id", "input") if name not in header and not (name == "input" and spoken)]
     if missing:
         present, names = ", ".join(header) or "none", ", ".join(missing)
         fix = f"add it to the header; columns found: {present}"
@@ -51,7 +60,7 @@ def _case_data(
         if not cell:
             continue
         outer, _, inner = column.partition(".")
-        if inner and outer in ("reference", "metadata"):
+        if inner and outer in _OBJECTS:
             data.setdefault(outer, {})[inner] = cell
         elif column == "tags":
             data[column] = [tag.strip() for tag in cell.split(";") if tag.strip()]

@@ -14,7 +14,12 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.json_document import json_reason, parse_json
 from eval_pipeline.suite.loaders.raw_case import RawCase
 
-_NESTED = ("turns", "tags", "assertions", "reference", "metadata", "runtime", "recordings")
+_NESTED = frozenset(
+    {
+        *("turns", "tags", "assertions", "reference", "metadata", "runtime", "recordings", "inputs", "messages"),
+        *("attachments", "context", "configurable", "state", "simulation", "on_interrupt"),
+    }
+)
 
 
 def load_parquet_cases(file: Path) -> Iterator[RawCase]:

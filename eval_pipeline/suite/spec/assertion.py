@@ -127,6 +127,10 @@ class Assertion(Document):
         """
         raise NotImplementedError
 
+    def decide(self, scope: Any) -> Any:
+        """What `check` returns of the part of `scope` that this assertion looks at, which is all of it here."""
+        return self.check(scope)
+
     def metrics(self, suite: SuiteFacts) -> Collection[str] | None:
         """The metrics it may report; None if what it returns may name any."""
         del suite

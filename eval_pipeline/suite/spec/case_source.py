@@ -5,24 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-import jmespath
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
-
-
-def _checked_jmespath(value: Any) -> Any:
-    try:
-        jmespath.compile(value)
-    except Exception as error:
-        reason = {"reason": str(error).splitlines()[0], "fix": "correct the JMESPath expression"}
-        raise PydanticCustomError("jmespath", "not a JMESPath expression: {reason}", reason) from error
-    return value
-
+from eval_pipeline.suite.spec.expression import JmesPath
 
 LATEST_VERSION = "latest"
-JmesPath = Annotated[str, BeforeValidator(_checked_jmespath)]
 
 
 def _moment_as_text(value: Any) -> Any:

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.import_path import checked_import_path
-from eval_pipeline.suite.spec.case_source import JmesPath
+from eval_pipeline.suite.spec.expression import JmesPath
 
 
 class SourceSpec(Document):

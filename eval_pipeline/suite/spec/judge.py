@@ -43,8 +43,11 @@ class Judge(Document):
     instructions: str | None = None
     """Instructions for the judge, besides the built-in ones."""
     prompt: str | None = None
-    """The prompt with the instructions: `file:path.txt`, or `hub:name`, `hub:name:tag`, `hub:name:commit`, without
-    variables. If it cannot be fetched, `instructions` is used."""
+    """The prompt with the instructions, in the place of `instructions`: `file:path.txt`, or `hub:name`, `hub:name:tag`,
+    `hub:name:commit`, without variables."""
+    fallback: str | None = None
+    """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
+    evaluated then."""
     corrections: Corrections | None = None
     version_files: tuple[str, ...] = ()
     """Files that the models read, which their version covers besides what their source imports and names: patterns."""
@@ -53,6 +56,19 @@ class Judge(Document):
     @classmethod
     def _names_a_prompt(cls, value: str | None) -> str | None:
         return checked_reference(value)
+
+    @field_validator("fallback")
+    @classmethod
+    def _names_a_file(cls, value: str | None) -> str | None:
+        return checked_reference(value, place="file")
+
+    @model_validator(mode="after")
+    def _falls_back_from_a_prompt(self) -> "Judge":
+        if self.fallback is not None and self.prompt is None:
+            raise PydanticCustomError(
+                "prompt", "`fallback` without `prompt`", {"fix": "give `prompt`, or leave it out"}
+            )
+        return self
 
     @field_validator("model")
     @classmethod

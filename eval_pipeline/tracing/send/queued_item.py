@@ -3,6 +3,7 @@
 import base64
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from eval_pipeline.langsmith.protocol.wire import Part, encode_multipart
 from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.settings import HiddenField
 
 ItemKind = Literal["run", "feedback", "request"]
 
@@ -127,6 +129,20 @@ def serialize(batch: Sequence[PendingItem], redactor: Redactor) -> list[QueuedIt
         else item.serialized(redactor)
         for item in batch
     ]
+
+
+def without_hidden(item: PendingItem, hidden: AbstractSet[HiddenField]) -> PendingItem:
+    """A run without what `LANGSMITH_HIDE_…` keeps here: its inputs, its outputs and events, or its metadata."""
+    if not hidden or item.kind != "run":
+        return item
+    body = dict(item.body)
+    for name in hidden & body.keys():
+        body[name] = {}
+    if "outputs" in hidden and body.get("events"):
+        body["events"] = []  # the pieces of a streamed answer
+    if "metadata" in hidden and body.get("extra"):
+        body["extra"] = {**body["extra"], "metadata": {}}
+    return replace(item, body=body)
 
 
 def run_item(

@@ -18,7 +18,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.destination_sender import DestinationSender
-from eval_pipeline.tracing.send.queued_item import PendingItem, QueuedItem
+from eval_pipeline.tracing.send.queued_item import PendingItem, QueuedItem, without_hidden
 from eval_pipeline.tracing.shape.run import CompleteRun
 
 _CLOSE_TIMEOUT_S = 5.0
@@ -78,7 +78,8 @@ class SpoolingSender:
         return counts[0] if counts else DeliveryCounts()
 
     def _put(self, items: Sequence[PendingItem]) -> None:
-        senders = self._own_senders()
+        senders, hidden = self._own_senders(), self._settings.hidden_fields
+        items = [without_hidden(item, hidden) for item in items] if hidden else items
         rate = self._settings.trace_sample_rate
         sampled = items if rate >= 1 else [item for item in items if is_sampled(item.trace_id, rate)]
         left_out = [] if rate >= 1 else [item for item in items if not is_sampled(item.trace_id, rate)]

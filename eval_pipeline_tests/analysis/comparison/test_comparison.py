@@ -6,6 +6,7 @@ import pytest
 
 from eval_pipeline.analysis.comparison.comparison import compare
 from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.results.experiment_record import PinnedPrompt
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import keep_experiment, results_of
@@ -103,3 +104,28 @@ def test_an_experiment_that_is_not_there_is_reported(store: LocalStore) -> None:
     keep_experiment(store, "a", results_of({"one": "p"}))
     with pytest.raises(MissingUpstreamError, match="no experiment 'nope'"):
         compare(store, "sample", experiment="a", baseline="nope")
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "warned"),
+    [
+        ({}, {"used": "file:safe.txt", "source": "file"}, "in the Hub then, and in the fallback file:safe.txt now"),
+        ({"used": None, "commit": None, "source": "none"}, {}, "nowhere then, and in the Hub now"),
+        (
+            {},
+            {"source": "cached", "steps": ("down", "old")},
+            "in the Hub then, and in the cache, without asking the Hub now",
+        ),
+        ({}, {"source": "cached"}, None),
+        ({"reference": "hub:a:one", "used": "hub:a:one"}, {}, None),
+    ],
+)
+def test_prompts_that_were_found_in_different_ways_are_warned_of(
+    store: LocalStore, then: dict[str, object], now: dict[str, object], warned: str | None
+) -> None:
+    hub = {"reference": "hub:a", "used": "hub:a", "commit": "1", "source": "hub", "steps": ("hub:a is 1",)}
+    for day, (name, way) in enumerate((("a", then), ("b", now)), 1):
+        pin = PinnedPrompt.model_validate({**hub, **way})
+        keep_experiment(store, name, results_of({"one": "p"}), prompts={"target": pin}, day=day)
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.warnings == ([f"the target's prompt was found {warned}"] if warned else [])

@@ -13,7 +13,8 @@ from eval_pipeline_tests.small_suite import SUITE, write_small_suite
 def test_a_suite_whose_cases_are_on_a_server_that_is_away_hides_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
-    monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("LANGSMITH_API_KEY", "key")
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", f"http://127.0.0.1:{port}")
     for name, cases in {"far": "{langsmith_dataset: questions}", "near": "cases.yaml"}.items():
         write_small_suite(tmp_path / name)
         (tmp_path / name / "suite.yaml").write_text(SUITE.replace("shop", name).replace("cases.yaml", cases))

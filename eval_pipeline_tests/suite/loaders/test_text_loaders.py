@@ -89,6 +89,14 @@ def test_csv_columns_become_the_fields_of_a_case(folder: Path) -> None:
     assert (second.split, second.tags, second.reference) == ("base", (), {})
 
 
+def test_csv_columns_give_inputs_as_a_whole_or_one_for_each_key(folder: Path) -> None:
+    text = 'id,inputs.question,inputs.audience,reference,state.x\na,why?,all,"{""n"": 1}",7\n'
+    (case,) = cases_in(folder, "c.csv", text)
+    assert (case.inputs, case.reference, case.state) == ({"question": "why?", "audience": "all"}, {"n": 1}, {"x": "7"})
+    (whole,) = cases_in(folder, "d.csv", 'id,inputs\na,"{""question"": ""why?"", ""n"": 1}"\n')
+    assert whole.inputs == {"question": "why?", "n": 1}
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_csv_as_excel_writes_it_is_read(folder: Path, encoding: str, ending: str) -> None:

@@ -199,7 +199,7 @@ async def test_a_sender_that_breaks_costs_the_trace_and_not_the_result(folder: P
 
     result = await evaluator.evaluate(Attempt(case=a_case(), number=1))
 
-    assert (result.status, result.trace_id, tracer.counts.failed) == ("passed", None, 1)
+    assert (result.status, result.trace_id, tracer.counts.failed) == ("unscored", None, 1)
 
 
 async def test_feedback_follows_the_runs_it_is_about(folder: Path) -> None:
@@ -229,4 +229,4 @@ async def test_a_trace_that_cannot_begin_costs_no_result(folder: Path) -> None:
 
     result = await evaluator.evaluate(Attempt(case=a_case(), number=1))
 
-    assert (result.status, result.trace_id, tracer.counts.failed) == ("passed", None, 1)
+    assert (result.status, result.trace_id, tracer.counts.failed) == ("unscored", None, 1)
