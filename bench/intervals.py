@@ -234,15 +234,16 @@ def _of_means(lowest: float) -> dict[str, Callable[[Floats, Floats | None], Ends
         "betting": partial(peers.betting, lowest=lowest),
         "Stringer": partial(peers.stringer, lowest=lowest),
     }
-    return {
-        name: lambda then, now, method=method: method(then if now is None else now - then)
-        for name, method in methods.items()
-    }
+    return {name: _of_differences(method) for name, method in methods.items()}
+
+
+def _of_differences(method: Callable[[Floats], Ends]) -> Callable[[Floats, Floats | None], Ends]:
+    return lambda then, now: method(then if now is None else now - then)
 
 
 def _of_shares() -> dict[str, Callable[[Floats, Floats | None], Ends]]:
     names = {"Wilson": "wilson", "Agresti-Coull": "agresti_coull", "Jeffreys": "jeffreys", "Wald": "normal"}
-    return {name: lambda then, _now, method=method: peers.of_shares(method, then) for name, method in names.items()}
+    return {name: _of_differences(partial(peers.of_shares, method)) for name, method in names.items()}
 
 
 KINDS: dict[str, Kind] = {
