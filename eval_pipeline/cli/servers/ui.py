@@ -49,7 +49,7 @@ _DAGSTER = (sys.executable, "-W", _NOT_NEWS, "-m", "dagster")
 )
 @store_option
 def ui(port: int, host: str, store: str, recorder_port: int | None, *, unprotected: bool) -> int:
-    """Start the Dagster UI, its daemon and one code server.
+    """Start the Dagster UI and daemon.
 
     The daemon runs schedules, sensors and backfills. Also starts the recorder, if traces go to it. Ctrl-C stops all.
     """
