@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
+from eval_pipeline.wording import nearest
 
 OF_ATTEMPTS = ("pass_rate", "score")
 """Numbers that every attempt has, whatever is asserted."""
