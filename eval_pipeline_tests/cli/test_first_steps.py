@@ -28,7 +28,7 @@ def test_a_store_that_is_misspelt_makes_no_folder(tmp_path: Path, monkeypatch: p
 def test_the_ui_on_a_port_that_is_taken_says_so_at_once(terminal: Terminal) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         finished = terminal("ui", "--port", taken.getsockname()[1])
-    assert finished.code == 3
+    assert finished.code == 2
     assert "cannot listen on 127.0.0.1:" in finished.stderr
     assert "choose another --port" in finished.stderr
 
