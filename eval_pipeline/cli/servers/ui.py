@@ -12,6 +12,7 @@ import click
 import yaml
 
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, Problem
@@ -58,9 +59,9 @@ def ui(port: int, host: str, store: str, *, unprotected: bool) -> int:
         if recorder is not None:
             environment[RECORDER_URL_VARIABLE] = recorder.url  # inherited by the runs that the UI launches
             moved = "" if recorder.moved is None else f"{recorder.moved}: "
-            click.echo(f"{moved}the recorder is on {recorder.url}", err=True)
+            echo(f"{moved}the recorder is on {recorder.url}", err=True)
         with _running([daemon, server], environment) as processes:
-            click.echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
+            echo(f"Dagster UI on http://{host}:{port} · store {store} · Ctrl-C stops it", err=True)
             return processes[-1].wait()
     return 0
 
