@@ -76,9 +76,19 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
         return _plain(await graph.ainvoke(_input(body), _config(str(thread_id), body)))
 
     @app.get("/threads/{thread_id}/state")
-    async def state(thread_id: uuid.UUID, assistant_id: str) -> Any:
-        found = await graphs[assistant_id].aget_state({"configurable": {"thread_id": str(thread_id)}})
-        return {"values": _plain(found.values), "next": list(found.next)}
+    async def state(thread_id: uuid.UUID) -> Any:
+        asked = next(item for item in reversed(seen.requests) if str(thread_id) in item["path"])
+        snapshot = await graphs[asked["body"]["assistant_id"]].aget_state(
+            {"configurable": {"thread_id": str(thread_id)}}
+        )
+        return {"values": _plain(snapshot.values), "next": list(snapshot.next)}
+
+    @app.get("/assistants/{assistant_id}/schemas")
+    async def schemas(assistant_id: str) -> Any:
+        if assistant_id not in graphs:
+            raise HTTPException(404, f"no assistant {assistant_id}")
+        graph = graphs[assistant_id]
+        return {"input_schema": graph.get_input_jsonschema(), "output_schema": graph.get_output_jsonschema()}
 
     return app
 

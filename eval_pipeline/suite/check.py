@@ -200,6 +200,8 @@ def _values_of(case: Case, axis: str) -> Sequence[str]:
 def _case_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     target, facts = suite.spec.target, suite.facts()
     reported: set[tuple[str, Problem]] = set()
+    for problem in target.problems_of_cases(suite.folder, cases):
+        yield replace(problem, file=suite.folder)
     for case in cases:
         if not target.live and not case.recordings:
             message = f"the target is `{target.kind}` and the case has no recordings"

@@ -1,28 +1,22 @@
 """The target that is a LangGraph graph: `langgraph`."""
 
-import asyncio
 import contextlib
-import contextvars
-import dataclasses
-import threading
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage, HumanMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import HumanMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config, merge_configs
 from langgraph.store.base import IndexConfig
-from langgraph.types import Command
+from langgraph.types import Interrupt
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from eval_pipeline.content.inputs import input_form, input_messages, messages_of
-from eval_pipeline.content.outputs import jsonable, outputs_text
 from eval_pipeline.errors import EvalPipelineError, InputError, Problem
-from eval_pipeline.messages import after_last_user, as_langchain, content_text
+from eval_pipeline.messages import as_langchain, content_text
 from eval_pipeline.prompts.current import current_prompt
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import CoveredCode, covered_code, source_digest
@@ -36,13 +30,17 @@ from eval_pipeline.targets.graphs.building import (
     built_graph,
     is_factory,
 )
+from eval_pipeline.targets.graphs.case_checks import CaseChecks
+from eval_pipeline.targets.graphs.configurable import configurable_of
 from eval_pipeline.targets.graphs.memory import AttemptMemory, Shared
 from eval_pipeline.targets.graphs.path import GraphPath, GraphSource
-from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
+from eval_pipeline.targets.graphs.schema import GraphSchema, fields_of
+from eval_pipeline.targets.graphs.session import FinalState, GraphSession
+from eval_pipeline.targets.graphs.turn_input import TurnInputs
+from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory, watching
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
-from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.user_code.loop import run_anywhere
 
 
 class LangGraphTarget(CodeTarget):
@@ -54,9 +52,10 @@ class LangGraphTarget(CodeTarget):
 
     Each attempt has a checkpointer, a store and a cache of its own, as on a server of LangGraph's.
 
-    By default it works on a `messages` state. With `input_key` and `output_key` each turn is one invocation on
-    `{input_key: text}`, and the answer is read from `output_key`. The case's `runtime` options, `case_id` and
-    `thread_id` are in `configurable`, and in the runtime context where the graph's `context_schema` has such fields.
+    A turn's input is a message in `messages`, or fills the keys of the graph's input by name; `input_key` names the one
+    that takes it. The answer is the graph's whole output; what a person reads of it is its last message, or the value
+    at `output_key`. The case's `runtime` options, `case_id` and `thread_id` are in `configurable`, and in the runtime
+    context where the graph's `context_schema` has such fields.
     """
 
     kind: Literal["langgraph"]
@@ -64,6 +63,10 @@ class LangGraphTarget(CodeTarget):
     output_key: str | None = None
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the graph's own, or else LangGraph's."""
+    context: Mapping[str, Any] = Field(default_factory=dict)
+    """The runtime context of every case, by the fields of `context_schema`; a case's `context` goes first."""
+    configurable: Mapping[str, Any] = Field(default_factory=dict)
+    """Further keys of `configurable` for every case; a case's `configurable` goes first."""
     share: tuple[Shared, ...] = ()
     """`store`, `cache`: what is the graph's own, so that attempts find in it what others left there."""
     stream: bool = False
@@ -79,6 +82,10 @@ class LangGraphTarget(CodeTarget):
     @override
     def takes_options(self) -> bool:
         return True
+
+    def context_of(self, case: Case, declared: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The runtime context of a case; `declared` are values that the graph's schema has fields for."""
+        return {**(declared or {}), **self.context, **case.context}
 
     @override
     def open(self, folder: Path) -> "LangGraphSessionFactory":
@@ -99,6 +106,23 @@ class LangGraphTarget(CodeTarget):
             yield from (
                 replace(problem, field=(problem.field or "path").removeprefix("target.")) for problem in error.problems
             )
+
+    @override
+    def problems_of_cases(self, folder: Path, cases: Sequence[Case]) -> Iterable[Problem]:
+        try:
+            factory = self.open(folder) if cases and self.prompt is None else None
+        except InputError:  # which `problems` reports
+            return
+        if factory is not None:
+            try:
+                schema = factory.schema_for(cases[0])
+            except InputError as error:
+                yield from (replace(problem, case=cases[0].id) for problem in error.problems)
+                return
+            checks = CaseChecks(
+                schema=schema, input_key=self.input_key, context=self.context, configurable=self.configurable
+            )
+            yield from checks.problems(cases)
 
     @override
     def version_parts(self, folder: Path) -> Sequence[Any]:
@@ -148,17 +172,20 @@ class LangGraphSessionFactory(LiveSessionFactory):
             raise InputError(problem)
         self._named, self._target, self._node, self._name, self._index = named, target, node, name, index
         if not is_factory(named) or not asks_for_the_case(named, target.options):
-            _run_now(self._tried())
+            config = RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})
+            run_anywhere(self._tried(config, target.context))
 
     @contextlib.asynccontextmanager
-    async def graph(self, memory: AttemptMemory, config: RunnableConfig) -> AsyncIterator[BuiltGraph]:
+    async def graph(
+        self, memory: AttemptMemory, config: RunnableConfig, context: Mapping[str, Any]
+    ) -> AsyncIterator[BuiltGraph]:
         """The graph of an attempt, with that memory; closed at the end.
 
         Raises:
             InputError: the path names no graph.
         """
         call = FactoryCall(
-            runtime=FactoryRuntime(store=memory.store, context=config["configurable"]),
+            runtime=FactoryRuntime(store=memory.store, context=context),
             config=config,
             options=self._target.options,
         )
@@ -172,10 +199,19 @@ class LangGraphSessionFactory(LiveSessionFactory):
         """The memory of a new attempt."""
         return AttemptMemory(index=self._index, share=self._target.share)
 
-    async def _tried(self) -> None:
+    def schema_for(self, case: Case) -> GraphSchema:
+        """What the graph takes, built for a case.
+
+        Raises:
+            InputError: the building fails.
+        """
+        config = RunnableConfig(configurable=configurable_of(case, str(uuid.uuid4()), self._target.configurable))
+        return run_anywhere(self._tried(config, self._target.context_of(case)))
+
+    async def _tried(self, config: RunnableConfig, context: Mapping[str, Any]) -> GraphSchema:
         try:
-            async with self.graph(self.memory(), RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})):
-                pass
+            async with self.graph(self.memory(), config, context) as built:
+                return built.schema
         except EvalPipelineError:
             raise
         except Exception as error:
@@ -189,7 +225,7 @@ class LangGraphSessionFactory(LiveSessionFactory):
         return LangGraphSession(self, self._target, case=case, thread_id=thread_id)
 
 
-class LangGraphSession(LiveSession):
+class LangGraphSession(GraphSession):
     """A thread of the graph of one attempt."""
 
     repeats_runs = True
@@ -197,88 +233,47 @@ class LangGraphSession(LiveSession):
     def __init__(
         self, factory: LangGraphSessionFactory, target: LangGraphTarget, *, case: Case, thread_id: str
     ) -> None:
+        super().__init__(case, output_key=target.output_key)
         self._factory, self._target, self._thread_id = factory, target, thread_id
-        self._answers = InterruptAnswers(case)
         self._memory = factory.memory()
         self._opened = contextlib.AsyncExitStack()
-        values = {**configurable_of(case, thread_id), **_prompt()}
+        values = {**configurable_of(case, thread_id, target.configurable), **_prompt()}
         self._config = RunnableConfig(configurable=values, metadata=attempt_ids(), run_name="target")
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
-        self._case, self._first = case, True
-        self._messages: list[Any] = [*case.messages]
 
     async def begin(self) -> None:
         """Build the graph, if the target is a factory."""
-        built = await self._opened.enter_async_context(self._factory.graph(self._memory, self._config))
+        built = await self._opened.enter_async_context(
+            self._factory.graph(self._memory, self._config, self._target.context_of(self._case))
+        )
         self._graph, self._keeps_state = built.graph, built.keeps_state
-        self._context = _context_of(self._graph.context_schema, self._config["configurable"])
+        declared = _declared(built.schema.context, self._config["configurable"])
+        self._context = self._target.context_of(self._case, declared) or None
+        self._inputs = TurnInputs(
+            schema=built.schema, case=self._case, input_key=self._target.input_key, user_message=_user_message
+        )
 
     async def close(self) -> None:
         """Close what the factory opened."""
         await self._opened.aclose()
 
-    async def send(self, message: Any) -> Reply:
-        """Run the graph, once and then once for each question to a human."""
-        earlier = [old.id for old in self._messages if isinstance(old, BaseMessage) and old.id is not None]
-        trajectory, tokens = Trajectory(self.on_event, earlier=earlier), FirstTokens()
-        given, sent = self._given(message)
-        output = await self._answered(given, trajectory, tokens)
-        if sent is None or not isinstance(output, Mapping) or "messages" not in output:
-            if sent is not None and self._target.output_key is None:
-                fix = "give `input_key` and `output_key`, or have a `messages` state"
-                raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
-            text, events = output_text(output, self._target.output_key), trajectory.answer([])[1]
-            return Reply(outputs=output, text=text, events=events, ttft_s=tokens.first(()))
-        self._messages = as_langchain(output["messages"])
-        answer = _after(self._messages, sent)
-        text, events = trajectory.answer(answer)
-        if self._target.output_key is not None:
-            text = output_text(output, self._target.output_key)
-        return Reply(outputs=output, text=text, messages=answer, events=events, ttft_s=tokens.first(answer))
-
-    def _given(self, message: Any) -> tuple[Any, Any]:
-        """What the graph is given, and the last message in it: None where the graph works on keys."""
-        first, self._first = self._first, False
-        state = {**self._case.state} if first else {}
-        key, form = self._target.input_key, input_form(message)
-        if form == "mapping" and (key is None or key in message):
-            return {**state, **message}, None
-        if key is None and self._case.is_made_of_inputs and (given := messages_of(self._case.example_inputs())):
-            # The messages as they are written, as `graph.invoke` would get them.
-            return {**state, **self._case.example_inputs(), "messages": given}, given[-1]
-        state |= inputs_of_turn(self._case, message)
-        if key is not None:
-            return {**state, key: message}, None
-        # Messages that the case has are given as they are written.
-        own: list[Any] = input_messages(message)
-        if form in ("text", "blocks"):
-            own = [HumanMessage(message, id=str(uuid.uuid4()))]
-        earlier = self._messages if first or not self._keeps_state else []
-        return {**state, "messages": [*earlier, *own]}, own[-1]
-
-    async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
-        while True:
-            output = await self._run(given, trajectory, tokens)
-            interrupts = output.get("__interrupt__") if isinstance(output, Mapping) else None
-            if not interrupts:
-                await self._require_end()
-                return output
-            given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
-
-    async def _require_end(self) -> None:
-        """Refuse the state of a graph that stopped where it was compiled to (`interrupt_before`, `interrupt_after`)."""
+    async def final_state(self) -> FinalState:
+        """The state of the thread."""
         state = await self._graph.aget_state(self._config)
-        if state.next:
-            raise StoppedGraphError(state.next)
+        return FinalState(values=state.values, next=state.next)
 
-    async def _run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
+    async def run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> tuple[Any, list[Interrupt]]:
+        """Run the graph once."""
         # A run that is given callbacks does not inherit those around it, such as a tracer's.
         around = RunnableConfig(callbacks=ensure_config().get("callbacks"))
         callbacks = merge_configs(around, {"callbacks": [trajectory]}).get("callbacks")
         config: RunnableConfig = {**self._config, "callbacks": callbacks}
         with watching(None):  # by this trajectory alone
-            return await self._output(given, config, tokens)
+            output = await self._output(given, config, tokens)
+        if isinstance(output, Mapping) and "__interrupt__" in output:
+            return output, list(output["__interrupt__"])
+        return output, []
 
     async def _output(self, given: Any, config: RunnableConfig, tokens: FirstTokens) -> Any:
         if not self._target.stream:
@@ -310,61 +305,8 @@ class LangGraphSession(LiveSession):
             self._keeps_state = False
 
 
-class StoppedGraphError(RuntimeError):
-    """The graph stopped before its end; an error of its case."""
-
-    def __init__(self, nodes: Sequence[str]) -> None:
-        where = " and ".join(map(repr, nodes))
-        super().__init__(f"the graph stopped before {where}, where it was compiled to stop, and not at its end")
-
-
-def _run_now(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` to its end, also where an event loop is running."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        run_in_loop(work)
-        return
-    context, failed = contextvars.copy_context(), []
-
-    def run() -> None:
-        try:
-            context.run(asyncio.run, work)
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            failed.append(error)
-
-    thread = threading.Thread(target=run, name="eval_pipeline opening a graph")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-
-
-def inputs_of_turn(case: Case, message: Any) -> dict[str, Any]:
-    """The inputs of the case besides the turn's own, which fill the keys of the graph's state that they name."""
-    if not isinstance(case.inputs, Mapping) or len(case.turns) != 1:
-        return {}
-    return {name: value for name, value in case.inputs.items() if name != "messages" and value != message}
-
-
-def output_text(output: Any, key: str | None) -> str | None:
-    """The text that a person reads of the value at `key` in a graph's output; None without a key.
-
-    Raises:
-        InputError: there is nothing at `key`.
-    """
-    if key is None:
-        return None
-    if not isinstance(output, Mapping) or key not in output:
-        fix = "correct `output_key`"
-        raise InputError(Problem(message=f"the graph's output has no {key!r}", fix=fix, field="target.output_key"))
-    return outputs_text(jsonable(output[key]))
-
-
-def configurable_of(case: Case, thread_id: str) -> dict[str, Any]:
-    """What a graph finds in `configurable`: thread, case, example, shared context, and the case's runtime options."""
-    runtime = {name: value for name, value in case.runtime.model_dump().items() if value not in (None, {})}
-    return {"thread_id": thread_id, "case_id": case.id, **attempt_ids(), **runtime}
+def _user_message(content: Any) -> HumanMessage:
+    return HumanMessage(content, id=str(uuid.uuid4()))
 
 
 def _prompt() -> dict[str, Any]:
@@ -373,20 +315,6 @@ def _prompt() -> dict[str, Any]:
     return {} if prompt is None else {"prompt": prompt, "prompt_commit": prompt.commit}
 
 
-def _context_of(schema: type[Any] | None, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Those of `values` that the graph's context schema declares; LangGraph makes the schema's object of them."""
-    if schema is None:
-        return None
-    if dataclasses.is_dataclass(schema):
-        names = {field.name for field in dataclasses.fields(schema) if field.init}
-    else:
-        names = {*getattr(schema, "model_fields", getattr(schema, "__annotations__", ()))}
-    return {name: value for name, value in values.items() if name in names}
-
-
-def _after(messages: Sequence[BaseMessage], sent: Any) -> list[Any]:
-    """The messages after `sent`; a graph may write messages in the user's name itself, or drop ids."""
-    for index, message in enumerate(messages):
-        if isinstance(sent, BaseMessage) and message.id == sent.id:
-            return list(messages[index + 1 :])
-    return after_last_user(messages)
+def _declared(schema: type[Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `values` that the graph's context schema declares."""
+    return {name: values[name] for name in fields_of(schema) if name in values}

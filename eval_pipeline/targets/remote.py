@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage
+import httpx
+from langchain_core.messages import BaseMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
-from langgraph.types import Command, Interrupt
+from langgraph.types import Interrupt
 from langgraph_sdk import get_client
 from langgraph_sdk.schema import RunCreateMetadata
 from langsmith.run_helpers import get_current_run_tree
@@ -21,16 +22,17 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from eval_pipeline.content.inputs import input_form, input_messages
-from eval_pipeline.errors import CredentialsError, InputError, Problem
-from eval_pipeline.messages import after_last_user, as_langchain, content_text
+from eval_pipeline.errors import CredentialsError
+from eval_pipeline.messages import as_langchain, content_text
 from eval_pipeline.settings import environment_variable
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.first_tokens import FirstTokens
-from eval_pipeline.targets.interrupts import InterruptAnswers
-from eval_pipeline.targets.langgraph import configurable_of, inputs_of_turn, output_text
-from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
+from eval_pipeline.targets.graphs.configurable import configurable_of
+from eval_pipeline.targets.graphs.schema import GraphSchema
+from eval_pipeline.targets.graphs.session import FinalState, GraphSession
+from eval_pipeline.targets.graphs.turn_input import TurnInputs
+from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory
 from eval_pipeline.telemetry.attempt_ids import attempt_ids
 from eval_pipeline.telemetry.trace_headers import trace_headers
@@ -52,6 +54,10 @@ class RemoteTarget(Target):
     headers: Mapping[str, str] = Field(default_factory=dict)
     input_key: str | None = None
     output_key: str | None = None
+    context: Mapping[str, Any] = Field(default_factory=dict)
+    """The runtime context of every case; a case's `context` goes first."""
+    configurable: Mapping[str, Any] = Field(default_factory=dict)
+    """Further keys of `configurable` for every case; a case's `configurable` goes first."""
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the deployed graph's own."""
     joins_trace: bool = False
@@ -89,76 +95,58 @@ class RemoteSessionFactory(LiveSessionFactory):
         # A target is never closed, so no connection may stay open for the next request.
         headers = {**target.headers, "Connection": "close"}
         client = get_client(url=target.url, api_key=key, headers=headers)
-        self._graph, self._target = RemoteGraph(target.graph, client=client), target
+        self.graph, self._target, self.client = RemoteGraph(target.graph, client=client), target, client
+        self._schema: GraphSchema | None = None
+
+    async def schema(self) -> GraphSchema:
+        """What the graph takes, as far as the server tells: asked once."""
+        if self._schema is None:
+            try:
+                self._schema = GraphSchema.of_server(await self.client.assistants.get_schemas(self._target.graph))
+            except httpx.HTTPError:  # a server of another kind; the run reports one that is not there
+                self._schema = GraphSchema()
+        return self._schema
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "RemoteSession":
         """A session on a thread of its own."""
         del attempt
-        return RemoteSession(self._graph, self._target, case=case, thread_id=thread_id)
+        return RemoteSession(self, self._target, case=case, thread_id=thread_id)
 
 
-class RemoteSession(LiveSession):
+class RemoteSession(GraphSession):
     """A thread of the server's."""
 
-    def __init__(self, graph: RemoteGraph, target: RemoteTarget, *, case: Case, thread_id: str) -> None:
-        self._graph, self._target, self._answers = graph, target, InterruptAnswers(case)
-        self._config: RunnableConfig = {
-            "configurable": configurable_of(case, thread_id),
-            "metadata": attempt_ids(),
-        }
-        self._case, self._first = case, True
+    def __init__(self, factory: RemoteSessionFactory, target: RemoteTarget, *, case: Case, thread_id: str) -> None:
+        super().__init__(case, output_key=target.output_key)
+        self._factory, self._graph, self._target = factory, factory.graph, target
+        self._config = RunnableConfig(
+            configurable=configurable_of(case, thread_id, target.configurable), metadata=attempt_ids()
+        )
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
-        self._earlier: list[str] = []
-        """The ids of the messages of earlier turns."""
+        self._context = {**target.context, **case.context}
 
     @property
     def joins_trace(self) -> bool:
         """Whether the suite says so."""
         return self._target.joins_trace
 
-    async def send(self, message: Any) -> Reply:
-        """Run the deployed graph, once and then once for each question to a human."""
-        trajectory, tokens = Trajectory(self.on_event, earlier=self._earlier), FirstTokens()
-        first, self._first = self._first, False
-        state = {**self._case.state} if first else {}
-        key, form = self._target.input_key, input_form(message)
-        if form == "mapping" and (key is None or key in message):
-            return self._of_keys(await self._answered({**state, **message}, trajectory, tokens), trajectory, tokens)
-        state |= inputs_of_turn(self._case, message)
-        if key is not None:
-            return self._of_keys(await self._answered({**state, key: message}, trajectory, tokens), trajectory, tokens)
-        own: list[Any] = input_messages(message)
-        if form in ("text", "blocks"):
-            own = [{"type": "human", "content": message, "id": str(uuid.uuid4())}]
-        sent = own[-1].get("id") if isinstance(own[-1], Mapping) else None
-        history = self._case.messages if first else ()
-        state = await self._answered({**state, "messages": [*history, *own]}, trajectory, tokens)
-        if not isinstance(state, Mapping) or "messages" not in state:
-            fix = "give `input_key` and `output_key`, or deploy a graph with a `messages` state"
-            raise InputError(Problem(message="the graph's state has no `messages`", fix=fix, field="target"))
-        messages = [_message_of(item) for item in state["messages"]]
-        ids = [item.id for item in messages]
-        answer = messages[ids.index(sent) + 1 :] if sent and sent in ids else after_last_user(messages)
-        self._earlier = [message_id for message_id in ids if message_id is not None]
-        text, events = trajectory.answer(answer)
-        if self._target.output_key is not None:
-            text = output_text(state, self._target.output_key) or ""
-        return Reply(outputs=state, text=text, messages=answer, events=events, ttft_s=tokens.first(answer))
+    async def begin(self) -> None:
+        """Ask the server what the graph takes."""
+        self._inputs = TurnInputs(
+            schema=await self._factory.schema(),
+            case=self._case,
+            input_key=self._target.input_key,
+            user_message=lambda content: {"type": "human", "content": content, "id": str(uuid.uuid4())},
+        )
 
-    def _of_keys(self, output: Any, trajectory: Trajectory, tokens: FirstTokens) -> Reply:
-        text, events = output_text(output, self._target.output_key), trajectory.answer([])[1]
-        return Reply(outputs=output, text=text, events=events, ttft_s=tokens.first(()))
+    async def final_state(self) -> FinalState:
+        """The state of the thread."""
+        state = await self._factory.client.threads.get_state(self._config["configurable"]["thread_id"])
+        return FinalState(values=state["values"], next=state["next"])
 
-    async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> Any:
-        while True:
-            output, interrupts = await self._run(given, trajectory, tokens)
-            if not interrupts:
-                return output
-            given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
-
-    async def _run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> tuple[Any, list[Interrupt]]:
-        """The last state, and what a human is asked."""
+    async def run(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> tuple[Any, list[Interrupt]]:
+        """Run the graph once."""
         output: Any = None
         interrupts: list[Interrupt] = []
         modes = ["values", "updates", "messages"] if self._target.stream else ["values", "updates"]
@@ -167,6 +155,7 @@ class RemoteSession(LiveSession):
             self._config,
             stream_mode=modes,  # type: ignore[arg-type]
             subgraphs=True,
+            context=self._context or None,
             headers=trace_headers(),
             on_run_created=self._link,
         )
@@ -200,13 +189,13 @@ class RemoteSession(LiveSession):
             self.on_event({"type": "token", "content": content_text(chunk.content)})
 
     def memory(self) -> dict[str, Any]:
-        """What the server does not keep: which messages are from before, and how many questions were answered."""
-        return {"known": self._earlier, "asked": self._answers.asked}
+        """What the server does not keep: the messages that were seen, and how many questions were answered."""
+        return {"messages": messages_to_dict(as_langchain(self._messages)), "asked": self._answers.asked}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on, on the server's thread."""
-        self._earlier, self._answers.asked = list(memory["known"]), memory["asked"]
-        self._first = False
+        self._messages = messages_from_dict(list(memory.get("messages") or ()))
+        self._answers.asked, self._first = memory["asked"], False
 
 
 class RemoteGraphError(RuntimeError):

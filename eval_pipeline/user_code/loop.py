@@ -6,9 +6,11 @@ of a process would fail (`Event loop is closed`).
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from eval_pipeline.errors import InputError, Problem
@@ -52,6 +54,21 @@ def run_in_loop(work: Coroutine[Any, Any, _T]) -> _T:
         if future.cancel():
             ended.wait(_STOPPING_SECONDS)
         raise
+
+
+def run_anywhere(work: Coroutine[Any, Any, _T]) -> _T:
+    """As `run_in_loop`; where an event loop is running, in a thread and a loop of its own, for which that one waits.
+
+    Raises:
+        Exception: whatever `work` raises.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return run_in_loop(work)
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(context.run, asyncio.run, work).result()
 
 
 async def awaited_in_loop(work: Coroutine[Any, Any, _T]) -> _T:

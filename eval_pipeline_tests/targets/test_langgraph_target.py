@@ -223,8 +223,10 @@ async def test_runtime_options_reach_the_context_that_the_graph_declares(code: P
     assert responses(await answered(code, name, case={"runtime": {"model": "m", "version": "1"}})) == ["m c1"]
 
 
-async def test_an_answer_is_what_comes_after_the_message_that_was_sent(code: Path) -> None:
-    assert responses(await answered(code, "interjects")) == ["first\nsecond"]
+async def test_an_answer_is_what_comes_after_the_message_that_was_sent_and_its_last_words_are_read(code: Path) -> None:
+    (turn,) = (await answered(code, "interjects")).turns
+    assert turn.response == "second"
+    assert [message["content"] for message in turn.messages] == ["first", "go on", "second"]
 
 
 @pytest.mark.parametrize("target", [{}, {"input_key": "messages"}])

@@ -4,7 +4,7 @@ import contextlib
 import inspect
 import typing
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeGuard, get_args, get_origin
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -18,6 +18,7 @@ from langgraph_sdk.runtime import ServerRuntime
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.targets.graphs.memory import AnyGraph
+from eval_pipeline.targets.graphs.schema import GraphSchema
 from eval_pipeline.user_code.own_thread import in_own_thread
 
 _FIX = "name a compiled or uncompiled graph, an entrypoint, a runnable, or a callable that returns one"
@@ -96,6 +97,7 @@ class BuiltGraph:
     """A graph that can be run."""
 
     graph: AnyGraph
+    schema: GraphSchema
     keeps_state: bool = True
     """Whether its state lives from turn to turn; what is no graph is given the whole conversation each time."""
 
@@ -109,11 +111,15 @@ class BuiltGraph:
         if isinstance(graph, StateGraph):
             graph = graph.compile()
         if node is not None:
-            return cls(graph=_running(_node_of(graph, node), name=node, like=graph), keeps_state=False)
+            alone = _running(_node_of(graph, node), name=node, like=graph)
+            schema = GraphSchema.of(graph)
+            schema = replace(schema, keys=schema.state or schema.keys)
+            return cls(graph=alone, schema=schema, keeps_state=False)
         if isinstance(graph, Pregel):
-            return cls(graph=graph)
+            return cls(graph=graph, schema=GraphSchema.of(graph))
         if isinstance(graph, Runnable):
-            return cls(graph=_running(graph, name=graph.get_name()), keeps_state=False)
+            alone = _running(graph, name=graph.get_name())
+            return cls(graph=alone, schema=GraphSchema.of(alone, graph), keeps_state=False)
         what = f"gives a {type(graph).__name__}, not a graph"
         raise InputError(Problem(message=what, fix=_FIX, field="target.path"))
 
