@@ -1,5 +1,6 @@
 """The target that is a Python callable: `python`."""
 
+import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
@@ -8,23 +9,27 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
-from eval_pipeline.content.inputs import input_form, input_messages
+from eval_pipeline.content.inputs import asked_text, input_form, input_messages
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.messages import after_last_user, answer_of, as_openai, messages_in
 from eval_pipeline.prompts.current import current_prompt
+from eval_pipeline.suite.attachments import current_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.streamed import StreamedReply
+from eval_pipeline.user_code.own_thread import OwnThread
 from eval_pipeline.user_code.signature import LazyValue, call_by_signature
 
 
 class PythonTarget(CodeTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
-    It is called once per turn with those of `message, inputs, history, case, thread_id, runtime` that its signature
-    names: `message` is the turn's input as it is written, `inputs` the whole inputs of the case as a mapping. It
+    It is called once per turn with those of `input, message, inputs, history, case, attachments, thread_id, runtime`
+    that its signature names, or by position with the first: `input` is the turn's input as it is written, `message` the
+    same, but of a mapping with a `question` or its like that text; `inputs` the whole inputs of the case as a mapping;
+    `attachments` what LangSmith's SDK gives, `{presigned_url, reader, mime_type}` by name. It
     returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output, and calls
     are read from messages and from a provider's response. A generator, sync or async, streams: it yields pieces of the
     answer (text, or a provider's chunks), messages and events, and at its end may yield its outputs.
@@ -55,24 +60,44 @@ class PythonSessionFactory(LiveSessionFactory):
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
         del attempt
-        call = self._call(**self._options) if self._factory else self._call
-        return PythonSession(call, case=case, thread_id=thread_id)
+        factory = functools.partial(self._call, **self._options) if self._factory else None
+        return PythonSession(self._call, case=case, thread_id=thread_id, factory=factory)
 
 
 class PythonSession(LiveSession):
-    """The conversation so far, and the callable that answers."""
+    """The conversation so far, and the callable that answers.
 
-    def __init__(self, call: Callable[..., Any], *, case: Case, thread_id: str) -> None:
-        self._call, self._case, self._thread_id = call, case, thread_id
+    A sync callable is called in one thread, in which its factory made it; an async one in the process's event loop.
+    """
+
+    def __init__(
+        self, call: Callable[..., Any], *, case: Case, thread_id: str, factory: Callable[[], Any] | None = None
+    ) -> None:
+        """With `factory`, that makes the callable when the session begins."""
+        self._call, self._case, self._thread_id, self._factory = call, case, thread_id, factory
+        self._thread = OwnThread()
         self._history: list[Any] = [*case.messages]
 
+    async def begin(self) -> None:
+        """Make the callable, in the thread that it is called in: slow factories run beside each other."""
+        if self._factory is not None:
+            self._call = await call_by_signature(self._factory, {}, in_thread=self._thread.run)
+            self._factory = None
+
+    async def close(self) -> None:
+        """End the thread."""
+        self._thread.close()
+
     async def send(self, message: Any) -> Reply:
-        """Call the callable; a sync one runs in a thread of its own."""
+        """Call the callable."""
+        await self.begin()
         values: dict[str, Any] = {
-            "message": message,
+            "input": message,
+            "message": asked_text(message),
             "inputs": LazyValue(compute=lambda: self._inputs(message)),
             "history": list(self._history),
             "case": LazyValue(compute=self._case.as_data),
+            "attachments": LazyValue(compute=current_attachments),
             "thread_id": self._thread_id,
             "runtime": LazyValue(compute=self._case.runtime.model_dump),
         }
@@ -80,9 +105,12 @@ class PythonSession(LiveSession):
         if (prompt := current_prompt()) is not None:
             values["prompt"] = prompt
         started = time.perf_counter()
-        returned = await call_by_signature(self._call, values)
+        returned = await call_by_signature(self._call, values, in_thread=self._thread.run)
         if inspect.isasyncgen(returned) or inspect.isgenerator(returned):
-            reply = await StreamedReply(on_event=self.on_event, reply_of=_reply, started=started).read(returned)
+            streamed = StreamedReply(
+                on_event=self.on_event, reply_of=_reply, started=started, in_thread=self._thread.run
+            )
+            reply = await streamed.read(returned)
         else:
             reply = _reply(returned)
         self._history += [*input_messages(message), {"role": "assistant", "content": reply.text}]

@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class StreamedReply:
     """Reads a reply."""
     started: float
     """When the turn began, of `time.perf_counter`."""
+    in_thread: Callable[..., Awaitable[Any]] = in_own_thread
+    """Runs a sync generator."""
     _pieces: list[str] = field(default_factory=list)
     _chunks: ChunkJoiner = field(default_factory=ChunkJoiner)
     _messages: list[Any] = field(default_factory=list)
@@ -33,13 +35,13 @@ class StreamedReply:
     _ttft_s: float | None = None
 
     async def read(self, generator: Any) -> Reply:
-        """The reply of `generator`; a sync one runs in a thread of its own."""
+        """The reply of `generator`; a sync one runs in a thread."""
         if inspect.isasyncgen(generator):
             async with contextlib.aclosing(generator):
                 async for item in generator:
                     self._take(item)
         else:
-            await in_own_thread(self._take_all, generator)
+            await self.in_thread(self._take_all, generator)
         reply = self._whole
         if reply is None:
             messages = [*read_messages(self._messages), *self._chunks.messages()]

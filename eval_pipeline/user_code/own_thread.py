@@ -1,11 +1,15 @@
-"""Running a sync call of the user's in a thread of its own, which may hang without holding up other calls."""
+"""Running sync calls of the user's in threads of their own, which may hang without holding up other calls."""
 
 import asyncio
 import contextlib
 import contextvars
+import queue
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
+
+_Job = Callable[[], None]
 
 
 async def in_own_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -14,6 +18,44 @@ async def in_own_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> 
     Not `asyncio.to_thread`, whose few threads are shared: behind calls that hang, a call would wait without end.
     Cancelling ends the waiting at once; the thread goes on alone, and the process does not wait for it.
     """
+    job, ended = _job(call, *args, **kwargs)
+    threading.Thread(target=job, name=f"eval_pipeline {getattr(call, '__name__', 'call')}", daemon=True).start()
+    return await ended
+
+
+class OwnThread:
+    """One thread for all sync calls of an attempt, so that what it keeps in the thread is there in its next turn.
+
+    It starts with the first call, and ends when it is closed or no longer used.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._started = False
+        weakref.finalize(self, self._jobs.put, None)
+
+    async def run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What `call` returns or raises, as `in_own_thread`; after the calls before it."""
+        job, ended = _job(call, *args, **kwargs)
+        self._jobs.put(job)
+        if not self._started:
+            self._started = True
+            threading.Thread(target=_do_all, args=(self._jobs,), name="eval_pipeline attempt", daemon=True).start()
+        return await ended
+
+    def close(self) -> None:
+        """End the thread after the calls that were begun."""
+        self._jobs.put(None)
+
+
+def _do_all(jobs: queue.SimpleQueue[_Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        job()
+        del job  # it holds what the call was given
+
+
+def _job(call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[_Job, asyncio.Future[Any]]:
+    """A job that makes the call, in any thread, and the future of its outcome."""
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     ended: asyncio.Future[Any] = loop.create_future()
 
@@ -34,5 +76,4 @@ async def in_own_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> 
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, set_outcome, outcome)
 
-    threading.Thread(target=run, name=f"eval_pipeline {getattr(call, '__name__', 'call')}", daemon=True).start()
-    return await ended
+    return run, ended

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +39,10 @@ def bound_only() -> Iterator[None]:
         _bound_only.reset(token)
 
 
-async def call_by_signature(call: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Call `call` with those of `values` that its signature names: sync in a thread of its own, async as it is.
+async def call_by_signature(
+    call: Callable[..., Any], values: Mapping[str, Any], *, in_thread: Callable[..., Awaitable[Any]] = in_own_thread
+) -> Any:
+    """Call `call` with those of `values` that its signature names: sync `in_thread`, async as it is.
 
     A callable that takes `**kwargs` gets all of them. The only required parameter gets the first value if it has
     another name.
@@ -55,7 +57,7 @@ async def call_by_signature(call: Callable[..., Any], values: Mapping[str, Any])
     given = _arguments(call, values)
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None)):  # noqa: B004
         return await call(*given.args, **given.kwargs)
-    returned = await in_own_thread(call, *given.args, **given.kwargs)
+    returned = await in_thread(call, *given.args, **given.kwargs)
     return await returned if inspect.isawaitable(returned) else returned
 
 

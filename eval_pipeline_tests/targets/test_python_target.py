@@ -1,5 +1,7 @@
 """Python callables as targets: what they get, what they may return, and what is refused."""
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.targets.opening import open_target, target_version
@@ -182,3 +185,101 @@ async def test_a_callable_that_cannot_be_hashed_is_called(tmp_path: Path) -> Non
     target = PythonSessionFactory(WithoutHash())
     result = await an_evaluator(a_suite(tmp_path), target=target).evaluate(Attempt(case=a_case(), number=1))
     assert result.turns[0].response == "HELLO"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"question": "tea?", "country": "DE"}, "tea?"),
+        ({"topic": "tea", "audience": "kids"}, {"topic": "tea", "audience": "kids"}),
+        ({"question": {"text": "tea?"}, "country": "DE"}, {"question": {"text": "tea?"}, "country": "DE"}),
+    ],
+)
+async def test_a_message_is_what_the_user_asks_and_the_inputs_are_whole(inputs: Any, message: Any) -> None:
+    def agent(message: Any, inputs: Any, input: Any) -> Any:  # noqa: A002 - the name of what it gets
+        return [message, inputs, input]
+
+    result = await EvalRunner(target=agent).arun(a_case(inputs=inputs))
+    assert result.turns[0].outputs == [message, inputs, inputs]
+
+
+async def test_a_callable_with_one_parameter_gets_the_inputs_as_they_are() -> None:
+    result = await EvalRunner(target=lambda example: example["country"]).arun(
+        a_case(inputs={"question": "tea?", "country": "DE"})
+    )
+    assert result.turns[0].response == "DE"
+
+
+THREADS = """
+import asyncio, sqlite3, threading
+
+def with_sqlite():
+    database = sqlite3.connect(":memory:")
+    database.execute("create table heard (text)")
+    def answer(message):
+        database.execute("insert into heard values (?)", (message,))
+        return "; ".join(text for (text,) in database.execute("select text from heard"))
+    return answer
+
+def with_local():
+    local = threading.local()
+    local.heard = []
+    def answer(message):
+        local.heard.append(message)
+        return "; ".join(local.heard)
+    return answer
+
+def streaming():
+    local = threading.local()
+    local.heard = []
+    def answer(message):
+        local.heard.append(message)
+        yield "; ".join(local.heard)
+    return answer
+
+LOCAL = threading.local()
+def plain(message):
+    LOCAL.heard = [*getattr(LOCAL, "heard", []), message]
+    return "; ".join(LOCAL.heard)
+
+async def asynchronous():
+    loop, heard = asyncio.get_running_loop(), []
+    async def answer(message):
+        assert asyncio.get_running_loop() is loop
+        heard.append(message)
+        return "; ".join(heard)
+    return answer
+
+together = threading.Barrier(8)
+def slow():
+    together.wait(timeout=30)
+    return lambda message: message
+
+def makes_none(): return None
+"""
+
+
+@pytest.mark.parametrize("name", ["with_sqlite", "with_local", "streaming", "plain", "asynchronous"])
+async def test_an_agent_is_called_in_the_thread_and_loop_it_was_made_in(folder: Path, name: str) -> None:
+    (folder / "own.py").write_text(THREADS)
+    suite = a_suite(folder, target={"kind": "python", "path": f"own.py:{name}", "factory": name != "plain"})
+    for _ in range(2):
+        result = await evaluated(suite, a_case(turns=[{"user": "tea"}, {"user": "milk"}]))
+        assert [turn.response for turn in result.turns] == ["tea", "tea; milk"], result.error
+
+
+async def test_slow_factories_of_several_attempts_run_beside_each_other(folder: Path) -> None:
+    (folder / "own.py").write_text(THREADS)
+    evaluator = an_evaluator(a_suite(folder, target={"kind": "python", "path": "own.py:slow", "factory": True}))
+    attempts = [evaluator.attempts(a_case(f"c{number}"), None)[0] for number in range(8)]
+    results = await asyncio.gather(*map(evaluator.evaluate, attempts))
+    assert [result.error for result in results] == [None] * 8
+
+
+async def test_a_thread_of_an_attempt_ends_with_it(folder: Path) -> None:
+    (folder / "own.py").write_text(THREADS)
+    await evaluated(a_suite(folder, target={"kind": "python", "path": "own.py:plain"}), a_case())
+    for thread in threading.enumerate():
+        if thread.name == "eval_pipeline attempt":
+            thread.join(timeout=10)
+            assert not thread.is_alive()
