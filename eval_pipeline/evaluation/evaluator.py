@@ -38,8 +38,10 @@ from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.attachments import use_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
@@ -52,6 +54,8 @@ from eval_pipeline.user_code.exits import contain_exits
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
 _REDACTOR = Redactor()
+_MANY_CHARACTERS = 100_000
+"""Of answers; redacting more takes so long that it is done in a thread, while other attempts go on."""
 _CLOSING_SECONDS = 10.0
 """Seconds that a target has to close what it opened for an attempt."""
 
@@ -108,11 +112,19 @@ class CaseEvaluator:
         with no_ambient_tracing():
             if self.tracer is None:
                 with untraced():
-                    return redacted_result(await self._evaluate(attempt, listener), self.redactor)
+                    return await self._redacted(await self._evaluate(attempt, listener))
             with self.tracer.attempt(attempt) as trace:
-                return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
+                result = await self._evaluate(attempt, listener, place=trace.place)
+                return trace.finish(await self._redacted(result))
 
-    async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
+    async def _redacted(self, result: CaseResult) -> CaseResult:
+        if sum(len(turn.response) for turn in result.turns) > _MANY_CHARACTERS:
+            return await asyncio.to_thread(redacted_result, result, self.redactor)
+        return redacted_result(result, self.redactor)
+
+    async def _evaluate(
+        self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None
+    ) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
@@ -124,10 +136,11 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
+        files = use_attachments(case, self.suite.folder)
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
-                    runtime = self._runtime(attempt)
+                    runtime = self._runtime(attempt, place)
                 async with limit, _begun(runtime.session):
                     await self._run(runtime, attempt, listener)
                 if limit.expired():
@@ -228,7 +241,7 @@ class CaseEvaluator:
             fingerprint=self.fingerprint(attempt.case),
         )
 
-    def _runtime(self, attempt: Attempt) -> AttemptRuntime:
+    def _runtime(self, attempt: Attempt, place: AttemptPlace | None) -> AttemptRuntime:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
@@ -240,6 +253,7 @@ class CaseEvaluator:
         return AttemptRuntime(
             case=case,
             session=session,
+            text_path=self.suite.spec.target.text_path,
             user=user,
             observed=self.checkpoints is not None or bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
@@ -247,6 +261,7 @@ class CaseEvaluator:
             context=self.context,
             folder=self.suite.folder,
             judge=self.suite.spec.judge,
+            place=place,
         )
 
     async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:

@@ -97,7 +97,7 @@ async def take_turn(index: int, text: str) -> Any:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
         if runtime.needs_runs:
-            runtime.runs.append(runs.made)
+            runtime.runs[index] = runs.made
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:
@@ -116,7 +116,8 @@ def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
 
 async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
     with contain_exits("the target"):
-        return await runtime.session.send(message)
+        reply = await runtime.session.send(message)
+        return reply if runtime.text_path is None else reply.read_by(runtime.text_path)
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:

@@ -26,3 +26,7 @@ class CollectedRun:
     extra: Mapping[str, Any] = field(default_factory=dict)
     events: list[Any] = field(default_factory=list)
     attachments: Attachments = field(default_factory=dict)
+    given: Any = None
+    """Its inputs as the object they were, where evaluators look at the runs of the attempt."""
+    returned: Any = None
+    """Its outputs as the object they were, likewise."""

@@ -40,6 +40,8 @@ class Collection:
 
     whole: bool
     """Whether inputs and outputs of chains are kept."""
+    objects: bool = False
+    """Whether inputs and outputs are kept as the objects they are as well."""
     runs: dict[str, CollectedRun] = field(default_factory=dict)
     """By id, in the order in which they started."""
     lock: threading.Lock
@@ -189,6 +191,9 @@ class CollectingClient(Client):
                     run_type=str(fields.get("run_type") or "chain"),
                     start_time=fields.get("start_time"),
                 )
+            if collection.objects:
+                run.given = fields.get("inputs") or run.given
+                run.returned = fields.get("outputs") or run.returned
             run.inputs = inputs or run.inputs
             run.outputs = outputs or run.outputs
             run.end_time = fields.get("end_time") or run.end_time
