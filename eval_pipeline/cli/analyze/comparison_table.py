@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.wording import counted, first_names
 
 MOST_NAMED = 12

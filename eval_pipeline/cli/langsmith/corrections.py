@@ -4,6 +4,7 @@ import click
 
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.feedback.corrections import EXPERIMENTS, pull_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
@@ -35,5 +36,5 @@ def corrections(suite: str, experiments: int, store: str) -> int:
         pulled = pull_corrections(opened, name, server, experiments=experiments, redactor=Redactor.of(settings))
     where = "" if pulled.key is None else f"\n{opened.uri(pulled.key)}"
     read = f"{counted(pulled.rows, 'correction')} in {counted(pulled.experiments, 'experiment')}"
-    click.echo(f"{name}: {read}, {pulled.added} new{where}")
+    echo(f"{name}: {read}, {pulled.added} new{where}")
     return 0
