@@ -41,6 +41,7 @@ from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.suite.attachments import use_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
@@ -128,7 +129,8 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
+        files = use_attachments(case, self.suite.folder)
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt, place)
@@ -244,6 +246,7 @@ class CaseEvaluator:
         return AttemptRuntime(
             case=case,
             session=session,
+            text_path=self.suite.spec.target.text_path,
             user=user,
             observed=self.checkpoints is not None or bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,

@@ -7,15 +7,15 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from langsmith.schemas import AttachmentInfo, Example, Run
+from langsmith.schemas import Example, Run
 
 from eval_pipeline.assertions.calls import exchanges
-from eval_pipeline.assertions.evaluators.attachments import attachments_of
 from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.content.outputs import as_outputs
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.runs.tree import trees_of
+from eval_pipeline.suite.attachments import CaseAttachments, current_attachments
 
 
 class EvaluatedRun:
@@ -50,9 +50,12 @@ class EvaluatedRun:
         return copy.deepcopy(self._scope.case.reference_outputs)
 
     @functools.cached_property
-    def attachments(self) -> dict[str, AttachmentInfo]:
+    def attachments(self) -> dict[str, Any]:
         """The case's attachments, each with `mime_type`, `presigned_url` and `reader`."""
-        return attachments_of(self._scope.case, folder=self._scope.folder)
+        readers: dict[str, Any] = current_attachments()
+        if not readers and self._scope.case.attachments:  # of an answer that is scored later
+            readers = CaseAttachments(self._scope.case, self._scope.folder).readers()
+        return readers
 
     def example(self) -> Example:
         """The case as an example of its dataset."""
