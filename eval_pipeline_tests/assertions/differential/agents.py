@@ -100,6 +100,12 @@ def _answer(state: State) -> Any:
 _builder: Any = StateGraph(State)
 graph = _builder.add_node("answer_it", _answer).add_edge(START, "answer_it").compile()
 
+
+def _invoked(inputs: dict[str, Any]) -> Any:
+    """The graph, as a function: of a graph itself `evaluate` shows the arguments of `invoke` as its inputs."""
+    return graph.invoke(inputs)
+
+
 TARGETS: dict[str, tuple[Any, dict[str, Any]]] = {
     name: (target, {"kind": "python", "path": f"{HERE}:{name}"})
     for name, target in {
@@ -109,5 +115,5 @@ TARGETS: dict[str, tuple[Any, dict[str, Any]]] = {
         "objects": objects,
         "nested": nested,
     }.items()
-} | {"graph": (graph, {"kind": "langgraph", "path": f"{HERE}:graph"})}
+} | {"graph": (_invoked, {"kind": "langgraph", "path": f"{HERE}:graph"})}
 """The target itself, and its entry in `suite.yaml`."""

@@ -8,6 +8,7 @@ from typing import Any
 from langsmith.evaluation import EvaluationResult, EvaluationResults, RunEvaluator, run_evaluator
 from langsmith.schemas import Example
 
+# mypy: disable-error-code="type-arg,arg-type"
 # ruff: noqa: ARG001, ARG002 - evaluators, as people write them
 
 
