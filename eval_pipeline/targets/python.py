@@ -78,8 +78,11 @@ class PythonSession(LiveSession):
     async def begin(self) -> None:
         """Make the callable, in the thread that it is called in: slow factories run beside each other."""
         if self._factory is not None:
-            self._call = await call_by_signature(self._factory, {}, in_thread=self._thread.run)
-            self._factory = None
+            factory, self._factory = self._factory, None
+            if inspect.iscoroutinefunction(factory):
+                self._call = await factory()
+            else:
+                self._call = await self._thread.run(factory)
 
     async def close(self) -> None:
         """End the thread."""
