@@ -3,13 +3,15 @@
 import functools
 import inspect
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import jmespath
 from langsmith.evaluation import RunEvaluator
+from langsmith.schemas import Example, Run
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
@@ -34,9 +36,10 @@ class Evaluator(Assertion):
     """An evaluator written for LangSmith, openevals or agentevals, unchanged.
 
     It is called with those of `inputs, outputs, reference_outputs, run, example, attachments` that its signature names,
-    or with run and example by position. `inputs` is `{input, messages}`: the user's first message, and all of them;
-    `outputs` is `{response, output, messages}`: the last answer, twice, and the conversation as OpenAI-style messages;
-    `reference_outputs` is the case's reference.
+    or with run and example by position. They get what LangSmith's `evaluate` gives them: `inputs`
+    of the example; `outputs`, what the target returned, and of text `{response, output, messages}`: the answer, twice,
+    and the conversation as OpenAI-style messages; `reference_outputs`, the case's reference; `run`, the attempt's run
+    with all runs below it in `child_runs`; `example` with the ids of the dataset; `attachments` with their readers.
     """
 
     type: Literal["evaluator"]
@@ -99,7 +102,7 @@ class Evaluator(Assertion):
         evaluator = self.evaluator(scope.folder)
         attempt = EvaluatedRun(scope)
         if isinstance(evaluator, RunEvaluator):
-            returned = await evaluator.aevaluate_run(attempt.run(), attempt.example())
+            returned = await _evaluated(evaluator, attempt.run(), attempt.example())
         else:
             returned = await call_by_signature(evaluator, self._arguments(evaluator, scope, attempt))
         return results_of(returned, path=self.path, returns=self.returns, scale=self.scale)
@@ -159,6 +162,9 @@ class Evaluator(Assertion):
             Exception: whatever a factory raises.
         """
         named = resolve(self.path, folder=folder)
+        as_run_evaluator: Any = getattr(named, "as_run_evaluator", None)
+        if as_run_evaluator is not None:  # LangChain's string evaluators
+            named = as_run_evaluator()
         if self.factory or (inspect.isclass(named) and issubclass(named, RunEvaluator)):
             named = _constructed(named, json.dumps(dict(self.args), sort_keys=True, default=str), folder)
         if (problem := _form_problem(named, path=self.path)) is not None:
@@ -171,15 +177,15 @@ class Evaluator(Assertion):
         required = required_names(evaluator)
         own = {} if self.factory else _with_imports(dict(self.args), scope.folder)
         own |= {name: _selected(text, name, scope, attempt) for name, text in self.give.items()}
-        offered = {
+        offered: dict[str, Callable[[], Any]] = {
             "outputs": lambda: attempt.outputs,
             "inputs": lambda: attempt.inputs,
             "reference_outputs": lambda: attempt.reference,
             "run": attempt.run,
             "example": attempt.example,
-            "attachments": dict,
+            "attachments": lambda: attempt.attachments,
         }
-        if len(required) == 2 and not {*required} & {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
+        if len(required) == 2 and not {*required} <= {*offered, *own}:  # noqa: PLR2004 - LangSmith's older form, by position
             return dict(zip(required, (attempt.run(), attempt.example()), strict=True))
         if len(required) == 1 and required[0] not in offered and required[0] not in own:
             return {"outputs": attempt.outputs, **own}  # whose first value goes to that one
@@ -188,6 +194,17 @@ class Evaluator(Assertion):
         if not attempt.reference and "reference_outputs" in named and "reference_outputs" not in required:
             named.remove("reference_outputs")
         return {name: offered[name]() for name in named} | own
+
+
+async def _evaluated(evaluator: RunEvaluator, run: Run, example: Example) -> Any:
+    """What a `RunEvaluator` returns: its coroutine if it has one of its own, else its method in a thread."""
+    own_async = type(evaluator).aevaluate_run is not RunEvaluator.aevaluate_run
+    method = evaluator.aevaluate_run if own_async else evaluator.evaluate_run
+    given: dict[str, Any] = {"run": run, "example": example, "evaluator_run_id": uuid.uuid4()}
+    names = inspect.signature(method).parameters
+    if {"run", "example"} <= names.keys():
+        return await call_by_signature(method, {name: value for name, value in given.items() if name in names})
+    return await call_by_signature(method, dict(zip(names, given.values(), strict=False)))  # by position
 
 
 @functools.lru_cache(maxsize=_FACTORY_CACHE)

@@ -86,7 +86,7 @@ class MaxTurns(Assertion):
 
 
 def _usage(scope: Scope, kind: str) -> Sequence[Mapping[str, Any]]:
-    usage = [event for event in scope.events if event["type"] == "usage"]
+    usage = [event for event in scope.events if event["type"] == "usage" and event.get("counted") is not False]
     if not usage:
         fix = f"use a target that reports usage (`usage` events), or leave `{kind}` out"
         raise InputError(Problem(message="the target reported no usage", fix=fix))

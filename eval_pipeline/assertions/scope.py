@@ -14,6 +14,8 @@ from eval_pipeline.content.text import readable_text
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.results.case_result import TurnResult, Vote
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.judge import Judge
 
@@ -37,6 +39,10 @@ class Scope:
     judge: Judge | None
     returned: Mapping[int, Any] = field(default_factory=dict)
     """By turn, what the target returned, as the object it is; empty for turns of another process."""
+    runs: Mapping[int, Sequence[CollectedRun]] = field(default_factory=dict)
+    """By turn, what ran in it, for assertions that need it; empty for turns of another process."""
+    place: AttemptPlace | None = None
+    """Where the attempt is in LangSmith, for the same assertions."""
 
     focus: Any = _WHOLE
     """The part that a comparing assertion looks at (`at`); by default the answer."""

@@ -9,6 +9,7 @@ from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import AssertionResult, EvaluationError
+from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.user_code.exits import contain_exits
 
@@ -24,7 +25,7 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     Raises:
         InfrastructureError: the infrastructure failed. Anything else that an assertion raises is a result.
     """
-    with counted_usage() as counted:
+    with counted_usage() as counted, counting_runs(counted):
         try:
             with contain_exits("the assertion"):
                 returned = assertion.decide(scope)

@@ -64,6 +64,13 @@ def input_text(value: Any) -> str:
     return readable_text(value, _ASKED)
 
 
+def asked_text(value: Any) -> Any:
+    """What the user asks in a mapping of inputs, where text is at one of those keys; any other input as it is."""
+    if input_form(value) != "mapping":
+        return value
+    return next((value[key] for key in _ASKED if isinstance(value.get(key), str)), value)
+
+
 def as_inputs(value: Any) -> dict[str, Any]:
     """A value as the inputs of a run or an example, which are a mapping: anything else is at `input`."""
     return dict(value) if isinstance(value, Mapping) else {"input": value}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 
 
@@ -19,6 +20,10 @@ class Attempt:
 
 class AttemptTrace(Protocol):
     """The trace of one attempt in progress."""
+
+    @property
+    def place(self) -> AttemptPlace | None:
+        """Where the attempt is; None if it is not traced."""
 
     def finish(self, result: CaseResult) -> CaseResult:
         """End the trace with the attempt's result. Returns the result with the ids of the trace; never raises."""

@@ -1,5 +1,6 @@
 """One attempt in progress, as LangGraph's runtime context of its workflow."""
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,8 @@ from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.judge import Judge
@@ -48,11 +50,13 @@ class AttemptRuntime:
     """Plays the user after the written turns."""
     observed: bool = True
     """Whether a trace or a checkpoint records the steps; if not, they are plain calls."""
+    place: AttemptPlace | None = None
+    """Where the attempt is in LangSmith; None if it is not traced."""
     durable: bool = False
     """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
-    runs: list[Sequence[CollectedRun]] = field(default_factory=list)
-    """What ran in each turn, where an assertion needs it; turns before an attempt was resumed have none."""
+    runs: dict[int, Sequence[CollectedRun]] = field(default_factory=dict)
+    """By turn, what ran in it in this process, where an assertion needs it."""
     results: list[AssertionResult] = field(default_factory=list)
     inputs: dict[int, Any] = field(default_factory=dict)
     """By turn, its input as the case, the recording or the simulated user has it."""
@@ -60,10 +64,14 @@ class AttemptRuntime:
     """By turn, what the target returned in this process, as the object it is."""
     playing: Playing = field(default_factory=Playing)
 
-    @property
+    @functools.cached_property
     def needs_runs(self) -> bool:
         """Whether an assertion looks at the runs of the attempt."""
         return any(assertion.needs_runs for assertion in (*self.assertions, *self.case.every_assertion))
+
+    @functools.cached_property
+    def _place(self) -> AttemptPlace:
+        return self.place or AttemptPlace.untraced(self.case.id)
 
     def scope(self, turn: int | None) -> Scope:
         """What an assertion can see now."""
@@ -72,6 +80,8 @@ class AttemptRuntime:
             turns=tuple(self.turns),
             turn=turn,
             returned=self.returned,
+            runs=self.runs,
+            place=self._place if self.needs_runs else None,
             context=self.context,
             recording=self.session.recording,
             folder=self.folder,

@@ -15,7 +15,7 @@ from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
-from eval_pipeline.errors import InfrastructureError
+from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
@@ -36,7 +36,9 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -109,9 +111,12 @@ class CaseEvaluator:
                 with untraced():
                     return redacted_result(await self._evaluate(attempt, listener), self.redactor)
             with self.tracer.attempt(attempt) as trace:
-                return trace.finish(redacted_result(await self._evaluate(attempt, listener), self.redactor))
+                result = await self._evaluate(attempt, listener, place=trace.place)
+                return trace.finish(redacted_result(result, self.redactor))
 
-    async def _evaluate(self, attempt: Attempt, listener: Listener | None) -> CaseResult:
+    async def _evaluate(
+        self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None
+    ) -> CaseResult:
         started_at = dt.datetime.now(tz=dt.UTC)
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
@@ -123,10 +128,10 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted):
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
             try:
                 with contain_exits("the target"):
-                    runtime = self._runtime(attempt)
+                    runtime = self._runtime(attempt, place)
                 async with limit, _begun(runtime.session):
                     await self._run(runtime, attempt, listener)
                 if limit.expired():
@@ -141,6 +146,8 @@ class CaseEvaluator:
                     source = "evaluation_timeout_seconds" if seconds is None else "evaluation.timeout_s"
                     message = f"no end after {limit.seconds:g} s ({source})"
                     error = EvaluationError(name="TimeoutError", message=message, traceback="")
+        if error is None and counted.problems:
+            error = EvaluationError.of(InputError(counted.problems))
         if error is not None and listener is not None:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
@@ -225,7 +232,7 @@ class CaseEvaluator:
             fingerprint=self.fingerprint(attempt.case),
         )
 
-    def _runtime(self, attempt: Attempt) -> AttemptRuntime:
+    def _runtime(self, attempt: Attempt, place: AttemptPlace | None) -> AttemptRuntime:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
@@ -244,6 +251,7 @@ class CaseEvaluator:
             context=self.context,
             folder=self.suite.folder,
             judge=self.suite.spec.judge,
+            place=place,
         )
 
     async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:

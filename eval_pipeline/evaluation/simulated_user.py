@@ -17,6 +17,7 @@ from eval_pipeline.models.opening import chat_model
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.results.usage import ModelUsage
+from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.simulation import Rule, Simulation
@@ -180,7 +181,7 @@ class PersonaUser:
 
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """The model's decision, as structured output."""
-        with counted_usage() as counted:
+        with counted_usage() as counted, counting_runs(counted):
             answer = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
         if not isinstance(answer, PersonaMove):
             message = f"the model {self._name!r} that plays the user did not answer in the structure asked for"

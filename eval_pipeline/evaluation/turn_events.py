@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.runs.executed import as_executed
 from eval_pipeline.targets.session import Reply
 from eval_pipeline.telemetry.event import Event

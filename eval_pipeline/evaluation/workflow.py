@@ -30,7 +30,7 @@ from eval_pipeline.evaluation.runs import outside_of_graph, run_of
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
-from eval_pipeline.models.usage import in_role, priced
+from eval_pipeline.models.usage import in_role, turn_events
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
@@ -97,7 +97,7 @@ async def take_turn(index: int, text: str) -> Any:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
         if runtime.needs_runs:
-            runtime.runs.append(runs.made)
+            runtime.runs[index] = runs.made
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:
@@ -131,7 +131,7 @@ def _keep(runtime: AttemptRuntime, index: int, message: Any, reply: Reply, laten
             index=index,
             input=message,
             response=reply.text,
-            events=priced(reply.events),
+            events=turn_events(reply.events),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
             outputs=reply.outputs,

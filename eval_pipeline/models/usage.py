@@ -1,15 +1,18 @@
 """Counts what model calls use: tokens and money, by role and model.
 
-LangChain calls a callback handler at the end of every model call, also of models that an agent opened itself.
+LangChain calls a callback handler at the end of every model call, also of models that an agent opened itself. Calls
+that LangSmith's `wrap_openai` and `@traceable` trace are counted when their runs are collected.
 """
 
 import contextlib
 import contextvars
 import functools
+import itertools
 import operator
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,17 +22,57 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 from typing_extensions import override
 
+from eval_pipeline.errors import Problem
+from eval_pipeline.langsmith.protocol.usage import RunUsage
 from eval_pipeline.models.budget import Budget
 from eval_pipeline.models.prices import PriceTable
-from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
+from eval_pipeline.results.usage import EVENT_FIELDS, AttemptUsage, ModelUsage, TokenUsage
 
 Role = Literal["target", "judge", "user"]
 """The role of the caller; `user` is a simulated one."""
 UNNAMED = "a model without a name"
 
 
+@dataclass(frozen=True, kw_only=True)
+class CountedCall:
+    """A model call that was counted."""
+
+    model: str
+    used: TokenUsage
+    message_id: str | None
+    """Of the message that it returned, if it has one."""
+
+    def event(self, event_id: str) -> dict[str, Any]:
+        """The call as a `usage` event."""
+        counts = {field: getattr(self.used, name) for name, field in EVENT_FIELDS.items()}
+        told = {name: count for name, count in counts.items() if count or name in ("input_tokens", "output_tokens")}
+        return {"type": "usage", "id": event_id, "model": self.model, **told, "cost_usd": self.used.cost_usd}
+
+
+@dataclass(kw_only=True)
+class _Streamed:
+    """The usage of the chunks of a streamed answer, which LangChain adds up."""
+
+    parts: list[TokenUsage] = field(default_factory=list)
+
+    @property
+    def cumulative(self) -> TokenUsage | None:
+        """The usage of the last chunk, if each repeats that of those before it; None if they are parts of a sum."""
+        if len(self.parts) < 2 or not self.parts[0].input:  # noqa: PLR2004
+            return None
+        rising = all(
+            one.input == other.input and one.output <= other.output for one, other in itertools.pairwise(self.parts)
+        )
+        return self.parts[-1] if rising else None
+
+
 class UsageHandler(BaseCallbackHandler):
-    """Counts model calls, and charges them to a budget."""
+    """Counts model calls, each once, and charges them to a budget.
+
+    It sees the calls of LangChain's models as their callback handler, those of `wrap_openai` and of functions traced as
+    `llm` when their runs are collected (`count_traced`), and takes what a target reports as `usage` events for calls
+    that it has not seen (`turn_events`).
+    """
 
     run_inline = True
     """Counting is cheaper than handing it to a thread, and must be done when the attempt is."""
@@ -40,8 +83,16 @@ class UsageHandler(BaseCallbackHandler):
         self._prices, self._budget = prices, budget
         self._lock = threading.Lock()
         self._begun: dict[UUID, tuple[Role, str]] = {}
+        self._streamed: dict[UUID, _Streamed] = {}
         self._usage: dict[tuple[Role, str], TokenUsage] = {}
-        self._message_ids: set[tuple[Role, str]] = set()
+        self._callback_runs: set[str] = set()
+        self._by_run: dict[str, TokenUsage] = {}
+        self._around: set[str] = set()
+        self._new: list[CountedCall] = []
+        self._by_message: dict[str, CountedCall] = {}
+        self._events: set[str] = set()
+        self.problems: list[Problem] = []
+        """What was reported and cannot be counted."""
 
     @property
     def total(self) -> TokenUsage:
@@ -60,69 +111,168 @@ class UsageHandler(BaseCallbackHandler):
 
     def of_attempt(self, events: Iterable[Mapping[str, Any]]) -> AttemptUsage:
         """What each role used, including what the target's `events` report and no call was seen of."""
-        self.count_reported("target", events)
+        seen = bool(self._sum(role="target").calls)
+        for event in events:
+            # Of a resumed attempt, the events of turns that ended in another process.
+            identity = event.get("id")
+            counted = identity in self._events or identity in self._by_message if identity else seen
+            if _is_usage(event) and event.get("counted") is not False and not counted:
+                self._count_event(event)
         return AttemptUsage(**{role: self._sum(role=role) for role, _ in self._keys()})
 
-    def count_reported(self, role: Role, events: Iterable[Mapping[str, Any]]) -> None:
-        """Count `usage` events that a target reports, except those of calls that were counted already.
+    def turn_events(self, events: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+        """The events of a turn that ended now, with a `usage` event for each call of the target's, and its cost.
 
-        An event with the id of a message is compared by it. One without is taken to report all that the target did,
-        and is counted only if no call of it was seen.
+        An event with the id of a message is that call's; of several with one id, which repeat what came before, the
+        last counts. One without an id is taken to report what calls that were seen in this turn have done. What does
+        not count, because something else counts for it, has `counted: false`.
         """
-        ids = {message_id for of_role, message_id in self._message_ids if of_role == role}
-        any_seen = bool(ids or self._sum(role=role).calls)
-        for event in events:
-            counted = event["id"] in ids if event.get("id") else any_seen
-            if event["type"] != "usage" or counted:
+        with self._lock:
+            new, self._new = self._new, []
+        listed, seen = list(events), bool(new)
+        last = {event["id"]: number for number, event in enumerate(listed) if _is_usage(event) and event.get("id")}
+        completed: list[Mapping[str, Any]] = []
+        for number, event in enumerate(listed):
+            if not _is_usage(event):
+                completed.append(event)
                 continue
-            used, model = TokenUsage.of_event(event), str(event.get("model") or "")
-            cost = event.get("cost_usd")
-            self._add(role, model, replace(used, cost_usd=self._cost(model, used) if cost is None else float(cost)))
+            call = self._by_message.get(str(event.get("id")))
+            repeated = event.get("id") and last[event["id"]] != number
+            if repeated or (call is None and seen and not event.get("id")):
+                completed.append({**event, "counted": False})
+            elif call is not None:
+                new = [other for other in new if other is not call]
+                completed.append({**event, **self._named(call.event(str(event["id"])))})
+            else:
+                completed.append(self._count_event(event))
+        return (*completed, *(self._named(call.event(uuid.uuid4().hex)) for call in new))
 
-    def priced(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A `usage` event with its cost, if a price is known."""
-        if event.get("cost_usd") is not None:
-            return event
-        return {**event, "cost_usd": self._cost(str(event.get("model") or ""), TokenUsage.of_event(event))}
+    def count_traced(
+        self, run_id: str, around: Sequence[str], usage: Callable[[], RunUsage | None], *, model: str
+    ) -> None:
+        """Count a model call that was traced as a run, unless it was seen already or is around one that was.
+
+        Args:
+            run_id: of the run, which ended.
+            around: the ids of the runs around it.
+            usage: returns what the run states; None if it states nothing.
+            model: its name, if it is known.
+        """
+        with self._lock:
+            if run_id in self._around or run_id in self._by_run:
+                return
+            of_callback = run_id in self._callback_runs
+        stated = None if of_callback else usage()
+        if not of_callback and stated is None:
+            return
+        with self._lock:
+            self._around.update(around)
+        if stated is not None:
+            used = TokenUsage.of_metadata(stated.metadata())
+            cost = self._cost(model, used) if stated.total_cost is None else stated.total_cost
+            self._add(_role.get(), model, replace(used, cost_usd=cost), run_id=run_id)
+
+    def stated(self, run_id: str) -> Mapping[str, Any] | None:
+        """The usage that the trace of a run states, so that a trace shows what was counted; None leaves it as it is."""
+        with self._lock:
+            used = TokenUsage() if run_id in self._around else self._by_run.get(run_id)
+        if used is None:
+            return None
+        counts = {"input_tokens": used.input, "output_tokens": used.output, "total_tokens": used.total}
+        read = {"cache_read": used.cached, "cache_creation": used.cache_write}
+        details: dict[str, Any] = {
+            "input_token_details": {name: count for name, count in read.items() if count},
+            "output_token_details": {"reasoning": used.reasoning} if used.reasoning else {},
+        }
+        cost = {} if used.cost_usd is None else {"total_cost": used.cost_usd}
+        return {**counts, **{name: value for name, value in details.items() if value}, **cost}
 
     @override
     def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **kwargs: Any) -> None:
         metadata = kwargs.get("metadata") or {}
         self._begun[run_id] = (_role.get(), str(metadata.get("ls_model_name") or ""))
+        parent = kwargs.get("parent_run_id")
+        with self._lock:
+            self._callback_runs.add(str(run_id))
+            if parent in self._begun:  # a model that calls another one, and states what that used
+                self._around.add(str(parent))
 
     @override
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any) -> None:
         self.on_chat_model_start(serialized, prompts, run_id=run_id, **kwargs)
 
     @override
+    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> None:
+        usage = getattr(getattr(chunk, "message", None), "usage_metadata", None)
+        if usage:
+            self._streamed.setdefault(run_id, _Streamed()).parts.append(TokenUsage.of_metadata(usage))
+
+    @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         self._begun.pop(run_id, None)
+        self._streamed.pop(run_id, None)
 
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         role, named = self._begun.pop(run_id, (_role.get(), ""))
+        streamed = self._streamed.pop(run_id, _Streamed()).cumulative
+        if str(run_id) in self._around:
+            return
         for message in answers(response):
             model = str(message.response_metadata.get("model_name") or named)
-            self._count(role, message, model)
+            self._count(role, message, model, run_id=str(run_id), streamed=streamed)
 
-    def _count(self, role: Role, message: AIMessage, model: str) -> None:
+    def _count(self, role: Role, message: AIMessage, model: str, *, run_id: str, streamed: TokenUsage | None) -> None:
         usage: Mapping[str, Any] | None = message.usage_metadata
-        if message.id:
-            self._message_ids.add((role, message.id))
         if usage is not None and usage.get("total_cost") == 0:  # LangChain's mark of an answer from a cache
-            self._add(role, model, TokenUsage(cached_calls=1))
+            self._add(role, model, TokenUsage(cached_calls=1), run_id=run_id, message_id=message.id)
             return
-        used = TokenUsage.of_metadata(usage or {})
-        self._add(role, model, replace(used, cost_usd=self._cost(model, used) if usage else None))
+        used = TokenUsage.of_metadata(usage or {}) if streamed is None else streamed
+        used = replace(used, cost_usd=self._cost(model, used) if usage else None)
+        self._add(role, model, used, run_id=run_id, message_id=message.id)
+
+    def _count_event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Count what the target reports. Returns the event with its cost, and an id."""
+        used, model = TokenUsage.of_event(event), str(event.get("model") or "")
+        cost = event.get("cost_usd")
+        cost = self._cost(model, used) if cost is None else float(cost)
+        self._add("target", model, replace(used, cost_usd=cost), reported=True)
+        return self._named({**event, "id": event.get("id") or uuid.uuid4().hex, "cost_usd": cost})
+
+    def _named(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._events.add(event["id"])
+        return event
 
     def _cost(self, model: str, used: TokenUsage) -> float | None:
         return None if self._prices is None else self._prices.cost(model, used)
 
-    def _add(self, role: Role, model: str, used: TokenUsage) -> None:
+    def _add(
+        self,
+        role: Role,
+        model: str,
+        used: TokenUsage,
+        *,
+        run_id: str | None = None,
+        message_id: str | None = None,
+        reported: bool = False,
+    ) -> None:
+        if used.negative:
+            fix = "correct the model's client or the `usage` event"
+            self.problems.append(
+                Problem(message=f"{model or UNNAMED} reported negative counts of tokens: {used.negative}", fix=fix)
+            )
+            return
         if not used.cached_calls:
             used = replace(used, calls=1)
+        call = CountedCall(model=model, used=used, message_id=message_id)
         with self._lock:
             self._usage[role, model] = self._usage.get((role, model), TokenUsage()) + used
+            if run_id is not None:
+                self._by_run[run_id] = self._by_run.get(run_id, TokenUsage()) + used
+            if role == "target" and used.total and not reported:
+                self._new.append(call)
+            if role == "target" and message_id:
+                self._by_message[message_id] = call
         if self._budget is not None and used.calls:
             self._budget.spend(used, model)
 
@@ -180,10 +330,14 @@ def in_role(role: Role) -> Iterator[None]:
         _role.reset(token)
 
 
-def priced(events: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    """`events`, with the cost of each `usage` event that a price is known for, as the row has it."""
+def turn_events(events: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The events of a turn that ended now, as `UsageHandler.turn_events` of this attempt completes them."""
     handler = _of_attempt.get()
-    return tuple(event if handler is None or event["type"] != "usage" else handler.priced(event) for event in events)
+    return tuple(events) if handler is None else handler.turn_events(events)
+
+
+def _is_usage(event: Mapping[str, Any]) -> bool:
+    return bool(event["type"] == "usage")
 
 
 def answers(response: LLMResult) -> Iterator[AIMessage]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Self, TypedDict
 
 _COUNTS = ("calls", "cached_calls", "input", "output", "cached", "cache_write", "reasoning")
-_EVENT_FIELDS = {
+EVENT_FIELDS = {
     "input": "input_tokens",
     "output": "output_tokens",
     "cached": "cached_tokens",
     "cache_write": "cache_write_tokens",
     "reasoning": "reasoning_tokens",
 }
+"""The fields of a `usage` event, by those of `TokenUsage`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,11 @@ class TokenUsage:
         )
 
     @property
+    def negative(self) -> str:
+        """The counts below zero, which no call can have, as text; empty if there are none."""
+        return ", ".join(f"{name} {count}" for name in _COUNTS if (count := getattr(self, name)) < 0)
+
+    @property
     def total(self) -> int:
         """All tokens, each counted once."""
         return self.input + self.output
@@ -65,7 +71,7 @@ class TokenUsage:
     @classmethod
     def of_event(cls, event: Mapping[str, Any]) -> Self:
         """From a `usage` event of a target."""
-        return cls(**{name: int(event.get(field) or 0) for name, field in _EVENT_FIELDS.items()})
+        return cls(**{name: int(event.get(field) or 0) for name, field in EVENT_FIELDS.items()})
 
 
 @dataclass(frozen=True, kw_only=True)

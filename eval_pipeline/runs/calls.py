@@ -10,7 +10,8 @@ import orjson
 from eval_pipeline.errors import InputError
 from eval_pipeline.messages import Message, ToolResult, messages_in, read_messages
 from eval_pipeline.messages.content import result_text
-from eval_pipeline.runs.collecting_client import HANDOFF, CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import HANDOFF
 from eval_pipeline.telemetry.event import Event
 
 _ASKED_A_HUMAN = "GraphInterrupt("

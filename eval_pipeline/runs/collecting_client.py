@@ -21,12 +21,11 @@ from typing_extensions import override
 
 from eval_pipeline.langsmith.protocol.jsonable import json_bytes
 from eval_pipeline.redaction.logs import logger_of
+from eval_pipeline.runs.call_counting import CallCounter, call_counters, count_call, state_usage
+from eval_pipeline.runs.collected_run import Attachments, CollectedRun
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
 
 _log = logger_of(__name__)
-
-Attachments = Mapping[str, tuple[str, bytes]]
-"""Media type and content, by name."""
 
 HANDOFF = "Handoff"
 """What the tracing of the OpenAI Agents SDK names the run of a handoff, which is a chain."""
@@ -35,35 +34,19 @@ _UUID_LENGTH = 36
 _MEDIA_TYPE_END = re.compile(r"[\r\n]")
 
 
-@dataclass(kw_only=True, slots=True)
-class CollectedRun:
-    """The fields of one run so far. Inputs and outputs are JSON as of the moment they were posted."""
-
-    id: str
-    parent_ids: list[str]
-    """From the collected trace's root (first) to the parent (last)."""
-    name: str
-    run_type: str
-    start_time: Any
-    inputs: bytes = b"{}"
-    outputs: bytes | None = None
-    end_time: Any = None
-    error: str | None = None
-    tags: list[str] = field(default_factory=list)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    events: list[Any] = field(default_factory=list)
-    attachments: Attachments = field(default_factory=dict)
-
-
 @dataclass(kw_only=True)
 class Collection:
     """The runs below one root so far."""
 
     whole: bool
     """Whether inputs and outputs of chains are kept."""
+    objects: bool = False
+    """Whether inputs and outputs are kept as the objects they are as well."""
     runs: dict[str, CollectedRun] = field(default_factory=dict)
     """By id, in the order in which they started."""
     lock: threading.Lock
+    counters: Sequence[CallCounter] = ()
+    """What counted the model calls among them; the first is the attempt's."""
 
     def since(self, number: int) -> list[CollectedRun]:
         """The runs after the first `number`."""
@@ -147,7 +130,12 @@ class CollectingClient(Client):
         """Remove and return the runs collected below `root`, in the order they started."""
         with self._lock:
             collection = self._collected.pop(str(root.id), None)
-        return [] if collection is None else list(collection.runs.values())
+        if collection is None:
+            return []
+        runs = list(collection.runs.values())
+        for counter in collection.counters[:1]:
+            state_usage(runs, counter)
+        return runs
 
     def collected_so_far(self, root: RunTree, run_ids: Sequence[str]) -> list[CollectedRun]:
         """Those of the runs below `root`, which stay collected."""
@@ -192,7 +180,8 @@ class CollectingClient(Client):
             if root is None:
                 self.strays += 1
                 return
-            runs = self._collected[root].runs
+            collection = self._collected[root]
+            runs = collection.runs
             run = runs.get(run_id)
             if run is None:
                 run = runs[run_id] = CollectedRun(
@@ -202,6 +191,9 @@ class CollectingClient(Client):
                     run_type=str(fields.get("run_type") or "chain"),
                     start_time=fields.get("start_time"),
                 )
+            if collection.objects:
+                run.given = fields.get("inputs") or run.given
+                run.returned = fields.get("outputs") or run.returned
             run.inputs = inputs or run.inputs
             run.outputs = outputs or run.outputs
             run.end_time = fields.get("end_time") or run.end_time
@@ -210,6 +202,9 @@ class CollectingClient(Client):
             run.extra = fields.get("extra") or run.extra
             run.events = fields.get("events") or run.events
             run.attachments = {**run.attachments, **attachments}
+            counters = collection.counters = call_counters() or collection.counters
+        if run.run_type == "llm" and run.end_time is not None:
+            count_call(run, counters)
 
     def _keeps_values(self, run_id: str, path: Sequence[str], fields: Mapping[str, Any]) -> bool:
         """Whether inputs and outputs of a run are kept: always, or only those that show calls of tools."""

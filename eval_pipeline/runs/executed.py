@@ -11,7 +11,7 @@ from typing import Any
 
 from eval_pipeline.messages.content import result_text
 from eval_pipeline.runs.calls import RunCall, are_langchains, executed_calls, reported_handoffs, requested_calls
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.telemetry.event import Event
 
 _STRUCTURED = "Returning structured response"

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from langsmith import RunTree
 
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient, collection_in_progress
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient, collection_in_progress
 
 _UNTRACED = "untraced"
 """The project of runs that are never sent."""
@@ -32,11 +33,13 @@ def turn_runs(turn: TurnRuns, *, whole: bool) -> Iterator[None]:
 
     Args:
         turn: is given the runs.
-        whole: whether inputs and outputs of chains are needed; those of tools and models always are.
+        whole: whether evaluators look at the runs, so that inputs and outputs of chains are needed, and as objects;
+            without it, those of tools and models are kept as JSON.
     """
     collection = collection_in_progress()
     if collection is not None:
         before = len(collection.runs)
+        collection.objects = collection.objects or whole
         try:
             yield
         finally:
@@ -46,6 +49,8 @@ def turn_runs(turn: TurnRuns, *, whole: bool) -> Iterator[None]:
     root = RunTree(name=_UNTRACED, id=uuid.uuid4(), session_name=_UNTRACED, ls_client=client, replicas=[])
     try:
         with client.collecting(root, whole=whole):
+            if whole and (collection := collection_in_progress()) is not None:
+                collection.objects = True
             yield
     finally:
         turn.made = client.take(root)

@@ -4,10 +4,12 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from eval_pipeline.errors import Problem
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 
+OF_ATTEMPTS = ("pass_rate", "score")
+"""Numbers that every attempt has, whatever is asserted."""
 GOAL_REACHED = "goal_reached"
 """The metric of a simulated user's goal."""
 _MOST_NEAR, _MOST_NAMED = 3, 8
@@ -37,6 +39,22 @@ def metric_names(assertions: Iterable[Assertion], cases: Iterable[Case], facts: 
     if any(case.simulation is not None and case.simulation.goal_required for case in cases):
         names.add(GOAL_REACHED)
     return names
+
+
+def require_metric(
+    metric: str, assertions: Iterable[Assertion], cases: Iterable[Case], facts: SuiteFacts, *, field: str
+) -> None:
+    """Raise if `metric` is neither a number of every attempt nor a metric of the suite.
+
+    Raises:
+        InputError: names the nearest metrics.
+    """
+    if metric in OF_ATTEMPTS:
+        return
+    names = metric_names(assertions, cases, facts)
+    if names is not None and metric not in names:
+        fix = nearest(metric, [*OF_ATTEMPTS, *names])
+        raise InputError(Problem(message=f"no assertion has the metric {metric!r}", fix=fix, field=field))
 
 
 def clashes(placed: Sequence[Placed]) -> Iterator[Problem]:

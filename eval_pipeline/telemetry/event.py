@@ -44,5 +44,5 @@ def _shown(event: Any) -> str:
 def _is_amount(value: Any, *, whole: bool = False) -> bool:
     if value is None:
         return True
-    usable = isinstance(value, int | float) and math.isfinite(value) and abs(value) <= _MOST
+    usable = isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= _MOST
     return usable and (not whole or value == int(value))

@@ -23,6 +23,7 @@ from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.metrics import require_metric
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch
@@ -91,6 +92,7 @@ def compare_variants(
     launched = name or uuid.uuid4().hex
     run_id = uuid.uuid4().hex
     dataset, context = prepare(opened_suite, opened_store, settings, run_id=run_id)
+    require_metric(metric, opened_suite.spec.assertions, dataset.cases, opened_suite.facts(), field="metric")
     plan = VariantPlan(
         name=experiment_name(opened_suite.name, launched),
         suite=opened_suite.name,

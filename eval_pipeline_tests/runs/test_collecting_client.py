@@ -13,7 +13,8 @@ from langsmith import RunTree, traceable, tracing_context
 from langsmith.utils import LangSmithError, get_env_var
 
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.tracing.traced import Kept, a_traced_evaluator, a_tracer, python
 

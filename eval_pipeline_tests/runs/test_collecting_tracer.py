@@ -14,7 +14,8 @@ from langgraph.graph import END, START, StateGraph
 from langsmith import RunTree, get_current_run_tree, traceable, tracing_context
 
 from eval_pipeline.runs import collecting_client
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from eval_pipeline.errors import InputError
 from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.code.returned_values import returned_values
+from eval_pipeline.suite.metrics import require_metric
 from eval_pipeline_tests.building import write_suite
 
 CODE = """
@@ -114,6 +116,15 @@ def test_a_gate_may_name_the_key_that_an_evaluator_returns(tmp_path: Path, name:
 def test_a_gate_may_name_anything_where_an_evaluator_names_its_metrics_when_it_runs(tmp_path: Path) -> None:
     gates = {"max_regression": [{"metric": "a"}]}
     assert messages(a_folder(tmp_path, assertions=[evaluator("named"), evaluator("strict")], gates=gates)) == []
+
+
+def test_variants_are_not_compared_by_a_metric_that_no_assertion_has(tmp_path: Path) -> None:
+    suite, cases, _ = check_suite(a_folder(tmp_path, assertions=[evaluator("correct"), evaluator("strict")]))
+    assert suite is not None
+    for metric in ("pass_rate", "score", "correct"):
+        require_metric(metric, suite.spec.assertions, cases, suite.facts(), field="--by")
+    with pytest.raises(InputError, match=r"--by: no assertion has the metric 'scores'.* did you mean 'score'"):
+        require_metric("scores", suite.spec.assertions, cases, suite.facts(), field="--by")
 
 
 def scalar_by_branches(outputs: str) -> Any:

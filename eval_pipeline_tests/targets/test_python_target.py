@@ -10,6 +10,7 @@ import pytest
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import InputError
 from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.targets.opening import open_target, target_version
@@ -184,6 +185,29 @@ async def test_a_callable_that_cannot_be_hashed_is_called(tmp_path: Path) -> Non
     target = PythonSessionFactory(WithoutHash())
     result = await an_evaluator(a_suite(tmp_path), target=target).evaluate(Attempt(case=a_case(), number=1))
     assert result.turns[0].response == "HELLO"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"question": "tea?", "country": "DE"}, "tea?"),
+        ({"topic": "tea", "audience": "kids"}, {"topic": "tea", "audience": "kids"}),
+        ({"question": {"text": "tea?"}, "country": "DE"}, {"question": {"text": "tea?"}, "country": "DE"}),
+    ],
+)
+async def test_a_message_is_what_the_user_asks_and_the_inputs_are_whole(inputs: Any, message: Any) -> None:
+    def agent(message: Any, inputs: Any, input: Any) -> Any:  # noqa: A002 - the name of what it gets
+        return [message, inputs, input]
+
+    result = await EvalRunner(target=agent).arun(a_case(inputs=inputs))
+    assert result.turns[0].outputs == [message, inputs, inputs]
+
+
+async def test_a_callable_with_one_parameter_gets_the_inputs_as_they_are() -> None:
+    result = await EvalRunner(target=lambda example: example["country"]).arun(
+        a_case(inputs={"question": "tea?", "country": "DE"})
+    )
+    assert result.turns[0].response == "DE"
 
 
 THREADS = """

@@ -52,6 +52,14 @@ class AnExperiment:
 
     name: str = EXPERIMENT
 
+    @property
+    def id(self) -> uuid.UUID:
+        return uuid.uuid5(uuid.NAMESPACE_URL, "experiment")
+
+    @property
+    def dataset_id(self) -> uuid.UUID:
+        return uuid.uuid5(uuid.NAMESPACE_URL, "dataset")
+
     def run_url(self, run_id: str) -> str:
         return f"http://recorder/r/{run_id}"
 

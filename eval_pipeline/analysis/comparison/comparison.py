@@ -141,7 +141,7 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         suite=now.record.suite,
         experiment=now.record.experiment,
         baseline=then.record.experiment,
-        cases=len(verdicts),
+        cases=len({row["case_id"] for row in rows}),
         pass_rate=adjusted.get(_PRIMARY),
         score=adjusted.get(("", "score")),
         metrics={name: value for (kind, name), value in adjusted.items() if kind == "metric"},
@@ -152,7 +152,7 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         cost_usd=_difference(_pairs(*(values_by_case(side, cost_of) for side in (rows, old_rows))), most=None),
         improved=improved,
         regressed=regressed,
-        unchanged=len(verdicts) - len(improved) - len(regressed),
+        unchanged=len(pairs[_PRIMARY]) - len(improved) - len(regressed),
         warnings=_warnings(now, then, changed),
     )
 

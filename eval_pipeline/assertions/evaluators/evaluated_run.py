@@ -1,4 +1,4 @@
-"""An attempt as LangSmith's evaluators see it: inputs and outputs, a run with a child run per tool call, an example."""
+"""An attempt as LangSmith's evaluators see it: inputs and outputs, its run with all runs below it, and its example."""
 
 import copy
 import datetime as dt
@@ -7,21 +7,26 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from langsmith.schemas import Example, Run
+from langsmith.schemas import AttachmentInfo, Example, Run
 
 from eval_pipeline.assertions.calls import exchanges
+from eval_pipeline.assertions.evaluators.attachments import attachments_of
 from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.content.outputs import as_outputs
-
-_NAMESPACE = uuid.UUID("6f0f3bb0-6f0d-4b1e-9f0c-9d8b7b1a2c3d")
+from eval_pipeline.runs.place import AttemptPlace
+from eval_pipeline.runs.tree import trees_of
 
 
 class EvaluatedRun:
-    """What one evaluator gets of an attempt: copies of its own, because it may change them."""
+    """What one evaluator gets of an attempt, as from LangSmith's `evaluate`: the objects that the target returned.
+
+    Inputs and outputs are copies of its own where they can be copied, because it may change them.
+    """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self._place = scope.place or AttemptPlace.untraced(scope.case.id)
 
     @functools.cached_property
     def inputs(self) -> dict[str, Any]:
@@ -31,57 +36,76 @@ class EvaluatedRun:
     @functools.cached_property
     def outputs(self) -> dict[str, Any]:
         """What the target returned last; of text, `response` and `output`, and `messages`, the conversation."""
-        outputs, response = self._scope.outputs, self._scope.response
-        if outputs != response:
-            return copy.deepcopy(as_outputs(outputs))
-        return {"response": response, "output": response, "messages": openai_messages(self._scope.turns)}
+        scope = self._scope
+        if not scope.turns:
+            return {}
+        if scope.outputs == scope.response:
+            messages = openai_messages(scope.turns)
+            return {"response": scope.response, "output": scope.response, "messages": messages}
+        return as_outputs(_copied(scope.returned.get(scope.turns[-1].index, scope.outputs)))
 
     @functools.cached_property
     def reference(self) -> dict[str, Any]:
         """The case's reference."""
         return copy.deepcopy(self._scope.case.reference_outputs)
 
+    @functools.cached_property
+    def attachments(self) -> dict[str, AttachmentInfo]:
+        """The case's attachments, each with `mime_type`, `presigned_url` and `reader`."""
+        return attachments_of(self._scope.case, folder=self._scope.folder)
+
     def example(self) -> Example:
-        """The case as an example of a dataset."""
+        """The case as an example of its dataset."""
         case = self._scope.case
         return Example(
-            id=uuid.uuid5(_NAMESPACE, case.id),
-            dataset_id=_NAMESPACE,
+            id=self._place.example_id,
+            dataset_id=self._place.dataset_id,
             inputs=self.inputs,
             outputs=self.reference,
             metadata={**case.metadata, "case_id": case.id, "split": case.split},
-            created_at=dt.datetime.now(tz=dt.UTC),
+            created_at=self._place.start_time,
+            modified_at=self._place.start_time,
+            attachments=self.attachments or None,
         )
 
     def run(self) -> Run:
-        """The attempt as a run that took as long as the target did, with a child run per tool call."""
-        run_id = uuid.uuid4()
-        ended = dt.datetime.now(tz=dt.UTC)
-        took = dt.timedelta(seconds=sum(turn.latency_s for turn in self._scope.turns))
-        usage = [event for turn in self._scope.turns for event in turn.events if event["type"] == "usage"]
+        """The attempt's run, with the runs that the target made below it.
+
+        Where no runs are at hand, such as of a recording, it has a child run per tool call.
+        """
+        scope, place = self._scope, self._place
+        # As long as the target took: the attempt waits for limits, and for assertions between its turns.
+        ended = place.start_time + dt.timedelta(seconds=sum(turn.latency_s for turn in scope.turns))
+        usage = [event for turn in scope.turns for event in turn.events if event["type"] == "usage"]
         read, written = (sum(event.get(f"{kind}_tokens") or 0 for event in usage) for kind in ("input", "output"))
+        made = [run for turn in scope.turns for run in scope.runs.get(turn.index, ())]
+        below = trees_of(made, trace_id=place.trace_id, parent_id=place.run_id) if made else list(self._tools(ended))
         return Run(
-            id=run_id,
-            trace_id=run_id,
-            name="case",
+            id=place.run_id,
+            trace_id=place.trace_id,
+            session_id=place.session_id,
+            reference_example_id=place.example_id,
+            name=scope.case.id,
             run_type="chain",
-            start_time=ended - took,
+            start_time=place.start_time,
             end_time=ended,
             inputs=self.inputs,
             outputs=self.outputs,
-            child_runs=list(self._tools(run_id, ended)),
+            extra={"metadata": {"case_id": scope.case.id}},
+            child_runs=below,
+            child_run_ids=[run.id for run in below],
             prompt_tokens=read if usage else None,
             completion_tokens=written if usage else None,
             total_tokens=read + written if usage else None,
         )
 
-    def _tools(self, run_id: uuid.UUID, ended: dt.datetime) -> Iterator[Run]:
+    def _tools(self, ended: dt.datetime) -> Iterator[Run]:
         for turn in self._scope.turns:
             for exchange in exchanges(turn.events):
                 yield Run(
                     id=uuid.uuid4(),
-                    trace_id=run_id,
-                    parent_run_id=run_id,
+                    trace_id=self._place.trace_id,
+                    parent_run_id=self._place.run_id,
                     name=exchange.name,
                     run_type="tool",
                     start_time=ended,
@@ -89,3 +113,11 @@ class EvaluatedRun:
                     inputs=dict(exchange.args),
                     outputs={"output": exchange.content},
                 )
+
+
+def _copied(value: Any) -> Any:
+    """A copy, or the object itself where it cannot be copied."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - an object may raise anything
+        return value

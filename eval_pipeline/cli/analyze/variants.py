@@ -25,6 +25,7 @@ from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.metrics import require_metric
 from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite, read_suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
@@ -94,6 +95,7 @@ def run(
         check_resume(resume=resume, retry_errors=retry_errors, fixed=fixed)
         if resume is None:
             all_cases.sort(key=lambda case: case.id)
+            require_metric(metric or "pass_rate", loaded.spec.assertions, all_cases, loaded.facts(), field="--by")
             selection = Selection(cases=chosen_cases, splits=splits, tags=tags, limit=limit).of(all_cases)
             request = VariantsRequest(
                 variants=[variant.name for variant in variants_of(loaded, _listed(named) or None)[1:]],

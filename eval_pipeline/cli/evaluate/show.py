@@ -166,7 +166,8 @@ def _change(comparison: Comparison) -> str:
     """How the pass rate differs from the baseline, in a line, and the warnings of the comparison."""
     pass_rate = comparison.pass_rate
     if pass_rate is None:
-        return f"compared with {comparison.baseline}: no common cases"
+        why = "nothing decided the common cases" if comparison.cases else "no common cases"
+        return f"compared with {comparison.baseline}: {why}"
     low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
     interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
     power = "" if detectable is None else f"; a drop of {detectable:.1%} or more would most likely be detected"

@@ -27,7 +27,8 @@ from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
-from eval_pipeline.suite.dataset.stored import stored_cases
+from eval_pipeline.suite.dataset.stored import stored_cases, written_cases
+from eval_pipeline.suite.metrics import OF_ATTEMPTS, require_metric
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.variants.comparing import compare_as_planned
 from eval_pipeline.variants.launch import Launch
@@ -120,6 +121,9 @@ def _plan(
     if there is not None:
         return there
     version = latest(context, suite, TEST_CASES, DATASET_VERSION)
+    if config.metric not in OF_ATTEMPTS:
+        cases = written_cases(store, suite, version)
+        require_metric(config.metric, suite.spec.assertions, cases, suite.facts(), field="metric")
     return pin_plan(
         store,
         VariantPlan(

@@ -22,6 +22,15 @@ class RunUsage:
     details: dict[str, Any] = field(default_factory=dict)
     """`prompt_token_details`, `completion_token_details`, `prompt_cost_details`, `completion_cost_details`."""
 
+    def metadata(self) -> dict[str, Any]:
+        """The tokens in the form of LangChain's `usage_metadata`."""
+        return {
+            "input_tokens": self.prompt_tokens or 0,
+            "output_tokens": self.completion_tokens or 0,
+            "input_token_details": self.details.get("prompt_token_details"),
+            "output_token_details": self.details.get("completion_token_details"),
+        }
+
 
 def usage_of(extra: object, outputs: object) -> RunUsage | None:
     """The usage of a run with these `extra` and `outputs` (parsed JSON); `None` if it states none."""

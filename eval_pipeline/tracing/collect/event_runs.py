@@ -18,7 +18,8 @@ from typing import Any
 from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
-from eval_pipeline.runs.collecting_client import CollectedRun, ids_of_path
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import ids_of_path
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 from eval_pipeline.tracing.collect.event_fields import (
@@ -143,6 +144,7 @@ class _Reading:
         self._runs: list[CollectedRun] = []
         self._nested: list[CollectedRun] = []
         self._models: list[_Model] = []
+        self._by_id: dict[Any, _Model] = {}
         self._calls: list[_Call] = []
         self._exchange: list[dict[str, Any]] = [{"role": "user", "content": as_text(turn.inputs)}]
         self._numbers = 0
@@ -207,6 +209,11 @@ class _Reading:
 
     def _model_call(self, event: Event, *, untimed: bool) -> None:
         agent = self._agent
+        if event.get("id") in self._by_id:  # what it used so far: the last counts
+            run = self._by_id[event["id"]].run
+            run.extra = {"metadata": {**run.extra["metadata"], "usage_metadata": usage_metadata(event)}}
+            run.end_time = max(run.end_time, self._now)
+            return
         untimed = untimed and event.get("latency_s") is None
         # Calls that have a result and a model stay with that model.
         mine = [call for call in agent.calls if call.waits or call.model is None]
@@ -221,6 +228,8 @@ class _Reading:
             model.request(call)
         self._exchange.append(model.answer)
         self._models.append(model)
+        if event.get("id"):
+            self._by_id[event["id"]] = model
         agent.last, agent.calls, agent.messages = model, [], []
         self._idle_since = self._now
 

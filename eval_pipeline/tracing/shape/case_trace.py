@@ -24,8 +24,10 @@ from eval_pipeline.langsmith.protocol.dotted_order import parse_dotted_order
 from eval_pipeline.langsmith.protocol.rules import validate_run_post
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
-from eval_pipeline.runs.collecting_client import CollectedRun, CollectingClient
+from eval_pipeline.runs.collected_run import CollectedRun
+from eval_pipeline.runs.collecting_client import CollectingClient
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
+from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
 from eval_pipeline.tracing.collect.event_runs import ReportedTurns
@@ -72,6 +74,14 @@ class Experiment(Protocol):
 
     def run_url(self, run_id: str) -> str:
         """The URL of a run."""
+
+    @property
+    def id(self) -> UUID:
+        """The project's id."""
+
+    @property
+    def dataset_id(self) -> UUID:
+        """The id of the dataset."""
 
     def example_id(self, case_id: str) -> UUID:
         """The id of a case's example."""
@@ -183,6 +193,11 @@ class CaseTracer(AttemptTracer):
 class Untraced(AttemptTrace):
     """An attempt whose trace could not be started."""
 
+    @property
+    @override
+    def place(self) -> None:
+        """None: it has no run."""
+
     @override
     def finish(self, result: CaseResult) -> CaseResult:
         """Return the result as it is."""
@@ -197,6 +212,19 @@ class CaseTrace(AttemptTrace):
     case_attempt: Attempt
     root: RunTree
     reported: ReportedTurns
+
+    @property
+    @override
+    def place(self) -> AttemptPlace:
+        experiment = self.tracer.experiment
+        return AttemptPlace(
+            run_id=self.root.id,
+            trace_id=self.root.trace_id,
+            start_time=self.root.start_time,
+            example_id=experiment.example_id(self.case_attempt.case.id),
+            dataset_id=experiment.dataset_id,
+            session_id=experiment.id,
+        )
 
     @override
     def finish(self, result: CaseResult) -> CaseResult:

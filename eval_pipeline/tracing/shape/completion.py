@@ -14,7 +14,7 @@ from eval_pipeline.langsmith.protocol.jsonable import as_object, plain
 from eval_pipeline.langsmith.protocol.rules import RUN_TYPES, validate_run_post
 from eval_pipeline.langsmith.protocol.time_window import DEFAULT_WINDOW
 from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.tracing.shape.fields import LIVE_FIELD_BYTES, Field, Redact, as_it_is, capped_json
 from eval_pipeline.tracing.shape.run import MICROSECOND, Anchor, CompleteRun, complete_run, uuid7_at, uuid7_millisecond
 

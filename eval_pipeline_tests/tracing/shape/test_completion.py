@@ -10,7 +10,7 @@ from langsmith import uuid7_from_datetime
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes, plain
-from eval_pipeline.runs.collecting_client import CollectedRun
+from eval_pipeline.runs.collected_run import CollectedRun
 from eval_pipeline.tracing.shape.completion import UNFINISHED, Completed, complete
 from eval_pipeline.tracing.shape.run import Anchor, complete_run
 from eval_pipeline_tests.tracing.traced import rules_broken
