@@ -19,7 +19,7 @@ from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.own_thread import OwnThread
-from eval_pipeline.user_code.signature import LazyValue, call_by_signature
+from eval_pipeline.user_code.signature import LazyValue, call_by_signature, takes
 
 
 class PythonTarget(CodeTarget):
@@ -54,6 +54,8 @@ class PythonSessionFactory(LiveSessionFactory):
         self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:
         self._call, self._factory, self._options = call, factory, options or {}
+        # What a factory makes is not known before it makes it.
+        self.reads_case = factory or takes(call, "case")
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
