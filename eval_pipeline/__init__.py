@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eval_pipeline.models.opening import chat_model
     from eval_pipeline.pipeline.runner import EvalRunner
     from eval_pipeline.prompts.current import current_prompt, prompt_text
+    from eval_pipeline.suite.attachments import current_attachments
     from eval_pipeline.telemetry import emit, turn
     from eval_pipeline.tracing.collect.telemetry import LangSmithTelemetry
     from eval_pipeline.variants.evaluation_result import EvaluationResult, compare_variants, evaluation_results
@@ -32,6 +33,7 @@ __all__ = [
     "build_definitions",
     "chat_model",
     "compare_variants",
+    "current_attachments",
     "current_prompt",
     "emit",
     "estimate",
@@ -53,6 +55,7 @@ _MODULES = {
     "build_definitions": "defs.build",
     "chat_model": "models.opening",
     "compare_variants": "variants.evaluation_result",
+    "current_attachments": "suite.attachments",
     "current_prompt": "prompts.current",
     "emit": "telemetry",
     "estimate": "analysis.statistics.estimate",

@@ -18,6 +18,7 @@ from eval_pipeline.telemetry.plain import plain
 
 _ANSWERS = ("response", "output", "answer", "text", "content", "result", "generation")
 """Keys of outputs whose text is the answer, the first that is there."""
+MOST_STATE_BYTES = 4 * 1024 * 1024
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -34,6 +35,28 @@ def jsonable(value: Any) -> Any:
         return orjson.loads(orjson.dumps(value, default=_default, option=_OPTIONS))
     except (TypeError, ValueError, RecursionError):
         return _slowly(value)
+
+
+def bounded_state(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The state of a graph as JSON. Of one that is too large, the smaller keys, and how many bytes the others have."""
+    if state is None:
+        return None
+    sized = {str(name): _sized(value) for name, value in state.items()}
+    left = MOST_STATE_BYTES
+    for name in sorted(sized, key=lambda name: sized[name][1]):
+        value, size = sized[name]
+        left -= size
+        sized[name] = (value if left >= 0 else {"left_out_bytes": size}), size
+    return {name: value for name, (value, _) in sized.items()}
+
+
+def _sized(value: Any) -> tuple[Any, int]:
+    try:
+        data = orjson.dumps(value, default=_default, option=_OPTIONS)
+        return orjson.loads(data), len(data)
+    except (TypeError, ValueError, RecursionError):
+        plain_value = _slowly(value)
+        return plain_value, len(json.dumps(plain_value))
 
 
 def outputs_text(outputs: Any) -> str:

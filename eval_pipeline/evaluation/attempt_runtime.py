@@ -48,6 +48,8 @@ class AttemptRuntime:
     context: SharedContext | None
     folder: Path
     judge: Judge | None
+    text_path: str | None = None
+    """The path that the text of a reply is read by, if the suite gives one."""
     user: UserSimulator | None = None
     """Plays the user after the written turns."""
     fingerprints: Fingerprints

@@ -41,6 +41,7 @@ from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.attachments import use_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
 from eval_pipeline.suite.suite import Suite
@@ -51,6 +52,8 @@ from eval_pipeline.user_code.exits import contain_exits
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
 _REDACTOR = Redactor()
+_MANY_CHARACTERS = 100_000
+"""Of answers; redacting more takes so long that it is done in a thread, while other attempts go on."""
 _CLOSING_SECONDS = 10.0
 """Seconds that a target has to close what it opened for an attempt."""
 
@@ -107,10 +110,15 @@ class CaseEvaluator:
         with no_ambient_tracing():
             if self.tracer is None:
                 with untraced():
-                    return redacted_result(await self._evaluate(attempt, listener), self.redactor)
+                    return await self._redacted(await self._evaluate(attempt, listener))
             with self.tracer.attempt(attempt) as trace:
                 result = await self._evaluate(attempt, listener, place=trace.place)
-                return trace.finish(redacted_result(result, self.redactor))
+                return trace.finish(await self._redacted(result))
+
+    async def _redacted(self, result: CaseResult) -> CaseResult:
+        if sum(len(turn.response) for turn in result.turns) > _MANY_CHARACTERS:
+            return await asyncio.to_thread(redacted_result, result, self.redactor)
+        return redacted_result(result, self.redactor)
 
     async def _evaluate(
         self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None
@@ -126,7 +134,8 @@ class CaseEvaluator:
             shared_ctx_id=self.pins.context_id,
         )
         counted = UsageHandler(self._prices, current_budget())
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted):
+        files = use_attachments(case, self.suite.folder)
+        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt, place)
@@ -267,6 +276,7 @@ class CaseEvaluator:
             answered=answered,
             playing=playing,
             session=session,
+            text_path=self.suite.spec.target.text_path,
             user=user,
             observed=self.checkpoints is not None or bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,

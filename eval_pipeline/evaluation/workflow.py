@@ -116,7 +116,8 @@ def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
 
 async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
     with contain_exits("the target"):
-        return await runtime.session.send(message)
+        reply = await runtime.session.send(message)
+        return reply if runtime.text_path is None else reply.read_by(runtime.text_path)
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:

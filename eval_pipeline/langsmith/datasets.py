@@ -5,7 +5,8 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urljoin
 from uuid import UUID
 
 from langsmith.schemas import Example
@@ -17,6 +18,12 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.client import make_client
 from eval_pipeline.langsmith.errors import server_error
 from eval_pipeline.settings import LangSmithSettings
+
+_PAGE = 100
+_SELECTED = [
+    *("id", "created_at", "modified_at", "name", "dataset_id", "source_run_id"),
+    *("metadata", "inputs", "outputs", "attachment_urls"),
+]
 
 
 class DatasetVersion(BaseModel):
@@ -61,6 +68,33 @@ class SyncedDataset:
     def changed(self) -> bool:
         """Whether anything was written."""
         return bool(self.created or self.updated or self.deleted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedFile:
+    """An attachment of an example."""
+
+    url: str
+    """Where it can be fetched for some minutes."""
+    mime_type: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedExample:
+    """An example, and its attachments by name, which are not fetched."""
+
+    example: Example
+    files: Mapping[str, ListedFile]
+
+
+def _files_of(data: dict[str, Any]) -> dict[str, ListedFile]:
+    """The attachments of an example as the API writes it, from which they are removed."""
+    files = data.pop("attachment_urls", None) or {}
+    return {
+        name.removeprefix("attachment."): ListedFile(url=file["presigned_url"], mime_type=file.get("mime_type"))
+        for name, file in files.items()
+        if name.startswith("attachment.")
+    }
 
 
 class LangSmithDatasets:
@@ -108,12 +142,32 @@ class LangSmithDatasets:
                 return None
         return DatasetVersion(server=self._server, dataset_id=dataset.id, name=name, as_of=version.as_of)
 
-    def examples(self, version: DatasetVersion, splits: Sequence[str] = ()) -> Iterator[Example]:
-        """The examples of a version, of all splits or of some; pages of a hundred, read as they are asked for."""
+    def examples(self, version: DatasetVersion, splits: Sequence[str] = ()) -> Iterator[ListedExample]:
+        """The examples of a version, of all splits or of some; pages of a hundred, read as they are asked for.
+
+        Not by the SDK's `list_examples`, which downloads every attachment into memory.
+        """
+        params: dict[str, Any] = {"dataset": str(version.dataset_id), "as_of": version.as_of.isoformat()}
+        params |= {"limit": _PAGE, "select": _SELECTED, **({"splits": list(splits)} if splits else {})}
+        offset = 0
         with self._errors_of(version.name):
-            yield from self._client.list_examples(
-                dataset_id=version.dataset_id, as_of=version.as_of, splits=list(splits) or None
-            )
+            while True:
+                page = self._get("/examples", {**params, "offset": offset})
+                for data in page:
+                    files = _files_of(data)
+                    yield ListedExample(example=Example(**data), files=files)
+                offset += len(page)
+                if len(page) < _PAGE:
+                    return
+
+    def attachment_urls(self, example_id: str) -> dict[str, str]:
+        """Where the attachments of an example can be fetched for now, by name."""
+        with self._errors_of(f"of the example {example_id}"):
+            files = _files_of(self._get(f"/examples/{example_id}", {}))
+        return {name: urljoin(f"{self._server}/", file.url) for name, file in files.items()}
+
+    def _get(self, path: str, params: dict[str, Any]) -> Any:
+        return self._client.request_with_retries("GET", path, request_kwargs={"params": params}).json()
 
     @contextlib.contextmanager
     def _errors_of(self, name: str) -> Iterator[None]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.results.case_result import COMPLETED, CaseResult
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_log import (
     IDENTITY,
     SEGMENT,
@@ -43,6 +44,7 @@ class ResultLogView:
     retry_errors: bool = False
     """Whether an attempt that ended in an error counts as not finished."""
     _store: Store
+    _values: LargeValues
     _prefix: str
     _segments: Mapping[str, pa.Table]
     """`_COLUMNS` of each segment, by key."""
@@ -94,6 +96,7 @@ class ResultLogView:
             unreadable=tuple(unreadable),
             retry_errors=retry_errors,
             _store=store,
+            _values=LargeValues(store, suite, experiment),
             _prefix=prefix,
             _segments=segments,
         )
@@ -156,7 +159,8 @@ class ResultLogView:
             if any(mask):
                 table = self._store.get_table(key)
                 assert table is not None
-                yield from map(result_of_row, table.filter(pa.array(mask)).to_pylist())
+                for row in table.filter(pa.array(mask)).to_pylist():
+                    yield result_of_row(row, self._values)
 
     def latest_of_segments(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
         """As `results`, the row of each attempt that began last only. One segment is in memory."""

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_row import RESULT_SCHEMA, table_of
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
@@ -38,12 +39,13 @@ class ResultLog:
     def __init__(self, store: Store, *, suite: str, experiment: str, run_id: str, first: int | None = None) -> None:
         self._store, self._run_id = store, run_id
         self._prefix = results_prefix(suite, experiment)
+        self._values = LargeValues(store, suite, experiment)
         self._next = first
         self._unmerged: list[pa.Table] = []
 
     def append(self, results: Sequence[CaseResult]) -> str:
         """Write `results` as one segment, durable when this returns. Returns its key."""
-        table = table_of(results)
+        table = table_of(results, self._values)
         number = next_number(self._store.list(self._prefix), self._own) if self._next is None else self._next
         key = f"{self._own}{number:06d}{SEGMENT}"
         self._store.put_table(key, table, quickly=True)

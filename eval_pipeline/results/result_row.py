@@ -16,6 +16,7 @@ from eval_pipeline.results.case_result import (
     SimulationResult,
     TurnResult,
 )
+from eval_pipeline.results.large_values import LargeValues, is_name
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 
 RESULT_SCHEMA_VERSION = 4
@@ -138,17 +139,17 @@ RESULT_SCHEMA = pa.schema(
 _FIELDS = frozenset(field.name for field in fields(CaseResult))
 
 
-def table_of(results: Iterable[CaseResult]) -> pa.Table:
-    """Results as a table of `RESULT_SCHEMA`."""
-    return pa.Table.from_pylist([row_of(result) for result in results], schema=RESULT_SCHEMA)
+def table_of(results: Iterable[CaseResult], values: LargeValues | None = None) -> pa.Table:
+    """Results as a table of `RESULT_SCHEMA`; large inputs, outputs and states are put into `values`, if given."""
+    return pa.Table.from_pylist([row_of(result, values) for result in results], schema=RESULT_SCHEMA)
 
 
-def row_of(result: CaseResult) -> dict[str, Any]:
-    """A result as a row of `RESULT_SCHEMA`."""
+def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, Any]:
+    """A result as a row of `RESULT_SCHEMA`; large inputs, outputs and states are put into `values`, if given."""
     row = {name: getattr(result, name, None) for name in RESULT_SCHEMA.names}
     row["tags"] = list(result.tags)
     row["assertions"] = [_fields(each) | {"error": _maybe(each.error)} for each in result.assertions]
-    row["turns"] = list(map(_turn_row, result.turns))
+    row["turns"] = [_turn_row(turn, values) for turn in result.turns]
     row["tokens"] = _tokens_row(result.tokens)
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
     row["error"] = _maybe(result.error)
@@ -160,15 +161,20 @@ def row_of(result: CaseResult) -> dict[str, Any]:
     return stored
 
 
-def result_of_row(row: Mapping[str, Any]) -> CaseResult:
-    """The result that a row of `RESULT_SCHEMA` was made of; event contents that were no text come back as JSON text."""
+def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> CaseResult:
+    """The result that a row of `RESULT_SCHEMA` was made of; event contents that were no text come back as JSON text.
+
+    Args:
+        row: of `RESULT_SCHEMA`, or of an earlier version.
+        values: of the row's experiment, from which large values are read.
+    """
     whole, answer = (row.get(name) for name in ("carried_from", "answer_from"))
     return CaseResult(
         **{
             **{name: value for name, value in row.items() if name in _FIELDS},
             "tags": tuple(row["tags"] or ()),
             "assertions": tuple(map(_assertion, row["assertions"] or ())),
-            "turns": tuple(map(_turn, row["turns"] or ())),
+            "turns": tuple(turn_of_row(turn, values) for turn in row["turns"] or ()),
             "tokens": TokenUsage.of_row(row["tokens"]),
             "error": _error(row["error"]),
             "reused_from": None if whole is None else ReusedFrom(**whole),
@@ -201,15 +207,16 @@ def _maybe(value: Any) -> dict[str, Any] | None:
     return None if value is None else _fields(value)
 
 
-def _turn_row(turn: TurnResult) -> dict[str, Any]:
-    return _fields(turn) | {
-        "input": turn.text,
-        "events": [_event_row(event) for event in turn.events],
+def _turn_row(turn: TurnResult, values: LargeValues | None) -> dict[str, Any]:
+    held = {
         "inputs": None if isinstance(turn.input, str) else json_text(turn.input),
         "outputs": None if turn.outputs == turn.response else json_text(turn.outputs),
         "messages": json_text(turn.messages) if turn.messages else None,
         "state": None if turn.state is None else json_text(turn.state),
     }
+    if values is not None:
+        held = {name: values.put(text) for name, text in held.items()}
+    return _fields(turn) | held | {"input": turn.text, "events": [_event_row(event) for event in turn.events]}
 
 
 def _event_row(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,18 +243,26 @@ def _assertion(row: Mapping[str, Any]) -> AssertionResult:
     return AssertionResult(**{**row, **several, "error": _error(row["error"])})
 
 
-def _turn(row: Mapping[str, Any]) -> TurnResult:
+def turn_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> TurnResult:
+    """The turn that a struct of the column `turns` was made of; a large value without `values` is `{stored: name}`."""
     # Rows of earlier versions have text alone.
-    value = {name: json.loads(row[name]) for name in _VALUES if row.get(name) is not None}
+    held = {name: row[name] for name in _VALUES if row.get(name) is not None}
+    value = {name: _value_of(text, values) for name, text in held.items()}
     fields = {name: each for name, each in row.items() if name not in _VALUES}
     fields |= {
         "input": value.get("inputs", row["input"]),
         "outputs": value.get("outputs", row["response"]),
-        "messages": tuple(value.get("messages", ())),
+        "messages": tuple(messages) if isinstance(messages := value.get("messages", ()), list | tuple) else (messages,),
         "state": value.get("state"),
         "events": tuple(map(_event, row["events"] or ())),
     }
     return TurnResult(**fields)
+
+
+def _value_of(text: str, values: LargeValues | None) -> Any:
+    if values is None:
+        return {"stored": text} if is_name(text) else json.loads(text)
+    return json.loads(values.get(text))
 
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:

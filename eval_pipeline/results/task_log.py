@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import SEGMENT, AttemptKey, segment_keys, segment_place
 from eval_pipeline.results.result_row import table_of
@@ -41,6 +42,7 @@ class TaskLog:
     def __init__(self, store: Store, *, suite: str, experiment: str, task: str, view: ResultLogView) -> None:
         self._store, self._suite, self._experiment = store, suite, experiment
         self._part = task_part(task)
+        self._values = LargeValues(store, suite, experiment)
         self._prefix = f"{results_prefix(suite, experiment)}{self._part}{_PART}-"
         self.first = view.next_number(_PART)
         """The number of the first segment that this writer may write."""
@@ -56,7 +58,7 @@ class TaskLog:
         """
         own = self._own(results)
         while own:
-            table = table_of(own)
+            table = table_of(own, self._values)
             key = f"{self._prefix}{self._next:06d}{SEGMENT}"
             written = self._store.put_if_absent(key, bytes(parquet_bytes(table, quickly=True)))
             self._next += 1

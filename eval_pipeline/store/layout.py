@@ -11,6 +11,7 @@ Objects are content-addressed or append-only; no key contains `latest`.
     experiments/<suite>/<experiment>/results/<run>-<n>.parquet
     experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   marks a segment that is left out
     experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     results of a worker's task; written if absent
+    experiments/<suite>/<experiment>/values/<hash>         a large input, output or state of its rows, as JSON
     experiments/<suite>/<experiment>/tasks/<task>.json     the task of a worker that reads it from the store
     experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
     experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
@@ -65,6 +66,11 @@ def experiment_key(suite: str, experiment: str) -> str:
 def results_prefix(suite: str, experiment: str) -> str:
     """The folder of an experiment's result segments."""
     return experiment_prefix(suite, experiment) + "results/"
+
+
+def value_key(suite: str, experiment: str, digest: str) -> str:
+    """A large value of an experiment's rows."""
+    return f"{experiment_prefix(suite, experiment)}values/{digest}"
 
 
 def task_key(suite: str, experiment: str, task: str) -> str:

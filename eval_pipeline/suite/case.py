@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +17,7 @@ from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
 from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
+from eval_pipeline.suite.spec.attachment import CaseAttachment
 from eval_pipeline.suite.spec.simulation import Simulation
 
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,119}")
@@ -86,23 +87,10 @@ class Recording(Document):
         return messages
 
 
-class CaseAttachment(Document):
-    """A file that belongs to a case: beside the suite, behind a URL, or of a LangSmith example."""
-
-    file: str | None = None
-    """Relative to the file of the case."""
-    url: str | None = None
-    mime_type: str | None = None
-
-    @model_validator(mode="after")
-    def _has_one_place(self) -> "CaseAttachment":
-        if (self.file is None) == (self.url is None):
-            raise PydanticCustomError("attachment", "an attachment has one place", {"fix": "give `file` or `url`"})
-        return self
-
-
 class Case(Document):
     """One test case."""
+
+    shorthands: ClassVar[frozenset[str]] = frozenset({"input"})
 
     id: str
     description: str | None = None

@@ -13,6 +13,7 @@ from eval_pipeline.content.inputs import asked_text, input_form, input_messages
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.messages import after_last_user, answer_of, as_openai, messages_in
 from eval_pipeline.prompts.current import current_prompt
+from eval_pipeline.suite.attachments import current_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.target import CodeTarget
@@ -25,9 +26,10 @@ from eval_pipeline.user_code.signature import LazyValue, call_by_signature, take
 class PythonTarget(CodeTarget):
     """A sync or async callable, or with `factory` a callable that makes one for each attempt.
 
-    It is called once per turn with those of `input, message, inputs, history, case, thread_id, runtime` that its
-    signature names, or by position with the first: `input` is the turn's input as it is written, `message` the same,
-    but of a mapping with a `question` or its like that text; `inputs` the whole inputs of the case as a mapping. It
+    It is called once per turn with those of `input, message, inputs, history, case, attachments, thread_id, runtime`
+    that its signature names, or by position with the first: `input` is the turn's input as it is written, `message` the
+    same, but of a mapping with a `question` or its like that text; `inputs` the whole inputs of the case as a mapping;
+    `attachments` what LangSmith's SDK gives, `{presigned_url, reader, mime_type}` by name. It
     returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output, and calls
     are read from messages and from a provider's response. A generator, sync or async, streams: it yields pieces of the
     answer (text, or a provider's chunks), messages and events, and at its end may yield its outputs.
@@ -100,6 +102,7 @@ class PythonSession(LiveSession):
             "inputs": LazyValue(compute=lambda: self._inputs(message)),
             "history": list(self._history),
             "case": LazyValue(compute=self._case.as_data),
+            "attachments": LazyValue(compute=current_attachments),
             "thread_id": self._thread_id,
             "runtime": LazyValue(compute=self._case.runtime.model_dump),
         }

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from eval_pipeline.content.outputs import jsonable, outputs_text
+import jmespath
+
+from eval_pipeline.content.outputs import bounded_state, jsonable, outputs_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.telemetry.event import Event, unreadable
@@ -73,7 +75,7 @@ class Reply:
             "outputs": plain_outputs,
             "text": outputs_text(plain_outputs) if text is None else text,
             "messages": tuple(map(jsonable, messages)),
-            "state": jsonable(state),
+            "state": bounded_state(state),
             "events": tuple(map(_readable, events)),
             "ttft_s": ttft_s,
             "returned": outputs if returned is _NOT_GIVEN else returned,
@@ -85,6 +87,25 @@ class Reply:
     def response(self) -> str:
         """The text."""
         return self.text
+
+    def read_by(self, path: str) -> "Reply":
+        """The same answer with the text that a JMESPath into `{outputs, state, messages}` selects.
+
+        Raises:
+            InputError: it selects nothing.
+        """
+        parts = {"outputs": self.outputs, "state": self.state, "messages": list(self.messages)}
+        try:
+            selected = jmespath.search(path, parts)
+        except jmespath.exceptions.JMESPathError as error:
+            problem = Problem(message=f"{path!r} cannot be searched: {error}", fix="correct it", field="target.text")
+            raise InputError(problem) from error
+        if selected is None:
+            fix = "correct the path, or leave it out"
+            raise InputError(Problem(message=f"the answer has nothing at {path!r}", fix=fix, field="target.text"))
+        other = copy.copy(self)
+        object.__setattr__(other, "text", outputs_text(selected))
+        return other
 
     def completed(self, events: Iterable[Event], *, ttft_s: float | None = None) -> "Reply":
         """The same answer with all events of its turn, and when it began, where that is known by now."""

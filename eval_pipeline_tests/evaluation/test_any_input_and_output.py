@@ -121,6 +121,15 @@ async def test_a_row_holds_input_and_outputs_as_they_were(folder: Path, module: 
     assert again.turns == result.turns
 
 
+async def test_the_text_may_be_chosen_by_a_path(folder: Path, module: dict[str, Any]) -> None:
+    module["RETURNED"]["it"] = {"title": "Tea", "tags": ["kids"]}
+    chosen = await evaluated(a_suite(folder, target={**PYTHON, "text": "outputs.title"}), a_case())
+    assert (chosen.turns[0].response, chosen.turns[0].outputs["tags"]) == ("Tea", ["kids"])
+    missing = await evaluated(a_suite(folder, target={**PYTHON, "text": "outputs.no"}), a_case())
+    assert missing.error is not None
+    assert "the answer has nothing at 'outputs.no'" in missing.error.message
+
+
 async def test_rows_of_earlier_versions_are_text(folder: Path, module: dict[str, Any]) -> None:
     module["RETURNED"]["it"] = "red"
     result = await an_evaluator(a_suite(folder, target=PYTHON)).evaluate(Attempt(case=a_case(), number=1))

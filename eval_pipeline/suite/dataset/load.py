@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.suite.attachments import with_digests
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin
 from eval_pipeline.suite.documents.document import problems_of
@@ -92,6 +93,9 @@ def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case,
         except ValidationError as error:
             problems += problems_of(error, model=Case, data=raw.data, file=raw.file, case=raw.label, line=raw.line_of)
             continue
+        if case.attachments:
+            case, missing = with_digests(case, suite.folder)
+            problems += [replace(problem, file=raw.file, line=raw.line, case=case.id) for problem in missing]
         if case.id in cases:
             first = cases[case.id][1]
             place = f"{first.file}:{first.line}" if first.line else str(first.file)

@@ -8,7 +8,7 @@ from langsmith.schemas import Example
 
 from eval_pipeline.content.inputs import history_and_input, messages_of
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets
+from eval_pipeline.langsmith.datasets import DatasetVersion, LangSmithDatasets, ListedExample
 from eval_pipeline.suite.dataset.example_form import CONVERSATION, OWN_KEYS, TURN_ASSERTIONS, rest_of
 from eval_pipeline.suite.loaders.raw_case import ExamplePlace, RawCase
 from eval_pipeline.suite.spec.case_source import LATEST_VERSION, LangSmithDataset
@@ -25,17 +25,32 @@ def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) ->
     with LangSmithDatasets() as datasets:
         version = dataset_version(datasets, source)
         empty = True
-        for example in datasets.examples(version, source.splits):
-            empty = False
+        for listed in datasets.examples(version, source.splits):
+            empty, example = False, listed.example
             file = f"LangSmith dataset {version.name!r}, example {example.id}"
             try:
                 data = case_data(example, source)
+                if listed.files:
+                    data["attachments"] = {**_attachments(listed), **data.get("attachments", {})}
             except ExampleError as error:
                 problems.append(Problem(message=str(error), fix=error.fix, file=file, field=error.field))
                 continue
             yield RawCase(data=data, file=file, example=ExamplePlace(version=version, example_id=example.id))
     if empty:
         raise InputError(_no_examples(source))
+
+
+def _attachments(listed: ListedExample) -> dict[str, Any]:
+    """The files of an example as attachments of its case."""
+    example = listed.example
+    modified = None if example.modified_at is None else example.modified_at.isoformat()
+    return {
+        name: {
+            "langsmith": {"example": str(example.id), "name": name, "modified_at": modified},
+            "mime_type": file.mime_type,
+        }
+        for name, file in listed.files.items()
+    }
 
 
 def dataset_version(datasets: LangSmithDatasets, source: LangSmithDataset) -> DatasetVersion:

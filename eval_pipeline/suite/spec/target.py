@@ -21,6 +21,7 @@ from eval_pipeline.suite.code.version import (
 )
 from eval_pipeline.suite.documents.document import Document, DocumentClass
 from eval_pipeline.suite.import_path import checked_import_path, import_problems, is_code_path
+from eval_pipeline.suite.spec.expression import JmesPath
 from eval_pipeline.suite.spec.prompt_reference import checked_reference, parse_reference
 from eval_pipeline.suite.spec.registry import Registry
 
@@ -43,8 +44,17 @@ class Target(Document):
     options: Mapping[str, Any] = Field(default_factory=dict)
     """Given to a factory as keyword arguments; model parameters for `chat`."""
 
+    text: JmesPath | None = None
+    """What a person reads of an answer: a JMESPath into `{outputs, state, messages}` of it, by default the rule of
+    `eval_pipeline.content.outputs`."""
+
     live: ClassVar[bool] = True
     """Whether something is run that answers the case's turns; False for recordings."""
+
+    @property
+    def text_path(self) -> str | None:
+        """The path that the text of a reply is read by; None where the reply has the text already."""
+        return self.text
 
     @property
     def takes_options(self) -> bool:
@@ -95,6 +105,7 @@ class Target(Document):
         """What identifies it as it is now, where `version` is not given."""
         # Targets without a prompt keep the version that they had before there were prompts.
         left_out = set() if self.prompt_reference else {*_OF_PROMPTS}
+        left_out |= {"text"} if self.text is None else set()
         fields = self.model_dump(mode="json", exclude={*left_out, *([] if self.version_files else ["version_files"])})
         return digest(fields, *self.version_parts(folder))
 

@@ -54,7 +54,7 @@ class HttpTarget(Target):
     outputs: JmesPath | None = None
     """By default the whole answer; of a stream, the text of its pieces, or else the last event's data."""
     text: JmesPath | None = None
-    """What a person reads; by default read from the outputs."""
+    """What a person reads, a path into the answer; by default read from the outputs."""
     messages: JmesPath | None = None
     """The messages of the answer, in the form of any provider."""
     tool_calls: JmesPath | None = None
@@ -77,6 +77,11 @@ class HttpTarget(Target):
     @classmethod
     def _is_template(cls, value: Any) -> Any:
         return checked_template(value)
+
+    @property
+    @override
+    def text_path(self) -> None:
+        return
 
     @override
     def open(self, folder: Path) -> "HttpSessionFactory":

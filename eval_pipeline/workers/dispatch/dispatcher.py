@@ -17,6 +17,7 @@ from eval_pipeline.models.budget import Budget
 from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_log import AttemptKey, segment_place
 from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.results.task_log import task_part
@@ -248,6 +249,8 @@ class TaskDispatcher:
             table = self._store.get_table(key)
             self._seen.add(key)
             rows = [] if table is None else table.to_pylist()
-            results = [result_of_row(row) for row in rows if (row["case_id"], row["attempt"]) in state.open]
+            own = [row for row in rows if (row["case_id"], row["attempt"]) in state.open]
+            values = LargeValues(self._store, self._record.suite, self._record.experiment)
+            results = [result_of_row(row, values) for row in own]
             new.update({(result.case_id, result.attempt): result for result in results})
         return list(new.values())
