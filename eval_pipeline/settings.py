@@ -36,6 +36,7 @@ PRICES_VARIABLE = "EVAL_PIPELINE_PRICES"
 TASK_VARIABLE = "EVAL_PIPELINE_TASK"
 RECORDER_URL_VARIABLE = "EVAL_PIPELINE_RECORDER_URL"
 SPOOL_VARIABLE = "EVAL_PIPELINE_SPOOL"
+UI_URL_VARIABLE = "EVAL_PIPELINE_UI_URL"
 
 DEFAULT_STORE = "./data"
 DEFAULT_RECORDER_URL = "http://127.0.0.1:1984"
@@ -63,7 +64,7 @@ class PipelineSettings(EnvironmentSettings):
     """A CSV file of model prices, which come before those of `genai-prices`."""
     webhook: SecretStr | None = variable("EVAL_PIPELINE_WEBHOOK")
     """The URL that a suite's sensors post to, unless suite.yaml names another variable (`webhook_variable`)."""
-    ui_url: str | None = variable("EVAL_PIPELINE_UI_URL")
+    ui_url: str | None = variable(UI_URL_VARIABLE)
     """The address of the Dagster UI, for links to runs. By default `http://127.0.0.1:3000` in reports, and no links in
     messages."""
     api_token: SecretStr | None = variable("EVAL_PIPELINE_API_TOKEN")

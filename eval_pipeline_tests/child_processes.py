@@ -22,11 +22,11 @@ def adopt_orphans() -> None:
 
 def descendants() -> dict[int, str]:
     """The command lines of the processes below this one, by process id."""
-    parents = dict(_parents())
+    processes = running_processes()
     below = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+    while more := {pid for pid, (parent, _) in processes.items() if parent in below} - below:
         below |= more
-    return {pid: _command(pid) for pid in below - {os.getpid()}}
+    return {pid: processes[pid][1] if pid in processes else "" for pid in below - {os.getpid()}}
 
 
 def end_descendants() -> None:
@@ -40,17 +40,13 @@ def end_descendants() -> None:
                 pass
 
 
-def _parents() -> list[tuple[int, int]]:
-    parents = []
+def running_processes() -> dict[int, tuple[int, str]]:
+    """The parent and the command line of every process, by process id."""
+    processes = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The program's name is in parentheses and may hold anything.
-            parents.append((int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])))
-    return parents
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return ""
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            command = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            processes[int(stat.parent.name)] = (parent, command)
+    return processes

@@ -20,7 +20,7 @@ _PERMUTATIONS = 9_999
 _SUBSETS = 4_000
 _FEW = 15
 """With at most so many differing cases, all permutations are computed."""
-_MOST_TO_PERMUTE = 1_000
+_MOST_TO_PERMUTE = 300
 """Differing cases; with more the permutation distribution is normal."""
 _FEWEST = 10
 """Cases; the difference of an unlimited number, such as seconds, has no interval with fewer."""
@@ -71,7 +71,7 @@ def paired_difference(
     differences = np.sort(pairs[:, 1] - pairs[:, 0])
     differences[np.abs(differences) < _SMALLEST] = 0.0
     p_drop, p_rise = sign_flip_p_values(differences)
-    low, high = _interval(differences, p_drop, p_rise, most)
+    low, high = difference_interval(differences, p_drop, p_rise, most)
     return PairedDifference(
         cases=len(then),
         then=math.fsum(then) / len(then),
@@ -87,7 +87,7 @@ def paired_difference(
     )
 
 
-def _interval(
+def difference_interval(
     differences: Floats, p_drop: float, p_rise: float, most: float | None
 ) -> tuple[float, float] | tuple[None, None]:
     """The 95 % interval of the mean difference, which excludes zero if and only if the permutation test does.
@@ -114,7 +114,7 @@ def permutation_interval(differences: Floats) -> tuple[float, float]:
     """The interval of all differences that the paired permutation test does not reject.
 
     Its ends are quantiles of the means of random subsets (Hartigan 1969, "Using Subsample Values as Typical Values").
-    Of more than a thousand cases it is Student's, as their test is.
+    Of more than 300 cases it is Student's, as their test is.
     """
     n = len(differences)
     if n > _MOST_TO_PERMUTE:
@@ -133,7 +133,7 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
     If there were no difference, that of each case could as well have the other sign (Fisher 1935; Good 2005, chapter
     3); so the test holds its level whatever the spread between cases. For shares of attempts all signs are enumerated;
     with one attempt a case that is McNemar's exact test (1947). For other scores all signs of few cases are enumerated,
-    those of more are drawn; for more than a thousand differing cases it is Student's paired test.
+    those of more are drawn; for more than 300 differing cases it is Student's paired test.
     """
     differing = np.sort(differences[differences != 0])
     if not len(differing):

@@ -4,6 +4,7 @@ import click
 
 from eval_pipeline.analysis.baseline import read_baseline, set_baseline
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
 
@@ -24,7 +25,7 @@ def set_(experiment: str, store: str) -> int:
     opened = open_store(store)
     suite = suite_of(opened, experiment)
     set_baseline(opened, suite, experiment)
-    click.echo(f"{suite}: new experiments are compared with {experiment}")
+    echo(f"{suite}: new experiments are compared with {experiment}")
     return 0
 
 
@@ -35,7 +36,7 @@ def show(suite: str, store: str) -> int:
     """Show the baseline of SUITE."""
     current = read_baseline(open_store(store), suite)
     if current is None:
-        click.echo("no baseline is set: new experiments are compared with the last one that passed")
+        echo("no baseline is set: new experiments are compared with the last one that passed")
     else:
-        click.echo(f"{current.experiment} (set {current.set_at})")
+        echo(f"{current.experiment} (set {current.set_at})")
     return 0

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
 from eval_pipeline.cli.options import first_names
+from eval_pipeline.cli.shown import escape
 
 MOST_NAMED = 12
 """Case ids that a line names."""

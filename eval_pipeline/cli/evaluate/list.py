@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders

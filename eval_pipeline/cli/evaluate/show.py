@@ -7,13 +7,13 @@ from typing import Any
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.cli.options import first_names
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results

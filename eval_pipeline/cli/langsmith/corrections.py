@@ -4,6 +4,7 @@ import click
 
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.feedback.corrections import EXPERIMENTS, pull_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
@@ -33,5 +34,5 @@ def corrections(suite: str, experiments: int, store: str) -> int:
     with settings_at_hand() as settings, FeedbackServer(settings) as server:
         pulled = pull_corrections(opened, name, server, experiments=experiments, redactor=Redactor.of(settings))
     where = "" if pulled.key is None else f"\n{opened.uri(pulled.key)}"
-    click.echo(f"{name}: {pulled.rows} corrections in {pulled.experiments} experiments, {pulled.added} new{where}")
+    echo(f"{name}: {pulled.rows} corrections in {pulled.experiments} experiments, {pulled.added} new{where}")
     return 0

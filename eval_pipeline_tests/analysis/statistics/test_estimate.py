@@ -44,12 +44,22 @@ def test_one_yes_or_no_a_case_has_the_exact_interval_of_statsmodels(n: int, data
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 20, 100, 1000])
-def test_the_interval_of_bounded_values_is_the_exact_one_for_yes_or_no(n: int) -> None:
-    """The saddlepoint approximation is off by 0.003 for two cases, and by less for more."""
+def test_the_interval_of_bounded_yes_or_no_is_that_of_beta_distributions(n: int) -> None:
+    """Between the exact one and that of Jeffreys. The saddlepoint approximation is off by 0.003 for a few cases."""
     for passed in {0, 1, n // 2, n - 1, n}:
         values = np.array([1.0] * passed + [0.0] * (n - passed))
-        expected = [float(end) for end in proportion_confint(passed, n, alpha=0.05, method="beta")]
-        assert bounded_mean_interval(values) == pytest.approx(expected, abs=0.003)
+        low = stats.beta.ppf(0.025, passed, n - passed + 0.75) if passed else 0.0
+        high = stats.beta.isf(0.025, passed + 0.75, n - passed) if passed < n else 1.0
+        assert bounded_mean_interval(values) == pytest.approx((float(low), float(high)), abs=0.004)
+
+
+@pytest.mark.parametrize("n", [5, 10, 20, 50])
+def test_the_worst_distribution_is_held_in_at_least_93_percent(n: int) -> None:
+    """Computed, not simulated, for every rate of yes-or-no values."""
+    ends = np.array([bounded_mean_interval(np.repeat([1.0, 0.0], [passed, n - passed])) for passed in range(n + 1)])
+    rates = np.linspace(0.002, 0.998, 499)[:, np.newaxis]
+    held = (ends[:, 0] <= rates) & (ends[:, 1] >= rates)
+    assert (held * stats.binom.pmf(np.arange(n + 1), n, rates)).sum(axis=1).min() >= 0.93
 
 
 @pytest.mark.parametrize("n", [2, 5, 30, 200])
@@ -57,7 +67,7 @@ def test_the_interval_of_bounded_values_is_that_of_random_weights(n: int) -> Non
     """By simulation of the definition: quantiles of means with random weights, of the values and one bound."""
     draw = np.random.default_rng(n)
     values = draw.beta(5, 1, n)
-    weights = draw.dirichlet(np.ones(n + 1), 40_000)
+    weights = draw.dirichlet(np.append(np.ones(n), 0.75), 40_000)
     low, high = bounded_mean_interval(values)
     assert low == pytest.approx(float(np.quantile(weights @ np.append(values, 0.0), 0.025)), abs=0.006)
     assert high == pytest.approx(float(np.quantile(weights @ np.append(values, 1.0), 0.975)), abs=0.006)

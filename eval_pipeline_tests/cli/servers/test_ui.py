@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from eval_pipeline_tests.child_processes import running_processes
 from eval_pipeline_tests.cli.terminal import Terminal
 
 PROGRAM = Path(sys.executable).parent / "eval-pipeline"
@@ -37,11 +38,51 @@ def _opened(port: int, *, output: int = subprocess.DEVNULL) -> Iterator[subproce
         process.wait(timeout=120)
 
 
-def test_ending_it_ends_the_server_and_the_daemon(store: Path, port: int) -> None:
-    with _opened(port):
-        pass
+def test_it_has_one_code_server_says_when_it_answers_and_ends_all_that_it_started(
+    store: Path, tmp_path: Path, port: int
+) -> None:
+    log = tmp_path / "stderr.txt"
+    with log.open("wb") as stderr, _opened(port, output=stderr.fileno()) as process:
+        _until(lambda: f"Dagster UI on http://127.0.0.1:{port}" in log.read_text())
+        started = _below(process.pid)
+        assert httpx.get(f"http://127.0.0.1:{port}/server_info").status_code == 200
+        # Dagster's proxy for reloads, and the code server behind it.
+        assert sum("code-server start" in command for command in started.values()) == 1
+        assert sum("api grpc" in command for command in started.values()) == 1
     assert not _listening(port)
     assert not store.exists()
+    # Those that this process adopted are still there when they have ended, without a command line.
+    _until(lambda: not any(command for pid, (_, command) in running_processes().items() if pid in started))
+
+
+def _below(pid: int) -> dict[int, str]:
+    """The command lines of the processes that a process started, directly or not."""
+    below, processes = {pid}, running_processes()
+    while more := {each for each, (parent, _) in processes.items() if parent in below} - below:
+        below |= more
+    return {each: processes[each][1] for each in below - {pid}}
+
+
+def test_a_port_that_is_taken_is_refused_at_once(terminal: Terminal) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+
+        refused = terminal("ui", "--port", number)
+
+    assert refused.code == 2
+    assert f"cannot listen on 127.0.0.1:{number}" in refused.stderr
+    assert "choose another --port" in refused.stderr
+
+
+def test_a_port_for_a_recorder_that_gets_no_traces_is_refused(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "off")
+    refused = terminal("ui", "--recorder-port", 1999)
+    assert refused.code == 2
+    assert "traces do not go to the recorder" in refused.stderr
 
 
 @pytest.mark.usefixtures("store")
