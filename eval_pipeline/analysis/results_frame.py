@@ -80,8 +80,8 @@ def load_results(
         | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
         | `score.<metric>` | float | its mean score in this attempt; missing for `error` and where it did not score |
         | `metadata.<key>` | any | metadata of the case |
-        | `inputs`, `outputs`, `reference` | text | with `values="json"`: the case's, and what the target returned last |
-        | `inputs.<key>`, `outputs.<key>`, `reference.<key>` | any | with `values="flat"`; what is no mapping, as above |
+        | `inputs`, `outputs`, `reference` | text | with `values="json"`: the case's, and the target's last |
+        | `inputs.<key>`, `outputs.<key>`, `reference.<key>` | any | with `values="flat"`, where it is a mapping |
         | `turns` | list of dicts | with `transcripts`: input, response, events, latency_s |
 
     Raises:
@@ -117,13 +117,14 @@ def _rows(
     if values is None:
         return rows
     large = LargeValues(store, suite, experiment)
-    examples = {name: rest for name, *rest in stored_examples(store, suite, record.dataset_version)}
+    stored = stored_examples(store, suite, record.dataset_version)
+    examples = {case_id: (inputs, reference) for case_id, inputs, reference in stored}
     for row, attempt in zip(rows, attempts, strict=True):
         inputs, reference = examples.get(row["case_id"], (None, None))
         turns = attempt["turns"] or ()
         outputs = turn_of_row(turns[-1], large).outputs if len(turns) else None
         for name, value in (("inputs", inputs), ("outputs", outputs), ("reference", reference)):
-            row |= _columns_of(name, value, flat=values == "flat")
+            row.update(_columns_of(name, value, flat=values == "flat"))
     return rows
 
 

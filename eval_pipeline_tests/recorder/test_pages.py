@@ -146,7 +146,7 @@ def test_a_conversation_is_shown_by_sender_an_image_as_one_and_a_file_as_a_link(
     assert sources == ["data:image/png;base64,iVBORw0KGgo="]
     links = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
     (link,) = [link for link in links if link.startswith("/attachments/")]
-    assert get(server.url + link).text == "hello"
+    assert httpx.get(server.url + link).text == "hello"
 
 
 def test_a_trace_marks_shared_runs_and_draws_each_run_in_its_place(server: RecorderServer) -> None:
