@@ -121,8 +121,8 @@ def _rows(
     examples = {case_id: (inputs, reference) for case_id, inputs, reference in stored}
     for row, attempt in zip(rows, attempts, strict=True):
         inputs, reference = examples.get(row["case_id"], (None, None))
-        turns = attempt["turns"] or ()
-        outputs = turn_of_row(turns[-1], large).outputs if len(turns) else None
+        turns: list[Any] = attempt["turns"] or []
+        outputs = turn_of_row(turns[-1], large).outputs if turns else None
         for name, value in (("inputs", inputs), ("outputs", outputs), ("reference", reference)):
             row.update(_columns_of(name, value, flat=values == "flat"))
     return rows

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
-from eval_pipeline.cli.options import first_names
 from eval_pipeline.cli.shown import escape
+from eval_pipeline.wording import counted, first_names
 
 MOST_NAMED = 12
 """Case ids that a line names."""
@@ -54,8 +54,9 @@ def _cell(difference: Difference | None) -> str:
 
 def _changed_cases(comparison: Comparison) -> str:
     counts = (
-        f"{comparison.experiment}: {comparison.cases} cases compared, [green]{len(comparison.improved)} improved[/], "
-        f"[red]{len(comparison.regressed)} regressed[/], {comparison.unchanged} unchanged"
+        f"{comparison.experiment}: {counted(comparison.cases, 'case')} compared, "
+        f"[green]{len(comparison.improved)} improved[/], [red]{len(comparison.regressed)} regressed[/], "
+        f"{comparison.unchanged} unchanged"
     )
     lines = [counts]
     if comparison.regressed:
