@@ -36,10 +36,11 @@ class Evaluator(Assertion):
     """An evaluator written for LangSmith, openevals or agentevals, unchanged.
 
     It is called with those of `inputs, outputs, reference_outputs, run, example, attachments` that its signature names,
-    or with run and example by position. They get what LangSmith's `evaluate` gives them: `inputs`
-    of the example; `outputs`, what the target returned, and of text `{response, output, messages}`: the answer, twice,
-    and the conversation as OpenAI-style messages; `reference_outputs`, the case's reference; `run`, the attempt's run
-    with all runs below it in `child_runs`; `example` with the ids of the dataset; `attachments` with their readers.
+    or with run and example by position, and gets what LangSmith's `evaluate` gives: `inputs` of the example; `outputs`,
+    what the target returned; of text, `{output: text}`, in which `response`, the text again, and `messages`, the
+    conversation as OpenAI-style messages, are found by their keys; `reference_outputs`, the reference; `run`, the
+    attempt's run with all runs below it in `child_runs`; `example` with the ids of the dataset; `attachments` with
+    their readers.
     """
 
     type: Literal["evaluator"]

@@ -68,6 +68,7 @@ class GroundedInContext(Assertion):
     """Tools that change the world: results after the first successful call of one of them are not compared."""
     mentions: tuple[MentionGrounding, ...] = ()
 
+    may_take_long = True
     examples = (
         AssertionExample(
             r"{type: grounded_in_context, mentions: [{pattern: '(\w+) costs', table: prices, column: product}]}",
@@ -171,7 +172,7 @@ def _parsed(content: Any) -> Any:
 
 def _matches(mention: MentionGrounding, scope: Scope) -> list[str]:
     """Distinct matches in the answers, in order; the pattern's first group where it has one."""
-    matches = regex.finditer(mention.pattern, scope.text, timeout=_SEARCH_S)
+    matches = regex.finditer(mention.pattern, scope.text, timeout=_SEARCH_S, concurrent=True)
     return list(dict.fromkeys(match[1] if match.re.groups else match[0] for match in matches))
 
 

@@ -117,6 +117,11 @@ class Scope:
         return self.response if one else "\n".join(turn.response for turn in self.turns)
 
     @property
+    def characters(self) -> int:
+        """The length of all answers."""
+        return sum(len(turn.response) for turn in self.turns)
+
+    @property
     def events(self) -> list[Mapping[str, Any]]:
         """The events of the turn, or of all turns."""
         turns = self.turns[-1:] if self.turn is not None else self.turns

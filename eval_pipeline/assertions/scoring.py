@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from dataclasses import replace
+from typing import Any
 
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InfrastructureError
@@ -12,6 +13,9 @@ from eval_pipeline.results.case_result import AssertionResult, EvaluationError
 from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.user_code.exits import contain_exits
+
+_MANY_CHARACTERS = 50_000
+"""Comparing so many takes milliseconds, during which no other attempt goes on."""
 
 
 def may_call_out(assertion: Assertion) -> bool:
@@ -28,7 +32,10 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     with counted_usage() as counted, counting_runs(counted):
         try:
             with contain_exits("the assertion"):
-                returned = assertion.decide(scope)
+                if may_call_out(assertion):
+                    returned = assertion.decide(scope)
+                else:
+                    returned = await _off_the_loop(assertion, scope)
                 if inspect.isawaitable(returned):
                     returned = await returned
             checks: list[CheckResult] = returned if isinstance(returned, list) else [returned]
@@ -41,6 +48,13 @@ async def score(assertion: Assertion, scope: Scope) -> list[AssertionResult]:
     if used := counted.by_model:
         results[:1] = [replace(result, usage=used) for result in results[:1]]
     return results
+
+
+async def _off_the_loop(assertion: Assertion, scope: Scope) -> Any:
+    """Decide in a thread where that may take long, so that other attempts do not wait."""
+    if assertion.may_take_long or scope.characters > _MANY_CHARACTERS:
+        return await asyncio.to_thread(assertion.decide, scope)
+    return assertion.decide(scope)
 
 
 def _result(assertion: Assertion, scope: Scope, check: CheckResult) -> AssertionResult:

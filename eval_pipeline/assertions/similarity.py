@@ -1,5 +1,6 @@
 """The assertion on how near an answer is to another text: `similarity`."""
 
+import asyncio
 import functools
 import math
 from collections import Counter
@@ -24,6 +25,9 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
 """A word; scripts written without spaces count by the character."""
 
 
+_MANY_CHARACTERS = 50_000
+
+
 class Similarity(ComparingAssertion):
     """How near the text is to `value`, or to the nearest of them; 1 is the same. Give a `threshold` to decide by it.
 
@@ -46,7 +50,7 @@ class Similarity(ComparingAssertion):
     async def check(self, scope: Scope) -> CheckResult:
         values = (self.value,) if isinstance(self.value, str) else self.value
         if self.model is None:
-            scores = [word_f1(scope.response, value) for value in values]
+            scores = await self._word_scores(scope.response, values)
         else:
             model = _embeddings(self.model, scope.folder)
             answer, *others = await model.aembed_documents([scope.response, *values])
@@ -57,6 +61,11 @@ class Similarity(ComparingAssertion):
             scores = [max(0.0, similarity) for similarity in cosines]
         best = max(range(len(values)), key=scores.__getitem__)
         return CheckResult(passed=None, score=scores[best], message=f"{scores[best]:.3f} to {values[best]!r}")
+
+    async def _word_scores(self, answer: str, values: Sequence[str]) -> list[float]:
+        if len(answer) > _MANY_CHARACTERS:  # so that other attempts do not wait
+            return [await asyncio.to_thread(word_f1, answer, value) for value in values]
+        return [word_f1(answer, value) for value in values]
 
     @override
     def nothing(self) -> CheckResult:

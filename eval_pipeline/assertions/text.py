@@ -120,6 +120,8 @@ class Regex(ComparingAssertion):
     timeout_s: float = Field(default=1.0, gt=0)
     """Seconds of searching, beyond which the assertion is an error: some patterns never end on some texts."""
 
+    may_take_long = True
+
     examples = (AssertionExample(r"{type: regex, value: '\d+\.\d\d\b'}", "Tea costs 4.20", "Tea costs 4.2"),)
 
     @field_validator("value")
@@ -133,7 +135,10 @@ class Regex(ComparingAssertion):
         # As it is, too: a pattern may ask for the characters that the other form does not have.
         texts = dict.fromkeys((normal_text(scope.text), scope.text))
         try:
-            searches = (regex.search(normal_text(self.value), text, flags, timeout=self.timeout_s) for text in texts)
+            searches = (
+                regex.search(normal_text(self.value), text, flags, timeout=self.timeout_s, concurrent=True)
+                for text in texts
+            )
             match = next(filter(None, searches), None)
         except TimeoutError as error:
             message = f"the search took longer than {self.timeout_s:g} s on {len(scope.text)} characters"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import click
 
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
@@ -111,14 +112,14 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as interrupt:
         # Click raises Abort from the KeyboardInterrupt of the command, which may carry notes.
         notes = getattr(interrupt.__cause__, "__notes__", ())
-        click.echo("; ".join(["interrupted", *notes]), err=True)
+        echo("; ".join(["interrupted", *notes]), err=True)
         code = 130
     except EvalPipelineError as error:
         show_error(error)
         code = error.exit_code
     except Exception:  # noqa: BLE001 - no traceback may become exit code 1, which means that a gate failed
-        click.echo(displayable(traceback.format_exc()), err=True)
-        click.echo("This is a bug in eval-pipeline or in code that it calls; finished results are kept.", err=True)
+        echo(displayable(traceback.format_exc()), err=True)
+        echo("This is a bug in eval-pipeline or in code that it calls; finished results are kept.", err=True)
         code = EvalPipelineError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -144,8 +145,9 @@ def show_error(error: EvalPipelineError) -> None:
     problems = error.problems if isinstance(error, InputError) else ()
     lines = [problem.shown(displayable) for problem in problems] or [displayable(str(error))]
     for line in lines:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+        click.secho("error:", fg="red", bold=True, nl=False, err=True)
+        echo(f" {line}", err=True)
     for note in getattr(error, "__notes__", ()):
-        click.echo(displayable(note), err=True)
+        echo(displayable(note), err=True)
     if isinstance(error, InputError) and len(lines) > 1:
-        click.echo(f"{len(lines)} problems; nothing was run.", err=True)
+        echo(f"{len(lines)} problems; nothing was run.", err=True)

@@ -54,6 +54,8 @@ from eval_pipeline.user_code.exits import contain_exits
 SKIPPED = "Skipped"
 """Stands where a row has the name of an error's class."""
 _REDACTOR = Redactor()
+_MANY_CHARACTERS = 100_000
+"""Of answers; redacting more takes so long that it is done in a thread, while other attempts go on."""
 _CLOSING_SECONDS = 10.0
 """Seconds that a target has to close what it opened for an attempt."""
 
@@ -110,10 +112,15 @@ class CaseEvaluator:
         with no_ambient_tracing():
             if self.tracer is None:
                 with untraced():
-                    return redacted_result(await self._evaluate(attempt, listener), self.redactor)
+                    return await self._redacted(await self._evaluate(attempt, listener))
             with self.tracer.attempt(attempt) as trace:
                 result = await self._evaluate(attempt, listener, place=trace.place)
-                return trace.finish(redacted_result(result, self.redactor))
+                return trace.finish(await self._redacted(result))
+
+    async def _redacted(self, result: CaseResult) -> CaseResult:
+        if sum(len(turn.response) for turn in result.turns) > _MANY_CHARACTERS:
+            return await asyncio.to_thread(redacted_result, result, self.redactor)
+        return redacted_result(result, self.redactor)
 
     async def _evaluate(
         self, attempt: Attempt, listener: Listener | None, *, place: AttemptPlace | None = None

@@ -2,6 +2,7 @@
 
 import logging
 
+from eval_pipeline.redaction.control_characters import without_control_characters
 from eval_pipeline.redaction.redactor import Redactor
 
 
@@ -34,8 +35,8 @@ def logger_of(module: str) -> logging.Logger:
 
 
 def displayable(text: str) -> str:
-    """`text`, redacted as log records are."""
-    return _redactors[-1].text(text)
+    """`text`, redacted as log records are, with control characters written as escapes."""
+    return without_control_characters(_redactors[-1].text(text))
 
 
 def set_log_redactor(redactor: Redactor) -> None:

@@ -70,7 +70,9 @@ class RedactedOutput(io.TextIOBase):
 
     def _write(self, length: int) -> None:
         if length:
-            self._stream.write(displayable(self._held[:length]))
+            # A bar of progress goes back to the beginning of its line.
+            text = self._held[:length].replace("\r\n", "\n").replace("\r", "\n")
+            self._stream.write(displayable(text))
             self._held = self._held[length:]
 
 

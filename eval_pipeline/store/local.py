@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from eval_pipeline.errors import TransientError
 from eval_pipeline.store.parquet import read_parquet, rows_of_parquet
-from eval_pipeline.store.store import Store
+from eval_pipeline.store.store import Store, checked_key
 from eval_pipeline.working_folder import in_working_folder
 
 
@@ -81,7 +81,7 @@ class LocalStore(Store):
             raise self._unreachable(key, error) from error
 
     def _path(self, key: str) -> Path:
-        return self._folder / key
+        return self._folder / checked_key(key)
 
     @contextlib.contextmanager
     def _written(self, key: str, data: bytes | memoryview) -> Iterator[tuple[Path, Path]]:

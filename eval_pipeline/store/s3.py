@@ -19,7 +19,7 @@ from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.parquet import rows_of_parquet
 from eval_pipeline.store.s3_errors import code_of, is_taken, store_error
 from eval_pipeline.store.s3_parts import TAIL_BYTES, ReadInParts
-from eval_pipeline.store.store import Store
+from eval_pipeline.store.store import Store, checked_key
 
 PART_BYTES = 64 * 2**20
 """Larger objects are sent in parts of this size; S3 allows 10,000 of them."""
@@ -125,7 +125,7 @@ class S3Store(Store):
         return None
 
     def _key(self, key: str) -> str:
-        return self._prefix + key
+        return self._prefix + checked_key(key)
 
     def _put_at_once(self, key: str, data: bytes, *, writer: str | None = None, **conditions: str) -> None:
         sha256 = hashlib.sha256(data)

@@ -5,7 +5,23 @@ from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.store.parquet import parquet_bytes, read_parquet, rows_of_parquet
+
+
+def checked_key(key: str) -> str:
+    """`key`, which names something within the store.
+
+    Raises:
+        InputError: it leads out of the store, or is no key.
+    """
+    parts = key.removesuffix("/").split("/")
+    if key and (any(part in ("", ".", "..") for part in parts) or not key.isprintable() or "\\" in key):
+        message = f"{key!r} is not a key of a store"
+        raise InputError(
+            Problem(message=message, fix="use names without `..`, `//`, backslashes and control characters")
+        )
+    return key
 
 
 class Store(ABC):

@@ -171,9 +171,10 @@ class LangGraphSessionFactory(LiveSessionFactory):
             problem = Problem(message=message, fix="remove them, or name a factory", field="target.options")
             raise InputError(problem)
         self._named, self._target, self._node, self._name, self._index = named, target, node, name, index
+        self._schema: GraphSchema | None = None
         if not is_factory(named) or not asks_for_the_case(named, target.options):
             config = RunnableConfig(configurable={"thread_id": str(uuid.uuid4())})
-            run_anywhere(self._tried(config, target.context))
+            self._schema = run_anywhere(self._tried(config, target.context))
 
     @contextlib.asynccontextmanager
     async def graph(
@@ -200,11 +201,13 @@ class LangGraphSessionFactory(LiveSessionFactory):
         return AttemptMemory(index=self._index, share=self._target.share)
 
     def schema_for(self, case: Case) -> GraphSchema:
-        """What the graph takes, built for a case.
+        """What the graph takes; built for a case, if its factory asks for one.
 
         Raises:
             InputError: the building fails.
         """
+        if self._schema is not None:
+            return self._schema
         config = RunnableConfig(configurable=configurable_of(case, str(uuid.uuid4()), self._target.configurable))
         return run_anywhere(self._tried(config, self._target.context_of(case)))
 

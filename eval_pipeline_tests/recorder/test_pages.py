@@ -108,7 +108,7 @@ def test_each_page_shows_its_objects(server: RecorderServer) -> None:
         assert name in pages["index"].text
     for name in ("first plain", "second plain", "0.75", "plain 0", "latest"):
         assert name in pages["dataset"].text
-    for name in ("c plain", "attempt 1", "0.75", "1\u202f234", "$0.0042", "250 ms", "ok"):
+    for name in ("c plain", "attempt 1", "0.75", "1\u202f234", "$0.0042", "250 ms", "success"):
         assert name in pages["first"].text
     assert pages["single"].text == pages["first"].text
     links = [attributes["href"] or "" for tag, attributes in pages["single"].elements if tag == "a"]

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.errors import CorruptDataError, InputError
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
 from eval_pipeline_tests.store.conftest import StoreOpener
@@ -20,6 +21,19 @@ def test_what_was_put_is_got_and_can_be_replaced(store: Store) -> None:
     store.put("a/b.bin", memoryview(b"two"))
     assert (store.get("a/b.bin"), store.get("a/c.bin")) == (b"two", None)
     assert list(store.list("a/")) == ["a/b.bin"]
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a//b", "a/./b", "..", "a\\..\\b", "a/\0", "a\n"])
+def test_no_key_leads_out_of_the_store(store: Store, key: str) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.get(key),
+        lambda: store.put(key, b""),
+        lambda: store.put_if_absent(key, b""),
+        lambda: list(store.list(f"{key}/")),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match="not a key"):
+            call()
 
 
 def test_put_if_absent_leaves_what_is_there(store: Store) -> None:

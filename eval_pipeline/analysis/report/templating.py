@@ -8,6 +8,7 @@ import jinja2
 from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.statistics.paired import p_is, shown_p
 from eval_pipeline.pages.templating import environment, stylesheet
+from eval_pipeline.wording import counted
 
 _PACKAGE = "eval_pipeline.analysis.report"
 
@@ -48,4 +49,5 @@ def _environment() -> jinja2.Environment:
     templates.filters["p"] = shown_p
     templates.filters["p_is"] = p_is
     templates.filters["count"] = lambda value: f"{value:,}"
+    templates.filters["counted"] = counted
     return templates

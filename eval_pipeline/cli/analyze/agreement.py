@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis.agreement.agreement import COLUMNS, Agreement, agreements
@@ -15,6 +14,7 @@ from eval_pipeline.analysis.agreement.human_labels import HumanLabel, read_label
 from eval_pipeline.analysis.statistics.agreement import Measure
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, json_option, store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
+from eval_pipeline.cli.shown import echo, escape
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.feedback.corrections import verdicts_on
 from eval_pipeline.feedback.verdicts import latest_of_each
@@ -52,7 +52,7 @@ def agreement(
     measured = agreements(read_results(opened, name, record.experiment, columns=COLUMNS), human_labels)
     if as_json:
         document = {"suite": name, "experiment": record.experiment, "agreement": [item.to_json() for item in measured]}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        echo(json.dumps(document, ensure_ascii=False))
     else:
         Console().print(_table(measured))
     return 0

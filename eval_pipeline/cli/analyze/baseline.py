@@ -4,8 +4,11 @@ import click
 
 from eval_pipeline.analysis.baseline import read_baseline, set_baseline
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.suite import read_suite
 
 
 @click.group()
@@ -24,7 +27,7 @@ def set_(experiment: str, store: str) -> int:
     opened = open_store(store)
     suite = suite_of(opened, experiment)
     set_baseline(opened, suite, experiment)
-    click.echo(f"{suite}: new experiments are compared with {experiment}")
+    echo(f"{suite}: new experiments are compared with {experiment}")
     return 0
 
 
@@ -33,9 +36,9 @@ def set_(experiment: str, store: str) -> int:
 @store_option
 def show(suite: str, store: str) -> int:
     """Show the baseline of SUITE."""
-    current = read_baseline(open_store(store), suite)
+    current = read_baseline(open_store(store), read_suite(suite_folder(suite)).name)
     if current is None:
-        click.echo("no baseline is set: new experiments are compared with the last one that passed")
+        echo("no baseline is set: new experiments are compared with the last one that passed")
     else:
-        click.echo(f"{current.experiment} (set {current.set_at})")
+        echo(f"{current.experiment} (set {current.set_at})")
     return 0

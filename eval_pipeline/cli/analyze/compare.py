@@ -15,6 +15,7 @@ from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.cli.analyze.comparison_table import show_comparisons
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recorder import recorder_at_hand
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, MissingUpstreamError, Problem
 from eval_pipeline.langsmith.experiments import ExperimentSession
@@ -75,14 +76,14 @@ def compare(
             "preferences": {name: preference.to_json() for name, preference in preferences.items()},
             "langsmith": {name: [vars(one) for one in destinations] for name, destinations in written.items()},
         }
-        click.echo(json.dumps(document, indent=2))
+        echo(json.dumps(document, indent=2))
         return 0
     show_comparisons(comparisons, preferences, Console())
     for destinations in written.values():
         for one in destinations:
-            click.echo(f"{one.destination}: {one.preferences} preferences at {one.url}")
+            echo(f"{one.destination}: {one.preferences} preferences at {one.url}")
     if html is not None:
-        click.echo(f"page: {html}")
+        echo(f"page: {html}")
     return 0
 
 
@@ -105,7 +106,7 @@ def _common_suite(store: Store, experiments: Sequence[str]) -> str:
 def _preferences(
     store: Store, suite: str, experiment: str, baseline: str, *, rubric: str, model: str | None, limit: int
 ) -> Preferences:
-    click.echo("The judge's calls are not traced.", err=True)
+    echo("The judge's calls are not traced.", err=True)
     loaded = read_suite(suite_folder(suite))
     judge = Judge(model=model) if model is not None else loaded.spec.judge
     if judge is None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis import explanations
@@ -12,6 +11,8 @@ from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.cli.options import first_names
+from eval_pipeline.cli.shown import escape
+from eval_pipeline.wording import counted, first_names
 
 MOST_NAMED = 12
 """Case ids that a line names."""
@@ -60,8 +61,9 @@ def _cell(difference: Difference | None) -> str:
 
 def _changed_cases(comparison: Comparison) -> str:
     counts = (
-        f"{comparison.experiment}: {comparison.cases} cases compared, [green]{len(comparison.improved)} improved[/], "
-        f"[red]{len(comparison.regressed)} regressed[/], {comparison.unchanged} unchanged"
+        f"{comparison.experiment}: {counted(comparison.cases, 'case')} compared, "
+        f"[green]{len(comparison.improved)} improved[/], [red]{len(comparison.regressed)} regressed[/], "
+        f"{comparison.unchanged} unchanged"
     )
     lines = [counts]
     if comparison.regressed:

@@ -15,6 +15,7 @@ from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_opt
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch_variants import VariantsRequest, launch_variants
@@ -33,6 +34,7 @@ from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison, latest_comparison
 from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, finished_attempts, latest_plan
+from eval_pipeline.wording import counted
 
 
 @click.group()
@@ -130,7 +132,7 @@ def show(suite: str, name: str | None, store: str, as_json: bool) -> int:  # noq
         fix = f"eval-pipeline variants run {shlex.quote(suite)}"
         raise InputError(Problem(message=f"{missing} of {suite_name} in {opened.root}", fix=fix))
     if as_json:
-        click.echo(json.dumps(_document(comparison, opened), indent=2))
+        echo(json.dumps(_document(comparison, opened), indent=2))
     else:
         show_variants(comparison, opened, links_of(opened, comparison), Console())
     return 0
@@ -156,7 +158,7 @@ def _launched(
                 )
         except RunInterruptedError as interrupt:
             if (hint := _how_to_resume(stored.open(), suite.name, interrupt.experiment, given=given)) is not None:
-                click.echo(hint, err=True)
+                echo(hint, err=True)
             raise
         except RunFailedError as error:
             if (hint := _how_to_resume(stored.open(), suite.name, error.experiment, given=given)) is not None:
@@ -174,7 +176,7 @@ def _how_to_resume(store: Store, suite: str, name: str, *, given: str) -> str | 
     if not count:
         return None
     command = f"eval-pipeline variants run {shlex.quote(given)} --resume {name}"
-    return f"{count} attempts are finished and kept. Resume with: {command}"
+    return f"{counted(count, 'attempt')} are finished and kept. Resume with: {command}"
 
 
 def _plan_to_resume(store: Store, suite: Suite, name: str) -> VariantPlan:

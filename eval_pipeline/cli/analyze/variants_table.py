@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis.statistics.paired import shown_p
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.variants.links import VariantLinks

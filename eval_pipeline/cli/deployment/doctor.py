@@ -7,11 +7,11 @@ from functools import partial
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.cli.options import json_option, store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
+from eval_pipeline.cli.shown import echo, escape
 from eval_pipeline.defs.resources import store_resource
 from eval_pipeline.doctor.clock import check_bucket_clock
 from eval_pipeline.doctor.finding import Finding, findings_of
@@ -44,7 +44,7 @@ def doctor(suites: tuple[str, ...], store: str, *, call_models: bool, as_json: b
     """
     findings = list(_findings(suites, store, call_models=call_models))
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+        echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
         _show(findings)
     return InfrastructureError.exit_code if any(finding.health == "failed" for finding in findings) else 0

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval_pipeline.cli.options import json_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.scaling.model import REMEDY
 from eval_pipeline.scaling.scenario import ScalingEstimate, Scenario
@@ -36,7 +37,7 @@ def scaling(suite: str | None, cases: Sequence[int], given: Sequence[str], *, as
     scenario = Scenario.of(dict(map(_pair, given)), spec)
     estimates = [scenario.estimate(count) for count in cases or SIZES]
     if as_json:
-        click.echo(json.dumps([_document(estimate) for estimate in estimates], indent=2))
+        echo(json.dumps([_document(estimate) for estimate in estimates], indent=2))
         return
     table = Table(box=None, pad_edge=False)
     for name in ("cases", "duration", "bottleneck", "cost", "models", "traces sent after"):
@@ -45,9 +46,9 @@ def scaling(suite: str | None, cases: Sequence[int], given: Sequence[str], *, as
         table.add_row(*row(estimate))
     Console().print(table)
     for name in dict.fromkeys(estimate.prediction.bottleneck for estimate in estimates):
-        click.echo(f"bottleneck {name}: {REMEDY[name]}")
+        echo(f"bottleneck {name}: {REMEDY[name]}")
     for line in lines_of_warnings(estimates):
-        click.echo(line)
+        echo(line)
 
 
 def lines_of_warnings(estimates: Sequence[ScalingEstimate]) -> list[str]:

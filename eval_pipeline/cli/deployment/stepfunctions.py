@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.workers.state_machine.definition import state_machine_definition
@@ -23,6 +24,6 @@ def stepfunctions(suite: str, out: Path | None, store: str | None) -> None:
     definition = state_machine_definition(read_suite(suite_folder(suite)), store=store)
     text = json.dumps(definition, indent=2) + "\n"
     if out is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import find_prompt_problems
 from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError
 from eval_pipeline.pipeline.opening import open_suite
 from eval_pipeline.redaction.logs import displayable
@@ -16,6 +17,7 @@ from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.import_path import nothing_imported
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
+from eval_pipeline.wording import counted
 
 
 @click.command()
@@ -44,12 +46,12 @@ def check(suite: str, *, static: bool, verbose: bool) -> int:
     assert loaded is not None
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
     for warning in warnings:
-        click.echo(displayable(f"warning: {warning}"), err=True)
-    outcome = "no problems" if not warnings else f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-    click.echo(f"{loaded.name}: {len(cases)} cases ({splits}), {outcome}")
+        echo(displayable(f"warning: {warning}"), err=True)
+    outcome = "no problems" if not warnings else counted(len(warnings), "warning")
+    echo(f"{loaded.name}: {counted(len(cases), 'case')} ({splits}), {outcome}")
     if not_tried:
-        click.echo(f"not tried: {', '.join(dict.fromkeys(not_tried))}")
+        echo(f"not tried: {', '.join(dict.fromkeys(not_tried))}")
     if verbose:
         for line in coverage_lines(loaded, cases):
-            click.echo(displayable(line))
+            echo(displayable(line))
     return 0

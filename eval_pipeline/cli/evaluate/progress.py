@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console, ConsoleDimensions
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.results.case_result import CaseResult
 
 _WIDE = 100

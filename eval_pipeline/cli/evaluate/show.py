@@ -7,7 +7,6 @@ from typing import Any
 
 import rich.box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from eval_pipeline.analysis import explanations
@@ -16,11 +15,13 @@ from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.cli.options import first_names
+from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import experiment_prefix, report_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import counted, first_names
 
 MOST_ROWS = 40
 """Attempts that the table lists."""
@@ -92,7 +93,8 @@ def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
     shown = " · pass rate [bold]undecided[/]"
     if rate is not None:
         shown = f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
-    console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
+    size = f"{counted(summary.cases, 'case')}, {counted(summary.attempts, 'attempt')}"
+    console.print(f"{size}: {counts}{shown} · {outcome.wall_s:.1f} s")
     if rate is not None:
         _explain(console, explanations.INTERVAL)
     for name, why in summary.undecided_metrics.items():
@@ -127,7 +129,9 @@ def show_interrupted(store: Store, suite: str, experiment: str, console: Console
         return
     console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
     counts = _counted(Counter(row["status"] for row in rows))
-    console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
+    console.print(
+        f"{counted(len(rows), 'attempt')} finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False
+    )
     console.print(f"resume      {escape(_resume_command(experiment, given))}", highlight=False, soft_wrap=True)
 
 
@@ -139,7 +143,7 @@ def how_to_resume(store: Store, suite: str, experiment: str, *, given: str) -> s
         return None
     if not finished:
         return None
-    return f"{finished} attempts are finished and kept. Resume with: {_resume_command(experiment, given)}"
+    return f"{counted(finished, 'attempt')} are finished and kept. Resume with: {_resume_command(experiment, given)}"
 
 
 def show_lost_traces(outcome: EvaluationOutcome, console: Console, *, given: str) -> None:
@@ -184,8 +188,8 @@ def _change(comparison: Comparison) -> str:
     power = "" if detectable is None else f"; a true drop of {detectable:.1%} would be detected in four of five"
     line = (
         f"compared with {comparison.baseline}: {pass_rate.change}, {pass_rate.difference:+.1%}{interval}, "
-        f"{p_is(pass_rate.p_adjusted)}, {len(comparison.improved)} cases improved, {len(comparison.regressed)} "
-        f"regressed, {comparison.unchanged} unchanged{power}"
+        f"{p_is(pass_rate.p_adjusted)}, {counted(len(comparison.improved), 'case')} improved, "
+        f"{len(comparison.regressed)} regressed, {comparison.unchanged} unchanged{power}"
     )
     return "\n".join([line, *(f"warning: {warning}" for warning in comparison.warnings)])
 

@@ -7,13 +7,14 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.text import Text
 
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.shown import echo, escape
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice
+from eval_pipeline.redaction.control_characters import without_control_characters
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
@@ -58,7 +59,7 @@ def watch(
                 stdout.flush()
                 last = event
         else:
-            click.echo("Not traced: no run is sent anywhere.", err=True)
+            echo("Not traced: no run is sent anywhere.", err=True)
             last = show(events, Console(file=stdout))
     if last.get("event") == "error" or last.get("status") == "error":
         raise PermanentError("the case ended in an error", fix="see the error above")
@@ -73,7 +74,7 @@ def show(events: Iterable[Mapping[str, Any]], console: Console) -> Mapping[str, 
         for event in events:
             if event.get("type") == "token":
                 streamed += str(event["content"])
-                live.update(Text(f"… {streamed[-400:]}", style="dim"))
+                live.update(Text(without_control_characters(f"… {streamed[-400:]}"), style="dim"))
                 continue
             streamed = ""
             live.update("")

@@ -4,6 +4,7 @@ import click
 
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.feedback.annotation import annotate as annotate_failing
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.store.opening import open_store
@@ -31,7 +32,7 @@ def annotate(suite: str, experiment: str | None, queue: str | None, limit: int, 
     with settings_at_hand() as settings, FeedbackServer(settings) as server:
         result = annotate_failing(opened, name, record.experiment, server, queue=queue, limit=limit)
     missing = f", {result.missing} not on the server (see `eval-pipeline traces status`)" if result.missing else ""
-    click.echo(
+    echo(
         f"{record.experiment}: {result.added} of {result.failing} failed attempts added, "
         f"{result.in_queue} were in the queue already{missing}\n{result.queue!r}: {result.url}"
     )

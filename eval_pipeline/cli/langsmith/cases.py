@@ -5,12 +5,14 @@ from pathlib import Path
 import click
 
 from eval_pipeline.cli.servers.recorder import recorder_of_cases, settings_at_hand
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.wording import counted
 
 
 @click.group()
@@ -61,13 +63,15 @@ def import_cases(
     if imported.cases:
         append_cases(file, imported.cases)
     silent = f", {imported.silent} without a user message" if imported.silent else ""
-    click.echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
+    new = f"{counted(len(runs), 'run')}: {counted(len(imported.cases), 'new case')}"
+    echo(f"{new}, {imported.existing} already in the suite{silent}")
+    echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
     if imported.cases:
-        click.echo(f"{file}: add assertions and references to the new cases")
+        echo(f"{file}: add assertions and references to the new cases")
         with recorder_of_cases(read.folder):
             listed = {case.id for case in load_dataset(read).cases}
         if not listed.issuperset(case["id"] for case in imported.cases):
-            click.echo(f"add that file to `cases:` in {read.folder / 'suite.yaml'}", err=True)
+            echo(f"add that file to `cases:` in {read.folder / 'suite.yaml'}", err=True)
     return 0
 
 

@@ -6,6 +6,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import hub_at_hand
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.promotion.decisions import decide_promotion, decide_rollback
 from eval_pipeline.promotion.move_tag import MoveRefusal, move_tag, read_tag_state, shown
@@ -40,7 +41,7 @@ def promote(suite: str, comparison: str | None, store: str, *, yes: bool) -> int
         state = read_tag_state(opened, hub, place)
         decision = decide_promotion(compared, state, decided_by=_DECIDED_BY)
         if isinstance(decision, ProposedMove) and not yes:
-            click.echo(f"would promote {_described(decision)}; run with --yes to do it")
+            echo(f"would promote {_described(decision)}; run with --yes to do it")
             return 0
         outcome = decision if isinstance(decision, MoveRefusal) else move_tag(opened, hub, state, decision)
     return _report(outcome, "promoted")
@@ -77,10 +78,10 @@ def history(suite: str, store: str) -> int:
     place, opened = promoted_prompt(read_suite(suite_folder(suite))), open_store(store)
     with hub_at_hand() as hub:
         state = read_tag_state(opened, hub, place)
-    click.echo(f"{place} is at {shown(state.commit)}")
+    echo(f"{place} is at {shown(state.commit)}")
     for recorded in reversed(state.moves):
         for line in _lines(opened, recorded):
-            click.echo(line)
+            echo(line)
     return 0
 
 
@@ -94,9 +95,9 @@ def _comparison(store: Store, suite: Suite, name: str | None) -> VariantComparis
 
 def _report(outcome: ProposedMove | MoveRefusal, done: str) -> int:
     if isinstance(outcome, MoveRefusal):
-        click.echo(f"not {done}: {outcome.reason}", err=True)
+        echo(f"not {done}: {outcome.reason}", err=True)
         return _REFUSED
-    click.echo(f"{done} {_described(outcome)}")
+    echo(f"{done} {_described(outcome)}")
     return 0
 
 

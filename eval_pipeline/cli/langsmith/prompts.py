@@ -6,6 +6,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import hub_at_hand
 from eval_pipeline.cli.langsmith.prompt_moves import history, promote, rollback
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
 from eval_pipeline.suite.spec.prompt_reference import LATEST, PromptReference, parse_reference
@@ -18,8 +19,8 @@ _SHOWN = 12
 def prompts() -> None:
     """Manage prompts in the Prompt Hub, and promote variants.
 
-    NAME is a prompt of your workspace, NAME:TAG or NAME:COMMIT one of its versions. Without a LangSmith API key, the
-    recorder's Hub is used.
+    NAME is a prompt of your workspace, NAME:TAG or NAME:COMMIT one of its versions; `promote`, `rollback` and `history`
+    take the SUITE whose prompt moves. Without a LangSmith API key, the recorder's Hub is used.
     """
 
 
@@ -34,9 +35,9 @@ def list_() -> int:
         names = hub.names()
         for name in names:
             tags = ", ".join(f"{tag} {commit[:_SHOWN]}" for tag, commit in sorted(hub.tags(name).items()))
-            click.echo(f"{name}{f'  ({tags})' if tags else ''}")
+            echo(f"{name}{f'  ({tags})' if tags else ''}")
     if not names:
-        click.echo("there are no prompts; create one with `eval-pipeline prompts push NAME FILE`", err=True)
+        echo("there are no prompts; create one with `eval-pipeline prompts push NAME FILE`", err=True)
     return 0
 
 
@@ -50,11 +51,11 @@ def show(name: str) -> int:
         tags = hub.tags(reference.name)
         commits = hub.commits(reference.name)
     variables = ", ".join(sorted(prompt.variables)) or "none"
-    click.echo(f"{prompt.reference} is {prompt.commit}; variables: {variables}")
+    echo(f"{prompt.reference} is {prompt.commit}; variables: {variables}")
     for commit in commits:
         names = ", ".join(tag for tag, tagged in sorted(tags.items()) if tagged == commit)
-        click.echo(f"  {commit[:_SHOWN]}{f'  {names}' if names else ''}")
-    click.echo(f"\n{_text(prompt)}")
+        echo(f"  {commit[:_SHOWN]}{f'  {names}' if names else ''}")
+    echo(f"\n{_text(prompt)}")
     return 0
 
 
@@ -66,10 +67,10 @@ def pull(name: str, file: Path | None) -> int:
     with hub_at_hand() as hub:
         prompt = hub.pull(_reference(name))
     if file is None:
-        click.echo(_text(prompt))
+        echo(_text(prompt))
     else:
         file.write_text(_text(prompt), encoding="utf-8")
-        click.echo(f"wrote {prompt.reference} at {prompt.commit[:_SHOWN]} to {file}", err=True)
+        echo(f"wrote {prompt.reference} at {prompt.commit[:_SHOWN]} to {file}", err=True)
     return 0
 
 
@@ -89,7 +90,7 @@ def push(name: str, file: Path, tag: str | None, parent: str | None, message: st
         commit = hub.push(prompt, parent=parent, description=message)
         if tag is not None:
             hub.tag(name, tag, commit)
-    click.echo(f"{name}:{commit}")
+    echo(f"{name}:{commit}")
     return 0
 
 
@@ -106,7 +107,7 @@ def tag(name: str, tag: str, commit: str) -> int:
         after = hub.pull(_name_only(name).at(commit)).commit
         before = hub.tags(name).get(tag)
         hub.tag(name, tag, after)
-    click.echo(f"{name}:{tag} is {after[:_SHOWN]}" + ("" if before is None else f", and was {before[:_SHOWN]}"))
+    echo(f"{name}:{tag} is {after[:_SHOWN]}" + ("" if before is None else f", and was {before[:_SHOWN]}"))
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.langsmith.local_recorder import DATABASE, forward_recording, local_recorder
@@ -16,6 +17,7 @@ from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder, with_spool_of
 from eval_pipeline.tracing.send.spool import status_of
+from eval_pipeline.wording import counted
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
 
@@ -53,11 +55,11 @@ def flush(spool: Path | None, store: str) -> int:
         restored = restore_experiments(settings, open_store(store))
         reports = flush_spool(settings)
     if restored:
-        click.echo(f"restored {', '.join(restored)}")
+        echo(f"restored {', '.join(restored)}")
     if not reports:
-        click.echo("tracing is off and the spool is empty", err=True)
+        echo("tracing is off and the spool is empty", err=True)
     for report in reports:
-        click.echo(_sent(report))
+        echo(_sent(report))
     unfinished = any(report.kept or report.busy for report in reports)
     return InfrastructureError.exit_code if unfinished else 0
 
@@ -74,7 +76,7 @@ def status(spool: Path | None, store: str) -> int:
         oldest = spooled.oldest
         since = "" if oldest is None else f", since {dt.datetime.fromtimestamp(oldest, tz=dt.UTC):%F %H:%M} UTC"
         note = f" · {rejected.files} rejected files in {folder / REFUSED_FOLDER}" if rejected.files else ""
-        click.echo(f"{name}: {spooled.files} files, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
+        echo(f"{name}: {counted(spooled.files, 'file')}, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
     return 0
 
 
@@ -96,12 +98,14 @@ def forward(db: Path | None) -> int:
     if not database.exists():
         raise InputError(Problem(message=f"no recorder has written {database}", fix="give --db", field="--db"))
     report = forward_recording(database, settings)
-    click.echo(
-        f"{settings.api_url}: {report.datasets} datasets with {report.examples} examples, {report.sessions} projects, "
-        f"{report.runs} runs and {report.feedback} feedback sent · {report.already_there} were there already"
-    )
+    sent = [
+        f"{counted(report.datasets, 'dataset')} with {counted(report.examples, 'example')}",
+        counted(report.sessions, "project"),
+        f"{counted(report.runs, 'run')} and {report.feedback} feedback sent",
+    ]
+    echo(f"{settings.api_url}: {', '.join(sent)} · {report.already_there} were there already")
     for identity, answer in report.rejected:
-        click.echo(f"refused {identity}: {answer}", err=True)
+        echo(f"refused {identity}: {answer}", err=True)
     return InfrastructureError.exit_code if report.rejected else 0
 
 
@@ -132,9 +136,9 @@ def _settings(spool: Path | None, store: str) -> LangSmithSettings:
 def _sent(report: FlushReport) -> str:
     if report.busy:
         return f"{report.destination}: another process is sending the spool"
-    parts = [f"{report.runs_sent} runs and {report.feedback_sent} scores sent"]
+    parts = [f"{counted(report.runs_sent, 'run')} and {counted(report.feedback_sent, 'score')} sent"]
     if report.retimed_traces:
-        parts.append(f"{report.retimed_traces} traces moved into LangSmith's 24 h window")
+        parts.append(f"{counted(report.retimed_traces, 'trace')} moved into LangSmith's 24 h window")
     if report.kept:
         parts.append(f"{report.kept} kept for the next attempt ({report.refused} of them rejected)")
     if report.put_aside:

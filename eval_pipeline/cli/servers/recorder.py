@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, TransientError
@@ -42,7 +43,7 @@ def recorder(host: str, port: int | None, db: Path | None, token: str | None) ->
     database.parent.mkdir(parents=True, exist_ok=True)
 
     def started(url: str) -> None:
-        click.echo(f"recorder on {url} · {database} · LANGSMITH_ENDPOINT={url}", err=True)
+        echo(f"recorder on {url} · {database} · LANGSMITH_ENDPOINT={url}", err=True)
 
     if port is not None or db is not None or host != "127.0.0.1":
         own = home if database.resolve() == (home / DATABASE).resolve() else None
@@ -59,7 +60,7 @@ def recorder(host: str, port: int | None, db: Path | None, token: str | None) ->
         if running is None:
             raise TransientError("the recorder does not run here", fix="see the message above, or give --port")
         if running.moved:
-            click.echo(running.moved, err=True)
+            echo(running.moved, err=True)
         started(running.url)
         threading.Event().wait()
     return 0
@@ -110,7 +111,7 @@ def recorder_at_hand(home: Path) -> Iterator[LangSmithResource]:
     """
     with local_recorder(LangSmithResource().settings(), home) as recorder:
         if recorder is not None and recorder.moved:
-            click.echo(
+            echo(
                 f"{recorder.moved}: the recorder is on {recorder.url} until this run ends; then "
                 f"`eval-pipeline ui`, or `eval-pipeline recorder --db {home / DATABASE} --port PORT`, shows the same "
                 "traces",

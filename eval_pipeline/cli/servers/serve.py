@@ -6,6 +6,7 @@ from eval_pipeline.api.catalog import Catalog
 from eval_pipeline.api.server import serve as serve_api
 from eval_pipeline.cli.options import store_option
 from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.suite.discovery import suite_folder, suite_folders
 
 DEFAULT_PORT = 8100
@@ -30,4 +31,4 @@ def serve(suites: tuple[str, ...], host: str, port: int, token: str | None, stor
 
 
 def _announce(url: str) -> None:
-    click.echo(f"{url} · POST /api/eval/stream, /api/batch/stream · not traced · Ctrl-C stops it", err=True)
+    echo(f"{url} · POST /api/eval/stream, /api/batch/stream · not traced · Ctrl-C stops it", err=True)

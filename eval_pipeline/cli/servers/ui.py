@@ -15,6 +15,7 @@ import httpx
 import yaml
 
 from eval_pipeline.cli.options import store_option
+from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, PermanentError, Problem
@@ -73,8 +74,8 @@ def ui(port: int, host: str, store: str, recorder_port: int | None, *, unprotect
         if recorder is not None:
             environment[RECORDER_URL_VARIABLE] = recorder.url  # inherited by the runs that the UI launches
             moved = "" if recorder.moved is None else f"{recorder.moved}: "
-            click.echo(f"{moved}the recorder is on {recorder.url}", err=True)
-        click.echo(f"starting the Dagster UI · store {store} · Ctrl-C stops it", err=True)
+            echo(f"{moved}the recorder is on {recorder.url}", err=True)
+        echo(f"starting the Dagster UI · store {store} · Ctrl-C stops it", err=True)
         command = [*_DAGSTER, "dev", "--host", host, "--port", str(port), "--workspace", str(_workspace(home))]
         with _running(command, environment) as process, _announced_when_it_answers(url):
             code = process.wait()
@@ -118,7 +119,7 @@ def _announced_when_it_answers(url: str) -> Iterator[None]:
         while not ended.wait(_ASK_SECONDS):
             with contextlib.suppress(httpx.TransportError):
                 httpx.get(f"{url}/server_info", trust_env=False)
-                click.echo(f"Dagster UI on {url}", err=True)
+                echo(f"Dagster UI on {url}", err=True)
                 return
 
     thread = threading.Thread(target=announce, name="announce", daemon=True)

@@ -110,6 +110,8 @@ class Assertion(Document):
     """Its rows in the reference."""
     needs_runs: ClassVar[bool] = False
     """Whether it looks at the runs of the attempt, inputs and outputs of chains included."""
+    may_take_long: ClassVar[bool] = False
+    """Whether it searches with patterns or validates, which may take long on some answers: it is done in a thread."""
     calls_user_code: ClassVar[bool] = False
     """Whether it is what a callable of the user's decides, so that its metric is that callable's alone."""
 

@@ -53,11 +53,12 @@ class TurnInputs:
             return TurnInput(value=message)
         if key is None and schema.kind == "messages":
             return TurnInput(value=[*earlier, *own], sent=own[-1])
-        state = {**state, **self._named(message)}
+        named = self._named(message)
+        state = {**state, **named}
+        if key is None and any(value == message for value in named.values()):
+            return TurnInput(value=state)  # the turn's input is one of the inputs that fill keys by name
         if key is None and schema.takes(MESSAGES):
             return TurnInput(value={**state, MESSAGES: [*earlier, *own]}, sent=own[-1])
-        if key is None and any(value == message for value in state.values()):
-            return TurnInput(value=state)  # the turn's input is one of the inputs that fill keys by name
         key = key or schema.text_key
         if key is None:
             keys = ", ".join(schema.keys) or "nothing"

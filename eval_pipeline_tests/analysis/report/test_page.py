@@ -79,7 +79,7 @@ def test_reused_results_are_shown_and_are_in_no_picture_of_costs(store: LocalSto
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     results = [a_result("a", cost_usd=0.5, reused_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
-    assert "1 results were reused from earlier experiments" in rendered(store, record)
+    assert "1 result was reused from earlier experiments" in rendered(store, record)
     alone = keep_experiment(store, "alone", results[1:], day=2)
     both, other = (draw(store, each, concluded(store, each)).cost for each in (record, alone))
     assert both is not None
