@@ -152,6 +152,8 @@ class LangGraphTarget(CodeTarget):
 class LangGraphSessionFactory(LiveSessionFactory):
     """A graph, or what builds one for each attempt."""
 
+    reads_case = False
+
     def __init__(
         self,
         named: Any,

@@ -82,6 +82,8 @@ class RemoteTarget(Target):
 class RemoteSessionFactory(LiveSessionFactory):
     """One deployment for all attempts; each attempt has a thread on its server."""
 
+    reads_case = False
+
     def __init__(self, target: RemoteTarget) -> None:
         """Nothing is asked of the server yet.
 
