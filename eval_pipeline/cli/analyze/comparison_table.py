@@ -10,7 +10,6 @@ from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
 from eval_pipeline.analysis.statistics.paired import p_is
-from eval_pipeline.cli.options import first_names
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.wording import counted, first_names
 

@@ -14,7 +14,6 @@ from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.statistics.paired import p_is
-from eval_pipeline.cli.options import first_names
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
