@@ -28,6 +28,8 @@ from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature, required_names
 
+_WITHOUT_RUNS = ("outputs", "inputs", "reference_outputs", "example", "attachments")
+"""What evaluators may be called with besides `run`."""
 _FACTORY_CACHE = 256
 """Evaluators of factories that are kept, by factory and arguments."""
 
@@ -36,10 +38,11 @@ class Evaluator(Assertion):
     """An evaluator written for LangSmith, openevals or agentevals, unchanged.
 
     It is called with those of `inputs, outputs, reference_outputs, run, example, attachments` that its signature names,
-    or with run and example by position. They get what LangSmith's `evaluate` gives them: `inputs`
-    of the example; `outputs`, what the target returned, and of text `{response, output, messages}`: the answer, twice,
-    and the conversation as OpenAI-style messages; `reference_outputs`, the case's reference; `run`, the attempt's run
-    with all runs below it in `child_runs`; `example` with the ids of the dataset; `attachments` with their readers.
+    or with run and example by position, and gets what LangSmith's `evaluate` gives: `inputs` of the example; `outputs`,
+    what the target returned; of text, `{output: text}`, in which `response`, the text again, and `messages`, the
+    conversation as OpenAI-style messages, are found by their keys; `reference_outputs`, the reference; `run`, the
+    attempt's run with all runs below it in `child_runs`; `example` with the ids of the dataset; `attachments` with
+    their readers.
     """
 
     type: Literal["evaluator"]
@@ -136,6 +139,17 @@ class Evaluator(Assertion):
     def version(self, suite: SuiteFacts) -> Any:
         imported = [suite.source_digest(path) for path in _import_paths(self.args)]
         return [suite.source_digest(self.path, self.version_files), *imported, *suite.named_in(self.args)]
+
+    @override
+    def scores_stored(self, folder: Path) -> bool:
+        try:
+            evaluator = self.evaluator(folder)
+            required, parameters = required_names(evaluator), inspect.signature(evaluator).parameters
+        except Exception:  # noqa: BLE001 - the attempt fails with the same error
+            return True
+        given = {*_WITHOUT_RUNS, *self.give, *([] if self.factory else self.args)}
+        by_position = len(required) == 2 and not {*required} <= given  # noqa: PLR2004 - LangSmith's older form
+        return not (isinstance(evaluator, RunEvaluator) or by_position or "run" in parameters)
 
     @override
     def code_paths(self, suite: SuiteFacts) -> Iterable[str]:

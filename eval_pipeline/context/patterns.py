@@ -8,7 +8,8 @@ import pyarrow as pa
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
-from eval_pipeline.errors import PermanentError
+from eval_pipeline.errors import InputError, PermanentError
+from eval_pipeline.models.structured import FormReader
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.usage import TokenUsage
 
@@ -55,18 +56,20 @@ def find_patterns(
         PermanentError: the model did not answer with patterns.
     """
     merged: dict[str, FoundPattern] = {}
-    reader = model.with_structured_output(FoundPatterns)
+    reader = FormReader(model, FoundPatterns, name="the model")
     with counted_usage() as counted:
         for start in range(0, len(rows), rows_per_call):
             records = "\n".join(
                 json.dumps(row, ensure_ascii=False, default=str) for row in rows[start : start + rows_per_call]
             )
             prompt = [("system", _SYSTEM), ("human", f"{instruction}\n\nRecords, one a line:\n{records}")]
-            answer = reader.invoke(prompt, config={"run_name": f"find_patterns:{name}"})
-            if not isinstance(answer, FoundPatterns):
+            try:
+                answer = reader.ask_sync(prompt, run_name=f"find_patterns:{name}")
+            except InputError as error:
                 raise PermanentError(
-                    f"the model gave no patterns for {name!r}", fix="use a model that can answer in a structure"
-                )
+                    f"the model gave no patterns for {name!r}: {error.problems[0].message}",
+                    fix="use a model that can answer in a structure",
+                ) from error
             for pattern in answer.patterns:
                 earlier = merged.setdefault(pattern.title.casefold(), pattern)
                 earlier.evidence.extend(item for item in pattern.evidence if item not in earlier.evidence)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
+from eval_pipeline.errors import InputError
 from eval_pipeline.langsmith.local_recorder import local_recorder
 from eval_pipeline.pipeline.progress import QuietProgress
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import DEFAULT_STORE, LangSmithSettings, store_root
 from eval_pipeline.store.opening import open_store, s3_location
@@ -28,7 +30,7 @@ STORE, LANGSMITH, PROGRESS = "eval_store", "eval_langsmith", "eval_progress"
 class StoreResource(dg.ConfigurableResource[Store]):
     """The store of snapshots, datasets and results."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     root: str = DEFAULT_STORE
     """A folder, a `file://` URI, or `s3://bucket/prefix` (then an `S3StoreResource`)."""
@@ -36,6 +38,11 @@ class StoreResource(dg.ConfigurableResource[Store]):
     def open(self) -> Store:
         """The store."""
         return open_store(self.root)
+
+
+def _setting(name: str) -> Any:
+    """A field with the help text of the setting."""
+    return Field(default=None, description=LangSmithSettings.model_fields[name].description)
 
 
 class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
@@ -46,39 +53,37 @@ class LangSmithResource(dg.ConfigurableResource[LangSmithSettings]):
 
     model_config = ConfigDict(extra="forbid")
 
-    mode: str | None = None
-    """`recorder`, `langsmith`, `both` or `off`; by default `langsmith` if there is a key, else `recorder`."""
-    api_key: str | None = None
-    api_url: str | None = None
-    web_url: str | None = None
-    project: str | None = None
-    workspace_id: str | None = None
-    recorder_url: str | None = None
-    recorder_token: str | None = None
-    tracing_enabled: bool | None = None
-    trace_sample_rate: float | None = None
-    trace_mode: str | None = None
-    """`grafted`, `unified` or `linked`."""
-    graft_timing: str | None = None
-    graft_llm_as: str | None = None
-    hide_inputs: bool | None = None
-    hide_outputs: bool | None = None
-    hide_metadata: bool | None = None
-    async_upload: bool | None = None
-    upload_batch_size: int | None = None
-    upload_interval_seconds: float | None = None
-    max_queue_size: int | None = None
-    hub_enabled: bool | None = None
-    cache_ttl_seconds: float | None = None
-    cache_versioned_indefinitely: bool | None = None
-    evaluation_timeout_seconds: float | None = None
-    spool_folder: str | None = None
-    spool_max_bytes: int | None = None
-    connect_timeout_seconds: float | None = None
-    request_timeout_seconds: float | None = None
-    redaction_enabled: bool | None = None
-    redact_phone_numbers: bool | None = None
-    redaction_patterns: dict[str, str] | None = None
+    mode: str | None = _setting("mode")
+    api_key: str | None = _setting("api_key")
+    api_url: str | None = _setting("api_url")
+    web_url: str | None = _setting("web_url")
+    project: str | None = _setting("project")
+    workspace_id: str | None = _setting("workspace_id")
+    recorder_url: str | None = _setting("recorder_url")
+    recorder_token: str | None = _setting("recorder_token")
+    tracing_enabled: bool | None = _setting("tracing_enabled")
+    trace_sample_rate: float | None = _setting("trace_sample_rate")
+    trace_mode: str | None = _setting("trace_mode")
+    graft_timing: str | None = _setting("graft_timing")
+    graft_llm_as: str | None = _setting("graft_llm_as")
+    hide_inputs: bool | None = _setting("hide_inputs")
+    hide_outputs: bool | None = _setting("hide_outputs")
+    hide_metadata: bool | None = _setting("hide_metadata")
+    async_upload: bool | None = _setting("async_upload")
+    upload_batch_size: int | None = _setting("upload_batch_size")
+    upload_interval_seconds: float | None = _setting("upload_interval_seconds")
+    max_queue_size: int | None = _setting("max_queue_size")
+    hub_enabled: bool | None = _setting("hub_enabled")
+    cache_ttl_seconds: float | None = _setting("cache_ttl_seconds")
+    cache_versioned_indefinitely: bool | None = _setting("cache_versioned_indefinitely")
+    evaluation_timeout_seconds: float | None = _setting("evaluation_timeout_seconds")
+    spool_folder: str | None = _setting("spool_folder")
+    spool_max_bytes: int | None = _setting("spool_max_bytes")
+    connect_timeout_seconds: float | None = _setting("connect_timeout_seconds")
+    request_timeout_seconds: float | None = _setting("request_timeout_seconds")
+    redaction_enabled: bool | None = _setting("redaction_enabled")
+    redact_phone_numbers: bool | None = _setting("redact_phone_numbers")
+    redaction_patterns: dict[str, str] | None = _setting("redaction_patterns")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Find or start the home's recorder for a run that traces to it, until this resource is no longer used.
@@ -124,13 +129,28 @@ def store_resource(root: str) -> StoreResource:
     return StoreResource(root=root)
 
 
+def _described(resource: type[LangSmithResource]) -> type[LangSmithResource]:
+    """The resource, whose page in the UI says where traces go, as this process sees the environment."""
+    try:
+        settings = resource().settings()
+    except InputError as error:
+        where = f"**The settings cannot be used:** {error}"
+    else:
+        places = [f"{each.name} at {displayable(each.api_url)}" for each in settings.destinations]
+        where = (
+            f"**Traces go to** {' and '.join(places)}, project `{settings.project}`." if places else "**No traces.**"
+        )
+    names = {"__doc__": f"{where}\n\n{resource.__doc__}", "__module__": resource.__module__}
+    return type(resource.__name__, (resource,), names)
+
+
 def default_resources() -> Mapping[str, Any]:
     """The resources of a deployment that overrides none: they read the environment."""
     root = store_root()
     return {
         # Absolute, for steps of one process after an agent has changed its working folder.
         STORE: store_resource(root if "://" in root else str(Path(root).expanduser().absolute())),
-        LANGSMITH: LangSmithResource(),
+        LANGSMITH: _described(LangSmithResource)(),
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(QuietProgress()),
     }
 

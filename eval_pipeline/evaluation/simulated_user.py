@@ -3,17 +3,17 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import regex
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, Field
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.opening import chat_model
+from eval_pipeline.models.structured import FormReader
 from eval_pipeline.models.usage import counted_usage
 from eval_pipeline.results.case_result import Ended, TurnResult
 from eval_pipeline.results.usage import ModelUsage
@@ -171,7 +171,7 @@ class PersonaUser:
     """A chat model that stays in a role until it has what it wants."""
 
     def __init__(self, model: BaseChatModel, *, name: str, case: Case, simulation: Simulation) -> None:
-        self._model = model.with_structured_output(PersonaMove)
+        self._reader = FormReader(model, PersonaMove, name=name)
         self._name, self._case, self._simulation = name, case, simulation
 
     @property
@@ -182,16 +182,18 @@ class PersonaUser:
     async def next(self, turns: Sequence[TurnResult]) -> UserMove:
         """The model's decision, as structured output."""
         with counted_usage() as counted, counting_runs(counted):
-            answer = await self._model.ainvoke(self._messages(turns), RunnableConfig(run_name="simulated_user"))
-        if not isinstance(answer, PersonaMove):
-            message = f"the model {self._name!r} that plays the user did not answer in the structure asked for"
-            fix = "use a model that can"
-            raise InputError(Problem(message=message, fix=fix, case=self._case.id, field="simulation.model"))
-        usage = counted.by_model
+            try:
+                answer = await self._reader.ask(self._messages(turns), lambda move: move, run_name="simulated_user")
+            except InputError as error:
+                problems = (
+                    replace(problem, case=self._case.id, field="simulation.model") for problem in error.problems
+                )
+                raise InputError(problems) from error
+        usage, calls = counted.by_model, max(1, counted.total.calls + counted.total.cached_calls)
         if answer.goal_reached or not answer.message.strip():
             ended: Ended = "goal_reached" if answer.goal_reached else "script_ended"
-            return UserMove(ended=ended, reason=answer.reasoning, calls=1, usage=usage)
-        return UserMove(say=answer.message.strip(), calls=1, usage=usage)
+            return UserMove(ended=ended, reason=answer.reasoning, calls=calls, usage=usage)
+        return UserMove(say=answer.message.strip(), calls=calls, usage=usage)
 
     def _messages(self, turns: Sequence[TurnResult]) -> list[tuple[str, str]]:
         """The conversation with sides swapped: to the model, the assistant is the human."""

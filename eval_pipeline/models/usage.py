@@ -159,11 +159,11 @@ class UsageHandler(BaseCallbackHandler):
             model: its name, if it is known.
         """
         with self._lock:
-            if run_id in self._around or run_id in self._by_run:
+            if run_id in self._around:
                 return
-            of_callback = run_id in self._callback_runs
-        stated = None if of_callback else usage()
-        if not of_callback and stated is None:
+            seen = run_id in self._callback_runs or run_id in self._by_run
+        stated = None if seen else usage()
+        if not seen and stated is None:
             return
         with self._lock:
             self._around.update(around)

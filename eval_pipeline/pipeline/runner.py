@@ -49,6 +49,7 @@ from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
 from eval_pipeline.targets.opening import open_given_target, target_version
 from eval_pipeline.targets.recorded import RecordedTarget
 from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.wording import nearest
 
 _log = logger_of(__name__)
 
@@ -96,10 +97,11 @@ class EvalRunner:
             runtime: `model`, `version`, `temperature`, `start_agent`, `test_data`.
 
         Raises:
-            InputError: there is neither a suite nor a target, or the suite cannot be read.
+            InputError: there is neither a suite nor a target, the suite cannot be read, or an option is unknown.
         """
         if suite is None and target is None:
             raise InputError(Problem(message="there is nothing to evaluate", fix="give a suite, or a `target`"))
+        _require_known(runtime)
         exempt_loopback_from_proxies()
         self.suite = _suite(suite)
         self._target, self._store, self._tracer, self._runtime = target, store, tracer, runtime
@@ -186,6 +188,7 @@ class EvalRunner:
         return BatchRuntime(evaluator=evaluator, attempts=attempts, max_concurrency=self._max_concurrency, **options)
 
     def _case(self, case: CaseLike, runtime: RuntimeChoice) -> Case:
+        _require_known(runtime)
         chosen = {name: value for name, value in {**self._runtime, **runtime}.items() if value is not None}
         read = self._read_case(case)
         return read.model_copy(update={"runtime": read.runtime.model_copy(update=chosen)}) if chosen else read
@@ -196,7 +199,7 @@ class EvalRunner:
         if isinstance(case, str):
             by_id = {each.id: each for each in self.dataset.cases}
             if case not in by_id:
-                fix = f"use one of: {', '.join([*by_id][:10])}"
+                fix = nearest(case, by_id, none="the suite has no cases")
                 raise InputError(Problem(message=f"no case {case!r}", fix=fix, file=self.suite.folder))
             return by_id[case]
         try:
@@ -259,6 +262,16 @@ class EvalRunner:
     def _opened_store(self) -> Store:
         given = self._store
         return given if isinstance(given, Store) else open_store(given or store_root())
+
+
+def _require_known(runtime: Mapping[str, Any]) -> None:
+    problems = [
+        Problem(message=f"unknown option {name!r}", fix=nearest(name, RuntimeChoice.__annotations__), field=name)
+        for name in runtime
+        if name not in RuntimeChoice.__annotations__
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -89,6 +89,8 @@ class Recording(Document):
 
 class Case(Document):
     """One test case."""
+
+    shorthands: ClassVar[frozenset[str]] = frozenset({"input"})
 
     id: str
     description: str | None = None

@@ -26,6 +26,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord, read_exper
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
+from eval_pipeline.wording import counted
 
 Change = Literal["improved", "regressed", "unchanged"]
 Pairs = Mapping[str, tuple[float, float]]
@@ -229,18 +230,25 @@ def _changed_cases(now: Side, then: Side) -> frozenset[str]:
     return frozenset(case.id for case in now.cases if before.get(case.id, case.content_hash()) != case.content_hash())
 
 
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
     attempted, attempted_then = ({row["case_id"] for row in side.rows} for side in (now, then))
     left = len(changed & attempted & attempted_then)
     warnings = []
     if now.record.dataset_version != then.record.dataset_version:
-        left_out = f"; {left} cases that changed are left out" if left else ""
+        left_out = f"; {counted(left, 'case')} that changed {'is' if left == 1 else 'are'} left out" if left else ""
         warnings.append(
             f"the datasets differ ({then.record.dataset_version} then, {now.record.dataset_version} now){left_out}"
         )
     if attempted != attempted_then:
         only_now, only_then = len(attempted - attempted_then), len(attempted_then - attempted)
-        warnings.append(f"{only_now} cases were attempted only now, and {only_then} only then")
+        parts = [(only_now, "only now"), (only_then, "only then")]
+        warnings.append(
+            " and ".join(f"{counted(count, 'case')} {_were(count)} attempted {when}" for count, when in parts if count)
+        )
     if now.record.context_id != then.record.context_id:
         warnings.append(
             f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now), which may "

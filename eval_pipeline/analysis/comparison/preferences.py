@@ -11,8 +11,8 @@ from typing import Any, Literal
 from eval_pipeline.analysis.statistics.estimate import Estimate, estimate
 from eval_pipeline.analysis.statistics.paired import paired_difference
 from eval_pipeline.assertions.judges.preference import prefer
-from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
+from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.results.case_result import COMPLETED, TurnResult
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
@@ -113,7 +113,8 @@ async def _ask(
     answers = [turns[0].response if single else _conversation(turns) for turns in (now, then)]
     try:
         verdict = await prefer(*answers, rubric=rubric, turns=now[:1], judge=judge, folder=folder)
-    except EvalPipelineError as error:
+    except Exception as error:  # noqa: BLE001 - whatever the judge says of one case, the others are kept
+        require_accepted_key(error)
         return CasePreference(case_id=case_id, attempt=attempt, preferred=None, score=None, why=str(error))
     return CasePreference(
         case_id=case_id,

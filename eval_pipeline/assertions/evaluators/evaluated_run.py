@@ -10,6 +10,7 @@ from typing import Any
 from langsmith.schemas import Example, Run
 
 from eval_pipeline.assertions.calls import exchanges
+from eval_pipeline.assertions.evaluators.text_outputs import TextOutputs
 from eval_pipeline.assertions.evaluators.transcript import openai_messages
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.content.outputs import as_outputs
@@ -35,13 +36,12 @@ class EvaluatedRun:
 
     @functools.cached_property
     def outputs(self) -> dict[str, Any]:
-        """What the target returned last; of text, `response` and `output`, and `messages`, the conversation."""
+        """What the target returned last; of text, `output`, and by their keys `response` and `messages`."""
         scope = self._scope
         if not scope.turns:
             return {}
         if scope.outputs == scope.response:
-            messages = openai_messages(scope.turns)
-            return {"response": scope.response, "output": scope.response, "messages": messages}
+            return TextOutputs(scope.response, lambda: openai_messages(scope.turns))
         return as_outputs(_copied(scope.returned.get(scope.turns[-1].index, scope.outputs)))
 
     @functools.cached_property
@@ -83,7 +83,7 @@ class EvaluatedRun:
         read, written = (sum(event.get(f"{kind}_tokens") or 0 for event in usage) for kind in ("input", "output"))
         made = [run for turn in scope.turns for run in scope.runs.get(turn.index, ())]
         below = trees_of(made, trace_id=place.trace_id, parent_id=place.run_id) if made else list(self._tools(ended))
-        return Run(
+        run = Run(
             id=place.run_id,
             trace_id=place.trace_id,
             session_id=place.session_id,
@@ -93,7 +93,6 @@ class EvaluatedRun:
             start_time=place.start_time,
             end_time=ended,
             inputs=self.inputs,
-            outputs=self.outputs,
             extra={"metadata": {"case_id": scope.case.id}},
             child_runs=below,
             child_run_ids=[run.id for run in below],
@@ -101,6 +100,8 @@ class EvaluatedRun:
             completion_tokens=written if usage else None,
             total_tokens=read + written if usage else None,
         )
+        run.outputs = self.outputs  # not as an argument, of which the model makes a mapping of another class
+        return run
 
     def _tools(self, ended: dt.datetime) -> Iterator[Run]:
         for turn in self._scope.turns:

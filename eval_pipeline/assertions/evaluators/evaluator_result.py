@@ -41,8 +41,8 @@ def _result(returned: Any, path: str, scale: tuple[float, float]) -> CheckResult
         returned = {"score": returned}
     elif isinstance(returned, str):
         returned = {"value": returned}
-    if not isinstance(returned, Mapping) or not ({"score", "value"} & returned.keys()):
-        fix = "return a bool, a number, text, or {key, score or value, comment}; or select these with `returns`"
+    if not isinstance(returned, Mapping) or not ({"score", "value", "comment"} & returned.keys()):
+        fix = "return a bool, a number, text, or {key, score, value or comment}; or select these with `returns`"
         raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
     score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
     name = returned.get("key") or returned.get("name")

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
 from eval_pipeline.assertions.judges.prompt import Messages
@@ -18,6 +17,7 @@ from eval_pipeline.assertions.scope import CheckResult
 from eval_pipeline.errors import InfrastructureError, InputError, Problem
 from eval_pipeline.models.calls.failures import require_accepted_key
 from eval_pipeline.models.opening import chat_model
+from eval_pipeline.models.structured import FormReader
 from eval_pipeline.results.case_result import Vote
 from eval_pipeline.suite.spec.judge import Judge
 
@@ -42,14 +42,14 @@ async def ask_model(
     """The decision of the model called `name`, and its reasoning.
 
     Raises:
-        InputError: the model did not answer in the form of the question.
+        InputError: the model did not answer in the form of the question, though it was asked again.
     """
     options = json.dumps(dict(judge.options), sort_keys=True)
-    filled = await _asked(name, folder, options, question.form).ainvoke(messages, config={"run_name": "judge"})
-    if not isinstance(filled, question.form):
-        fix = "use a model with structured output"
-        raise InputError(Problem(message=f"the judge {name!r} gave no verdict", fix=fix))
-    return question.read(filled), str(getattr(filled, "reasoning", ""))
+
+    def read(filled: BaseModel) -> tuple[JudgeDecision, str]:
+        return question.read(filled), str(getattr(filled, "reasoning", ""))
+
+    return await _reader(name, folder, options, question.form).ask(messages, read, run_name="judge")
 
 
 def combined(votes: Sequence[Vote], *, how: str) -> CheckResult:
@@ -117,5 +117,5 @@ async def _vote(name: str, ask: Ask, *, alone: bool) -> Vote:
 
 
 @functools.lru_cache(maxsize=256)
-def _asked(name: str, folder: Path, options: str, form: type[BaseModel]) -> Runnable[Any, Any]:
-    return chat_model(name, folder=folder, **json.loads(options)).with_structured_output(form)
+def _reader(name: str, folder: Path, options: str, form: type[BaseModel]) -> FormReader[BaseModel]:
+    return FormReader(chat_model(name, folder=folder, **json.loads(options)), form, name=f"the judge {name}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import ConfigDict
 
 from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.defs.assets.evaluating import ends_launch, evaluate_share
@@ -45,6 +46,8 @@ from eval_pipeline.targets.opening import target_version
 
 class CaseResultsConfig(dg.Config):
     """What a run may choose."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     cases: list[str] | None = None
     """Case ids to evaluate, of those in the run's partitions; all of them by default."""

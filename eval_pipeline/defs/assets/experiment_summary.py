@@ -1,6 +1,7 @@
 """`experiment_summary`: statistics, slices and the report of the experiment that this run belongs to."""
 
 import dagster as dg
+from pydantic import ConfigDict
 
 from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.tracing import SESSION, summary_trace_metadata
@@ -22,6 +23,8 @@ from eval_pipeline.suite.suite import Suite
 
 class ExperimentSummaryConfig(dg.Config):
     """What a run may choose."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     experiment: str | None = None
     """The experiment to summarize: by default this launch's own, or else the latest."""

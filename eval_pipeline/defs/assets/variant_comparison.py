@@ -5,6 +5,7 @@ It is no part of the nightly chain: it is in a group of its own, and materialize
 """
 
 import dagster as dg
+from pydantic import ConfigDict
 
 from eval_pipeline.defs.assets.tracing import check_once, variant_links_metadata
 from eval_pipeline.defs.assets.upstream import (
@@ -39,6 +40,8 @@ from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, pin_plan
 
 class VariantComparisonConfig(dg.Config):
     """What a run may choose; one that resumes a comparison keeps its choices."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     variants: list[str] | None = None
     """Names of `variants:` in suite.yaml; all by default."""

@@ -35,9 +35,12 @@ class TurnInputs:
     def first(self, message: Any) -> TurnInput:
         """The input of the first turn: with the history and the state of the case."""
         if self.input_key is None and self.schema.takes(MESSAGES) and self.case.is_made_of_inputs:
+            # As they are written, as `graph.invoke` would get them.
             inputs = self.case.example_inputs()
-            if given := messages_of(inputs):  # as they are written, as `graph.invoke` would get them
+            if given := messages_of(inputs):
                 return TurnInput(value={**self.case.state, **inputs, MESSAGES: given}, sent=given[-1])
+            if self.schema.kind == "anything" and isinstance(self.case.inputs, Mapping):
+                return TurnInput(value={**self.case.state, **inputs})
         return self._of(message, state=self.case.state, earlier=self.case.messages)
 
     def next(self, message: Any, earlier: Sequence[Any] = ()) -> TurnInput:
@@ -53,11 +56,12 @@ class TurnInputs:
             return TurnInput(value=message)
         if key is None and schema.kind == "messages":
             return TurnInput(value=[*earlier, *own], sent=own[-1])
-        state = {**state, **self._named(message)}
+        named = self._named(message)
+        state = {**state, **named}
+        if key is None and any(value == message for value in named.values()):
+            return TurnInput(value=state)  # the turn's input is one of the inputs that fill keys by name
         if key is None and schema.takes(MESSAGES):
             return TurnInput(value={**state, MESSAGES: [*earlier, *own]}, sent=own[-1])
-        if key is None and any(value == message for value in state.values()):
-            return TurnInput(value=state)  # the turn's input is one of the inputs that fill keys by name
         key = key or schema.text_key
         if key is None:
             keys = ", ".join(schema.keys) or "nothing"

@@ -54,7 +54,7 @@ def feedback_of(
     scored: list[tuple[str, dict[str, Any]]] = [
         (key, _of_assertion(each, scored=not broke))
         for key, each in zip(keys_of(result.assertions), result.assertions, strict=True)
-        if _reports(each)
+        if not broke or _reports(each)
     ]
     if not broke:
         scored += _of_metrics(result.assertions)
@@ -108,7 +108,7 @@ def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
 
 
 def _reports(result: AssertionResult) -> bool:
-    """Whether there is something to report of it: an error may have kept it from being carried out."""
+    """Whether there is something to report of it in an attempt that ended in an error, before it was carried out."""
     return result.error is not None or not (result.passed is None and result.score is None and result.label is None)
 
 

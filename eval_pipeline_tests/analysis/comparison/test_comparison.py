@@ -74,7 +74,7 @@ def test_only_cases_that_both_attempted_count_and_the_rest_is_reported(store: Lo
     keep_experiment(store, "b", results_of({"one": "p", "two": "s", "new": "f"}), day=2)
     comparison = compare(store, "sample", experiment="b", baseline="a")
     assert comparison.cases == 1
-    assert comparison.warnings == ["1 cases were attempted only now, and 2 only then"]
+    assert comparison.warnings == ["1 case was attempted only now and 2 cases were attempted only then"]
 
 
 def test_a_case_that_changed_is_another_case(store: LocalStore) -> None:
@@ -83,7 +83,7 @@ def test_a_case_that_changed_is_another_case(store: LocalStore) -> None:
     keep_experiment(store, "b", results_of({"one": "p", "two": "f"}), cases=changed, dataset_version="d2", day=2)
     comparison = compare(store, "sample", experiment="b", baseline="a")
     assert (comparison.cases, comparison.regressed) == (1, [])
-    assert comparison.warnings == ["the datasets differ (d1 then, d2 now); 1 cases that changed are left out"]
+    assert comparison.warnings == ["the datasets differ (d1 then, d2 now); 1 case that changed is left out"]
 
 
 def test_another_context_is_warned_of(store: LocalStore) -> None:

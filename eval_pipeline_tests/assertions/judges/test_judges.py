@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.errors import CredentialsError
+from eval_pipeline.models.usage import UsageHandler, counting_attempt, in_role
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.spec.judge import Judge
@@ -290,3 +291,62 @@ def test_scales_that_cannot_be_meant_are_refused(fields: dict[str, Any]) -> None
 def test_a_panel_has_members_each_once(model: Any) -> None:
     with pytest.raises(ValidationError, match="a panel needs members"):
         Judge(model=model)
+
+
+VERDICT = json.dumps({"reasoning": "It greets.", "passed": True})
+BROKEN_OFF = "Sure: " + VERDICT[:20]
+
+
+async def judged_by(answers: list[Any], folder: Path, assertion: Mapping[str, Any] = RUBRIC) -> tuple[Any, Any, Any]:
+    """The result, what the judge used, and the server's log, of a judge that gives these answers in turn."""
+    left = iter(answers)
+    with openai_server(lambda _: next(left)) as server, counting_attempt(UsageHandler()) as counted, in_role("judge"):
+        spec = Judge(model="openai:gpt-4o", options={"base_url": server.url, "max_retries": 0})
+        result = await result_of(assertion, a_scope_with(spec, folder))
+    return result, counted.of_attempt([]).judge, server
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        VERDICT,
+        f"```json\n{VERDICT}\n```",
+        f"Here it is:\n```\n{VERDICT}\n```\nThat is all.",
+        f"The form has fields like {{this}}. {VERDICT}",
+        f"{VERDICT}\n{VERDICT}",
+    ],
+)
+async def test_a_verdict_is_read_whatever_is_around_it(folder: Path, answer: str) -> None:
+    result, used, _ = await judged_by([answer], folder)
+    assert (result.error, result.passed, result.message, used.calls) == (None, True, "It greets.", 1)
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        BROKEN_OFF,
+        "",
+        '{"reasoning": "no verdict"}',
+        '{"reasoning": "?", "passed": "perhaps"}',
+        VERDICT + VERDICT.replace("true", "false"),
+    ],
+)
+async def test_a_malformed_verdict_is_asked_for_again_and_its_tokens_count(folder: Path, malformed: str) -> None:
+    result, used, server = await judged_by([malformed, VERDICT], folder)
+    assert (result.error, result.passed) == (None, True)
+    assert (used.calls, used.total) == (2, 2 * 14)
+    assert "could not be read" in server.requests[1]["messages"][-1]["content"]
+
+
+async def test_a_verdict_that_stays_malformed_is_an_error_after_three_answers(folder: Path) -> None:
+    result, used, _ = await judged_by([BROKEN_OFF] * 4, folder)
+    assert result.error is not None
+    assert "no answer in the form asked for, asked 3 times: there is no JSON object" in result.error.message
+    assert (result.passed, result.score, used.calls) == (None, None, 3)
+
+
+async def test_a_score_beyond_its_range_is_asked_for_again(folder: Path) -> None:
+    asked = {"type": "llm_score", "value": "warm", "range": [1, 5], "threshold": 0.7}
+    answers = [json.dumps({"reasoning": "warm", "score": score}) for score in (6, 5)]
+    result, used, _ = await judged_by(answers, folder, asked)
+    assert (result.error, result.score, used.calls) == (None, 1.0, 2)

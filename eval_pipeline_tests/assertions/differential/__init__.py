@@ -1,0 +1,1 @@
+"""The differential test against LangSmith's `evaluate`: datasets, targets and evaluators that both are given."""
