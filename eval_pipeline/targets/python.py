@@ -20,7 +20,7 @@ from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.own_thread import OwnThread
-from eval_pipeline.user_code.signature import LazyValue, call_by_signature
+from eval_pipeline.user_code.signature import LazyValue, call_by_signature, takes
 
 
 class PythonTarget(CodeTarget):
@@ -56,6 +56,8 @@ class PythonSessionFactory(LiveSessionFactory):
         self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:
         self._call, self._factory, self._options = call, factory, options or {}
+        # What a factory makes is not known before it makes it.
+        self.reads_case = factory or takes(call, "case")
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
@@ -81,8 +83,11 @@ class PythonSession(LiveSession):
     async def begin(self) -> None:
         """Make the callable, in the thread that it is called in: slow factories run beside each other."""
         if self._factory is not None:
-            self._call = await call_by_signature(self._factory, {}, in_thread=self._thread.run)
-            self._factory = None
+            factory, self._factory = self._factory, None
+            if inspect.iscoroutinefunction(factory):
+                self._call = await factory()
+            else:
+                self._call = await self._thread.run(factory)
 
     async def close(self) -> None:
         """End the thread."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from langchain_core.messages import BaseMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Interrupt
@@ -30,7 +30,7 @@ from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.graphs.configurable import configurable_of
 from eval_pipeline.targets.graphs.schema import GraphSchema
-from eval_pipeline.targets.graphs.session import FinalState, GraphSession
+from eval_pipeline.targets.graphs.session import STRUCTURED, FinalState, GraphSession
 from eval_pipeline.targets.graphs.turn_input import TurnInputs
 from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory
@@ -81,6 +81,8 @@ class RemoteTarget(Target):
 
 class RemoteSessionFactory(LiveSessionFactory):
     """One deployment for all attempts; each attempt has a thread on its server."""
+
+    reads_case = False
 
     def __init__(self, target: RemoteTarget) -> None:
         """Nothing is asked of the server yet.
@@ -208,6 +210,11 @@ def _message_of(data: Mapping[str, Any]) -> BaseMessage:
 
 
 def _messages(update: Any) -> list[BaseMessage]:
+    """The messages in the update of a node, but for those by which a model returned its structured response."""
     messages = update.get("messages") if isinstance(update, Mapping) else None
     items = messages if isinstance(messages, list) else [messages]
-    return [_message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]
+    read = [_message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]
+    structured = update.get(STRUCTURED) if isinstance(update, Mapping) else None
+    calls = [call for message in read if isinstance(message, AIMessage) for call in message.tool_calls]
+    answers = {call["id"] for call in calls if structured is not None and call["args"] == structured}
+    return [message for message in read if getattr(message, "tool_call_id", None) not in answers or not answers]
