@@ -17,7 +17,7 @@ from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.events import Event, from_process_loop
-from eval_pipeline.pages.templating import stylesheet
+from eval_pipeline.pages.templating import stylesheet, value_script
 from eval_pipeline.serving.access import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
@@ -106,6 +106,7 @@ def create_app(
 
     for path, content, media_type in (
         ("/", (_PAGE / "page.html").read_text(encoding="utf-8"), "text/html"),
+        ("/value.js", value_script(), "text/javascript"),
         ("/page.js", (_PAGE / "page.js").read_text(encoding="utf-8"), "text/javascript"),
         ("/page.css", stylesheet("eval_pipeline.api", "page/page.css"), "text/css"),
     ):

@@ -29,7 +29,7 @@ from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
-_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint"]
+_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint", "answer_fingerprint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +128,15 @@ class ResultLogView:
             key for key, status, fingerprint in rows if status in COMPLETED and fingerprints.get(key) == fingerprint
         }
 
+    def answered(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
+        """Those of the attempts that have an answer here with the same fingerprint; some may have ended in an error."""
+        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "answer_fingerprint"), strict=True)
+        return {
+            key
+            for key, status, fingerprint in rows
+            if status in {*COMPLETED, "error"} and fingerprint is not None and fingerprints.get(key) == fingerprint
+        }
+
     @property
     def traced_rows(self) -> int:
         """The rows that the experiment should have in LangSmith.
@@ -152,6 +161,12 @@ class ResultLogView:
                 assert table is not None
                 for row in table.filter(pa.array(mask)).to_pylist():
                     yield result_of_row(row, self._values)
+
+    def latest_of_segments(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
+        """As `results`, the row of each attempt that began last only. One segment is in memory."""
+        starts = zip(_keys(self._latest), *_columns(self._latest, "started_at"), strict=True)
+        last = {key: started_at for key, started_at in starts if key in attempts}
+        yield from (each for each in self.results(last) if last[each.case_id, each.attempt] == each.started_at)
 
     def latest_results(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
         """As `results`; of an attempt that was made several times, the one that began last. All are in memory."""

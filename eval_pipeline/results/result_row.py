@@ -42,6 +42,8 @@ _USAGE = pa.struct(
     ]
 )
 
+_ORIGIN = pa.struct([("experiment", pa.string()), ("run_id", pa.string()), ("trace_url", pa.string())])
+
 _VALUES = ("inputs", "outputs", "messages", "state")
 """Columns of a turn that hold JSON: null for an input and outputs that are the text in `input` and `response`."""
 
@@ -80,6 +82,7 @@ RESULT_SCHEMA = pa.schema(
                         ("error", _ERROR),
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
+                        *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
                     ]
                 )
             ),
@@ -127,10 +130,9 @@ RESULT_SCHEMA = pa.schema(
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),
-        (
-            "carried_from",
-            pa.struct([("experiment", pa.string()), ("run_id", pa.string()), ("trace_url", pa.string())]),
-        ),
+        ("carried_from", _ORIGIN),
+        ("answer_fingerprint", pa.string()),
+        ("answer_from", _ORIGIN),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )
@@ -152,6 +154,7 @@ def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, A
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
     row["error"] = _maybe(result.error)
     row["carried_from"] = _maybe(result.reused_from)
+    row["answer_from"] = _maybe(result.answer_from)
     simulation = result.simulation
     row["simulation"] = None if simulation is None else _fields(simulation) | {"tokens": _tokens_row(simulation.tokens)}
     stored: dict[str, Any] = storable(row)
@@ -165,7 +168,7 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
         row: of `RESULT_SCHEMA`, or of an earlier version.
         values: of the row's experiment, from which large values are read.
     """
-    origin = row.get("carried_from")
+    whole, answer = (row.get(name) for name in ("carried_from", "answer_from"))
     return CaseResult(
         **{
             **{name: value for name, value in row.items() if name in _FIELDS},
@@ -174,7 +177,8 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
             "turns": tuple(turn_of_row(turn, values) for turn in row["turns"] or ()),
             "tokens": TokenUsage.of_row(row["tokens"]),
             "error": _error(row["error"]),
-            "reused_from": None if origin is None else ReusedFrom(**origin),
+            "reused_from": None if whole is None else ReusedFrom(**whole),
+            "answer_from": None if answer is None else ReusedFrom(**answer),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
         }

@@ -21,7 +21,7 @@ from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.own_thread import OwnThread
-from eval_pipeline.user_code.signature import LazyValue, call_by_signature
+from eval_pipeline.user_code.signature import LazyValue, call_by_signature, takes
 
 
 class PythonTarget(CodeTarget):
@@ -62,6 +62,8 @@ class PythonSessionFactory(LiveSessionFactory):
         self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:
         self._call, self._factory, self._options = call, factory, options or {}
+        # What a factory makes is not known before it makes it.
+        self.reads_case = factory or takes(call, "case")
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
@@ -100,9 +102,10 @@ class PythonSession(LiveSession):
     async def begin(self) -> None:
         """Make the callable, in the thread that it is called in: slow factories run beside each other."""
         if self._factory is not None:
-            made = await self._entered(await call_by_signature(self._factory, {}, in_thread=self._thread.run))
+            factory, self._factory = self._factory, None
+            of_loop = inspect.iscoroutinefunction(factory)
+            made = await self._entered(await factory() if of_loop else await self._thread.run(factory))
             self._call = getattr(made, "send_message", made)
-            self._factory = None
 
     async def _entered(self, made: Any) -> Any:
         """What a context manager gives, which `close` leaves; anything else as it is."""

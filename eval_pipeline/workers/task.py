@@ -96,6 +96,8 @@ class WorkerTask(BaseModel):
     finished: Mapping[str, Sequence[int]] = Field(default_factory=dict)
     """By case, the numbers of attempts that are finished."""
     retry_errors: bool = False
+    reuse_answers: bool = False
+    """Whether answers of earlier experiments, of which nothing has changed, are scored instead of the target's."""
     store: str | None = None
     """The store's URI; by default what `EVAL_PIPELINE_STORE` says."""
     headers: Mapping[str, str] = Field(default_factory=dict)

@@ -31,6 +31,9 @@ class RawCase:
     lines: Mapping[type_path, int] = field(default_factory=dict)
     """The lines of the parts of `data`, by their paths, if the format has them."""
     example: ExamplePlace | None = None
+    inputs_schema: Mapping[str, Any] | None = None
+    """Of the LangSmith dataset."""
+    reference_schema: Mapping[str, Any] | None = None
 
     @property
     def label(self) -> str | None:

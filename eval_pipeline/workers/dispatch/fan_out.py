@@ -67,6 +67,7 @@ def fan_out(
     attempts: Sequence[Attempt],
     recorder: ResultRecorder,
     *,
+    reuse: bool = False,
     on_result: Callable[[CaseResult], None],
     log: Any,
 ) -> FannedOut:
@@ -77,6 +78,7 @@ def fan_out(
         compute: says which workers.
         attempts: to be made.
         recorder: takes every result.
+        reuse: whether answers of earlier experiments stand for those of the target that would be the same.
         on_result: is called with every result.
         log: has `info` and `warning`.
 
@@ -85,7 +87,8 @@ def fan_out(
         InputError: workers cannot use what the user wrote.
     """
     opened, evaluator = run.experiment, run.evaluator
-    portions = tasks_of(run, attempts, cases_per_task=compute.cases_per_task)
+    fields = {"reuse_answers": reuse}
+    portions = tasks_of(run, attempts, cases_per_task=compute.cases_per_task, fields=fields)
     workers = open_workers(compute, evaluator.suite, opened.store, opened.settings)
     dispatcher = TaskDispatcher(
         workers,
