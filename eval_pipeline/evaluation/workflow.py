@@ -211,7 +211,9 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     for index, message in enumerate(messages):
         await _say(attempt, index, message)
     for index in range(len(messages), len(attempt.case.turns)):
-        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.assertions_on(index))
+        attempt.results.extend(
+            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
+        )
     if attempt.case.simulation is not None and attempt.user is not None:
         await _simulate(attempt, attempt.case.simulation, len(messages))
     elif attempt.answered and attempt.case.simulation is not None:
