@@ -19,6 +19,8 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, Interrupt
 from pydantic import BaseModel
 
+from eval_pipeline.targets.graphs.schema import fields_of
+
 
 @dataclass
 class LangGraphServer:
@@ -86,11 +88,14 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
         )
         return {"values": _plain(snapshot.values), "next": list(snapshot.next)}
 
+    @app.post("/assistants/search")
+    async def search(request: Request) -> Any:
+        name = json.loads(await request.body())["graph_id"]
+        return [{"assistant_id": str(uuid.uuid5(uuid.NAMESPACE_URL, name))}] if name in graphs else []
+
     @app.get("/assistants/{assistant_id}/schemas")
-    async def schemas(assistant_id: str) -> Any:
-        if assistant_id not in graphs:
-            raise HTTPException(404, f"no assistant {assistant_id}")
-        graph = graphs[assistant_id]
+    async def schemas(assistant_id: uuid.UUID) -> Any:
+        graph = next(g for name, g in graphs.items() if uuid.uuid5(uuid.NAMESPACE_URL, name) == assistant_id)
         return {
             "input_schema": _schema(graph.get_input_jsonschema),
             "output_schema": _schema(graph.get_output_jsonschema),
@@ -108,7 +113,7 @@ async def _events(
         async for path, mode, data in graph.astream(
             _input(body),
             _config(thread_id, body),
-            context=body.get("context"),
+            context=_context(graph, body),
             output_keys=graph.output_channels,
             stream_mode=modes,
             subgraphs=body.get("stream_subgraphs", False),
@@ -133,6 +138,14 @@ def _input(body: Mapping[str, Any]) -> Any:
 def _config(thread_id: str, body: Mapping[str, Any]) -> Any:
     given = body.get("config") or {}
     return {**given, "configurable": {**given.get("configurable", {}), "thread_id": thread_id}}
+
+
+def _context(graph: Pregel[Any, Any, Any, Any], body: Mapping[str, Any]) -> Any:
+    """As a server does: what is configurable is the context, too."""
+    configurable = (body.get("config") or {}).get("configurable") or {}
+    assert not (configurable and body.get("context"))
+    fields = fields_of(graph.context_schema)
+    return {name: value for name, value in configurable.items() if name in fields} if fields else None
 
 
 def _event(name: str, data: Any) -> bytes:
