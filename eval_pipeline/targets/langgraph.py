@@ -285,7 +285,12 @@ class LangGraphSession(GraphSession):
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None
         streamed: AsyncIterator[Any] = self._graph.astream(
-            given, config, context=self._context, stream_mode=["messages", "values"], subgraphs=True
+            given,
+            config,
+            context=self._context,
+            stream_mode=["messages", "values"],
+            output_keys=self._graph.output_channels,  # as `ainvoke` gives them
+            subgraphs=True,
         )
         async for path, mode, chunk in streamed:
             if mode == "messages" and tokens.see(chunk[0]):
