@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
@@ -187,5 +188,5 @@ def _drops(
 def _drop_message(drop: Drop, metric: str, cases: int) -> str:
     return (
         f"dropped {drop.variant}: {shown_metric(metric)} {drop.score:.1%} on {counted(cases, 'case')}, "
-        f"{drop.leader} has {drop.leaders_score:.1%} (p={drop.p_value:.2g})"
+        f"{drop.leader} has {drop.leaders_score:.1%} ({p_is(drop.p_value)})"
     )

@@ -124,6 +124,31 @@ def test_each_page_shows_its_objects(server: RecorderServer) -> None:
         assert name in pages["trace"].text
 
 
+def test_a_conversation_is_shown_by_sender_an_image_as_one_and_a_file_as_a_link(server: RecorderServer) -> None:
+    client = Client(api_url=server.url, api_key="x")
+    dataset = client.create_dataset("photos")
+    blocks = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AAAA"}},
+    ]
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": blocks}]
+    file = {"inputs": {"messages": messages}, "attachments": {"notes.txt": ("text/plain", b"hello")}}
+    client.create_examples(dataset_id=dataset.id, examples=[file])
+    (example,) = client.list_examples(dataset_id=dataset.id)
+    client.close()
+
+    page = get(f"{server.url}/datasets/{dataset.id}/e/{example.id}")
+
+    classes = [attributes.get("class") for tag, attributes in page.elements if tag == "div"]
+    assert [name for name in classes if name and name.startswith("message")] == ["message other", "message user"]
+    sources = [attributes["src"] for tag, attributes in page.elements if tag == "img"]
+    assert sources == ["data:image/png;base64,iVBORw0KGgo="]
+    links = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
+    (link,) = [link for link in links if link.startswith("/attachments/")]
+    assert httpx.get(server.url + link).text == "hello"
+
+
 def test_a_trace_marks_shared_runs_and_draws_each_run_in_its_place(server: RecorderServer) -> None:
     start = datetime.now(UTC) - timedelta(minutes=1)
     root = a_run(start=start, end_time=(start + timedelta(seconds=10)).isoformat())

@@ -9,9 +9,11 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.case_values import decided_against, why_not_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.cli.shown import escape
@@ -107,16 +109,21 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     size = f"{counted(summary.cases, 'case')}, {counted(summary.attempts, 'attempt')}"
     took = "" if wall_s is None else f" · {wall_s:.1f} s"
     console.print(f"{size}: {counts}{shown}{took}")
+    if rate is not None:
+        _explain(console, explanations.INTERVAL)
     for name, why in summary.undecided_metrics.items():
         console.print(escape(f"{name} decided nothing: {why}"), highlight=False, style="yellow", soft_wrap=True)
     for line in _usage_lines(summary):
         console.print(line, highlight=False, style="dim")
     if verdict.comparison is not None:
         console.print(escape(_change(verdict.comparison)), highlight=False)
+        _explain(console, explanations.DIFFERENCE)
     for gate in verdict.gates:
         console.print(f"gate {escape(gate.name)}: {_mark(gate)}, {escape(gate.message)}")
         if gate.failing_cases:
             console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
+    if verdict.gates:
+        _explain(console, explanations.GATES)
 
 
 def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
@@ -180,6 +187,10 @@ def _counted(status_counts: Mapping[str, int]) -> str:
     return ", ".join(f"[{_STYLE[status]}]{count} {status}[/]" for status, count in ordered)
 
 
+def _explain(console: Console, sentence: str) -> None:
+    console.print(f"  {sentence}", highlight=False, markup=False, style="dim", soft_wrap=True)
+
+
 def _mark(gate: GateResult) -> str:
     if gate.passed:
         return "[green]passed[/]"
@@ -191,13 +202,15 @@ def _change(comparison: Comparison) -> str:
     pass_rate = comparison.pass_rate
     if pass_rate is None:
         why = "nothing decided the common cases" if comparison.cases else "no common cases"
-        return f"compared with {comparison.baseline}: {why}"
+        why = "the metric changed" if comparison.changed_metrics else why
+        lines = [f"compared with {comparison.baseline}: {why}", *(f"warning: {each}" for each in comparison.warnings)]
+        return "\n".join(lines)
     low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
     interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
-    power = "" if detectable is None else f"; a drop of {detectable:.1%} or more would most likely be detected"
+    power = "" if detectable is None else f"; a true drop of {detectable:.1%} would be detected in four of five"
     line = (
         f"compared with {comparison.baseline}: {pass_rate.change}, {pass_rate.difference:+.1%}{interval}, "
-        f"p={pass_rate.p_adjusted:.3f}, {counted(len(comparison.improved), 'case')} improved, "
+        f"{p_is(pass_rate.p_adjusted)}, {counted(len(comparison.improved), 'case')} improved, "
         f"{len(comparison.regressed)} regressed, {comparison.unchanged} unchanged{power}"
     )
     return "\n".join([line, *(f"warning: {warning}" for warning in comparison.warnings)])

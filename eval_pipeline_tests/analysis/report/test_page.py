@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.report.page import draw, render_report
 from eval_pipeline.analysis.report.templating import seconds
 from eval_pipeline.results.case_result import ReusedFrom, TurnResult
@@ -52,6 +53,12 @@ def test_the_page_shows_the_verdict_and_why(store: LocalStore) -> None:
     assert "pass rate 40.0% (95 % interval" in text
     assert "0 cases improved, 3 regressed, 2 unchanged" in text
     assert "failed min_pass_rate" in text
+
+
+def test_numbers_are_explained_where_they_stand(store: LocalStore) -> None:
+    text = html.unescape(a_report(store))
+    for sentence in ("interval", "difference", "adjusted", "gates", "scores", "slices"):
+        assert explanations.ALL[sentence] in text
 
 
 def test_the_page_makes_no_network_requests_and_runs_only_its_own_script(store: LocalStore) -> None:
