@@ -35,7 +35,7 @@ _COMMANDS = {
     "list": _Command("evaluate.list:list_suites", "List the available suites."),
     "compare": _Command("analyze.compare:compare", "Compare experiments with a baseline."),
     "experiments": _Command("analyze.experiments:experiments", "List experiments, newest first."),
-    "show": _Command("analyze.show:show", "Show the verdict on an experiment, or one transcript."),
+    "show": _Command("analyze.show:show", "Show the verdict on an experiment, or a transcript."),
     "open": _Command("analyze.open:open_", "Open a report, or traces, in the browser."),
     "export": _Command("analyze.export:export", "Write results as CSV, JSONL, Parquet, JUnit, Markdown or HTML."),
     "variants": _Command("analyze.variants:variants", "Compare variants of a suite: prompts, models, parameters."),

@@ -31,9 +31,9 @@ from eval_pipeline.wording import counted
 @store_option
 @json_option
 def experiments(suite: str | None, limit: int, store: str, *, as_json: bool) -> int:
-    """List experiments with date, pass rate, cost and gates, newest first.
+    """List experiments, newest first.
 
-    Without SUITE, those of every suite in the store.
+    Each with its date, pass rate, cost and gates. Without SUITE, those of every suite in the store.
     """
     opened = open_store(store)
     names = suites_with_experiments(opened) if suite is None else [suite_with_experiments(opened, suite)]

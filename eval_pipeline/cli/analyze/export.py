@@ -49,7 +49,7 @@ def _exported(store: Store, record: ExperimentRecord, format_: str) -> bytes:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write.  [default: stdout]")
 @store_option
 def export(experiment: str, format_: str, out: Path | None, store: str) -> int:
-    """Write the results of an experiment in another format.
+    """Write results as CSV, JSONL, Parquet, JUnit, Markdown or HTML.
 
     EXPERIMENT is the name of an experiment, or a suite for its latest. `csv`, `jsonl` and `parquet` have a row for each
     attempt, `junit` a test case for each attempt and gate, `md` is the text for a pull request, `html` the report.

@@ -22,7 +22,7 @@ from eval_pipeline.tracing.experiment.trace_status import read_traced
 @click.option("--print", "only_print", is_flag=True, help="Print the address, and open nothing.")
 @store_option
 def open_(experiment: str, store: str, *, traces: bool, only_print: bool) -> int:
-    """Open the report of an experiment, or its traces, in the browser.
+    """Open a report, or traces, in the browser.
 
     EXPERIMENT is the name of an experiment, or a suite for its latest. Traces in the recorder can be seen while
     `eval-pipeline ui` or `eval-pipeline recorder` runs.

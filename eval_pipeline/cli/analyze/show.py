@@ -33,7 +33,7 @@ _STYLE = {"passed": "green", "failed": "red"}
 @store_option
 @json_option
 def show(experiment: str, case_id: str | None, attempt: int, store: str, *, as_json: bool) -> int:
-    """Show the verdict on an experiment, or one transcript of it.
+    """Show the verdict on an experiment, or a transcript.
 
     EXPERIMENT is the name of an experiment, or a suite for its latest.
     """
