@@ -1,21 +1,25 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Sequence
-
 import click
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, latest_experiment
+from eval_pipeline.results.experiment_record import (
+    ExperimentRecord,
+    experiments_newest_first,
+    find_experiment,
+    latest_experiment,
+)
 from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import nearest
 
 store_option = click.option(
     "--store",
     envvar=STORE_VARIABLE,
     default=DEFAULT_STORE,
-    show_default=True,
     metavar="URI",
-    help="Store that holds datasets and results: a folder or s3://bucket/prefix.",
+    help="Store that holds datasets and results: a folder or s3://bucket/prefix.  "
+    f"[default: {STORE_VARIABLE}, or {DEFAULT_STORE}]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 experiment_option = click.option("--experiment", metavar="NAME", help="Experiment to use.  [default: the latest]")
@@ -30,15 +34,10 @@ def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> Ex
     record = latest_experiment(store, suite) if experiment is None else find_experiment(store, suite, experiment)
     if record is None and experiment is not None:
         message = f"{suite} has no experiment {experiment!r} in {store.root}"
-        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        names = [each.experiment for each in experiments_newest_first(store, suite)]
+        fix = nearest(experiment, names, none="give the --store that it was run with")
         raise InputError(Problem(message=message, fix=fix))
     if record is None:
         problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
         raise InputError(problem)
     return record
-
-
-def first_names(names: Sequence[str], most: int) -> str:
-    """The first `most` names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -109,6 +109,9 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
     reused = [result.reused_from.experiment for result in results if result.reused_from is not None]
     if reused:
         metadata |= {"eval/carried": len(reused), "eval/carried_from": ", ".join(dict.fromkeys(reused))}
+    answers = [result.answer_from.experiment for result in results if result.answer_from is not None]
+    if answers:
+        metadata |= {"eval/answers_reused": len(answers), "eval/answers_from": ", ".join(dict.fromkeys(answers))}
     if scores:
         metadata["eval/score"] = sum(scores) / len(scores)
     if costs:

@@ -10,7 +10,8 @@ from eval_pipeline.recorder.store.journal import Journal
 _CREDENTIAL_HEADERS = frozenset({"x-api-key", "authorization", "cookie"})
 CONTENT_SECURITY_POLICY = (
     # Pages need one style sheet and no script.
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 

@@ -14,6 +14,7 @@ from eval_pipeline.errors import (
 )
 from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import nearest
 
 PromptRole = Literal["target", "judge"]
 
@@ -84,7 +85,8 @@ def suite_of(store: Store, experiment: str) -> str:
     suite = experiment.partition("-")[0]
     if not suite or find_experiment(store, suite, experiment) is None:
         message = f"there is no experiment {experiment!r} in {store.root}"
-        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        names = [each.experiment for each in experiments_newest_first(store, suite)] if suite else []
+        fix = nearest(experiment, names, none="give the name that `eval-pipeline run` printed, and its --store")
         raise InputError(Problem(message=message, fix=fix))
     return suite
 

@@ -152,6 +152,8 @@ class LangGraphTarget(CodeTarget):
 class LangGraphSessionFactory(LiveSessionFactory):
     """A graph, or what builds one for each attempt."""
 
+    reads_case = False
+
     def __init__(
         self,
         named: Any,
@@ -283,7 +285,12 @@ class LangGraphSession(GraphSession):
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None
         streamed: AsyncIterator[Any] = self._graph.astream(
-            given, config, context=self._context, stream_mode=["messages", "values"], subgraphs=True
+            given,
+            config,
+            context=self._context,
+            stream_mode=["messages", "values"],
+            output_keys=self._graph.output_channels,  # as `ainvoke` gives them
+            subgraphs=True,
         )
         async for path, mode, chunk in streamed:
             if mode == "messages" and tokens.see(chunk[0]):

@@ -9,16 +9,18 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.case_values import decided_against
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
-from eval_pipeline.cli.options import first_names
+from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import experiment_prefix, report_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import counted, first_names
 
 MOST_ROWS = 40
 """Attempts that the table lists."""
@@ -90,17 +92,23 @@ def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
     shown = " · pass rate [bold]undecided[/]"
     if rate is not None:
         shown = f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
-    console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
+    size = f"{counted(summary.cases, 'case')}, {counted(summary.attempts, 'attempt')}"
+    console.print(f"{size}: {counts}{shown} · {outcome.wall_s:.1f} s")
+    if rate is not None:
+        _explain(console, explanations.INTERVAL)
     for name, why in summary.undecided_metrics.items():
         console.print(escape(f"{name} decided nothing: {why}"), highlight=False, style="yellow", soft_wrap=True)
     for line in _usage_lines(outcome):
         console.print(line, highlight=False, style="dim")
     if outcome.verdict.comparison is not None:
         console.print(escape(_change(outcome.verdict.comparison)), highlight=False)
+        _explain(console, explanations.DIFFERENCE)
     for gate in outcome.verdict.gates:
         console.print(f"gate {escape(gate.name)}: {_mark(gate)}, {escape(gate.message)}")
         if gate.failing_cases:
             console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
+    if outcome.verdict.gates:
+        _explain(console, explanations.GATES)
     report = outcome.store.uri(report_key(summary.suite, summary.experiment))
     ui = "`eval-pipeline ui` shows it"
     traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} ({ui})"
@@ -120,7 +128,9 @@ def show_interrupted(store: Store, suite: str, experiment: str, console: Console
         return
     console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
     counts = _counted(Counter(row["status"] for row in rows))
-    console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
+    console.print(
+        f"{counted(len(rows), 'attempt')} finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False
+    )
     console.print(f"resume      {escape(_resume_command(experiment, given))}", highlight=False, soft_wrap=True)
 
 
@@ -132,7 +142,7 @@ def how_to_resume(store: Store, suite: str, experiment: str, *, given: str) -> s
         return None
     if not finished:
         return None
-    return f"{finished} attempts are finished and kept. Resume with: {_resume_command(experiment, given)}"
+    return f"{counted(finished, 'attempt')} are finished and kept. Resume with: {_resume_command(experiment, given)}"
 
 
 def show_lost_traces(outcome: EvaluationOutcome, console: Console, *, given: str) -> None:
@@ -156,6 +166,10 @@ def _counted(status_counts: Mapping[str, int]) -> str:
     return ", ".join(f"[{_STYLE[status]}]{count} {status}[/]" for status, count in ordered)
 
 
+def _explain(console: Console, sentence: str) -> None:
+    console.print(f"  {sentence}", highlight=False, markup=False, style="dim", soft_wrap=True)
+
+
 def _mark(gate: GateResult) -> str:
     if gate.passed:
         return "[green]passed[/]"
@@ -167,14 +181,16 @@ def _change(comparison: Comparison) -> str:
     pass_rate = comparison.pass_rate
     if pass_rate is None:
         why = "nothing decided the common cases" if comparison.cases else "no common cases"
-        return f"compared with {comparison.baseline}: {why}"
+        why = "the metric changed" if comparison.changed_metrics else why
+        lines = [f"compared with {comparison.baseline}: {why}", *(f"warning: {each}" for each in comparison.warnings)]
+        return "\n".join(lines)
     low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
     interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
-    power = "" if detectable is None else f"; a drop of {detectable:.1%} or more would most likely be detected"
+    power = "" if detectable is None else f"; a true drop of {detectable:.1%} would be detected in four of five"
     line = (
         f"compared with {comparison.baseline}: {pass_rate.change}, {pass_rate.difference:+.1%}{interval}, "
-        f"p={pass_rate.p_adjusted:.3f}, {len(comparison.improved)} cases improved, {len(comparison.regressed)} "
-        f"regressed, {comparison.unchanged} unchanged{power}"
+        f"{p_is(pass_rate.p_adjusted)}, {counted(len(comparison.improved), 'case')} improved, "
+        f"{len(comparison.regressed)} regressed, {comparison.unchanged} unchanged{power}"
     )
     return "\n".join([line, *(f"warning: {warning}" for warning in comparison.warnings)])
 

@@ -34,6 +34,7 @@ from eval_pipeline.suite.dataset.stored import fingerprinted_cases
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.wording import counted
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
@@ -67,7 +68,13 @@ class PartitionHealth:
         """The counts, in a line."""
         lists = {"failed": self.failed, "never run": self.never_run, "stale": self.stale, "running": self.running}
         counts = [f"{len(ids)} {name}" for name, ids in lists.items() if ids]
-        return f"{', '.join(counts)} of {self.cases} cases" if counts else f"all {self.cases} cases are up to date"
+        return (
+            f"{', '.join(counts)} of {counted(self.cases, 'case')}"
+            if counts
+            else f"all {self.cases} cases are up to date"
+            if self.cases != 1
+            else "1 case is up to date"
+        )
 
     def what_to_do(self, suite: str) -> str:
         """How to evaluate the cases that are due, in a terminal or in the UI."""

@@ -1,5 +1,8 @@
 """Read runs, v1."""
 
+import functools
+import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +27,8 @@ _ALWAYS = frozenset(
 def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Runs that meet every condition, newest first, at most 100 a page."""
     limit = body.get("limit") or MAX_PAGE
+    if not isinstance(limit, int) or limit < 1:
+        raise ErrorResponse(400, {"detail": "limit must be a number from 1"})
     if limit > MAX_PAGE:
         raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
     runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
@@ -37,8 +42,8 @@ def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str
 
 @router.post("/runs/stats")
 def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Totals of the runs that meet every condition; usage does not include descendants."""
-    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=False))
+    """Totals of the runs that meet every condition; usage includes descendants if only roots are asked for."""
+    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=body.get("is_root") is True))
     latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
     return {
         "run_count": len(runs),
@@ -101,11 +106,26 @@ def predicates(
     if run_filter:
         conditions.append(compile_filter(run_filter))
     if search:
-        conditions.append(lambda run: search.lower() in str((run["name"], run["inputs"], run["outputs"])).lower())
+        conditions.append(compile_filter(f"search({json.dumps(search)})"))
     if trace_filter:
         on_root = compile_filter(trace_filter)
-        conditions.append(lambda run: any(map(on_root, recorder.runs.query(RunQuery(ids=[run["trace_id"]]))[0])))
+        conditions.append(
+            _of_trace(lambda trace_id: any(map(on_root, recorder.runs.query(RunQuery(ids=[trace_id]))[0])))
+        )
     if tree_filter:
         on_any = compile_filter(tree_filter)
-        conditions.append(lambda run: any(map(on_any, recorder.runs.of_trace(run["trace_id"]))))
+        every = recorder.config.max_runs_per_trace
+        conditions.append(
+            _of_trace(
+                lambda trace_id: any(
+                    map(on_any, recorder.runs.query(RunQuery(trace_id=trace_id, limit=every, subtree_usage=True))[0])
+                )
+            )
+        )
     return conditions
+
+
+def _of_trace(test: Callable[[str], bool]) -> Predicate:
+    """A condition on the trace of a run, which is looked at once for all of its runs."""
+    tested = functools.lru_cache(maxsize=10_000)(test)
+    return lambda run: tested(run["trace_id"])

@@ -261,7 +261,7 @@ class CaseTrace(AttemptTrace):
             result,
             inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
-            metadata={**labels, **tracer.root_labels},
+            metadata={**labels, **tracer.root_labels, **_answer_origin(result)},
             tags=tracer.tags,
             redact=tracer.redact,
         )
@@ -299,6 +299,12 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
     sender.send_runs(runs[1 + grafted :])
     if feedback:
         sender.send_feedback(feedback)
+
+
+def _answer_origin(result: CaseResult) -> dict[str, Any]:
+    """Metadata that leads from a row whose answer was reused to the trace of the answer."""
+    origin = result.answer_from
+    return {} if origin is None else {"answer_from_experiment": origin.experiment, "answer_trace": origin.trace_url}
 
 
 def attempt_labels(tracer: CaseTracer, result: CaseResult) -> dict[str, Any]:
