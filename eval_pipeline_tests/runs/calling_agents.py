@@ -243,10 +243,10 @@ def with_agents_sdk(message: str) -> str:
     assert run is not None
 
     def child(
-        parent: Any, name: str, run_type: str, *, inputs: Any = None, outputs: Any = None, **metadata: Any
+        parent: Any, name: str, run_type: Any, *, inputs: Any = None, outputs: Any = None, **metadata: Any
     ) -> Any:
         below = parent.create_child(
-            name=name, run_type=kind, inputs=inputs or {}, extra={"metadata": {"openai_span_id": name, **metadata}}
+            name=name, run_type=run_type, inputs=inputs or {}, extra={"metadata": {"openai_span_id": name, **metadata}}
         )
         below.end(outputs=outputs)
         below.post()
