@@ -16,6 +16,7 @@ from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+from eval_pipeline.suite.named_case import as_case_fields, is_named_case
 from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
 from eval_pipeline.suite.spec.attachment import CaseAttachment
 from eval_pipeline.suite.spec.simulation import Simulation
@@ -125,14 +126,20 @@ class Case(Document):
     @model_validator(mode="before")
     @classmethod
     def _shorthands(cls, data: Any) -> Any:
-        """Expand short forms: `input: text` is one turn; `_runtime_model` and the like are fields of `runtime`."""
+        """Expand short forms: `input: text` is one turn; `_runtime_model` and the like are fields of `runtime`.
+
+        Options that `runtime` does not have are keys of `configurable`.
+        """
         if not isinstance(data, dict):
             return data
         _require_storable(data)
-        fields = dict(data)
-        runtime = {
+        fields = as_case_fields(data) if is_named_case(data) else dict(data)
+        options = {
             key.removeprefix(_RUNTIME_PREFIX): fields.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
         }
+        runtime = {name: value for name, value in options.items() if name in RuntimeOptions.model_fields}
+        if further := {name: value for name, value in options.items() if name not in runtime}:
+            fields["configurable"] = {**(fields.get("configurable") or {}), **further}
         if "_default_test_data" in fields:
             runtime["test_data"] = fields.pop("_default_test_data")
         if runtime and isinstance(given := fields.get("runtime") or {}, dict):

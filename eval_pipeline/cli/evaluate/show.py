@@ -181,7 +181,9 @@ def _change(comparison: Comparison) -> str:
     pass_rate = comparison.pass_rate
     if pass_rate is None:
         why = "nothing decided the common cases" if comparison.cases else "no common cases"
-        return f"compared with {comparison.baseline}: {why}"
+        why = "the metric changed" if comparison.changed_metrics else why
+        lines = [f"compared with {comparison.baseline}: {why}", *(f"warning: {each}" for each in comparison.warnings)]
+        return "\n".join(lines)
     low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
     interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
     power = "" if detectable is None else f"; a true drop of {detectable:.1%} would be detected in four of five"

@@ -37,8 +37,8 @@ class RawCase:
 
     @property
     def label(self) -> str | None:
-        """The id of the case as text, if it has one that may be shown."""
-        case_id = self.data.get("id") if isinstance(self.data, dict) else None
+        """The id or the name of the case as text, if it has one that may be shown."""
+        case_id = (self.data.get("id") or self.data.get("name")) if isinstance(self.data, dict) else None
         return None if case_id is None or provider_of_key(str(case_id)) else str(case_id)
 
     def line_of(self, path: type_path) -> int | None:
