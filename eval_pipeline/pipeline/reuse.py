@@ -86,7 +86,7 @@ class ReusableAnswers:
         """The attempts, those with a stored answer first; one segment of answers is in memory."""
         left = {(attempt.case.id, attempt.number): attempt for attempt in self.attempts}
         for log, keys in self.sources:
-            for result in log.latest_of_segments(keys):
+            for result in log.latest_results(keys):
                 key = (result.case_id, result.attempt)
                 if key in left and result.answer_fingerprint == self.fingerprints[key]:
                     stored = StoredAnswer(result=result)

@@ -209,7 +209,12 @@ def begin_run(
         planned=planned,
         log=log,
         writer=ResultLog(
-            store, suite=record.suite, experiment=record.experiment, run_id=run_id, first=log.next_number(run_id)
+            store,
+            suite=record.suite,
+            experiment=record.experiment,
+            run_id=run_id,
+            first=log.next_number(run_id),
+            order=log.next_order,
         ),
         tracing=tracing,
     )
