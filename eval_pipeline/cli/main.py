@@ -33,6 +33,7 @@ _COMMANDS = {
     "watch": _Command("evaluate.watch:watch", "Evaluate one case and show it live."),
     "check": _Command("evaluate.check:check", "Validate a suite and report every problem."),
     "list": _Command("evaluate.list:list_suites", "List the available suites."),
+    "score": _Command("analyze.score:score", "Score the answers of an experiment again."),
     "compare": _Command("analyze.compare:compare", "Compare experiments with a baseline."),
     "variants": _Command("analyze.variants:variants", "Compare variants of a suite: prompts, models, parameters."),
     "baseline": _Command("analyze.baseline:baseline", "Set or show the baseline of new experiments."),
