@@ -1,6 +1,7 @@
 """`eval-pipeline compare BASELINE EXPERIMENT…`: compare experiments with a baseline."""
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, MissingUpstreamError, Problem
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.results.experiment_record import suite_of
+from eval_pipeline.pipeline.rescore import open_rescoring
+from eval_pipeline.results.experiment_record import read_experiment, suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
@@ -27,6 +29,7 @@ from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.tracing.experiment.trace_status import read_traced
 from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
 
 @click.command()
@@ -36,6 +39,7 @@ from eval_pipeline.user_code.loop import run_in_loop
 @click.option(
     "--limit", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N", help="Judge at most N pairs."
 )
+@click.option("--rescore", is_flag=True, help="First score all answers by the suite's present assertions.")
 @click.option("--langsmith", "write", is_flag=True, help="Create a comparative experiment in LangSmith.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the comparison as an HTML page.")
 @store_option
@@ -45,7 +49,8 @@ def compare(
     prefer: str | None,
     judge: str | None,
     limit: int,
-    write: bool,  # noqa: FBT001 - click passes options by name
+    rescore: bool,  # noqa: FBT001 - click passes options by name
+    write: bool,  # noqa: FBT001
     html: Path | None,
     store: str,
     as_json: bool,  # noqa: FBT001
@@ -57,6 +62,8 @@ def compare(
     """
     opened = open_store(store)
     suite = _common_suite(opened, experiments)
+    if rescore:
+        experiments = [_rescored(opened, suite, name) for name in experiments]
     baseline, *others = experiments
     comparisons = [compare_experiments(opened, suite, experiment=other, baseline=baseline) for other in others]
     preferences: dict[str, Preferences] = {}
@@ -85,6 +92,17 @@ def compare(
     if html is not None:
         echo(f"page: {html}")
     return 0
+
+
+def _rescored(store: Store, suite: str, experiment: str) -> str:
+    """The name of a new experiment, of the answers of another one by the suite's present assertions."""
+    source, launch_id = read_experiment(store, suite, experiment), uuid.uuid4().hex
+    with recorder_at_hand(home_folder()) as langsmith, stdout_for_result_only():
+        loaded = read_suite(suite_folder(suite))
+        rescoring = open_rescoring(store, loaded, source, langsmith.settings(), launch_id=launch_id)
+        rescoring.plan()  # raises before anything is paid for
+        rescoring.score(run_id=launch_id)
+    return rescoring.experiment.record.experiment
 
 
 def _common_suite(store: Store, experiments: Sequence[str]) -> str:
