@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from eval_pipeline.cli.evaluate.show import outcome_json, show_outcome
-from eval_pipeline.cli.options import json_option, store_option
+from eval_pipeline.cli.options import json_option, store_option, suite_of_experiments, suite_option
 from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
@@ -17,8 +17,6 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.rescore import Rescoring, RescoringPlan, open_rescoring
 from eval_pipeline.results.experiment_record import read_experiment, suite_of
 from eval_pipeline.store.opening import open_store
-from eval_pipeline.suite.discovery import suite_folder
-from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.wording import counted, first_names
 
@@ -31,13 +29,13 @@ _MOST_NAMED = 12
 @click.option("--only", multiple=True, metavar="NAME", help="Score only this metric; the others stay. Repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be scored, and what that costs. Nothing is called.")
 @click.option("--resume", is_flag=True, help="Continue the latest scoring of EXPERIMENT. Finished scores are kept.")
-@click.option("--suite", "folder", metavar="SUITE", help="The suite.  [default: the one of EXPERIMENT's name]")
+@suite_option
 @store_option
 @json_option
 def score(
     experiment: str,
     only: tuple[str, ...],
-    folder: str | None,
+    given_suite: str | None,
     store: str,
     *,
     dry_run: bool,
@@ -54,7 +52,7 @@ def score(
     """
     with stdout_for_result_only() as stdout:
         opened = open_store(store)
-        suite = read_suite(suite_folder(folder or suite_of(opened, experiment)))
+        suite = suite_of_experiments(suite_of(opened, experiment), given_suite)
         source = read_experiment(opened, suite.name, experiment)
         with recorder_at_hand(home_folder()) as langsmith:
             launch_id, started = uuid.uuid4().hex, time.monotonic()
