@@ -63,7 +63,8 @@ def test_each_call_of_a_review_gets_its_own_decision() -> None:
     for on_interrupt in ([APPROVE, REJECT], {"refund": "approve", "mail": REJECT}, {"decisions": [APPROVE, REJECT]}):
         assert answered(on_interrupt, batch(REFUND, MAIL)) == expected
     assert answered("approve", batch(REFUND, MAIL)) == [{"decisions": [APPROVE, APPROVE]}]
-    assert answered([APPROVE, REJECT], call(REFUND), call(MAIL)) == [APPROVE, REJECT]
+    for on_interrupt in ([APPROVE, REJECT], {"decisions": [APPROVE, REJECT]}):
+        assert answered(on_interrupt, call(REFUND), call(MAIL)) == [APPROVE, REJECT]
     assert answered([APPROVE, REJECT, "approve"], batch(REFUND, MAIL), call(MAIL)) == [*expected, APPROVE]
 
 
