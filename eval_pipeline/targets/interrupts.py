@@ -84,7 +84,10 @@ class InterruptAnswers:
         self.asked += 1
         if not isinstance(answers, Mapping) or review.is_decision(answers):
             return review.answer([answers] * len(review.actions))
-        decisions = [self._part(action, review.question) for action in review.actions]
+        decisions = [
+            answers[name] if (name := review.tool(action)) in answers else self._part(action, review.question)
+            for action in review.actions
+        ]
         return review.whole(decisions[0]) if review.is_whole(decisions[0]) else review.answer(decisions)
 
     def _next(self, question: Any, answers: Sequence[Any] | None = None) -> Any:

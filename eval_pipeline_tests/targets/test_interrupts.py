@@ -68,6 +68,13 @@ def test_each_call_of_a_review_gets_its_own_decision() -> None:
     assert answered([APPROVE, REJECT, "approve"], batch(REFUND, MAIL), call(MAIL)) == [*expected, APPROVE]
 
 
+def test_a_decision_by_the_tools_name_goes_before_one_by_another_part() -> None:
+    mail = {"name": "mail", "args": {"to": "refund@example.com"}}
+    by_name = {"refund": "reject", "mail": "approve"}
+    assert answered(by_name, batch(mail)) == [{"decisions": [APPROVE]}]
+    assert answered(by_name, inbox(mail)) == [[{"type": "accept", "args": None}]]
+
+
 def test_an_edit_may_name_the_arguments_only() -> None:
     edited = {"type": "edit", "edited_action": {"name": "refund", "args": {"order": "B2"}}}
     assert answered([{"type": "edit", "args": {"order": "B2"}}], batch(REFUND)) == [{"decisions": [edited]}]
