@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, Interrupt
 from pydantic import BaseModel
+
+from eval_pipeline.targets.graphs.schema import fields_of
 
 
 @dataclass
@@ -58,6 +61,7 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
     async def noted(request: Request) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(await request.body())
         seen.requests.append({"path": request.url.path, "headers": dict(request.headers), "body": body})
+        body["config"] = {**(body.get("config") or {}), "configurable": _configurable(body, request.headers)}
         if body["assistant_id"] not in graphs:
             raise HTTPException(404, f"no assistant {body['assistant_id']}")
         return body
@@ -86,11 +90,14 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
         )
         return {"values": _plain(snapshot.values), "next": list(snapshot.next)}
 
+    @app.post("/assistants/search")
+    async def search(request: Request) -> Any:
+        name = json.loads(await request.body())["graph_id"]
+        return [{"assistant_id": str(uuid.uuid5(uuid.NAMESPACE_URL, name))}] if name in graphs else []
+
     @app.get("/assistants/{assistant_id}/schemas")
-    async def schemas(assistant_id: str) -> Any:
-        if assistant_id not in graphs:
-            raise HTTPException(404, f"no assistant {assistant_id}")
-        graph = graphs[assistant_id]
+    async def schemas(assistant_id: uuid.UUID) -> Any:
+        graph = next(g for name, g in graphs.items() if uuid.uuid5(uuid.NAMESPACE_URL, name) == assistant_id)
         return {
             "input_schema": _schema(graph.get_input_jsonschema),
             "output_schema": _schema(graph.get_output_jsonschema),
@@ -108,7 +115,7 @@ async def _events(
         async for path, mode, data in graph.astream(
             _input(body),
             _config(thread_id, body),
-            context=body.get("context"),
+            context=_context(graph, body),
             output_keys=graph.output_channels,
             stream_mode=modes,
             subgraphs=body.get("stream_subgraphs", False),
@@ -133,6 +140,25 @@ def _input(body: Mapping[str, Any]) -> Any:
 def _config(thread_id: str, body: Mapping[str, Any]) -> Any:
     given = body.get("config") or {}
     return {**given, "configurable": {**given.get("configurable", {}), "thread_id": thread_id}}
+
+
+def _configurable(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What is configurable, with the trace that the client continues."""
+    configurable = {**((body.get("config") or {}).get("configurable") or {})}
+    if "langsmith-trace" in headers:
+        configurable["langsmith-trace"] = headers["langsmith-trace"]
+        for item in headers.get("baggage", "").split(","):
+            name, _, value = item.partition("=")
+            configurable[name] = urllib.parse.unquote(value)
+    return configurable
+
+
+def _context(graph: Pregel[Any, Any, Any, Any], body: Mapping[str, Any]) -> Any:
+    """As a server does: what is configurable is the context, too."""
+    configurable = (body.get("config") or {}).get("configurable") or {}
+    assert not (configurable and body.get("context"))
+    fields = fields_of(graph.context_schema)
+    return {name: value for name, value in configurable.items() if name in fields} if fields else None
 
 
 def _event(name: str, data: Any) -> bytes:

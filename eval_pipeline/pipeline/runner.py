@@ -121,18 +121,30 @@ class EvalRunner:
         """
         return load_dataset(self.suite, redactor=Redactor.of(self._settings))
 
-    async def arun(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
+    async def arun(
+        self, case: CaseLike, *, listener: Listener | None = None, **runtime: Unpack[RuntimeChoice]
+    ) -> CaseResult:
         """The result of one attempt at `case`; whatever the target or an assertion raises is in it.
+
+        `listener` is called with each event as it happens.
 
         Raises:
             InputError: there is no such case, or it is wrong.
             InfrastructureError: something around the case failed.
         """
-        return await self._evaluate(case, runtime, None)
+        return await self._evaluate(case, runtime, listener)
 
     def run(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
         """As `arun`, waited for."""
         return run_in_loop(self.arun(case, **runtime))
+
+    async def arun_test(self, test_case: CaseLike, version: str | None = None) -> CaseResult:
+        """As `arun`, with the version of the target by position."""
+        return await self.arun(test_case, version=version)
+
+    def run_test(self, test_case: CaseLike, version: str | None = None) -> CaseResult:
+        """As `arun_test`, waited for."""
+        return run_in_loop(self.arun_test(test_case, version))
 
     def astream(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> AsyncGenerator[Event, None]:
         """What happens in an attempt at `case`, as it happens. Ending the iteration cancels the attempt."""
@@ -189,7 +201,9 @@ class EvalRunner:
 
     def _case(self, case: CaseLike, runtime: RuntimeChoice) -> Case:
         _require_known(runtime)
-        chosen = {name: value for name, value in {**self._runtime, **runtime}.items() if value is not None}
+        chosen = {
+            name: value for options in (self._runtime, runtime) for name, value in options.items() if value is not None
+        }
         read = self._read_case(case)
         return read.model_copy(update={"runtime": read.runtime.model_copy(update=chosen)}) if chosen else read
 
@@ -205,8 +219,9 @@ class EvalRunner:
         try:
             return Case.model_validate(dict(case))
         except ValidationError as error:
+            name = str(case.get("id") or case.get("name"))
             raise InputError(
-                problems_of(error, model=Case, data=dict(case), file="the given case", case=str(case.get("id")))
+                problems_of(error, model=Case, data=dict(case), file="the given case", case=name)
             ) from error
 
     @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.pipeline.experiment_metadata import experiment_plan, run_labels
+from eval_pipeline.pipeline.experiment_metadata import experiment_plan, root_tags, run_labels
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -114,6 +114,7 @@ def begin_tracing(
         ready.session,
         online=ready.online,
         owed=ready.owed,
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -129,6 +130,7 @@ def join_tracing(
     settings: LangSmithSettings,
     begun: TracedRun,
     *,
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -140,6 +142,7 @@ def join_tracing(
     Args:
         settings: where runs go, and in what form.
         begun: what that run wrote to the store.
+        suite: its tags are those of every root run.
         record: of the experiment.
         context: what cases read.
         store: where counts are written.
@@ -156,6 +159,7 @@ def join_tracing(
         session,
         online=True,
         owed={},
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -190,6 +194,7 @@ def _tracing(
     *,
     online: bool,
     owed: Mapping[DestinationName, Sequence[QueuedItem]],
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -208,6 +213,7 @@ def _tracing(
         feedback=_feedback(session, redactor),
         labels=run_labels(record, run_id),
         root_labels=_root_labels(context, origin, dataset_cases),
+        root_tags=root_tags(suite, record),
         redact=redactor.json,
         outbox=Outbox(),
     )

@@ -19,7 +19,7 @@ from eval_pipeline.results.case_result import (
 from eval_pipeline.results.large_values import LargeValues, is_name
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 
-RESULT_SCHEMA_VERSION = 4
+RESULT_SCHEMA_VERSION = 5
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
@@ -133,15 +133,23 @@ RESULT_SCHEMA = pa.schema(
         ("carried_from", _ORIGIN),
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
+        ("log_order", pa.int64()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )
 _FIELDS = frozenset(field.name for field in fields(CaseResult))
 
 
-def table_of(results: Iterable[CaseResult], values: LargeValues | None = None) -> pa.Table:
-    """Results as a table of `RESULT_SCHEMA`; large inputs, outputs and states are put into `values`, if given."""
-    return pa.Table.from_pylist([row_of(result, values) for result in results], schema=RESULT_SCHEMA)
+def table_of(results: Iterable[CaseResult], values: LargeValues | None = None, *, order: int = 0) -> pa.Table:
+    """Results as a table of `RESULT_SCHEMA`.
+
+    Args:
+        results: to be written.
+        values: where large inputs, outputs and states are put, if given.
+        order: the place in the log of the run that writes them: larger than that of every row it found there.
+    """
+    rows = [row_of(result, values) | {"log_order": order} for result in results]
+    return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)
 
 
 def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, Any]:

@@ -136,7 +136,9 @@ def _do(task: WorkerTask, progress: _TaskProgress, *, deadline: _Deadline) -> No
     log = ResultLogView.open(
         store, task.suite, task.experiment, retry_errors=task.retry_errors, part=task_part(task.task)
     )
-    writer = TaskLog(store, suite=task.suite, experiment=task.experiment, task=task.task, view=log)
+    writer = TaskLog(
+        store, suite=task.suite, experiment=task.experiment, task=task.task, view=log, order=task.log_order
+    )
     planned = {case.id: _attempts(task, experiment, evaluator, case) for case in cases.chosen}
     progress.attempts = sum(map(len, planned.values()))
     progress.finished_before = sum(key_of(each) in log.finished for attempts in planned.values() for each in attempts)

@@ -19,7 +19,7 @@ from eval_pipeline.analysis.case_values import why_not_passed
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.case_result import NOT_PASSED
 from eval_pipeline.results.large_values import LargeValues, is_name
-from eval_pipeline.results.result_log import read_results, segment_keys
+from eval_pipeline.results.result_log import IDENTITY, read_results, segment_keys
 from eval_pipeline.store.store import Store
 
 CHUNK = 40
@@ -32,9 +32,8 @@ _LONGEST_REASON = 240
 _LONGEST_VALUE = 200_000
 """The most characters of one input or output as JSON."""
 _BATCH = 64
-_IDENTITY = ["case_id", "attempt", "started_at"]
 _COLUMNS = [
-    *_IDENTITY,
+    *IDENTITY,
     "status",
     "score",
     "split",
@@ -74,19 +73,24 @@ def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
     """The final result of every attempt that did not pass; one segment in memory at a time."""
     verdicts = read_results(store, suite, experiment, columns=["status"])
     failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(NOT_PASSED)))
-    started_at = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
-    for key in segment_keys(store, suite, experiment) if started_at else ():
+    places = {(row["case_id"], row["attempt"]): _place(row) for row in failing.to_pylist()}
+    for key in segment_keys(store, suite, experiment) if places else ():
         table = store.get_table(key)
         if table is None:
             continue
         # Segments of earlier versions lack newer columns.
         present = table.select([name for name in _COLUMNS if name in table.column_names])
-        identities = present.select(_IDENTITY).to_pylist()
-        counts = [started_at.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
+        identities = present.select([name for name in IDENTITY if name in present.column_names]).to_pylist()
+        counts = [places.get((row["case_id"], row["attempt"])) == _place(row) for row in identities]
         for batch in present.filter(pa.array(counts, pa.bool_())).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
-                if started_at.pop((row["case_id"], row["attempt"]), None) is not None:
+                if places.pop((row["case_id"], row["attempt"]), None) is not None:
                     yield row
+
+
+def _place(row: Row) -> tuple[int, Any]:
+    """What decides which row of an attempt counts."""
+    return row.get("log_order") or 0, row["started_at"]
 
 
 def pack(rows: Iterable[Row], context: SharedContext | None, values: LargeValues | None = None) -> PackedAttempts:

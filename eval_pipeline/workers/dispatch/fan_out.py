@@ -55,6 +55,7 @@ def tasks_of(
         finished=run.log.finished,
         like={
             **task_fields(opened.record, opened.settings, store=opened.store.root, tracing=tracing),
+            "log_order": run.log.next_order,
             "retry_errors": run.log.retry_errors,
             **(fields or {}),
         },
