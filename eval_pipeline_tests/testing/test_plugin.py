@@ -20,7 +20,16 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
 
 def _pytest(folder: Path, *arguments: object) -> str:
     """What pytest says of the tests in a folder, with the plugin."""
-    plugins: tuple[str, ...] = ("-p", "eval_pipeline.testing.plugin", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:asyncio")
+    plugins: tuple[str, ...] = (
+        "-p",
+        "eval_pipeline.testing.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:asyncio",
+    )
     if any(each.value == plugins[1] for each in entry_points(group="pytest11")):
         plugins = plugins[2:]  # an installed plugin is loaded by itself
     ended = run_warm("pytest:console_main", *plugins, "--rootdir", folder, *arguments, folder=folder)
