@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ def _app(graphs: Mapping[str, Pregel[Any, Any, Any, Any]], seen: LangGraphServer
     async def noted(request: Request) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(await request.body())
         seen.requests.append({"path": request.url.path, "headers": dict(request.headers), "body": body})
+        body["config"] = {**(body.get("config") or {}), "configurable": _configurable(body, request.headers)}
         if body["assistant_id"] not in graphs:
             raise HTTPException(404, f"no assistant {body['assistant_id']}")
         return body
@@ -138,6 +140,17 @@ def _input(body: Mapping[str, Any]) -> Any:
 def _config(thread_id: str, body: Mapping[str, Any]) -> Any:
     given = body.get("config") or {}
     return {**given, "configurable": {**given.get("configurable", {}), "thread_id": thread_id}}
+
+
+def _configurable(body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """What is configurable, with the trace that the client continues."""
+    configurable = {**((body.get("config") or {}).get("configurable") or {})}
+    if "langsmith-trace" in headers:
+        configurable["langsmith-trace"] = headers["langsmith-trace"]
+        for item in headers.get("baggage", "").split(","):
+            name, _, value = item.partition("=")
+            configurable[name] = urllib.parse.unquote(value)
+    return configurable
 
 
 def _context(graph: Pregel[Any, Any, Any, Any], body: Mapping[str, Any]) -> Any:

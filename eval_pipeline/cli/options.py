@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+from pathlib import Path
+
 import click
 
 from eval_pipeline.errors import InputError, Problem
@@ -8,9 +10,12 @@ from eval_pipeline.results.experiment_record import (
     experiments_newest_first,
     find_experiment,
     latest_experiment,
+    suites_with_experiments,
 )
 from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.suite import SUITE_FILE, read_suite
 from eval_pipeline.wording import nearest
 
 store_option = click.option(
@@ -41,3 +46,32 @@ def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> Ex
         problem = Problem(message=f"{suite} has no experiment yet", fix=f"eval-pipeline run {suite}", file=store.root)
         raise InputError(problem)
     return record
+
+
+def suite_with_experiments(store: Store, name_or_folder: str) -> str:
+    """The name of a suite, given by its folder or its name: also one that has experiments, and no folder here.
+
+    Raises:
+        InputError: there is no such suite.
+    """
+    names = suites_with_experiments(store)
+    return name_or_folder if name_or_folder in names else read_suite(suite_folder(name_or_folder)).name
+
+
+def experiment_named(store: Store, name: str) -> ExperimentRecord:
+    """The record of the experiment `name`, or the latest experiment of the suite of that name or folder.
+
+    Raises:
+        InputError: there is neither.
+    """
+    suite = name.partition("-")[0]
+    if suite and "/" not in name and (record := find_experiment(store, suite, name)) is not None:
+        return record
+    latest = latest_experiment(store, name) if "/" not in name else None
+    if latest is None and (Path(name) / SUITE_FILE).is_file():
+        latest = latest_experiment(store, read_suite(Path(name)).name)
+    if latest is not None:
+        return latest
+    known = [each.experiment for each in experiments_newest_first(store, suite)] if "/" not in suite else []
+    fix = nearest(name, [*known, *suites_with_experiments(store)], none="eval-pipeline run SUITE")
+    raise InputError(Problem(message=f"there is no experiment {name!r} in {store.root}", fix=fix))

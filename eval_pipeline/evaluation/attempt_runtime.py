@@ -165,33 +165,31 @@ def placed_assertions(
 
 
 def not_carried_out(
-    assertions: Sequence[Assertion], case: Case, *, done: Sequence[AssertionResult] = ()
+    fingerprints: Fingerprints, case: Case, *, done: Sequence[AssertionResult] = ()
 ) -> list[AssertionResult]:
     """A result without a score for each assertion of a case that has no result among `done`.
 
     Args:
-        assertions: the suite's, on the whole conversation.
+        fingerprints: identify the scores of the suite's and the case's assertions.
         case: with its own assertions.
         done: the results of the attempt before it ended in an error.
     """
     carried_out = {(result.turn, result.type) for result in done}
-    placed: list[tuple[int | None, Assertion]] = [
-        (index, assertion) for index, turn in enumerate(case.turns) for assertion in turn.assertions
-    ]
-    placed += [(None, assertion) for assertion in (*assertions, *case.assertions)]
-    return [
-        AssertionResult(
-            name=assertion.metric,
-            type=assertion.type,
-            turn=turn,
-            passed=None,
-            score=None,
-            weight=assertion.weight,
-            message="not carried out: the attempt ended in an error before",
-        )
-        for turn, assertion in placed
-        if (turn, assertion.type) not in carried_out
-    ]
+    results = []
+    for turn, assertions in placed_assertions(fingerprints.suite.spec.assertions, case, turns=len(case.turns)):
+        for assertion, identity in fingerprints.scores(assertions, case):
+            result = AssertionResult(
+                name=assertion.metric,
+                type=assertion.type,
+                turn=turn,
+                passed=None,
+                score=None,
+                weight=assertion.weight,
+                message="not carried out: the attempt ended in an error before",
+            )
+            if (turn, assertion.type) not in carried_out:
+                results.append(identity.given_to(result))
+    return results
 
 
 def plain(value: Any) -> Any:

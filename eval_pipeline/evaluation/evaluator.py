@@ -159,7 +159,7 @@ class CaseEvaluator:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
         if error is not None:
-            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
+            results = [*results, *not_carried_out(self.fingerprints, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
@@ -185,7 +185,7 @@ class CaseEvaluator:
         assert runtime.stored is not None
         earlier, results = runtime.stored.result, list(runtime.results)
         if error is not None:
-            results += not_carried_out(self.suite.spec.assertions, attempt.case, done=results)
+            results += not_carried_out(self.fingerprints, attempt.case, done=results)
         own = replace(usage, target=replace(usage.target, cost_usd=0.0))
         scored = self._result(
             attempt,

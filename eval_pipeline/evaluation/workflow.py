@@ -83,11 +83,11 @@ async def take_turn(index: int, text: str) -> Any:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
                 reply = await _outside(_sent(runtime, message))
-            reply = reported.completed(reply, turn, runs.made)
+            reply = reported.completed(reply, turn, runs.collected)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
         broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
-        failed = Reply(events=[*reported.as_executed(reported.events, runs.made), broke])
+        failed = Reply(events=[*reported.as_executed(reported.events, runs.collected), broke])
         _keep(runtime, index, message, failed, took())
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
@@ -97,7 +97,7 @@ async def take_turn(index: int, text: str) -> Any:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
         if runtime.needs_runs:
-            runtime.runs[index] = runs.made
+            runtime.runs[index] = runs.collected
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:
@@ -211,7 +211,9 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     for index, message in enumerate(messages):
         await _say(attempt, index, message)
     for index in range(len(messages), len(attempt.case.turns)):
-        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.assertions_on(index))
+        attempt.results.extend(
+            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
+        )
     if attempt.case.simulation is not None and attempt.user is not None:
         await _simulate(attempt, attempt.case.simulation, len(messages))
     elif attempt.answered and attempt.case.simulation is not None:

@@ -61,6 +61,12 @@ def run_labels(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
     return {name: value for name, value in labels.items() if value is not None}
 
 
+def root_tags(suite: SuiteSpec, record: ExperimentRecord) -> tuple[str, ...]:
+    """Tags of the root run of every attempt: `scale_eval`, the day of the experiment, the context, and the suite's."""
+    context = () if record.context_id is None else (f"ctx:{record.context_id}",)
+    return ("scale_eval", f"batch:{record.created_at[:10]}", *context, *suite.tags)
+
+
 def _assertion_names(spec: SuiteSpec, cases: Iterable[Case]) -> list[str]:
     """The names of all assertions, each once, the suite's own first. An evaluator may give its scores other names."""
     assertions = [*spec.assertions]

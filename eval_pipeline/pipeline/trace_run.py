@@ -7,7 +7,7 @@ from typing import Any
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.pipeline.experiment_metadata import experiment_plan, run_labels
+from eval_pipeline.pipeline.experiment_metadata import experiment_plan, root_tags, run_labels
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -115,6 +115,7 @@ def begin_tracing(
         ready.session,
         online=ready.online,
         owed=ready.owed,
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -130,6 +131,7 @@ def join_tracing(
     settings: LangSmithSettings,
     begun: TracedRun,
     *,
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -141,6 +143,7 @@ def join_tracing(
     Args:
         settings: where runs go, and in what form.
         begun: what that run wrote to the store.
+        suite: its tags are those of every root run.
         record: of the experiment.
         context: what cases read.
         store: where counts are written.
@@ -157,6 +160,7 @@ def join_tracing(
         session,
         online=True,
         owed={},
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -191,6 +195,7 @@ def _tracing(
     *,
     online: bool,
     owed: Mapping[DestinationName, Sequence[QueuedItem]],
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -209,6 +214,7 @@ def _tracing(
         feedback=_feedback(session, redactor),
         labels=run_labels(record, run_id),
         root_labels=_root_labels(context, origin, dataset_cases),
+        root_tags=root_tags(suite, record),
         redact=redactor.json,
         outbox=Outbox(),
     )

@@ -151,6 +151,12 @@ def latest_experiment(store: Store, suite: str) -> ExperimentRecord | None:
     return next((record for record in experiments_newest_first(store, suite) if record.variant is None), None)
 
 
+def suites_with_experiments(store: Store) -> list[str]:
+    """The names of the suites that have experiments in a store, sorted."""
+    prefix = experiments_prefix("").rstrip("/") + "/"
+    return sorted({key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)})
+
+
 def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]:
     """The records of a suite's experiments, those of variants among them."""
     prefix = experiments_prefix(suite)

@@ -254,7 +254,9 @@ class LangGraphSession(GraphSession):
         )
         self._graph, self._keeps_state = built.graph, built.keeps_state
         declared = _declared(built.schema.context, self._config["configurable"])
-        self._context = self._target.context_of(self._case, declared) or None
+        context = self._target.context_of(self._case, declared)
+        # As on a server: a schema whose fields all have defaults needs no value.
+        self._context = context if context or fields_of(built.schema.context) else None
         self._inputs = TurnInputs(
             schema=built.schema, case=self._case, input_key=self._target.input_key, user_message=_user_message
         )

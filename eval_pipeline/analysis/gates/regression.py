@@ -16,7 +16,7 @@ from eval_pipeline.analysis.gates.gate_result import SliceResult
 from eval_pipeline.analysis.statistics.paired import p_is, weighted_holm
 from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.suite.spec.gates import RegressionGate
-from eval_pipeline.wording import counted
+from eval_pipeline.wording import counted, first_names
 
 _MOST_NAMED = 3
 
@@ -104,9 +104,11 @@ def _results(
 ) -> list[SliceResult]:
     if not tests:
         what = gate.metric or gate.slice or "the pass rate"
-        return [
-            SliceResult(passed=True, message=f"baseline {baseline.baseline} has no case with {what} to compare with")
-        ]
+        message = f"baseline {baseline.baseline} has no case with {what} to compare with"
+        if baseline.changed_metrics:
+            changed = first_names(list(baseline.changed_metrics), _MOST_NAMED)
+            message += f": the metric changed ({changed}), which is no regression of the target"
+        return [SliceResult(passed=True, message=message)]
     by_number: dict[tuple[str | None, str | None], list[SliceResult]] = {}
     for test in tests:
         result = _result(test, p_values.get(id(test)), level=level, tests_of_suite=tests_of_suite)

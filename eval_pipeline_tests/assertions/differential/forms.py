@@ -238,10 +238,10 @@ def child_runs(run: Any) -> dict:
 
 
 def child_outputs(run: Any) -> dict:
-    found = [child for child in _walk(run) if child.run_type == "retriever"]
+    retrievers = [child for child in _walk(run) if child.run_type == "retriever"]
     return {
         "key": "child_outputs",
-        "value": str([item.page_content for child in found for item in child.outputs["documents"]]),
+        "value": str([item.page_content for child in retrievers for item in child.outputs["documents"]]),
     }
 
 

@@ -115,6 +115,10 @@ async def test_the_runtime_context_is_filled_from_suite_and_case(name: str) -> N
     assert of_case.response == of_suite.response == both.response
 
 
+async def test_a_context_that_needs_no_value_has_its_defaults() -> None:
+    assert (await turn_of("locales", input="x")).response == "language=en"
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "problem"),
     [
