@@ -163,6 +163,15 @@ class LangSmithDatasets:
                 if len(page) < _PAGE:
                     return
 
+    def examples_by_id(self, ids: Sequence[str]) -> Iterator[Example]:
+        """Those of the examples that the server has, whichever their dataset."""
+        with self._errors_of("of the runs"):
+            for start in range(0, len(ids), _PAGE):
+                page = list(ids[start : start + _PAGE])
+                for data in self._get("/examples", {"id": page, "limit": _PAGE, "select": _SELECTED}):
+                    _files_of(data)
+                    yield Example(**data)
+
     def attachment_urls(self, example_id: str) -> dict[str, str]:
         """Where the attachments of an example can be fetched for now, by name."""
         with self._errors_of(f"of the example {example_id}"):

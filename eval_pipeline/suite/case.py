@@ -5,10 +5,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.content.inputs import as_inputs, history_and_input, input_form, input_messages, input_text
+from eval_pipeline.content.inputs import (
+    as_inputs,
+    history_and_input,
+    input_form,
+    input_messages,
+    input_text,
+    is_of_user,
+)
 from eval_pipeline.content.outputs import as_outputs
 from eval_pipeline.errors import InputError
 from eval_pipeline.messages import Message, as_openai, read_messages
@@ -67,13 +74,39 @@ class RuntimeOptions(Document):
 _NO_OPTIONS = RuntimeOptions()
 
 
-class Recording(Document):
-    """A recorded attempt at the case: its conversation, and data about it."""
+class RecordedTurn(Document):
+    """One turn of a recorded attempt whose inputs and outputs are more than messages."""
 
-    messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
+    input: Any
+    outputs: Any = None
+    text: str | None = None
+    """What a person reads; by default the rule of `eval_pipeline.content.outputs`."""
+    events: tuple[Mapping[str, Any], ...] = ()
+    """Calls of tools and their results, as in a stored turn."""
+
+
+class Recording(Document):
+    """A recorded attempt at the case: its conversation as `messages` or as `turns`, and data about it."""
+
+    turns: tuple[RecordedTurn, ...] = ()
+    messages: tuple[Mapping[str, Any], ...] = Field(default=(), validate_default=True)
     """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
     """Other data of the recorded attempt, such as a published score."""
+
+    @field_validator("messages")
+    @classmethod
+    def _are_not_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        if not value and not info.data.get("turns"):
+            raise PydanticCustomError("recording", "a recording is empty", {"fix": "give `messages`, or `turns`"})
+        return value
+
+    @property
+    def text(self) -> str:
+        """What the user asks in it."""
+        inputs = [turn.input for turn in self.turns]
+        inputs += [message for message in self.messages if is_of_user(message)]
+        return "\n".join(map(input_text, inputs))
 
     @field_validator("messages", mode="before")
     @classmethod

@@ -124,6 +124,18 @@ class LangSmithRuns(CheckedSource):
     """In LangSmith's filter language, such as `eq(is_root, true)`."""
     limit: int = Field(default=1_000, ge=1)
     """The most runs read from a project, newest first."""
+    since: Annotated[str | None, BeforeValidator(_moment_as_text)] = None
+    """Only runs that began after this time (ISO 8601), such as the time of the last import."""
+    sample: float = Field(default=1.0, gt=0, le=1)
+    """The share of conversations that is read; always the same ones."""
+    input: JmesPath | None = None
+    """A JMESPath into a run: what the target was given; by default its messages, or else its inputs."""
+    output: JmesPath | None = None
+    """By default its messages, or else its outputs."""
+    reference: JmesPath | Mapping[str, JmesPath] | None = None
+    """By default that of the run's example, if it has one."""
+    split: JmesPath | None = None
+    metadata: Mapping[str, JmesPath] = Field(default_factory=dict)
 
     @property
     def is_export(self) -> bool:

@@ -116,6 +116,9 @@ class CaseTracer(AttemptTracer):
     root_labels: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the root only, such as `shared_trace_url` and `shared_cost_per_case`."""
     tags: tuple[str, ...] = ()
+    """Of every run."""
+    root_tags: tuple[str, ...] = ()
+    """Of the root only, such as `batch:2026-11-30`."""
     redact: Redact = as_it_is
     """Applied only to fields that are cut; the sender redacts everything else."""
     client: CollectingClient = field(default_factory=CollectingClient)
@@ -262,7 +265,7 @@ class CaseTrace(AttemptTrace):
             inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
             metadata={**labels, **tracer.root_labels, **_answer_origin(result)},
-            tags=tracer.tags,
+            tags=[*tracer.tags, *tracer.root_tags],
             redact=tracer.redact,
         )
         if root["parent_run_id"] is None:
