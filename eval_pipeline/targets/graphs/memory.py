@@ -1,8 +1,10 @@
 """The memory of a graph in one attempt: a checkpointer, a store and a cache of its own."""
 
 import base64
+import contextlib
 import copy
 from collections.abc import Collection, Mapping
+from dataclasses import is_dataclass
 from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -12,6 +14,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
+from pydantic import BaseModel
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
@@ -94,10 +97,19 @@ class _Copies(JsonPlusSerializer):
 
 
 def _copy(value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - a connection or a lock, which no copy could replace
-        return value
+    """A copy of what nodes may change: collections, messages, models and dataclasses; other objects as they are.
+
+    Tables, models and connections in a state are neither small nor changed, and some cannot be copied.
+    """
+    kind = type(value)
+    if kind is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    if kind in (list, tuple, set):
+        return kind(map(_copy, value))
+    if isinstance(value, BaseModel) or (is_dataclass(value) and kind is not type):
+        with contextlib.suppress(Exception):  # it may hold a connection or a lock
+            return copy.deepcopy(value)
+    return value
 
 
 def _index_of(store: InMemoryStore) -> IndexConfig:

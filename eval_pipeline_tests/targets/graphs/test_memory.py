@@ -95,3 +95,10 @@ async def test_a_callable_whose_graph_waits_for_a_human_does_not_pass() -> None:
     )
     assert result.error is not None
     assert "a graph that the target runs waits for a human" in result.error.message
+
+
+async def test_what_a_node_changes_in_place_before_a_question_is_not_changed_twice() -> None:
+    case = a_case(input="x", on_interrupt="go on")
+    result = await evaluated(a_suite(Path(), target=a_target("changing_graph")), case)
+    assert result.error is None, result.error.traceback
+    assert result.turns[0].response == "['started', 'asked']"
