@@ -3,12 +3,13 @@
 import base64
 import contextlib
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.cache.memory import InMemoryCache
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.pregel import Pregel
@@ -27,6 +28,8 @@ AnyGraph = Pregel[Any, Any, Any, Any]
 NS_END = ":"
 """Separates a node from the id of its execution, in the names of checkpoints."""
 _OBJECT = "object"
+_KEPT = 2
+"""Checkpoints: the newest, and the one that it follows."""
 _MOST_ITEMS = 1_000_000
 
 
@@ -39,7 +42,7 @@ class AttemptMemory:
 
     def __init__(self, *, index: IndexConfig | None = None, share: Collection[Shared] = ()) -> None:
         """`index` is how a project's store embeds what is put there; `share` names what is the graph's own."""
-        self._saver = InMemorySaver(serde=_Copies())
+        self._saver = _NewestCheckpoints()
         self._index, self._share = index, frozenset(share)
         self.store: BaseStore = InMemoryStore(index=index) if index else InMemoryStore()
         """Given to factories, and to the graph."""
@@ -47,6 +50,7 @@ class AttemptMemory:
     def given_to(self, graph: AnyGraph) -> AnyGraph:
         """The graph, with this memory."""
         update: dict[str, Any] = {"checkpointer": self._saver}
+        self._saver.keeps_all = any("Delta" in type(channel).__name__ for channel in graph.channels.values())
         own = graph.store
         if "store" not in self._share or own is None:
             if self._index is None and isinstance(own, InMemoryStore) and own.index_config:
@@ -82,6 +86,47 @@ class AttemptMemory:
             self._saver.put(place, checkpoint, metadata, checkpoint["channel_versions"])
         for namespace, key, value in _read(exported["store"]):
             self.store.put(tuple(namespace), key, value)
+
+
+class _NewestCheckpoints(InMemorySaver):
+    """Keeps the two newest checkpoints of each graph of a thread: a long agent's would hold its messages over and over.
+
+    All are kept of a graph with channels that are stored as changes.
+    """
+
+    keeps_all = False
+
+    def __init__(self) -> None:
+        super().__init__(serde=_Copies())
+        self._newest: dict[tuple[str, str], list[tuple[str, ChannelVersions]]] = {}
+
+    @override
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint, and forget all but the one before."""
+        place = super().put(config, checkpoint, metadata, new_versions)
+        if not self.keeps_all:
+            thread, namespace = place["configurable"]["thread_id"], place["configurable"]["checkpoint_ns"]
+            newest = self._newest.setdefault((thread, namespace), [])
+            newest.append((checkpoint["id"], checkpoint["channel_versions"]))
+            del newest[:-_KEPT]
+            self._forget_others(thread, namespace, newest)
+        return place
+
+    def _forget_others(self, thread: str, namespace: str, kept: Sequence[tuple[str, ChannelVersions]]) -> None:
+        ids = {checkpoint_id for checkpoint_id, _ in kept}
+        stored = self.storage[thread][namespace]
+        for checkpoint_id in [each for each in stored if each not in ids]:
+            del stored[checkpoint_id]
+            self.writes.pop((thread, namespace, checkpoint_id), None)
+        versions = {(name, version) for _, of_channels in kept for name, version in of_channels.items()}
+        for key in [each for each in self.blobs if each[:2] == (thread, namespace) and each[2:] not in versions]:
+            del self.blobs[key]
 
 
 class _Copies(JsonPlusSerializer):
