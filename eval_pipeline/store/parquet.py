@@ -1,7 +1,7 @@
 """Write tables as Parquet bytes, and read them, whole or in part."""
 
 import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,15 @@ def parquet_bytes(table: pa.Table, *, quickly: bool = False, rows_per_group: int
         pq.write_table(table, sink, compression="zstd", row_group_size=rows_per_group, write_page_checksum=True)
     else:
         pq.write_table(table, sink, compression="zstd")
+    return memoryview(sink.getvalue())
+
+
+def parquet_of_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> memoryview:
+    """Batches as the bytes of a Parquet file (zstd), each a row group with checksums; one is in memory at a time."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
     return memoryview(sink.getvalue())
 
 

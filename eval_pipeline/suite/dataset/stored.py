@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
+from eval_pipeline.store.parquet import parquet_of_batches
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin, cases_of_table
+from eval_pipeline.suite.dataset.dataset import CASES_SCHEMA, Dataset, DatasetOrigin, cases_of_table
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset
@@ -93,7 +94,8 @@ def store_dataset(store: Store, suite: str, dataset: Dataset) -> None:
     if dataset.origin is not None:
         store.put_if_absent(origin_key(suite, dataset.version), dataset.origin.model_dump_json().encode())
     # After the origin: a reader that finds the cases finds their origin too.
-    store.put_table(cases_key(suite, dataset.version), dataset.to_table(), rows_per_group=_ROWS_PER_GROUP)
+    batches = dataset.batches(_ROWS_PER_GROUP)
+    store.put(cases_key(suite, dataset.version), parquet_of_batches(batches, CASES_SCHEMA))
 
 
 def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | None:
