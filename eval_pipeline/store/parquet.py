@@ -1,7 +1,7 @@
 """Write tables as Parquet bytes, and read them, whole or in part."""
 
 import bisect
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,6 +48,18 @@ def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: s
         file = pq.ParquetFile(source)
         names = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
         return file.read(columns=names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(uri, error) from error
+
+
+def batches_of_parquet(source: pa.NativeFile, rows: int, *, uri: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a table in batches, of which one is in memory at a time.
+
+    Raises:
+        CorruptDataError: the object is not readable as Parquet.
+    """
+    try:
+        yield from pq.ParquetFile(source).iter_batches(batch_size=rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(uri, error) from error
 

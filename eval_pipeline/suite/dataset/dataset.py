@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,9 @@ CASES_SCHEMA = pa.schema(
 
 _REDACTOR = Redactor()
 _BATCH_ROWS = 1_000
+ROWS_AT_ONCE = 100
+"""Rows whose contents are in memory as Python's texts, beside the cases that are made of them."""
+_BATCH_CHARACTERS = 2_000_000
 _LONG = 4_096
 """Characters of a content that is compressed in memory."""
 _COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
@@ -102,9 +105,15 @@ class Dataset:
         `content` is the JSON of the case in the order that it is written in, redacted; `content_hash` is the hash of
         the case as it is written; `redacted` says whether something was redacted.
         """
-        pairs = list(zip(self.cases, self._contents, strict=True))
-        for start in range(0, len(pairs), rows):
-            data = [self._row(case, content) for case, content in pairs[start : start + rows]]
+        data: list[dict[str, Any]] = []
+        size = 0
+        for case, content in zip(self.cases, self._contents, strict=True):
+            data.append(self._row(case, content))
+            size += len(data[-1]["content"])
+            if len(data) == rows or size >= _BATCH_CHARACTERS:
+                yield pa.RecordBatch.from_pylist(data, schema=CASES_SCHEMA)
+                data, size = [], 0
+        if data:
             yield pa.RecordBatch.from_pylist(data, schema=CASES_SCHEMA)
 
     def _row(self, case: Case, content: "_Content") -> dict[str, Any]:
@@ -172,12 +181,16 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
     )
 
 
-@gc_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
     """The cases in rows of `CASES_SCHEMA`, by id; None where something was redacted."""
+    return cases_of_batches(table.to_batches(max_chunksize=ROWS_AT_ONCE))
+
+
+@gc_paused()
+def cases_of_batches(batches: Iterable[pa.RecordBatch]) -> dict[str, Case | None]:
+    """As `cases_of_table`, for batches, of which one is in memory at a time."""
     cases: dict[str, Case | None] = {}
-    # In batches: as Python's texts the contents would be there a third time.
-    for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+    for batch in batches:
         columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
         case_ids, contents, written = (columns[name] for name in ("case_id", "content", "content_hash"))
         # Earlier versions stored canonical JSON, whose hash shows whether it was redacted.
