@@ -28,7 +28,7 @@ from eval_pipeline.messages.content import result_text
 from eval_pipeline.runs.collecting_client import collection_in_progress
 from eval_pipeline.targets.declined import declined_tools
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.node_outputs import goes_to, has_command, messages_of_output
+from eval_pipeline.targets.node_outputs import are_results, goes_to, has_command, messages_of_output
 from eval_pipeline.targets.session import EventHandler
 from eval_pipeline.telemetry.event import Event
 
@@ -166,9 +166,8 @@ class Trajectory(BaseCallbackHandler):
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         call = self._unasked.pop(run_id, None)
         if call is not None and not isinstance(output, ToolMessage | Command):
-            self._on_event(
-                {"type": "tool_result", "name": call["name"], "id": call["id"], "content": result_text(plain(output))}
-            )
+            content = result_text(plain(output))
+            self._on_event({"type": "tool_result", "name": call["name"], "id": call["id"], "content": content})
         node = self._node_around(run_id)
         if isinstance(output, Command) and node is not None:
             self._by_tool.add(node)
@@ -191,7 +190,7 @@ class Trajectory(BaseCallbackHandler):
             before = len(self._seen)
             self._enter(around, before=self._order.get(around[:-1], []), report=False)
             self._entering = self._seen[before:]
-        elif _are_results(messages) and [seen.event["to"] for seen in self._entering if seen.event] == [node]:
+        elif are_results(messages) and [seen.event["to"] for seen in self._entering if seen.event] == [node]:
             # A server does not show tools: a node that returns results of tools alone is none that took over.
             self._entering[0].event, self._entering = None, []
         self._order.setdefault(around, []).append(node)
@@ -395,7 +394,3 @@ def _name(execution: str) -> str:
 def _is_plumbing(node: str) -> bool:
     """Whether a node is LangGraph's own, such as `__start__`."""
     return node.startswith("__")
-
-
-def _text_of(output: Any) -> str:
-    return result_text(plain(output))
