@@ -29,10 +29,13 @@ class _Command(NamedTuple):
 
 
 _COMMANDS = {
+    "init": _Command("evaluate.init:init", "Create a new suite in DIR."),
     "run": _Command("evaluate.run:run", "Evaluate a suite."),
     "watch": _Command("evaluate.watch:watch", "Evaluate one case and show it live."),
     "check": _Command("evaluate.check:check", "Validate a suite and report every problem."),
+    "schema": _Command("evaluate.schema:schema", "Print the JSON schema of suite.yaml, or of a file of cases."),
     "list": _Command("evaluate.list:list_suites", "List the available suites."),
+    "score": _Command("analyze.score:score", "Score the answers of an experiment again."),
     "compare": _Command("analyze.compare:compare", "Compare experiments with a baseline."),
     "experiments": _Command("analyze.experiments:experiments", "List experiments, newest first."),
     "show": _Command("analyze.show:show", "Show the verdict on an experiment, or a transcript."),

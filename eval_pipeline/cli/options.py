@@ -15,8 +15,9 @@ from eval_pipeline.results.experiment_record import (
 from eval_pipeline.settings import DEFAULT_STORE, STORE_VARIABLE
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.discovery import suite_folder
-from eval_pipeline.suite.suite import SUITE_FILE, read_suite
+from eval_pipeline.suite.suite import SUITE_FILE, Suite, read_suite
 from eval_pipeline.wording import nearest
+from eval_pipeline.working_folder import working_folder
 
 store_option = click.option(
     "--store",
@@ -28,6 +29,27 @@ store_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 experiment_option = click.option("--experiment", metavar="NAME", help="Experiment to use.  [default: the latest]")
+
+
+suite_option = click.option(
+    "--suite", "given_suite", metavar="SUITE", help="Suite of the experiments, by folder.  [default: found by its name]"
+)
+
+
+def suite_of_experiments(name: str, given: str | None) -> Suite:
+    """The suite of experiments: the one given, or the one of that name here or among those that are found.
+
+    Raises:
+        InputError: there is no such suite, or it has another name.
+    """
+    here = working_folder()
+    if given is None and (here / SUITE_FILE).is_file() and read_suite(here).name == name:
+        return read_suite(here)
+    suite = read_suite(suite_folder(given or name))
+    if suite.name != name:
+        problem = Problem(message=f"the experiments are of {name}, not of {suite.name}", fix="give its folder")
+        raise InputError(problem)
+    return suite
 
 
 def experiment_or_latest(store: Store, suite: str, experiment: str | None) -> ExperimentRecord:

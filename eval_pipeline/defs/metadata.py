@@ -142,6 +142,8 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     }
     if record.context_id is not None:
         metadata[CONTEXT_ID] = record.context_id
+    if record.metrics:
+        metadata["eval/metric_versions"] = ", ".join(f"{name} {version}" for name, version in record.metrics.items())
     if record.corrections is not None:
         metadata["eval/corrections"] = store.uri(record.corrections)
     for role, prompt in (record.prompts or {}).items():

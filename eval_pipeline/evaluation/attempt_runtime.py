@@ -104,12 +104,14 @@ class AttemptRuntime:
 
     def scores_on(self, turn: int | None) -> list[tuple[Assertion, ScoreIdentity, list[AssertionResult]]]:
         """The assertions on a turn or on the conversation, each with the stored scores that stand for its own."""
-        identified = self.fingerprints.scores(self.assertions_on(turn), self.case)
-        stored = self.stored
-        return [
-            (assertion, identity, [] if stored is None else stored.scores(turn, identity.fingerprint))
+        identified, stored = self.fingerprints.scores(self.assertions_on(turn), self.case), self.stored
+        if stored is None:
+            return [(assertion, identity, []) for assertion, identity in identified]
+        scores = [
+            (assertion, identity, stored.scores(turn, identity.fingerprint, assertion.metric))
             for assertion, identity in identified
         ]
+        return [each for each in scores if each[2] or not stored.is_kept(each[0].metric)]
 
     def to_data(self) -> dict[str, Any]:
         """The state of the finished attempt, as plain data."""

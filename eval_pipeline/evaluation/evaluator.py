@@ -201,6 +201,8 @@ class CaseEvaluator:
             latency_s=earlier.latency_s,
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
+            status="limit" if earlier.status == "limit" else scored.status,
+            answer_fingerprint=earlier.answer_fingerprint,
             answer_from=runtime.stored.origin,
         )
 

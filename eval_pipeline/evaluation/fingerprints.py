@@ -1,7 +1,7 @@
 """Fingerprints of results: what an answer, and a score, depends on. What has an equal one need not be made again."""
 
 import functools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,8 +67,7 @@ class Fingerprints:
 
     def answer(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
-        left_out = _SCORES if self.reads_case else {**_SCORES, **_ABOUT}
-        inputs = case.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=left_out)
+        inputs = self.inputs(case)
         user = None if case.simulation is None else self._user_version(case.simulation)
         return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
 
@@ -80,6 +79,18 @@ class Fingerprints:
             fingerprint = digest(version, _seen(assertion, case), seen[version])
             seen[version] += 1
             yield assertion, ScoreIdentity(version=version, fingerprint=fingerprint)
+
+    def inputs(self, case: Case) -> dict[str, Any]:
+        """What a target is given of a case."""
+        left_out = _SCORES if self.reads_case else {**_SCORES, **_ABOUT}
+        return case.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=left_out)
+
+    def metrics(self) -> dict[str, str]:
+        """By metric, the version of the suite's assertions that it is measured by."""
+        versions: defaultdict[str, list[str]] = defaultdict(list)
+        for assertion in self.suite.spec.assertions:
+            versions[assertion.metric].append(self._version_of(assertion))
+        return {name: own[0] if len(own) == 1 else digest(sorted(own)) for name, own in versions.items()}
 
     def _context_version(self, case_id: str) -> str | None:
         # The case's own part of it: the snapshot's id changes with every case.
@@ -121,6 +132,11 @@ class Fingerprints:
         name = simulation.model or (None if spec is None else spec.model)
         version = None if name is None or simulation.rules else self._facts.model_version(name)
         return [version, self._facts.files_digest(files)] if files else version
+
+
+def metric_versions(suite: Suite) -> dict[str, str]:
+    """By metric, the version of the assertions of `suite`, whose prompts are applied, that it is measured by."""
+    return Fingerprints(suite=suite, context=None, target_version="", variant=None, reads_case=True).metrics()
 
 
 def _seen(assertion: Assertion, case: Case) -> Any:

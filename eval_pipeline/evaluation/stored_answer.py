@@ -16,6 +16,8 @@ class StoredAnswer:
     """A result whose answer still is what the target would answer, as far as its version says."""
 
     result: CaseResult
+    only: frozenset[str] = frozenset()
+    """The metrics that are scored again, of the others scores are kept whatever has changed; empty for all."""
 
     @property
     def origin(self) -> ReusedFrom:
@@ -24,12 +26,19 @@ class StoredAnswer:
         own = ReusedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
         return result.answer_from or result.reused_from or own
 
-    def scores(self, turn: int | None, fingerprint: str) -> list[AssertionResult]:
-        """The results of the assertion with this fingerprint, placed on a turn or on the conversation.
+    def is_kept(self, metric: str) -> bool:
+        """Whether the scores of a metric are not made again, whatever has changed."""
+        return bool(self.only) and metric not in self.only
+
+    def scores(self, turn: int | None, fingerprint: str, metric: str) -> list[AssertionResult]:
+        """The results of the assertion of a metric with this fingerprint, placed on a turn or on the conversation.
 
         Empty if it was not carried out, or broke.
         """
-        results = self._scores().get((turn, fingerprint), [])
+        if self.is_kept(metric):
+            results = [each for each in self.result.assertions if (each.turn, each.name) == (turn, metric)]
+        else:
+            results = self._scores().get((turn, fingerprint), [])
         if any(result.error is not None for result in results):
             return []
         whole = self.result.reused_from

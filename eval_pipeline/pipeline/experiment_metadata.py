@@ -42,6 +42,8 @@ def record_metadata(record: ExperimentRecord) -> dict[str, Any]:
         "dataset_content_version": record.dataset_version,
         "target_version": record.target_version,
         "variant": record.variant,
+        "metric_versions": dict(record.metrics) if record.metrics else None,
+        "scores_of": record.scores_of,
         **_prompt_labels(record),
         **{f"dagster_{name}": value for name, value in record.launched_by.items()},
     }

@@ -53,7 +53,7 @@ class ReusableResults:
                 same = result.fingerprint == self.fingerprints[key] and result.status in COMPLETED
                 if same and key in left:
                     left.remove(key)
-                    yield _reused(result, self.record)
+                    yield as_reused(result, self.record)
 
 
 def find_reusable(store: Store, record: ExperimentRecord, fingerprints: Mapping[AttemptKey, str]) -> ReusableResults:
@@ -118,7 +118,7 @@ def stands_for_target(stored: StoredAnswer, case: Case, evaluator: CaseEvaluator
     redacted: bool | None = None
     for turn, assertions in placed_assertions(evaluator.suite.spec.assertions, case, turns=len(stored.result.turns)):
         for assertion, identity in evaluator.fingerprints.scores(assertions, case):
-            if not stored.scores(turn, identity.fingerprint):
+            if not stored.scores(turn, identity.fingerprint, assertion.metric):
                 redacted = is_redacted(stored.result.turns) if redacted is None else redacted
                 if redacted or not assertion.scores_stored(folder):
                     return False
@@ -155,7 +155,8 @@ def _found(
     return sources
 
 
-def _reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
+def as_reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
+    """A result of an earlier experiment as one of `record`, without a row in it yet."""
     origin = ReusedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
     made_in = (result.reused_from or origin).experiment
     return replace(

@@ -19,7 +19,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import OpenExperiment
 from eval_pipeline.pipeline.record_results import ReportCases, ResultRecorder, ResultWriter
-from eval_pipeline.pipeline.reuse import ReusableAnswers, find_answers, find_reusable
+from eval_pipeline.pipeline.reuse import ReusableAnswers, as_reused, find_answers, find_reusable
 from eval_pipeline.pipeline.run_plan import write_plan
 from eval_pipeline.pipeline.trace_rows import restore_rows
 from eval_pipeline.pipeline.trace_run import FLUSH_SECONDS, ExperimentTracing, begin_tracing
@@ -147,6 +147,10 @@ class ExperimentRun:
         attempts = reusable.attempts
         made = [each for each in self.left if key_of(each) not in attempts]
         return find_answers(store, record, self.evaluator, made), map(self._with_row, reusable.results())
+
+    def reused(self, result: CaseResult) -> CaseResult:
+        """A result of another experiment as one of this, with a row of its own."""
+        return self._with_row(as_reused(result, self.experiment.record))
 
     def _with_row(self, result: CaseResult) -> CaseResult:
         """A reused result with a row of its own; cases of a unified trace are no rows."""

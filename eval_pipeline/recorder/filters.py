@@ -7,7 +7,7 @@ key condition and a value condition in one `and` apply to the same pair, as on L
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,23 +45,33 @@ class RunFilter:
         return self.test(run)
 
 
-def compile_filter(text: str) -> RunFilter:
+def compile_filter(text: str, *, fields: Collection[str] | None = None) -> RunFilter:
     """Compile a filter expression.
+
+    Args:
+        text: the expression.
+        fields: the names that it may use; by default all of a run.
 
     Raises:
         ErrorResponse: 400 for a syntax error, an unknown function or field, or a value of the wrong type.
     """
     call = parse_filter(text)
+    for name in _names(call):
+        if fields is not None and name.text not in fields:
+            raise invalid(f"unknown field {name.text!r}", name.place)
     return RunFilter(test=_compile(call), of_subtree=_names_usage(call))
 
 
+def _names(call: Call) -> Iterator[FieldName]:
+    for argument in call.arguments:
+        if isinstance(argument, FieldName):
+            yield argument
+        elif isinstance(argument, Call):
+            yield from _names(argument)
+
+
 def _names_usage(call: Call) -> bool:
-    return any(
-        _names_usage(argument)
-        if isinstance(argument, Call)
-        else isinstance(argument, FieldName) and argument.text in FIELDS and FIELDS[argument.text].of_subtree
-        for argument in call.arguments
-    )
+    return any(name.text in FIELDS and FIELDS[name.text].of_subtree for name in _names(call))
 
 
 def _compile(expression: Any, place: int = 0) -> _Test:

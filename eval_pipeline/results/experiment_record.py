@@ -67,6 +67,10 @@ class ExperimentRecord(BaseModel):
     """Of the target and of the judge, where the suite names any."""
     corrections: str | None = None
     """The key of the pulled corrections that the judge is shown, where there are any."""
+    metrics: Mapping[str, str] | None = None
+    """By metric, the version of the suite's assertions that it is measured by. Rows have those of cases, too."""
+    scores_of: str | None = None
+    """The experiment whose answers are scored in it, if it calls no target."""
     trace_headers: Mapping[str, str] | None = None
     """By which every run joins the experiment's one trace, in trace mode `unified`."""
 

@@ -134,9 +134,11 @@ def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
     ui = "`eval-pipeline ui` shows it"
     traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} ({ui})"
     reused = "reused" if outcome.context_reused else "built"
+    scored, run = outcome.record.scores_of, f"Dagster     run {outcome.run_id} ({ui})"
+    launched = run if scored is None else f"answers     of {escape(scored)}, scored again"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} ({ui})",
+        f"\nreport      {escape(report)}{traces}\n{launched}",
         highlight=False,
         soft_wrap=True,
     )

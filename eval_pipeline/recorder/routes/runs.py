@@ -64,6 +64,10 @@ def read(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any
 
 
 def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_usage: bool = True) -> RunQuery:
+    if body.get("execution_order") not in (None, 1):
+        raise ErrorResponse(400, {"detail": "execution_order is 1, for root runs, or left out"})
+    if body.get("data_source_type") not in (None, "current"):
+        raise ErrorResponse(400, {"detail": f"data_source_type {body['data_source_type']!r} is not implemented"})
     return RunQuery(
         session_ids=body.get("session") or (),
         ids=body.get("id") or (),
@@ -71,7 +75,7 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
         parent_id=body.get("parent_run"),
         reference_example_ids=body.get("reference_example") or (),
         run_type=body.get("run_type"),
-        is_root=body.get("is_root"),
+        is_root=True if body.get("execution_order") == 1 else body.get("is_root"),
         has_error=body.get("error"),
         min_start_us=to_us(body.get("start_time")),
         max_start_us=to_us(body.get("end_time")),
@@ -82,6 +86,7 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
             trace_filter=body.get("trace_filter"),
             tree_filter=body.get("tree_filter"),
             search=body.get("query"),
+            search_filter=body.get("search_filter"),
         ),
         limit=limit,
         cursor=body.get("cursor"),
@@ -96,6 +101,7 @@ def predicates(
     trace_filter: str | None = None,
     tree_filter: str | None = None,
     search: str | None = None,
+    search_filter: str | None = None,
 ) -> list[Predicate]:
     """The predicates of filter parameters: on the run, on its root, on any run of its trace, and free text.
 
@@ -103,8 +109,7 @@ def predicates(
         ErrorResponse: 400 for an invalid filter.
     """
     conditions: list[Predicate] = []
-    if run_filter:
-        conditions.append(compile_filter(run_filter))
+    conditions += [compile_filter(text) for text in (run_filter, search_filter) if text]
     if search:
         conditions.append(compile_filter(f"search({json.dumps(search)})"))
     if trace_filter:

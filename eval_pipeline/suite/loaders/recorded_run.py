@@ -7,7 +7,7 @@ import jmespath
 
 from eval_pipeline.content.inputs import history_and_input
 from eval_pipeline.errors import InputError
-from eval_pipeline.messages import as_openai, read_messages
+from eval_pipeline.messages import Message, as_openai, is_message, messages_in, read_messages
 from eval_pipeline.suite.spec.case_source import LangSmithRuns
 
 _RESPONSES = ("choices", "candidates", "role")
@@ -61,10 +61,10 @@ def messages_of_run(run: Run) -> list[dict[str, Any]] | None:
         InputError: a message has a form that is not known.
     """
     inputs, outputs = run.get("inputs") or {}, run.get("outputs") or {}
-    asked, answered = _list_of(inputs), _list_of(outputs)
+    asked = _list_of(inputs) or _text("user", inputs)
+    answered = _list_of(outputs)
     if asked and answered and _starts_with(answered, asked):
         return answered
-    asked = asked or _text("user", inputs)
     answered = answered or _text("assistant", outputs)
     return [*asked, *answered] if asked and (answered or not outputs) else None
 
@@ -143,13 +143,30 @@ def _starts_with(messages: Sequence[Mapping[str, Any]], start: Sequence[Mapping[
 
 
 def _list_of(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    messages = data.get("messages") or jmespath.search("output.messages || generations[*][].message", data)
+    """The messages in a run's inputs or outputs: at `messages` or the like, or as a provider's response."""
+    messages = data.get("messages") or data.get("contents") or jmespath.search("generations[*][].message", data)
     if messages is None and any(data.get(name) for name in _RESPONSES):
         messages = data  # a response of OpenAI's APIs or of Anthropic's, as wrapped clients trace it
-    return [as_openai(message) for message in read_messages(messages)] if isinstance(messages, list | dict) else []
+    if messages is not None:
+        return [as_openai(message) for message in read_messages(messages)] if isinstance(messages, list | dict) else []
+    held = data.get("output", data.get("input"))
+    if isinstance(held, Mapping) and isinstance(held.get("messages"), list):
+        held = held["messages"]
+    read = _items_of_responses(held) or messages_in(held) or []
+    return [as_openai(message) for message in read]
+
+
+def _items_of_responses(value: Any) -> list[Message]:
+    """The items that OpenAI's responses API takes or gives, a call among them; other lists are no such items."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) and "type" in item for item in value):
+        return []
+    return read_messages({"object": "response", "output": value}) if any(map(is_message, value)) else []
 
 
 def _text(role: str, data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The only value of a mapping, if it is text."""
+    """The only value of a mapping, if it is text, or the text that a call of OpenAI's responses API gives."""
+    if role == "user" and isinstance(data.get("input"), str) and isinstance(data.get("model"), str):
+        system = [{"role": "system", "content": data["instructions"]}] if data.get("instructions") else []
+        return [*system, {"role": "user", "content": data["input"]}]
     values = list(data.values())
     return [{"role": role, "content": values[0]}] if len(values) == 1 and isinstance(values[0], str) else []

@@ -75,6 +75,20 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
             {"messages": [{"role": "user", "content": "tea?"}]},
             {"role": "assistant", "type": "message", "content": [{"type": "text", "text": "4.20"}]},
         ),
+        (
+            {"model": "m", "input": "tea?"},
+            {
+                "output": [
+                    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "4.20"}]}
+                ]
+            },
+        ),
+        (
+            {"contents": [{"role": "user", "parts": [{"text": "tea?"}]}]},
+            {"candidates": [{"content": {"parts": [{"text": "4.20"}]}}]},
+        ),
+        ({"input": {"messages": [["user", "tea?"]]}}, {"output": {"type": "ai", "content": "4.20"}}),
+        ({"input": "tea?"}, {"output": {"messages": [["user", "tea?"], ["ai", "4.20"]]}}),
         ({"messages": [[{"lc": 1, "id": ["x", "HumanMessage"], "kwargs": {"content": "tea?"}}]]}, {"answer": "4.20"}),
     ],
 )

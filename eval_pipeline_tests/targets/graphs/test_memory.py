@@ -87,3 +87,11 @@ async def test_a_resumed_attempt_goes_on_with_state_and_store(name: str, expecte
     await second.begin()
     second.restore(kept)
     assert (await second.send("b")).text == expected
+
+
+async def test_a_callable_whose_graph_waits_for_a_human_does_not_pass() -> None:
+    result = await evaluated(
+        a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_an_asking_graph"}), a_case()
+    )
+    assert result.error is not None
+    assert "a graph that the target runs waits for a human" in result.error.message
