@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.accepted_experiment import build_accepted_experiment
 from eval_pipeline.defs.assets.case_results import build_case_results
 from eval_pipeline.defs.assets.corrections import build_corrections, wants_corrections
 from eval_pipeline.defs.assets.experiment_summary import build_experiment_summary
@@ -132,6 +133,7 @@ def _valid_suite(suite: Suite) -> dg.Definitions:
             build_shared_context(suite),
             build_case_results(suite),
             build_experiment_summary(suite),
+            build_accepted_experiment(suite),
             *([build_corrections(suite)] if wants_corrections(suite) else []),
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],

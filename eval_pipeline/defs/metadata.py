@@ -6,9 +6,12 @@ Numbers stay numbers, because Dagster plots them. See https://docs.dagster.io/gu
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -20,6 +23,7 @@ from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
 from eval_pipeline.models.limits.throughput import ThroughputReport
+from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -44,6 +48,7 @@ COMPARISON = "eval/comparison"
 VERDICT = "eval/verdict"
 
 _PREVIEW_CASES = 20
+_MOST_CASES, _LONGEST_CELL = 50, 200
 _LISTED_KEYS = 50
 _LONGEST_TEXT = 1_000
 
@@ -167,8 +172,51 @@ def throughput_metadata(report: ThroughputReport) -> Metadata:
     return metadata
 
 
-def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Pictures) -> Metadata:
-    """The metadata of `experiment_summary`."""
+@dataclass(frozen=True, kw_only=True)
+class CaseToLookAt:
+    """An attempt that did not pass."""
+
+    case_id: str
+    status: str
+    why: str
+    trace_url: str | None
+
+
+def verdict_metadata(verdict: ExperimentVerdict) -> Metadata:
+    """Whether an experiment passed its gates, and its pass rate with its interval."""
+    failed = [gate for gate in verdict.gates if gate.blocks]
+    reasons = "; ".join(f"{gate.name} {gate.outcome}: {gate.message}" for gate in failed)
+    outcome = "no gates" if not verdict.gates else "passed" if verdict.passed else f"failed: {reasons}"
+    rate = verdict.summary.pass_rate
+    metadata: Metadata = {VERDICT: dg.MetadataValue.text(_cut(outcome))}
+    if rate is None:
+        return {**metadata, "eval/pass_rate_interval": "undecided: nothing decided an attempt"}
+    return {
+        **metadata,
+        "eval/pass_rate": rate.mean,
+        "eval/pass_rate_interval": f"{rate.low:.1%} to {rate.high:.1%} ({rate.cases} cases)",
+    }
+
+
+def summary_metadata(
+    verdict: ExperimentVerdict,
+    store: Store,
+    pictures: Pictures,
+    *,
+    links: Metadata,
+    failing: Sequence[CaseToLookAt],
+    case_results: dg.AssetKey,
+) -> Metadata:
+    """The metadata of `experiment_summary`: verdict, links, the cases that did not pass; large tables come last.
+
+    Args:
+        verdict: on the experiment.
+        store: where it is.
+        pictures: its charts.
+        links: the pages of the experiment.
+        failing: attempts that did not pass.
+        case_results: the asset whose partitions the cases are.
+    """
     summary, comparison = verdict.summary, verdict.comparison
     metrics = [
         {
@@ -188,22 +236,23 @@ def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Picture
         }
         for name, part in summary.slices.items()
     ]
+    not_passed = {status: count for status, count in summary.status_counts.items() if status != "passed"}
     metadata: Metadata = {
+        **verdict_metadata(verdict),
+        **links,
+        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
         EXPERIMENT: summary.experiment,
-        **_pictures(pictures),
+        "eval/cases_that_did_not_pass": _cases_to_look_at(failing, sum(not_passed.values()), case_results),
+        **({"eval/undecided_metrics": _undecided(summary.undecided_metrics)} if summary.undecided_metrics else {}),
         "eval/cases": summary.cases,
         "eval/attempts": summary.attempts,
         "eval/statuses": dg.MetadataValue.json(dict(summary.status_counts)),
         "eval/errors": summary.status_counts.get("error", 0),
-        "eval/metrics": _table(metrics),
-        "eval/slices": _table(slices),
-        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
         "eval/input_tokens": summary.tokens["input"],
         "eval/output_tokens": summary.tokens["output"],
     }
     if summary.pass_rate is not None:
         metadata |= {
-            "eval/pass_rate": summary.pass_rate.mean,
             "eval/pass_rate_low": summary.pass_rate.low,
             "eval/pass_rate_high": summary.pass_rate.high,
         }
@@ -218,7 +267,38 @@ def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Picture
     metadata["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
     if comparison is not None:
         metadata |= _comparison_metadata(comparison)
-    return metadata
+    return {
+        **metadata,
+        **_pictures(pictures),
+        "eval/metrics": _table(metrics),
+        "eval/slices": _table(slices),
+    }
+
+
+def _undecided(metrics: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in metrics.items())
+
+
+def _cases_to_look_at(
+    failing: Sequence[CaseToLookAt], attempts: int, case_results: dg.AssetKey
+) -> dg.MetadataValue[Any]:
+    """A table with a link to the trace and to the partition of each."""
+    if not failing:
+        return dg.MetadataValue.text("none")
+    page = f"/assets/{'/'.join(map(quote, case_results.path))}?view=partitions&partition="
+    rows = ["| case | status | why | trace | partition |", "|---|---|---|---|---|"]
+    for each in failing[:_MOST_CASES]:
+        trace = "" if each.trace_url is None else f"[trace]({each.trace_url})"
+        partition = f"[partition]({page}{quote(each.case_id, safe='')})"
+        rows.append(f"| {each.case_id} | {each.status} | {_in_cell(each.why)} | {trace} | {partition} |")
+    more = f"\n\nand {attempts - _MOST_CASES} more attempts, in the report" if attempts > _MOST_CASES else ""
+    return dg.MetadataValue.md("\n".join(rows) + more)
+
+
+def _in_cell(text: str) -> str:
+    """Text of an agent in a cell of a Markdown table: one line, and no markup."""
+    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]} …"
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", " ".join(displayable(short).split()))
 
 
 def _pictures(pictures: Pictures) -> Metadata:

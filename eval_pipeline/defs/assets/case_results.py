@@ -13,11 +13,13 @@ import dagster as dg
 from pydantic import ConfigDict
 
 from eval_pipeline.analysis.baseline import baseline_of
+from eval_pipeline.dagster_ext.partition_checks import partitioned_check_spec
 from eval_pipeline.defs.assets.evaluating import ends_launch, evaluate_share
 from eval_pipeline.defs.assets.reported import PartitionReports
 from eval_pipeline.defs.assets.tracing import check_once, traced_metadata
 from eval_pipeline.defs.assets.upstream import (
     BACKFILL_TAG,
+    CASE_PASSED,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
     SHARED_CONTEXT,
@@ -93,6 +95,14 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
                 description="The record that pins what an evaluation evaluates; all runs of a launch share it.",
             ),
         ],
+        check_specs=[
+            partitioned_check_spec(
+                CASE_PASSED,
+                asset=key,
+                partitions_def=cases_partitions(suite.name),
+                description="Every attempt at the case passed. Written with the partition, for each of them.",
+            )
+        ],
         backfill_policy=dg.BackfillPolicy.multi_run(suite.spec.evaluation.max_cases_per_run),
         can_subset=True,
         pool=suite.spec.evaluation.pool,
@@ -105,6 +115,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         eval_progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.MaterializeResult[None]]:
         evaluated: dict[str, Any] = {}
+        traced: dict[str, Any] = {}
         ended = True
         with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
@@ -114,10 +125,10 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             case_ids = _chosen_ids(context, config) if evaluates else set()
             experiment = _begin_or_join(context, suite, opened, config, settings, cases=len(case_ids))
             if evaluates:
-                evaluated, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
+                evaluated, traced, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
         # What waits for it is skipped without it: the summary is of whole experiments.
         if ended and experiment_key in context.selected_asset_keys:
-            metadata = {**experiment_metadata(experiment.record, opened), **evaluated}
+            metadata = {**traced, **experiment_metadata(experiment.record, opened), **evaluated}
             yield dg.MaterializeResult(asset_key=experiment_key, metadata=metadata)
 
     return case_results
@@ -179,8 +190,12 @@ def _evaluate(
     case_ids: set[str],
     config: CaseResultsConfig,
     progress: Progress,
-) -> tuple[dict[str, Any], bool]:
-    """Evaluate the run's cases. Returns metadata of `experiment`, and whether this run ends its launch."""
+) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    """Evaluate the run's cases.
+
+    Returns:
+        Metadata of `experiment` on its calls and on its traces, and whether this run ends its launch.
+    """
     suite, record = experiment.suite, experiment.record
     if suite.spec.baseline not in (None, LAST_PASSED):
         baseline_of(experiment.store, record, suite.spec.baseline)  # raises before anything is paid for
@@ -200,7 +215,7 @@ def _evaluate(
         reports = PartitionReports(context, asset_key(suite, CASE_RESULTS), case_results_op_name(suite.name), run)
         calls = evaluate_share(context, run, reports, reuse=reuse, progress=progress)
     traced = {} if run.traced is None else traced_metadata(run.traced)
-    return {**throughput_metadata(calls), **traced}, ends_launch(context, run)
+    return throughput_metadata(calls), traced, ends_launch(context, run)
 
 
 def _reuses(suite: Suite, config: CaseResultsConfig) -> bool:

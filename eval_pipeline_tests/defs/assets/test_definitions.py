@@ -19,7 +19,7 @@ def test_every_asset_has_an_owner_a_group_a_description_and_kinds() -> None:
     definitions = build_definitions(folders=[*suite_folders(), TAU])
 
     specs = list(definitions.resolve_all_asset_specs())
-    assert len(specs) == 5 * 2
+    assert len(specs) == 6 * 2
     for spec in specs:
         assert spec.owners, spec.key
         assert spec.group_name in ("support_desk", "tau_airline")
@@ -39,6 +39,7 @@ def test_the_assets_of_a_suite_are_a_chain(project: DagsterProject) -> None:
         "case_results": {"test_cases", "shared_context"},
         "experiment": {"case_results"},
         "experiment_summary": {"experiment"},
+        "accepted_experiment": {"experiment_summary"},
     } == upstream
     assert isinstance(specs["case_results"].partitions_def, dg.DynamicPartitionsDefinition)
     assert specs["case_results"].code_version
