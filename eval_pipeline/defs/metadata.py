@@ -6,7 +6,6 @@ Numbers stay numbers, because Dagster plots them. See https://docs.dagster.io/gu
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -184,9 +183,8 @@ class CaseToLookAt:
 
 def verdict_metadata(verdict: ExperimentVerdict) -> Metadata:
     """Whether an experiment passed its gates, and its pass rate with its interval."""
-    failed = [gate for gate in verdict.gates if gate.blocks]
-    reasons = "; ".join(f"{gate.name} {gate.outcome}: {gate.message}" for gate in failed)
-    outcome = "no gates" if not verdict.gates else "passed" if verdict.passed else f"failed: {reasons}"
+    failed = ", ".join(f"{gate.name} {gate.outcome}" for gate in verdict.gates if gate.blocks)
+    outcome = "no gates" if not verdict.gates else "passed" if verdict.passed else f"failed: {failed}"
     rate = verdict.summary.pass_rate
     metadata: Metadata = {VERDICT: dg.MetadataValue.text(_cut(outcome))}
     if rate is None:
@@ -236,13 +234,15 @@ def summary_metadata(
         }
         for name, part in summary.slices.items()
     ]
-    not_passed = {status: count for status, count in summary.status_counts.items() if status != "passed"}
     metadata: Metadata = {
         **verdict_metadata(verdict),
         **links,
         "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
         EXPERIMENT: summary.experiment,
-        "eval/cases_that_did_not_pass": _cases_to_look_at(failing, sum(not_passed.values()), case_results),
+        "eval/cases_that_did_not_pass": _table(
+            [{"case": each.case_id, "status": each.status, "why": _in_cell(each.why)} for each in failing[:_MOST_CASES]]
+        ),
+        "eval/links_to_these_cases": _links_to(failing, case_results),
         **({"eval/undecided_metrics": _undecided(summary.undecided_metrics)} if summary.undecided_metrics else {}),
         "eval/cases": summary.cases,
         "eval/attempts": summary.attempts,
@@ -279,26 +279,24 @@ def _undecided(metrics: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in metrics.items())
 
 
-def _cases_to_look_at(
-    failing: Sequence[CaseToLookAt], attempts: int, case_results: dg.AssetKey
-) -> dg.MetadataValue[Any]:
-    """A table with a link to the trace and to the partition of each."""
+def _links_to(failing: Sequence[CaseToLookAt], case_results: dg.AssetKey) -> dg.MetadataValue[Any]:
+    """Links to the trace and to the partition of each case, which a table of Dagster's cannot have."""
     if not failing:
         return dg.MetadataValue.text("none")
     page = f"/assets/{'/'.join(map(quote, case_results.path))}?view=partitions&partition="
-    rows = ["| case | status | why | trace | partition |", "|---|---|---|---|---|"]
+    lines = []
     for each in failing[:_MOST_CASES]:
-        trace = "" if each.trace_url is None else f"[trace]({each.trace_url})"
-        partition = f"[partition]({page}{quote(each.case_id, safe='')})"
-        rows.append(f"| {each.case_id} | {each.status} | {_in_cell(each.why)} | {trace} | {partition} |")
-    more = f"\n\nand {attempts - _MOST_CASES} more attempts, in the report" if attempts > _MOST_CASES else ""
-    return dg.MetadataValue.md("\n".join(rows) + more)
+        trace = "" if each.trace_url is None else f", [trace]({each.trace_url})"
+        lines.append(f"- {each.case_id}: [partition]({page}{quote(each.case_id, safe='')}){trace}")
+    if len(failing) > _MOST_CASES:
+        lines.append(f"- and {len(failing) - _MOST_CASES} more attempts, in the report")
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 def _in_cell(text: str) -> str:
-    """Text of an agent in a cell of a Markdown table: one line, and no markup."""
+    """Text of an agent in one line."""
     short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]} …"
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", " ".join(displayable(short).split()))
+    return " ".join(displayable(short).split())
 
 
 def _pictures(pictures: Pictures) -> Metadata:

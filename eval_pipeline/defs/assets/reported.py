@@ -86,7 +86,7 @@ def case_evaluation(
 ) -> PartitionEvaluation:
     """Whether a case passed: every attempt at it did. One that nothing decided did not, and is a warning only."""
     passed = sum(result.status == "passed" for result in results)
-    undecided = all(result.status in ("passed", "unscored") for result in results)
+    undecided = passed < len(results) and all(result.status in ("passed", "unscored") for result in results)
     statuses = ", ".join(dict.fromkeys(result.status for result in results))
     why = case_metadata(results).get("eval/why")
     reason = "nothing decided it" if undecided else "" if why is None else str(why.value)

@@ -359,9 +359,10 @@ def test_the_summary_begins_with_the_verdict_and_links_and_then_names_the_cases(
     assert names[:4] == ["eval/verdict", "eval/pass_rate", "eval/pass_rate_interval", "eval/report"]
     assert metadata["eval/verdict"].value == "passed"
     assert metadata["eval/pass_rate_interval"].value == "9.4% to 99.2% (3 cases)"
-    table = str(metadata["eval/cases_that_did_not_pass"].value)
-    assert "| gold | failed |" in table
-    assert "(/assets/shop/case_results?view=partitions&partition=gold)" in table
+    (record,) = metadata["eval/cases_that_did_not_pass"].value.records  # type: ignore[union-attr]
+    assert record.data == {"case": "gold", "status": "failed", "why": "contains: missing: '999'"}
+    links = str(metadata["eval/links_to_these_cases"].value)
+    assert links == "- gold: [partition](/assets/shop/case_results?view=partitions&partition=gold)"
     assert {"eval/metrics", "eval/slices"} == set(names[-2:])
 
 
