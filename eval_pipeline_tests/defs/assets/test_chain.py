@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
+from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
 from eval_pipeline.defs.assets.upstream import CASE_PASSED, EVALUATION_ASSETS, launch_id
+from eval_pipeline.defs.partitions import range_tags
 from eval_pipeline.results.experiment_record import experiment_name, read_experiment
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline_tests.defs.assets.dagster_project import DagsterProject
@@ -339,6 +341,30 @@ def test_each_partition_shows_whether_its_case_passed(project: DagsterProject) -
     cases.write_text(cases.read_text().replace("1.10", "9.99"))
     assert project.run("milk", "milk").success
     assert _case_statuses(project) == {"gold": "FAILED", "milk": "FAILED", "tea": "SUCCEEDED"}
+
+
+def test_a_partition_that_is_no_case_fails_with_the_reason(project: DagsterProject) -> None:
+    project.register([*CASES, "ghost"])
+    result = project.run("ghost", "ghost")
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    reason = failure.step_failure_data.user_failure_data
+    assert reason is not None
+    assert "no case of the dataset has the id of the partition: ghost" in str(reason.description)
+    assert project.materialized() == set()
+
+
+def test_materializing_partitions_in_the_ui_leaves_no_skipped_check(evaluated: DagsterProject) -> None:
+    job = evaluated.definitions.get_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=evaluated.instance,
+        tags=range_tags(evaluated.instance, "shop", ["tea"]),
+        asset_selection=[evaluated.key("case_results")],
+    )
+    assert result.success
+    key = dg.AssetCheckKey(evaluated.key("case_results"), PARTITIONS_UP_TO_DATE)
+    (latest,) = evaluated.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert latest.status.value == "SUCCEEDED"
 
 
 def test_the_check_of_a_partition_says_why_its_case_did_not_pass(evaluated: DagsterProject) -> None:
