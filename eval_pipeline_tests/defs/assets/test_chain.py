@@ -355,7 +355,7 @@ def test_a_partition_that_is_no_case_fails_with_the_reason(project: DagsterProje
 
 
 def test_materializing_partitions_in_the_ui_leaves_no_skipped_check(evaluated: DagsterProject) -> None:
-    job = evaluated.definitions.get_implicit_global_asset_job_def()
+    job = evaluated.definitions.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         instance=evaluated.instance,
         tags=range_tags(evaluated.instance, "shop", ["tea"]),
