@@ -172,6 +172,16 @@ def _paired_verdicts(rate: float, drop: float, correlation: float, attempts: int
     return draw, -drop
 
 
+def _breaking(attempts: int = 1) -> tuple[Draw, float]:
+    """Attempts pass with probability 0.95, but now 3 % of the cases fail in all of them."""
+
+    def draw(draws: np.random.Generator, samples: int, cases: int) -> tuple[Floats, Floats]:
+        then, now = draws.binomial(attempts, 0.95, (2, samples, cases)) / attempts
+        return then, np.where(draws.random((samples, cases)) < 0.03, 0.0, now)  # noqa: PLR2004
+
+    return draw, -0.95 * 0.03
+
+
 def _abilities(draws: np.random.Generator, rate: float, correlation: float, shape: tuple[int, int]) -> Floats:
     if correlation == 0:
         return np.full(shape, rate)
@@ -271,6 +281,7 @@ KINDS: dict[str, Kind] = {
             "no drop": _paired_verdicts(0.9, 0.0, 0.0),
             "ten points": _paired_verdicts(0.9, 0.1, 0.0),
             "mostly stable": _paired_verdicts(0.9, 0.02, 0.95),
+            "a few break": _breaking(),
         },
         peers={
             "Newcombe": lambda then, now: peers.newcombe(then, np.asarray(now)),
@@ -283,6 +294,7 @@ KINDS: dict[str, Kind] = {
             "no drop": _paired_verdicts(0.9, 0.0, 0.0, ATTEMPTS),
             "ten points": _paired_verdicts(0.7, 0.1, 1 / 3, ATTEMPTS),
             "mostly stable": _paired_verdicts(0.9, 0.02, 0.95, ATTEMPTS),
+            "a few break": _breaking(ATTEMPTS),
         },
         peers=_of_means(-1.0),
     ),

@@ -36,14 +36,22 @@ class Problem:
 
     def shown(self, redact: Callable[[str], str]) -> str:
         """The problem in one line; `redact` is applied to everything but the case's id."""
+        fix = self.fix if self.fix.endswith("?") else f"{self.fix}."
+        return f"{self._what(redact)}. {redact(f'Fix: {fix}')}"
+
+    @property
+    def what(self) -> str:
+        """The place and the message, without the fix."""
+        return self._what(lambda text: text)
+
+    def _what(self, redact: Callable[[str], str]) -> str:
         place = ""
         if self.file is not None:
             place = f"{self.file}:{self.line}" if self.line else str(self.file)
         parts = [redact(place), f"case {self.case}" if self.case else "", redact(self.field or "")]
         where = " · ".join(part for part in parts if part)
-        fix = self.fix if self.fix.endswith("?") else f"{self.fix}."
-        text = redact(f"{self.message}. Fix: {fix}")
-        return f"{where}: {text}" if where else text
+        message = redact(self.message)
+        return f"{where}: {message}" if where else message
 
 
 class EvalPipelineError(Exception):

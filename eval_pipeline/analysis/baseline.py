@@ -13,6 +13,7 @@ from eval_pipeline.store.layout import baseline_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import LAST_PASSED
+from eval_pipeline.wording import counted
 
 _COVERED = 0.9
 """The share of the new experiment's cases that the last passed one must have attempted: a run of three cases that
@@ -141,7 +142,7 @@ def _incomplete(statuses: Mapping[str, set[str]]) -> str | None:
     """Why an experiment with these statuses is no baseline; None if it may be one."""
     skipped = sum("skipped" in each for each in statuses.values())
     if skipped:
-        return f"attempts at {skipped} of its {len(statuses)} cases were skipped"
+        return f"attempts at {skipped} of its {counted(len(statuses), 'case')} were skipped"
     if statuses and all(each == {"error"} for each in statuses.values()):
         return "every attempt ended in an error"
     return None

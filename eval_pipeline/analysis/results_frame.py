@@ -1,19 +1,22 @@
 """Load the results of experiments as a pandas table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from eval_pipeline.analysis.case_values import metric_scores, score_of_row, verdict_of_row, why_not_passed
 from eval_pipeline.analysis.trend import read_points
+from eval_pipeline.content.text import json_text
 from eval_pipeline.errors import MissingUpstreamError
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_log import read_results
+from eval_pipeline.results.result_row import turn_of_row
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.dataset.stored import stored_cases
+from eval_pipeline.suite.dataset.stored import stored_cases, stored_examples
 
 COLUMNS = (
     "experiment",
@@ -42,7 +45,12 @@ _PINNED = ("started_at", "trace_url", "context_id", "dataset_version", "target_v
 
 
 def load_results(
-    store: Store | str | Path, suite: str, experiment: str | Sequence[str] | None = None, *, transcripts: bool = False
+    store: Store | str | Path,
+    suite: str,
+    experiment: str | Sequence[str] | None = None,
+    *,
+    transcripts: bool = False,
+    values: Literal["json", "flat"] | None = None,
 ) -> pd.DataFrame:
     """The attempts of one or several experiments, one per row, sorted by experiment, case and attempt.
 
@@ -51,6 +59,7 @@ def load_results(
         suite: the suite's name.
         experiment: an experiment's name or several; by default the suite's latest that has been summarized.
         transcripts: include the conversations, which are most of the bytes.
+        values: include inputs, outputs and reference: as `json`, or `flat`, a column for each key of a mapping.
 
     Returns:
         A table with these columns:
@@ -71,6 +80,8 @@ def load_results(
         | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
         | `score.<metric>` | float | its mean score in this attempt; missing for `error` and where it did not score |
         | `metadata.<key>` | any | metadata of the case |
+        | `inputs`, `outputs`, `reference` | text | with `values="json"`: the case's, and the target's last |
+        | `inputs.<key>`, `outputs.<key>`, `reference.<key>` | any | with `values="flat"`, where it is a mapping |
         | `turns` | list of dicts | with `transcripts`: input, response, events, latency_s |
 
     Raises:
@@ -80,7 +91,7 @@ def load_results(
     opened = store if isinstance(store, Store) else open_store(str(store))
     names = [experiment] if isinstance(experiment, str) else experiment
     selected = [_latest(opened, suite)] if names is None else list(names)
-    rows = [row for name in selected for row in _rows(opened, suite, name, transcripts=transcripts)]
+    rows = [row for name in selected for row in _rows(opened, suite, name, transcripts=transcripts, values=values)]
     table = pd.DataFrame(rows, columns=None if rows else list(COLUMNS))
     later = sorted(name for name in table.columns if name not in COLUMNS)
     return table[[*COLUMNS, *later]].astype({"passed": "boolean", "score": "float64", "cost_usd": "float64"})
@@ -95,12 +106,32 @@ def _latest(store: Store, suite: str) -> str:
     return points[0].experiment
 
 
-def _rows(store: Store, suite: str, experiment: str, *, transcripts: bool) -> list[dict[str, Any]]:
+def _rows(
+    store: Store, suite: str, experiment: str, *, transcripts: bool, values: Literal["json", "flat"] | None
+) -> list[dict[str, Any]]:
     record = read_experiment(store, suite, experiment)
     metadata = {case.id: case.metadata for case in stored_cases(store, suite, record.dataset_version)}
-    columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts else [])]
+    columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts or values else [])]
     attempts = read_results(store, suite, experiment, columns=columns).to_pylist()
-    return [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in attempts]
+    rows = [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in attempts]
+    if values is None:
+        return rows
+    large = LargeValues(store, suite, experiment)
+    stored = stored_examples(store, suite, record.dataset_version)
+    examples = {case_id: (inputs, reference) for case_id, inputs, reference in stored}
+    for row, attempt in zip(rows, attempts, strict=True):
+        inputs, reference = examples.get(row["case_id"], (None, None))
+        turns: list[Any] = attempt["turns"] or []
+        outputs = turn_of_row(turns[-1], large).outputs if turns else None
+        for name, value in (("inputs", inputs), ("outputs", outputs), ("reference", reference)):
+            row.update(_columns_of(name, value, flat=values == "flat"))
+    return rows
+
+
+def _columns_of(name: str, value: Any, *, flat: bool) -> dict[str, Any]:
+    if flat and isinstance(value, Mapping):
+        return {f"{name}.{key}": item for key, item in value.items()}
+    return {name: value if flat else json_text(value)}
 
 
 def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bool) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The ASGI application: `POST /api/eval/stream`, `POST /api/batch/stream`, `GET /api/suites`, and the page."""
+"""The ASGI application: `POST /api/eval/stream` and `/api/batch/stream`, `GET /api/suites`, and the page.
+
+`POST /api/eval/stream?test_name=…&version=…` needs no body.
+"""
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
@@ -12,8 +15,9 @@ from starlette.concurrency import run_in_threadpool
 
 from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.events import Event, from_process_loop
-from eval_pipeline.pages.templating import stylesheet
+from eval_pipeline.pages.templating import stylesheet, value_script
 from eval_pipeline.serving.access import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
@@ -71,9 +75,21 @@ def create_app(
     async def suites() -> list[dict[str, Any]]:
         return await run_in_threadpool(catalog.suites)
 
-    @app.post("/api/eval/stream", dependencies=[Depends(_require_json)])
-    async def eval_stream(body: CaseBody, request: Request) -> StreamingResponse:
+    @app.post("/api/eval/stream", dependencies=[Depends(_require_json_or_query)])
+    async def eval_stream(
+        request: Request,
+        body: CaseBody | None = None,
+        test_name: str | None = None,
+        version: str | None = None,
+        suite: str | None = None,
+    ) -> StreamingResponse:
         def begin() -> AsyncGenerator[Event, None]:
+            if body is None:
+                name, case_id = catalog.case_named(test_name or "", suite=suite)
+                return catalog.runner(name).astream(case_id, version=version)
+            if (test_name, version, suite) != (None, None, None):
+                fix = "give the case in the body, or `test_name`, `version` and `suite` in the address"
+                raise InputError(Problem(message="the request has a body and parameters", fix=fix))
             case = case_of_request(body.case if body.case is not None else body.case_id or "")
             return catalog.runner(body.suite).astream(case, **body.runtime_options())
 
@@ -90,6 +106,7 @@ def create_app(
 
     for path, content, media_type in (
         ("/", (_PAGE / "page.html").read_text(encoding="utf-8"), "text/html"),
+        ("/value.js", value_script(), "text/javascript"),
         ("/page.js", (_PAGE / "page.js").read_text(encoding="utf-8"), "text/javascript"),
         ("/page.css", stylesheet("eval_pipeline.api", "page/page.css"), "text/css"),
     ):
@@ -124,6 +141,13 @@ def _require_json(request: Request) -> None:
     """Refuse content types that forms of other origins can send: an evaluation costs money even if no page reads it."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send application/json")
+
+
+def _require_json_or_query(request: Request) -> None:
+    """As `_require_json`; a request without a body names a case in its address, and never has a foreign Origin."""
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if has_body or "test_name" not in request.query_params:
+        _require_json(request)
 
 
 def _static(content: str, media_type: str) -> Callable[[], Response]:

@@ -16,6 +16,7 @@ from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folder, suite_folders
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.import_path import is_code_path
+from eval_pipeline.suite.named_case import id_of_name
 from eval_pipeline.suite.suite import read_suite
 
 
@@ -44,6 +45,26 @@ class Catalog:
             if read_suite(folder).name == suite:
                 return EvalRunner(folder, store=self._store, **options)
         raise _no_suite(suite)
+
+    def case_named(self, name: str, *, suite: str | None = None) -> tuple[str, str]:
+        """The suite and the id of the case with the id, or the name, `name`.
+
+        Raises:
+            InputError: No suite has such a case, or several have.
+        """
+        case_id = id_of_name(name)
+        having = [
+            offered["name"]
+            for offered in self.suites()
+            if suite in (None, offered["name"]) and any(case["id"] == case_id for case in offered["cases"])
+        ]
+        if not having:
+            message = f"{'no suite' if suite is None else f'no suite {suite!r}'} has a case {name!r}"
+            raise InputError(Problem(message=message, fix="use the id of a case that GET /api/suites lists"))
+        if len(having) > 1:
+            message = f"several suites have a case {name!r}: {', '.join(having)}"
+            raise InputError(Problem(message=message, fix="choose one with `suite=`"))
+        return having[0], case_id
 
 
 def _no_suite(name: str) -> InputError:

@@ -28,6 +28,8 @@ from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature, required_names
 
+_WITHOUT_RUNS = ("outputs", "inputs", "reference_outputs", "example", "attachments")
+"""What evaluators may be called with besides `run`."""
 _FACTORY_CACHE = 256
 """Evaluators of factories that are kept, by factory and arguments."""
 
@@ -137,6 +139,17 @@ class Evaluator(Assertion):
     def version(self, suite: SuiteFacts) -> Any:
         imported = [suite.source_digest(path) for path in _import_paths(self.args)]
         return [suite.source_digest(self.path, self.version_files), *imported, *suite.named_in(self.args)]
+
+    @override
+    def scores_stored(self, folder: Path) -> bool:
+        try:
+            evaluator = self.evaluator(folder)
+            required, parameters = required_names(evaluator), inspect.signature(evaluator).parameters
+        except Exception:  # noqa: BLE001 - the attempt fails with the same error
+            return True
+        given = {*_WITHOUT_RUNS, *self.give, *([] if self.factory else self.args)}
+        by_position = len(required) == 2 and not {*required} <= given  # noqa: PLR2004 - LangSmith's older form
+        return not (isinstance(evaluator, RunEvaluator) or by_position or "run" in parameters)
 
     @override
     def code_paths(self, suite: SuiteFacts) -> Iterable[str]:

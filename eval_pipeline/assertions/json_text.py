@@ -10,10 +10,10 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
 from eval_pipeline.assertions.bounded_path import select
-from eval_pipeline.assertions.bounded_schema import first_mistake, schema_problem
 from eval_pipeline.assertions.comparing import ComparingAssertion
 from eval_pipeline.assertions.json_value import same_json, short
 from eval_pipeline.assertions.scope import CheckResult, Scope
+from eval_pipeline.suite.documents.bounded_schema import first_mistake, schema_problem
 from eval_pipeline.suite.spec.assertion import AssertionExample
 from eval_pipeline.suite.spec.expression import Reference
 

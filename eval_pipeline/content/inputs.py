@@ -86,10 +86,15 @@ def history_and_input(inputs: Any) -> tuple[list[Any], Any]:
     if not isinstance(inputs, Mapping):
         return [], inputs if input_form(inputs) is not None else as_inputs(inputs)
     messages = messages_of(inputs)
-    if messages and all(message.role == "user" for message in read_messages(messages[-1:])):
+    if messages and is_of_user(messages[-1]):
         return messages[:-1], _content_alone(messages[-1])
     alone = messages or inputs.get("input", inputs.get("question"))
     return [], alone if len(inputs) == 1 and input_form(alone) is not None else inputs
+
+
+def is_of_user(message: Any) -> bool:
+    """Whether the user sent a message, in any form."""
+    return all(read.role == "user" for read in read_messages([message]))
 
 
 def _content_alone(message: Any) -> Any:

@@ -12,7 +12,6 @@ import jmespath
 from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.messages import read_messages
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
@@ -91,8 +90,7 @@ def case_query(case: Case, expression: str | None) -> str:
     if expression is None:
         inputs = [turn.text for turn in case.turns]
         if not inputs and case.recordings:
-            messages = read_messages(list(case.recordings[0].messages))
-            inputs = [message.text for message in messages if message.role == "user"]
+            return case.recordings[0].text
         return "\n".join(inputs)
     try:
         query = jmespath.search(expression, case.as_data())

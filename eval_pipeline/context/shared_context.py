@@ -17,7 +17,9 @@ from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.context.warm_copy import arrow_file, warm_copy
 from eval_pipeline.errors import EvalPipelineError
+from eval_pipeline.settings import store_root
 from eval_pipeline.store.content_hash import digest
+from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
 
 
@@ -199,16 +201,34 @@ class SharedContext:
 _current: ContextVar[tuple[SharedContext, str] | None] = ContextVar("eval_pipeline_shared_context", default=None)
 
 
-def get_shared_context() -> SharedContext:
-    """The shared context of the attempt in progress, for tools and retrievers.
+def get_shared_context(context_id: str | None = None) -> SharedContext:
+    """The shared context of the attempt in progress, for tools and retrievers; or the one with an id, anywhere.
+
+    Without an attempt in progress that has it, `context_id` is looked up in the store that `EVAL_PIPELINE_STORE` names:
+    in a service, for example, that finds `shared_ctx_id` in its configuration.
 
     Tasks inherit it, and so do the threads that `asyncio.to_thread` and LangGraph start. Threads that you start do not:
     run them in a copy of the context, as in `pool.submit(contextvars.copy_context().run, look_up, key)`.
 
     Raises:
-        MissingContextError: no attempt is in progress here.
+        MissingContextError: no attempt is in progress here; or the store has no context with that id.
+        CorruptDataError: a file of it differs from its checksum.
     """
-    return _in_progress()[0]
+    current = _current.get()
+    if context_id is None or (current is not None and current[0].id == context_id):
+        return _in_progress()[0]
+    return _stored_context(store_root(), context_id)
+
+
+@functools.lru_cache(maxsize=8)
+def _stored_context(root: str, context_id: str) -> SharedContext:
+    store = open_store(root)
+    for key in store.list("contexts/"):
+        _, suite, stored_id, *_ = key.split("/")
+        if stored_id == context_id:
+            return SharedContext.open(store, suite, context_id)
+    fix = "check the id, and that EVAL_PIPELINE_STORE names the store of the evaluation"
+    raise MissingContextError(f"the store {root} has no shared context {context_id!r}. Fix: {fix}.")
 
 
 def current_case_id() -> str:

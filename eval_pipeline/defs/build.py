@@ -49,6 +49,7 @@ def build_location(folders: Iterable[Path] | None = None) -> dg.Definitions:
 def build_definitions(
     *,
     folders: Iterable[Path] | None = None,
+    suites: Sequence[Suite] = (),
     resource_overrides: Mapping[str, Any] | None = None,
     key_prefix: Sequence[str] = (),
     group: str | None = None,
@@ -61,6 +62,7 @@ def build_definitions(
 
     Args:
         folders: folders that hold a suite.yaml; by default, the folders of all suites.
+        suites: suites instead of folders, such as one that is changed for a run.
         resource_overrides: resources that replace the default ones, and further ones, by key.
         key_prefix: what asset keys have before the suite's name, where the suite's `assets:` says nothing.
         group: the group of the assets, where the suite's `assets:` says nothing; by default the suite's name.
@@ -71,7 +73,7 @@ def build_definitions(
     """
     exempt_loopback_from_proxies()
     folders_by_name: dict[str, Path] = {}
-    folders = suite_folders() if folders is None else folders
+    folders = suite_folders() if folders is None and not suites else folders or ()
     placement = AssetPlacement(key_prefix=tuple(key_prefix), group=group)
     broken: dict[Path, Exception] = {}
     parts = [
@@ -82,6 +84,7 @@ def build_definitions(
     # After the others, whose names count.
     for folder, error in broken.items():
         parts.append(broken_suite(folder, error, taken=folders_by_name, placement=placement))
+    parts += [_valid_suite(_placed(suite, placement)) for suite in suites]
     resources = _resources(resource_overrides or {})
     sensor = build_traces_waiting(name=traces_waiting, store=_store_of(resources))
     return dg.Definitions.merge(*parts, dg.Definitions(resources=resources, sensors=[sensor]))

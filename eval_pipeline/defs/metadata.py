@@ -113,6 +113,9 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
     reused = [result.reused_from.experiment for result in results if result.reused_from is not None]
     if reused:
         metadata |= {"eval/carried": len(reused), "eval/carried_from": ", ".join(dict.fromkeys(reused))}
+    answers = [result.answer_from.experiment for result in results if result.answer_from is not None]
+    if answers:
+        metadata |= {"eval/answers_reused": len(answers), "eval/answers_from": ", ".join(dict.fromkeys(answers))}
     if scores:
         metadata["eval/score"] = sum(scores) / len(scores)
     if costs:
@@ -143,6 +146,8 @@ def experiment_metadata(record: ExperimentRecord, store: Store) -> Metadata:
     }
     if record.context_id is not None:
         metadata[CONTEXT_ID] = record.context_id
+    if record.metrics:
+        metadata["eval/metric_versions"] = ", ".join(f"{name} {version}" for name, version in record.metrics.items())
     if record.corrections is not None:
         metadata["eval/corrections"] = store.uri(record.corrections)
     for role, prompt in (record.prompts or {}).items():

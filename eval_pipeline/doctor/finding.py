@@ -7,7 +7,7 @@ from typing import Literal
 
 import sqlalchemy.exc
 
-from eval_pipeline.errors import EvalPipelineError, InfrastructureError
+from eval_pipeline.errors import EvalPipelineError, InfrastructureError, InputError
 
 Health = Literal["ok", "warning", "failed"]
 _LONGEST = 400
@@ -50,6 +50,9 @@ def findings_of(subject: str, check: Check) -> Iterator[Finding]:
         yield from check()
     except InfrastructureError as error:
         yield failed(subject, error.message, fix=error.fix)
+    except InputError as error:
+        for problem in error.problems:
+            yield failed(subject, problem.what, fix=problem.fix)
     except EvalPipelineError as error:
         yield failed(subject, str(error), fix="see the message")
     except Exception as error:  # noqa: BLE001 - whatever this check raises, the others must run

@@ -18,6 +18,7 @@ from eval_pipeline.settings import Destination, LangSmithSettings
 from eval_pipeline.suite.promoted_prompt import has_promotions, promoted_prompt, wants_promotions
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.wording import counted
 from eval_pipeline.workers.dispatch.workers import open_workers
 
 TIMEOUT_SECONDS = 10.0
@@ -106,7 +107,7 @@ def check_promotions(suite: Suite, store: StoreResource, settings: LangSmithSett
         yield failed("promotion", f"{suite.name}: {place} names no commit", fix=fix)
         return
     moves = len(read_moves(store.open(), place))
-    message = f"{suite.name}: {place} is at {shown(commit)}, {moves} moves on record"
+    message = f"{suite.name}: {place} is at {shown(commit)}, {counted(moves, 'move')} on record"
     yield ok("promotion", f"{message} (permission to move it was not tested)")
 
 

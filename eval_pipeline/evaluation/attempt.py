@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
@@ -16,6 +17,8 @@ class Attempt:
     case: Case
     number: int
     """1 for the first."""
+    stored: StoredAnswer | None = None
+    """An answer of an earlier experiment, which stands for the target's."""
 
 
 class AttemptTrace(Protocol):

@@ -2,14 +2,16 @@
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.fingerprints import Fingerprints, ScoreIdentity
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
+from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.result_row import storable
 from eval_pipeline.results.usage import TokenUsage
@@ -50,6 +52,12 @@ class AttemptRuntime:
     """The path that the text of a reply is read by, if the suite gives one."""
     user: UserSimulator | None = None
     """Plays the user after the written turns."""
+    fingerprints: Fingerprints
+    """Identify the scores."""
+    stored: StoredAnswer | None = None
+    """An earlier result, whose scores stand for those of assertions that have not changed."""
+    answered: bool = False
+    """Whether its turns stand for those of the target, which is not called."""
     observed: bool = True
     """Whether a trace or a checkpoint records the steps; if not, they are plain calls."""
     place: AttemptPlace | None = None
@@ -92,11 +100,18 @@ class AttemptRuntime:
 
     def assertions_on(self, turn: int | None) -> Sequence[Assertion]:
         """The assertions placed on a turn, or on the conversation."""
-        if turn is None:
-            return [*self.assertions, *self.case.assertions]
-        if turn < len(self.case.turns):
-            return self.case.turns[turn].assertions
-        return () if self.case.simulation is None else self.case.simulation.assertions
+        return assertions_at(turn, self.assertions, self.case)
+
+    def scores_on(self, turn: int | None) -> list[tuple[Assertion, ScoreIdentity, list[AssertionResult]]]:
+        """The assertions on a turn or on the conversation, each with the stored scores that stand for its own."""
+        identified, stored = self.fingerprints.scores(self.assertions_on(turn), self.case), self.stored
+        if stored is None:
+            return [(assertion, identity, []) for assertion, identity in identified]
+        scores = [
+            (assertion, identity, stored.scores(turn, identity.fingerprint, assertion.metric))
+            for assertion, identity in identified
+        ]
+        return [each for each in scores if each[2] or not stored.is_kept(each[0].metric)]
 
     def to_data(self) -> dict[str, Any]:
         """The state of the finished attempt, as plain data."""
@@ -134,34 +149,49 @@ class AttemptRuntime:
         )
 
 
+def assertions_at(turn: int | None, suite_assertions: Sequence[Assertion], case: Case) -> Sequence[Assertion]:
+    """The assertions of a suite and a case that are placed on a turn, or on the conversation."""
+    if turn is None:
+        return [*suite_assertions, *case.assertions]
+    if turn < len(case.turns):
+        return case.turns[turn].assertions
+    return () if case.simulation is None else case.simulation.assertions
+
+
+def placed_assertions(
+    suite_assertions: Sequence[Assertion], case: Case, *, turns: int
+) -> Iterator[tuple[int | None, Sequence[Assertion]]]:
+    """The assertions on each of the turns that were taken, and on the conversation."""
+    for turn in (*range(turns), None):
+        yield turn, assertions_at(turn, suite_assertions, case)
+
+
 def not_carried_out(
-    assertions: Sequence[Assertion], case: Case, *, done: Sequence[AssertionResult] = ()
+    fingerprints: Fingerprints, case: Case, *, done: Sequence[AssertionResult] = ()
 ) -> list[AssertionResult]:
     """A result without a score for each assertion of a case that has no result among `done`.
 
     Args:
-        assertions: the suite's, on the whole conversation.
+        fingerprints: identify the scores of the suite's and the case's assertions.
         case: with its own assertions.
         done: the results of the attempt before it ended in an error.
     """
     carried_out = {(result.turn, result.type) for result in done}
-    placed: list[tuple[int | None, Assertion]] = [
-        (index, assertion) for index, turn in enumerate(case.turns) for assertion in turn.assertions
-    ]
-    placed += [(None, assertion) for assertion in (*assertions, *case.assertions)]
-    return [
-        AssertionResult(
-            name=assertion.metric,
-            type=assertion.type,
-            turn=turn,
-            passed=None,
-            score=None,
-            weight=assertion.weight,
-            message="not carried out: the attempt ended in an error before",
-        )
-        for turn, assertion in placed
-        if (turn, assertion.type) not in carried_out
-    ]
+    results = []
+    for turn, assertions in placed_assertions(fingerprints.suite.spec.assertions, case, turns=len(case.turns)):
+        for assertion, identity in fingerprints.scores(assertions, case):
+            result = AssertionResult(
+                name=assertion.metric,
+                type=assertion.type,
+                turn=turn,
+                passed=None,
+                score=None,
+                weight=assertion.weight,
+                message="not carried out: the attempt ended in an error before",
+            )
+            if (turn, assertion.type) not in carried_out:
+                results.append(identity.given_to(result))
+    return results
 
 
 def plain(value: Any) -> Any:

@@ -17,11 +17,13 @@ from langsmith.utils import tracing_is_enabled
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
-from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, not_carried_out
+from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Listener
+from eval_pipeline.evaluation.fingerprints import Fingerprints
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
+from eval_pipeline.evaluation.stored_answer import StoredSession
 from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
@@ -34,18 +36,14 @@ from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
-from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.call_counting import counting_runs
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.attachments import use_attachments
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.stored import Fingerprinted
-from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
-from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.session import Session, SessionFactory
 from eval_pipeline.telemetry.attempt_ids import use_attempt_ids
@@ -161,9 +159,11 @@ class CaseEvaluator:
             listener({"event": "error", "test_name": case.id, "message": error.message})
         turns, results = (runtime.turns, runtime.results) if runtime else ([], [])
         if error is not None:
-            results = [*results, *not_carried_out(self.suite.spec.assertions, case, done=results)]
+            results = [*results, *not_carried_out(self.fingerprints, case, done=results)]
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
+        if runtime is not None and runtime.answered and runtime.stored is not None:
+            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
@@ -171,6 +171,39 @@ class CaseEvaluator:
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         return self._result(
             attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+        )
+
+    def _rescored(
+        self,
+        attempt: Attempt,
+        started_at: dt.datetime,
+        runtime: AttemptRuntime,
+        usage: AttemptUsage,
+        error: EvaluationError | None,
+    ) -> CaseResult:
+        """The result of an attempt with a stored answer, which took what it took then, and costs nothing now."""
+        assert runtime.stored is not None
+        earlier, results = runtime.stored.result, list(runtime.results)
+        if error is not None:
+            results += not_carried_out(self.fingerprints, attempt.case, done=results)
+        own = replace(usage, target=replace(usage.target, cost_usd=0.0))
+        scored = self._result(
+            attempt,
+            started_at,
+            turns=earlier.turns,
+            results=results,
+            simulation=earlier.simulation,
+            usage=own,
+            error=error,
+        )
+        return replace(
+            scored,
+            latency_s=earlier.latency_s,
+            tokens=earlier.tokens,
+            cost_usd=earlier.cost_usd,
+            status="limit" if earlier.status == "limit" else scored.status,
+            answer_fingerprint=earlier.answer_fingerprint,
+            answer_from=runtime.stored.origin,
         )
 
     def skipped(self, attempt: Attempt, reason: str) -> CaseResult:
@@ -187,46 +220,27 @@ class CaseEvaluator:
 
     def fingerprint(self, case: Fingerprinted) -> str:
         """A hash of what the result of an attempt depends on; equal fingerprints need no second run."""
-        return digest(
-            RESULT_SCHEMA_VERSION,
-            case.content_hash(),
-            # The case's own part of it: the snapshot's id changes with every case.
-            None if self.context is None else self.context.version_for(case.id),
-            self.pins.target_version,
-            self.pins.variant,
-            self._suite_assertions,
-            self._versions_of(case.every_assertion),
-            *([] if case.simulation is None else [self._user_version(case.simulation)]),
+        return self.fingerprints.whole(case)
+
+    def answer_fingerprint(self, case: Case) -> str:
+        """A hash of what the answer of an attempt depends on; equal ones need no second call of the target."""
+        return self.fingerprints.answer(case)
+
+    @functools.cached_property
+    def fingerprints(self) -> Fingerprints:
+        """What identifies answers and scores."""
+        return Fingerprints(
+            suite=self.suite,
+            context=self.context,
+            target_version=self.pins.target_version,
+            variant=self.pins.variant,
+            reads_case=getattr(self.target, "reads_case", True),
         )
-
-    @functools.cached_property
-    def _suite_assertions(self) -> list[Any]:
-        assertions = self.suite.spec.assertions
-        fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
-        return [fields, self._versions_of(assertions)]
-
-    @functools.cached_property
-    def _facts(self) -> SuiteFacts:
-        return self.suite.facts()
-
-    def _versions_of(self, assertions: Sequence[Assertion]) -> list[Any]:
-        facts = self._facts
-        parts = ((assertion.version(facts), facts.registered_version(type(assertion))) for assertion in assertions)
-        return [part for pair in parts for part in pair if part is not None]
 
     @functools.cached_property
     def _prices(self) -> PriceTable:
         file = self.suite.spec.evaluation.prices
         return price_table(None if file is None else self.suite.path(file))
-
-    def _user_version(self, simulation: Simulation) -> Any:
-        spec = self.suite.spec.simulated_user
-        files = () if spec is None else spec.version_files
-        if simulation.script is not None:
-            return self._facts.source_digest(simulation.script, files)
-        name = simulation.model or self._user_model
-        version = None if name is None or simulation.rules else self._facts.model_version(name)
-        return [version, self._facts.files_digest(files)] if files else version
 
     @property
     def _user_model(self) -> str | None:
@@ -245,13 +259,24 @@ class CaseEvaluator:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
-        session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
+        stored, answered = attempt.stored, attempt.stored is not None and self.suite.spec.target.live
+        if answered and stored is not None:
+            session = cast("Session", StoredSession(stored))
+        else:
+            session = self.target.open(case, attempt=attempt.number, thread_id=str(thread))
         simulation = case.simulation if session.script is None else None
         user = None
         if simulation is not None:
             user = open_user(case, simulation, folder=self.suite.folder, default_model=self._user_model)
+        playing = Playing()
+        if stored is not None and answered and stored.result.simulation is not None:
+            playing.end(stored.result.simulation.ended, stored.result.simulation.reason)
         return AttemptRuntime(
             case=case,
+            fingerprints=self.fingerprints,
+            stored=stored,
+            answered=answered,
+            playing=playing,
             session=session,
             text_path=self.suite.spec.target.text_path,
             user=user,
@@ -315,6 +340,7 @@ class CaseEvaluator:
             dataset_version=self.pins.dataset_version,
             target_version=self.pins.target_version,
             fingerprint=self.fingerprint(case),
+            answer_fingerprint=self.answer_fingerprint(case),
             error=error,
             simulation=simulation,
         )

@@ -3,6 +3,7 @@
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from eval_pipeline.redaction.patterns import DONE
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 
@@ -17,6 +18,9 @@ _NOT_REDACTED = frozenset(
         "dataset_version",
         "target_version",
         "fingerprint",
+        "answer_fingerprint",
+        "answer_from",
+        "reused_from",
         "trace_id",
         "run_id",
         "trace_url",
@@ -43,9 +47,15 @@ def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
     return replace(result, **{name: _redacted(value, redactor) for name, value in values.items()})
 
 
+def is_redacted(value: Any) -> bool:
+    """Whether something was taken out of `value`, such as the turns of a stored result."""
+    return DONE.search(str(value)) is not None
+
+
 def _redacted(value: Any, redactor: Redactor) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        redacted = {field.name: _redacted(getattr(value, field.name), redactor) for field in fields(value)}
+        names = [field.name for field in fields(value) if field.name not in _NOT_REDACTED | {"version"}]
+        redacted = {name: _redacted(getattr(value, name), redactor) for name in names}
         return replace(value, **redacted)
     if isinstance(value, tuple):
         return tuple(_redacted(item, redactor) for item in value)

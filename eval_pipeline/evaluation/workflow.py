@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, ParamSpec, TypeVar
 
 from langgraph.config import get_stream_writer
@@ -83,11 +83,11 @@ async def take_turn(index: int, text: str) -> Any:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
                 reply = await _outside(_sent(runtime, message))
-            reply = reported.completed(reply, turn, runs.made)
+            reply = reported.completed(reply, turn, runs.collected)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
         broke = {"type": "error", "content": f"{type(error).__name__}: {EvaluationError.of(error).message}"}
-        failed = Reply(events=[*reported.as_executed(reported.events, runs.made), broke])
+        failed = Reply(events=[*reported.as_executed(reported.events, runs.collected), broke])
         _keep(runtime, index, message, failed, took())
         if isinstance(error, GraphInterrupt):
             # It would end our own workflow as well, in silence.
@@ -97,7 +97,7 @@ async def take_turn(index: int, text: str) -> Any:
         # It holds this task's context, which holds the session: in a circle, all of a run stays until it is collected.
         runtime.session.on_event = silent
         if runtime.needs_runs:
-            runtime.runs[index] = runs.made
+            runtime.runs[index] = runs.collected
     _keep(runtime, index, message, reply, took())
     unreported = list(reply.events)
     for event in reported.events:
@@ -158,11 +158,12 @@ async def assess(turn: int | None) -> dict[str, Any]:
     scope = runtime.scope(turn)
     results: list[AssertionResult] = []
     with in_role("judge"):
-        for assertion in runtime.assertions_on(turn):
-            for result in await score(assertion, scope):
+        for assertion, identity, stored in runtime.scores_on(turn):
+            made = map(identity.given_to, [] if stored else await score(assertion, scope))
+            for result in [replace(each, weight=assertion.weight) for each in stored] or made:
                 results.append(result)
                 runtime.results.append(result)
-                _write_result(write, result)
+                _write_result(write, result, _value_of(assertion))
     if runtime.durable:
         return {"results": [plain(result) for result in results]}
     return {result.name: result.score for result in results}
@@ -210,9 +211,13 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     for index, message in enumerate(messages):
         await _say(attempt, index, message)
     for index in range(len(messages), len(attempt.case.turns)):
-        attempt.results.extend(_never_reached(assertion, index) for assertion in attempt.assertions_on(index))
+        attempt.results.extend(
+            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
+        )
     if attempt.case.simulation is not None and attempt.user is not None:
         await _simulate(attempt, attempt.case.simulation, len(messages))
+    elif attempt.answered and attempt.case.simulation is not None:
+        _end_simulation(attempt, attempt.case.simulation)
     if attempt.assertions_on(None):
         await _assess(attempt, None)
     value = overall_score(attempt.results)
@@ -226,6 +231,12 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
 async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
     """One turn and its assertions."""
     attempt.inputs[index] = message
+    if attempt.answered and attempt.stored is not None:
+        attempt.turns.append(attempt.stored.result.turns[index])
+        _write_turn(get_stream_writer(), attempt.turns[-1])
+        if attempt.assertions_on(index):
+            await _assess(attempt, index)
+        return
     returned = await _turn(index, input_text(message))
     if len(attempt.turns) <= index:  # it ended before this process began
         turn = turn_of(returned["turn"])
@@ -241,9 +252,10 @@ async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
     # Rules that compare values take microseconds, and their scores are feedback: a run would add nothing.
     returned = await (_assessment(turn) if any(map(may_call_out, attempt.assertions_on(turn))) else assess(turn))
     if attempt.durable and len(attempt.results) == before:
+        values = {assertion.name: _value_of(assertion) for assertion in attempt.assertions_on(turn)}
         for data in returned["results"]:
-            attempt.results.append(assertion_result_of(data))
-            _write_result(get_stream_writer(), attempt.results[-1])
+            attempt.results.append(result := assertion_result_of(data))
+            _write_result(get_stream_writer(), result, values.get(result.name))
 
 
 async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int) -> None:
@@ -263,6 +275,12 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
             break
     else:
         playing.end("max_turns", f"{simulation.max_turns} turns were taken")
+    _end_simulation(attempt, simulation)
+
+
+def _end_simulation(attempt: AttemptRuntime, simulation: Simulation) -> None:
+    """Report how the conversation ended, and whether the goal was reached, where the case requires it."""
+    playing = attempt.playing
     event = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
     get_stream_writer()({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
     if simulation.goal_required:
@@ -310,7 +328,12 @@ def _agent_response(turn: TurnResult) -> Event:
     return {"event": "agent_response", "turn": turn.index, "content": turn.response, **own}
 
 
-def _write_result(write: StreamWriter, result: AssertionResult) -> None:
+def _value_of(assertion: Assertion) -> Any:
+    """What the assertion compares with, or judges by, as its field `value` says."""
+    return plain_data(getattr(assertion, "value", None))
+
+
+def _write_result(write: StreamWriter, result: AssertionResult, value: Any = None) -> None:
     write(
         {
             "event": "assertion_result",
@@ -319,6 +342,7 @@ def _write_result(write: StreamWriter, result: AssertionResult) -> None:
             "name": result.name,
             "passed": result.passed,
             "score": result.score,
+            "value": value,
             "message": result.message,
         }
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 from langsmith.schemas import Run
 
+from eval_pipeline.content.text import json_text
 from eval_pipeline.messages import content_text
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
-from eval_pipeline.suite.loaders.langsmith_runs import messages_of_run
+from eval_pipeline.suite.loaders.recorded_run import messages_of_run
 
 ORIGIN = "origin"
 """Metadata of an imported case: the run it comes from, `{run_id, url, project, response, error}`."""
@@ -27,7 +28,7 @@ class ImportedCases:
     existing: int = 0
     """Runs whose case, or whose messages, the suite has already."""
     silent: int = 0
-    """Runs without a user message."""
+    """Runs without a user message, and without text in their inputs."""
 
 
 def cases_of_runs(
@@ -43,10 +44,14 @@ def cases_of_runs(
         redactor: applied to everything that is kept.
     """
     imported = ImportedCases()
-    seen = {_normalized([redactor.text(turn.text) for turn in case.turns]) for case in existing if case.turns}
+    seen = {_normalized(_asked_in(case, redactor)) for case in existing if case.turns}
     imported_runs = {_origin_run(case.metadata) for case in existing}
     for run in runs:
         turns = [redactor.text(text) for text in _user_messages(run)]
+        spoken = not turns and any(isinstance(value, str) and value.strip() for value in (run.inputs or {}).values())
+        inputs = redactor.value(run.inputs) if spoken else None
+        if inputs is not None:  # more than messages
+            turns = [json_text(inputs)]
         if not turns:
             imported.silent += 1
             continue
@@ -55,7 +60,11 @@ def cases_of_runs(
             imported.existing += 1
             continue
         seen.add(normalized)
-        imported.cases.append(_case(run, turns, normalized, project=project, web_url=web_url, redactor=redactor))
+        case = _case(run, turns, normalized, project=project, web_url=web_url, redactor=redactor)
+        if inputs is not None:
+            case.pop("input")
+            case["inputs"] = inputs
+        imported.cases.append(case)
     return imported
 
 
@@ -75,8 +84,13 @@ def append_cases(file: Path, cases: Sequence[Mapping[str, Any]]) -> None:
 
 def _user_messages(run: Run) -> list[str]:
     data = {"inputs": run.inputs, "outputs": run.outputs}
-    texts = [content_text(each.get("content")) for each in messages_of_run(data) if each.get("role") == "user"]
+    texts = [content_text(each.get("content")) for each in messages_of_run(data) or () if each.get("role") == "user"]
     return [text for text in texts if text.strip()]
+
+
+def _asked_in(case: Case, redactor: Redactor) -> list[str]:
+    whole = isinstance(case.inputs, Mapping) and len(case.turns) == 1 and case.turns[0].input is case.inputs
+    return [redactor.text(json_text(case.inputs))] if whole else [redactor.text(turn.text) for turn in case.turns]
 
 
 def _normalized(turns: Sequence[str]) -> str:
@@ -92,7 +106,7 @@ def _origin_run(metadata: Mapping[str, Any]) -> str | None:
 def _case(
     run: Run, turns: Sequence[str], normalized: str, *, project: str, web_url: str, redactor: Redactor
 ) -> dict[str, Any]:
-    answers = messages_of_run({"inputs": run.inputs, "outputs": run.outputs})
+    answers = messages_of_run({"inputs": run.inputs, "outputs": run.outputs}) or []
     response = next((content_text(a.get("content")) for a in reversed(answers) if a.get("role") == "assistant"), None)
     origin = {
         "run_id": str(run.id),

@@ -112,6 +112,8 @@ class LangSmithDatasets:
         settings = settings or LangSmithSettings.from_environment()
         self._server = settings.source.api_url
         self._client = make_client(settings.source, settings)
+        self.schemas: dict[UUID, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {}
+        """By dataset whose version was read, the JSON Schemas of its inputs and of its outputs, where it has them."""
 
     def __enter__(self) -> Self:
         """Use it."""
@@ -136,6 +138,7 @@ class LangSmithDatasets:
                 fix = "correct its name, or the workspace (`LANGSMITH_API_KEY`, `LANGSMITH_WORKSPACE_ID`), or create it"
                 message = f"there is no dataset {name!r} at {self._server}"
                 raise InputError(Problem(message=message, fix=fix, field="langsmith_dataset")) from error
+            self.schemas[dataset.id] = dataset.inputs_schema, dataset.outputs_schema
             try:
                 version = self._client.read_dataset_version(dataset_id=dataset.id, as_of=as_of, tag=tag)
             except LangSmithNotFoundError:
@@ -159,6 +162,15 @@ class LangSmithDatasets:
                 offset += len(page)
                 if len(page) < _PAGE:
                     return
+
+    def examples_by_id(self, ids: Sequence[str]) -> Iterator[Example]:
+        """Those of the examples that the server has, whichever their dataset."""
+        with self._errors_of("of the runs"):
+            for start in range(0, len(ids), _PAGE):
+                page = list(ids[start : start + _PAGE])
+                for data in self._get("/examples", {"id": page, "limit": _PAGE, "select": _SELECTED}):
+                    _files_of(data)
+                    yield Example(**data)
 
     def attachment_urls(self, example_id: str) -> dict[str, str]:
         """Where the attachments of an example can be fetched for now, by name."""

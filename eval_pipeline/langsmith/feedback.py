@@ -77,6 +77,17 @@ class FeedbackServer:
                 problem = Problem(message=f"there is no project {project!r} at {self.url}", fix="correct its name")
                 raise InputError(problem) from missing
 
+    def turns_and_tools(self, project: str, roots: Sequence[Run]) -> list[Run]:
+        """The runs of tools below these roots of a project, and the turns of traces of experiments of ours."""
+        if not roots:
+            return []
+        traces = {run.trace_id for run in roots}
+        since = min(run.start_time for run in roots)
+        where = 'or(eq(run_type, "tool"), eq(name, "take_turn"))'
+        with self._errors_of(f"the project {project!r} cannot be read from {self.url}"):
+            runs = self.connection.client.list_runs(project_name=project, filter=where, start_time=since)
+            return [run for run in runs if run.trace_id in traces]
+
     def queue(self, name: str, *, identity: UUID, description: str) -> UUID:
         """The id of the annotation queue of that name, which is created if there is none."""
         client = self.connection.client

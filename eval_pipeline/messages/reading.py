@@ -212,7 +212,7 @@ def _serialized(item: Mapping[str, Any], inner: Mapping[str, Any]) -> Iterator[M
     path = item.get("id") or item.get("lc_id")
     names = [path[-1]] if isinstance(path, list) and path else []
     names += [kind for kind in (item.get("type"), inner.get("type")) if kind != "constructor"]
-    name = next((known for each in names if (known := _langchain_role(str(each))) is not None), None)
+    name = next((role for each in names if (role := _langchain_role(str(each))) is not None), None)
     if name == "chat":
         name = str(inner.get("role"))
     if name is None:

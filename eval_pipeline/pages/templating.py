@@ -18,6 +18,12 @@ def environment(package: str) -> jinja2.Environment:
 
 
 @functools.cache
+def value_script() -> str:
+    """The script that shows inputs and outputs: its function `valueView`."""
+    return resources.files("eval_pipeline.pages").joinpath("value.js").read_text(encoding="utf-8")
+
+
+@functools.cache
 def stylesheet(package: str, path: str) -> str:
     """The base styles, followed by the style sheet at `path` in `package`."""
     base = resources.files("eval_pipeline.pages").joinpath("base.css")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from eval_pipeline.assertions.judges.pulled_corrections import corrections_now, with_pulled_corrections
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.evaluator import CaseEvaluator, Pins
+from eval_pipeline.evaluation.fingerprints import metric_versions
 from eval_pipeline.pipeline.trace_run import unified_trace
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
@@ -159,7 +160,8 @@ def begin_or_join(
         target_version=target_version(suite, prompts),
         variant=variant,
         prompts=prompts.pinned,
-        corrections=corrections_now(suite, store),
+        corrections=(corrections := corrections_now(suite, store)),
+        metrics=metric_versions(prompts.applied(with_pulled_corrections(suite, store, corrections))),
         repetitions=repetitions,
         launched_by=launched_by,
     )

@@ -42,6 +42,8 @@ def record_metadata(record: ExperimentRecord) -> dict[str, Any]:
         "dataset_content_version": record.dataset_version,
         "target_version": record.target_version,
         "variant": record.variant,
+        "metric_versions": dict(record.metrics) if record.metrics else None,
+        "scores_of": record.scores_of,
         **_prompt_labels(record),
         **{f"dagster_{name}": value for name, value in record.launched_by.items()},
     }
@@ -59,6 +61,12 @@ def run_labels(record: ExperimentRecord, run_id: str) -> dict[str, Any]:
         "prompt_commit": _prompt_labels(record).get("prompt_commit"),
     }
     return {name: value for name, value in labels.items() if value is not None}
+
+
+def root_tags(suite: SuiteSpec, record: ExperimentRecord) -> tuple[str, ...]:
+    """Tags of the root run of every attempt: `scale_eval`, the day of the experiment, the context, and the suite's."""
+    context = () if record.context_id is None else (f"ctx:{record.context_id}",)
+    return ("scale_eval", f"batch:{record.created_at[:10]}", *context, *suite.tags)
 
 
 def _assertion_names(spec: SuiteSpec, cases: Iterable[Case]) -> list[str]:

@@ -95,14 +95,18 @@ class _Opening:
     async def _sessions(self, factory: SessionFactory) -> None:
         by_runtime = {repr(case.runtime): case for case in reversed(self.cases)}
         for case in [*by_runtime.values()][:_MOST_SESSIONS]:
+            session = factory.open(case, attempt=1, thread_id="check")
+            if not isinstance(session, PythonSession):
+                continue
             try:
-                session = factory.open(case, attempt=1, thread_id="check")
+                await session.begin()
+                with bound_only(), contextlib.suppress(NotCalledError):
+                    await session.send(case.turns[0].input if case.turns else "")
             except MissingContextError:
                 self.opened.not_tried.append("making the target's session, which reads the shared context")
                 return
-            if isinstance(session, PythonSession) and case.turns:
-                with bound_only(), contextlib.suppress(NotCalledError):
-                    await session.send(case.turns[0].input)
+            finally:
+                await session.close()
 
     def models(self) -> None:
         """Open the models that are not the target's own."""

@@ -1,18 +1,26 @@
-"""Reusing results of earlier experiments for attempts whose fingerprint has not changed.
+"""Reusing results of earlier experiments for attempts whose fingerprint has not changed, or else their answers.
 
-An attempt's fingerprint is a hash of all that its result depends on (`CaseEvaluator.fingerprint`).
+An attempt's fingerprint is a hash of all that its result depends on (`CaseEvaluator.fingerprint`); its answer's, of
+what the target's answer depends on. An answer that is reused is scored by the assertions that have changed.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.attempt_runtime import placed_assertions
+from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.evaluation.redacting import is_redacted
+from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import COMPLETED, CaseResult, ReusedFrom
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiments_newest_first
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import AttemptKey
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.case import Case
 
 MOST_EXPERIMENTS = 20
 """How far back results are looked for; each that is reused is in the latest experiment again."""
@@ -45,11 +53,85 @@ class ReusableResults:
                 same = result.fingerprint == self.fingerprints[key] and result.status in COMPLETED
                 if same and key in left:
                     left.remove(key)
-                    yield _reused(result, self.record)
+                    yield as_reused(result, self.record)
 
 
 def find_reusable(store: Store, record: ExperimentRecord, fingerprints: Mapping[AttemptKey, str]) -> ReusableResults:
     """Look for results with these fingerprints, in the latest experiments first; transcripts are not read."""
+    sources = _found(store, record, fingerprints, ResultLogView.reusable)
+    return ReusableResults(record=record, fingerprints=fingerprints, sources=sources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReusableAnswers:
+    """Answers of earlier experiments that stand for those of the target."""
+
+    evaluator: CaseEvaluator
+    attempts: Sequence[Attempt]
+    """That are to be made."""
+    fingerprints: Mapping[AttemptKey, str]
+    """Of their answers."""
+    sources: Sequence[tuple[ResultLogView, set[AttemptKey]]]
+    """The logs that hold answers, with the attempts that each is used for, the latest experiment first."""
+
+    @classmethod
+    def none(cls, evaluator: CaseEvaluator, attempts: Sequence[Attempt]) -> Self:
+        """The attempts, none of which has a stored answer."""
+        return cls(evaluator=evaluator, attempts=attempts, fingerprints={}, sources=())
+
+    def __len__(self) -> int:
+        return len(self.attempts)
+
+    def __iter__(self) -> Iterator[Attempt]:
+        """The attempts, those with a stored answer first; one segment of answers is in memory."""
+        left = {(attempt.case.id, attempt.number): attempt for attempt in self.attempts}
+        for log, keys in self.sources:
+            for result in log.latest_results(keys):
+                key = (result.case_id, result.attempt)
+                if key in left and result.answer_fingerprint == self.fingerprints[key]:
+                    stored = StoredAnswer(result=result)
+                    if stands_for_target(stored, left[key].case, self.evaluator):
+                        yield replace(left.pop(key), stored=stored)
+        yield from left.values()
+
+
+def find_answers(
+    store: Store, record: ExperimentRecord, evaluator: CaseEvaluator, attempts: Sequence[Attempt]
+) -> ReusableAnswers:
+    """Look for answers to these attempts, in the latest experiments first; transcripts are not read yet."""
+    fingerprints = {
+        (attempt.case.id, attempt.number): evaluator.answer_fingerprint(attempt.case) for attempt in attempts
+    }
+    sources = _found(store, record, fingerprints, ResultLogView.answered)
+    return ReusableAnswers(evaluator=evaluator, attempts=attempts, fingerprints=fingerprints, sources=sources)
+
+
+def stands_for_target(stored: StoredAnswer, case: Case, evaluator: CaseEvaluator) -> bool:
+    """Whether all that is to be scored can be scored on a stored answer.
+
+    Not if the target broke; nor, for what has no stored score, if something in the answer was redacted, or if an
+    assertion looks at the runs of the attempt, which are not stored.
+    """
+    if stored.result.error is not None:
+        return False
+    folder = evaluator.suite.folder
+    redacted: bool | None = None
+    for turn, assertions in placed_assertions(evaluator.suite.spec.assertions, case, turns=len(stored.result.turns)):
+        for assertion, identity in evaluator.fingerprints.scores(assertions, case):
+            if not stored.scores(turn, identity.fingerprint, assertion.metric):
+                redacted = is_redacted(stored.result.turns) if redacted is None else redacted
+                if redacted or not assertion.scores_stored(folder):
+                    return False
+    return True
+
+
+def _found(
+    store: Store,
+    record: ExperimentRecord,
+    fingerprints: Mapping[AttemptKey, str],
+    matching: Callable[[ResultLogView, Mapping[AttemptKey, str]], set[AttemptKey]],
+) -> list[tuple[ResultLogView, set[AttemptKey]]]:
+    """The logs of the latest experiments that have what matches, each with the attempts that it is used for."""
     missing = dict(fingerprints)
     sources: list[tuple[ResultLogView, set[AttemptKey]]] = []
     # The variant is a part of the fingerprint, so that another variant's results never match.
@@ -66,17 +148,20 @@ def find_reusable(store: Store, record: ExperimentRecord, fingerprints: Mapping[
         except CorruptDataError as error:
             _log.warning("nothing is reused from %s: %s", each.experiment, error)
             continue
-        attempts = log.reusable(missing)
+        attempts = matching(log, missing)
         if attempts:
             sources.append((log, attempts))
             missing = {key: fingerprint for key, fingerprint in missing.items() if key not in attempts}
-    return ReusableResults(record=record, fingerprints=fingerprints, sources=sources)
+    return sources
 
 
-def _reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
+def as_reused(result: CaseResult, record: ExperimentRecord) -> CaseResult:
+    """A result of an earlier experiment as one of `record`, without a row in it yet."""
     origin = ReusedFrom(experiment=result.experiment, run_id=result.run_id, trace_url=result.trace_url)
+    made_in = (result.reused_from or origin).experiment
     return replace(
         result,
+        assertions=tuple(replace(each, reused_from=each.reused_from or made_in) for each in result.assertions),
         experiment=record.experiment,
         dataset_version=record.dataset_version,
         context_id=record.context_id,

@@ -19,7 +19,7 @@ from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import OpenExperiment
 from eval_pipeline.pipeline.record_results import ReportCases, ResultRecorder, ResultWriter
-from eval_pipeline.pipeline.reuse import find_reusable
+from eval_pipeline.pipeline.reuse import ReusableAnswers, as_reused, find_answers, find_reusable
 from eval_pipeline.pipeline.run_plan import write_plan
 from eval_pipeline.pipeline.trace_rows import restore_rows
 from eval_pipeline.pipeline.trace_run import FLUSH_SECONDS, ExperimentTracing, begin_tracing
@@ -136,12 +136,21 @@ class ExperimentRun:
         opened = self.experiment
         return restore_rows(opened.settings, self.tracing, record=opened.record, log=log, dataset=self.cases.dataset)
 
-    def split_reusable(self) -> tuple[Sequence[Attempt], Iterator[CaseResult]]:
-        """What is left, as the attempts to make, and results of earlier experiments that stand for the others."""
+    def split_reusable(self) -> tuple[ReusableAnswers, Iterator[CaseResult]]:
+        """What is left, as the attempts to make, and results of earlier experiments that stand for the others.
+
+        Of the attempts to make, some have an answer of an earlier experiment, which is scored again.
+        """
+        store, record = self.experiment.store, self.experiment.record
         fingerprints = {key_of(attempt): self.evaluator.fingerprint(attempt.case) for attempt in self.left}
-        reusable = find_reusable(self.experiment.store, self.experiment.record, fingerprints)
+        reusable = find_reusable(store, record, fingerprints)
         attempts = reusable.attempts
-        return [each for each in self.left if key_of(each) not in attempts], map(self._with_row, reusable.results())
+        made = [each for each in self.left if key_of(each) not in attempts]
+        return find_answers(store, record, self.evaluator, made), map(self._with_row, reusable.results())
+
+    def reused(self, result: CaseResult) -> CaseResult:
+        """A result of another experiment as one of this, with a row of its own."""
+        return self._with_row(as_reused(result, self.experiment.record))
 
     def _with_row(self, result: CaseResult) -> CaseResult:
         """A reused result with a row of its own; cases of a unified trace are no rows."""
@@ -204,7 +213,12 @@ def begin_run(
         planned=planned,
         log=log,
         writer=ResultLog(
-            store, suite=record.suite, experiment=record.experiment, run_id=run_id, first=log.next_number(run_id)
+            store,
+            suite=record.suite,
+            experiment=record.experiment,
+            run_id=run_id,
+            first=log.next_number(run_id),
+            order=log.next_order,
         ),
         tracing=tracing,
     )

@@ -49,6 +49,7 @@ from eval_pipeline.suite.suite import Suite, SuiteSpec, read_suite
 from eval_pipeline.targets.opening import open_given_target, target_version
 from eval_pipeline.targets.recorded import RecordedTarget
 from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.wording import nearest
 
 _log = logger_of(__name__)
 
@@ -96,10 +97,11 @@ class EvalRunner:
             runtime: `model`, `version`, `temperature`, `start_agent`, `test_data`.
 
         Raises:
-            InputError: there is neither a suite nor a target, or the suite cannot be read.
+            InputError: there is neither a suite nor a target, the suite cannot be read, or an option is unknown.
         """
         if suite is None and target is None:
             raise InputError(Problem(message="there is nothing to evaluate", fix="give a suite, or a `target`"))
+        _require_known(runtime)
         exempt_loopback_from_proxies()
         self.suite = _suite(suite)
         self._target, self._store, self._tracer, self._runtime = target, store, tracer, runtime
@@ -119,18 +121,30 @@ class EvalRunner:
         """
         return load_dataset(self.suite, redactor=Redactor.of(self._settings))
 
-    async def arun(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
+    async def arun(
+        self, case: CaseLike, *, listener: Listener | None = None, **runtime: Unpack[RuntimeChoice]
+    ) -> CaseResult:
         """The result of one attempt at `case`; whatever the target or an assertion raises is in it.
+
+        `listener` is called with each event as it happens.
 
         Raises:
             InputError: there is no such case, or it is wrong.
             InfrastructureError: something around the case failed.
         """
-        return await self._evaluate(case, runtime, None)
+        return await self._evaluate(case, runtime, listener)
 
     def run(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> CaseResult:
         """As `arun`, waited for."""
         return run_in_loop(self.arun(case, **runtime))
+
+    async def arun_test(self, test_case: CaseLike, version: str | None = None) -> CaseResult:
+        """As `arun`, with the version of the target by position."""
+        return await self.arun(test_case, version=version)
+
+    def run_test(self, test_case: CaseLike, version: str | None = None) -> CaseResult:
+        """As `arun_test`, waited for."""
+        return run_in_loop(self.arun_test(test_case, version))
 
     def astream(self, case: CaseLike, **runtime: Unpack[RuntimeChoice]) -> AsyncGenerator[Event, None]:
         """What happens in an attempt at `case`, as it happens. Ending the iteration cancels the attempt."""
@@ -186,7 +200,10 @@ class EvalRunner:
         return BatchRuntime(evaluator=evaluator, attempts=attempts, max_concurrency=self._max_concurrency, **options)
 
     def _case(self, case: CaseLike, runtime: RuntimeChoice) -> Case:
-        chosen = {name: value for name, value in {**self._runtime, **runtime}.items() if value is not None}
+        _require_known(runtime)
+        chosen = {
+            name: value for options in (self._runtime, runtime) for name, value in options.items() if value is not None
+        }
         read = self._read_case(case)
         return read.model_copy(update={"runtime": read.runtime.model_copy(update=chosen)}) if chosen else read
 
@@ -196,14 +213,15 @@ class EvalRunner:
         if isinstance(case, str):
             by_id = {each.id: each for each in self.dataset.cases}
             if case not in by_id:
-                fix = f"use one of: {', '.join([*by_id][:10])}"
+                fix = nearest(case, by_id, none="the suite has no cases")
                 raise InputError(Problem(message=f"no case {case!r}", fix=fix, file=self.suite.folder))
             return by_id[case]
         try:
             return Case.model_validate(dict(case))
         except ValidationError as error:
+            name = str(case.get("id") or case.get("name"))
             raise InputError(
-                problems_of(error, model=Case, data=dict(case), file="the given case", case=str(case.get("id")))
+                problems_of(error, model=Case, data=dict(case), file="the given case", case=name)
             ) from error
 
     @contextlib.asynccontextmanager
@@ -259,6 +277,16 @@ class EvalRunner:
     def _opened_store(self) -> Store:
         given = self._store
         return given if isinstance(given, Store) else open_store(given or store_root())
+
+
+def _require_known(runtime: Mapping[str, Any]) -> None:
+    problems = [
+        Problem(message=f"unknown option {name!r}", fix=nearest(name, RuntimeChoice.__annotations__), field=name)
+        for name in runtime
+        if name not in RuntimeChoice.__annotations__
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _suite(given: Suite | Path | str | None) -> Suite:

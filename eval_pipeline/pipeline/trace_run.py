@@ -7,7 +7,7 @@ from typing import Any
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.pipeline.experiment_metadata import experiment_plan, run_labels
+from eval_pipeline.pipeline.experiment_metadata import experiment_plan, root_tags, run_labels
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -29,8 +29,9 @@ from eval_pipeline.tracing.shape.modes import shared_context_view
 from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
 
-FLUSH_SECONDS = 30.0
-"""How long a run waits at most for a slow server when all cases are done; the rest is spooled."""
+FLUSH_SECONDS = 20.0
+"""How long a run waits at most for a slow server when all cases are done; the rest is spooled. With the end of its
+experiment (`conclude`) that makes 30 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ def begin_tracing(
         ready.session,
         online=ready.online,
         owed=ready.owed,
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -129,6 +131,7 @@ def join_tracing(
     settings: LangSmithSettings,
     begun: TracedRun,
     *,
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -140,6 +143,7 @@ def join_tracing(
     Args:
         settings: where runs go, and in what form.
         begun: what that run wrote to the store.
+        suite: its tags are those of every root run.
         record: of the experiment.
         context: what cases read.
         store: where counts are written.
@@ -156,6 +160,7 @@ def join_tracing(
         session,
         online=True,
         owed={},
+        suite=suite,
         record=record,
         context=context,
         store=store,
@@ -190,6 +195,7 @@ def _tracing(
     *,
     online: bool,
     owed: Mapping[DestinationName, Sequence[QueuedItem]],
+    suite: SuiteSpec,
     record: ExperimentRecord,
     context: SharedContext | None,
     store: Store,
@@ -208,6 +214,7 @@ def _tracing(
         feedback=_feedback(session, redactor),
         labels=run_labels(record, run_id),
         root_labels=_root_labels(context, origin, dataset_cases),
+        root_tags=root_tags(suite, record),
         redact=redactor.json,
         outbox=Outbox(),
     )

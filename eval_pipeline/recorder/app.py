@@ -2,14 +2,20 @@
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.faults import FaultLayer
-from eval_pipeline.recorder.guard import CONTENT_SECURITY_POLICY, JournalLayer, refusal_response
+from eval_pipeline.recorder.guard import (
+    CONTENT_SECURITY_POLICY,
+    JournalLayer,
+    LargeBodies,
+    WithoutTrailingSlash,
+    refusal_response,
+)
 from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
 from eval_pipeline.recorder.routes import (
     datasets,
@@ -23,7 +29,9 @@ from eval_pipeline.recorder.routes import (
     runs,
     runs_v2,
     sessions,
+    threads,
 )
+from eval_pipeline.recorder.routes.refusals import refuse_unknown
 from eval_pipeline.serving.access import GuardLayer
 
 PREFIXES = ("", "/api/v1", "/v1")
@@ -39,13 +47,16 @@ def create_app(recorder: Recorder) -> FastAPI:
     app.state.recorder = recorder
     for prefix in PREFIXES:
         for module in _V1:
-            app.include_router(module.router, prefix=prefix)
-    app.include_router(runs_v2.router, prefix="/api/v2")
+            app.include_router(module.router, prefix=prefix, dependencies=[Depends(refuse_unknown)])
+    for routes in (runs_v2, threads):
+        app.include_router(routes.router, prefix="/api/v2", dependencies=[Depends(refuse_unknown)])
     for pages in (dataset_pages, case_pages, trace_pages, queue_pages):
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
     # The last middleware added is the outermost.
+    app.add_middleware(LargeBodies)
+    app.add_middleware(WithoutTrailingSlash)
     if recorder.config.journal_bytes:
         app.add_middleware(JournalLayer, journal=recorder.journal, limit=recorder.config.journal_bytes)
     app.add_middleware(

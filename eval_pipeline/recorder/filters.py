@@ -1,4 +1,4 @@
-"""Compile LangSmith's filter language, such as `and(eq(run_type, "llm"), gt(latency, 5))`, to a predicate over runs.
+"""Compile LangSmith's filter language, such as `and(eq(run_type, "llm"), gt(latency, "5s"))`, to a predicate over runs.
 
 Source: docs "trace query syntax". A field with several values (tags, metadata, feedback) matches if one of them does. A
 key condition and a value condition in one `and` apply to the same pair, as on LangSmith.
@@ -7,241 +7,257 @@ key condition and a value condition in one `and` apply to the same pair, as on L
 import json
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
-
-Predicate = Callable[[dict[str, Any]], bool]
-
-_TOKEN = re.compile(
-    r'\s*(?:(?P<name>[A-Za-z_][\w.]*)|(?P<number>-?\d+(?:\.\d+)?)|(?P<string>"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\')'
-    r"|(?P<mark>[(),\[\]]))"
+from eval_pipeline.recorder.filter_fields import (
+    FIELDS,
+    PAIRS,
+    SEARCHED,
+    FilterField,
+    Run,
+    WrongValueError,
+    metadata_of,
 )
-_LITERALS = {"true": True, "false": False, "null": None}
-_PAIRS = {"metadata_key": "metadata_value", "feedback_key": "feedback_score"}
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
+from eval_pipeline.recorder.filter_language import Call, FieldName, invalid, parse_filter
+
+_Test = Callable[[Run], bool]
+_ORDER: Mapping[str, Callable[[Any, Any], Any]] = {
     "gt": operator.gt,
     "gte": operator.ge,
     "lt": operator.lt,
     "lte": operator.le,
-    "in": lambda value, options: value in options,
-    "like": lambda value, pattern: str(pattern).strip("%").lower() in str(value).lower(),
 }
+_COMPARISONS = frozenset({"eq", "in", "like", *_ORDER})
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Call:
-    function: str
-    arguments: list[Any]
+class RunFilter:
+    """A compiled filter."""
+
+    test: _Test
+    of_subtree: bool
+    """Whether runs must have the usage of their descendants, too."""
+
+    def __call__(self, run: Run) -> bool:
+        """Whether a run meets it."""
+        return self.test(run)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Name:
-    text: str
-
-
-def compile_filter(text: str) -> Predicate:
+def compile_filter(text: str, *, fields: Collection[str] | None = None) -> RunFilter:
     """Compile a filter expression.
 
+    Args:
+        text: the expression.
+        fields: the names that it may use; by default all of a run.
+
     Raises:
-        ErrorResponse: 400 for a syntax error, or an unknown function or field.
+        ErrorResponse: 400 for a syntax error, an unknown function or field, or a value of the wrong type.
     """
-    tokens = _tokenize(text)
-    expression = _parse(tokens)
-    if tokens:
-        raise _invalid(f"unexpected {tokens[0][1]!r}")
-    return _compile(expression)
+    call = parse_filter(text)
+    for name in _names(call):
+        if fields is not None and name.text not in fields:
+            raise invalid(f"unknown field {name.text!r}", name.place)
+    return RunFilter(test=_compile(call), of_subtree=_names_usage(call))
 
 
-def _invalid(reason: str) -> ErrorResponse:
-    return ErrorResponse(400, {"detail": f"Invalid filter: {reason}"})
+def _names(call: Call) -> Iterator[FieldName]:
+    for argument in call.arguments:
+        if isinstance(argument, FieldName):
+            yield argument
+        elif isinstance(argument, Call):
+            yield from _names(argument)
 
 
-def _tokenize(text: str) -> list[tuple[str, str]]:
-    tokens, position = list[tuple[str, str]](), 0
-    while position < len(text.rstrip()):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise _invalid(f"unexpected {text[position:].strip()[:20]!r}")
-        tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
-        position = match.end()
-    return tokens
+def _names_usage(call: Call) -> bool:
+    return any(name.text in FIELDS and FIELDS[name.text].of_subtree for name in _names(call))
 
 
-def _parse(tokens: list[tuple[str, str]]) -> Any:
-    """Take one expression from the front of `tokens`."""
-    if not tokens:
-        raise _invalid("it ends too early")
-    kind, text = tokens.pop(0)
-    if kind == "string":
-        return json.loads(text) if text.startswith('"') else text[1:-1].replace("\\'", "'")
-    if kind == "number":
-        return float(text)
-    if text == "[":
-        return _parse_until(tokens, "]")
-    if kind != "name":
-        raise _invalid(f"unexpected {text!r}")
-    if text in _LITERALS:
-        return _LITERALS[text]
-    if tokens and tokens[0][1] == "(":
-        tokens.pop(0)
-        return _Call(function=text, arguments=_parse_until(tokens, ")"))
-    return _Name(text=text)
-
-
-def _parse_until(tokens: list[tuple[str, str]], end: str) -> list[Any]:
-    expressions: list[Any] = []
-    while tokens and tokens[0][1] != end:
-        expressions.append(_parse(tokens))
-        if tokens and tokens[0][1] == ",":
-            tokens.pop(0)
-    if not tokens:
-        raise _invalid(f"{end!r} is missing")
-    tokens.pop(0)
-    return expressions
-
-
-def _compile(expression: Any) -> Predicate:
-    if not isinstance(expression, _Call):
-        raise _invalid("a condition must be a function call")
-    function, arguments = expression.function, expression.arguments
+def _compile(expression: Any, place: int = 0) -> _Test:
+    if not isinstance(expression, Call):
+        raise invalid("a condition must be a function call", getattr(expression, "place", place))
+    function = expression.function
     if function in _COMBINATORS:
-        return _COMBINATORS[function](arguments)
-    if function not in _COMPARE:
-        raise _invalid(f"unknown function {function!r}")
-    field, expected = _field_and_value(function, arguments)
-    compare = _COMPARE[function]
-    return lambda run: any(_matches(compare, value, expected) for value in _values(run, field))
+        return _COMBINATORS[function](expression)
+    if function not in _COMPARISONS:
+        raise invalid(f"unknown function {function!r}", expression.place)
+    field, matches = _comparison(expression)
+    return lambda run: any(matches(value) for value in field.values(run))
 
 
-def _all_of(arguments: list[Any]) -> Predicate:
-    parts = _compile_and(arguments)
+def _comparison(call: Call) -> tuple[FilterField, Callable[[Any], bool]]:
+    """The field that a comparison is about, and whether one of its values matches."""
+    name, given = _two(call, "a field and a value")
+    if not isinstance(name, FieldName):
+        raise invalid(f"{call.function} takes a field and a value", call.place)
+    field = FIELDS.get(name.text)
+    if field is None:
+        raise invalid(f"unknown field {name.text!r}", name.place)
+    if isinstance(given, Call | FieldName):
+        raise invalid(f"{call.function} takes a value, not {getattr(given, 'text', 'a call')!r}", given.place)
+    try:
+        return field, _matcher(call.function, field, given)
+    except WrongValueError as error:
+        raise invalid(f"{call.function}({name.text}, …) {error}", call.place) from error
+
+
+def _matcher(function: str, field: FilterField, given: Any) -> Callable[[Any], bool]:
+    if function == "in":
+        if not isinstance(given, list):
+            raise WrongValueError('takes a list, such as ["a", "b"]')
+        options = [field.literal(option) for option in given]
+        return lambda value: any(_same(value, option) for option in options)
+    if function == "like":
+        if not isinstance(given, str):
+            raise WrongValueError('takes a pattern, such as "%part%"')
+        pattern = _like(given)
+        return lambda value: not isinstance(value, bool) and pattern(_shown(value))
+    literal = field.literal(given)
+    if function == "eq":
+        return lambda value: _same(value, literal)
+    if not field.ordered or isinstance(literal, bool) or literal is None:
+        raise WrongValueError("has no order")
+    compare = _ORDER[function]
+    return lambda value: _comparable(value, literal) and bool(compare(value, literal))
+
+
+def _same(value: Any, literal: Any) -> bool:
+    """Whether they are equal as JSON is; text equals what it spells, as in `eq(metadata_value, "2")`."""
+    if isinstance(literal, str) and not isinstance(value, str | None):
+        return json.dumps(value, ensure_ascii=False) == literal
+    return isinstance(value, bool) == isinstance(literal, bool) and bool(value == literal)
+
+
+def _comparable(value: Any, literal: Any) -> bool:
+    if isinstance(value, bool) or value is None:
+        return False
+    return isinstance(value, str) == isinstance(literal, str) and isinstance(value, str | int | float)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _like(pattern: str) -> Callable[[str], bool]:
+    """SQL's `LIKE`, without regard to case: `%` is any text, `_` any character; it is about the whole text."""
+    first, *others = map(_part, pattern.split("%"))
+    if not others:
+        return lambda text: first.fullmatch(text) is not None
+    *middle, last = others
+    last_length = len(pattern.rsplit("%", 1)[1])
+
+    def matches(text: str) -> bool:
+        begin = first.match(text)
+        if begin is None:
+            return False
+        position = begin.end()
+        for part in middle:
+            match = part.search(text, position)
+            if match is None:
+                return False
+            position = match.end()
+        return len(text) - last_length >= position and last.fullmatch(text, len(text) - last_length) is not None
+
+    return matches
+
+
+def _part(text: str) -> re.Pattern[str]:
+    form = "".join("." if character == "_" else re.escape(character) for character in text)
+    return re.compile(form, re.DOTALL | re.IGNORECASE)
+
+
+def _two(call: Call, what: str) -> Sequence[Any]:
+    if len(call.arguments) != 2:  # noqa: PLR2004
+        raise invalid(f"{call.function} takes {what}", call.place)
+    return call.arguments
+
+
+def _some(call: Call) -> tuple[Any, ...]:
+    if not call.arguments:
+        raise invalid(f"{call.function} takes conditions", call.place)
+    return call.arguments
+
+
+def _all_of(call: Call) -> _Test:
+    arguments = list(_some(call))
+    parts: list[_Test] = []
+    for (key, value), pairs in PAIRS.items():
+        mine = [
+            argument
+            for argument in arguments
+            if isinstance(argument, Call)
+            and argument.function in _COMPARISONS
+            and argument.arguments
+            and isinstance(argument.arguments[0], FieldName)
+            and argument.arguments[0].text in (key, value)
+        ]
+        if {argument.arguments[0].text for argument in mine} == {key, value}:
+            arguments = [argument for argument in arguments if argument not in mine]
+            parts.append(_pair(pairs, mine, key))
+    parts += [_compile(argument, call.place) for argument in arguments]
     return lambda run: all(part(run) for part in parts)
 
 
-def _any_of(arguments: list[Any]) -> Predicate:
-    options = [_compile(argument) for argument in arguments]
+def _pair(pairs: Callable[[Run], Any], calls: Sequence[Call], key: str) -> _Test:
+    on_key = [_comparison(call)[1] for call in calls if call.arguments[0].text == key]
+    on_value = [_comparison(call)[1] for call in calls if call.arguments[0].text != key]
+    return lambda run: any(
+        all(test(name) for test in on_key) and all(test(value) for test in on_value) for name, value in pairs(run)
+    )
+
+
+def _any_of(call: Call) -> _Test:
+    options = [_compile(argument, call.place) for argument in _some(call)]
     return lambda run: any(option(run) for option in options)
 
 
-def _none_of(arguments: list[Any]) -> Predicate:
-    inner = _any_of(arguments)
+def _not(call: Call) -> _Test:
+    if len(call.arguments) != 1:
+        raise invalid("not takes one condition", call.place)
+    inner = _compile(call.arguments[0], call.place)
     return lambda run: not inner(run)
 
 
-def _compile_and(arguments: list[Any]) -> list[Predicate]:
-    paired: dict[str, _Call] = {
-        argument.arguments[0].text: argument
-        for argument in arguments
-        if isinstance(argument, _Call) and argument.function in _COMPARE and isinstance(argument.arguments[0], _Name)
-    }
-    parts: list[Predicate] = []
-    used: list[_Call] = []
-    for key_field, value_field in _PAIRS.items():
-        if key_field in paired and value_field in paired:
-            used.extend((paired[key_field], paired[value_field]))
-            parts.append(_compile_pair(key_field, paired[key_field], paired[value_field]))
-    return parts + [_compile(argument) for argument in arguments if argument not in used]
+def _neq(call: Call) -> _Test:
+    inner = _compile(Call(function="eq", arguments=call.arguments, place=call.place))
+    return lambda run: not inner(run)
 
 
-def _compile_pair(key_field: str, key: _Call, value: _Call) -> Predicate:
-    pairs = _metadata_pairs if key_field == "metadata_key" else _feedback_pairs
-
-    def predicate(run: dict[str, Any]) -> bool:
-        return any(
-            _matches(_COMPARE[key.function], pair_key, key.arguments[1])
-            and _matches(_COMPARE[value.function], pair_value, value.arguments[1])
-            for pair_key, pair_value in pairs(run)
-        )
-
-    return predicate
-
-
-def _compile_has(function: str, arguments: list[Any]) -> Predicate:
-    field, expected = _field_and_value(function, arguments)
-    if field == "tags":
-        return lambda run: expected in run["tags"]
-    if function == "exists" or not str(expected).startswith("{"):
-        return lambda run: expected in _metadata(run)
-    required = json.loads(expected)
-    return lambda run: required.items() <= _metadata(run).items()
-
-
-def _compile_search(arguments: list[Any]) -> Predicate:
-    expected = str(arguments[-1]).lower()
-    fields = [arguments[0].text] if isinstance(arguments[0], _Name) else ["name", "inputs", "outputs", "error"]
-    return lambda run: any(expected in json.dumps(run.get(field)).lower() for field in fields)
-
-
-def _field_and_value(function: str, arguments: list[Any]) -> tuple[str, Any]:
-    if len(arguments) != 2 or not isinstance(arguments[0], _Name):  # noqa: PLR2004
-        raise _invalid(f"{function} takes a field and a value")
-    return arguments[0].text, arguments[1]
-
-
-def _matches(compare: Callable[[Any, Any], bool], value: Any, expected: Any) -> bool:
-    if isinstance(expected, str) and not isinstance(value, str) and value is not None:
-        value = json.dumps(value).strip('"')
+def _has(call: Call) -> _Test:
+    name, text = _two(call, "tags or metadata, and a value")
+    if not isinstance(name, FieldName) or name.text not in ("tags", "metadata"):
+        raise invalid(f"{call.function} takes tags or metadata", call.place)
+    if not isinstance(text, str):
+        raise invalid(f"{call.function}({name.text}, …) takes text", call.place)
+    if name.text == "tags":
+        return lambda run: text in run["tags"]
+    if call.function == "exists" or not text.lstrip().startswith("{"):
+        return lambda run: text in metadata_of(run)
     try:
-        return compare(value, expected)
-    except TypeError:
-        return False
+        required = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"{text[:40]!r} is no JSON", call.place) from error
+    return lambda run: all(
+        key in metadata_of(run) and _same(metadata_of(run)[key], value) for key, value in required.items()
+    )
 
 
-def _values(run: dict[str, Any], field: str) -> Iterable[Any]:
-    """The values of a run's field: one, several, or none."""
-    if field in _READERS:
-        return _READERS[field](run)
-    if field not in run:
-        raise _invalid(f"unknown field {field!r}")
-    return [run[field]]
+def _search(call: Call) -> _Test:
+    *fields, text = call.arguments or (None,)
+    named = [field.text if isinstance(field, FieldName) else "" for field in fields]
+    if len(fields) > 1 or not isinstance(text, str) or any(name not in (*SEARCHED, "tags", "extra") for name in named):
+        raise invalid(f"search takes text, and before it one of {', '.join((*SEARCHED, 'tags', 'extra'))}", call.place)
+    looked_at, form = named or SEARCHED, text.casefold()
+    return lambda run: any(run.get(name) is not None and form in _shown(run[name]).casefold() for name in looked_at)
 
 
-def _thread_ids(run: dict[str, Any]) -> list[Any]:
-    metadata = _metadata(run)
-    return [metadata[key] for key in ("session_id", "thread_id", "conversation_id") if key in metadata]
-
-
-def _latencies(run: dict[str, Any]) -> list[float]:
-    return [] if run["end_us"] is None else [(run["end_us"] - run["start_us"]) / 1_000_000]
-
-
-def _metadata(run: dict[str, Any]) -> dict[str, Any]:
-    metadata = (run["extra"] or {}).get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def _metadata_pairs(run: dict[str, Any]) -> list[tuple[str, Any]]:
-    return list(_metadata(run).items())
-
-
-def _feedback_pairs(run: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(key, stats["avg"]) for key, stats in (run.get("feedback_stats") or {}).items()]
-
-
-_READERS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
-    "tag": lambda run: run["tags"],
-    "tags": lambda run: run["tags"],
-    "metadata_key": lambda run: [key for key, _ in _metadata_pairs(run)],
-    "metadata_value": lambda run: [value for _, value in _metadata_pairs(run)],
-    "feedback_key": lambda run: [key for key, _ in _feedback_pairs(run)],
-    "feedback_score": lambda run: [score for _, score in _feedback_pairs(run)],
-    "is_root": lambda run: [run["parent_run_id"] is None],
-    "latency": _latencies,
-    "thread_id": _thread_ids,
-    # `eq(error, true)` matches a run that has an error, `like(error, "%…%")` its text.
-    "error": lambda run: [run["error"], run["error"] is not None],
-}
-
-_COMBINATORS: dict[str, Callable[[list[Any]], Predicate]] = {
+_COMBINATORS: Mapping[str, Callable[[Call], _Test]] = {
     "and": _all_of,
     "or": _any_of,
-    "not": _none_of,
-    "neq": lambda arguments: _none_of([_Call(function="eq", arguments=arguments)]),
-    "has": lambda arguments: _compile_has("has", arguments),
-    "exists": lambda arguments: _compile_has("exists", arguments),
-    "search": _compile_search,
+    "not": _not,
+    "neq": _neq,
+    "has": _has,
+    "exists": _has,
+    "search": _search,
 }

@@ -1,5 +1,7 @@
 """The recorder's middleware: the journal of requests, the content security policy, and error answers."""
 
+import asyncio
+
 import orjson
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -10,7 +12,8 @@ from eval_pipeline.recorder.store.journal import Journal
 _CREDENTIAL_HEADERS = frozenset({"x-api-key", "authorization", "cookie"})
 CONTENT_SECURITY_POLICY = (
     # Pages need one style sheet and no script.
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 
@@ -51,3 +54,43 @@ class JournalLayer:
 def refusal_response(status: int, body: dict[str, object]) -> Response:
     """A JSON answer with an error status."""
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+class LargeBodies:
+    """Lets few requests with large bodies be decompressed and handled at once, so that bombs cannot add up.
+
+    `read_body` asks for a place by `scope["large_body"]`; it is given back when the request is answered.
+    """
+
+    def __init__(self, app: ASGIApp, *, at_once: int = 2) -> None:
+        self._app, self._places = app, asyncio.Semaphore(at_once)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        taken = False
+
+        async def take() -> None:
+            nonlocal taken
+            if not taken:
+                await self._places.acquire()
+                taken = True
+
+        scope["large_body"] = take
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if taken:
+                self._places.release()
+
+
+class WithoutTrailingSlash:
+    """Serves `/repos/` as `/repos`: the SDK's asynchronous client and that of JavaScript send the slash."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] == "http" and scope["path"].endswith("/") and scope["path"] != "/":
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self._app(scope, receive, send)

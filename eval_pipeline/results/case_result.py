@@ -83,6 +83,12 @@ class AssertionResult:
     """The answer of each judge, for assertions that judges decide."""
     usage: Sequence[ModelUsage] = ()
     """What the assertion's own model calls used. Of several results of one evaluator, the first has it."""
+    version: str | None = None
+    """Of the assertion: its fields, code, models and prompts. None in rows of earlier versions."""
+    fingerprint: str | None = None
+    """Of the version and of what the assertion sees of the case: equal ones of one answer are equal scores."""
+    reused_from: str | None = None
+    """The experiment in which the score was made, if it was not made again."""
 
 
 AS_RESPONSE: Any = object()
@@ -186,6 +192,10 @@ class CaseResult:
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    answer_fingerprint: str | None = None
+    """Of what the answer depends on; None in rows of earlier versions."""
+    answer_from: ReusedFrom | None = None
+    """Set if only the answer was reused, and scored again where an assertion had changed."""
     reused_from: ReusedFrom | None = None
     """Set if nothing the result depends on had changed since, so that the attempt was not made again. Stored in the
     column `carried_from`."""

@@ -14,6 +14,7 @@ from eval_pipeline.errors import (
 )
 from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import nearest
 
 PromptRole = Literal["target", "judge"]
 
@@ -66,6 +67,10 @@ class ExperimentRecord(BaseModel):
     """Of the target and of the judge, where the suite names any."""
     corrections: str | None = None
     """The key of the pulled corrections that the judge is shown, where there are any."""
+    metrics: Mapping[str, str] | None = None
+    """By metric, the version of the suite's assertions that it is measured by. Rows have those of cases, too."""
+    scores_of: str | None = None
+    """The experiment whose answers are scored in it, if it calls no target."""
     trace_headers: Mapping[str, str] | None = None
     """By which every run joins the experiment's one trace, in trace mode `unified`."""
 
@@ -84,7 +89,8 @@ def suite_of(store: Store, experiment: str) -> str:
     suite = experiment.partition("-")[0]
     if not suite or find_experiment(store, suite, experiment) is None:
         message = f"there is no experiment {experiment!r} in {store.root}"
-        fix = "give the name that `eval-pipeline run` printed, and its --store"
+        names = [each.experiment for each in experiments_newest_first(store, suite)] if suite else []
+        fix = nearest(experiment, names, none="give the name that `eval-pipeline run` printed, and its --store")
         raise InputError(Problem(message=message, fix=fix))
     return suite
 
@@ -147,6 +153,12 @@ def find_experiment(store: Store, suite: str, experiment: str) -> ExperimentReco
 def latest_experiment(store: Store, suite: str) -> ExperimentRecord | None:
     """The experiment of the suite as it stands, no variant, that was begun last; None if there is none."""
     return next((record for record in experiments_newest_first(store, suite) if record.variant is None), None)
+
+
+def suites_with_experiments(store: Store) -> list[str]:
+    """The names of the suites that have experiments in a store, sorted."""
+    prefix = experiments_prefix("").rstrip("/") + "/"
+    return sorted({key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)})
 
 
 def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]:

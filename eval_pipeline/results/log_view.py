@@ -29,7 +29,7 @@ from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
-_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint"]
+_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint", "answer_fingerprint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +128,15 @@ class ResultLogView:
             key for key, status, fingerprint in rows if status in COMPLETED and fingerprints.get(key) == fingerprint
         }
 
+    def answered(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
+        """Those of the attempts that have an answer here with the same fingerprint; some may have ended in an error."""
+        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "answer_fingerprint"), strict=True)
+        return {
+            key
+            for key, status, fingerprint in rows
+            if status in {*COMPLETED, "error"} and fingerprint is not None and fingerprints.get(key) == fingerprint
+        }
+
     @property
     def traced_rows(self) -> int:
         """The rows that the experiment should have in LangSmith.
@@ -148,19 +157,35 @@ class ResultLogView:
         for key, rows in self._segments.items():
             mask = [attempt in attempts for attempt in _keys(rows)]
             if any(mask):
-                table = self._store.get_table(key)
-                assert table is not None
-                for row in table.filter(pa.array(mask)).to_pylist():
-                    yield result_of_row(row, self._values)
+                yield from self._read(key, mask)
 
     def latest_results(self, attempts: Container[AttemptKey]) -> Iterator[CaseResult]:
-        """As `results`; of an attempt that was made several times, the one that began last. All are in memory."""
-        latest: dict[AttemptKey, CaseResult] = {}
-        for result in self.results(attempts):
-            key = result.case_id, result.attempt
-            if key not in latest or latest[key].started_at < result.started_at:
-                latest[key] = result
-        yield from latest.values()
+        """As `results`, of each attempt the one that counts. One segment is in memory.
+
+        Raises:
+            CorruptDataError: a segment is not readable.
+        """
+        places = zip(_keys(self._latest), _places(self._latest), strict=True)
+        left = {key: place for key, place in places if key in attempts}
+        for key, rows in self._segments.items():
+            counted = [
+                left.get(attempt) == place and left.pop(attempt) is not None
+                for attempt, place in zip(_keys(rows), _places(rows), strict=True)
+            ]
+            if any(counted):
+                yield from self._read(key, counted)
+
+    @property
+    def next_order(self) -> int:
+        """The place in the log of a run that opens it now: after all rows it finds."""
+        orders = (order for table in self._segments.values() for order, _ in _places(table))
+        return 1 + max(orders, default=0)
+
+    def _read(self, key: str, mask: Sequence[bool]) -> Iterator[CaseResult]:
+        table = self._store.get_table(key)
+        assert table is not None
+        for row in table.filter(pa.array(mask)).to_pylist():
+            yield result_of_row(row, self._values)
 
     def next_number(self, writer: str) -> int:
         """The number of the first segment that `writer`, a run's id or a task's `part`, may write."""
@@ -173,6 +198,13 @@ class ResultLogView:
 
 def _keys(rows: pa.Table) -> Iterator[AttemptKey]:
     return zip(*_columns(rows, "case_id", "attempt"), strict=True)
+
+
+def _places(rows: pa.Table) -> list[tuple[int, Any]]:
+    """Of each row, what decides which of an attempt counts: the latest."""
+    return [
+        (order or 0, started_at) for order, started_at in zip(*_columns(rows, "log_order", "started_at"), strict=True)
+    ]
 
 
 def _columns(rows: pa.Table, *names: str) -> list[list[Any]]:

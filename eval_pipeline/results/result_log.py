@@ -14,7 +14,9 @@ from eval_pipeline.store.store import Store
 
 SEGMENT, SET_ASIDE = ".parquet", ".unreadable.json"
 MERGED_ROWS = 500
-IDENTITY = ["case_id", "attempt", "started_at"]
+IDENTITY = ["case_id", "attempt", "log_order", "started_at"]
+"""By these, the row of an attempt that counts is the last: the one of the run that opened the log last, which is no
+matter of a clock; and of one run, or of versions that did not store `log_order`, the one that began last."""
 _NUMBERS = re.compile(r"-(\d{6})(?:-(\d{6}))?\.[a-z.]+$")
 
 AttemptKey = tuple[str, int]
@@ -34,10 +36,13 @@ class ResultLog:
         run_id: names the segments.
         first: the number of the first segment; the log is listed for a free one by default. A run whose process was
             killed may go on under its id in another process.
+        order: the place of the run among those that opened the log (`ResultLogView.next_order`).
     """
 
-    def __init__(self, store: Store, *, suite: str, experiment: str, run_id: str, first: int | None = None) -> None:
-        self._store, self._run_id = store, run_id
+    def __init__(
+        self, store: Store, *, suite: str, experiment: str, run_id: str, first: int | None = None, order: int = 0
+    ) -> None:
+        self._store, self._run_id, self._order = store, run_id, order
         self._prefix = results_prefix(suite, experiment)
         self._values = LargeValues(store, suite, experiment)
         self._next = first
@@ -45,7 +50,7 @@ class ResultLog:
 
     def append(self, results: Sequence[CaseResult]) -> str:
         """Write `results` as one segment, durable when this returns. Returns its key."""
-        table = table_of(results, self._values)
+        table = table_of(results, self._values, order=self._order)
         number = next_number(self._store.list(self._prefix), self._own) if self._next is None else self._next
         key = f"{self._own}{number:06d}{SEGMENT}"
         self._store.put_table(key, table, quickly=True)
@@ -108,7 +113,10 @@ def concat_rows(segments: Iterable[pa.Table | None], *, columns: list[str] | Non
 
 
 def latest_rows(table: pa.Table) -> pa.Table:
-    """Of rows with the columns `IDENTITY`, the one of each attempt that began last, sorted by case and attempt."""
+    """Of rows with the columns `IDENTITY`, the one of each attempt that counts, sorted by case and attempt."""
+    # Rows of earlier versions have no order.
+    orders = pc.fill_null(table.column("log_order"), 0)
+    table = table.set_column(table.column_names.index("log_order"), "log_order", orders)
     ordered = table.sort_by([(name, "ascending") for name in IDENTITY])
     if ordered.num_rows == 0:
         return ordered

@@ -19,7 +19,7 @@ from eval_pipeline.results.case_result import (
 from eval_pipeline.results.large_values import LargeValues, is_name
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 
-RESULT_SCHEMA_VERSION = 4
+RESULT_SCHEMA_VERSION = 5
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
@@ -41,6 +41,8 @@ _USAGE = pa.struct(
         ("cached_tokens", pa.int64()),
     ]
 )
+
+_ORIGIN = pa.struct([("experiment", pa.string()), ("run_id", pa.string()), ("trace_url", pa.string())])
 
 _VALUES = ("inputs", "outputs", "messages", "state")
 """Columns of a turn that hold JSON: null for an input and outputs that are the text in `input` and `response`."""
@@ -80,6 +82,7 @@ RESULT_SCHEMA = pa.schema(
                         ("error", _ERROR),
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
+                        *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
                     ]
                 )
             ),
@@ -127,19 +130,26 @@ RESULT_SCHEMA = pa.schema(
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),
-        (
-            "carried_from",
-            pa.struct([("experiment", pa.string()), ("run_id", pa.string()), ("trace_url", pa.string())]),
-        ),
+        ("carried_from", _ORIGIN),
+        ("answer_fingerprint", pa.string()),
+        ("answer_from", _ORIGIN),
+        ("log_order", pa.int64()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )
 _FIELDS = frozenset(field.name for field in fields(CaseResult))
 
 
-def table_of(results: Iterable[CaseResult], values: LargeValues | None = None) -> pa.Table:
-    """Results as a table of `RESULT_SCHEMA`; large inputs, outputs and states are put into `values`, if given."""
-    return pa.Table.from_pylist([row_of(result, values) for result in results], schema=RESULT_SCHEMA)
+def table_of(results: Iterable[CaseResult], values: LargeValues | None = None, *, order: int = 0) -> pa.Table:
+    """Results as a table of `RESULT_SCHEMA`.
+
+    Args:
+        results: to be written.
+        values: where large inputs, outputs and states are put, if given.
+        order: the place in the log of the run that writes them: larger than that of every row it found there.
+    """
+    rows = [row_of(result, values) | {"log_order": order} for result in results]
+    return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)
 
 
 def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, Any]:
@@ -152,6 +162,7 @@ def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, A
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
     row["error"] = _maybe(result.error)
     row["carried_from"] = _maybe(result.reused_from)
+    row["answer_from"] = _maybe(result.answer_from)
     simulation = result.simulation
     row["simulation"] = None if simulation is None else _fields(simulation) | {"tokens": _tokens_row(simulation.tokens)}
     stored: dict[str, Any] = storable(row)
@@ -165,7 +176,7 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
         row: of `RESULT_SCHEMA`, or of an earlier version.
         values: of the row's experiment, from which large values are read.
     """
-    origin = row.get("carried_from")
+    whole, answer = (row.get(name) for name in ("carried_from", "answer_from"))
     return CaseResult(
         **{
             **{name: value for name, value in row.items() if name in _FIELDS},
@@ -174,7 +185,8 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
             "turns": tuple(turn_of_row(turn, values) for turn in row["turns"] or ()),
             "tokens": TokenUsage.of_row(row["tokens"]),
             "error": _error(row["error"]),
-            "reused_from": None if origin is None else ReusedFrom(**origin),
+            "reused_from": None if whole is None else ReusedFrom(**whole),
+            "answer_from": None if answer is None else ReusedFrom(**answer),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
         }

@@ -37,9 +37,12 @@ class TaskLog:
         experiment: its name.
         task: the task's name.
         view: the task's part of the log when the worker began; what is written since then is another worker's.
+        order: the place in the whole log of the run that gave the task.
     """
 
-    def __init__(self, store: Store, *, suite: str, experiment: str, task: str, view: ResultLogView) -> None:
+    def __init__(
+        self, store: Store, *, suite: str, experiment: str, task: str, view: ResultLogView, order: int = 0
+    ) -> None:
         self._store, self._suite, self._experiment = store, suite, experiment
         self._part = task_part(task)
         self._values = LargeValues(store, suite, experiment)
@@ -47,6 +50,7 @@ class TaskLog:
         self.first = view.next_number(_PART)
         """The number of the first segment that this writer may write."""
         self._next = self.first
+        self._order = max(order, view.next_order)
         self._of_others: set[AttemptKey] = set()
         """The attempts in segments of other workers; a result that comes later may be of one of them."""
 
@@ -58,7 +62,7 @@ class TaskLog:
         """
         own = self._own(results)
         while own:
-            table = table_of(own, self._values)
+            table = table_of(own, self._values, order=self._order)
             key = f"{self._prefix}{self._next:06d}{SEGMENT}"
             written = self._store.put_if_absent(key, bytes(parquet_bytes(table, quickly=True)))
             self._next += 1

@@ -50,7 +50,7 @@ class RunCall:
 def executed_calls(runs: Sequence[CollectedRun]) -> list[RunCall]:
     """The tools that ran, in the order in which they began."""
     by_id = {run.id: run for run in runs}
-    calls: dict[str, RunCall] = {}
+    calls: dict[tuple[str, str], RunCall] = {}
     for run in sorted((run for run in runs if run.run_type == "tool"), key=_start):
         metadata = run.extra.get("metadata") or {}
         if str(run.error or "").startswith(_ASKED_A_HUMAN) or (_AGENTS_SDK in metadata and _GUARDRAIL in metadata):
@@ -58,7 +58,7 @@ def executed_calls(runs: Sequence[CollectedRun]) -> list[RunCall]:
         if _repeats(run, by_id):
             continue
         call = _executed(run)
-        calls[call.id or run.id] = call  # of one that was tried again, the last run counts
+        calls[call.id or run.id, call.name] = call  # of one that was tried again, the last run counts
     return sorted(calls.values(), key=lambda call: call.start)
 
 

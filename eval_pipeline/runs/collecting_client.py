@@ -69,16 +69,16 @@ def ids_of_path(dotted_order: str) -> list[str]:
 
 def read_attachments(fields: Mapping[str, Any]) -> Attachments:
     """The attachments among the fields of a run; a file only where its run allows it, as in the SDK."""
-    found = {}
+    attachments = {}
     for name, value in fields["attachments"].items():
         kind, data = value if isinstance(value, tuple) else ("application/octet-stream", value)
         try:
             if isinstance(data, Path) and fields.get("dangerously_allow_filesystem"):
                 data = data.read_bytes()
-            found[_attachment_name(str(name))] = (_MEDIA_TYPE_END.split(str(kind))[0], bytes(memoryview(data)))
+            attachments[_attachment_name(str(name))] = (_MEDIA_TYPE_END.split(str(kind))[0], bytes(memoryview(data)))
         except (OSError, TypeError) as error:
             _log.warning("the attachment %s of a run is left out: %s", name, error)
-    return found
+    return attachments
 
 
 def _attachment_name(name: str) -> str:

@@ -38,20 +38,24 @@ def as_executed(
         reported: events that were reported while the turn ran, each with its time.
         emitted: those that the agent reported itself, which are never left out.
     """
-    placed = [_Placed(event=event, time=_time_of(event, reported)) for event in events]
+    executed = executed_calls(runs)
+    reused = _reused_ids(executed)
+    placed = [_Placed(event=event, time=_time_of(event, reported, reused)) for event in events]
     for time, event in reported:
-        if not any(_same(event, each.event) for each in placed):
+        if not any(_same(event, each.event, reused) for each in placed):
             _insert(placed, [event], time)
     if not runs:
         return [each.event for each in placed]
-    executed = executed_calls(runs)
     matched = _matched(placed, executed)
     placed = _without_unexecuted(placed, matched, runs, emitted)
     _correct(placed, matched)
     shown = {id(call) for call in matched.values()}
     for call in executed:
         if id(call) not in shown:
-            _insert(placed, [call.call, *([] if call.result is None else [call.returned])], call.start)
+            is_shown = any(
+                each.event["type"] == "tool_result" and _same(call.returned, each.event, reused) for each in placed
+            )
+            _insert(placed, [call.call, *([] if call.result is None or is_shown else [call.returned])], call.start)
     for call in _not_shown(requested_calls(runs), placed):
         _insert(placed, [call.call, *([] if call.result is None else [call.returned])], call.start)
     for time, event in reported_handoffs(runs):
@@ -60,16 +64,26 @@ def as_executed(
     return [each.event for each in placed]
 
 
-def _time_of(event: Event, reported: TimedEvents) -> dt.datetime | None:
-    return next((time for time, other in reported if _same(event, other)), None)
+def _reused_ids(executed: Sequence[RunCall]) -> frozenset[str]:
+    """The ids that calls of several tools have, such as those of agents that count their calls from one."""
+    names: dict[str, set[str]] = {}
+    for call in executed:
+        if call.id is not None:
+            names.setdefault(call.id, set()).add(call.name)
+    return frozenset(call_id for call_id, of_id in names.items() if len(of_id) > 1)
 
 
-def _same(event: Event, other: Event) -> bool:
+def _time_of(event: Event, reported: TimedEvents, reused: frozenset[str]) -> dt.datetime | None:
+    return next((time for time, other in reported if _same(event, other, reused)), None)
+
+
+def _same(event: Event, other: Event, reused: frozenset[str]) -> bool:
     """Whether two reports are of one event: a call or a result has an id, whatever else was changed meanwhile."""
     if event["type"] != other["type"]:
         return False
     if event["type"] in ("tool_call", "tool_result") and event.get("id") and other.get("id"):
-        return bool(event["id"] == other["id"])
+        same_name = event["id"] not in reused or event.get("name") == other.get("name")
+        return bool(event["id"] == other["id"]) and same_name
     return event == other
 
 
@@ -90,11 +104,15 @@ def _insert(placed: list[_Placed], events: Sequence[Event], time: dt.datetime) -
 
 
 def _matched(placed: Sequence[_Placed], executed: Sequence[RunCall]) -> dict[int, RunCall]:
-    """The executed call of each reported one, by the identity of its event: by id, by arguments, by name alone."""
+    """The executed call of each reported one, by the identity of its event: by id, by arguments, by name alone.
+
+    An id and a name go before an id alone, because a human may have put another tool in the place of the one that was
+    called, and because ids are reused.
+    """
     calls = [each.event for each in placed if each.event["type"] == "tool_call"]
     left = list(executed)
     matched: dict[int, RunCall] = {}
-    for same in (_same_id, _same_args, _same_name):
+    for same in (_same_id_and_name, _same_id, _same_args, _same_name):
         for event in calls:
             if id(event) in matched:
                 continue
@@ -107,6 +125,10 @@ def _matched(placed: Sequence[_Placed], executed: Sequence[RunCall]) -> dict[int
 
 def _same_id(event: Event, call: RunCall) -> bool:
     return call.id is not None and call.id == event.get("id")
+
+
+def _same_id_and_name(event: Event, call: RunCall) -> bool:
+    return _same_id(event, call) and call.name == event["name"]
 
 
 def _same_name(event: Event, call: RunCall) -> bool:
@@ -160,9 +182,12 @@ def _correct(placed: list[_Placed], matched: Mapping[int, RunCall]) -> None:
         ended.append((call, placed[index].event))
     results = [each for each in placed if each.event["type"] == "tool_result"]
     for call, event in ended:
-        of_call = next((each for each in results if each.event.get("id") == event.get("id")), None)
+        of_name = [each for each in results if each.event.get("name") in (None, event["name"])]
+        of_call = next((each for each in of_name if each.event.get("id") == event.get("id")), None)
         if event.get("id") is None:
-            of_call = next((each for each in results if each.event.get("name") == event["name"]), None)
+            of_call = next(iter(of_name), None)
+        elif of_call is None:
+            of_call = next((each for each in results if each.event.get("id") == event["id"]), None)
         if of_call is not None:
             results.remove(of_call)
             if call.failed and not of_call.event.get("error"):

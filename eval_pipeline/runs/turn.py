@@ -20,7 +20,7 @@ _UNTRACED = "untraced"
 class TurnRuns:
     """The runs of one turn, complete when the turn has ended."""
 
-    made: list[CollectedRun] = field(default_factory=list)
+    collected: list[CollectedRun] = field(default_factory=list)
     """In the order in which they started."""
 
 
@@ -43,7 +43,7 @@ def turn_runs(turn: TurnRuns, *, whole: bool) -> Iterator[None]:
         try:
             yield
         finally:
-            turn.made = collection.since(before)
+            turn.collected = collection.since(before)
         return
     client = _client()
     root = RunTree(name=_UNTRACED, id=uuid.uuid4(), session_name=_UNTRACED, ls_client=client, replicas=[])
@@ -53,7 +53,7 @@ def turn_runs(turn: TurnRuns, *, whole: bool) -> Iterator[None]:
                 collection.objects = True
             yield
     finally:
-        turn.made = client.take(root)
+        turn.collected = client.take(root)
 
 
 _clients: dict[int, CollectingClient] = {}

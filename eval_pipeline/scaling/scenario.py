@@ -13,6 +13,7 @@ from eval_pipeline.scaling.model import Prediction, predict
 from eval_pipeline.scaling.workload import Deployment, Workload
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline.wording import nearest
 
 _Part = TypeVar("_Part", Workload, Deployment, Constants)
 
@@ -45,8 +46,10 @@ class Scenario:
         values = {**({} if spec is None else _of_suite(spec)), **given}
         names = {field.name for part in (Workload, Deployment, Constants) for field in dataclasses.fields(part)}
         if unknown := sorted(values.keys() - names):
-            fix = f"one of {', '.join(sorted(names))}"
-            raise InputError(Problem(message=f"there is no {unknown[0]!r} to set", fix=fix, field=unknown[0]))
+            raise InputError(
+                Problem(message=f"the model has no parameter {name!r}", fix=nearest(name, names), field="--set")
+                for name in unknown
+            )
         return cls(
             workload=_validated(Workload, {"cases": 0, **values}),
             deployment=_validated(Deployment, values),

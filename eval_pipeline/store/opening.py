@@ -36,8 +36,12 @@ def open_store(uri: str, *, s3_client: Callable[[], Any] | None = None) -> Store
     Raises:
         InputError: the URI is of another kind, or names no bucket.
     """
-    scheme, _, rest = uri.partition("://")
-    if not rest:
+    scheme, marked, _ = uri.partition("://")
+    if not marked:
+        if (kind := uri.partition(":")[0]) in ("s3", "file") and uri != kind:
+            raise InputError(
+                Problem(message=f"no store at {uri!r}", fix=f"write `{kind}://…`, or `./{uri}` for a folder")
+            )
         return LocalStore(Path(uri))
     if scheme == "file":
         return LocalStore(Path(urllib.parse.unquote(urllib.parse.urlparse(uri).path)))
@@ -54,6 +58,7 @@ def _s3_store(location: S3Location, make_client: Callable[[], Any] | None) -> St
     from eval_pipeline.store.s3 import S3Store  # noqa: PLC0415
 
     if not location.bucket:
-        raise InputError(Problem(message=f"no bucket in 's3:///{location.key}'", fix="write `s3://bucket/prefix`"))
+        written = "s3:///" + location.key if location.key else "s3://"
+        raise InputError(Problem(message=f"no bucket in {written!r}", fix="write `s3://bucket/prefix`"))
     client = boto3.client("s3") if make_client is None else make_client()
     return S3Store(client, bucket=location.bucket, prefix=location.key)

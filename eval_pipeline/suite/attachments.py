@@ -122,6 +122,14 @@ class LazyFile(io.RawIOBase):
     def tell(self) -> int:
         return 0 if self._file is None else self._file.tell()
 
+    def getvalue(self) -> bytes:
+        """All of it, wherever it is read at, as of the readers that LangSmith's SDK gives."""
+        place = self.tell()
+        self.seek(0)
+        content = self.read()
+        self.seek(place)
+        return content
+
     @override
     def close(self) -> None:
         if self._file is not None:

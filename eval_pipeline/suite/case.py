@@ -3,12 +3,19 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from eval_pipeline.content.inputs import as_inputs, history_and_input, input_form, input_messages, input_text
+from eval_pipeline.content.inputs import (
+    as_inputs,
+    history_and_input,
+    input_form,
+    input_messages,
+    input_text,
+    is_of_user,
+)
 from eval_pipeline.content.outputs import as_outputs
 from eval_pipeline.errors import InputError
 from eval_pipeline.messages import Message, as_openai, read_messages
@@ -16,6 +23,7 @@ from eval_pipeline.redaction.identifiers import provider_of_key
 from eval_pipeline.store.content_hash import content_hash
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+from eval_pipeline.suite.named_case import as_case_fields, is_named_case
 from eval_pipeline.suite.spec.assertion import AnyAssertion, Assertion
 from eval_pipeline.suite.spec.attachment import CaseAttachment
 from eval_pipeline.suite.spec.simulation import Simulation
@@ -66,13 +74,39 @@ class RuntimeOptions(Document):
 _NO_OPTIONS = RuntimeOptions()
 
 
-class Recording(Document):
-    """A recorded attempt at the case: its conversation, and data about it."""
+class RecordedTurn(Document):
+    """One turn of a recorded attempt whose inputs and outputs are more than messages."""
 
-    messages: tuple[Mapping[str, Any], ...] = Field(min_length=1)
+    input: Any
+    outputs: Any = None
+    text: str | None = None
+    """What a person reads; by default the rule of `eval_pipeline.content.outputs`."""
+    events: tuple[Mapping[str, Any], ...] = ()
+    """Calls of tools and their results, as in a stored turn."""
+
+
+class Recording(Document):
+    """A recorded attempt at the case: its conversation as `messages` or as `turns`, and data about it."""
+
+    turns: tuple[RecordedTurn, ...] = ()
+    messages: tuple[Mapping[str, Any], ...] = Field(default=(), validate_default=True)
     """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
     """Other data of the recorded attempt, such as a published score."""
+
+    @field_validator("messages")
+    @classmethod
+    def _are_not_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        if not value and not info.data.get("turns"):
+            raise PydanticCustomError("recording", "a recording is empty", {"fix": "give `messages`, or `turns`"})
+        return value
+
+    @property
+    def text(self) -> str:
+        """What the user asks in it."""
+        inputs = [turn.input for turn in self.turns]
+        inputs += [message for message in self.messages if is_of_user(message)]
+        return "\n".join(map(input_text, inputs))
 
     @field_validator("messages", mode="before")
     @classmethod
@@ -89,6 +123,8 @@ class Recording(Document):
 
 class Case(Document):
     """One test case."""
+
+    shorthands: ClassVar[frozenset[str]] = frozenset({"input"})
 
     id: str
     description: str | None = None
@@ -123,14 +159,20 @@ class Case(Document):
     @model_validator(mode="before")
     @classmethod
     def _shorthands(cls, data: Any) -> Any:
-        """Expand short forms: `input: text` is one turn; `_runtime_model` and the like are fields of `runtime`."""
+        """Expand short forms: `input: text` is one turn; `_runtime_model` and the like are fields of `runtime`.
+
+        Options that `runtime` does not have are keys of `configurable`.
+        """
         if not isinstance(data, dict):
             return data
         _require_storable(data)
-        fields = dict(data)
-        runtime = {
+        fields = as_case_fields(data) if is_named_case(data) else dict(data)
+        options = {
             key.removeprefix(_RUNTIME_PREFIX): fields.pop(key) for key in data if str(key).startswith(_RUNTIME_PREFIX)
         }
+        runtime = {name: value for name, value in options.items() if name in RuntimeOptions.model_fields}
+        if further := {name: value for name, value in options.items() if name not in runtime}:
+            fields["configurable"] = {**(fields.get("configurable") or {}), **further}
         if "_default_test_data" in fields:
             runtime["test_data"] = fields.pop("_default_test_data")
         if runtime and isinstance(given := fields.get("runtime") or {}, dict):

@@ -11,7 +11,7 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
-from eval_pipeline.suite.metrics import cases_that_cannot_fail, clashes, metric_names, nearest
+from eval_pipeline.suite.metrics import cases_that_cannot_fail, clashes, metric_names
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
@@ -25,6 +25,7 @@ from eval_pipeline.suite.without_effect import (
     case_fields_without_effect,
     suite_fields_without_effect,
 )
+from eval_pipeline.wording import counted, first_names, nearest
 
 _MOST_NAMED = 8
 """The most slices that a message names."""
@@ -185,7 +186,12 @@ def _metric_problems(suite: Suite, cases: Sequence[Case], metric: str, *, field:
     names = metric_names(suite.spec.assertions, cases, suite.facts())
     if names is not None and metric not in names:
         message = f"no assertion has the metric {metric!r}"
-        yield Problem(message=message, fix=nearest(metric, names), file=suite.folder / SUITE_FILE, field=field)
+        yield Problem(
+            message=message,
+            fix=nearest(metric, names, none="assert something that has this metric"),
+            file=suite.folder / SUITE_FILE,
+            field=field,
+        )
 
 
 def _values_of(case: Case, axis: str) -> Sequence[str]:
@@ -259,8 +265,7 @@ def suite_warnings(suite: Suite, cases: Sequence[Case]) -> list[Problem]:
         return []
     metrics = dict.fromkeys(assertion.metric for asserted in unfailing.values() for assertion in asserted)
     ids = list(unfailing)
-    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-    which = f"{len(ids)} of {len(cases)} cases cannot fail ({', '.join(ids[:_MOST_NAMED])}{more})"
+    which = f"{len(ids)} of {counted(len(cases), 'case')} cannot fail ({first_names(ids)})"
     if len(ids) == len(cases):
         which = "no case can fail"
     message = f"{which}: {', '.join(metrics)} only score, and a number decides nothing without a `threshold`"

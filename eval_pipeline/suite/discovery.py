@@ -1,12 +1,12 @@
 """Find suites: those that ship with the package, and those in the folders of `EVAL_PIPELINE_SUITES`."""
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.settings import SUITES_VARIABLE, PipelineSettings
 from eval_pipeline.suite.suite import SUITE_FILE, read_suite_document
+from eval_pipeline.wording import nearest
 
 SHIPPED = Path(__file__).resolve().parent.parent / "suites"
 
@@ -47,9 +47,8 @@ def suite_folder(name_or_folder: str) -> Path:
         return by_name[name_or_folder]
     if folder.is_dir():
         return folder.resolve()
-    close = difflib.get_close_matches(name_or_folder, list(by_name), n=1)
-    suggestion = f"did you mean {close[0]!r}?" if close else f"give a folder, or one of: {', '.join(by_name)}"
-    raise InputError(Problem(message=f"no suite {name_or_folder!r}", fix=suggestion))
+    fix = nearest(name_or_folder, by_name).replace("use one of", "give a folder, or one of:")
+    raise InputError(Problem(message=f"no suite {name_or_folder!r}", fix=fix))
 
 
 def folder_of_suite(name: str) -> Path:

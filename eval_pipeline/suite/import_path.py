@@ -6,7 +6,6 @@ modules beside it, in the suite's folder and in `src/`, before any others.
 
 import ast
 import contextlib
-import difflib
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -20,6 +19,7 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.suite.code.suite_modules import import_suite_file, import_suite_module, without_prefix
 from eval_pipeline.suite.documents.text_file import read_text
+from eval_pipeline.wording import near_names
 from eval_pipeline.working_folder import in_working_folder
 
 _log = logger_of(__name__)
@@ -86,7 +86,7 @@ def resolve(path: str, *, folder: Path) -> Any:
     value: Any = module
     for name in attribute.split("."):
         if not hasattr(value, name):
-            close = difflib.get_close_matches(name, dir(value), n=1)
+            close = near_names(name, dir(value))
             what = "the module" if value is module else attribute.partition(f".{name}")[0]
             message = f"{what} has no attribute {name!r}"
             raise InputError(_problem(path, folder, message, close[0] if close else None))
@@ -149,7 +149,7 @@ def _unimported_problems(path: str, folder: Path) -> list[Problem]:
     first = attribute.partition(".")[0]
     if first in names or "*" in names or "__getattr__" in names:
         return []
-    close = difflib.get_close_matches(first, names, n=1)
+    close = near_names(first, names)
     return [_problem(path, folder, f"the module has no attribute {first!r}", close[0] if close else None)]
 
 
@@ -169,7 +169,7 @@ def _near_file(module: str, folder: Path) -> str | None:
     if not module.endswith(".py") or (folder / module).is_file():
         return None
     files = [file.relative_to(folder).as_posix() for file in (folder / module).parent.glob("*.py")]
-    return next(iter(difflib.get_close_matches(module.removeprefix("./"), files, n=1)), None)
+    return next(iter(near_names(module.removeprefix("./"), files)), None)
 
 
 def _problem(path: str, folder: Path, message: str, near: str | None = None, *, fix: str = _FORM) -> Problem:

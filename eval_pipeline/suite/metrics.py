@@ -1,31 +1,20 @@
 """The metrics of a suite: names with two meanings, names that no metric has, and cases that cannot fail."""
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
+from eval_pipeline.wording import nearest
 
 OF_ATTEMPTS = ("pass_rate", "score")
 """Numbers that every attempt has, whatever is asserted."""
 GOAL_REACHED = "goal_reached"
 """The metric of a simulated user's goal."""
-_MOST_NEAR, _MOST_NAMED = 3, 8
 
 Placed = tuple[int, str, Assertion]
 """An assertion, the number of its place (equal for those on the same turn), and its field."""
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The names that `name` may stand for, as the fix of a problem."""
-    every = sorted(names)
-    close = difflib.get_close_matches(name, every, n=_MOST_NEAR)
-    if close:
-        return f"did you mean {' or '.join(map(repr, close))}?"
-    more = f" and {len(every) - _MOST_NAMED} more" if len(every) > _MOST_NAMED else ""
-    return f"use one of: {', '.join(every[:_MOST_NAMED])}{more}" if every else "assert something that has this metric"
 
 
 def metric_names(assertions: Iterable[Assertion], cases: Iterable[Case], facts: SuiteFacts) -> set[str] | None:

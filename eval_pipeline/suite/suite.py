@@ -37,6 +37,8 @@ class SuiteSpec(Document):
     name: str
     description: str | None = None
     owners: tuple[str, ...] = ("team:evaluation",)
+    tags: tuple[str, ...] = ()
+    """Tags of the root run of every attempt in LangSmith, besides the case's own."""
     cases: CaseSources
     context: ContextSpec = ContextSpec()
     target: AnyTarget

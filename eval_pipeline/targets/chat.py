@@ -94,6 +94,8 @@ class ChatTarget(PromptedTarget):
 class ChatSessionFactory(LiveSessionFactory):
     """One model for all attempts, but for cases whose `runtime` names another model or temperature."""
 
+    reads_case = False
+
     def __init__(self, target: ChatTarget, *, folder: Path) -> None:
         def model(name: str | None, temperature: float | None) -> BaseChatModel:
             chosen = {} if temperature is None else {"temperature": temperature}

@@ -152,6 +152,8 @@ class LangGraphTarget(CodeTarget):
 class LangGraphSessionFactory(LiveSessionFactory):
     """A graph, or what builds one for each attempt."""
 
+    reads_case = False
+
     def __init__(
         self,
         named: Any,
@@ -252,7 +254,9 @@ class LangGraphSession(GraphSession):
         )
         self._graph, self._keeps_state = built.graph, built.keeps_state
         declared = _declared(built.schema.context, self._config["configurable"])
-        self._context = self._target.context_of(self._case, declared) or None
+        context = self._target.context_of(self._case, declared)
+        # As on a server: a schema whose fields all have defaults needs no value.
+        self._context = context if context or fields_of(built.schema.context) else None
         self._inputs = TurnInputs(
             schema=built.schema, case=self._case, input_key=self._target.input_key, user_message=_user_message
         )
@@ -283,7 +287,12 @@ class LangGraphSession(GraphSession):
             return await self._graph.ainvoke(given, config, context=self._context)
         output: Any = None
         streamed: AsyncIterator[Any] = self._graph.astream(
-            given, config, context=self._context, stream_mode=["messages", "values"], subgraphs=True
+            given,
+            config,
+            context=self._context,
+            stream_mode=["messages", "values"],
+            output_keys=self._graph.output_channels,  # as `ainvoke` gives them
+            subgraphs=True,
         )
         async for path, mode, chunk in streamed:
             if mode == "messages" and tokens.see(chunk[0]):

@@ -3,7 +3,8 @@
 import inspect
 from typing import Any, cast
 
-from langgraph.pregel import Pregel
+from langchain_core.runnables import Runnable
+from langgraph.graph import StateGraph
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.current import use_prompt
@@ -27,18 +28,18 @@ def open_target(suite: Suite, prompts: SuitePrompts = NO_PROMPTS) -> SessionFact
 
 
 def open_given_target(target: Any) -> SessionFactory:
-    """A target that was given in Python: a callable, a compiled graph, or a session factory.
+    """A target that was given in Python: a callable, a graph or another runnable, or a session factory.
 
     Raises:
         InputError: it is none of them.
     """
-    if isinstance(target, Pregel):
+    if isinstance(target, Runnable | StateGraph):
         return LangGraphSessionFactory(target, LangGraphTarget(kind="langgraph", path="in_python:graph"))
     if hasattr(target, "open") and hasattr(target, "attempts"):
         return cast("SessionFactory", target)
     if callable(target) and not inspect.isclass(target):
         return PythonSessionFactory(target)
-    fix = "give a callable, a compiled graph, or an object with `attempts` and `open`"
+    fix = "give a callable, a graph, or an object with `attempts` and `open`"
     raise InputError(Problem(message=f"a {type(target).__name__} cannot be evaluated", fix=fix, field="target"))
 
 

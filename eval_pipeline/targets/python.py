@@ -1,5 +1,6 @@
 """The target that is a Python callable: `python`."""
 
+import contextlib
 import functools
 import inspect
 import time
@@ -20,7 +21,7 @@ from eval_pipeline.suite.spec.target import CodeTarget
 from eval_pipeline.targets.session import LiveSession, LiveSessionFactory, Reply
 from eval_pipeline.targets.streamed import StreamedReply
 from eval_pipeline.user_code.own_thread import OwnThread
-from eval_pipeline.user_code.signature import LazyValue, call_by_signature
+from eval_pipeline.user_code.signature import LazyValue, call_by_signature, takes
 
 
 class PythonTarget(CodeTarget):
@@ -33,6 +34,11 @@ class PythonTarget(CodeTarget):
     returns its outputs, any value that JSON has a form for; of a mapping, `events` are events and no output, and calls
     are read from messages and from a provider's response. A generator, sync or async, streams: it yields pieces of the
     answer (text, or a provider's chunks), messages and events, and at its end may yield its outputs.
+
+    A factory gets `options` and, where its signature names them, the case's runtime options, `case` and `thread_id`.
+    A context manager, sync or async, that it returns is entered before the first turn and left after the last, however
+    the attempt ends. An object with `send_message` is called by that; it may return `(response, events)`. A class with
+    `send_message` is a factory without `factory: true`.
     """
 
     kind: Literal["python"]
@@ -46,7 +52,7 @@ class PythonTarget(CodeTarget):
     @override
     def open(self, folder: Path) -> "PythonSessionFactory":
         call = resolve(self.path, folder=folder)
-        return PythonSessionFactory(call, factory=self.factory, options=self.options)
+        return PythonSessionFactory(call, factory=self.factory or _makes_sessions(call), options=self.options)
 
 
 class PythonSessionFactory(LiveSessionFactory):
@@ -56,12 +62,26 @@ class PythonSessionFactory(LiveSessionFactory):
         self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:
         self._call, self._factory, self._options = call, factory, options or {}
+        # What a factory makes is not known before it makes it.
+        self.reads_case = factory or takes(call, "case")
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "PythonSession":
         """A session with the callable."""
         del attempt
-        factory = functools.partial(self._call, **self._options) if self._factory else None
+        factory = self._with_options(case, thread_id) if self._factory else None
         return PythonSession(self._call, case=case, thread_id=thread_id, factory=factory)
+
+    def _with_options(self, case: Case, thread_id: str) -> Callable[[], Any]:
+        """The factory with the options, and with those of the case's that its signature names."""
+        of_case = {"case": case.as_data(), "thread_id": thread_id, **case.runtime.model_dump(exclude_defaults=True)}
+        parameters = inspect.signature(self._call).parameters
+        named = {name: value for name, value in of_case.items() if name in parameters}
+        return functools.partial(self._call, **{**named, **self._options})
+
+
+def _makes_sessions(call: Any) -> bool:
+    """Whether it is a class whose objects are conversations."""
+    return inspect.isclass(call) and callable(getattr(call, "send_message", None))
 
 
 class PythonSession(LiveSession):
@@ -76,17 +96,33 @@ class PythonSession(LiveSession):
         """With `factory`, that makes the callable when the session begins."""
         self._call, self._case, self._thread_id, self._factory = call, case, thread_id, factory
         self._thread = OwnThread()
+        self._opened = contextlib.AsyncExitStack()
         self._history: list[Any] = [*case.messages]
 
     async def begin(self) -> None:
         """Make the callable, in the thread that it is called in: slow factories run beside each other."""
         if self._factory is not None:
-            self._call = await call_by_signature(self._factory, {}, in_thread=self._thread.run)
-            self._factory = None
+            factory, self._factory = self._factory, None
+            of_loop = inspect.iscoroutinefunction(factory)
+            made = await self._entered(await factory() if of_loop else await self._thread.run(factory))
+            self._call = getattr(made, "send_message", made)
+
+    async def _entered(self, made: Any) -> Any:
+        """What a context manager gives, which `close` leaves; anything else as it is."""
+        if hasattr(made, "__aenter__"):
+            return await self._opened.enter_async_context(made)
+        if hasattr(made, "__enter__"):
+            entered = await self._thread.run(made.__enter__)
+            self._opened.push_async_callback(self._thread.run, made.__exit__, None, None, None)
+            return entered
+        return made
 
     async def close(self) -> None:
-        """End the thread."""
-        self._thread.close()
+        """Leave what the factory opened, and end the thread."""
+        try:
+            await self._opened.aclose()
+        finally:
+            self._thread.close()
 
     async def send(self, message: Any) -> Reply:
         """Call the callable."""
@@ -99,7 +135,7 @@ class PythonSession(LiveSession):
             "case": LazyValue(compute=self._case.as_data),
             "attachments": LazyValue(compute=current_attachments),
             "thread_id": self._thread_id,
-            "runtime": LazyValue(compute=self._case.runtime.model_dump),
+            "runtime": LazyValue(compute=lambda: {**self._case.configurable, **self._case.runtime.model_dump()}),
         }
         # Only where there is one: what a callable calls `prompt` may as well be the message.
         if (prompt := current_prompt()) is not None:
@@ -136,6 +172,12 @@ def _reply(returned: Any) -> Reply:
         return returned
     if isinstance(returned, str):
         return Reply(outputs=returned)
+    if isinstance(returned, Mapping) and returned.get("__interrupt__"):
+        message = f"a graph that the target runs waits for a human: {returned['__interrupt__']}"
+        fix = "evaluate the graph itself (`kind: langgraph`), which `on_interrupt` of a case can answer"
+        raise InputError(Problem(message=message, fix=fix, field="on_interrupt"))
+    if _is_response_with_events(returned):
+        return Reply(outputs=returned[0], events=returned[1])
     outputs, events = returned, []
     if isinstance(returned, Mapping) and isinstance(returned.get("events"), list | tuple | None):
         events = list(returned.get("events") or ())
@@ -157,6 +199,13 @@ def _reply(returned: Any) -> Reply:
         message = f"the target returned a {type(returned).__name__}"
         raise InputError(Problem(message=message, fix=fix, field="target.path"))
     return Reply(outputs=outputs, events=events)
+
+
+def _is_response_with_events(returned: Any) -> bool:
+    """Whether it is `(response, events)`, as `send_message` returns it."""
+    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], list)):  # noqa: PLR2004
+        return False
+    return isinstance(returned[0], str) and all(isinstance(event, Mapping) and "type" in event for event in returned[1])
 
 
 def _is_data(value: Any) -> bool:

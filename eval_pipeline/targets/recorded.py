@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from typing_extensions import override
 
 from eval_pipeline.messages import Message, answer_of, as_openai, read_messages
-from eval_pipeline.suite.case import Case, Recording
+from eval_pipeline.suite.case import Case, RecordedTurn, Recording
 from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.session import EventHandler, Reply
 
@@ -43,7 +43,7 @@ class RecordedSession:
     repeats_runs = False
 
     def __init__(self, recording: Recording) -> None:
-        self._turns = _turns(recording.messages)
+        self._turns = _turns(recording.messages) if recording.messages else list(map(_recorded, recording.turns))
         self._data = recording.data
         self._next = 0
         self.on_event: EventHandler = lambda _: None
@@ -97,6 +97,10 @@ def _turns(messages: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Reply]]:
                 turns.append(("", []))
             turns[-1][1].append(message)
     return [(said, _reply(answer)) for said, answer in turns]
+
+
+def _recorded(turn: RecordedTurn) -> tuple[Any, Reply]:
+    return turn.input, Reply(outputs=turn.outputs, text=turn.text, events=turn.events)
 
 
 def _said(message: Message) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from langchain_core.messages import BaseMessage, messages_from_dict, messages_to_dict
+from langchain_core.messages import AIMessage, BaseMessage, messages_from_dict, messages_to_dict
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteException, RemoteGraph
 from langgraph.types import Interrupt
@@ -30,7 +30,7 @@ from eval_pipeline.suite.spec.target import Target
 from eval_pipeline.targets.first_tokens import FirstTokens
 from eval_pipeline.targets.graphs.configurable import configurable_of
 from eval_pipeline.targets.graphs.schema import GraphSchema
-from eval_pipeline.targets.graphs.session import FinalState, GraphSession
+from eval_pipeline.targets.graphs.session import STRUCTURED, FinalState, GraphSession
 from eval_pipeline.targets.graphs.turn_input import TurnInputs
 from eval_pipeline.targets.session import LiveSessionFactory
 from eval_pipeline.targets.trajectory import Trajectory
@@ -82,6 +82,8 @@ class RemoteTarget(Target):
 class RemoteSessionFactory(LiveSessionFactory):
     """One deployment for all attempts; each attempt has a thread on its server."""
 
+    reads_case = False
+
     def __init__(self, target: RemoteTarget) -> None:
         """Nothing is asked of the server yet.
 
@@ -99,13 +101,28 @@ class RemoteSessionFactory(LiveSessionFactory):
         self._schema: GraphSchema | None = None
 
     async def schema(self) -> GraphSchema:
-        """What the graph takes, as far as the server tells: asked once."""
+        """What the graph takes, as far as the server tells: asked once.
+
+        Raises:
+            RemoteGraphError: the server cannot be reached.
+        """
         if self._schema is None:
             try:
-                self._schema = GraphSchema.of_server(await self.client.assistants.get_schemas(self._target.graph))
-            except httpx.HTTPError:  # a server of another kind; the run reports one that is not there
+                schemas: Any = await self.client.assistants.get_schemas(await self._assistant_id())
+                self._schema = GraphSchema.of_server(schemas)
+            except httpx.TransportError as error:
+                raise RemoteGraphError(f"{self._target.url} cannot be reached: {error}") from error
+            except httpx.HTTPError:  # it tells nothing; the run reports a graph that is not there
                 self._schema = GraphSchema()
         return self._schema
+
+    async def _assistant_id(self) -> str:
+        """The id of the assistant; where the target names a graph, of its own one."""
+        try:
+            return str(uuid.UUID(self._target.graph))
+        except ValueError:
+            assistants = await self.client.assistants.search(graph_id=self._target.graph, limit=1)
+            return assistants[0]["assistant_id"] if assistants else self._target.graph
 
     def open(self, case: Case, *, attempt: int, thread_id: str) -> "RemoteSession":
         """A session on a thread of its own."""
@@ -119,12 +136,12 @@ class RemoteSession(GraphSession):
     def __init__(self, factory: RemoteSessionFactory, target: RemoteTarget, *, case: Case, thread_id: str) -> None:
         super().__init__(case, output_key=target.output_key)
         self._factory, self._graph, self._target = factory, factory.graph, target
-        self._config = RunnableConfig(
-            configurable=configurable_of(case, thread_id, target.configurable), metadata=attempt_ids()
-        )
+        # A server takes `configurable` or `context`, not both, and gives the graph the one as the other.
+        context = {**target.context, **case.context}
+        values = {**configurable_of(case, thread_id, target.configurable), **context, "thread_id": thread_id}
+        self._config = RunnableConfig(configurable=values, metadata=attempt_ids())
         if target.recursion_limit is not None:
             self._config["recursion_limit"] = target.recursion_limit
-        self._context = {**target.context, **case.context}
 
     @property
     def joins_trace(self) -> bool:
@@ -155,7 +172,6 @@ class RemoteSession(GraphSession):
             self._config,
             stream_mode=modes,  # type: ignore[arg-type]
             subgraphs=True,
-            context=self._context or None,
             headers=trace_headers(),
             on_run_created=self._link,
         )
@@ -208,6 +224,11 @@ def _message_of(data: Mapping[str, Any]) -> BaseMessage:
 
 
 def _messages(update: Any) -> list[BaseMessage]:
+    """The messages in the update of a node, but for those by which a model returned its structured response."""
     messages = update.get("messages") if isinstance(update, Mapping) else None
     items = messages if isinstance(messages, list) else [messages]
-    return [_message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]
+    read = [_message_of(item) for item in items if isinstance(item, Mapping) and "type" in item]
+    structured = update.get(STRUCTURED) if isinstance(update, Mapping) else None
+    calls = [call for message in read if isinstance(message, AIMessage) for call in message.tool_calls]
+    answers = {call["id"] for call in calls if structured is not None and call["args"] == structured}
+    return [message for message in read if getattr(message, "tool_call_id", None) not in answers or not answers]

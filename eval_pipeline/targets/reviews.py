@@ -5,7 +5,7 @@ Three forms are in use: `HITLRequest` of LangChain's middleware, with several ca
 requests answered by a list.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -40,6 +40,11 @@ class Review:
             return cls(form="inbox", question=question, actions=requests)
         return None
 
+    def tool(self, action: Mapping[str, Any]) -> str:
+        """The tool that an action calls."""
+        request = action["action_request"] if self.form == "inbox" else action
+        return str(request.get("action") if self.form == "inbox" else request.get("name"))
+
     def is_whole(self, answer: Any) -> bool:
         """Whether `answer` answers the whole review, in the form that the graph expects."""
         if isinstance(answer, Mapping):
@@ -64,6 +69,21 @@ class Review:
         if self.form == "batch":
             return {"decisions": read}
         return read if self.form == "inbox" and isinstance(self.question, list | tuple) else read[0]
+
+    def edits(self, answer: Any) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Each action that `answer` changes, as `{name, args}`, and what it becomes."""
+        decisions = answer.get("decisions") if isinstance(answer, Mapping) and self.form == "batch" else answer
+        decisions = decisions if isinstance(decisions, list | tuple) else [decisions]
+        for action, decision in zip(self.actions, decisions, strict=False):
+            if not self.is_decision(decision) or decision["type"] != "edit":
+                continue
+            if self.form == "inbox":
+                asked, edited = action["action_request"], decision.get("args")
+                own = {"name": asked.get("action"), "args": asked.get("args")}
+                if isinstance(edited, Mapping) and isinstance(edited.get("args"), Mapping):
+                    yield own, {"name": edited.get("action", own["name"]), "args": edited["args"]}
+            elif isinstance(edited := decision.get("edited_action"), Mapping):
+                yield {"name": action.get("name"), "args": action.get("args")}, edited
 
     def _decision(self, decision: Any, index: int) -> Any:
         words = _WORDS[self.form]

@@ -178,6 +178,9 @@ class SessionFactory(Protocol):
 class LiveSessionFactory:
     """What factories of sessions with a running target have in common."""
 
+    reads_case: bool = True
+    """Whether answers may depend on all of a case, its tags and reference included."""
+
     def attempts(self, case: Case, repetitions: int | None) -> int:
         """One, or as many as `repetitions`."""
         del case

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.messages import BaseMessage
+
 from eval_pipeline.messages import ROLES, ChunkJoiner, answer_of, as_openai, is_message, read_messages
 from eval_pipeline.targets.session import EventHandler, Reply
 from eval_pipeline.telemetry.event import Event
@@ -64,6 +66,8 @@ class StreamedReply:
             self._take_whole(item)
 
     def _take_whole(self, item: Any) -> None:
+        if isinstance(item, tuple) and item and isinstance(item[0], BaseMessage):
+            item = item[0]  # LangGraph streams messages with their metadata
         if isinstance(item, Mapping) and "type" in item and not _is_typed_message(item):
             self._events.append(item)
             self.on_event(item)

@@ -168,7 +168,7 @@ class Trajectory(BaseCallbackHandler):
         node = self._node_around(run_id)
         if isinstance(output, Command) and node is not None:
             self._by_tool.add(node)
-            self._returned(output, self._nodes[node], go=True)
+            self._returned(output, self._nodes[node], go=True, by_tool=True)
         elif isinstance(output, ToolMessage):
             self._see(output, in_state=False)
 
@@ -243,7 +243,7 @@ class Trajectory(BaseCallbackHandler):
                 handoff.seen.event = handoff.event
                 self._on_event(handoff.event)
 
-    def _returned(self, output: Any, path: _Path, *, go: bool) -> None:
+    def _returned(self, output: Any, path: _Path, *, go: bool, by_tool: bool = False) -> None:
         for item in output if isinstance(output, list | tuple) else [output]:
             for message in messages_of_output(item):
                 self._see(message, in_state=True)
@@ -251,12 +251,12 @@ class Trajectory(BaseCallbackHandler):
                 of_parent = item.graph == Command.PARENT and len(path) > 1
                 for target in goes_to(item):
                     self._going_to = target
-                    self._hand_off(path[:-1] if of_parent else path, target)
+                    self._hand_off(path[:-1] if of_parent else path, target, by_tool=by_tool)
 
-    def _hand_off(self, origin: _Path, target: str) -> None:
-        """The node at `origin`, or the agent before it where it is none, goes to the node `target` beside it."""
+    def _hand_off(self, origin: _Path, target: str, *, by_tool: bool) -> None:
+        """The node at `origin` goes to the node `target` beside it; a tool's node does so for the agent before it."""
         level = origin[:-1]
-        nodes = [_name(origin[-1]), *reversed(self._order.get(level, []))]
+        nodes = [_name(origin[-1]), *(reversed(self._order.get(level, [])) if by_tool else ())]
         agent = next((node for node in nodes if (level, node) in self._agents), None)
         if agent is None or agent == target:
             return

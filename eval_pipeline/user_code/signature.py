@@ -61,6 +61,15 @@ async def call_by_signature(
     return await returned if inspect.isawaitable(returned) else returned
 
 
+def takes(call: Callable[..., Any], name: str) -> bool:
+    """Whether `call_by_signature` gives it the value called `name`, or may, where its signature is not known."""
+    try:
+        parameters = _signature(call).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(each.name == name or each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
+
+
 def required_names(call: Callable[..., Any]) -> list[str]:
     """The parameters without a default, in order."""
     return _required_names(_signature(call))

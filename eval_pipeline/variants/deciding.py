@@ -14,6 +14,7 @@ from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.variants.halving import Drop, Values
 from eval_pipeline.variants.metric import shown_metric
 from eval_pipeline.variants.variant_comparison import Outcome, VariantStanding
+from eval_pipeline.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def _won(winner: VariantStanding, metric: str) -> str:
     )
     return (
         f"{winner.name} is better than current: {shown_metric(metric)} {winner.score:.1%} against "
-        f"{winner.score - winner.delta:.1%} on {winner.cases} cases, {100 * winner.delta:+.1f} points"
+        f"{winner.score - winner.delta:.1%} on {counted(winner.cases, 'case')}, {100 * winner.delta:+.1f} points"
         f"{interval} ({p_is(winner.p_adjusted)})"
     )
 

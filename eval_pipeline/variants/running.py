@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
@@ -24,6 +25,7 @@ from eval_pipeline.variants.contender import Contender
 from eval_pipeline.variants.halving import Drop, drops, in_hash_order, looks_at
 from eval_pipeline.variants.launch import Launch
 from eval_pipeline.variants.metric import METRIC_COLUMNS, metric_by_case, shown_metric
+from eval_pipeline.wording import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,11 @@ def evaluate_contenders(contenders: Sequence[Contender], launch: Launch) -> Eval
         left = {entry.contender.name: entry for entry in entries}
         dropped: dict[str, Drop] = {}
         for number, size in enumerate([*looks, len(cases)], start=1):
-            names = "1 variant" if len(left) == 1 else f"{len(left)} variants"
+            names = counted(len(left), "variant")
             if looks:
-                launch.progress.step(f"look {number} of {len(looks) + 1}: {names} on {size} of {len(cases)} cases")
+                launch.progress.step(
+                    f"look {number} of {len(looks) + 1}: {names} on {size} of {counted(len(cases), 'case')}"
+                )
             _evaluate(list(left.values()), cases[:size], throughput, launch)
             if number > len(looks):
                 break
@@ -152,7 +156,7 @@ def _evaluate(entries: Sequence[_Entry], cases: Sequence[Case], throughput: Thro
     run_in_loop(make_all())
     if skipped:
         raise PermanentError(
-            f"the budget was used up before {skipped} attempts, so the variants cannot be compared yet",
+            f"the budget was used up before {counted(skipped, 'attempt')}, so the variants cannot be compared yet",
             fix="raise `evaluation.max_tokens` or `max_cost_usd`, or compare on fewer cases, and resume it "
             "(`eval-pipeline variants run --resume`)",
         )
@@ -183,6 +187,6 @@ def _drops(
 
 def _drop_message(drop: Drop, metric: str, cases: int) -> str:
     return (
-        f"dropped {drop.variant}: {shown_metric(metric)} {drop.score:.1%} on {cases} cases, "
-        f"{drop.leader} has {drop.leaders_score:.1%} (p={drop.p_value:.2g})"
+        f"dropped {drop.variant}: {shown_metric(metric)} {drop.score:.1%} on {counted(cases, 'case')}, "
+        f"{drop.leader} has {drop.leaders_score:.1%} ({p_is(drop.p_value)})"
     )

@@ -95,7 +95,11 @@ class WorkerTask(BaseModel):
     case_ids: tuple[str, ...] = Field(min_length=1)
     finished: Mapping[str, Sequence[int]] = Field(default_factory=dict)
     """By case, the numbers of attempts that are finished."""
+    log_order: int = 0
+    """The place in the result log of the run that gives the task, so that its results count instead of earlier ones."""
     retry_errors: bool = False
+    reuse_answers: bool = False
+    """Whether answers of earlier experiments, of which nothing has changed, are scored instead of the target's."""
     store: str | None = None
     """The store's URI; by default what `EVAL_PIPELINE_STORE` says."""
     headers: Mapping[str, str] = Field(default_factory=dict)

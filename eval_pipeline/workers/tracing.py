@@ -47,6 +47,7 @@ def task_tracing(
         return join_tracing(
             settings,
             announced,
+            suite=experiment.suite.spec,
             record=record,
             context=context,
             store=store,

@@ -19,6 +19,7 @@ from eval_pipeline.models.limits.fleet.ledger import ledger_from_environment
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.begin import OpenExperiment, join_experiment
 from eval_pipeline.pipeline.make_attempts import make_attempts
+from eval_pipeline.pipeline.reuse import find_answers
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, key_of
 from eval_pipeline.pipeline.trace_run import FLUSH_SECONDS
 from eval_pipeline.redaction.logs import logger_of, set_log_redactor
@@ -135,7 +136,9 @@ def _do(task: WorkerTask, progress: _TaskProgress, *, deadline: _Deadline) -> No
     log = ResultLogView.open(
         store, task.suite, task.experiment, retry_errors=task.retry_errors, part=task_part(task.task)
     )
-    writer = TaskLog(store, suite=task.suite, experiment=task.experiment, task=task.task, view=log)
+    writer = TaskLog(
+        store, suite=task.suite, experiment=task.experiment, task=task.task, view=log, order=task.log_order
+    )
     planned = {case.id: _attempts(task, experiment, evaluator, case) for case in cases.chosen}
     progress.attempts = sum(map(len, planned.values()))
     progress.finished_before = sum(key_of(each) in log.finished for attempts in planned.values() for each in attempts)
@@ -180,7 +183,9 @@ def _make(task: WorkerTask, run: ExperimentRun, progress: _TaskProgress, deadlin
         progress.statuses[result.status] += 1
 
     async def make() -> None:
-        attempts = _in_time(run.left, deadline)
+        opened = run.experiment
+        left = find_answers(opened.store, opened.record, run.evaluator, run.left) if task.reuse_answers else run.left
+        attempts = _in_time(left, deadline)
         try:
             async with asyncio.timeout(deadline.left(reserves=1)) as end:
                 await make_attempts(

@@ -1,5 +1,6 @@
 """Results are loaded as a pandas table."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 import eval_pipeline
 from eval_pipeline.analysis.results_frame import COLUMNS, load_results
 from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
@@ -55,6 +57,19 @@ def test_transcripts_are_loaded_on_request(store: LocalStore) -> None:
     keep_experiment(store, "e", results_of({"a": "p"}))
     assert "turns" not in load_results(store, "sample", "e")
     assert load_results(store, "sample", "e", transcripts=True)["turns"][0][0]["input"] == "<i>hi</i>"
+
+
+def test_inputs_outputs_and_reference_are_columns_as_json_or_flat(store: LocalStore) -> None:
+    outputs = {"title": "Tea", "documents": ["x" * 70_000]}
+    turn = TurnResult(index=0, input="tea", response="Tea", events=(), latency_s=0.0, outputs=outputs)
+    case = a_case("a", inputs={"topic": "tea", "n": 2}, reference={"title": "Tea"})
+    keep_experiment(store, "e", [a_result("a", turns=(turn,))], cases=[case])
+    (row,) = load_results(store, "sample", "e", values="json").to_dict("records")
+    assert (row["inputs"], row["reference"]) == ('{"topic": "tea", "n": 2}', '{"title": "Tea"}')
+    assert json.loads(row["outputs"]) == turn.outputs
+    (flat,) = load_results(store, "sample", "e", values="flat").to_dict("records")
+    assert (flat["inputs.topic"], flat["outputs.title"], flat["reference.title"]) == ("tea", "Tea", "Tea")
+    assert "inputs" not in load_results(store, "sample", "e")
 
 
 def test_an_experiment_without_results_is_an_empty_table_with_its_columns(store: LocalStore) -> None:

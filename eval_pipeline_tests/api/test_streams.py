@@ -211,3 +211,22 @@ def test_a_port_in_use_is_an_error(url: str, suite: Path) -> None:
     port = int(url.rpartition(":")[2])
     with pytest.raises(PermanentError, match="cannot listen on"), serve_in_thread(Catalog([suite]), port=port):
         pass
+
+
+def test_a_case_is_named_in_the_address_without_a_body(url: str) -> None:
+    answer = httpx.post(f"{url}/api/eval/stream", params={"test_name": "hello", "version": "v2"}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert read(answer.text)[-1]["event"] == "completed"
+
+
+def test_a_name_that_no_suite_has_is_an_error_event(url: str) -> None:
+    answer = httpx.post(f"{url}/api/eval/stream", params={"test_name": "nope"}, timeout=60)
+    assert "no suite has a case 'nope'" in answer.text
+    answer = httpx.post(f"{url}/api/eval/stream", params={"test_name": "hello", "suite": "other"}, timeout=60)
+    assert "no suite 'other' has a case 'hello'" in answer.text
+
+
+def test_a_form_of_another_origin_is_refused_without_a_body_too(url: str) -> None:
+    address = f"{url}/api/eval/stream?test_name=hello"
+    assert httpx.post(address, headers={"origin": "https://elsewhere.example"}).status_code == 403
+    assert httpx.post(f"{url}/api/eval/stream").status_code == 415

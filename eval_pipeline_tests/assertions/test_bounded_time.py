@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eval_pipeline.assertions import bounded_path, bounded_schema
+from eval_pipeline.assertions import bounded_path
 from eval_pipeline.assertions.bounded_path import select
-from eval_pipeline.assertions.bounded_schema import first_mistake, schema_problem
 from eval_pipeline.assertions.json_text import JsonSchema
 from eval_pipeline.assertions.scoring import score
 from eval_pipeline.assertions.text import Regex
 from eval_pipeline.errors import InputError
+from eval_pipeline.suite.documents import bounded_schema
+from eval_pipeline.suite.documents.bounded_schema import first_mistake, schema_problem
 from eval_pipeline_tests.building import a_scope, a_turn
 
 HOSTILE = "a" * 400 + "!"

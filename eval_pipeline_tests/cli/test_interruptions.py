@@ -37,7 +37,7 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
     assert process.returncode == 130, stderr
     assert "finished results are kept" in stderr
     assert "gold" in stdout
-    assert "1 attempts finished" in stdout
+    assert "1 attempt finished" in stdout
     assert f"eval-pipeline run {suite} --resume {experiment}" in stdout
     assert read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist() == ["gold"]
 

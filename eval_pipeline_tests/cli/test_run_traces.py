@@ -88,7 +88,7 @@ def test_what_waits_is_sent_though_tracing_is_off_by_now(
         flushed, again = terminal("traces", "flush"), terminal("traces", "flush")
 
     assert flushed.code == 0
-    assert "recorder: 1 runs and 0 scores sent" in flushed.stdout
+    assert "recorder: 1 run and 0 scores sent" in flushed.stdout
     assert "the spool is empty" in again.stderr
 
 

@@ -210,3 +210,14 @@ def test_a_cache_that_cannot_be_written_is_reported_with_the_fix(
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "file"))
     with pytest.raises(PermanentError, match="set EVAL_PIPELINE_CACHE to another folder"):
         SharedContext.open(LocalStore(tmp_path / "store"), "sample", context.id)
+
+
+def test_it_is_opened_by_its_id_anywhere(
+    context: SharedContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_STORE", str(tmp_path / "store"))
+    assert get_shared_context(context.id).lookup("people", "p1") == context.lookup("people", "p1")
+    with use_shared_context(context, case_id="c1"):
+        assert get_shared_context(context.id) is context
+    with pytest.raises(MissingContextError, match="has no shared context 'other'"):
+        get_shared_context("other")

@@ -130,8 +130,8 @@ def test_what_people_corrected_becomes_examples_for_the_judge(
     pulled = terminal("corrections", suite)
     again = terminal("corrections", suite)
 
-    assert "2 corrections in 1 experiments, 2 new" in pulled.stdout
-    assert "2 corrections in 1 experiments, 0 new" in again.stdout
+    assert "2 corrections in 1 experiment, 2 new" in pulled.stdout
+    assert "2 corrections in 1 experiment, 0 new" in again.stdout
     assert pulled.stdout.splitlines()[1] == again.stdout.splitlines()[1]
     known = {row["case_id"]: row for row in stored_corrections(store, "sample")}
     assert (known["c0"]["input"], known["c0"]["output"], known["c0"]["verdict"]) == ("hello", "hello", "no")
@@ -270,7 +270,7 @@ def test_cases_of_runs_that_broke_or_that_a_filter_finds(
     terminal("cases", "import", suite, "--project", "prod", "--where", rule, "--into", "good.jsonl")
     unknown = terminal("cases", "import", suite, "--project", "nowhere")
 
-    assert "2 runs: 1 new cases, 1 already in the suite" in broke.stdout
+    assert "2 runs: 1 new case, 1 already in the suite" in broke.stdout
     assert "add that file to `cases:`" in broke.stderr
     assert json.loads((suite / "good.jsonl").read_text())["input"] == "How are you?"
     assert (unknown.code, "there is no project 'nowhere'" in unknown.stderr) == (2, True)

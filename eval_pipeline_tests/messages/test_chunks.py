@@ -83,10 +83,10 @@ async def turn_of(target: Any) -> TurnResult:
     return result.turns[0]
 
 
-@pytest.mark.parametrize("made", [sync_stream, async_stream])
+@pytest.mark.parametrize("streaming", [sync_stream, async_stream])
 @pytest.mark.parametrize("form", STREAMS)
-async def test_chunks_of_every_provider_are_one_answer_with_its_tokens(form: str, made: Any) -> None:
-    turn = await turn_of(made(STREAMS[form]))
+async def test_chunks_of_every_provider_are_one_answer_with_its_tokens(form: str, streaming: Any) -> None:
+    turn = await turn_of(streaming(STREAMS[form]))
     assert turn.response == "Tea costs 4.20"
     assert turn.ttft_s is not None
     (usage,) = [event for event in turn.events if event["type"] == "usage"]

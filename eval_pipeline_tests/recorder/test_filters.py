@@ -18,9 +18,8 @@ RUN: dict[str, Any] = {
     "error": "ValueError: no",
     "tags": ["replayed", "nightly"],
     "parent_run_id": None,
-    "start_us": 0,
-    "end_us": 5_500_000,
-    "start_time": "2026-11-20T12:00:00.000000+00:00",
+    "start_us": 1_795_176_000_000_000,  # 2026-11-20T12:00:00Z
+    "end_us": 1_795_176_005_500_000,
     "total_tokens": 40,
     "inputs": {"question": "Why not?"},
     "outputs": None,

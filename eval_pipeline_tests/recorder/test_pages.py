@@ -108,7 +108,7 @@ def test_each_page_shows_its_objects(server: RecorderServer) -> None:
         assert name in pages["index"].text
     for name in ("first plain", "second plain", "0.75", "plain 0", "latest"):
         assert name in pages["dataset"].text
-    for name in ("c plain", "attempt 1", "0.75", "1\u202f234", "$0.0042", "250 ms", "ok"):
+    for name in ("c plain", "attempt 1", "0.75", "1\u202f234", "$0.0042", "250 ms", "success"):
         assert name in pages["first"].text
     assert pages["single"].text == pages["first"].text
     links = [attributes["href"] or "" for tag, attributes in pages["single"].elements if tag == "a"]
@@ -122,6 +122,31 @@ def test_each_page_shows_its_objects(server: RecorderServer) -> None:
         assert name in pages["example"].text
     for name in ("case plain", "retrieve plain", "shared", "1\u202f234", "quality", "1\u202f200 in, 34 out", "Error"):
         assert name in pages["trace"].text
+
+
+def test_a_conversation_is_shown_by_sender_an_image_as_one_and_a_file_as_a_link(server: RecorderServer) -> None:
+    client = Client(api_url=server.url, api_key="x")
+    dataset = client.create_dataset("photos")
+    blocks = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+        {"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AAAA"}},
+    ]
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": blocks}]
+    file = {"inputs": {"messages": messages}, "attachments": {"notes.txt": ("text/plain", b"hello")}}
+    client.create_examples(dataset_id=dataset.id, examples=[file])
+    (example,) = client.list_examples(dataset_id=dataset.id)
+    client.close()
+
+    page = get(f"{server.url}/datasets/{dataset.id}/e/{example.id}")
+
+    classes = [attributes.get("class") for tag, attributes in page.elements if tag == "div"]
+    assert [name for name in classes if name and name.startswith("message")] == ["message other", "message user"]
+    sources = [attributes["src"] for tag, attributes in page.elements if tag == "img"]
+    assert sources == ["data:image/png;base64,iVBORw0KGgo="]
+    links = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
+    (link,) = [link for link in links if link.startswith("/attachments/")]
+    assert httpx.get(server.url + link).text == "hello"
 
 
 def test_a_trace_marks_shared_runs_and_draws_each_run_in_its_place(server: RecorderServer) -> None:

@@ -204,3 +204,28 @@ def test_a_run_that_begins_anew_counts_on_from_merged_segments(store: LocalStore
     log.close()
 
     assert _log(store).append([a_result("c")]).endswith("r1-000002.parquet")
+
+
+def test_what_a_later_run_writes_counts_whatever_the_clocks_say(store: LocalStore) -> None:
+    """A result that is reused, or made by a clock that was set back, began before the error that it replaces."""
+    _log(store).append([a_result("a", status="error", second=100), a_result("b", second=100)])
+    view = _view(store, retry_errors=True)
+    assert view.finished.keys() == {("b", 1)}
+    again = ResultLog(store, suite="sample", experiment="e", run_id="r2", order=view.next_order)
+    again.append([a_result("a", second=1)])
+    assert [row["status"] for row in read_results(store, "sample", "e", columns=["status"]).to_pylist()] == [
+        "passed"
+    ] * 2
+    later = _view(store, retry_errors=True)
+    assert later.finished.keys() == {("a", 1), ("b", 1)}
+    assert [each.status for each in later.latest_results({("a", 1)})] == ["passed"]
+    assert later.next_order > view.next_order
+
+
+def test_rows_of_versions_without_an_order_count_by_when_they_began(store: LocalStore) -> None:
+    old = a_table([a_result("a", status="error"), a_result("a", second=5)]).drop_columns(["log_order"])
+    store.put_table("experiments/sample/e/results/r1-000000.parquet", old)
+    assert [row["status"] for row in read_results(store, "sample", "e", columns=["status"]).to_pylist()] == ["passed"]
+    view = _view(store)
+    assert [each.status for each in view.latest_results({("a", 1)})] == ["passed"]
+    assert view.next_order == 1

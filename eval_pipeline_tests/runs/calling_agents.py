@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.middleware import HumanInTheLoopMiddleware, ToolCallLimitMiddleware
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import BaseChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -15,7 +15,7 @@ from langchain_core.tools import tool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Command, interrupt
-from langsmith import traceable
+from langsmith import get_current_run_tree, traceable
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
@@ -201,3 +201,75 @@ def with_wrapped_client(message: str) -> str:
     result = {"role": "tool", "tool_call_id": "c1", "content": f"deleted {message}"}
     messages += [first.model_dump(exclude_none=True), result]
     return str(client.chat.completions.create(model="m", messages=messages).choices[0].message.content)
+
+
+@tool
+def ask(question: str) -> str:
+    """Ask another agent, which counts its calls from one as well."""
+    return str(an_agent(asks_for(), AIMessage("asked")).invoke({"messages": [question]})["messages"][-1].content)
+
+
+def delegating() -> Any:
+    """An agent whose tool is an agent."""
+    return create_agent(Scripted(answers=[asks_for(tool_name="ask", question="tea?"), AIMessage("done")]), [ask])
+
+
+def limited() -> Any:
+    """An agent that may call a tool once, and requests two calls."""
+    twice = AIMessage("", tool_calls=[*asks_for().tool_calls, *asks_for("c2", name="bob").tool_calls])
+    return an_agent(twice, AIMessage("done"), middleware=[ToolCallLimitMiddleware(run_limit=1)])
+
+
+def dispatching() -> Any:
+    """An agent, then a step that goes to two others."""
+    builder: Any = StateGraph(MessagesState)
+    builder.add_node("first", says("x"))
+    builder.add_node("dispatch", lambda _: Command(goto=["left", "right"]), destinations=("left", "right"))
+    builder.add_node("left", says("l"))
+    builder.add_node("right", says("r"))
+    return builder.add_edge(START, "first").add_edge("first", "dispatch").compile()
+
+
+async def streaming(message: str) -> Any:
+    """A function that yields what an agent's graph streams."""
+    graph = an_agent(asks_for(), AIMessage("done"))
+    async for item in graph.astream({"messages": [message]}, stream_mode="messages"):
+        yield item
+
+
+def with_agents_sdk(message: str) -> str:
+    """Runs as the tracing of the OpenAI Agents SDK makes them: a guardrail, a model, a tool, a handoff."""
+    run = get_current_run_tree()
+    assert run is not None
+
+    def child(
+        parent: Any, name: str, run_type: Any, *, inputs: Any = None, outputs: Any = None, **metadata: Any
+    ) -> Any:
+        below = parent.create_child(
+            name=name, run_type=run_type, inputs=inputs or {}, extra={"metadata": {"openai_span_id": name, **metadata}}
+        )
+        below.end(outputs=outputs)
+        below.post()
+        return below
+
+    workflow = child(run, "Agent workflow", "chain")
+    triage = child(workflow, "triage", "chain")
+    child(triage, "no_secrets", "tool", triggered=False)
+    asked = {"type": "function_call", "call_id": "h1", "name": "transfer_to_accounts", "arguments": "{}"}
+    child(triage, "Response", "llm", outputs={"output": [asked]})
+    child(triage, "Handoff", "chain", inputs={"from_agent": "triage", "to_agent": "accounts"})
+    accounts = child(workflow, "accounts", "chain")
+    child(accounts, "delete_account", "tool", inputs={"name": message}, outputs={"output": f"deleted {message}"})
+    return "done"
+
+
+def by_hand() -> Any:
+    """A graph that asks a model without LangChain, and runs its tool as a plain function."""
+
+    def work(_: MessagesState) -> Any:
+        usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+        done = ToolMessage("deleted", tool_call_id="c1", name="delete_account")
+        return {"messages": [asks_for(), done, AIMessage("done", usage_metadata=usage)]}
+
+    builder: Any = StateGraph(MessagesState)
+    return builder.add_node(work).add_edge(START, "work").compile()

@@ -135,3 +135,38 @@ async def test_a_trace_has_no_runs_of_what_did_not_run(name: str, fields: Mappin
     _, runs = await traced_attempt(graph(name), a_case(input="ann", **fields))
     assert "delete_account" not in [run["name"] for run in runs]
     assert not [run for run in runs if "reported_as_events" in run["extra"]["metadata"]]
+
+
+async def test_a_tool_that_runs_an_agent_is_a_call_and_so_are_that_agents(attempt: Evaluate) -> None:
+    expected = [("tool_call", "ask"), ("tool_call", "delete_account"), ("tool_result", "delete_account")]
+    result = await attempt(graph("delegating"))
+    assert [event[:2] for event in happened(result)] == [*expected, ("tool_result", "ask")]
+
+
+async def test_a_call_that_a_middleware_kept_from_running_is_no_call(attempt: Evaluate) -> None:
+    assert happened(await attempt(graph("limited"))) == [CALLED, ("tool_result", "delete_account", "deleted ann")]
+
+
+async def test_a_step_of_a_workflow_that_goes_to_agents_hands_nothing_off(attempt: Evaluate) -> None:
+    assert happened(await attempt(graph("dispatching"))) == []
+
+
+async def test_messages_that_langgraph_streams_are_the_answer(attempt: Evaluate) -> None:
+    result = await attempt(function("streaming"))
+    assert result.turns[0].response == "done"
+    assert [event[:2] for event in happened(result)] == [
+        ("tool_call", "delete_account"),
+        ("tool_result", "delete_account"),
+    ]
+
+
+async def test_runs_of_the_openai_agents_sdk_show_calls_and_handoffs_and_no_guardrails(attempt: Evaluate) -> None:
+    called = [CALLED, ("tool_result", "delete_account", "deleted ann")]
+    assert happened(await attempt(function("with_agents_sdk"))) == [("handoff", "triage", "accounts"), *called]
+
+
+async def test_tokens_of_a_model_that_is_not_traced_are_in_the_trace_and_nothing_else_is_built() -> None:
+    _, runs = await traced_attempt(graph("by_hand"), a_case(input="ann"))
+    (model,) = [run for run in runs if "reported_as_events" in run["extra"]["metadata"]]
+    assert (model["run_type"], model["extra"]["metadata"]["usage_metadata"]["total_tokens"]) == ("llm", 5)
+    assert [run["name"] for run in runs].count("target") == 1

@@ -48,7 +48,7 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path) -> None:
         ("owners: [me]", 4, "owners", "'me' is not an owner", "team:name"),
         ("repetitions: 0", 4, "repetitions", "greater than or equal to 1", "0"),
         ("gates: {min_pass_rate: 80}", 4, "gates.min_pass_rate", "less than or equal to 1", "80"),
-        ("assertions:\n  - {type: contain, value: x}", 5, "assertions[0]", "unknown kind 'contain'", "'contains'?"),
+        ("assertions:\n  - {type: contain, value: x}", 5, "assertions[0]", "unknown type 'contain'", "'contains'?"),
         ("assertions:\n  - {value: x}", 5, "assertions[0]", "field 'type' is missing", "add it"),
         ("assertions:\n  - {type: regex, value: '('}", 5, "assertions[0].value", "not a regular expression", "pattern"),
         ("assertions:\n  - {type: python, path: nope}", 5, "assertions[0].path", "not an import path", "file.py:"),

@@ -15,7 +15,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline.targets.opening import open_target, target_version
 from eval_pipeline.targets.python import PythonSessionFactory
-from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated
+from eval_pipeline_tests.building import a_case, a_context, a_suite, an_evaluator, evaluated, write_suite
 
 CODE = """
 from eval_pipeline.context.shared_context import current_case_id, get_shared_context
@@ -283,3 +283,65 @@ async def test_a_thread_of_an_attempt_ends_with_it(folder: Path) -> None:
         if thread.name == "eval_pipeline attempt":
             thread.join(timeout=10)
             assert not thread.is_alive()
+
+
+SESSION = """
+from pathlib import Path
+class TestSession:
+    def __init__(self, model="none", version=None, test_data=None, prefix=""):
+        self.said = f"{prefix}{model} {version} {test_data}"
+    async def __aenter__(self):
+        Path("opened").touch()
+        return self
+    async def __aexit__(self, *error):
+        Path("closed").touch()
+    async def send_message(self, text):
+        if text == "fail":
+            raise RuntimeError("no")
+        return self.said, [{"type": "tool_call", "name": "look", "args": {}}]
+"""
+
+
+@pytest.mark.parametrize(("asked", "status"), [("hello", "unscored"), ("fail", "error")])
+async def test_a_session_is_opened_before_the_first_turn_and_closed_after_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, status: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agent.py").write_text(SESSION)
+    target = {"kind": "python", "path": "agent.py:TestSession", "factory": True, "options": {"prefix": "> "}}
+    write_suite(tmp_path, target=target)
+    case = {"id": "a", "input": asked, "runtime": {"model": "m", "test_data": {"user": "Sam"}}}
+
+    result = await EvalRunner(tmp_path).arun(case)
+
+    assert result.status == status
+    assert (tmp_path / "closed").exists()
+    if asked == "hello":
+        assert result.turns[0].response == "> m None {'user': 'Sam'}"
+        assert [event["name"] for event in result.turns[0].events] == ["look"]
+
+
+async def test_a_class_with_send_message_needs_no_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "agent.py").write_text(SESSION)
+    write_suite(tmp_path, target={"kind": "python", "path": "agent.py:TestSession"})
+    result = await EvalRunner(tmp_path).arun({"id": "a", "input": "hello", "runtime": {"version": "v2"}})
+    assert result.turns[0].response == "none v2 None"
+    assert (tmp_path / "closed").exists()
+
+
+async def test_a_sync_context_manager_is_entered_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = """
+import contextlib
+from pathlib import Path
+@contextlib.contextmanager
+def opened():
+    yield lambda message: message.upper()
+    Path("closed").touch()
+"""
+    (tmp_path / "agent.py").write_text(code)
+    write_suite(tmp_path, target={"kind": "python", "path": "agent.py:opened", "factory": True})
+    result = await EvalRunner(tmp_path).arun({"id": "a", "input": "hello"})
+    assert result.turns[0].response == "HELLO"
+    assert (tmp_path / "closed").exists()

@@ -18,7 +18,7 @@ from eval_pipeline.analysis.statistics.agreement import (
     spearman,
 )
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.suite.metrics import nearest
+from eval_pipeline.wording import nearest
 
 Scale = Literal["yes or no", "labels", "numbers"]
 COLUMNS = ["case_id", "attempt", "assertions"]

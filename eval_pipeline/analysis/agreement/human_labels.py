@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.csv_file import read_csv
 from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
+from eval_pipeline.wording import nearest
 
 _YES = frozenset({"true", "yes", "pass", "passed"})
 _NO = frozenset({"false", "no", "fail", "failed"})
@@ -55,7 +56,14 @@ def read_labels(file: Path) -> list[HumanLabel]:
         )
     labels: list[HumanLabel] = []
     problems: list[Problem] = []
-    for line, row in readers[file.suffix](file):
+    rows = list(readers[file.suffix](file))
+    columns = {str(name) for _, row in rows if isinstance(row, Mapping) for name in row}
+    if columns and (missing := [name for name in _REQUIRED if name not in columns]):
+        raise InputError(
+            Problem(message=f"there is no column {name!r}", fix=nearest(name, columns - {*_REQUIRED}), file=file)
+            for name in missing
+        )
+    for line, row in rows:
         label = _label(row, file=file, line=line)
         if isinstance(label, Problem):
             problems.append(label)

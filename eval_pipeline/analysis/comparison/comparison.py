@@ -1,7 +1,7 @@
 """Compare two experiments on the cases that both have: differences, p-values, and the cases that changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from eval_pipeline.analysis.case_values import (
     values_by_case,
     verdicts_by_case,
 )
+from eval_pipeline.analysis.comparison.yardsticks import ChangedYardsticks
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.analysis.statistics.paired import PairedDifference, holm, paired_difference
 from eval_pipeline.analysis.statistics.power import LEVEL
@@ -26,6 +27,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord, read_exper
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import CaseFacts, stored_cases
+from eval_pipeline.wording import counted
 
 Change = Literal["improved", "regressed", "unchanged"]
 Pairs = Mapping[str, tuple[float, float]]
@@ -80,6 +82,8 @@ class Comparison:
     """The largest drop first."""
     unchanged: int
     warnings: Sequence[str]
+    changed_metrics: Mapping[str, int] = field(default_factory=dict)
+    """By metric, the cases in which its assertion is another one than in the baseline: they are not compared."""
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain data."""
@@ -127,11 +131,17 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
     """Compare `now` with `then`."""
     changed = _changed_cases(now, then)
     rows, old_rows = _of_the_same_cases(now, then, changed)
+    yardsticks = ChangedYardsticks.between(rows, old_rows)
     verdicts, old_verdicts = verdicts_by_case(rows), verdicts_by_case(old_rows)
     pairs: dict[tuple[str, str], Pairs] = {
-        _PRIMARY: _pairs(verdicts, old_verdicts),
-        ("", "score"): _pairs(*(values_by_case(side, score_or_worst) for side in (rows, old_rows))),
-        **{("metric", name): value for name, value in _metric_pairs(rows, old_rows).items()},
+        _PRIMARY: _without(_pairs(verdicts, old_verdicts), yardsticks.verdicts),
+        ("", "score"): _without(
+            _pairs(*(values_by_case(side, score_or_worst) for side in (rows, old_rows))), yardsticks.scores
+        ),
+        **{
+            ("metric", name): _without(value, yardsticks.metrics.get(name, ()))
+            for name, value in _metric_pairs(rows, old_rows).items()
+        },
     }
     for name, members in slices_of(rows, now.cases).items():
         pairs["slice", name] = {case: pair for case, pair in pairs[_PRIMARY].items() if case in members}
@@ -153,7 +163,8 @@ def compare_sides(*, now: Side, then: Side) -> Comparison:
         improved=improved,
         regressed=regressed,
         unchanged=len(pairs[_PRIMARY]) - len(improved) - len(regressed),
-        warnings=_warnings(now, then, changed),
+        warnings=[*_warnings(now, then, changed), *yardsticks.warnings()],
+        changed_metrics={name: len(cases) for name, cases in yardsticks.metrics.items()},
     )
 
 
@@ -170,6 +181,10 @@ def _metric_pairs(rows: Sequence[Row], old_rows: Sequence[Row]) -> dict[str, Pai
         values = [together(own.get(name, {}), lost_scores(side, cases).get(name, {})) for own, _, side in sides]
         pairs[name] = _pairs(*values)
     return pairs
+
+
+def _without(pairs: Pairs, cases: Collection[str]) -> Pairs:
+    return {case_id: pair for case_id, pair in pairs.items() if case_id not in cases}
 
 
 def _pairs(now: ByCase, then: ByCase) -> Pairs:
@@ -229,18 +244,25 @@ def _changed_cases(now: Side, then: Side) -> frozenset[str]:
     return frozenset(case.id for case in now.cases if before.get(case.id, case.content_hash()) != case.content_hash())
 
 
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def _warnings(now: Side, then: Side, changed: frozenset[str]) -> list[str]:
     attempted, attempted_then = ({row["case_id"] for row in side.rows} for side in (now, then))
     left = len(changed & attempted & attempted_then)
     warnings = []
     if now.record.dataset_version != then.record.dataset_version:
-        left_out = f"; {left} cases that changed are left out" if left else ""
+        left_out = f"; {counted(left, 'case')} that changed {'is' if left == 1 else 'are'} left out" if left else ""
         warnings.append(
             f"the datasets differ ({then.record.dataset_version} then, {now.record.dataset_version} now){left_out}"
         )
     if attempted != attempted_then:
         only_now, only_then = len(attempted - attempted_then), len(attempted_then - attempted)
-        warnings.append(f"{only_now} cases were attempted only now, and {only_then} only then")
+        parts = [(only_now, "only now"), (only_then, "only then")]
+        warnings.append(
+            " and ".join(f"{counted(count, 'case')} {_were(count)} attempted {when}" for count, when in parts if count)
+        )
     if now.record.context_id != then.record.context_id:
         warnings.append(
             f"the shared contexts differ ({then.record.context_id} then, {now.record.context_id} now), which may "

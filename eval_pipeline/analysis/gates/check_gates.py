@@ -24,8 +24,8 @@ from eval_pipeline.analysis.gates.regression import check_regressions
 from eval_pipeline.analysis.gates.thresholds import at_least, at_most
 from eval_pipeline.analysis.slices import Members, in_slice, matching
 from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
-from eval_pipeline.suite.metrics import nearest
 from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
+from eval_pipeline.wording import counted, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,9 @@ def _min_pass_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sli
     verdicts = verdicts_by_case(rows)
     rate = estimate(list(verdicts.values()))
     if rate is None:
-        return _undecided(f"nothing decided {len(rows)} attempts{_of(name)}{_why_undecided(rows)}", n=len(rows))
+        return _undecided(
+            f"nothing decided {counted(len(rows), 'attempt')}{_of(name)}{_why_undecided(rows)}", n=len(rows)
+        )
     unscored = sum(row["status"] == "unscored" for row in rows)
     left_out = f"; {unscored} unscored attempts are left out" if unscored else ""
     compared = at_least(rate, gate)
@@ -138,8 +140,8 @@ def _max_error_rate(gate: RateGate, rows: Sequence[Row], name: str | None) -> Sl
         high=rate.high,
         n=rate.n,
         excess=compared.excess,
-        message=f"{errors} of {rate.n} attempts{_of(name)} ended in an error ({rate.mean:.1%}; 95 % interval "
-        f"{rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed{compared.explanation}",
+        message=f"{errors} of {counted(rate.n, 'attempt')}{_of(name)} ended in an error ({rate.mean:.1%}; 95 % "
+        f"interval {rate.low:.1%} to {rate.high:.1%}), at most {gate.threshold:.1%} allowed{compared.explanation}",
         failing_cases=sorted(case for case, values in by_case.items() if any(values)),
     )
 
@@ -148,7 +150,7 @@ def _max_skipped(gate: RateGate, rows: Sequence[Row], name: str | None) -> Slice
     skipped = sum(row["status"] == "skipped" for row in rows)
     by_case = values_by_case(rows, lambda row: float(row["status"] == "skipped"))
     rate = fmean(map(fmean, by_case.values()))
-    left = f"{skipped} of {len(rows)} attempts{_of(name)} were skipped ({rate:.1%})"
+    left = f"{skipped} of {counted(len(rows), 'attempt')}{_of(name)} were skipped ({rate:.1%})"
     message = f"{left}, at most {gate.threshold:.1%} allowed"
     if rate > gate.threshold:
         message += ": raise `evaluation.max_tokens` or `max_cost_usd`, or continue with --resume"
@@ -168,7 +170,7 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Sli
     if total is None:
         unpriced = sum(map(is_unpriced, rows))
         fix = "set the prices of the models (`evaluation.prices`), or remove the gate"
-        what = f"of {unpriced} of {len(rows)} attempts" if costs else _of(name).strip()
+        what = f"of {unpriced} of {counted(len(rows), 'attempt')}" if costs else _of(name).strip()
         message = f"the cost{f' {what}' if what else ''} is unknown: {fix}"
         return SliceResult(passed=False, n=len(rows), message=message)
     return SliceResult(
@@ -176,7 +178,7 @@ def _max_cost_usd(gate: LimitGate, rows: Sequence[Row], name: str | None) -> Sli
         observed=total,
         n=len(rows),
         excess=total - gate.threshold,
-        message=f"{len(rows)} attempts{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} allowed",
+        message=f"{counted(len(rows), 'attempt')}{_of(name)} cost ${total:.4f}, at most ${gate.threshold:.4f} allowed",
         failing_cases=sorted(costs, key=lambda case: (-costs[case], case))[:_MOST_EXPENSIVE],
     )
 
@@ -193,8 +195,8 @@ def _max_p95_latency_s(gate: LimitGate, rows: Sequence[Row], name: str | None) -
         high=high,
         n=len(rows),
         excess=observed - gate.threshold,
-        message=f"95 % of {len(rows)} attempts{_of(name)} took at most {observed:.2f} s (95 % interval {ends} s), "
-        f"at most {gate.threshold:.2f} s allowed",
+        message=f"95 % of {counted(len(rows), 'attempt')}{_of(name)} took at most {observed:.2f} s (95 % interval "
+        f"{ends} s), at most {gate.threshold:.2f} s allowed",
         failing_cases=sorted({row["case_id"] for row in rows if row["latency_s"] > gate.threshold}),
     )
 
@@ -213,7 +215,7 @@ def _undecided_regression(gate: RegressionGate, rows: Sequence[Row]) -> SliceRes
     if gate.metric is None:
         # Where nothing decides, it looks at every metric.
         decided = verdicts_by_case(made) or (gate.slice is None and any(map(metric_scores, made)))
-        what = f"nothing decided {len(made)} attempts{_why_undecided(made)}"
+        what = f"nothing decided {counted(len(made), 'attempt')}{_why_undecided(made)}"
         return None if decided else _undecided(what, n=len(made))
     metrics = cases_of_metrics(made)
     if gate.metric in metrics or not metrics:

@@ -16,6 +16,7 @@ from eval_pipeline.analysis.gates.gate_result import SliceResult
 from eval_pipeline.analysis.statistics.paired import p_is, weighted_holm
 from eval_pipeline.analysis.statistics.power import LEVEL
 from eval_pipeline.suite.spec.gates import RegressionGate
+from eval_pipeline.wording import counted, first_names
 
 _MOST_NAMED = 3
 
@@ -103,9 +104,11 @@ def _results(
 ) -> list[SliceResult]:
     if not tests:
         what = gate.metric or gate.slice or "the pass rate"
-        return [
-            SliceResult(passed=True, message=f"baseline {baseline.baseline} has no case with {what} to compare with")
-        ]
+        message = f"baseline {baseline.baseline} has no case with {what} to compare with"
+        if baseline.changed_metrics:
+            changed = first_names(list(baseline.changed_metrics), _MOST_NAMED)
+            message += f": the metric changed ({changed}), which is no regression of the target"
+        return [SliceResult(passed=True, message=message)]
     by_number: dict[tuple[str | None, str | None], list[SliceResult]] = {}
     for test in tests:
         result = _result(test, p_values.get(id(test)), level=level, tests_of_suite=tests_of_suite)
@@ -128,7 +131,7 @@ def _result(test: RegressionTest, p_adjusted: float | None, *, level: float, tes
         n=measured.cases,
         excess=drop - gate.threshold,
         message=f"{what} {measured.now:.1%}, {_points(measured.difference)} since {test.comparison.baseline} "
-        f"({measured.then:.1%}{interval}, {p_is(measured.p_drop)} for a drop{among}, {measured.cases} cases)"
+        f"({measured.then:.1%}{interval}, {p_is(measured.p_drop)} for a drop{among}, {counted(measured.cases, 'case')})"
         f"{_explanation(test, failed=failed)}",
         failing_cases=measured.fell,
     )
@@ -167,7 +170,9 @@ def _worst_slices(comparison: Comparison) -> str:
         if measured.difference < 0 and measured.p_drop < LEVEL
     ]
     worst = sorted(fell, key=lambda pair: pair[1].p_drop)[:_MOST_NAMED]
-    named = ", ".join(f"{name} ({_points(measured.difference)}, {measured.cases} cases)" for name, measured in worst)
+    named = ", ".join(
+        f"{name} ({_points(measured.difference)}, {counted(measured.cases, 'case')})" for name, measured in worst
+    )
     return f"; most clearly in {named}" if named else ""
 
 

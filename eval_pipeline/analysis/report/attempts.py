@@ -6,6 +6,7 @@ stored once, however many cases it is similar to. Results are read segment by se
 
 import base64
 import gzip
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,8 @@ import pyarrow.compute as pc
 from eval_pipeline.analysis.case_values import why_not_passed
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.case_result import NOT_PASSED
-from eval_pipeline.results.result_log import read_results, segment_keys
+from eval_pipeline.results.large_values import LargeValues, is_name
+from eval_pipeline.results.result_log import IDENTITY, read_results, segment_keys
 from eval_pipeline.store.store import Store
 
 CHUNK = 40
@@ -27,10 +29,11 @@ _LONGEST = 20_000
 """The most characters of one text."""
 _LONGEST_REASON = 240
 """The most characters of a reason in the index."""
+_LONGEST_VALUE = 200_000
+"""The most characters of one input or output as JSON."""
 _BATCH = 64
-_IDENTITY = ["case_id", "attempt", "started_at"]
 _COLUMNS = [
-    *_IDENTITY,
+    *IDENTITY,
     "status",
     "score",
     "split",
@@ -70,23 +73,28 @@ def failing_rows(store: Store, suite: str, experiment: str) -> Iterator[Row]:
     """The final result of every attempt that did not pass; one segment in memory at a time."""
     verdicts = read_results(store, suite, experiment, columns=["status"])
     failing = verdicts.filter(pc.is_in(verdicts.column("status"), value_set=pa.array(NOT_PASSED)))
-    started_at = {(row["case_id"], row["attempt"]): row["started_at"] for row in failing.to_pylist()}
-    for key in segment_keys(store, suite, experiment) if started_at else ():
+    places = {(row["case_id"], row["attempt"]): _place(row) for row in failing.to_pylist()}
+    for key in segment_keys(store, suite, experiment) if places else ():
         table = store.get_table(key)
         if table is None:
             continue
         # Segments of earlier versions lack newer columns.
         present = table.select([name for name in _COLUMNS if name in table.column_names])
-        identities = present.select(_IDENTITY).to_pylist()
-        counts = [started_at.get((row["case_id"], row["attempt"])) == row["started_at"] for row in identities]
+        identities = present.select([name for name in IDENTITY if name in present.column_names]).to_pylist()
+        counts = [places.get((row["case_id"], row["attempt"])) == _place(row) for row in identities]
         for batch in present.filter(pa.array(counts, pa.bool_())).to_batches(max_chunksize=_BATCH):
             for row in batch.to_pylist():
-                if started_at.pop((row["case_id"], row["attempt"]), None) is not None:
+                if places.pop((row["case_id"], row["attempt"]), None) is not None:
                     yield row
 
 
-def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
-    """Pack rows for the page, sorted by case and attempt."""
+def _place(row: Row) -> tuple[int, Any]:
+    """What decides which row of an attempt counts."""
+    return row.get("log_order") or 0, row["started_at"]
+
+
+def pack(rows: Iterable[Row], context: SharedContext | None, values: LargeValues | None = None) -> PackedAttempts:
+    """Pack rows for the page, sorted by case and attempt; of large values it says where they are in `values`."""
     packed, numbers, texts = PackedAttempts(), dict[str, int](), list[dict[str, Any]]()
     waiting: list[dict[str, Any]] = []
     size = 0
@@ -98,7 +106,7 @@ def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
         if not fits:
             packed.left_out += 1
             continue
-        waiting.append(_attempt(row, _similar(row["case_id"], context, numbers, texts)))
+        waiting.append(_attempt(row, _similar(row["case_id"], context, numbers, texts), values))
         if len(waiting) == CHUNK:
             packed.chunks.append(_pack(waiting))
             size += len(packed.chunks[-1])
@@ -110,7 +118,7 @@ def pack(rows: Iterable[Row], context: SharedContext | None) -> PackedAttempts:
     return packed
 
 
-def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def _attempt(row: Row, documents: Sequence[Sequence[Any]], values: LargeValues | None) -> dict[str, Any]:
     tokens = row.get("tokens") or {}
     return {
         "tags": row["tags"],
@@ -124,6 +132,7 @@ def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
             {
                 "in": _cut(turn["input"]),
                 "out": _cut(turn["response"]),
+                **{name: _value(turn.get(name), values) for name in ("inputs", "outputs", "state")},
                 "events": [_event(event) for event in turn["events"] or [] if event["type"] in _SHOWN],
             }
             for turn in row["turns"] or []
@@ -138,6 +147,15 @@ def _attempt(row: Row, documents: Sequence[Sequence[Any]]) -> dict[str, Any]:
 
 
 _SHOWN = {"tool_call", "tool_result", "handoff", "error"}
+
+
+def _value(held: str | None, values: LargeValues | None) -> Any:
+    """An input, outputs or a state that is more than text; of one that is too large, where it is."""
+    if held is None:
+        return None
+    if is_name(held):
+        return {"stored": held if values is None else values.uri(held)}
+    return json.loads(held) if len(held) <= _LONGEST_VALUE else {"beginning": _cut(held)}
 
 
 def _event(event: Row) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.case_result import STATUSES
 from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.store.store import Store
@@ -60,7 +61,8 @@ def render_report(
         pictures: its charts, from `draw`.
         experiment_url: the page of its traces.
     """
-    packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record))
+    values = LargeValues(store, record.suite, record.experiment)
+    packed = pack(failing_rows(store, record.suite, record.experiment), _context(store, record), values)
     code = Markup(script())  # noqa: S704 - our own file
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     comparison = verdict.comparison

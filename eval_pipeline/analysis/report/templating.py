@@ -5,8 +5,10 @@ from importlib import resources
 
 import jinja2
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.statistics.paired import p_is, shown_p
-from eval_pipeline.pages.templating import environment, stylesheet
+from eval_pipeline.pages.templating import environment, stylesheet, value_script
+from eval_pipeline.wording import counted
 
 _PACKAGE = "eval_pipeline.analysis.report"
 
@@ -26,7 +28,7 @@ def style() -> str:
 @functools.cache
 def script() -> str:
     """The script of the report."""
-    return (resources.files(_PACKAGE) / "templates" / "report.js").read_text(encoding="utf-8")
+    return value_script() + (resources.files(_PACKAGE) / "templates" / "report.js").read_text(encoding="utf-8")
 
 
 def seconds(value: float) -> str:
@@ -39,6 +41,7 @@ def seconds(value: float) -> str:
 @functools.cache
 def _environment() -> jinja2.Environment:
     templates = environment(_PACKAGE)
+    templates.globals["explained"] = explanations.ALL
     templates.filters["percent"] = lambda value: f"{value:.1%}"
     templates.filters["points"] = lambda value: f"{100 * value:+.1f}"
     templates.filters["usd"] = lambda value: f"${value:.4g}" if value < 1 else f"${value:,.2f}"
@@ -46,4 +49,5 @@ def _environment() -> jinja2.Environment:
     templates.filters["p"] = shown_p
     templates.filters["p_is"] = p_is
     templates.filters["count"] = lambda value: f"{value:,}"
+    templates.filters["counted"] = counted
     return templates

@@ -111,11 +111,19 @@ function append(element) {
 const json = (value) => JSON.stringify(value, null, 2);
 
 const RENDERERS = {
-  user_input: (event) => append(make("div", "message user", event.content)),
+  user_input: (event) => {
+    const message = append(make("div", "message user", "input" in event ? "" : event.content));
+    if ("input" in event) message.append(valueView(event.input));
+  },
   agent_response: (event) => {
     if (streaming) streaming.remove();
     streaming = null;
-    append(make("div", "message agent", event.content || "(no answer)"));
+    const message = append(make("div", "message agent", event.content || ("outputs" in event ? "" : "(no answer)")));
+    if ("outputs" in event) {
+      const details = make("details");
+      details.append(make("summary", "", "Outputs"), valueView(event.outputs));
+      message.append(details);
+    }
   },
   turn_event: (event) => showTurnEvent(event),
   assertion_result: (event) => {

@@ -81,8 +81,8 @@ class EvaluatedRun:
         ended = place.start_time + dt.timedelta(seconds=sum(turn.latency_s for turn in scope.turns))
         usage = [event for turn in scope.turns for event in turn.events if event["type"] == "usage"]
         read, written = (sum(event.get(f"{kind}_tokens") or 0 for event in usage) for kind in ("input", "output"))
-        made = [run for turn in scope.turns for run in scope.runs.get(turn.index, ())]
-        below = trees_of(made, trace_id=place.trace_id, parent_id=place.run_id) if made else list(self._tools(ended))
+        runs = [run for turn in scope.turns for run in scope.runs.get(turn.index, ())]
+        below = trees_of(runs, trace_id=place.trace_id, parent_id=place.run_id) if runs else list(self._tools(ended))
         run = Run(
             id=place.run_id,
             trace_id=place.trace_id,

@@ -7,6 +7,8 @@ from eval_pipeline.cli.options import store_option
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.results.experiment_record import suite_of
 from eval_pipeline.store.opening import open_store
+from eval_pipeline.suite.discovery import suite_folder
+from eval_pipeline.suite.suite import read_suite
 
 
 @click.group()
@@ -34,7 +36,7 @@ def set_(experiment: str, store: str) -> int:
 @store_option
 def show(suite: str, store: str) -> int:
     """Show the baseline of SUITE."""
-    current = read_baseline(open_store(store), suite)
+    current = read_baseline(open_store(store), read_suite(suite_folder(suite)).name)
     if current is None:
         echo("no baseline is set: new experiments are compared with the last one that passed")
     else:

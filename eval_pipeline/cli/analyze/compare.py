@@ -1,6 +1,7 @@
 """`eval-pipeline compare BASELINE EXPERIMENT…`: compare experiments with a baseline."""
 
 import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,21 @@ from eval_pipeline.analysis.comparison.comparison import compare as compare_expe
 from eval_pipeline.analysis.comparison.preferences import Preferences, judge_preferences
 from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.cli.analyze.comparison_table import show_comparisons
-from eval_pipeline.cli.options import json_option, store_option
+from eval_pipeline.cli.options import json_option, store_option, suite_of_experiments, suite_option
 from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.errors import InputError, MissingUpstreamError, Problem
 from eval_pipeline.langsmith.experiments import ExperimentSession
-from eval_pipeline.results.experiment_record import suite_of
+from eval_pipeline.pipeline.rescore import open_rescoring
+from eval_pipeline.results.experiment_record import read_experiment, suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
-from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.spec.judge import Judge
-from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.trace_status import read_traced
 from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 
 
 @click.command()
@@ -36,8 +38,10 @@ from eval_pipeline.user_code.loop import run_in_loop
 @click.option(
     "--limit", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N", help="Judge at most N pairs."
 )
+@click.option("--rescore", is_flag=True, help="First score all answers by the suite's present assertions.")
 @click.option("--langsmith", "write", is_flag=True, help="Create a comparative experiment in LangSmith.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the comparison as an HTML page.")
+@suite_option
 @store_option
 @json_option
 def compare(
@@ -45,8 +49,10 @@ def compare(
     prefer: str | None,
     judge: str | None,
     limit: int,
-    write: bool,  # noqa: FBT001 - click passes options by name
+    rescore: bool,  # noqa: FBT001 - click passes options by name
+    write: bool,  # noqa: FBT001
     html: Path | None,
+    given_suite: str | None,
     store: str,
     as_json: bool,  # noqa: FBT001
 ) -> int:
@@ -57,12 +63,22 @@ def compare(
     """
     opened = open_store(store)
     suite = _common_suite(opened, experiments)
+    if rescore:
+        experiments = [_rescored(opened, suite_of_experiments(suite, given_suite), name) for name in experiments]
     baseline, *others = experiments
     comparisons = [compare_experiments(opened, suite, experiment=other, baseline=baseline) for other in others]
     preferences: dict[str, Preferences] = {}
     if prefer is not None:
         preferences = {
-            other: _preferences(opened, suite, other, baseline, rubric=prefer, model=judge, limit=limit)
+            other: _preferences(
+                opened,
+                suite_of_experiments(suite, given_suite),
+                other,
+                baseline,
+                rubric=prefer,
+                model=judge,
+                limit=limit,
+            )
             for other in others
         }
     written = {other: _written(opened, suite, other, baseline, preferences.get(other)) for other in others if write}
@@ -87,6 +103,16 @@ def compare(
     return 0
 
 
+def _rescored(store: Store, suite: Suite, experiment: str) -> str:
+    """The name of a new experiment, of the answers of another one by the suite's present assertions."""
+    source, launch_id = read_experiment(store, suite.name, experiment), uuid.uuid4().hex
+    with recorder_at_hand(home_folder()) as langsmith, stdout_for_result_only():
+        rescoring = open_rescoring(store, suite, source, langsmith.settings(), launch_id=launch_id)
+        rescoring.plan()  # raises before anything is paid for
+        rescoring.score(run_id=launch_id)
+    return rescoring.experiment.record.experiment
+
+
 def _common_suite(store: Store, experiments: Sequence[str]) -> str:
     """The suite of all experiments.
 
@@ -104,17 +130,16 @@ def _common_suite(store: Store, experiments: Sequence[str]) -> str:
 
 
 def _preferences(
-    store: Store, suite: str, experiment: str, baseline: str, *, rubric: str, model: str | None, limit: int
+    store: Store, loaded: Suite, experiment: str, baseline: str, *, rubric: str, model: str | None, limit: int
 ) -> Preferences:
     echo("The judge's calls are not traced.", err=True)
-    loaded = read_suite(suite_folder(suite))
     judge = Judge(model=model) if model is not None else loaded.spec.judge
     if judge is None:
-        raise InputError(Problem(message=f"{suite} has no judge", fix="give --judge provider:model"))
+        raise InputError(Problem(message=f"{loaded.name} has no judge", fix="give --judge provider:model"))
     return run_in_loop(
         judge_preferences(
             store,
-            suite,
+            loaded.name,
             experiment=experiment,
             baseline=baseline,
             rubric=rubric,

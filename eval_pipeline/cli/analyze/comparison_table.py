@@ -6,10 +6,12 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.comparison.comparison import Comparison, Difference
 from eval_pipeline.analysis.comparison.preferences import Preferences
-from eval_pipeline.cli.options import first_names
+from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.cli.shown import escape
+from eval_pipeline.wording import counted, first_names
 
 MOST_NAMED = 12
 """Case ids that a line names."""
@@ -33,6 +35,9 @@ def show_comparisons(
         console.print(_changed_cases(comparison), highlight=False)
         if comparison.experiment in preferences:
             console.print(_preferred(preferences[comparison.experiment]), highlight=False)
+    used = [explanations.DIFFERENCE, explanations.ADJUSTED, *([explanations.PREFERENCE] if preferences else [])]
+    for sentence in used:
+        console.print(sentence, highlight=False, markup=False, style="dim", soft_wrap=True)
 
 
 def _rows(comparisons: Sequence[Comparison]) -> dict[str, list[Difference | None]]:
@@ -49,13 +54,15 @@ def _cell(difference: Difference | None) -> str:
     low, high = difference.low, difference.high
     interval = "" if low is None or high is None else f"\n[dim]{low:+.1%} to {high:+.1%}[/]"
     change = f"[{_STYLE[difference.change]}]{difference.now:.1%} ({difference.difference:+.1%})[/]"
-    return f"{change}{interval}\n[dim]p={difference.p_adjusted:.3f}[/]"
+    adjusted = "" if difference.p_adjusted == difference.p_value else f", adjusted {p_is(difference.p_adjusted)}"
+    return f"{change}{interval}\n[dim]{p_is(difference.p_value)}{adjusted}[/]"
 
 
 def _changed_cases(comparison: Comparison) -> str:
     counts = (
-        f"{comparison.experiment}: {comparison.cases} cases compared, [green]{len(comparison.improved)} improved[/], "
-        f"[red]{len(comparison.regressed)} regressed[/], {comparison.unchanged} unchanged"
+        f"{comparison.experiment}: {counted(comparison.cases, 'case')} compared, "
+        f"[green]{len(comparison.improved)} improved[/], [red]{len(comparison.regressed)} regressed[/], "
+        f"{comparison.unchanged} unchanged"
     )
     lines = [counts]
     if comparison.regressed:
@@ -63,7 +70,7 @@ def _changed_cases(comparison: Comparison) -> str:
         lines.append(f"  regressed: {escape(first_names(names, MOST_NAMED))}")
     detectable = None if comparison.pass_rate is None else comparison.pass_rate.smallest_detectable
     if detectable is not None:
-        lines.append(f"  a drop of {detectable:.1%} or more would be detected with 80 % probability")
+        lines.append(f"  a true drop of {detectable:.1%} would be detected in four experiments of five")
     return "\n".join([*lines, *(f"  [yellow]warning:[/] {escape(warning)}" for warning in comparison.warnings)])
 
 
@@ -73,5 +80,5 @@ def _preferred(preferences: Preferences) -> str:
     unjudged = f", {counts['unjudged']} could not be judged" if counts.get("unjudged") else ""
     return (
         f"  the judge preferred this experiment {counts['now']} times, the baseline {counts['then']} times, "
-        f"{counts['tie']} ties{unjudged}{share}, p={preferences.p_value:.3f}"
+        f"{counts['tie']} ties{unjudged}{share}, {p_is(preferences.p_value)}"
     )

@@ -34,6 +34,7 @@ from eval_pipeline.variants.links import links_of
 from eval_pipeline.variants.variant import variants_of
 from eval_pipeline.variants.variant_comparison import VariantComparison, find_comparison, latest_comparison
 from eval_pipeline.variants.variant_plan import VariantPlan, find_plan, finished_attempts, latest_plan
+from eval_pipeline.wording import counted
 
 
 @click.group()
@@ -175,7 +176,7 @@ def _how_to_resume(store: Store, suite: str, name: str, *, given: str) -> str | 
     if not count:
         return None
     command = f"eval-pipeline variants run {shlex.quote(given)} --resume {name}"
-    return f"{count} attempts are finished and kept. Resume with: {command}"
+    return f"{counted(count, 'attempt')} are finished and kept. Resume with: {command}"
 
 
 def _plan_to_resume(store: Store, suite: Suite, name: str) -> VariantPlan:

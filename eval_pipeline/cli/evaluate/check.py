@@ -17,6 +17,7 @@ from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.import_path import nothing_imported
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
+from eval_pipeline.wording import counted
 
 
 @click.command()
@@ -46,8 +47,8 @@ def check(suite: str, *, static: bool, verbose: bool) -> int:
     splits = ", ".join(f"{count} {name}" for name, count in sorted(Counter(case.split for case in cases).items()))
     for warning in warnings:
         echo(displayable(f"warning: {warning}"), err=True)
-    outcome = "no problems" if not warnings else f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
-    echo(f"{loaded.name}: {len(cases)} cases ({splits}), {outcome}")
+    outcome = "no problems" if not warnings else counted(len(warnings), "warning")
+    echo(f"{loaded.name}: {counted(len(cases), 'case')} ({splits}), {outcome}")
     if not_tried:
         echo(f"not tried: {', '.join(dict.fromkeys(not_tried))}")
     if verbose:

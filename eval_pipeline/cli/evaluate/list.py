@@ -13,6 +13,7 @@ from eval_pipeline.cli.shown import escape
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.discovery import suite_folders
+from eval_pipeline.wording import counted
 
 
 @click.command("list")
@@ -41,10 +42,12 @@ def _add_suites(table: Table, folders: Sequence[Path]) -> None:
             continue
         if suite is None:
             name = escape(folder.name)
-            table.add_row(name, "", "", f"{len(problems)} problems: eval-pipeline check {name}", escape(str(folder)))
+            table.add_row(
+                name, "", "", f"{counted(len(problems), 'problem')}: eval-pipeline check {name}", escape(str(folder))
+            )
             continue
         context = suite.spec.context
-        parts = [f"{len(context.tables)} tables"] if context.tables else []
+        parts = [f"{counted(len(context.tables), 'table')}"] if context.tables else []
         parts += ["documents"] if context.documents else []
-        parts += [f"{len(context.patterns)} patterns"] if context.patterns else []
+        parts += [f"{counted(len(context.patterns), 'pattern')}"] if context.patterns else []
         table.add_row(suite.name, str(len(cases)), suite.spec.target.kind, ", ".join(parts), escape(str(folder)))

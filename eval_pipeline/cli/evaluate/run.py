@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from eval_pipeline.cli.evaluate.changes import changed_suite, changes_options, set_variables
+from eval_pipeline.cli.evaluate.ci import ci_options, write_for_ci
 from eval_pipeline.cli.evaluate.progress import RunProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import check_resume, resume_options, resume_request
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
@@ -40,7 +42,9 @@ GATE_FAILED = 1
     type=click.Choice(["never", "unchanged"]),
     help="Reuse results of earlier experiments if nothing they depend on has changed.  [default: as in suite.yaml]",
 )
+@changes_options
 @resume_options("an unfinished experiment")
+@ci_options
 @store_option
 @json_option
 def run(
@@ -51,8 +55,13 @@ def run(
     limit: int | None,
     repetitions: int | None,
     reuse: str | None,
+    model: str | None,
+    max_concurrency: int | None,
+    variables: tuple[str, ...],
     resume: str | None,
     retry_errors: bool,  # noqa: FBT001 - click passes options by name
+    junit: Path | None,
+    markdown: Path | None,
     store: str,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
@@ -62,11 +71,13 @@ def run(
     infrastructure failure, or every attempt ended in an error.
     """
     folder = suite_folder(suite)
+    set_variables(variables)
     with stdout_for_result_only() as stdout, recorder_of_cases(folder):
         loaded, all_cases, problems = check_suite(folder)
         if problems:
             raise InputError(problems)
         assert loaded is not None
+        loaded = changed_suite(loaded, model=model, max_concurrency=max_concurrency)
         all_cases.sort(key=lambda case: case.id)
         case_ids = [case.id for case in all_cases]
         stored = store_resource(store)
@@ -107,6 +118,7 @@ def run(
                 if (hint := how_to_resume(stored.open(), loaded.name, error.experiment, given=suite)) is not None:
                     error.add_note(hint)
                 raise
+        write_for_ci(outcome, junit=junit, markdown=markdown)
         if as_json:
             stdout.write(json.dumps(outcome_json(outcome), indent=2) + "\n")
         else:

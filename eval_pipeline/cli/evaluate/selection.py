@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from eval_pipeline.cli.options import first_names
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.case import Case
+from eval_pipeline.wording import nearest
 
-_MOST_NAMED = 10
 repetitions_option = click.option(
     "--repetitions",
     type=click.IntRange(min=1),
@@ -55,7 +54,7 @@ class Selection:
         problems = [
             Problem(
                 message=f"{option} {name}: no such {option[2:]}",
-                fix=f"use one of {first_names(sorted(names), _MOST_NAMED)}",
+                fix=nearest(name, names, none=f"no case has a {option[2:]}: remove the option"),
             )
             for option, (names, given) in existing.items()
             for name in given

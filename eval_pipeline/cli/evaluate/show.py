@@ -9,16 +9,20 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
-from eval_pipeline.analysis.case_values import decided_against
+from eval_pipeline.analysis import explanations
+from eval_pipeline.analysis.case_values import decided_against, why_not_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
-from eval_pipeline.cli.options import first_names
+from eval_pipeline.analysis.statistics.paired import p_is
+from eval_pipeline.analysis.summary import Summary
+from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import experiment_prefix, report_key
 from eval_pipeline.store.store import Store
+from eval_pipeline.wording import counted, first_names
 
 MOST_ROWS = 40
 """Attempts that the table lists."""
@@ -72,6 +76,7 @@ def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
         "usage": summary["usage"],
         "comparison": verdict["comparison"],
         "gates": verdict["gates"],
+        "results": [_result(row) for row in _rows(outcome.store, summary["suite"], summary["experiment"])],
         "passed": outcome.verdict.passed,
         "store": outcome.store.root,
         "report": outcome.store.uri(report_key(summary["suite"], summary["experiment"])),
@@ -79,35 +84,61 @@ def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
     }
 
 
-def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
-    """Print the results of a run: attempts with the failures first, metrics, gates, and where to find more."""
-    summary = outcome.verdict.summary
-    console.print(_attempts(_rows(outcome.store, summary.suite, summary.experiment)))
-    console.print(_metrics(outcome))
+def _result(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An attempt in the JSON document of a run; its transcript is in the store."""
+    names = ("case_id", "attempt", "status", "score", "split", "latency_s", "cost_usd", "trace_url")
+    shown = ("name", "turn", "passed", "score", "label", "message")
+    return {
+        **{name: row[name] for name in names},
+        "why": why_not_passed(row),
+        "assertions": [{name: assertion[name] for name in shown} for assertion in row["assertions"] or ()],
+    }
+
+
+def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, wall_s: float | None = None) -> None:
+    """Print the results of an experiment: attempts with the failures first, metrics, gates."""
+    summary = verdict.summary
+    console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
+    console.print(_metrics(summary))
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
     shown = " · pass rate [bold]undecided[/]"
     if rate is not None:
         shown = f" · pass rate [bold]{rate.mean:.1%}[/] ({rate.low:.1%} to {rate.high:.1%})"
-    console.print(f"{summary.cases} cases, {summary.attempts} attempts: {counts}{shown} · {outcome.wall_s:.1f} s")
+    size = f"{counted(summary.cases, 'case')}, {counted(summary.attempts, 'attempt')}"
+    took = "" if wall_s is None else f" · {wall_s:.1f} s"
+    console.print(f"{size}: {counts}{shown}{took}")
+    if rate is not None:
+        _explain(console, explanations.INTERVAL)
     for name, why in summary.undecided_metrics.items():
         console.print(escape(f"{name} decided nothing: {why}"), highlight=False, style="yellow", soft_wrap=True)
-    for line in _usage_lines(outcome):
+    for line in _usage_lines(summary):
         console.print(line, highlight=False, style="dim")
-    if outcome.verdict.comparison is not None:
-        console.print(escape(_change(outcome.verdict.comparison)), highlight=False)
-    for gate in outcome.verdict.gates:
+    if verdict.comparison is not None:
+        console.print(escape(_change(verdict.comparison)), highlight=False)
+        _explain(console, explanations.DIFFERENCE)
+    for gate in verdict.gates:
         console.print(f"gate {escape(gate.name)}: {_mark(gate)}, {escape(gate.message)}")
         if gate.failing_cases:
             console.print(f"  cases: {escape(first_names(gate.failing_cases, MOST_NAMED))}", style="dim")
+    if verdict.gates:
+        _explain(console, explanations.GATES)
+
+
+def show_outcome(outcome: EvaluationOutcome, console: Console) -> None:
+    """Print the results of a run, and where to find more."""
+    summary = outcome.verdict.summary
+    show_verdict(outcome.store, outcome.verdict, console, wall_s=outcome.wall_s)
     report = outcome.store.uri(report_key(summary.suite, summary.experiment))
     ui = "`eval-pipeline ui` shows it"
     traces = "" if outcome.experiment_url is None else f"\ntraces      {outcome.experiment_url} ({ui})"
     reused = "reused" if outcome.context_reused else "built"
+    scored, run = outcome.record.scores_of, f"Dagster     run {outcome.run_id} ({ui})"
+    launched = run if scored is None else f"answers     of {escape(scored)}, scored again"
     console.print(
         f"\nexperiment  {escape(summary.experiment)}\ncontext     {outcome.record.context_id} ({reused})"
-        f"\nreport      {escape(report)}{traces}\nDagster     run {outcome.run_id} ({ui})",
+        f"\nreport      {escape(report)}{traces}\n{launched}",
         highlight=False,
         soft_wrap=True,
     )
@@ -120,7 +151,9 @@ def show_interrupted(store: Store, suite: str, experiment: str, console: Console
         return
     console.print(_attempts(rows, rest=f"in {store.uri(experiment_prefix(suite, experiment))}"))
     counts = _counted(Counter(row["status"] for row in rows))
-    console.print(f"{len(rows)} attempts finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False)
+    console.print(
+        f"{counted(len(rows), 'attempt')} finished: {counts}\n\nexperiment  {escape(experiment)}", highlight=False
+    )
     console.print(f"resume      {escape(_resume_command(experiment, given))}", highlight=False, soft_wrap=True)
 
 
@@ -132,7 +165,7 @@ def how_to_resume(store: Store, suite: str, experiment: str, *, given: str) -> s
         return None
     if not finished:
         return None
-    return f"{finished} attempts are finished and kept. Resume with: {_resume_command(experiment, given)}"
+    return f"{counted(finished, 'attempt')} are finished and kept. Resume with: {_resume_command(experiment, given)}"
 
 
 def show_lost_traces(outcome: EvaluationOutcome, console: Console, *, given: str) -> None:
@@ -156,6 +189,10 @@ def _counted(status_counts: Mapping[str, int]) -> str:
     return ", ".join(f"[{_STYLE[status]}]{count} {status}[/]" for status, count in ordered)
 
 
+def _explain(console: Console, sentence: str) -> None:
+    console.print(f"  {sentence}", highlight=False, markup=False, style="dim", soft_wrap=True)
+
+
 def _mark(gate: GateResult) -> str:
     if gate.passed:
         return "[green]passed[/]"
@@ -167,21 +204,23 @@ def _change(comparison: Comparison) -> str:
     pass_rate = comparison.pass_rate
     if pass_rate is None:
         why = "nothing decided the common cases" if comparison.cases else "no common cases"
-        return f"compared with {comparison.baseline}: {why}"
+        why = "the metric changed" if comparison.changed_metrics else why
+        lines = [f"compared with {comparison.baseline}: {why}", *(f"warning: {each}" for each in comparison.warnings)]
+        return "\n".join(lines)
     low, high, detectable = pass_rate.low, pass_rate.high, pass_rate.smallest_detectable
     interval = "" if low is None or high is None else f" ({low:+.1%} to {high:+.1%})"
-    power = "" if detectable is None else f"; a drop of {detectable:.1%} or more would most likely be detected"
+    power = "" if detectable is None else f"; a true drop of {detectable:.1%} would be detected in four of five"
     line = (
         f"compared with {comparison.baseline}: {pass_rate.change}, {pass_rate.difference:+.1%}{interval}, "
-        f"p={pass_rate.p_adjusted:.3f}, {len(comparison.improved)} cases improved, {len(comparison.regressed)} "
-        f"regressed, {comparison.unchanged} unchanged{power}"
+        f"{p_is(pass_rate.p_adjusted)}, {counted(len(comparison.improved), 'case')} improved, "
+        f"{len(comparison.regressed)} regressed, {comparison.unchanged} unchanged{power}"
     )
     return "\n".join([line, *(f"warning: {warning}" for warning in comparison.warnings)])
 
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "latency_s"]
+    columns = ["status", "score", "split", "assertions", "error", "latency_s", "cost_usd", "trace_url"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 
@@ -203,16 +242,15 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
     return table
 
 
-def _metrics(outcome: EvaluationOutcome) -> Table:
+def _metrics(summary: Summary) -> Table:
     table = Table(box=rich.box.SIMPLE_HEAD)
-    depth = max((len(chances) for chances in outcome.verdict.summary.pass_hat_k.values()), default=0)
-    summary = outcome.verdict.summary
+    depth = max((len(chances) for chances in summary.pass_hat_k.values()), default=0)
     errors = ["errors"] if summary.metric_errors else []
     chances_of = [f"pass^{k}" for k in range(1, depth + 1) if depth > 1]
     for column in ("metric", "mean", "95 % interval", "n", *errors, *chances_of):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name in dict.fromkeys([*summary.metrics, *summary.metric_errors]):
-        chances = [f"{chance:.3f}" for chance in outcome.verdict.summary.pass_hat_k.get(name, ())] if depth > 1 else []
+        chances = [f"{chance:.3f}" for chance in summary.pass_hat_k.get(name, ())] if depth > 1 else []
         metric = summary.metrics.get(name)
         numbers = ["-", "", "0"]
         if metric is not None:
@@ -229,9 +267,9 @@ def _reason(row: dict[str, Any]) -> str:
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in failed)[:_LONGEST_REASON]
 
 
-def _usage_lines(outcome: EvaluationOutcome) -> Iterator[str]:
+def _usage_lines(summary: Summary) -> Iterator[str]:
     """The model calls, tokens and cost of each role, a line each."""
-    for role, usage in outcome.verdict.summary.usage.items():
+    for role, usage in summary.usage.items():
         cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
         cached = f", {usage['cached_calls']} from the cache" if usage["cached_calls"] else ""
         tokens = f"{usage['input']:,} input + {usage['output']:,} output tokens"

@@ -96,6 +96,32 @@ def _content(event: Mapping[str, Any]) -> str:
     return escape(content if len(content) <= _LONGEST else f"{content[:_LONGEST]}…")
 
 
+def _value_lines(value: Any, indent: str = "         ") -> list[str]:
+    """An input or outputs that are more than text: a mapping by its keys, messages by their senders, files by kind."""
+    if isinstance(value, Mapping) and "content" in value and ("role" in value or "type" in value):
+        content = value["content"]
+        sender = escape(str(value.get("role") or value.get("type")))
+        shown = [_short(content)] if isinstance(content, str) else []
+        nested = [] if isinstance(content, str) else _value_lines(content, f"{indent}  ")
+        return [f"{indent}[dim]{sender}:[/dim] {''.join(shown)}", *nested]
+    if isinstance(value, Mapping) and isinstance(value.get("type"), str):
+        text = value.get("text")
+        return [f"{indent}{_short(text) if isinstance(text, str) else escape('[' + value['type'] + ']')}"]
+    if isinstance(value, Mapping):
+        lines = []
+        for key, item in value.items():
+            several = isinstance(item, list) and any(isinstance(each, Mapping) for each in item)
+            lines.append(f"{indent}[dim]{escape(str(key))}:[/dim] {'' if several else _short(item)}")
+            lines += _value_lines(item, f"{indent}  ") if several else []
+        return lines
+    return [line for item in value for line in _value_lines(item, indent)] if isinstance(value, list) else []
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+
+
 def _result(event: Mapping[str, Any]) -> list[str]:
     mark = {True: "[green]✓[/green]", False: "[red]✗[/red]"}.get(event["passed"], "[yellow]?[/yellow]")
     score = "" if event["score"] in (None, 0.0, 1.0) else f" {event['score']:.2f}"
@@ -127,8 +153,15 @@ def _other(event: Mapping[str, Any]) -> list[str]:
 
 _LINES: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "started": lambda event: [f"[bold]{escape(event['test_name'])}[/bold]"],
-    "user_input": lambda event: ["", f"[bold cyan]user[/bold cyan]   {_content(event)}"],
-    "agent_response": lambda event: [f"[bold magenta]agent[/bold magenta]  {_content(event)}"],
+    "user_input": lambda event: [
+        "",
+        f"[bold cyan]user[/bold cyan]   {_content(event)}",
+        *_value_lines(event.get("input")),
+    ],
+    "agent_response": lambda event: [
+        f"[bold magenta]agent[/bold magenta]  {_content(event)}",
+        *_value_lines(event.get("outputs")),
+    ],
     "assertion_result": _result,
     "completed": _completed,
     "error": lambda event: [

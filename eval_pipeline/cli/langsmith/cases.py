@@ -12,6 +12,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.wording import counted
 
 
 @click.group()
@@ -62,6 +63,8 @@ def import_cases(
     if imported.cases:
         append_cases(file, imported.cases)
     silent = f", {imported.silent} without a user message" if imported.silent else ""
+    new = f"{counted(len(runs), 'run')}: {counted(len(imported.cases), 'new case')}"
+    echo(f"{new}, {imported.existing} already in the suite{silent}")
     echo(f"{len(runs)} runs: {len(imported.cases)} new cases, {imported.existing} already in the suite{silent}")
     if imported.cases:
         echo(f"{file}: add assertions and references to the new cases")

@@ -11,6 +11,7 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.suite import read_suite
+from eval_pipeline.wording import counted
 
 
 @click.command()
@@ -34,5 +35,6 @@ def corrections(suite: str, experiments: int, store: str) -> int:
     with settings_at_hand() as settings, FeedbackServer(settings) as server:
         pulled = pull_corrections(opened, name, server, experiments=experiments, redactor=Redactor.of(settings))
     where = "" if pulled.key is None else f"\n{opened.uri(pulled.key)}"
-    echo(f"{name}: {pulled.rows} corrections in {pulled.experiments} experiments, {pulled.added} new{where}")
+    read = f"{counted(pulled.rows, 'correction')} in {counted(pulled.experiments, 'experiment')}"
+    echo(f"{name}: {read}, {pulled.added} new{where}")
     return 0

@@ -19,8 +19,8 @@ _SHOWN = 12
 def prompts() -> None:
     """Manage prompts in the Prompt Hub, and promote variants.
 
-    NAME is a prompt of your workspace, NAME:TAG or NAME:COMMIT one of its versions. Without a LangSmith API key, the
-    recorder's Hub is used.
+    NAME is a prompt of your workspace, NAME:TAG or NAME:COMMIT one of its versions; `promote`, `rollback` and `history`
+    take the SUITE whose prompt moves. Without a LangSmith API key, the recorder's Hub is used.
     """
 
 

@@ -17,6 +17,7 @@ from eval_pipeline.settings import DestinationName, LangSmithSettings, Mode
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.tracing.send.flush import REFUSED_FOLDER, FlushReport, flush_spool, spool_folder, with_spool_of
 from eval_pipeline.tracing.send.spool import status_of
+from eval_pipeline.wording import counted
 
 _NAMES: tuple[DestinationName, ...] = ("langsmith", "recorder")
 
@@ -75,7 +76,7 @@ def status(spool: Path | None, store: str) -> int:
         oldest = spooled.oldest
         since = "" if oldest is None else f", since {dt.datetime.fromtimestamp(oldest, tz=dt.UTC):%F %H:%M} UTC"
         note = f" · {rejected.files} rejected files in {folder / REFUSED_FOLDER}" if rejected.files else ""
-        echo(f"{name}: {spooled.files} files, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
+        echo(f"{name}: {counted(spooled.files, 'file')}, {spooled.bytes / 1024:.0f} KiB wait{since}{note}")
     return 0
 
 
@@ -97,10 +98,12 @@ def forward(db: Path | None) -> int:
     if not database.exists():
         raise InputError(Problem(message=f"no recorder has written {database}", fix="give --db", field="--db"))
     report = forward_recording(database, settings)
-    echo(
-        f"{settings.api_url}: {report.datasets} datasets with {report.examples} examples, {report.sessions} projects, "
-        f"{report.runs} runs and {report.feedback} feedback sent · {report.already_there} were there already"
-    )
+    sent = [
+        f"{counted(report.datasets, 'dataset')} with {counted(report.examples, 'example')}",
+        counted(report.sessions, "project"),
+        f"{counted(report.runs, 'run')} and {report.feedback} feedback sent",
+    ]
+    echo(f"{settings.api_url}: {', '.join(sent)} · {report.already_there} were there already")
     for identity, answer in report.rejected:
         echo(f"refused {identity}: {answer}", err=True)
     return InfrastructureError.exit_code if report.rejected else 0
@@ -133,9 +136,9 @@ def _settings(spool: Path | None, store: str) -> LangSmithSettings:
 def _sent(report: FlushReport) -> str:
     if report.busy:
         return f"{report.destination}: another process is sending the spool"
-    parts = [f"{report.runs_sent} runs and {report.feedback_sent} scores sent"]
+    parts = [f"{counted(report.runs_sent, 'run')} and {counted(report.feedback_sent, 'score')} sent"]
     if report.retimed_traces:
-        parts.append(f"{report.retimed_traces} traces moved into LangSmith's 24 h window")
+        parts.append(f"{counted(report.retimed_traces, 'trace')} moved into LangSmith's 24 h window")
     if report.kept:
         parts.append(f"{report.kept} kept for the next attempt ({report.refused} of them rejected)")
     if report.put_aside:

@@ -8,17 +8,17 @@ For each case, by its state before the run:
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import dagster as dg
 
 from eval_pipeline.defs.assets.reported import PartitionReports
 from eval_pipeline.defs.assets.upstream import SHARE_TAG
-from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.models.limits.throughput import Throughput, ThroughputReport
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.record_results import ResultRecorder
+from eval_pipeline.pipeline.reuse import ReusableAnswers
 from eval_pipeline.pipeline.run import ExperimentRun
 from eval_pipeline.pipeline.shares import claim_end, everything_done
 from eval_pipeline.results.case_result import CaseResult
@@ -52,7 +52,7 @@ def evaluate_share(
         InfrastructureError: something around the cases failed.
     """
     restored = run.restore_rows()
-    attempts, reused = run.split_reusable() if reuse else (run.left, iter(()))
+    attempts, reused = run.split_reusable() if reuse else (ReusableAnswers.none(run.evaluator, run.left), iter(()))
     progress.begin(len(run.left))
     compute, traces_lost = run.evaluator.suite.spec.compute, False
     with run.recorder(report=reports.report, earlier=reports.earlier_results()) as recorder:
@@ -60,7 +60,9 @@ def evaluate_share(
         if isinstance(compute, LocalCompute):
             calls = _make_here(run, attempts, recorder, on_result=progress.result)
         else:
-            fanned_out = fan_out(run, compute, attempts, recorder, on_result=progress.result, log=context.log)
+            fanned_out = fan_out(
+                run, compute, attempts.attempts, recorder, reuse=reuse, on_result=progress.result, log=context.log
+            )
             calls, traces_lost = fanned_out.report, fanned_out.traces_lost
     if traces_lost:
         record = run.experiment.record
@@ -93,7 +95,7 @@ async def _record(results: Iterable[CaseResult], recorder: ResultRecorder, progr
 
 def _make_here(
     run: ExperimentRun,
-    attempts: Sequence[Attempt],
+    attempts: ReusableAnswers,
     recorder: ResultRecorder,
     *,
     on_result: Callable[[CaseResult], None],
@@ -107,7 +109,7 @@ def _make_here(
 
 
 def _log_outcome(
-    context: dg.AssetExecutionContext, run: ExperimentRun, attempts: Sequence[Attempt], restored: int
+    context: dg.AssetExecutionContext, run: ExperimentRun, attempts: ReusableAnswers, restored: int
 ) -> None:
     if restored:
         context.log.info("%d rows of attempts finished before were missing at the server, and are sent again", restored)

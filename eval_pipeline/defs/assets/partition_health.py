@@ -28,12 +28,14 @@ from eval_pipeline.defs.partitions import cases_partitions
 from eval_pipeline.evaluation.evaluator import Pins
 from eval_pipeline.pipeline.begin import open_evaluator
 from eval_pipeline.prompts.opening import prompts_of
+from eval_pipeline.results.experiment_record import latest_experiment
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import fingerprinted_cases
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.wording import counted
 
 PARTITIONS_UP_TO_DATE = "partitions_up_to_date"
 
@@ -76,8 +78,8 @@ class PartitionHealth:
         }
         counts = [f"{len(ids)} {name}" for name, ids in lists.items() if ids]
         if not counts:
-            return f"all {self.cases} cases have a current result"
-        return f"of {self.cases} cases: {', '.join(counts)}"
+            return f"all {self.cases} cases have a current result" if self.cases != 1 else "1 case has a current result"
+        return f"of {counted(self.cases, 'case')}: {', '.join(counts)}"
 
     def what_to_do(self, suite: str) -> str:
         """How to evaluate the cases that are due, in a terminal or in the UI."""
@@ -139,8 +141,7 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
         CorruptDataError: the dataset is gone from the store.
         InputError: the target cannot be opened, or a prompt is not there.
     """
-    version = latest(context, suite, TEST_CASES, DATASET_VERSION)
-    context_id = find_latest(context, suite, SHARED_CONTEXT, CONTEXT_ID)
+    version, context_id = _dataset_and_context(context, suite, store)
     shared = None if context_id is None else SharedContext.open(store, suite.name, context_id)
     prompts = prompts_of(suite, settings)
     target = target_version(suite, prompts)
@@ -164,6 +165,19 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
         failed={name for name, status in statuses.items() if status == "FAILED"},
         running={name for name, status in statuses.items() if status == "IN_PROGRESS"},
     )
+
+
+def _dataset_and_context(context: Context, suite: Suite, store: Store) -> tuple[str, str | None]:
+    """The latest dataset and context; in a Dagster home that materialized none, those of the latest experiment.
+
+    A run there may have resumed an experiment that was begun with another home: they share the store only.
+    """
+    version = find_latest(context, suite, TEST_CASES, DATASET_VERSION)
+    record = latest_experiment(store, suite.name) if version is None else None
+    if record is not None:
+        return record.dataset_version, record.context_id
+    version = version or latest(context, suite, TEST_CASES, DATASET_VERSION)
+    return version, find_latest(context, suite, SHARED_CONTEXT, CONTEXT_ID)
 
 
 def up_to_date_check(health: PartitionHealth, suite: Suite, kind: type[_Check]) -> _Check:

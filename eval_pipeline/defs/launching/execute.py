@@ -42,7 +42,7 @@ def resolve_job(
         LANGSMITH: langsmith,
         PROGRESS: dg.ResourceDefinition.hardcoded_resource(progress),
     }
-    return build_definitions(folders=[suite.folder], resource_overrides=resources).resolve_job_def(name)
+    return build_definitions(suites=[suite], resource_overrides=resources).resolve_job_def(name)
 
 
 def execute_job(

@@ -109,6 +109,7 @@ def example(dataset_id: UUID, example_id: UUID, recorder: RecorderDep, tenant: s
     return render(
         "example.html",
         dataset=recorder.datasets.get(str(dataset_id)),
+        files=recorder.runs.attachments([str(example_id)]).get(str(example_id), []),
         example=history[0] if history else recorder.examples.get(str(example_id)),
         history=history,
         runs=runs,

@@ -9,6 +9,7 @@ import orjson
 from fastapi.responses import HTMLResponse
 
 from eval_pipeline.pages.templating import environment
+from eval_pipeline.pages.values import image_source, message_side
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import preview
 
@@ -110,5 +111,5 @@ def pages_of(total: int, size: int, page: int) -> dict[str, int]:
 
 
 _ENVIRONMENT = environment("eval_pipeline.recorder.pages")
-_FILTERS = (duration, count, cost, score, grade, percent, when, plain, text, preview)
+_FILTERS = (duration, count, cost, score, grade, percent, when, plain, text, preview, image_source, message_side)
 _ENVIRONMENT.filters.update({function.__name__: function for function in _FILTERS})

@@ -5,9 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep
+from eval_pipeline.langsmith.protocol.wire import parse_json
+from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
+from eval_pipeline.recorder.store.selecting import holds_metadata, sorted_by
 
 router = APIRouter()
+
+_SORTS = ("name", "created_at", "modified_at", "last_session_start_time", "example_count", "session_count")
 
 
 @router.post("/datasets")
@@ -22,11 +26,23 @@ def list_datasets(
     identity: Annotated[list[str] | None, Query(alias="id")] = None,
     name: str | None = None,
     name_contains: str | None = None,
+    metadata: str | None = None,
+    data_type: Texts = None,
+    sort_by: str | None = None,
     limit: Limit = 100,
     offset: Offset = 0,
+    *,
+    sort_by_desc: bool = True,
 ) -> list[dict[str, Any]]:
     """List datasets."""
-    return recorder.datasets.find(ids=identity, name=name, name_contains=name_contains, limit=limit, offset=offset)
+    datasets = recorder.datasets.find(ids=identity, name=name, name_contains=name_contains, limit=-1)
+    required = parse_json(metadata.encode()) if metadata else None
+    datasets = [
+        dataset
+        for dataset in datasets
+        if holds_metadata(dataset, required) and (not data_type or dataset["data_type"] in data_type)
+    ]
+    return sorted_by(datasets, sort_by, descending=sort_by_desc, allowed=_SORTS)[offset : offset + limit]
 
 
 @router.post("/datasets/comparative")

@@ -1,6 +1,6 @@
 """Examples: one by one, in bulk, and multipart with attachments."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -21,6 +21,7 @@ from eval_pipeline.recorder.routes.requests import (
     base_url,
     example_answer,
 )
+from eval_pipeline.recorder.store.selecting import selected
 
 router = APIRouter()
 
@@ -84,6 +85,11 @@ def list_examples(
     as_of: str | None = None,
     splits: Texts = None,
     metadata: str | None = None,
+    text_filter: Annotated[str | None, Query(alias="filter")] = None,
+    full_text_contains: Texts = None,
+    order: Literal["recent", "random", "recently_created", "id"] | None = None,
+    random_seed: float | None = None,
+    select: Texts = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> list[dict[str, Any]]:
@@ -94,11 +100,18 @@ def list_examples(
         as_of=as_of,
         splits=splits or (),
         metadata=parse_json(metadata.encode()) if metadata else None,
+        text_filter=text_filter,
+        containing=full_text_contains or (),
+        order=order,
+        seed=random_seed,
         limit=limit,
         offset=offset,
     )
     base = base_url(request)
-    return [example_answer(example, recorder.runs, base) for example in examples]
+    answers = (example_answer(example, recorder.runs, base) for example in examples)
+    # Of examples the SDK asks for attachments alone, and reads all fields.
+    names = [name for name in select or () if name != "attachment_urls"]
+    return [selected(answer, [*names, *select] if names and select else None) for answer in answers]
 
 
 @router.delete("/examples")
@@ -108,9 +121,26 @@ def delete_listed(recorder: RecorderDep, example_ids: Annotated[list[str], Query
 
 
 @router.get("/examples/count")
-def count(recorder: RecorderDep, dataset: UUID, as_of: str | None = None) -> int:
-    """How many examples a version has."""
-    return recorder.examples.count(str(dataset), as_of)
+def count(
+    recorder: RecorderDep,
+    dataset: UUID,
+    as_of: str | None = None,
+    identity: Annotated[list[str] | None, Query(alias="id")] = None,
+    splits: Texts = None,
+    metadata: str | None = None,
+    text_filter: Annotated[str | None, Query(alias="filter")] = None,
+    full_text_contains: Texts = None,
+) -> int:
+    """How many examples of a version meet every given condition."""
+    return recorder.examples.count(
+        str(dataset),
+        as_of,
+        ids=identity or (),
+        splits=splits or (),
+        metadata=parse_json(metadata.encode()) if metadata else None,
+        text_filter=text_filter,
+        containing=full_text_contains or (),
+    )
 
 
 @router.get("/examples/{example_id}")

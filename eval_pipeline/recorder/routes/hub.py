@@ -1,21 +1,47 @@
 """The Prompt Hub. The owner in a path is ignored: there is one workspace, written `-`."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
-from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep
+from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
+from eval_pipeline.recorder.store.selecting import sorted_by
 
 router = APIRouter()
+
+_SORTS = ("updated_at", "created_at", "repo_handle", "num_likes", "num_downloads", "num_views", "num_commits")
 
 
 @router.get("/repos")
 def list_repos(
-    recorder: RecorderDep, query: str | None = None, limit: Limit = 100, offset: Offset = 0
+    recorder: RecorderDep,
+    query: str | None = None,
+    tags: Texts = None,
+    repo_type: str | None = None,
+    sort_field: str | None = None,
+    sort_direction: Literal["asc", "desc"] = "desc",
+    limit: Limit = 100,
+    offset: Offset = 0,
+    *,
+    match_prefix: bool = False,
+    is_public: bool | None = None,
+    is_archived: Literal["true", "false", "allow"] | None = None,
+    has_commits: bool | None = None,
 ) -> dict[str, Any]:
     """List repositories."""
-    return recorder.hub.find(query=query, limit=limit, offset=offset)
+    repos = [
+        repo
+        for repo in recorder.hub.find(query=query, limit=-1)["repos"]
+        if (not match_prefix or repo["repo_handle"].lower().startswith((query or "").lower()))
+        and (is_public is None or repo["is_public"] == is_public)
+        and (is_archived in (None, "allow") or repo["is_archived"] == (is_archived == "true"))
+        and (has_commits is None or (repo["num_commits"] > 0) == has_commits)
+        and (repo_type is None or repo["repo_type"] == repo_type)
+        and set(tags or ()) <= set(repo["tags"] or ())
+    ]
+    repos = sorted_by(repos, sort_field, descending=sort_direction == "desc", allowed=_SORTS)
+    return {"repos": repos[offset : offset + limit], "total": len(repos)}
 
 
 @router.post("/repos")
@@ -74,6 +100,8 @@ def list_commits(
     recorder: RecorderDep,
     limit: Limit = 100,
     offset: Offset = 0,
+    *,
+    include_model: bool | None = None,  # noqa: ARG001 - commits are listed without their manifests
 ) -> dict[str, Any]:
     """Commits, newest first."""
     return recorder.hub.commits(repo, limit=limit, offset=offset)
@@ -86,6 +114,22 @@ def create_commit(owner: str, repo: str, body: JsonObject, recorder: RecorderDep
 
 
 @router.get("/commits/{owner}/{repo}/{reference}")
-def read_commit(owner: str, repo: str, reference: str, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
-    """The commit of `latest`, a tag or a hash."""
-    return recorder.hub.read(repo, reference)
+def read_commit(
+    owner: str,  # noqa: ARG001
+    repo: str,
+    reference: str,
+    recorder: RecorderDep,
+    *,
+    include_model: bool | None = None,
+) -> dict[str, Any]:
+    """The commit of `latest`, a hash or a tag; without `include_model`, of a prompt with a model the prompt alone."""
+    commit = recorder.hub.read(repo, reference)
+    return commit if include_model else {**commit, "manifest": _prompt_alone(commit["manifest"])}
+
+
+def _prompt_alone(manifest: Any) -> Any:
+    """The prompt of a manifest that is a prompt followed by a model."""
+    kind = manifest.get("id") if isinstance(manifest, dict) else None
+    if isinstance(kind, list) and kind[-1:] in (["RunnableSequence"], ["PromptPlayground"]):
+        return (manifest.get("kwargs") or {}).get("first") or manifest
+    return manifest

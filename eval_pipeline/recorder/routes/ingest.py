@@ -1,5 +1,7 @@
 """Tracing: frames, batches and single runs."""
 
+import secrets
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +41,9 @@ def batch(body: JsonValue, recorder: RecorderDep) -> dict[str, Any]:
 @router.post("/runs", status_code=202)
 def create_run(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Create one run. Only this route accepts runs without `trace_id` and `dotted_order`, which its parent implies."""
+    if body.get("id") is None:  # as the JavaScript client sends runs
+        started = parse_time(body.get("start_time") or recorder.now())
+        body = {**body, "id": str(_uuid7(started)), "start_time": started.isoformat()}
     recorder.receive(Frame(runs=[run_operation("post", _placed(body, recorder))]))
     return {}
 
@@ -57,6 +62,12 @@ def delete_traces(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     recorder.sessions.get(session_id)
     recorder.runs.delete_traces(session_id, [str(trace_id) for trace_id in body.get("trace_ids") or []])
     return {}
+
+
+def _uuid7(moment: datetime) -> UUID:
+    """An id that holds its moment, as the SDK makes them."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62))
 
 
 def _placed(run: dict[str, Any], recorder: Recorder) -> dict[str, Any]:

@@ -5,13 +5,18 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from eval_pipeline.langsmith.protocol.error_responses import too_large, unprocessable
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, too_large, unprocessable
 from eval_pipeline.langsmith.protocol.wire import decompress, parse_json
+from eval_pipeline.recorder.config import MIB
 from eval_pipeline.recorder.core import Recorder
+from eval_pipeline.recorder.filter_fields import FIELDS
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.statistics import money
 
 MAX_PAGE = 100
+_LARGE_BYTES = 8 * MIB
+"""Of larger bodies few are handled at once."""
+_TOO_LARGE = 413
 _COSTS = ("prompt_cost", "completion_cost", "total_cost")
 _INTERNAL = frozenset({"start_us", "end_us", "replayed", "attachment_names"})
 
@@ -38,9 +43,16 @@ async def read_body(request: Request) -> bytes:
         if size > config.max_request_bytes:
             raise too_large(f"more than {config.max_request_bytes} bytes")
         chunks.append(chunk)
-    encoding = request.headers.get("content-encoding")
+    encoding, raw = request.headers.get("content-encoding"), b"".join(chunks)
     # In a thread: a large frame would block the event loop and every other client.
-    return await run_in_threadpool(decompress, b"".join(chunks), encoding, limit=config.max_decoded_bytes)
+    if size <= _LARGE_BYTES < config.max_decoded_bytes:
+        try:
+            return await run_in_threadpool(decompress, raw, encoding, limit=_LARGE_BYTES)
+        except ErrorResponse as error:
+            if error.status != _TOO_LARGE:
+                raise
+    await request.scope["large_body"]()
+    return await run_in_threadpool(decompress, raw, encoding, limit=config.max_decoded_bytes)
 
 
 BodyBytes = Annotated[bytes, Depends(read_body)]
@@ -83,6 +95,7 @@ def run_answer(run: dict[str, Any], base: str) -> dict[str, Any]:
     """A run as v1 sends it: cost as decimal text, attachments as URLs, no internal fields."""
     answer = {key: value for key, value in run.items() if key not in _INTERNAL}
     answer.update({name: money(run.get(name)) for name in _COSTS})
+    answer["thread_id"] = next(iter(FIELDS["thread_id"].values(run)), None)
     # The schema has no null for counts.
     for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
         answer[name] = run[name] or 0

@@ -1,5 +1,8 @@
 """Read runs, v1."""
 
+import functools
+import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +27,8 @@ _ALWAYS = frozenset(
 def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Runs that meet every condition, newest first, at most 100 a page."""
     limit = body.get("limit") or MAX_PAGE
+    if not isinstance(limit, int) or limit < 1:
+        raise ErrorResponse(400, {"detail": "limit must be a number from 1"})
     if limit > MAX_PAGE:
         raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
     runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
@@ -37,8 +42,8 @@ def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str
 
 @router.post("/runs/stats")
 def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
-    """Totals of the runs that meet every condition; usage does not include descendants."""
-    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=False))
+    """Totals of the runs that meet every condition; usage includes descendants if only roots are asked for."""
+    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=body.get("is_root") is True))
     latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
     return {
         "run_count": len(runs),
@@ -59,6 +64,10 @@ def read(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any
 
 
 def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_usage: bool = True) -> RunQuery:
+    if body.get("execution_order") not in (None, 1):
+        raise ErrorResponse(400, {"detail": "execution_order is 1, for root runs, or left out"})
+    if body.get("data_source_type") not in (None, "current"):
+        raise ErrorResponse(400, {"detail": f"data_source_type {body['data_source_type']!r} is not implemented"})
     return RunQuery(
         session_ids=body.get("session") or (),
         ids=body.get("id") or (),
@@ -66,7 +75,7 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
         parent_id=body.get("parent_run"),
         reference_example_ids=body.get("reference_example") or (),
         run_type=body.get("run_type"),
-        is_root=body.get("is_root"),
+        is_root=True if body.get("execution_order") == 1 else body.get("is_root"),
         has_error=body.get("error"),
         min_start_us=to_us(body.get("start_time")),
         max_start_us=to_us(body.get("end_time")),
@@ -77,6 +86,7 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
             trace_filter=body.get("trace_filter"),
             tree_filter=body.get("tree_filter"),
             search=body.get("query"),
+            search_filter=body.get("search_filter"),
         ),
         limit=limit,
         cursor=body.get("cursor"),
@@ -91,6 +101,7 @@ def predicates(
     trace_filter: str | None = None,
     tree_filter: str | None = None,
     search: str | None = None,
+    search_filter: str | None = None,
 ) -> list[Predicate]:
     """The predicates of filter parameters: on the run, on its root, on any run of its trace, and free text.
 
@@ -98,14 +109,28 @@ def predicates(
         ErrorResponse: 400 for an invalid filter.
     """
     conditions: list[Predicate] = []
-    if run_filter:
-        conditions.append(compile_filter(run_filter))
+    conditions += [compile_filter(text) for text in (run_filter, search_filter) if text]
     if search:
-        conditions.append(lambda run: search.lower() in str((run["name"], run["inputs"], run["outputs"])).lower())
+        conditions.append(compile_filter(f"search({json.dumps(search)})"))
     if trace_filter:
         on_root = compile_filter(trace_filter)
-        conditions.append(lambda run: any(map(on_root, recorder.runs.query(RunQuery(ids=[run["trace_id"]]))[0])))
+        conditions.append(
+            _of_trace(lambda trace_id: any(map(on_root, recorder.runs.query(RunQuery(ids=[trace_id]))[0])))
+        )
     if tree_filter:
         on_any = compile_filter(tree_filter)
-        conditions.append(lambda run: any(map(on_any, recorder.runs.of_trace(run["trace_id"]))))
+        every = recorder.config.max_runs_per_trace
+        conditions.append(
+            _of_trace(
+                lambda trace_id: any(
+                    map(on_any, recorder.runs.query(RunQuery(trace_id=trace_id, limit=every, subtree_usage=True))[0])
+                )
+            )
+        )
     return conditions
+
+
+def _of_trace(test: Callable[[str], bool]) -> Predicate:
+    """A condition on the trace of a run, which is looked at once for all of its runs."""
+    tested = functools.lru_cache(maxsize=10_000)(test)
+    return lambda run: tested(run["trace_id"])

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Query
 from eval_pipeline.langsmith.protocol.error_responses import not_found
 from eval_pipeline.langsmith.protocol.wire import parse_json
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
+from eval_pipeline.recorder.store.selecting import sorted_by
 
 router = APIRouter()
 
+_SORTS = ("name", "start_time", "end_time")
 _EVALUATORS = "evaluators"
 """The project that the SDK sends evaluator runs to."""
 
@@ -29,9 +31,11 @@ def list_sessions(
     name_contains: str | None = None,
     reference_dataset: Texts = None,
     metadata: str | None = None,
+    sort_by: str | None = None,
     limit: Limit = 100,
     offset: Offset = 0,
     *,
+    sort_by_desc: bool = True,
     reference_free: bool | None = None,
     include_stats: bool = False,
 ) -> list[dict[str, Any]]:
@@ -43,9 +47,11 @@ def list_sessions(
         reference_dataset_ids=reference_dataset or (),
         reference_free=reference_free,
         metadata=parse_json(metadata.encode()) if metadata else None,
-        limit=limit,
-        offset=offset,
+        limit=limit if sort_by is None else -1,
+        offset=offset if sort_by is None else 0,
     )
+    if sort_by is not None:
+        sessions = sorted_by(sessions, sort_by, descending=sort_by_desc, allowed=_SORTS)[offset : offset + limit]
     return [recorder.statistics.with_statistics(session) for session in sessions] if include_stats else sessions
 
 

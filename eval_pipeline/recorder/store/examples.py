@@ -11,6 +11,12 @@ from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
 from eval_pipeline.recorder.store.database import Conditions, Database
 from eval_pipeline.recorder.store.datasets import STILL_VALID, DatasetStore
+from eval_pipeline.recorder.store.selecting import (
+    containing_texts,
+    filtered_examples,
+    holds_metadata,
+    ordered_examples,
+)
 
 _SPLIT = "dataset_split"
 _BODY_FIELDS = ("inputs", "outputs", "metadata", "source_run_id")
@@ -116,7 +122,11 @@ class ExampleStore:
         ids: Sequence[str] = (),
         as_of: str | None = None,
         splits: Sequence[str] = (),
-        metadata: dict[str, Any] | None = None,
+        metadata: Any = None,
+        text_filter: str | None = None,
+        containing: Sequence[str] = (),
+        order: str | None = None,
+        seed: float | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[dict[str, Any]]:
@@ -138,19 +148,28 @@ class ExampleStore:
             where.holds("dataset_id = ?", dataset_id)
         where.id_of("id", ids)
         sql = f"SELECT * FROM examples WHERE {where.sql} ORDER BY position"  # noqa: S608
-        if not splits and not metadata:
+        if not (splits or metadata or text_filter or containing or order):
             rows = self._database.rows(f"{sql} LIMIT ? OFFSET ?", (*where.arguments, limit, offset))
             return [shape_example(row) for row in rows]
         examples = [shape_example(row) for row in self._database.rows(sql, where.arguments)]
-        return [example for example in examples if _matches(example, splits, metadata or {})][offset : offset + limit]
+        matching = [
+            example
+            for example in examples
+            if (not splits or set(splits) & set(_splits_of(example))) and holds_metadata(example, metadata)
+        ]
+        matching = containing_texts(filtered_examples(matching, text_filter), containing)
+        ordered = ordered_examples(matching, order, seed)[offset:]
+        return ordered if limit < 0 else ordered[:limit]
 
-    def count(self, dataset_id: str, as_of: str | None = None) -> int:
-        """How many examples a version has.
+    def count(self, dataset_id: str, as_of: str | None = None, **conditions: Any) -> int:
+        """How many examples of a version meet conditions, as those of `find`.
 
         Raises:
             ErrorResponse: 404.
         """
         version = self._datasets.resolve(dataset_id, as_of)
+        if any(conditions.values()):
+            return len(self.find(dataset_id=dataset_id, as_of=as_of, limit=-1, **conditions))
         row = self._database.row(
             "SELECT count(*) AS n FROM examples WHERE dataset_id = ? AND valid_from <= ? AND valid_to > ?",
             (dataset_id, version, version),
@@ -249,10 +268,3 @@ def shape_example(row: sqlite3.Row) -> dict[str, Any]:
 def _splits_of(example: dict[str, Any]) -> list[str]:
     split = (example["metadata"] or {}).get(_SPLIT) or []
     return [split] if isinstance(split, str) else list(split)
-
-
-def _matches(example: dict[str, Any], splits: Sequence[str], metadata: dict[str, Any]) -> bool:
-    own = example["metadata"] or {}
-    return (not splits or bool(set(splits) & set(_splits_of(example)))) and all(
-        own.get(key) == value for key, value in metadata.items()
-    )

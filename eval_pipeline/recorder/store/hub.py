@@ -57,7 +57,8 @@ class HubStore:
         rows = self._database.rows(
             "SELECT * FROM repos WHERE instr(lower(handle), lower(?)) > 0 ORDER BY updated_us DESC, id", (query or "",)
         )
-        return {"repos": [self._repo(row) for row in rows[offset : offset + limit]], "total": len(rows)}
+        page = rows[offset:] if limit < 0 else rows[offset : offset + limit]
+        return {"repos": [self._repo(row) for row in page], "total": len(rows)}
 
     def update(self, handle: str, changes: dict[str, Any]) -> dict[str, Any]:
         """Apply the body of `PATCH /repos/{owner}/{repo}`.
@@ -185,19 +186,20 @@ class HubStore:
         return row
 
     def _find_commit(self, repo_id: str, reference: str) -> sqlite3.Row:
+        conditions = ["id = (SELECT commit_id FROM commit_tags WHERE repo_id = ?1 AND tag = ?2)"]
         if reference == "latest":
-            condition = "?2 = 'latest'"
+            conditions = ["?2 = 'latest'"]
         elif len(reference) >= _MIN_HASH and all(character in "0123456789abcdef" for character in reference):
-            condition = "substr(hash, 1, length(?2)) = ?2"
-        else:
-            condition = "id = (SELECT commit_id FROM commit_tags WHERE repo_id = ?1 AND tag = ?2)"
-        row = self._database.row(
-            f"SELECT * FROM commits WHERE repo_id = ?1 AND {condition} ORDER BY number DESC LIMIT 1",  # noqa: S608
-            (repo_id, reference),
-        )
-        if row is None:
-            raise not_found(f"Commit {reference!r}")
-        return row
+            # A tag may look like a hash: `20261130`.
+            conditions.insert(0, "substr(hash, 1, length(?2)) = ?2")
+        for condition in conditions:
+            row = self._database.row(
+                f"SELECT * FROM commits WHERE repo_id = ?1 AND {condition} ORDER BY number DESC LIMIT 1",  # noqa: S608
+                (repo_id, reference),
+            )
+            if row is not None:
+                return row
+        raise not_found(f"Commit {reference!r}")
 
     def _summary(self, row: sqlite3.Row) -> dict[str, Any]:
         summary = {

@@ -77,6 +77,8 @@ class RunStore:
             run = shape(row)
             if query.predicates:
                 run["feedback_stats"] = self._statistics.of_runs([run["id"]]).get(run["id"], {})
+            if any(getattr(predicate, "of_subtree", False) for predicate in query.predicates) and run["dotted_order"]:
+                run.update(self._subtree_usage(run["trace_id"], run["dotted_order"]))
             if all(predicate(run) for predicate in query.predicates):
                 matching.append(run)
             if len(matching) > query.limit:

@@ -12,22 +12,34 @@ from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.suite.attachments import with_digests
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin
+from eval_pipeline.suite.dataset.schemas import CaseSchemas, source_schemas
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.documents.gc_paused import gc_paused
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
+from eval_pipeline.suite.loaders.generated_cases import load_generated_cases
+from eval_pipeline.suite.loaders.json_cases import load_json_cases
 from eval_pipeline.suite.loaders.jsonl_cases import load_jsonl_cases
 from eval_pipeline.suite.loaders.langsmith_dataset import dataset_version, load_langsmith_dataset
 from eval_pipeline.suite.loaders.langsmith_runs import load_langsmith_runs
+from eval_pipeline.suite.loaders.mapped_rows import load_mapped_rows
 from eval_pipeline.suite.loaders.parquet_cases import load_parquet_cases
 from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
 from eval_pipeline.suite.loaders.yaml_cases import load_yaml_cases
-from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset, LangSmithRuns, RecordedConversations
-from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.spec.case_source import (
+    CaseFile,
+    CaseSource,
+    GeneratedCases,
+    LangSmithDataset,
+    LangSmithRuns,
+    RecordedConversations,
+)
+from eval_pipeline.suite.suite import SUITE_FILE, Suite
 
 LOADERS = {
     ".yaml": load_yaml_cases,
     ".yml": load_yaml_cases,
+    ".json": load_json_cases,
     ".jsonl": load_jsonl_cases,
     ".csv": load_csv_cases,
     ".parquet": load_parquet_cases,
@@ -53,7 +65,7 @@ def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
 def case_files(suite: Suite) -> list[Path]:
     """The existing files that the cases of `suite` are loaded from, in order."""
     sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset)]
-    patterns = [getattr(source, source.tag) for source in sources]
+    patterns = [getattr(source, source.tag).partition(":" if source.tag == "python" else "\0")[0] for source in sources]
     return [file for pattern in patterns for file in _files(pattern, suite)]
 
 
@@ -87,12 +99,15 @@ def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case],
 def _load(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[tuple[Case, RawCase]], list[Problem]]:
     cases: dict[str, tuple[Case, RawCase]] = {}
     problems: list[Problem] = []
-    for raw in _raw_cases(sources, suite, problems):
+    for raw, schemas in _raw_cases(sources, suite, problems):
         try:
             case = Case.model_validate(raw.data)
         except ValidationError as error:
             problems += problems_of(error, model=Case, data=raw.data, file=raw.file, case=raw.label, line=raw.line_of)
             continue
+        of_dataset = CaseSchemas(inputs=raw.inputs_schema, reference=raw.reference_schema)
+        mistakes = [*schemas.mistakes(case), *of_dataset.mistakes(case)]
+        problems += [replace(problem, file=raw.file, line=raw.line, case=case.id) for problem in mistakes]
         if case.attachments:
             case, missing = with_digests(case, suite.folder)
             problems += [replace(problem, file=raw.file, line=raw.line, case=case.id) for problem in missing]
@@ -135,37 +150,44 @@ def _collecting_problems(cases: Iterator[RawCase], problems: list[Problem]) -> I
         problems += error.problems
 
 
-def _raw_cases(sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]) -> Iterator[RawCase]:
+def _raw_cases(
+    sources: Sequence[CaseSource], suite: Suite, problems: list[Problem]
+) -> Iterator[tuple[RawCase, CaseSchemas]]:
+    """The data of each case with the schemas that hold for it."""
     for index, source in enumerate(sources):
-        if isinstance(source, LangSmithRuns) and not source.is_export:
-            yield from _collecting_problems(load_langsmith_runs(source, None), problems)
-            continue
+        field = f"cases[{index}]"
+        schemas, wrong = source_schemas(source, suite.folder, file=suite.folder / SUITE_FILE, field=field)
+        problems += wrong
         if isinstance(source, LangSmithDataset):
-            yield from _dataset_cases(source, suite, f"cases[{index}]", problems, alone=len(sources) == 1)
-            continue
-        for file in _files_of(source, suite, f"cases[{index}]", problems):
-            try:
-                if isinstance(source, LangSmithRuns):
-                    yield from load_langsmith_runs(source, file)
-                elif isinstance(source, RecordedConversations):
-                    yield from load_recorded_cases(file, source)
-                elif file.suffix in LOADERS:
-                    yield from LOADERS[file.suffix](file)
-                else:
-                    suffixes = ", ".join(LOADERS)
-                    problems.append(
-                        Problem(
-                            message=f"cases cannot be read from {file.suffix!r} files",
-                            fix=f"use one of {suffixes}",
-                            file=file,
-                        )
-                    )
-            except InputError as error:
-                problems += error.problems
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(
-                    Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file)
-                )
+            cases = _dataset_cases(source, suite, field, problems, alone=len(sources) == 1)
+        elif isinstance(source, LangSmithRuns) and not source.is_export:
+            cases = _collecting_problems(load_langsmith_runs(source, None), problems)
+        elif isinstance(source, GeneratedCases):
+            cases = _collecting_problems(load_generated_cases(source, suite.folder), problems)
+        else:
+            cases = _file_cases(source, suite, field, problems)
+        for raw in cases:
+            yield raw, schemas
+
+
+def _file_cases(source: CaseSource, suite: Suite, field: str, problems: list[Problem]) -> Iterator[RawCase]:
+    for file in _files_of(source, suite, field, problems):
+        try:
+            if isinstance(source, LangSmithRuns):
+                yield from load_langsmith_runs(source, file)
+            elif isinstance(source, RecordedConversations):
+                yield from load_recorded_cases(file, source)
+            elif file.suffix not in LOADERS:
+                message, fix = f"cases cannot be read from {file.suffix!r} files", f"use one of {', '.join(LOADERS)}"
+                problems.append(Problem(message=message, fix=fix, file=file))
+            elif isinstance(source, CaseFile) and source.columns:
+                yield from load_mapped_rows(file, source.columns)
+            else:
+                yield from LOADERS[file.suffix](file)
+        except InputError as error:
+            problems += error.problems
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(message=f"cannot be read: {error}", fix="make it a readable UTF-8 file", file=file))
 
 
 def _dataset_cases(

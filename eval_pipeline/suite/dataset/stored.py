@@ -125,6 +125,17 @@ def stored_cases(store: Store, suite: str, version: str, case_ids: Collection[st
     ]
 
 
+def stored_examples(store: Store, suite: str, version: str) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """The id, inputs and reference of each stored case of a dataset, redacted, for display.
+
+    Raises:
+        CorruptDataError: the dataset is missing, or cannot be read.
+    """
+    for content in _table(store, suite, version).column("content").to_pylist():
+        case = Case.model_validate_json(content)
+        yield case.id, case.example_inputs(), case.reference
+
+
 def written_cases(
     store: Store, suite: Suite, version: str, case_ids: Collection[str] | None = None, *, excluded: Container[str] = ()
 ) -> list[Case]:

@@ -1,17 +1,17 @@
 """The base class of the models of documents, and the conversion of validation errors to problems."""
 
-import difflib
 import reprlib
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from eval_pipeline.errors import Problem
 from eval_pipeline.suite.documents.yaml_document import field_path, type_path
+from eval_pipeline.wording import near_names
 
 Location = Callable[[type_path], int | None]
 
@@ -20,6 +20,9 @@ class Document(BaseModel):
     """A part of `suite.yaml` or of a case: immutable, and an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    shorthands: ClassVar[frozenset[str]] = frozenset()
+    """Names that stand for fields in another form, such as `input` of a case."""
 
     @classmethod
     def class_of(cls, data: Any) -> "DocumentClass":
@@ -107,19 +110,20 @@ def _cause(details: ErrorDetails, model: type[BaseModel], data: Any) -> tuple[st
     if kind == "extra_forbidden":
         name = str(details["loc"][-1])
         fields = sorted(_known_fields(model, details["loc"][:-1], data))
-        close = difflib.get_close_matches(name, fields, n=1)
+        near = near_names(name, fields)
         return (
             f"unknown field {name!r}",
-            f"did you mean {close[0]!r}?" if close else f"remove it; known fields are {', '.join(fields)}",
+            f"did you mean {near[0]!r}?" if near else f"remove it; known fields are {', '.join(fields)}",
         )
     if kind == "missing":
         return f"field {details['loc'][-1]!r} is missing", "add it"
     if kind == "union_tag_not_found":
         return f"field {context['discriminator']} is missing", "add it, to say which kind this is"
     if kind == "union_tag_invalid":
-        close = difflib.get_close_matches(str(context["tag"]), _quoted(context["expected_tags"]), n=1)
-        suggestion = f"did you mean {close[0]!r}?" if close else f"use one of {context['expected_tags']}"
-        return f"unknown kind {context['tag']!r}", suggestion
+        tags = _quoted(context["expected_tags"])
+        near = near_names(str(context["tag"]), tags)
+        suggestion = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(tags)}"
+        return f"unknown {_quoted(context['discriminator'])[0]} {context['tag']!r}", suggestion
     fix = context.get("fix") if isinstance(context.get("fix"), str) else None
     if kind == "string_type" and not isinstance(details["input"], list | dict):
         fix = "write it in quotes"
@@ -139,7 +143,8 @@ def _known_fields(model: type[BaseModel], loc: tuple[int | str, ...], data: Any)
             candidates = inside or tagged or candidates
         if isinstance(data, dict):
             candidates = [_class_of(candidate, data) for candidate in candidates]
-    return {field.alias or name for candidate in candidates for name, field in candidate.model_fields.items()}
+    named = {field.alias or name for candidate in candidates for name, field in candidate.model_fields.items()}
+    return named.union(*(candidate.shorthands for candidate in candidates if issubclass(candidate, Document)))
 
 
 def _class_of(model: type[BaseModel], data: Any) -> type[BaseModel]:

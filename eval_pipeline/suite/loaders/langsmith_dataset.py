@@ -24,7 +24,7 @@ def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) ->
     """
     with LangSmithDatasets() as datasets:
         version = dataset_version(datasets, source)
-        empty = True
+        empty, schemas = True, datasets.schemas.get(version.dataset_id, (None, None))
         for listed in datasets.examples(version, source.splits):
             empty, example = False, listed.example
             file = f"LangSmith dataset {version.name!r}, example {example.id}"
@@ -35,7 +35,13 @@ def load_langsmith_dataset(source: LangSmithDataset, problems: list[Problem]) ->
             except ExampleError as error:
                 problems.append(Problem(message=str(error), fix=error.fix, file=file, field=error.field))
                 continue
-            yield RawCase(data=data, file=file, example=ExamplePlace(version=version, example_id=example.id))
+            yield RawCase(
+                data=data,
+                file=file,
+                example=ExamplePlace(version=version, example_id=example.id),
+                inputs_schema=schemas[0],
+                reference_schema=schemas[1],
+            )
     if empty:
         raise InputError(_no_examples(source))
 

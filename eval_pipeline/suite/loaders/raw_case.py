@@ -31,11 +31,14 @@ class RawCase:
     lines: Mapping[type_path, int] = field(default_factory=dict)
     """The lines of the parts of `data`, by their paths, if the format has them."""
     example: ExamplePlace | None = None
+    inputs_schema: Mapping[str, Any] | None = None
+    """Of the LangSmith dataset."""
+    reference_schema: Mapping[str, Any] | None = None
 
     @property
     def label(self) -> str | None:
-        """The id of the case as text, if it has one that may be shown."""
-        case_id = self.data.get("id") if isinstance(self.data, dict) else None
+        """The id or the name of the case as text, if it has one that may be shown."""
+        case_id = (self.data.get("id") or self.data.get("name")) if isinstance(self.data, dict) else None
         return None if case_id is None or provider_of_key(str(case_id)) else str(case_id)
 
     def line_of(self, path: type_path) -> int | None:

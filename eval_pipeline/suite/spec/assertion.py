@@ -147,6 +147,11 @@ class Assertion(Document):
         """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""
         del suite
 
+    def scores_stored(self, folder: Path) -> bool:
+        """Whether it can score an answer that is stored, without the runs of the attempt."""
+        del folder
+        return not self.needs_runs
+
     def code_paths(self, suite: SuiteFacts) -> Iterable[str]:
         """The import paths of the code that its version covers."""
         del suite

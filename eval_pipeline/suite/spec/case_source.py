@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
+from eval_pipeline.suite.import_path import checked_import_path
 from eval_pipeline.suite.spec.expression import JmesPath
 
 LATEST_VERSION = "latest"
@@ -26,14 +27,67 @@ def _moment_as_text(value: Any) -> Any:
     return text
 
 
-class CaseFile(Document):
-    """Files of cases: `.yaml`, `.jsonl`, `.csv` or `.parquet`; `file` may be a glob pattern."""
+def _as_column(data: Any) -> Any:
+    return {"column": data} if isinstance(data, str) else data
+
+
+class Column(Document):
+    """A column of another tool's file; a text is short for one without `json`."""
+
+    column: str
+    json_text: bool = Field(default=False, alias="json")
+    """Whether its cells are JSON."""
+
+
+class CheckedSource(Document):
+    """A source of cases with JSON Schemas, each given here or as a file of the suite."""
+
+    inputs_schema: Mapping[str, Any] | str | None = None
+    """What every case's inputs must match."""
+    reference_schema: Mapping[str, Any] | str | None = None
+    """What every case's reference must match."""
+
+
+_MAPPED = re.compile(
+    r"id|input|split|tags|description|messages|turns|assertions|inputs|reference|metadata|runtime|attachments"
+    r"|(?:inputs|reference|metadata|runtime|attachments|context|configurable|state)\..+"
+)
+
+
+class CaseFile(CheckedSource):
+    """Files of cases: `.yaml`, `.json`, `.jsonl`, `.csv` or `.parquet`; `file` may be a glob pattern."""
 
     tag: ClassVar[str] = "file"
     file: str
+    columns: Mapping[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(default_factory=dict)
+    """For rows of another tool: by field of a case, such as `inputs.question` or `reference.answer`, the column that
+    holds it. What is not named is left out. Without `id` each case's id is a hash of it."""
+
+    @field_validator("columns")
+    @classmethod
+    def _are_fields_of_cases(cls, value: Mapping[str, Column]) -> Mapping[str, Column]:
+        for field in value:
+            if not _MAPPED.fullmatch(field):
+                fix = "map columns to `id`, `input`, `inputs.NAME`, `reference.NAME`, `metadata.NAME`, `split`, `tags`"
+                raise PydanticCustomError("column", "'{field}' is no field of a case", {"field": field, "fix": fix})
+        return value
 
 
-class RecordedConversations(Document):
+class GeneratedCases(CheckedSource):
+    """Cases that a Python callable makes: it is called with `args` and yields cases as in YAML."""
+
+    tag: ClassVar[str] = "python"
+    python: str
+    """`file.py:attribute` of the suite's folder, or `package.module:attribute`."""
+    args: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("python")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return checked_import_path(value)
+
+
+class RecordedConversations(CheckedSource):
     """Conversations recorded elsewhere: a JSON list or JSONL, one conversation an item, one or more items a case.
 
     Every field but `recorded` is a JMESPath into an item. Items with the same `id` are attempts at one case, in the
@@ -54,7 +108,7 @@ class RecordedConversations(Document):
     """Other data of the recorded attempt that assertions need, such as a published score."""
 
 
-class LangSmithRuns(Document):
+class LangSmithRuns(CheckedSource):
     """Root runs of a LangSmith project, or of a saved export (`.json`, `.jsonl`).
 
     A project is read from the server that traces go to, LangSmith or the recorder. Runs of one thread are the turns of
@@ -70,6 +124,18 @@ class LangSmithRuns(Document):
     """In LangSmith's filter language, such as `eq(is_root, true)`."""
     limit: int = Field(default=1_000, ge=1)
     """The most runs read from a project, newest first."""
+    since: Annotated[str | None, BeforeValidator(_moment_as_text)] = None
+    """Only runs that began after this time (ISO 8601), such as the time of the last import."""
+    sample: float = Field(default=1.0, gt=0, le=1)
+    """The share of conversations that is read; always the same ones."""
+    input: JmesPath | None = None
+    """A JMESPath into a run: what the target was given; by default its messages, or else its inputs."""
+    output: JmesPath | None = None
+    """By default its messages, or else its outputs."""
+    reference: JmesPath | Mapping[str, JmesPath] | None = None
+    """By default that of the run's example, if it has one."""
+    split: JmesPath | None = None
+    metadata: Mapping[str, JmesPath] = Field(default_factory=dict)
 
     @property
     def is_export(self) -> bool:
@@ -77,7 +143,7 @@ class LangSmithRuns(Document):
         return self.langsmith.endswith((".json", ".jsonl"))
 
 
-class LangSmithDataset(Document):
+class LangSmithDataset(CheckedSource):
     """The examples of a LangSmith dataset, one case each; from the server that runs are sent to.
 
     Every field from `id` on is a JMESPath into an example: `id`, `inputs`, `outputs`, `metadata` and `split`. Datasets
@@ -116,7 +182,7 @@ class LangSmithDataset(Document):
 
 def _source_kind(data: Any) -> str | None:
     given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
-    return next((tag for tag in ("recorded", "langsmith", "langsmith_dataset", "file") if tag in given), None)
+    return next((tag for tag in ("recorded", "langsmith", "langsmith_dataset", "python", "file") if tag in given), None)
 
 
 def _as_mapping(data: Any) -> Any:
@@ -127,11 +193,12 @@ CaseSource = Annotated[
     Annotated[CaseFile, Tag("file")]
     | Annotated[RecordedConversations, Tag("recorded")]
     | Annotated[LangSmithRuns, Tag("langsmith")]
-    | Annotated[LangSmithDataset, Tag("langsmith_dataset")],
+    | Annotated[LangSmithDataset, Tag("langsmith_dataset")]
+    | Annotated[GeneratedCases, Tag("python")],
     Discriminator(
         _source_kind,
         custom_error_type="source_kind",
-        custom_error_message="a source of cases needs `file`, `recorded`, `langsmith` or `langsmith_dataset`",
+        custom_error_message="a source of cases needs `file`, `recorded`, `langsmith`, `langsmith_dataset` or `python`",
         custom_error_context={"fix": "add one of them"},
     ),
     BeforeValidator(_as_mapping),

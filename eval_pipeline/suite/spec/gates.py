@@ -93,11 +93,17 @@ def _listed(model: type[Gate], short: str) -> BeforeValidator:
             reason = {
                 "value": str(item),
                 "expected": message,
-                "fix": f"the value given is {item}; correct it, or write a mapping with `{short}`",
+                "fix": f"{_as_share(item) if model is RateGate else 'correct it'}, or write a mapping with `{short}`",
             }
             raise PydanticCustomError("gate", "{value} should be {expected}", reason) from error
 
     return BeforeValidator(listed)
+
+
+def _as_share(value: Any) -> str:
+    """How to write a share that was probably meant as a percentage."""
+    percent = isinstance(value, int | float) and 1 < value <= 100 and value == int(value)  # noqa: PLR2004
+    return f"write {value / 100:g} for {value:g} %" if percent else "write a share from 0 to 1, such as 0.9 for 90 %"
 
 
 _RATES = _listed(RateGate, "threshold")

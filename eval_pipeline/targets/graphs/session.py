@@ -1,5 +1,6 @@
 """A session with a graph, in this process or on a server: turns, questions to a human, and the reply."""
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,15 @@ from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.messages import after_last_user, answer_of, as_langchain, messages_in, read_messages
 from eval_pipeline.suite.case import Case
 from eval_pipeline.targets.first_tokens import FirstTokens
+from eval_pipeline.targets.graphs.executed import ExecutedEvents
 from eval_pipeline.targets.graphs.schema import MESSAGES
 from eval_pipeline.targets.graphs.turn_input import TurnInputs
 from eval_pipeline.targets.interrupts import InterruptAnswers
+from eval_pipeline.targets.reviews import Review
 from eval_pipeline.targets.session import LiveSession, Reply
 from eval_pipeline.targets.trajectory import Trajectory
 
-_STRUCTURED = "structured_response"
+STRUCTURED = "structured_response"
 """The key of an agent's output that holds what its `response_format` asks for."""
 
 
@@ -66,18 +69,19 @@ class GraphSession(LiveSession):
     async def send(self, message: Any) -> Reply:
         """Run the graph, once and then once for each question to a human."""
         earlier_ids = {item.id for item in self._messages if isinstance(item, BaseMessage) and item.id is not None}
-        trajectory, tokens = Trajectory(self.on_event, earlier=earlier_ids), FirstTokens()
+        executed, tokens = ExecutedEvents(), FirstTokens()
+        trajectory = Trajectory(lambda event: self.on_event(executed.corrected(event)), earlier=earlier_ids)
         first, self._first = self._first, False
         earlier = () if self._keeps_state else self._messages
         turn = self._inputs.first(message) if first else self._inputs.next(message, earlier)
-        output, state = await self._answered(turn.value, trajectory, tokens)
+        output, state = await self._answered(turn.value, trajectory, tokens, executed)
         answer = self._answer(turn.sent, output, state, earlier_ids)
         return Reply(
             outputs=output,
             text=self._text(output, answer),
             messages=answer,
             state=_beside(state, output),
-            events=trajectory.answer(answer)[1],
+            events=list(executed.of_turn(trajectory.answer(answer)[1], jsonable(_structured(output)))),
             ttft_s=tokens.first(answer),
         )
 
@@ -92,8 +96,8 @@ class GraphSession(LiveSession):
             return None
         texts = (answer_of([item])[0] for item in reversed(read_messages(list(answer))))
         text = next(filter(None, texts), None)
-        if text is None and isinstance(output, Mapping) and output.get(_STRUCTURED) is not None:
-            return output_text(output, _STRUCTURED)
+        if text is None and _structured(output) is not None:
+            return output_text(output, STRUCTURED)
         return text or ("" if answer else None)
 
     def _answer(self, sent: Any, output: Any, state: Any, earlier_ids: Collection[Any]) -> list[BaseMessage]:
@@ -112,7 +116,9 @@ class GraphSession(LiveSession):
         answer = after_last_user(conversation)
         return answer if sent is not None else [item for item in answer if item.id not in earlier_ids]
 
-    async def _answered(self, given: Any, trajectory: Trajectory, tokens: FirstTokens) -> tuple[Any, Any]:
+    async def _answered(
+        self, given: Any, trajectory: Trajectory, tokens: FirstTokens, executed: ExecutedEvents
+    ) -> tuple[Any, Any]:
         """The output and the state, once every question is answered.
 
         Raises:
@@ -122,7 +128,8 @@ class GraphSession(LiveSession):
         while True:
             output, interrupts = await self.run(given, trajectory, tokens)
             if interrupts:
-                given = Command(resume=self._answers.resume(interrupts, trajectory.interrupted))
+                asked = functools.partial(_asked, trajectory, executed)
+                given = Command(resume=self._answers.resume(interrupts, asked))
                 continue
             state = await self.final_state()
             if not state.next:
@@ -134,6 +141,18 @@ class GraphSession(LiveSession):
             trajectory.interrupted(question, answer)
             # As a person does it: change the state, or just go on.
             given = Command(update=answer["update"]) if isinstance(answer, Mapping) and "update" in answer else None
+
+
+def _asked(trajectory: Trajectory, executed: ExecutedEvents, question: Any, answer: Any) -> None:
+    """Note a question and its answer, which may change calls."""
+    review = Review.of(question)
+    for call, edited in () if review is None else review.edits(answer):
+        executed.edit(call, {"name": edited.get("name") or call["name"], "args": edited["args"]})
+    trajectory.interrupted(question, answer)
+
+
+def _structured(output: Any) -> Any:
+    return output.get(STRUCTURED) if isinstance(output, Mapping) else None
 
 
 def output_text(output: Any, key: str) -> str:

@@ -35,9 +35,12 @@ class TurnInputs:
     def first(self, message: Any) -> TurnInput:
         """The input of the first turn: with the history and the state of the case."""
         if self.input_key is None and self.schema.takes(MESSAGES) and self.case.is_made_of_inputs:
+            # As they are written, as `graph.invoke` would get them.
             inputs = self.case.example_inputs()
-            if given := messages_of(inputs):  # as they are written, as `graph.invoke` would get them
+            if given := messages_of(inputs):
                 return TurnInput(value={**self.case.state, **inputs, MESSAGES: given}, sent=given[-1])
+            if self.schema.kind == "anything" and isinstance(self.case.inputs, Mapping):
+                return TurnInput(value={**self.case.state, **inputs})
         return self._of(message, state=self.case.state, earlier=self.case.messages)
 
     def next(self, message: Any, earlier: Sequence[Any] = ()) -> TurnInput:

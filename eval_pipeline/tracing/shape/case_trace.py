@@ -116,6 +116,9 @@ class CaseTracer(AttemptTracer):
     root_labels: Mapping[str, Any] = field(default_factory=dict)
     """Metadata of the root only, such as `shared_trace_url` and `shared_cost_per_case`."""
     tags: tuple[str, ...] = ()
+    """Of every run."""
+    root_tags: tuple[str, ...] = ()
+    """Of the root only, such as `batch:2026-11-30`."""
     redact: Redact = as_it_is
     """Applied only to fields that are cut; the sender redacts everything else."""
     client: CollectingClient = field(default_factory=CollectingClient)
@@ -261,8 +264,8 @@ class CaseTrace(AttemptTrace):
             result,
             inputs=inputs_of_row(self.case_attempt.case, result),
             end_time=end,
-            metadata={**labels, **tracer.root_labels},
-            tags=tracer.tags,
+            metadata={**labels, **tracer.root_labels, **_answer_origin(result)},
+            tags=[*tracer.tags, *tracer.root_tags],
             redact=tracer.redact,
         )
         if root["parent_run_id"] is None:
@@ -299,6 +302,12 @@ def _send(sender: TraceSink, runs: Sequence[CompleteRun], grafted: int, feedback
     sender.send_runs(runs[1 + grafted :])
     if feedback:
         sender.send_feedback(feedback)
+
+
+def _answer_origin(result: CaseResult) -> dict[str, Any]:
+    """Metadata that leads from a row whose answer was reused to the trace of the answer."""
+    origin = result.answer_from
+    return {} if origin is None else {"answer_from_experiment": origin.experiment, "answer_trace": origin.trace_url}
 
 
 def attempt_labels(tracer: CaseTracer, result: CaseResult) -> dict[str, Any]:

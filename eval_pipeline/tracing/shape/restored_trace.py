@@ -89,7 +89,7 @@ def _send_row(
         inputs=inputs_of_row(case, result),
         end_time=start + dt.timedelta(seconds=result.latency_s),
         metadata={**labels, **tracer.root_labels, **metadata},
-        tags=tracer.tags,
+        tags=[*tracer.tags, *tracer.root_tags],
         redact=tracer.redact,
     )
     root["reference_example_id"] = tracer.example_id(result.case_id)

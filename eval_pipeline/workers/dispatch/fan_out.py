@@ -55,6 +55,7 @@ def tasks_of(
         finished=run.log.finished,
         like={
             **task_fields(opened.record, opened.settings, store=opened.store.root, tracing=tracing),
+            "log_order": run.log.next_order,
             "retry_errors": run.log.retry_errors,
             **(fields or {}),
         },
@@ -67,6 +68,7 @@ def fan_out(
     attempts: Sequence[Attempt],
     recorder: ResultRecorder,
     *,
+    reuse: bool = False,
     on_result: Callable[[CaseResult], None],
     log: Any,
 ) -> FannedOut:
@@ -77,6 +79,7 @@ def fan_out(
         compute: says which workers.
         attempts: to be made.
         recorder: takes every result.
+        reuse: whether answers of earlier experiments stand for those of the target that would be the same.
         on_result: is called with every result.
         log: has `info` and `warning`.
 
@@ -85,7 +88,8 @@ def fan_out(
         InputError: workers cannot use what the user wrote.
     """
     opened, evaluator = run.experiment, run.evaluator
-    portions = tasks_of(run, attempts, cases_per_task=compute.cases_per_task)
+    fields = {"reuse_answers": reuse}
+    portions = tasks_of(run, attempts, cases_per_task=compute.cases_per_task, fields=fields)
     workers = open_workers(compute, evaluator.suite, opened.store, opened.settings)
     dispatcher = TaskDispatcher(
         workers,

@@ -83,6 +83,7 @@ def _restore_rows(cases: ChosenCases, log: ResultLogView) -> None:
     tracing = join_tracing(
         settings,
         traced[0],
+        suite=experiment.suite.spec,
         record=record,
         context=experiment.context,
         store=store,

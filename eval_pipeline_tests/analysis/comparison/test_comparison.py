@@ -1,13 +1,18 @@
 """An experiment held against another: paired by case, honest about what differs."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eval_pipeline.analysis.comparison.comparison import compare
+from eval_pipeline.analysis.gates.regression import check_regressions
 from eval_pipeline.errors import MissingUpstreamError
+from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import PinnedPrompt
 from eval_pipeline.store.local import LocalStore
+from eval_pipeline.suite.spec.gates import RegressionGate
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import keep_experiment, results_of
 from eval_pipeline_tests.building import a_case
@@ -74,7 +79,7 @@ def test_only_cases_that_both_attempted_count_and_the_rest_is_reported(store: Lo
     keep_experiment(store, "b", results_of({"one": "p", "two": "s", "new": "f"}), day=2)
     comparison = compare(store, "sample", experiment="b", baseline="a")
     assert comparison.cases == 1
-    assert comparison.warnings == ["1 cases were attempted only now, and 2 only then"]
+    assert comparison.warnings == ["1 case was attempted only now and 2 cases were attempted only then"]
 
 
 def test_a_case_that_changed_is_another_case(store: LocalStore) -> None:
@@ -83,7 +88,7 @@ def test_a_case_that_changed_is_another_case(store: LocalStore) -> None:
     keep_experiment(store, "b", results_of({"one": "p", "two": "f"}), cases=changed, dataset_version="d2", day=2)
     comparison = compare(store, "sample", experiment="b", baseline="a")
     assert (comparison.cases, comparison.regressed) == (1, [])
-    assert comparison.warnings == ["the datasets differ (d1 then, d2 now); 1 cases that changed are left out"]
+    assert comparison.warnings == ["the datasets differ (d1 then, d2 now); 1 case that changed is left out"]
 
 
 def test_another_context_is_warned_of(store: LocalStore) -> None:
@@ -129,3 +134,68 @@ def test_prompts_that_were_found_in_different_ways_are_warned_of(
         keep_experiment(store, name, results_of({"one": "p"}), prompts={"target": pin}, day=day)
     comparison = compare(store, "sample", experiment="b", baseline="a")
     assert comparison.warnings == ([f"the target's prompt was found {warned}"] if warned else [])
+
+
+def measured(version: str | None, letters: str, **fields: Any) -> list[CaseResult]:
+    """One result a letter, each decided by one metric of this version, beside one that never changes."""
+    statuses = ["passed" if letter == "p" else "failed" for letter in letters]
+    return [
+        a_result(
+            f"c{number}",
+            status=status,
+            assertions=(
+                replace(an_assertion("tone", passed=status == "passed"), version=version, **fields),
+                replace(an_assertion("length", passed=True), version="l1", weight=0.0),
+            ),
+        )
+        for number, status in enumerate(statuses)
+    ]
+
+
+def test_a_changed_yardstick_is_no_regression(store: LocalStore) -> None:
+    keep_experiment(store, "a", measured("t1", "p" * 20))
+    keep_experiment(store, "b", measured("t2", "f" * 20), day=2)
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert (comparison.pass_rate, comparison.score, comparison.slices) == (None, None, {})
+    assert [*comparison.metrics] == ["length"]
+    assert comparison.changed_metrics == {"tone": 20}
+    assert (comparison.regressed, comparison.unchanged) == ([], 0)
+    assert comparison.warnings == [
+        "the metric changed: tone; numbers by another yardstick are not compared, of 20 cases"
+    ]
+    gate = RegressionGate(metric="tone", test="significant")
+    for name, each in (("tone", gate), ("rate", RegressionGate(test="significant"))):
+        (result,) = check_regressions({name: (each, [None])}, [comparison])[name]
+        assert result.passed
+    (result,) = check_regressions({"tone": (gate, [None])}, [comparison])["tone"]
+    assert "the metric changed (tone), which is no regression of the target" in result.message
+
+
+def test_the_same_yardstick_is_compared_and_so_is_one_that_earlier_rows_do_not_say(store: LocalStore) -> None:
+    for day, (name, version, letters) in enumerate(
+        (("a", "t1", "p" * 20), ("b", "t1", "f" * 20), ("old", None, "p" * 20)), 1
+    ):
+        keep_experiment(store, name, measured(version, letters), day=day)
+    for baseline in ("a", "old"):
+        comparison = compare(store, "sample", experiment="b", baseline=baseline)
+        assert comparison.pass_rate is not None
+        assert (comparison.pass_rate.change, comparison.metrics["tone"].change) == ("regressed", "regressed")
+        assert comparison.changed_metrics == {}
+
+
+def test_only_the_cases_whose_yardstick_changed_are_left_out(store: LocalStore) -> None:
+    keep_experiment(store, "a", measured("t1", "p" * 20))
+    changed = [*measured("t2", "f" * 5), *measured("t1", "p" * 20)[5:]]
+    keep_experiment(store, "b", changed, day=2)
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert comparison.pass_rate is not None
+    assert (comparison.pass_rate.cases, comparison.pass_rate.difference, comparison.unchanged) == (15, 0.0, 15)
+    assert (comparison.metrics["tone"].cases, comparison.changed_metrics) == (15, {"tone": 5})
+
+
+def test_another_weight_changes_the_score_and_not_the_pass_rate(store: LocalStore) -> None:
+    keep_experiment(store, "a", measured("t1", "p" * 4))
+    keep_experiment(store, "b", measured("t1", "p" * 4, weight=0.5), day=2)
+    comparison = compare(store, "sample", experiment="b", baseline="a")
+    assert (comparison.score, comparison.changed_metrics) == (None, {})
+    assert comparison.pass_rate is not None

@@ -10,6 +10,8 @@ import pytest
 
 from eval_pipeline.analysis.report import attempts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
+from eval_pipeline.results.case_result import TurnResult
+from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import ResultLog
 from eval_pipeline.store.local import LocalStore
@@ -71,6 +73,23 @@ def test_what_does_not_fit_is_named_without_its_transcript(monkeypatch: pytest.M
     a_log(store).append([a_result(name, status="failed") for name in ("a", "b", "c")])
     packed = pack(failing_rows(store, "sample", "e"), None)
     assert ([entry[5] for entry in packed.index], packed.left_out) == ([0, -1, -1], 2)
+
+
+def test_inputs_and_outputs_that_are_more_than_text_are_packed_as_they_are(store: LocalStore) -> None:
+    turn = TurnResult(
+        index=0,
+        input={"topic": "tea"},
+        response="Tea",
+        events=(),
+        latency_s=0.0,
+        outputs={"title": "Tea"},
+        state={"documents": ["x" * 70_000]},
+    )
+    a_log(store).append([a_result("a", status="failed", turns=(turn,))])
+    packed = pack(failing_rows(store, "sample", "e"), None, LargeValues(store, "sample", "e"))
+    (shown,) = unpacked(packed.chunks[0])[0]["turns"]
+    assert (shown["inputs"], shown["outputs"], shown["out"]) == ({"topic": "tea"}, {"title": "Tea"}, "Tea")
+    assert shown["state"]["stored"].startswith(f"{store.root}/experiments/sample/e/values/")
 
 
 def test_documents_that_several_cases_saw_are_kept_once(store: LocalStore, folder: Path) -> None:

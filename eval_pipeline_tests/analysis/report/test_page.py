@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.report.page import draw, render_report
 from eval_pipeline.analysis.report.templating import seconds
 from eval_pipeline.results.case_result import ReusedFrom, TurnResult
@@ -54,6 +55,12 @@ def test_the_page_shows_the_verdict_and_why(store: LocalStore) -> None:
     assert "failed min_pass_rate" in text
 
 
+def test_numbers_are_explained_where_they_stand(store: LocalStore) -> None:
+    text = html.unescape(a_report(store))
+    for sentence in ("interval", "difference", "adjusted", "gates", "scores", "slices"):
+        assert explanations.ALL[sentence] in text
+
+
 def test_the_page_makes_no_network_requests_and_runs_only_its_own_script(store: LocalStore) -> None:
     page = html.unescape(a_report(store))
     assert re.findall(r"<link|<img|<iframe|<script[^>]*\bsrc|@import|url\(", page) == []
@@ -72,7 +79,7 @@ def test_reused_results_are_shown_and_are_in_no_picture_of_costs(store: LocalSto
     origin = ReusedFrom(experiment="before", run_id=None, trace_url=None)
     results = [a_result("a", cost_usd=0.5, reused_from=origin), a_result("b", cost_usd=0.25)]
     record = keep_experiment(store, "now", results)
-    assert "1 results were reused from earlier experiments" in rendered(store, record)
+    assert "1 result was reused from earlier experiments" in rendered(store, record)
     alone = keep_experiment(store, "alone", results[1:], day=2)
     both, other = (draw(store, each, concluded(store, each)).cost for each in (record, alone))
     assert both is not None

@@ -24,9 +24,10 @@ def mapping(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"answer": shown(inputs), "size": len(inputs), "parts": [{"key": key} for key in inputs], "nothing": None}
 
 
-async def asynchronous(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Returns a mapping, later."""
-    return mapping(inputs)
+async def asynchronous(inputs: dict[str, Any]) -> Any:
+    """Returns a mapping later, or nothing, a number or a list."""
+    others: dict[str, Any] = {"topic": {}, "n": None, "order": 4.2, "content": ["a", {"b": 1}]}
+    return next((value for key, value in others.items() if key in inputs), mapping(inputs))
 
 
 def text(inputs: dict[str, Any]) -> str:

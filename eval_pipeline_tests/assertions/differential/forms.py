@@ -62,8 +62,13 @@ def example_and_inputs(example: Any, inputs: dict) -> bool:
     return bool(example.inputs == inputs)
 
 
-def with_attachments(outputs: dict, attachments: dict) -> bool:
-    return attachments == {}
+def with_attachments(outputs: dict, attachments: dict) -> dict:
+    read = {name: (file["mime_type"], file["reader"].read().decode()) for name, file in attachments.items()}
+    return {"value": str(sorted(read.items()))}
+
+
+def example_attachments(example: Any) -> dict:
+    return {"value": str(sorted(example.attachments or {}))}
 
 
 def keyword_only(*, inputs: dict, outputs: dict) -> bool:
@@ -238,10 +243,10 @@ def child_runs(run: Any) -> dict:
 
 
 def child_outputs(run: Any) -> dict:
-    found = [child for child in _walk(run) if child.run_type == "retriever"]
+    retrievers = [child for child in _walk(run) if child.run_type == "retriever"]
     return {
         "key": "child_outputs",
-        "value": str([item.page_content for child in found for item in child.outputs["documents"]]),
+        "value": str([item.page_content for child in retrievers for item in child.outputs["documents"]]),
     }
 
 
@@ -255,7 +260,8 @@ def returned_objects(outputs: dict) -> dict:
 
 _FORMS: list[Callable[..., Any] | RunEvaluator | Any] = [
     all_names, other_order, only_outputs, only_inputs, only_reference, only_run, only_example, run_and_outputs,
-    example_and_inputs, with_attachments, keyword_only, positional_only, with_default, with_supported_default,
+    example_and_inputs, with_attachments, example_attachments, keyword_only, positional_only, with_default,
+    with_supported_default,
     with_kwargs, run_and_example, root_run_and_example, any_two_names, one_new_name, positional_two, asynchronous,
     asynchronous_pair, called, method, by_lambda, partial, classic, both, decorated, decorated_by_name, number, integer,
     label, nameless, commented, valued, scored_and_valued, only_comment, no_score, result_object, results_object,

@@ -31,3 +31,8 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "text": ({"input": "tea?"}, {"output": "4.20"}),
 }
 """Inputs and reference outputs by name."""
+ATTACHMENTS = {
+    "one key": {"menu": ("text/plain", b"tea 4.20")},
+    "nested": {"a": ("text/csv", b"1"), "b": ("text/csv", b"2")},
+}
+"""The files of some of them, each with its media type."""

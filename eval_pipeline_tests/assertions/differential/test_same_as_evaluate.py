@@ -25,7 +25,7 @@ from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.shape.case_trace import CaseTracer
 from eval_pipeline_tests.assertions.differential.agents import TARGETS
 from eval_pipeline_tests.assertions.differential.forms import FORMS
-from eval_pipeline_tests.assertions.differential.shapes import SHAPES
+from eval_pipeline_tests.assertions.differential.shapes import ATTACHMENTS, SHAPES
 from eval_pipeline_tests.building import a_suite, an_evaluator
 
 pytestmark = [
@@ -58,7 +58,10 @@ def recorder() -> Iterator[RecorderServer]:
     with RecorderServer() as server:
         client = Client(api_url=server.url, api_key="any")
         dataset = client.create_dataset("shapes")
-        examples = [{"inputs": given, "reference_outputs": expected} for given, expected in SHAPES.values()]
+        examples: list[Any] = [
+            {"inputs": given, "reference_outputs": expected, "attachments": ATTACHMENTS.get(name)}
+            for name, (given, expected) in SHAPES.items()
+        ]
         client.create_examples(dataset_id=dataset.id, examples=examples)
         yield server
 

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
+from eval_pipeline.cli.evaluate.watch import lines_of
 from eval_pipeline_tests.building import write_suite
 from eval_pipeline_tests.cli.terminal import Terminal, terminal
 
@@ -42,6 +44,19 @@ def test_a_person_sees_turns_calls_handoffs_and_assertions(run: Terminal, suite:
     assert "agent  You said hello" in seen.stdout
     assert "✓ greets" in seen.stdout
     assert "passed · 1 turns · score 1.00" in seen.stdout
+
+
+def test_a_person_sees_mappings_by_their_keys_messages_by_their_senders_and_files_by_their_kind() -> None:
+    blocks = [
+        {"type": "text", "text": "What?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}},
+    ]
+    messages = [{"role": "user", "content": blocks}, {"role": "assistant", "content": "[bold]red[/bold]"}]
+    event = {"event": "user_input", "turn": 0, "content": "What?", "input": {"topic": "tea", "messages": messages}}
+    lines = [Text.from_markup(line).plain.strip() for line in lines_of(event)[2:]]
+    assert lines == ["topic: tea", "messages:", "user:", "What?", "[image_url]", "assistant: [bold]red[/bold]"]
+    answered = {"event": "agent_response", "turn": 0, "content": "Tea", "outputs": {"title": "Tea", "n": [1]}}
+    assert [Text.from_markup(line).plain.strip() for line in lines_of(answered)[1:]] == ["title: Tea", "n: [1]"]
 
 
 def test_a_program_reads_each_event_as_a_line_of_json_and_nothing_else(run: Terminal, suite: Path) -> None:

@@ -52,7 +52,7 @@ def test_check_and_cases_import_read_what_the_homes_recorder_has(
     checked = terminal("check", suite)
     assert (checked.code, checked.stderr) == (0, "")
     imported = terminal("cases", "import", suite, "--project", "production")
-    assert "1 runs: 1 new cases" in imported.stdout or "1 run: 1 new case" in imported.stdout
+    assert "1 run: 1 new case" in imported.stdout
     assert home.exists()
 
 

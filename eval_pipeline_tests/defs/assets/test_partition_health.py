@@ -66,7 +66,7 @@ def test_each_reason() -> None:
 def test_nothing_is_to_do_where_nothing_is_due() -> None:
     health = partition_health({"a": "x"}, {"a": LastResult(fingerprint="x", broke=False)}, failed=(), running=())
 
-    assert (health.message, health.what_to_do("shop")) == ("all 1 cases have a current result", "nothing")
+    assert (health.message, health.what_to_do("shop")) == ("1 case has a current result", "nothing")
 
 
 def test_samples_are_capped() -> None:

@@ -69,6 +69,8 @@ def test_each_attempt_is_a_row_whose_trace_begins_with_the_shared_context(
     assert _rows(server) == ["gold", "gold", "milk", "milk", "tea", "tea"]
     runs = _runs(server)
     row = next(run for run in runs if run["name"] == "tea" and not run["parent_run_id"])
+    assert {tag.partition(":")[0] for tag in row["tags"]} >= {"scale_eval", "batch", "ctx"}
+    assert {"shared_ctx_id", "shared_context_id", "example_id"} <= row["extra"]["metadata"].keys()
     below = sorted((run for run in runs if run["parent_run_id"] == row["id"]), key=lambda run: run["dotted_order"])
     assert [run["name"] for run in below] == ["shared_context", "evaluate_case"]
     searched = [run for run in runs if run["trace_id"] == row["trace_id"] and run["name"] == "search_documents"]

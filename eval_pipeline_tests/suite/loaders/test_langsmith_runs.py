@@ -75,6 +75,20 @@ def test_runs_of_a_thread_are_its_turns_and_threads_of_a_case_its_attempts(folde
             {"messages": [{"role": "user", "content": "tea?"}]},
             {"role": "assistant", "type": "message", "content": [{"type": "text", "text": "4.20"}]},
         ),
+        (
+            {"model": "m", "input": "tea?"},
+            {
+                "output": [
+                    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "4.20"}]}
+                ]
+            },
+        ),
+        (
+            {"contents": [{"role": "user", "parts": [{"text": "tea?"}]}]},
+            {"candidates": [{"content": {"parts": [{"text": "4.20"}]}}]},
+        ),
+        ({"input": {"messages": [["user", "tea?"]]}}, {"output": {"type": "ai", "content": "4.20"}}),
+        ({"input": "tea?"}, {"output": {"messages": [["user", "tea?"], ["ai", "4.20"]]}}),
         ({"messages": [[{"lc": 1, "id": ["x", "HumanMessage"], "kwargs": {"content": "tea?"}}]]}, {"answer": "4.20"}),
     ],
 )
@@ -116,3 +130,64 @@ def test_a_project_is_read_over_the_sdk(folder: Path, monkeypatch: pytest.Monkey
         ("user", "hi"),
         ("assistant", "HI"),
     ]
+
+
+MAPPED = {"id": "m", "start_time": "2", "inputs": {"topic": "tea", "n": 2}, "outputs": {"title": "Tea", "docs": [1]}}
+FAILED = {"id": "f", "start_time": "3", "inputs": {"n": 1}, "outputs": {}}
+
+
+async def test_inputs_and_outputs_that_are_more_than_messages_are_replayed_as_they_are(folder: Path) -> None:
+    tools = [
+        {"id": "t1", "trace_id": "m", "parent_run_id": "m", "run_type": "tool", "name": "look", "inputs": {"at": "x"}}
+        | {"outputs": {"output": {"content": "found"}}, "dotted_order": "1"},
+        {"id": "t2", "trace_id": "m", "parent_run_id": "m", "run_type": "tool", "name": "look", "error": "no luck"}
+        | {"inputs": {}, "dotted_order": "2"},
+    ]
+    (case,) = write(folder, [MAPPED, *tools])
+    result = await evaluated(a_suite(folder), case)
+    (turn,) = result.turns
+    assert (turn.input, turn.outputs) == (MAPPED["inputs"], MAPPED["outputs"])
+    assert [(event["type"], event["content"], bool(event.get("error"))) for event in turn.events[1::2]] == [
+        ("tool_result", "found", False),
+        ("tool_result", "no luck", True),
+    ]
+
+
+def test_runs_are_read_by_paths(folder: Path) -> None:
+    source = {
+        "langsmith": "runs.json",
+        "id": "extra.metadata.ticket",
+        "input": "inputs.payload.question",
+        "output": "outputs.payload",
+        "reference": {"answer": "extra.metadata.expected"},
+        "split": "extra.metadata.split",
+        "metadata": {"team": "extra.metadata.team"},
+    }
+    metadata = {"ticket": "7", "expected": "42", "split": "hard", "team": "a"}
+    run = {
+        "id": "r",
+        "start_time": "1",
+        "inputs": {"payload": {"question": "why?"}},
+        "outputs": {"payload": {"answer": 42}},
+        "extra": {"metadata": metadata},
+    }
+    (folder / "runs.json").write_text(json.dumps([run]))
+    (case,) = load_dataset(a_suite(folder, cases=source)).cases
+    (turn,) = case.recordings[0].turns
+    assert (case.id, case.split, case.reference, case.metadata) == ("7", "hard", {"answer": "42"}, {"team": "a"})
+    assert (turn.input, turn.outputs) == ("why?", {"answer": 42})
+
+
+def test_what_cannot_be_read_is_skipped_counted_and_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (case,) = write(folder, [MAPPED, FAILED])
+    assert case.id == "m"
+    assert "1 of 2 conversations" in caplog.text
+    assert "the run f has no messages" in caplog.text
+
+
+def test_a_sample_is_the_same_conversations_every_time(folder: Path) -> None:
+    runs = [{**MAPPED, "id": f"m{number}"} for number in range(200)]
+    (folder / "runs.json").write_text(json.dumps(runs))
+    sampled = [load_dataset(a_suite(folder, cases={"langsmith": "runs.json", "sample": 0.2})).cases for _ in range(2)]
+    assert sampled[0] == sampled[1]
+    assert 20 < len(sampled[0]) < 60

@@ -129,6 +129,13 @@ class Tenant:
     case_id: str | None = None
 
 
+@dataclasses.dataclass
+class Locale:
+    """A runtime context with defaults only."""
+
+    language: str = "en"
+
+
 class TenantModel(BaseModel):
     """The same, as a model."""
 
@@ -150,6 +157,7 @@ def told_of(state: Any, runtime: Runtime[Any]) -> Any:
 
 
 tenants = one(told_of, context_schema=Tenant)
+locales = one(told_of, context_schema=Locale)
 tenants_model = one(told_of, context_schema=TenantModel)
 tenants_dict = one(told_of, context_schema=TenantDict)
 

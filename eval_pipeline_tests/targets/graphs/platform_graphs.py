@@ -273,3 +273,10 @@ def runs_a_graph(message: str) -> str:
     graph = one(noting, store=InMemoryStore())
     answer = graph.invoke({"messages": [("human", message)]})["messages"][-1].content
     return f"{[*ensure_config()['configurable']]} {answer}"
+
+
+def runs_an_asking_graph(message: str) -> Any:
+    """A callable that returns the state of a graph that asks a human."""
+    return one(asking, checkpointer=InMemorySaver()).invoke(
+        {"messages": [("human", message)]}, {"configurable": {"thread_id": "1"}}
+    )

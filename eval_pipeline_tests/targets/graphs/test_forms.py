@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from eval_pipeline.errors import InputError
+from eval_pipeline.pipeline.runner import EvalRunner
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.targets.opening import open_target, target_version
@@ -223,3 +224,10 @@ def test_the_version_of_a_graph_of_a_project_covers_its_source(project: Path) ->
     before = target_version(suite)
     (project / "src" / "served" / "graph.py").write_text(SERVED + "# changed")
     assert target_version(suite) != before
+
+
+@pytest.mark.parametrize("graph", [platform_graphs.builder, platform_graphs.compiled, platform_graphs.sequence])
+async def test_a_graph_may_be_given_in_python(graph: Any) -> None:
+    result = await EvalRunner(target=graph).arun(a_case(input="hi"))
+    assert result.error is None, result.error.traceback
+    assert responses(result) == ["ok 1"]

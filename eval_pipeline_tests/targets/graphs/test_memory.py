@@ -1,11 +1,13 @@
 """A graph's memory lives from turn to turn, and never from attempt to attempt."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 from eval_pipeline_tests.targets.graphs import platform_graphs
 from eval_pipeline_tests.targets.graphs.test_forms import HERE, a_target, answered, responses
@@ -72,3 +74,24 @@ async def test_a_callable_that_runs_a_graph_is_no_part_of_the_evaluators_graph()
     suite = a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_a_graph"})
     result = await evaluated(suite, a_case())
     assert [turn.response for turn in result.turns] == ["['example_id'] 0 -"]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("files_graph", "a a"), ("stored_graph", "1 -")])
+async def test_a_resumed_attempt_goes_on_with_state_and_store(name: str, expected: str) -> None:
+    factory = open_target(a_suite(Path(), target=a_target(name)))
+    first, second = (factory.open(a_case(), attempt=1, thread_id="t") for _ in range(2))
+    await first.begin()
+    await first.send("a")
+    kept = json.loads(json.dumps(first.memory()))
+    await first.close()
+    await second.begin()
+    second.restore(kept)
+    assert (await second.send("b")).text == expected
+
+
+async def test_a_callable_whose_graph_waits_for_a_human_does_not_pass() -> None:
+    result = await evaluated(
+        a_suite(Path(), target={"kind": "python", "path": f"{HERE}:runs_an_asking_graph"}), a_case()
+    )
+    assert result.error is not None
+    assert "a graph that the target runs waits for a human" in result.error.message

@@ -48,6 +48,13 @@ async def test_inputs_fill_keys_by_name_and_the_output_schema_says_what_comes_ou
     assert turn.state["documents"] == documents  # which the output leaves out
 
 
+async def test_a_single_node_gets_the_state_that_it_expects() -> None:
+    turn = await turn_of("retrieval.nodes[retrieve]", input={"question": "tea", "top_k": 1})
+    assert turn.outputs == {"documents": ["tea 0"]}
+    turn = await turn_of("retrieval.nodes[generate]", input={"documents": ["a", "b"]})
+    assert turn.outputs == {"answer": "2 documents", "sources": ["a", "b"]}
+
+
 async def test_a_mapping_goes_into_the_only_key_by_its_name_or_by_input_key() -> None:
     mail = {"author": "Ada", "subject": "tea"}
     for case, target in (
@@ -113,6 +120,10 @@ async def test_the_runtime_context_is_filled_from_suite_and_case(name: str) -> N
     both = await turn_of(name, {"context": {"tenant": "other"}}, input="x", context={"tenant": "acme"})
     assert "tenant=acme" in of_case.response
     assert of_case.response == of_suite.response == both.response
+
+
+async def test_a_context_that_needs_no_value_has_its_defaults() -> None:
+    assert (await turn_of("locales", input="x")).response == "language=en"
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,18 @@
     line.append(sign, make("b", "", event.name || event.type), " ", event.args || event.content || event.data || "");
     return line;
   };
+  // Text, or the whole value where it is more: folded below the text that is read of it.
+  const said = (who, text, value) => {
+    const element = make("div", `message ${who}`);
+    if (value === null || value === undefined) element.textContent = text;
+    else if (who === "user") element.append(valueView(value));
+    else {
+      const folded = make("details");
+      folded.append(make("summary", "", "Outputs"), valueView(value));
+      element.append(text || "", folded);
+    }
+    return element;
+  };
   const check = (result) => {
     const line = make("div", "check");
     const verdict = result.error ? ["error", "error"] : result.passed === false ? ["failed", "✗"] : result.passed ? ["passed", "✓"] : ["soft", "·"];
@@ -87,9 +99,14 @@
     }
     const parts = [head, line, make("h4", "", "Conversation")];
     for (const turn of it.turns) {
-      if (turn.in) parts.push(make("div", "message user", turn.in));
+      if (turn.in || turn.inputs) parts.push(said("user", turn.in, turn.inputs));
       parts.push(...turn.events.map(call));
-      if (turn.out) parts.push(make("div", "message agent", turn.out));
+      if (turn.out || turn.outputs) parts.push(said("agent", turn.out, turn.outputs));
+      if (turn.state) {
+        const folded = make("details");
+        folded.append(make("summary", "", "State"), valueView(turn.state));
+        parts.push(folded);
+      }
     }
     if (it.error) parts.push(make("h4", "", "Error"), make("p", "error", `${it.error.name}: ${it.error.message}`), make("pre", "", it.error.traceback));
     if (it.assertions.length) parts.push(make("h4", "", "Assertions"), ...it.assertions.map(check));
