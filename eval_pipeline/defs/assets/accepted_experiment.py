@@ -16,8 +16,9 @@ from eval_pipeline.defs.assets.upstream import (
     latest,
 )
 from eval_pipeline.defs.failures import errors_as_failures
-from eval_pipeline.defs.metadata import EXPERIMENT, verdict_metadata
+from eval_pipeline.defs.metadata import EXPERIMENT
 from eval_pipeline.defs.resources import StoreResource
+from eval_pipeline.defs.summary_metadata import verdict_metadata
 from eval_pipeline.suite.suite import Suite
 
 

@@ -19,8 +19,8 @@ from eval_pipeline.defs.assets.upstream import (
     find_latest,
 )
 from eval_pipeline.defs.failures import errors_as_failures
-from eval_pipeline.defs.metadata import CaseToLookAt, summary_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.summary_metadata import CaseToLookAt, summary_metadata
 from eval_pipeline.pipeline.conclude import conclude
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.store.store import Store
