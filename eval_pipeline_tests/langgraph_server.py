@@ -134,7 +134,7 @@ def _schema(read: Callable[[], Any]) -> Any:
 
 def _input(body: Mapping[str, Any]) -> Any:
     command = body.get("command")
-    return Command(resume=command["resume"]) if command else body["input"]
+    return Command(**command) if command else body.get("input")
 
 
 def _config(thread_id: str, body: Mapping[str, Any]) -> Any:

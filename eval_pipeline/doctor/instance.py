@@ -6,6 +6,7 @@ from functools import partial
 import sqlalchemy.exc
 
 from eval_pipeline.dagster_ext.instance_facts import InstanceFacts, open_instance_facts
+from eval_pipeline.dagster_ext.local_launcher import lost_runs
 from eval_pipeline.defs.launching.cli_runs import silent_runs, unended_runs
 from eval_pipeline.defs.launching.instance import check_dagster_yaml
 from eval_pipeline.doctor.finding import Finding, causes_of, failed, findings_of, ok, reason_of, warning
@@ -109,7 +110,12 @@ def _runs(facts: InstanceFacts) -> Iterator[Finding]:
     if silent:
         message = f"running for more than a day without a sign of life: {_named(silent)}"
         yield warning("silent runs", message, fix=_TERMINATE)
-    if not (dead or elsewhere or silent):
+    lost = lost_runs(facts.instance)
+    if lost:
+        named = _named([f"{run_id} ({reason[0].lower()}{reason[1:].rstrip('.')})" for run_id, reason in lost.items()])
+        fix = "start the daemon (`eval-pipeline ui`), which marks them as failed within a minute"
+        yield warning("killed runs", f"shown as running, but killed: {named}", fix=fix)
+    if not (dead or elsewhere or silent or lost):
         yield ok("runs", "no run is shown as running without a process")
 
 

@@ -11,8 +11,10 @@ from eval_pipeline.suite.suite import Suite
 
 BATCH_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 _QUEUED = "QueuedRunCoordinator"
-_CHILD_PROCESS_LAUNCHERS = {"DefaultRunLauncher", "SyncInMemoryRunLauncher"}
-"""Launchers whose runs are children of the daemon, or run in its process."""
+_IGNORANT = "DefaultRunLauncher"
+"""Dagster's default, which does not know the processes of its runs."""
+_CHILD_PROCESS_LAUNCHERS = {_IGNORANT, "SyncInMemoryRunLauncher"}
+"""Launchers that cannot check their runs."""
 
 
 def check_launching(facts: InstanceFacts) -> Iterator[Finding]:
@@ -44,6 +46,12 @@ def _queue(queue: QueueFacts) -> Finding:
 
 
 def _monitoring(facts: InstanceFacts, launcher: str) -> Iterator[Finding]:
+    if launcher == _IGNORANT:
+        fix = (
+            "set run_launcher: {module: eval_pipeline.dagster_ext.local_launcher, class: LocalRunLauncher} and "
+            "run_monitoring: {enabled: true} in dagster.yaml"
+        )
+        yield warning("monitoring", f"{launcher}: a run that is killed stays STARTED, and blocks the queue", fix=fix)
     if launcher in _CHILD_PROCESS_LAUNCHERS:
         return
     if not facts.monitors_runs():

@@ -1,7 +1,7 @@
 """The events of a turn in progress, reported by its session and by an agent that calls `telemetry.emit`."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from eval_pipeline.runs.collected_run import CollectedRun
@@ -57,7 +57,8 @@ class TurnEvents:
     def sink(self) -> Sink:
         """Passes the ended turn, with all of its events, to the listener of the evaluation.
 
-        Of a session whose events only repeat what its runs show, those that the agent emitted are all.
+        Of a session whose events only repeat what its runs show, those that the agent emitted are all, and the tokens
+        of models that are not traced.
         """
         listening = listener()
         if listening is None:
@@ -67,7 +68,7 @@ class TurnEvents:
             timed = self._timed(turn)
             if self.repeats_runs:
                 own = {id(event) for event in _emitted(turn)}
-                timed = [item for item in timed if isinstance(item, ReportedTurn) or id(item.event) in own]
+                timed = [item for item in timed if isinstance(item, ReportedTurn) or _is_news(item.event, own)]
             turn.events = timed
             listening(turn)
 
@@ -88,6 +89,11 @@ class TurnEvents:
                 timed.append(inner.pop(0))
             timed.append(TimedEvent(event=event, at=at))
         return [*timed, *inner]
+
+
+def _is_news(event: Event, own: Collection[int]) -> bool:
+    """Whether no run shows the event: the agent emitted it, or it may be of a model that is not traced."""
+    return id(event) in own or event["type"] == "usage"
 
 
 def _emitted(turn: ReportedTurn) -> Iterator[Event]:

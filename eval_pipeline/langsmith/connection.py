@@ -138,6 +138,11 @@ class Connection:
         return self.request(method, path, data=data, params=params or None)
 
     @property
+    def request_timeout_s(self) -> float:
+        """The longest that a server may take to answer."""
+        return self._settings.request_timeout_seconds
+
+    @property
     def info(self) -> dict[str, Any]:
         """The server's `/info`, requested until it is answered once; `{}` before that."""
         if self._info is None:

@@ -25,8 +25,10 @@ from eval_pipeline.tracing.send.spool import keep_requests
 
 _log = logger_of(__name__)
 
-_FLUSH_SECONDS = 10.0
+_FLUSH_SECONDS = 4.0
 """For the scores of the experiment as a whole, which are few."""
+_REQUEST_SECONDS = 3.0
+"""For each of the two requests that close its project."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,11 @@ def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summa
     sender.send_feedback(summary_feedback(session.id, scores))
     sender.close(_FLUSH_SECONDS)
     metadata = {"attempts": summary.attempts, **{f"{name}_attempts": n for name, n in summary.status_counts.items()}}
+    brief = settings.model_copy(
+        update={"request_timeout_seconds": min(_REQUEST_SECONDS, settings.request_timeout_seconds)}
+    )
     for destination in settings.destinations:
-        with Connection(destination, settings) as connection:
+        with Connection(destination, brief) as connection:
             try:
                 close_experiment(connection, session, metadata=metadata, redactor=Redactor.of(settings))
             except TransientError:

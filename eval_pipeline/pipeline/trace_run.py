@@ -29,8 +29,9 @@ from eval_pipeline.tracing.shape.modes import shared_context_view
 from eval_pipeline.tracing.shape.replica import Origin, SharedSpans
 from eval_pipeline.tracing.shape.unified import UnifiedTrace, open_unified
 
-FLUSH_SECONDS = 30.0
-"""How long a run waits at most for a slow server when all cases are done; the rest is spooled."""
+FLUSH_SECONDS = 20.0
+"""How long a run waits at most for a slow server when all cases are done; the rest is spooled. With the end of its
+experiment (`conclude`) that makes 30 s."""
 
 
 @dataclass(frozen=True, kw_only=True)

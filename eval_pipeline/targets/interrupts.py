@@ -1,7 +1,7 @@
 """What a human would answer, for targets that interrupt for one: the case's `on_interrupt`."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from langgraph.types import Interrupt
@@ -70,8 +70,10 @@ class InterruptAnswers:
 
     def _reviewed(self, review: Review) -> Any:
         answers = self._case.on_interrupt
-        if isinstance(answers, Mapping) and review.is_whole(answers):  # one for all reviews
-            self.asked += 1
+        if isinstance(answers, Mapping) and review.is_whole(answers):
+            if review.form == "call" and len(answers["decisions"]) > 1:
+                return review.answer([self._next(review.question, answers["decisions"])])
+            self.asked += 1  # one for all reviews
             return review.whole(answers)
         if isinstance(answers, list | tuple):
             first = self._next(review.question)
@@ -82,11 +84,15 @@ class InterruptAnswers:
         self.asked += 1
         if not isinstance(answers, Mapping) or review.is_decision(answers):
             return review.answer([answers] * len(review.actions))
-        decisions = [self._part(action, review.question) for action in review.actions]
+        decisions = [
+            answers[name] if (name := review.tool(action)) in answers else self._part(action, review.question)
+            for action in review.actions
+        ]
         return review.whole(decisions[0]) if review.is_whole(decisions[0]) else review.answer(decisions)
 
-    def _next(self, question: Any) -> Any:
-        answers = self._case.on_interrupt
+    def _next(self, question: Any, answers: Sequence[Any] | None = None) -> Any:
+        """The next answer of a list, by default of the case's."""
+        answers = self._case.on_interrupt if answers is None else answers
         if self.asked >= len(answers):
             raise self._problem(question, f"`on_interrupt` has only {len(answers)} answers; give one more")
         self.asked += 1

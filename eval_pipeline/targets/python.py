@@ -172,6 +172,10 @@ def _reply(returned: Any) -> Reply:
         return returned
     if isinstance(returned, str):
         return Reply(outputs=returned)
+    if isinstance(returned, Mapping) and returned.get("__interrupt__"):
+        message = f"a graph that the target runs waits for a human: {returned['__interrupt__']}"
+        fix = "evaluate the graph itself (`kind: langgraph`), which `on_interrupt` of a case can answer"
+        raise InputError(Problem(message=message, fix=fix, field="on_interrupt"))
     if _is_response_with_events(returned):
         return Reply(outputs=returned[0], events=returned[1])
     outputs, events = returned, []

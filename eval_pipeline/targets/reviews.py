@@ -40,6 +40,11 @@ class Review:
             return cls(form="inbox", question=question, actions=requests)
         return None
 
+    def tool(self, action: Mapping[str, Any]) -> str:
+        """The tool that an action calls."""
+        request = action["action_request"] if self.form == "inbox" else action
+        return str(request.get("action") if self.form == "inbox" else request.get("name"))
+
     def is_whole(self, answer: Any) -> bool:
         """Whether `answer` answers the whole review, in the form that the graph expects."""
         if isinstance(answer, Mapping):

@@ -261,3 +261,15 @@ def with_agents_sdk(message: str) -> str:
     accounts = child(workflow, "accounts", "chain")
     child(accounts, "delete_account", "tool", inputs={"name": message}, outputs={"output": f"deleted {message}"})
     return "done"
+
+
+def by_hand() -> Any:
+    """A graph that asks a model without LangChain, and runs its tool as a plain function."""
+
+    def work(_: MessagesState) -> Any:
+        usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+        done = ToolMessage("deleted", tool_call_id="c1", name="delete_account")
+        return {"messages": [asks_for(), done, AIMessage("done", usage_metadata=usage)]}
+
+    builder: Any = StateGraph(MessagesState)
+    return builder.add_node(work).add_edge(START, "work").compile()

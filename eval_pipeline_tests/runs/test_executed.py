@@ -163,3 +163,10 @@ async def test_messages_that_langgraph_streams_are_the_answer(attempt: Evaluate)
 async def test_runs_of_the_openai_agents_sdk_show_calls_and_handoffs_and_no_guardrails(attempt: Evaluate) -> None:
     called = [CALLED, ("tool_result", "delete_account", "deleted ann")]
     assert happened(await attempt(function("with_agents_sdk"))) == [("handoff", "triage", "accounts"), *called]
+
+
+async def test_tokens_of_a_model_that_is_not_traced_are_in_the_trace_and_nothing_else_is_built() -> None:
+    _, runs = await traced_attempt(graph("by_hand"), a_case(input="ann"))
+    (model,) = [run for run in runs if "reported_as_events" in run["extra"]["metadata"]]
+    assert (model["run_type"], model["extra"]["metadata"]["usage_metadata"]["total_tokens"]) == ("llm", 5)
+    assert [run["name"] for run in runs].count("target") == 1

@@ -63,8 +63,16 @@ def test_each_call_of_a_review_gets_its_own_decision() -> None:
     for on_interrupt in ([APPROVE, REJECT], {"refund": "approve", "mail": REJECT}, {"decisions": [APPROVE, REJECT]}):
         assert answered(on_interrupt, batch(REFUND, MAIL)) == expected
     assert answered("approve", batch(REFUND, MAIL)) == [{"decisions": [APPROVE, APPROVE]}]
-    assert answered([APPROVE, REJECT], call(REFUND), call(MAIL)) == [APPROVE, REJECT]
+    for on_interrupt in ([APPROVE, REJECT], {"decisions": [APPROVE, REJECT]}):
+        assert answered(on_interrupt, call(REFUND), call(MAIL)) == [APPROVE, REJECT]
     assert answered([APPROVE, REJECT, "approve"], batch(REFUND, MAIL), call(MAIL)) == [*expected, APPROVE]
+
+
+def test_a_decision_by_the_tools_name_goes_before_one_by_another_part() -> None:
+    mail = {"name": "mail", "args": {"to": "refund@example.com"}}
+    by_name = {"refund": "reject", "mail": "approve"}
+    assert answered(by_name, batch(mail)) == [{"decisions": [APPROVE]}]
+    assert answered(by_name, inbox(mail)) == [[{"type": "accept", "args": None}]]
 
 
 def test_an_edit_may_name_the_arguments_only() -> None:

@@ -25,6 +25,9 @@ telemetry: {enabled: false}
 nux: {enabled: false}
 # Writes Dagster's SQLite files many events at a time; without this entry Dagster writes them one by one.
 event_log_storage: {module: eval_pipeline.dagster_ext.sqlite_storage, class: BatchingSqliteEventLogStorage}
+# Detects runs whose process was killed, also by a restart of the machine.
+run_launcher: {module: eval_pipeline.dagster_ext.local_launcher, class: LocalRunLauncher}
+run_monitoring: {enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 30}
 """
 _BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """Read by Dagster: without it, planned events are written one by one, whatever the storage."""

@@ -4,7 +4,7 @@ import ast
 import functools
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _WRITES_TO = re.compile(
 """Functions that change a file that their arguments name."""
 _WRITE_FLAGS = re.compile(r"O_(WRONLY|RDWR|APPEND|CREAT|TRUNC)")
 _MODES = ("mode", "flags", "flag")
+_ASKS = frozenset({"exists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "getmtime", "getsize"})
+"""What says of a file whether it is there, and does not read it."""
 _LISTS = frozenset({"listdir", "scandir", "walk", "FileSystemLoader"})
 """Functions that read what is in the folder in their first argument."""
 
@@ -65,20 +67,38 @@ def source_facts(source: bytes, file: Path) -> SourceFacts:
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     writes = {pattern for call in calls for pattern in _written(call, paths)}
     reads = {pattern for call in calls for pattern in _listed(call, paths)}
-    for node in nodes:
-        if isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)):
-            reads.update(paths.patterns(node))
-        elif isinstance(node, ast.JoinedStr):
-            # Of a name that begins with what is computed, nothing follows.
-            reads.update(each for each in paths.patterns(node) if "/" in each and "*" not in each.partition("/")[0])
+    parents = {child: node for node in [tree, *nodes] for child in ast.iter_child_nodes(node)}
+    used = [node for node in nodes if isinstance(node, ast.expr) and _is_used(node, parents, paths)]
+    for node in used:
+        if isinstance(node, ast.Constant):
+            continue
+        # Of a name that begins with what is computed, nothing follows.
+        reads.update(each for each in paths.patterns(node) if "*" not in each.partition("/")[0])
     return SourceFacts(
         imports=tuple(itertools.chain.from_iterable(map(_imported, nodes))),
         reads=tuple(sorted(reads)),
-        literals=tuple(sorted({text for node in nodes if (text := _file_name(node)) is not None})),
+        literals=tuple(sorted({text for node in used if (text := _file_name(node)) is not None})),
         writes=tuple(sorted(writes)),
         variables=tuple(sorted({name for node in nodes if (name := _variable(node)) is not None})),
         search_paths=tuple(sorted({path for call in calls for path in _search_path(call, paths)})),
     )
+
+
+def _is_used(node: ast.expr, parents: Mapping[ast.AST, ast.AST], paths: StaticPaths) -> bool:
+    """Whether a path is used for more than to build another, to name it, or to ask whether it exists."""
+    parent = parents[node]
+    grandparent = parents.get(parent)
+    if isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
+        return not all(isinstance(target, ast.Name) for target in targets)
+    if isinstance(parent, ast.Tuple) and isinstance(grandparent, ast.Assign):
+        return False
+    if isinstance(parent, ast.Attribute):
+        of_path = isinstance(grandparent, ast.expr) and bool(paths.patterns(grandparent))
+        return parent.attr not in _ASKS and not of_path and not paths.patterns(parent)
+    if isinstance(parent, ast.Call) and _last(parent.func) in _ASKS:
+        return False
+    return not isinstance(parent, ast.expr) or not paths.patterns(parent)
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:

@@ -12,6 +12,8 @@ from eval_pipeline.working_folder import working_folder
 _DYNAMIC = "\0"
 """Stands in a path for what only running the code gives; `*` in its pattern."""
 _DEEPEST, _MOST = 12, 20
+_LONGEST_NAME = 255
+"""Bytes that file systems allow."""
 _SAME = frozenset({"Path", "PurePath", "PosixPath", "str", "fspath", "abspath", "realpath", "normpath", "UPath"})
 """Functions that give the path that they get."""
 _OF_RECEIVER = frozenset({"joinpath", "with_name", "with_suffix", "resolve", "absolute", "expanduser", "as_posix"})
@@ -45,7 +47,7 @@ class StaticPaths:
             node: an expression.
             suffix: a pattern below it, such as `**`.
         """
-        values = [value for value in self._values(node, 0) if value.strip(_DYNAMIC + os.sep)]
+        values = [value for value in self._values(node, 0) if value.strip(_DYNAMIC + os.sep) and _may_be_path(value)]
         escaped = [glob.escape(os.path.normpath(value)).replace(_DYNAMIC, "*") for value in values]
         return [os.path.join(value, suffix) for value in escaped] if suffix else escaped  # noqa: PTH118 - a pattern
 
@@ -122,3 +124,9 @@ class StaticPaths:
             values = self._values(part, depth) or [_DYNAMIC]
             joined = [os.path.join(left, right) for left in joined for right in values][:_MOST]  # noqa: PTH118
         yield from joined
+
+
+def _may_be_path(text: str) -> bool:
+    """Whether a file can have this name; texts of other kinds are added up, too."""
+    path = Path(text.replace(_DYNAMIC, "*"))
+    return str(path).isprintable() and all(len(name.encode()) <= _LONGEST_NAME for name in path.parts)

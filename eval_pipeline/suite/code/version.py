@@ -324,7 +324,10 @@ def _files_of(pattern: str, *, home: Path) -> list[Path]:
 def _is_data(file: Path) -> bool:
     if file.parts[1:2] in (("proc",), ("sys",), ("dev",)) and file.parts[1:3] != ("dev", "shm"):
         return False
-    return "__pycache__" not in file.parts and file.is_file()
+    try:
+        return "__pycache__" not in file.parts and file.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _content(file: Path) -> bytes | None:

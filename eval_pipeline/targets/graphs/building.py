@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeGuard, get_args, get_origin
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.func import entrypoint
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
@@ -130,8 +130,11 @@ def _node_of(graph: Any, node: str) -> Runnable[Any, Any]:
         named = ", ".join(repr(name) for name in nodes if not name.startswith("__")) or "none"
         problem = Problem(message=f"the graph has no node {node!r}", fix=f"use one of: {named}", field="target.path")
         raise InputError(problem)
-    runnable: Runnable[Any, Any] = nodes[node].bound
-    return runnable
+    own, mapper = nodes[node].bound, nodes[node].mapper
+    if mapper is None:
+        return own
+    # A state that is a class: the node expects an instance of it.
+    return RunnableLambda(mapper) | own
 
 
 def _running(runnable: Runnable[Any, Any], *, name: str, like: AnyGraph | None = None) -> AnyGraph:

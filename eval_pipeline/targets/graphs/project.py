@@ -1,5 +1,6 @@
 """A LangGraph project: the `langgraph.json` that `langgraph dev` reads, with its graphs, dependencies, environment."""
 
+import functools
 import json
 import logging
 import os
@@ -87,7 +88,7 @@ class GraphProject:
         for name, value in self._environment().items():
             if name.startswith(_OURS):
                 if os.environ.get(name) != value:
-                    _LOG.warning("%s: `env` sets %s, which is not taken: set it in the shell", self.file, name)
+                    _warn("%s: `env` sets %s, which is not taken: set it in the shell", self.file, name)
             elif value is not None:
                 os.environ.setdefault(name, value)
 
@@ -112,9 +113,15 @@ class GraphProject:
             return {str(name): str(value) for name, value in env.items()}
         file = self.folder / str(env)
         if not file.is_file():  # it is rarely committed
-            _LOG.warning("%s: `env` names %s, which does not exist", self.file, file)
+            _warn("%s: `env` names %s, which does not exist", self.file, file)
             return {}
         return dotenv_values(file)
+
+
+@functools.cache
+def _warn(message: str, *values: object) -> None:
+    """Log a warning, once in a process."""
+    _LOG.warning(message, *values)
 
 
 def _is_package(dependency: Any) -> bool:

@@ -270,15 +270,16 @@ class _Reading:
             # LangChain traces the agents it runs: of reported agents keep only those with runs of their own.
             parents = {parent for run in runs for parent in run.parent_ids}
             runs = [run for run in runs if run.run_type != "chain" or run.id in parents]
-        if not runs and not keep:
-            # An agent that reports its own turns: they replace the chain.
-            return [_without_parent(run, self._chain.id) for run in self._nested]
+        runs = sorted(runs, key=lambda run: len(run.parent_ids))
+        if not keep and not self._turn.dropped and (not runs or self._traced.anything):
+            # An agent that reports its own turns: they replace the chain, as the runs of one that is traced do.
+            return [_without_parent(run, self._chain.id) for run in [*runs, *self._nested]]
         self._chain.inputs = json_bytes(as_object(self._turn.inputs))
         self._chain.outputs = None if self._turn.outputs is None else json_bytes(as_object(self._turn.outputs))
         if self._turn.dropped:
             metadata = {**self._chain.extra["metadata"], "events_dropped": self._turn.dropped}
             self._chain.extra = {"metadata": metadata}
-        return [self._chain, *sorted(runs, key=lambda run: len(run.parent_ids)), *self._nested]
+        return [self._chain, *runs, *self._nested]
 
     def _complete_models(self) -> None:
         if self._traced.models:

@@ -82,14 +82,18 @@ class DestinationSender:
             self._send_spooled(deadline)
 
     def close(self, timeout_s: float) -> DeliveryCounts:
-        """Flush and stop. What is being uploaded still is spooled too: sent twice, it is stored once."""
+        """Flush and stop within so many seconds, apart from writing what is left to the spool.
+
+        What is being uploaded still is spooled too: sent twice, it is stored once.
+        """
+        deadline = time.monotonic() + timeout_s
         self.flush(timeout_s)
         waiting, in_flight = self._queue.close()
         self._keep(self._serialized([*in_flight, *waiting]))
         self._seal()
         if not in_flight:
             if self._thread is not None:
-                self._thread.join(timeout=timeout_s)
+                self._thread.join(timeout=max(0.0, deadline - time.monotonic()))
             self._connection.close()
         return self.counts
 

@@ -8,6 +8,7 @@ and nothing is dropped unless the spool is full.
 import atexit
 import os
 import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -73,8 +74,9 @@ class SpoolingSender:
         return {name: sender.counts for name, sender in self._own_senders().items()}
 
     def close(self, timeout_s: float = _CLOSE_TIMEOUT_S) -> DeliveryCounts:
-        """Flush, spool what is left, and stop; the counts of the first destination."""
-        counts = [sender.close(timeout_s) for sender in self._own_senders().values()]
+        """Flush, spool what is left, and stop; the counts of the first destination. All together take so long."""
+        deadline = time.monotonic() + timeout_s
+        counts = [sender.close(max(0.0, deadline - time.monotonic())) for sender in self._own_senders().values()]
         return counts[0] if counts else DeliveryCounts()
 
     def _put(self, items: Sequence[PendingItem]) -> None:

@@ -22,6 +22,7 @@ _OF_THE_SERVER = frozenset({401, 403, 404, 405, 408, 421, 425, 429})
 _NOT_FOUND = 404
 """Of a single feedback or request it is one: what it refers to does not exist."""
 _FIRST_SERVER_ERROR = 500
+_SHORTEST_TIMEOUT_S = 0.5
 
 
 @dataclass(kw_only=True)
@@ -57,6 +58,13 @@ class Uploader:
     def paused(self) -> bool:
         """Whether nothing is uploaded now: the server failed a moment ago, or the time is up."""
         return self.breaker.is_open or time.monotonic() >= self._until
+
+    @property
+    def _timeout_s(self) -> float | None:
+        """How long a request may take, so that it does not outlast the time; None for the connection's own limit."""
+        if math.isinf(self._until):
+            return None
+        return min(self.connection.request_timeout_s, max(_SHORTEST_TIMEOUT_S, self._until - time.monotonic()))
 
     def upload(self, items: Sequence[QueuedItem]) -> UploadResult:
         """Upload items; never raises for what the server or the network does."""
@@ -113,7 +121,9 @@ class Uploader:
         self._settle(item, self._request(item.head, body), result, len(body))
 
     def _request(self, head: Mapping[str, Any], body: bytes) -> ServerResponse:
-        response = self.connection.request(head["method"], head["path"], data=body, params=head["params"])
+        response = self.connection.request(
+            head["method"], head["path"], data=body, params=head["params"], timeout_s=self._timeout_s
+        )
         parts = orjson.loads(body) if response.status == _CONFLICT else None
         if not isinstance(parts, list) or len(parts) == 1:
             return response
@@ -145,7 +155,9 @@ class Uploader:
         """The response, and whether the same bytes may have arrived before."""
         for repeated in (False, True):
             result.requests += 1
-            response = self.connection.request("POST", path, data=body, headers=headers, graft=graft)
+            response = self.connection.request(
+                "POST", path, data=body, headers=headers, graft=graft, timeout_s=self._timeout_s
+            )
             if response.ok or response.status == _CONFLICT:
                 return response, repeated
             result.errors += 1

@@ -15,7 +15,7 @@ from eval_pipeline.prompts.disk_cache import PromptCache
 from eval_pipeline.prompts.resolving import HubPromptStore
 from eval_pipeline.prompts.suite_prompts import resolve_prompts
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.code.version import covered_code, source_digest
+from eval_pipeline.suite.code.version import covered_code
 from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import SHIPPED
 from eval_pipeline.suite.suite import read_suite
@@ -335,32 +335,6 @@ def test_the_version_does_not_depend_on_what_was_imported_before(place: Place) -
 
     resolve("agent.py:answer", folder=place.folder)
     assert place.versions() == before
-
-
-@pytest.mark.parametrize(
-    "write_out",
-    [
-        "open(OUT, 'w').close()",
-        "open(OUT, mode='ab').close()",
-        "OUT.open('a').write('x')",
-        "OUT.write_text('x')",
-        "os.open(OUT, os.O_WRONLY | os.O_CREAT)",
-        "logging.basicConfig(filename=OUT)",
-        "frame.to_csv(OUT)",
-        "shutil.copyfile('x', OUT)",
-        "with OUT.open('w') as out:\n        json.dump(1, out)",
-    ],
-)
-def test_what_the_code_writes_is_not_covered(folder: Path, write_out: str) -> None:
-    write(folder, {"agent.py": f"OUT = Path(__file__).parent / 'out.json'\ndef answer(message):\n    {write_out}\n"})
-    before = source_digest("agent.py:answer", folder=folder)
-    write(folder, {"out.json": "1"})
-    assert source_digest("agent.py:answer", folder=folder) == before
-
-
-def test_source_that_cannot_be_parsed_or_read_has_a_version(folder: Path) -> None:
-    write(folder, {"agent.py": "def (", "binary.py": "\0"})
-    assert len({source_digest("agent.py:x", folder=folder), source_digest("binary.py:x", folder=folder)}) == 2
 
 
 def test_the_agent_of_the_shipped_suite_is_covered_and_the_package_around_it_is_not() -> None:

@@ -9,8 +9,9 @@ from langgraph.graph import StateGraph
 
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline_tests.building import an_evaluator
+from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 from eval_pipeline_tests.langgraph_server import LangGraphServer, langgraph_server
+from eval_pipeline_tests.targets.graphs import platform_graphs
 from eval_pipeline_tests.test_examples import EXAMPLES
 
 DEPLOYED = {
@@ -80,3 +81,14 @@ async def test_verdicts_and_events_are_those_of_this_process(folder: str, server
     deployed = await evaluated_all(EXAMPLES / folder, kind="remote", url=server.url, graph=folder)
     for one, other in zip(here, deployed, strict=True):
         assert other == one
+
+
+async def test_a_deployed_graph_that_stops_before_its_end_does_not_pass_unless_the_case_lets_it_go_on() -> None:
+    with langgraph_server({"stops": platform_graphs.stops_before}) as running:
+        suite = a_suite(Path(), target={"kind": "remote", "url": running.url, "graph": "stops"})
+        stopped = await evaluated(suite, a_case())
+        went_on = await evaluated(suite, a_case(on_interrupt="go on"))
+    assert stopped.error is not None
+    assert "the graph stopped before 'second'" in stopped.error.message
+    assert went_on.error is None, went_on.error.traceback
+    assert went_on.turns[0].response == "second"

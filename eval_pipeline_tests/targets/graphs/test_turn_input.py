@@ -48,6 +48,13 @@ async def test_inputs_fill_keys_by_name_and_the_output_schema_says_what_comes_ou
     assert turn.state["documents"] == documents  # which the output leaves out
 
 
+async def test_a_single_node_gets_the_state_that_it_expects() -> None:
+    turn = await turn_of("retrieval.nodes[retrieve]", input={"question": "tea", "top_k": 1})
+    assert turn.outputs == {"documents": ["tea 0"]}
+    turn = await turn_of("retrieval.nodes[generate]", input={"documents": ["a", "b"]})
+    assert turn.outputs == {"answer": "2 documents", "sources": ["a", "b"]}
+
+
 async def test_a_mapping_goes_into_the_only_key_by_its_name_or_by_input_key() -> None:
     mail = {"author": "Ada", "subject": "tea"}
     for case, target in (

@@ -70,6 +70,19 @@ FAULTS = {
 }
 
 
+def test_a_server_that_fails_slowly_holds_the_end_no_longer_than_it_may(make_settings: MakeSettings) -> None:
+    """Every request takes a second to fail: flushing, the spool and the thread share the time of `close`."""
+    with RecorderServer() as server:
+        sender = SpoolingSender(make_settings(recorder_url=server.url))
+        server.faults.add(Fault(status=500, delay_s=1.0, times=None))
+        for _ in range(30):
+            sender.send_runs(a_trace())
+        counts = sender.close(1.5)
+        made = [request for request, _ in server.faults.fired if "multipart" in request]
+    assert (counts.runs_sent, counts.runs_spooled, counts.lost) == (0, 90, 0)
+    assert len(made) <= 3
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_no_fault_loses_doubles_or_delays_anything(
     server: RecorderServer, make_settings: MakeSettings, fault: Fault
