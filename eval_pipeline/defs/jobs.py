@@ -18,6 +18,7 @@ from eval_pipeline.defs.assets.upstream import (
     TEST_CASES,
     VARIANT_COMPARISON,
     asset_key,
+    case_passed_key,
 )
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
@@ -46,7 +47,8 @@ def build_job(suite: Suite) -> dg.Definitions:
     if suite.spec.assets.group is None:
         # What a project adds to the suite's group is a part of its job; a group that suites share is not.
         selection |= dg.AssetSelection.groups(suite.name)
-    selection -= dg.AssetSelection.checks(up_to_date)
+    # Nor is the check of each case planned, of which Dagster writes a row for each partition before the run begins.
+    selection -= dg.AssetSelection.checks(up_to_date, case_passed_key(suite))
     if wants_corrections(suite):
         # Corrections are downloaded on request, so that no evaluation fails because LangSmith does not answer.
         selection -= _assets(suite, (CORRECTIONS,))
