@@ -32,7 +32,7 @@ LOST_AFTER_SECONDS = 20.0
 """How long a heartbeat that does not change is watched until its owner counts as gone."""
 CHECK_SECONDS = 2.0
 """How often a writer looks whether it still owns the experiment."""
-_CLAIM, _BEAT, _ENDED = ".json", ".beat", ".ended"
+_CLAIM, _BEAT, _ENDED = ".json", "/beat", "/ended"
 
 _log = logger_of(__name__)
 
@@ -72,7 +72,7 @@ class Ownership:
         self._stop.set()
         self._thread.join()
         try:
-            self.store.put(f"{self._base}.{self.run_id}{_ENDED}", b"")
+            self.store.put(f"{self._base}/{self.run_id}{_ENDED}", b"")
         except EvalPipelineError:
             _log.warning("the end of this run could not be written: a launch that resumes it waits for a moment")
 
@@ -99,7 +99,7 @@ class Ownership:
         while True:
             beat = f"{this_machine()} {os.getpid()} {uuid.uuid4().hex}"
             try:
-                self.store.put(f"{self._base}.{self.run_id}{_BEAT}", beat.encode())
+                self.store.put(f"{self._base}/{self.run_id}{_BEAT}", beat.encode())
             except EvalPipelineError as error:
                 _log.warning("the heartbeat of this run could not be written: %s", error)
             if self._stop.wait(HEARTBEAT_SECONDS):
@@ -177,7 +177,7 @@ class _OwningRun:
 
 def _runs(store: Store, prefix: str, number: int) -> dict[str, _OwningRun]:
     """The runs of an owner that ever wrote a heartbeat."""
-    base = f"{prefix}{number:06d}."
+    base = f"{prefix}{number:06d}/"
     names = {key.removeprefix(base) for key in store.list(prefix) if key.startswith(base)}
     runs = {}
     for name in (name.removesuffix(_BEAT) for name in names if name.endswith(_BEAT)):

@@ -16,7 +16,7 @@ Objects are content-addressed or append-only; no key contains `latest`.
     experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
     experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
     experiments/<suite>/<experiment>/owners/<number>.json  the launch that evaluates it; written if absent
-    experiments/<suite>/<experiment>/owners/<number>.<run>.beat    changes while the run works; beside it `.ended`
+    experiments/<suite>/<experiment>/owners/<number>/<run>/beat     changes while the run works; beside it `ended`
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, and how many were sent
     experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json

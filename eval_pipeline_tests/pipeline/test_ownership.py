@@ -31,7 +31,7 @@ def owned(store: LocalStore, owner: str, run_id: str) -> Ownership:
 def silent(store: LocalStore, *, host: str = "elsewhere", process: int = 1) -> Ownership:
     """A claim of a run that wrote one heartbeat."""
     claimed = owned(store, "silent", "silent-run")
-    store.put(f"{BEATS}{claimed.number:06d}.silent-run.beat", f"{host} {process} x".encode())
+    store.put(f"{BEATS}{claimed.number:06d}/silent-run/beat", f"{host} {process} x".encode())
     return claimed
 
 
