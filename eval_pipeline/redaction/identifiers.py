@@ -17,6 +17,8 @@ IDENTIFIERS = frozenset(
         "context_id",
         "shared_context_id",
         "dataset_content_version",
+        "content_hash",
+        "sync_hash",
         "target_version",
         "content_hash",
         "run_id",
