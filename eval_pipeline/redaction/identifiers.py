@@ -20,7 +20,6 @@ IDENTIFIERS = frozenset(
         "content_hash",
         "sync_hash",
         "target_version",
-        "content_hash",
         "run_id",
         "feedback_id",
     }
