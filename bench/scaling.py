@@ -21,10 +21,10 @@ from unittest import mock
 from bench.report import Comparison
 from bench.scaling_doc import write_doc
 from bench.scaling_points import POINTS, Point, read_points
+from eval_pipeline.testing.openai_server import openai_server
 from eval_pipeline_tests.deploy.celery_fleet import running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import backfilled, prepare
-from eval_pipeline_tests.openai_server import openai_server
 from eval_pipeline_tests.quick_dagster import QUICK_DAEMON
 
 _OWN = ("LANGSMITH_", "LANGCHAIN_", "EVAL_PIPELINE_", "DAGSTER_", "AWS_", "OPENAI_")

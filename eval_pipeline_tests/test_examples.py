@@ -14,9 +14,9 @@ from langchain_core.messages import BaseMessage, ToolMessage
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.testing import ScriptedModel
+from eval_pipeline.testing.openai_server import openai_server
+from eval_pipeline.testing.openai_server.model_answers import answers_of
 from eval_pipeline_tests.building import an_evaluator
-from eval_pipeline_tests.openai_server import openai_server
-from eval_pipeline_tests.openai_server.model_answers import answers_of
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FOLDERS = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "suite.yaml").is_file())

@@ -18,8 +18,8 @@ from eval_pipeline.suite.spec.assertion import ASSERTIONS, AssertionExample
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline.telemetry.event import Event
+from eval_pipeline.testing.openai_server import openai_server
 from eval_pipeline_tests.building import a_call, a_case, a_context, a_scope, a_turn, results_of
-from eval_pipeline_tests.openai_server import openai_server
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text() + (ROOT / "docs" / "assertions.md").read_text()

@@ -1,6 +1,6 @@
 """The trend of a suite: one small document an experiment, so that a trend is read without reading results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,6 +33,8 @@ class TrendPoint(BaseModel):
     high: float | None
     score: float | None
     metrics: Mapping[str, float]
+    metric_versions: Mapping[str, str] | None = None
+    """Of the suite's assertions; None in points of earlier versions."""
     p95_latency_s: float | None
     cost_usd: float | None
 
@@ -53,9 +55,23 @@ def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> Tre
         high=None if rate is None else rate.high,
         score=None if summary.score is None else summary.score.mean,
         metrics={name: metric.mean for name, metric in summary.metrics.items()},
+        metric_versions=record.metrics,
         p95_latency_s=summary.latency_s.get("p95"),
         cost_usd=summary.cost_usd,
     )
+
+
+def metric_changes(points: Sequence[TrendPoint]) -> list[str]:
+    """The experiments in which metrics of a trend changed, oldest first, each with their names."""
+    changes: list[str] = []
+    before: Mapping[str, str] | None = None
+    for point in points:
+        now = point.metric_versions
+        if now is not None and before is not None and now != before:
+            names = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+            changes.append(f"{point.experiment} ({', '.join(names)})")
+        before = now if now is not None else before
+    return changes
 
 
 def write_point(store: Store, suite: str, point: TrendPoint) -> None:

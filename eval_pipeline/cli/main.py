@@ -29,9 +29,11 @@ class _Command(NamedTuple):
 
 
 _COMMANDS = {
+    "init": _Command("evaluate.init:init", "Create a new suite in DIR."),
     "run": _Command("evaluate.run:run", "Evaluate a suite."),
     "watch": _Command("evaluate.watch:watch", "Evaluate one case and show it live."),
     "check": _Command("evaluate.check:check", "Validate a suite and report every problem."),
+    "schema": _Command("evaluate.schema:schema", "Print the JSON schema of suite.yaml, or of a file of cases."),
     "list": _Command("evaluate.list:list_suites", "List the available suites."),
     "score": _Command("analyze.score:score", "Score the answers of an experiment again."),
     "compare": _Command("analyze.compare:compare", "Compare experiments with a baseline."),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.partition_checks import PartitionEvaluation, store_evaluations
 from eval_pipeline.errors import TransientError
 
 FEW = 50
@@ -38,8 +39,19 @@ class PartitionEvents:
         self._context, self._step_key, self._reported = context, step_key, reported
         self._batched = expected > FEW
 
-    def report(self, materializations: Sequence[dg.AssetMaterialization]) -> None:
+    def report(
+        self,
+        materializations: Sequence[dg.AssetMaterialization],
+        *,
+        check: dg.AssetCheckKey | None = None,
+        evaluations: Sequence[PartitionEvaluation] = (),
+    ) -> None:
         """Write events to Dagster's database; they are durable when this returns.
+
+        Args:
+            materializations: of the partitions.
+            check: the check that `evaluations` are of.
+            evaluations: its outcome for each partition.
 
         Raises:
             TransientError: the database could not be written for about 15 seconds.
@@ -48,6 +60,9 @@ class PartitionEvents:
         for wait_s in (*_WAITS_S, None):
             try:
                 self._record(unwritten)
+                unwritten = []
+                if check is not None:
+                    self._evaluate(check, evaluations)
             except Exception as error:
                 if wait_s is None:
                     raise TransientError(
@@ -55,7 +70,7 @@ class PartitionEvents:
                         fix="repair Dagster's database and resume the run: finished results are kept",
                     ) from error
                 time.sleep(wait_s)
-                unwritten = self._missing(unwritten)
+                unwritten = self._missing(unwritten) if unwritten else []
             else:
                 return
 
@@ -72,6 +87,14 @@ class PartitionEvents:
                 return
         for materialization in materializations:
             self._context.log_event(materialization)
+
+    def _evaluate(self, check: dg.AssetCheckKey, evaluations: Sequence[PartitionEvaluation]) -> None:
+        try:
+            for start in range(0, len(evaluations), BATCH):
+                store_evaluations(self._context, check, self._step_key, evaluations[start : start + BATCH])
+        except (ImportError, AttributeError, TypeError) as error:
+            # The undocumented parts of Dagster have changed.
+            self._context.log.warning("partitions are reported without the check %s: %s", check.name, error)
 
     def _missing(self, materializations: list[dg.AssetMaterialization]) -> list[dg.AssetMaterialization]:
         try:

@@ -17,7 +17,12 @@ from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 from typing_extensions import override
 
-from eval_pipeline.dagster_ext.sqlite_storage import stored_together
+from eval_pipeline.dagster_ext.sqlite_storage import (
+    EVALUATIONS,
+    batch_kind,
+    plans_many_partitions,
+    write_evaluations,
+)
 
 _CHANGED = (AttributeError, ImportError, TypeError)
 """What is raised if private methods of Dagster have changed."""
@@ -29,19 +34,24 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
 
     @override
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        for together, alike in groupby(events, key=stored_together):
+        for kind, alike in groupby(events, key=batch_kind):
             batch = list(alike)
-            if not together:
+            if kind is None:
                 super().store_event_batch(batch)
                 continue
             try:
-                self._store_together(batch)
+                self._store_together(batch, evaluations=kind == EVALUATIONS)
             except _CHANGED as error:
                 # The transaction was rolled back.
                 _log.warning("writing events one by one, which takes longer: %s", error)
                 super().store_event_batch(batch)
 
-    def _store_together(self, events: list[dg.EventLogEntry]) -> None:
+    @override
+    def store_asset_check_event(self, event: dg.EventLogEntry, event_id: int | None) -> None:
+        if not plans_many_partitions(event):
+            super().store_asset_check_event(event, event_id)
+
+    def _store_together(self, events: list[dg.EventLogEntry], *, evaluations: bool) -> None:
         from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: PLC0415 - private: may be missing in a new version
 
         rows = [self._event_to_row(event) for event in events]
@@ -49,6 +59,9 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
         insert = SqlEventLogStorageTable.insert().returning(id_column, sort_by_parameter_order=True)
         with self.index_transaction() as connection:
             ids = [cast("int", row[0]) for row in connection.execute(insert, rows)]
+            if evaluations:
+                write_evaluations(connection, events, ids)
+                return
             self._store_asset_event_tags(connection, events, ids)
             latest = {event.get_dagster_event().asset_key: (event, id_) for event, id_ in zip(events, ids, strict=True)}
             # Rows stay locked until the end of the transaction: in any other order, two runs could deadlock.

@@ -1,11 +1,9 @@
 """Builds the `dg.Definitions` of all suites: the place that says what every suite gets.
 
-A suite that cannot be read becomes a single asset that fails with the reason when it is materialized, so one broken
-suite does not affect the others. See https://docs.dagster.io/getting-started/concepts#definitions.
+A suite that cannot be read has assets, a schedule and sensors that fail with the reason, so one broken suite does not
+affect the others. See https://docs.dagster.io/getting-started/concepts#definitions.
 """
 
-import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +11,16 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.accepted_experiment import build_accepted_experiment
 from eval_pipeline.defs.assets.case_results import build_case_results
 from eval_pipeline.defs.assets.corrections import build_corrections, wants_corrections
 from eval_pipeline.defs.assets.experiment_summary import build_experiment_summary
 from eval_pipeline.defs.assets.promoted_prompt import build_promoted_prompt, build_promotion_checks
 from eval_pipeline.defs.assets.shared_context import build_shared_context
 from eval_pipeline.defs.assets.test_cases import build_test_cases
-from eval_pipeline.defs.assets.upstream import TEST_CASES
 from eval_pipeline.defs.assets.variant_comparison import build_variant_comparison
+from eval_pipeline.defs.broken_suite import broken_suite
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
-from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
 from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
 from eval_pipeline.defs.resources import STORE, StoreResource, default_resources
@@ -34,7 +32,6 @@ from eval_pipeline.defs.sensors.prompt_regressed import build_prompt_regressed
 from eval_pipeline.defs.sensors.run_failed import build_run_failed
 from eval_pipeline.defs.sensors.spool_waiting import TRACES_WAITING, build_traces_waiting
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
 from eval_pipeline.suite.discovery import suite_folders
 from eval_pipeline.suite.promoted_prompt import has_promotions
@@ -78,7 +75,15 @@ def build_definitions(
     folders_by_name: dict[str, Path] = {}
     folders = suite_folders() if folders is None and not suites else folders or ()
     placement = AssetPlacement(key_prefix=tuple(key_prefix), group=group)
-    parts = [_suite_definitions(folder, folders_by_name, placement) for folder in folders]
+    broken: dict[Path, Exception] = {}
+    parts = [
+        definitions
+        for folder in folders
+        if (definitions := _suite_definitions(folder, folders_by_name, placement, broken)) is not None
+    ]
+    # After the others, whose names count.
+    for folder, error in broken.items():
+        parts.append(broken_suite(folder, error, taken=folders_by_name, placement=placement))
     parts += [_valid_suite(_placed(suite, placement)) for suite in suites]
     resources = _resources(resource_overrides or {})
     sensor = build_traces_waiting(name=traces_waiting, store=_store_of(resources))
@@ -103,13 +108,17 @@ def _store_of(resources: Mapping[str, Any]) -> StoreResource | None:
     return store if literal else None
 
 
-def _suite_definitions(folder: Path, folders_by_name: dict[str, Path], placement: AssetPlacement) -> dg.Definitions:
+def _suite_definitions(
+    folder: Path, folders_by_name: dict[str, Path], placement: AssetPlacement, broken: dict[Path, Exception]
+) -> dg.Definitions | None:
+    """The definitions of a suite; None for one that cannot be read, which is noted in `broken`."""
     try:
         suite = _placed(read_suite(folder), placement)
         _check_unique_name(suite, folders_by_name)
         definitions = _valid_suite(suite)
     except Exception as error:  # noqa: BLE001 - code of the suite runs here and must not break other suites
-        return dg.Definitions(assets=[_broken_suite(folder, error)])
+        broken[folder] = error
+        return None
     folders_by_name[suite.name] = folder
     return definitions
 
@@ -135,6 +144,7 @@ def _valid_suite(suite: Suite) -> dg.Definitions:
             build_shared_context(suite),
             build_case_results(suite),
             build_experiment_summary(suite),
+            build_accepted_experiment(suite),
             *([build_corrections(suite)] if wants_corrections(suite) else []),
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
@@ -159,22 +169,3 @@ def _promotions(suite: Suite) -> Iterator[dg.Definitions]:
     if suite.spec.promotion.enabled:
         yield dg.Definitions(assets=[build_promoted_prompt(suite)], asset_checks=[build_promotion_checks(suite)])
         yield build_promotion_job(suite)
-
-
-def _broken_suite(folder: Path, error: Exception) -> dg.AssetsDefinition:
-    name = re.sub(r"[^A-Za-z0-9]", "_", folder.name)
-    # Two folders may have the same name.
-    group = f"broken_{name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:6]}"
-
-    @dg.asset(
-        key=dg.AssetKey([group, TEST_CASES]),
-        group_name=group,
-        kinds={"yaml"},
-        owners=["team:evaluation"],
-        description=f"The suite in `{folder}` cannot be read:\n\n```\n{displayable(str(error))}\n```",
-    )
-    def broken() -> None:
-        with errors_as_failures():
-            raise error
-
-    return broken

@@ -117,7 +117,8 @@ def build_up_to_date(suite: Suite) -> dg.AssetChecksDefinition:
             dg.AssetCheckSpec(
                 PARTITIONS_UP_TO_DATE,
                 asset=asset_key(suite, CASE_RESULTS),
-                description="No partition is failed, stale or missing. Lists those that are, and what to do.",
+                description="Every case has a current result. Lists those that failed to run, ended in an error, never "
+                "ran or are outdated, and what to do. Whether cases passed is the check `case_passed`.",
             )
         ],
         can_subset=True,

@@ -17,6 +17,7 @@ from eval_pipeline.defs.assets.upstream import (
     TEST_CASES,
     VARIANT_COMPARISON,
     asset_key,
+    case_passed_key,
 )
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
@@ -42,7 +43,9 @@ def build_job(suite: Suite) -> dg.Definitions:
     # `experiment_summary` reports this check: Dagster skips a step of its own after the events of `case_results`.
     up_to_date = dg.AssetCheckKey(asset_key(suite, CASE_RESULTS), PARTITIONS_UP_TO_DATE)
     # Without corrections: they are downloaded on request, so that an evaluation does not need LangSmith to answer.
-    selection = _assets(suite, EVALUATION_ASSETS) - dg.AssetSelection.checks(up_to_date)
+    # Nor is the check of each case planned, of which Dagster writes a row for each partition before the run begins.
+    reported = dg.AssetSelection.checks(up_to_date, case_passed_key(suite))
+    selection = _assets(suite, EVALUATION_ASSETS) - reported
     return _job(job_name(suite.name), suite, selection, suite.spec.description or f"Evaluate the suite {suite.name}.")
 
 

@@ -12,11 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult
-from eval_pipeline.analysis.report.drawing import standalone
-from eval_pipeline.analysis.report.page import Pictures
-from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.build import Snapshot
 from eval_pipeline.defs.partitions import PartitionChanges
 from eval_pipeline.models.limits.throughput import ThroughputReport
@@ -27,7 +23,6 @@ from eval_pipeline.store.layout import (
     cases_key,
     context_prefix,
     experiment_prefix,
-    report_key,
     variants_key,
     variants_page_key,
 )
@@ -60,11 +55,11 @@ def dataset_metadata(
         "dagster/row_count": len(dataset.cases),
         "dagster/uri": store.uri(cases_key(suite, dataset.version)),
         "eval/splits": dg.MetadataValue.json(dict(splits)),
-        "eval/cases_added": _keys(changes.added),
-        "eval/cases_changed": _keys(changes.changed),
-        "eval/cases_removed": _keys(changes.removed),
-        "eval/partitions_to_delete_later": _keys(partitions.deferred),
-        "eval/preview": _table([_preview(case, dataset.redactor) for case in dataset.cases[:_PREVIEW_CASES]]),
+        "eval/cases_added": listed_keys(changes.added),
+        "eval/cases_changed": listed_keys(changes.changed),
+        "eval/cases_removed": listed_keys(changes.removed),
+        "eval/partitions_to_delete_later": listed_keys(partitions.deferred),
+        "eval/preview": table_of([_preview(case, dataset.redactor) for case in dataset.cases[:_PREVIEW_CASES]]),
     }
 
 
@@ -84,7 +79,7 @@ def context_metadata(snapshot: Snapshot, store: Store) -> Metadata:
         "eval/build_s": manifest.build_s,
         "eval/input_tokens": manifest.input_tokens,
         "eval/output_tokens": manifest.output_tokens,
-        "eval/parts": _table(parts),
+        "eval/parts": table_of(parts),
     }
 
 
@@ -97,7 +92,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         "eval/passed": sum(result.status == "passed" for result in results),
         "eval/attempts": len(results),
         "eval/status": ", ".join(result.status for result in results),
-        "eval/latency_s": _seconds(sum(result.latency_s for result in results)),
+        "eval/latency_s": milliseconds(sum(result.latency_s for result in results)),
         "eval/input_tokens": sum(result.tokens.input for result in results),
         "eval/output_tokens": sum(result.tokens.output for result in results),
         EXPERIMENT: first.experiment,
@@ -120,7 +115,7 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         metadata[CONTEXT_ID] = first.context_id
     reasons = [why for result in results if (why := reason(result))]
     if reasons:
-        metadata["eval/why"] = dg.MetadataValue.text(_cut("\n".join(dict.fromkeys(reasons))))
+        metadata["eval/why"] = dg.MetadataValue.text(shortened("\n".join(dict.fromkeys(reasons))))
     return metadata
 
 
@@ -172,88 +167,6 @@ def throughput_metadata(report: ThroughputReport) -> Metadata:
     return metadata
 
 
-def summary_metadata(verdict: ExperimentVerdict, store: Store, pictures: Pictures) -> Metadata:
-    """The metadata of `experiment_summary`."""
-    summary, comparison = verdict.summary, verdict.comparison
-    metrics = [
-        {
-            "metric": name,
-            "mean": round(estimate.mean, 4),
-            "low": round(estimate.low, 4),
-            "high": round(estimate.high, 4),
-            "n": estimate.n,
-        }
-        for name, estimate in summary.metrics.items()
-    ]
-    slices = [
-        {
-            "slice": name,
-            "cases": part.cases,
-            "pass_rate": None if part.pass_rate is None else round(part.pass_rate.mean, 4),
-        }
-        for name, part in summary.slices.items()
-    ]
-    metadata: Metadata = {
-        EXPERIMENT: summary.experiment,
-        **_pictures(pictures),
-        "eval/cases": summary.cases,
-        "eval/attempts": summary.attempts,
-        "eval/statuses": dg.MetadataValue.json(dict(summary.status_counts)),
-        "eval/errors": summary.status_counts.get("error", 0),
-        "eval/metrics": _table(metrics),
-        "eval/slices": _table(slices),
-        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
-        "eval/input_tokens": summary.tokens["input"],
-        "eval/output_tokens": summary.tokens["output"],
-    }
-    if summary.pass_rate is not None:
-        metadata |= {
-            "eval/pass_rate": summary.pass_rate.mean,
-            "eval/pass_rate_low": summary.pass_rate.low,
-            "eval/pass_rate_high": summary.pass_rate.high,
-        }
-    if summary.cost_usd is not None:
-        metadata["eval/cost_usd"] = summary.cost_usd
-    metadata |= {f"eval/latency_{name}_s": _seconds(value) for name, value in summary.latency_s.items()}
-    if summary.score is not None:
-        metadata["eval/score"] = summary.score.mean
-    if summary.flakiness is not None:
-        metadata["eval/flakiness"] = summary.flakiness
-    metadata |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
-    metadata["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
-    if comparison is not None:
-        metadata |= _comparison_metadata(comparison)
-    return metadata
-
-
-def _pictures(pictures: Pictures) -> Metadata:
-    """The charts of the report, small enough to be shown together in the UI."""
-    drawn = {
-        "Pass rate of the last experiments": pictures.trend,
-        "Points since the baseline": pictures.deltas,
-        "Scores": pictures.scores,
-    }
-    shown = [
-        f"**{name}**\n\n![{name}]({standalone(drawing)})" for name, drawing in drawn.items() if drawing is not None
-    ]
-    return {"eval/pictures": dg.MetadataValue.md("\n\n".join(shown))} if shown else {}
-
-
-def _comparison_metadata(comparison: Comparison) -> Metadata:
-    metadata: Metadata = {
-        "eval/baseline": comparison.baseline,
-        "eval/improved": len(comparison.improved),
-        "eval/regressed": len(comparison.regressed),
-        "eval/regressed_cases": _keys([change.case_id for change in comparison.regressed]),
-    }
-    if comparison.pass_rate is not None:
-        metadata |= {
-            "eval/pass_rate_difference": comparison.pass_rate.difference,
-            "eval/pass_rate_difference_p": comparison.pass_rate.p_value,
-        }
-    return metadata
-
-
 def gate_metadata(gate: GateResult) -> Metadata:
     """The metadata of the check of a gate."""
     measured = {"observed": gate.observed, "low": gate.low, "high": gate.high}
@@ -261,7 +174,7 @@ def gate_metadata(gate: GateResult) -> Metadata:
         **{name: value for name, value in measured.items() if value is not None},
         "threshold": gate.threshold,
         "n": gate.n,
-        "failing_cases": _keys(gate.failing_cases),
+        "failing_cases": listed_keys(gate.failing_cases),
     }
 
 
@@ -290,7 +203,7 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
         VERDICT: dg.MetadataValue.text(comparison.verdict),
         "eval/winner": comparison.winner or "none",
         COMPARISON: comparison.name,
-        "eval/variants": _table(rows),
+        "eval/variants": table_of(rows),
         DATASET_VERSION: comparison.dataset_version,
         "eval/attempts": effort.attempts,
         "eval/attempts_saved": effort.attempts_of_all - effort.attempts,
@@ -315,24 +228,27 @@ def _preview(case: Case, redactor: Redactor) -> dict[str, Any]:
     return {"case": case.id, "split": redactor.text(case.split), "turns": len(case.turns), "first": first[:120]}
 
 
-def _seconds(value: float) -> float:
+def milliseconds(value: float) -> float:
     """Seconds to the millisecond; the results have all digits."""
     return round(value, 3)
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
+    """`text`, cut to what a page shows."""
     short = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} …"
     return short.encode("utf-8", "replace").decode()
 
 
-def _keys(keys: Sequence[str]) -> str:
+def listed_keys(keys: Sequence[str]) -> str:
+    """The first keys, and how many there are."""
     if not keys:
         return "none"
     more = f" and {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else ""
     return f"{len(keys)}: {', '.join(keys[:_LISTED_KEYS])}{more}"
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+def table_of(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    """A table; the columns are those of the first row."""
     if not rows:
         return dg.MetadataValue.text("none")
     records = [

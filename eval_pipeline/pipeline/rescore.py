@@ -241,7 +241,8 @@ def open_rescoring(
         corrections=record.corrections,
         context=experiment.context,
         settings=settings,
-        target=_stored_target(ResultLogView.open(store, source.suite, source.experiment)),
+        # Recordings are read again, with what they hold besides messages.
+        target=_stored_target(store, source) if suite.spec.target.live else None,
     )
     cases, changed = _with_answers(evaluator, dataset.cases, written_cases(store, suite, source.dataset_version))
     return Rescoring(
@@ -291,8 +292,8 @@ class _StoredTarget(LiveSessionFactory):
         raise NotImplementedError
 
 
-def _stored_target(log: ResultLogView) -> SessionFactory:
-    numbers: dict[str, int] = {}
+def _stored_target(store: Store, source: ExperimentRecord) -> SessionFactory:
+    log, numbers = ResultLogView.open(store, source.suite, source.experiment), dict[str, int]()
     for case_id, number in log.attempts:
         numbers[case_id] = max(number, numbers.get(case_id, 0))
     return _StoredTarget(numbers)

@@ -1,7 +1,7 @@
 """Write tables as Parquet bytes, and read them, whole or in part."""
 
 import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +29,15 @@ def parquet_bytes(table: pa.Table, *, quickly: bool = False, rows_per_group: int
     return memoryview(sink.getvalue())
 
 
+def parquet_of_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> memoryview:
+    """Batches as the bytes of a Parquet file (zstd), each a row group with checksums; one is in memory at a time."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
+    return memoryview(sink.getvalue())
+
+
 def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: str) -> pa.Table:
     """Read a table, or those of `columns` that it has: files of earlier versions lack newer columns.
 
@@ -39,6 +48,18 @@ def read_parquet(source: pa.NativeFile, columns: Sequence[str] | None, *, uri: s
         file = pq.ParquetFile(source)
         names = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
         return file.read(columns=names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(uri, error) from error
+
+
+def batches_of_parquet(source: pa.NativeFile, rows: int, *, uri: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a table in batches, of which one is in memory at a time.
+
+    Raises:
+        CorruptDataError: the object is not readable as Parquet.
+    """
+    try:
+        yield from pq.ParquetFile(source).iter_batches(batch_size=rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(uri, error) from error
 

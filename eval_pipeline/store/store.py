@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pyarrow as pa
 
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.store.parquet import parquet_bytes, read_parquet, rows_of_parquet
+from eval_pipeline.store.parquet import batches_of_parquet, parquet_bytes, read_parquet, rows_of_parquet
 
 
 def checked_key(key: str) -> str:
@@ -83,6 +83,15 @@ class Store(ABC):
         """
         data = self.get(key)
         return None if data is None else read_parquet(pa.BufferReader(data), columns, uri=self.uri(key))
+
+    def get_batches(self, key: str, rows: int) -> Iterator[pa.RecordBatch] | None:
+        """Read a Parquet object in batches of at most `rows`; None if it does not exist.
+
+        Raises:
+            CorruptDataError: the object is not readable as Parquet; raised by the iterator.
+        """
+        data = self.get(key)
+        return None if data is None else batches_of_parquet(pa.BufferReader(data), rows, uri=self.uri(key))
 
     def get_rows(self, key: str, column: str, values: Collection[str]) -> pa.Table | None:
         """The rows of a Parquet object whose `column` has one of `values`, in order; None if it does not exist.

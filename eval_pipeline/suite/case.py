@@ -267,13 +267,16 @@ class Case(Document):
 
     def canonical_json(self) -> str:
         """The case as JSON with sorted keys, independent of the file format it was loaded from."""
-        return self.json_forms()[0]
+        return canonical_json(self._plain())
 
     def json_forms(self) -> tuple[str, str]:
         """The case as JSON with sorted keys, which is hashed, and as it is written, which is stored."""
-        made_of_inputs = {"turns", "messages"} if self.is_made_of_inputs else set[str]()
-        data = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=made_of_inputs)
+        data = self._plain()
         return canonical_json(data), written_json(data)
+
+    def _plain(self) -> dict[str, Any]:
+        made_of_inputs = {"turns", "messages"} if self.is_made_of_inputs else set[str]()
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=made_of_inputs)
 
     @property
     def is_made_of_inputs(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.graph import END
 from langgraph.types import Command, Send
 
@@ -28,3 +28,8 @@ def messages_of_output(output: Any) -> list[BaseMessage]:
         output = output.get("messages")
     items = output if isinstance(output, list | tuple) else [output]
     return [message for message in items if isinstance(message, BaseMessage)]
+
+
+def are_results(messages: Sequence[BaseMessage]) -> bool:
+    """Whether these are results of tools, and nothing else."""
+    return bool(messages) and all(isinstance(message, ToolMessage) for message in messages)

@@ -28,7 +28,7 @@ from eval_pipeline.messages.content import result_text
 from eval_pipeline.runs.collecting_client import collection_in_progress
 from eval_pipeline.targets.declined import declined_tools
 from eval_pipeline.targets.interrupts import question_text
-from eval_pipeline.targets.node_outputs import goes_to, has_command, messages_of_output
+from eval_pipeline.targets.node_outputs import are_results, goes_to, has_command, messages_of_output
 from eval_pipeline.targets.session import EventHandler
 from eval_pipeline.telemetry.event import Event
 
@@ -76,6 +76,8 @@ class Trajectory(BaseCallbackHandler):
         self._agents: set[tuple[_Path, str]] = set()
         """The nodes that are agents, each with the path around it."""
         self._pending: list[_Handoff] = []
+        self._entering: list[_Seen] = []
+        """The handoff to the sub-graph that began last, as a server shows it."""
         self._entered: set[str] = set()
         self._going_to: str | None = None
         self._calls: dict[str, Event] = {}
@@ -164,7 +166,8 @@ class Trajectory(BaseCallbackHandler):
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         call = self._unasked.pop(run_id, None)
         if call is not None and not isinstance(output, ToolMessage | Command):
-            self._on_event({"type": "tool_result", "name": call["name"], "id": call["id"], "content": _text_of(output)})
+            content = result_text(plain(output))
+            self._on_event({"type": "tool_result", "name": call["name"], "id": call["id"], "content": content})
         node = self._node_around(run_id)
         if isinstance(output, Command) and node is not None:
             self._by_tool.add(node)
@@ -182,8 +185,14 @@ class Trajectory(BaseCallbackHandler):
 
     def updated(self, around: _Path, node: str, messages: Sequence[BaseMessage]) -> None:
         """The node below the sub-graphs `around` ended, and returned `messages`."""
-        if around:
-            self._enter(around, before=self._order.get(around[:-1], []))
+        if around and around[-1] not in self._entered:
+            self._settle()
+            before = len(self._seen)
+            self._enter(around, before=self._order.get(around[:-1], []), report=False)
+            self._entering = self._seen[before:]
+        elif are_results(messages) and [seen.event["to"] for seen in self._entering if seen.event] == [node]:
+            # A server does not show tools: a node that returns results of tools alone is none that took over.
+            self._entering[0].event, self._entering = None, []
         self._order.setdefault(around, []).append(node)
         for message in messages:
             self._see(message, in_state=True)
@@ -203,7 +212,14 @@ class Trajectory(BaseCallbackHandler):
             run_id = self._parents.get(run_id)
         return run_id
 
-    def _enter(self, path: _Path, *, before: Sequence[str]) -> None:
+    def _settle(self) -> None:
+        """Report that the sub-graph that began last, of which a server has shown no more since, took over."""
+        for seen in self._entering:
+            if seen.event is not None:
+                self._on_event(seen.event)
+        self._entering = []
+
+    def _enter(self, path: _Path, *, before: Sequence[str], report: bool = True) -> None:
         """A node begins in the sub-graph at `path`, after the nodes `before` beside it."""
         if path[-1] in self._entered:
             return
@@ -214,7 +230,9 @@ class Trajectory(BaseCallbackHandler):
         if self._going_to == agent:
             self._going_to = None
         elif before and before[-1] != agent:
-            self._happened({"type": "handoff", "from": before[-1], "to": agent})
+            self._seen.append(_Seen(event={"type": "handoff", "from": before[-1], "to": agent}))
+            if report:
+                self._on_event(self._seen[-1].event or {})
 
     def _called_model(self, run_id: UUID | None) -> None:
         """A model is called below a run: the nodes around it are agents, unless a tool calls it."""
@@ -306,6 +324,7 @@ class Trajectory(BaseCallbackHandler):
 
     def answer(self, messages: Sequence[BaseMessage]) -> tuple[str, list[Event]]:
         """The text of `messages`, the answer in the final state, and the events that they and all else seen make up."""
+        self._settle()
         answer = {_key(message) for message in messages}
         calls = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
         places: dict[Any, int] = {}
@@ -375,7 +394,3 @@ def _name(execution: str) -> str:
 def _is_plumbing(node: str) -> bool:
     """Whether a node is LangGraph's own, such as `__start__`."""
     return node.startswith("__")
-
-
-def _text_of(output: Any) -> str:
-    return result_text(plain(output))

@@ -14,8 +14,8 @@ from typing_extensions import override
 class ScriptedModel(BaseChatModel):
     """A chat model that answers by a rule, for tests and examples that need no provider.
 
-    The rule gets the messages and returns the answer: text, a call of a tool (`ScriptedModel.call`), or a message. It
-    has no state, so that the same conversation always goes on in the same way.
+    The rule gets the messages and returns the answer: text, a call of a tool (`ScriptedModel.call`), a message, or an
+    error to raise. A rule without state makes the same conversation go on in the same way always.
     """
 
     rule: Callable[[Sequence[BaseMessage]], Any]
@@ -44,7 +44,13 @@ class ScriptedModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         answer = self.rule(messages)
+        if isinstance(answer, Exception):
+            raise answer
         message = AIMessage(answer) if isinstance(answer, str) else answer.model_copy()
         read, written = (sum(len(str(item.content).split()) for item in items) for items in (messages, [message]))
-        message.usage_metadata = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+        message.usage_metadata = message.usage_metadata or {
+            "input_tokens": read,
+            "output_tokens": written,
+            "total_tokens": read + written,
+        }
         return ChatResult(generations=[ChatGeneration(message=message)])

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from eval_pipeline.testing.openai_server import OpenAIServer, openai_server, tool_call
 from eval_pipeline_tests.assertions.evaluator_readmes import Example, examples_of
 from eval_pipeline_tests.building import RECORDED, a_case, a_suite, evaluated
-from eval_pipeline_tests.openai_server import OpenAIServer, openai_server, tool_call
 
 LEFT_OUT = {
     "openevals-23": "an image goes to the judge: cases are text",

@@ -204,7 +204,7 @@ def test_runs_take_the_rows_of_assets_in_one_order_so_that_none_waits_for_the_ot
 def test_where_dagster_has_changed_events_are_stored_in_its_own_way(
     ours: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def changed(*_: object) -> None:
+    def changed(*_: object, **__: object) -> None:
         raise AttributeError("no such method any more")
 
     monkeypatch.setattr(BatchingPostgresEventLogStorage, "_store_together", changed)

@@ -14,8 +14,8 @@ from eval_pipeline.evaluation import simulated_user
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.check import check_suite
+from eval_pipeline.testing.openai_server import openai_server, tool_call
 from eval_pipeline_tests.building import a_case, a_suite, evaluated, write_suite
-from eval_pipeline_tests.openai_server import openai_server, tool_call
 
 CODE = """
 def desk(message, history):

@@ -10,9 +10,9 @@ import pytest
 from eval_pipeline.errors import CredentialsError
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.targets.opening import target_version
+from eval_pipeline.testing.openai_server import Answer, OpenAIServer, openai_server, tool_call
 from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline_tests.building import a_case, a_scope, a_suite, a_turn, evaluated, result_of
-from eval_pipeline_tests.openai_server import Answer, OpenAIServer, openai_server, tool_call
 
 RUBRIC = {"type": "llm_rubric", "value": "It greets."}
 

@@ -172,3 +172,22 @@ def test_there_is_nothing_to_resume_before_a_scoring_began(evaluated: Evaluated)
     evaluated.evaluate()
     with pytest.raises(InputError, match="no experiment scores the answers of sample-1"):
         evaluated.opened(SHOUTS, resume=True)
+
+
+def test_recordings_are_scored_again_with_what_is_recorded_beside_them(evaluated: Evaluated) -> None:
+    recording = {
+        "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "A"}],
+        "data": {"n": 1},
+    }
+    evaluated.cases = [{"id": "a", "recordings": [recording], "assertions": [POLITE]}]
+    write(evaluated.folder, {"beside.py": "def n(recording):\n    return recording['n'] == 1\n"})
+    target = {"kind": "recorded"}
+    evaluated.evaluate(target=target)
+    beside = {"type": "python", "path": "beside.py:n"}
+    results, calls = evaluated.scored(evaluated.opened(SHOUTS, beside, target=target))
+    assert calls == {}
+    assert {each.name: (each.passed, each.reused_from) for each in results[0].assertions} == {
+        "shouts": (True, None),
+        "n": (True, None),
+        "polite": (True, "sample-1"),
+    }

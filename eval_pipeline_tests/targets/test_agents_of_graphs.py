@@ -13,8 +13,10 @@ from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.building import a_case, a_suite, evaluated
 from eval_pipeline_tests.evaluation import agents
 from eval_pipeline_tests.langgraph_server import LangGraphServer, langgraph_server
+from eval_pipeline_tests.runs import calling_agents
 
 HERE = "eval_pipeline_tests.evaluation.agents"
+CALLING = "eval_pipeline_tests.runs.calling_agents"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,12 @@ def server() -> Iterator[LangGraphServer]:
     made = ("by_tool", "by_command", "by_edge", "streams", "fails", "remembers")
     graphs = {name: getattr(agents, name)() for name in made}
     with langgraph_server(
-        {**graphs, "asks": agents.asks("Sure?"), "asks_two": agents.asks("Red?", "Blue?")}
+        {
+            **graphs,
+            "delegating": calling_agents.delegating(),
+            "asks": agents.asks("Sure?"),
+            "asks_two": agents.asks("Red?", "Blue?"),
+        }
     ) as running:
         yield running
 
@@ -91,6 +98,14 @@ async def test_a_command_between_plain_nodes_is_no_handoff() -> None:
 async def test_a_deployed_sub_graph_that_begins_is_a_handoff(server: LangGraphServer) -> None:
     result = await answered({"kind": "remote", "url": server.url, "graph": "by_edge"})
     assert ("handoff", "router", "shop") in happened(result)
+
+
+async def test_an_agent_that_a_tool_runs_takes_nothing_over(kind: dict[str, Any]) -> None:
+    target = a_target(kind, "delegating") | ({} if kind["kind"] == "remote" else {"path": f"{CALLING}:delegating"})
+    result = await answered(target)
+    assert result.error is None, result.error.traceback
+    assert [event for event in happened(result) if event[0] == "handoff"] == []
+    assert ("tool_call", "ask", {"question": "tea?"}) in happened(result)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Output of agents is escaped by the template engine, or reaches the page as data 
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from eval_pipeline.analysis.report import charts
 from eval_pipeline.analysis.report.attempts import failing_rows, pack
 from eval_pipeline.analysis.report.drawing import STYLE
 from eval_pipeline.analysis.report.templating import script, seconds, style, template
-from eval_pipeline.analysis.trend import point_of, read_points
+from eval_pipeline.analysis.trend import metric_changes, point_of, read_points
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.errors import EvalPipelineError
@@ -38,6 +39,8 @@ class Pictures:
     """The charts of an experiment; None where there is nothing to draw."""
 
     trend: Markup | None
+    metric_changes: Sequence[str]
+    """The experiments of the trend since which metrics are others."""
     scores: Markup | None
     latency: Markup | None
     cost: Markup | None
@@ -94,6 +97,7 @@ def draw(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> 
     costs = [cost for row in attempts if (cost := cost_of(row)) is not None]
     return Pictures(
         trend=charts.trend(points),
+        metric_changes=metric_changes(points),
         scores=charts.score_spread([score for row in attempts if (score := score_of_row(row)) is not None]),
         latency=charts.spread([row["latency_s"] for row in attempts], seconds, label="seconds of an attempt"),
         cost=charts.spread(costs, lambda value: f"${value:.2g}", label="dollars of an attempt") if any(costs) else None,

@@ -6,18 +6,21 @@ that waits for one. `experiment` is that output: unpartitioned, made when all ca
 `experiment_summary` waits for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import dagster as dg
 from pydantic import ConfigDict
 
 from eval_pipeline.analysis.baseline import baseline_of
+from eval_pipeline.dagster_ext.partition_checks import partitioned_check_spec
 from eval_pipeline.defs.assets.evaluating import ends_launch, evaluate_share
+from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.reported import PartitionReports
 from eval_pipeline.defs.assets.tracing import check_once, traced_metadata
 from eval_pipeline.defs.assets.upstream import (
     BACKFILL_TAG,
+    CASE_PASSED,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
     LAUNCH_TAG,
@@ -31,6 +34,7 @@ from eval_pipeline.defs.assets.upstream import (
 )
 from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
+from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, experiment_metadata, throughput_metadata
 from eval_pipeline.defs.partitions import cases_partitions
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
@@ -46,6 +50,8 @@ from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import LAST_PASSED, Suite
 from eval_pipeline.targets.opening import target_version
+
+_MOST_NAMED = 8
 
 
 class CaseResultsConfig(dg.Config):
@@ -97,6 +103,14 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
                 description="The record that pins what an evaluation evaluates; all runs of a launch share it.",
             ),
         ],
+        check_specs=[
+            partitioned_check_spec(
+                CASE_PASSED,
+                asset=key,
+                partitions_def=cases_partitions(suite.name),
+                description="Every attempt at the case passed. Written with the partition, for each of them.",
+            )
+        ],
         backfill_policy=dg.BackfillPolicy.multi_run(suite.spec.evaluation.max_cases_per_run),
         can_subset=True,
         pool=suite.spec.evaluation.pool,
@@ -109,6 +123,7 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         eval_progress: dg.ResourceParam[Progress],
     ) -> Iterator[dg.MaterializeResult[None]]:
         evaluated: dict[str, Any] = {}
+        traced: dict[str, Any] = {}
         ended = True
         with errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
@@ -118,10 +133,15 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
             case_ids = _chosen_ids(context, config) if evaluates else set()
             experiment = _begin_or_join(context, suite, opened, config, settings, cases=len(case_ids))
             if evaluates:
-                evaluated, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
+                evaluated, traced, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
+                if context.job_name != job_name(suite.name):
+                    # A run of the UI plans the check, and skips its step: the partitions are reported by events.
+                    health = read_partition_health(context, suite, opened, settings)
+                    report = up_to_date_check(health, suite, dg.AssetCheckEvaluation)
+                    context.instance.report_runless_asset_event(report)
         # What waits for it is skipped without it: the summary is of whole experiments.
         if ended and experiment_key in context.selected_asset_keys:
-            metadata = {**experiment_metadata(experiment.record, opened), **evaluated}
+            metadata = {**traced, **experiment_metadata(experiment.record, opened), **evaluated}
             yield dg.MaterializeResult(asset_key=experiment_key, metadata=metadata)
 
     return case_results
@@ -183,12 +203,17 @@ def _evaluate(
     case_ids: set[str],
     config: CaseResultsConfig,
     progress: Progress,
-) -> tuple[dict[str, Any], bool]:
-    """Evaluate the run's cases. Returns metadata of `experiment`, and whether this run ends its launch."""
+) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    """Evaluate the run's cases.
+
+    Returns:
+        Metadata of `experiment` on its calls and on its traces, and whether this run ends its launch.
+    """
     suite, record = experiment.suite, experiment.record
     if suite.spec.baseline not in (None, LAST_PASSED):
         baseline_of(experiment.store, record, suite.spec.baseline)  # raises before anything is paid for
     evaluator, cases = experiment.evaluator(), ChosenCases.of(experiment, case_ids)
+    _require_cases(context, cases, case_ids)
     reuse, run_id = _reuses(suite, config), context.run.run_id
     owned = own_experiment(experiment.store, record.suite, record.experiment, owner=_owner(context), run_id=run_id)
     with owned:
@@ -205,7 +230,24 @@ def _evaluate(
         run.writer = OwnedWriter(run.writer, owned)
         calls = _evaluated(context, run, suite, reuse=reuse, progress=progress)
     traced = {} if run.traced is None else traced_metadata(run.traced)
-    return {**throughput_metadata(calls), **traced}, ends_launch(context, run)
+    return throughput_metadata(calls), traced, ends_launch(context, run)
+
+
+def _require_cases(context: dg.AssetExecutionContext, cases: ChosenCases, case_ids: Collection[str]) -> None:
+    """Warn of partitions that are no cases, such as those of removed ones.
+
+    Raises:
+        InputError: none of the partitions is a case.
+    """
+    unknown = sorted(set(case_ids) - {case.id for case in cases.chosen})
+    if not unknown:
+        return
+    named = f"{', '.join(unknown[:_MOST_NAMED])}{' …' if len(unknown) > _MOST_NAMED else ''}"
+    message = f"no case of the dataset has the id of the partition: {named}"
+    if not cases.chosen:
+        fix = "materialize the partition of a case, or add the case to the suite and materialize test_cases"
+        raise InputError(Problem(message=message, fix=fix))
+    context.log.warning("%s; nothing is evaluated there", message)
 
 
 def _owner(context: dg.AssetExecutionContext) -> str:

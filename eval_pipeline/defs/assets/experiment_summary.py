@@ -1,11 +1,16 @@
 """`experiment_summary`: statistics, slices and the report of the experiment that this run belongs to."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 from pydantic import ConfigDict
 
+from eval_pipeline.analysis.case_values import why_not_passed
+from eval_pipeline.analysis.report.attempts import failing_rows
 from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.tracing import SESSION, summary_trace_metadata
 from eval_pipeline.defs.assets.upstream import (
+    CASE_RESULTS,
     EXPERIMENT_ASSET,
     EXPERIMENT_SUMMARY,
     asset_group,
@@ -14,10 +19,11 @@ from eval_pipeline.defs.assets.upstream import (
     find_latest,
 )
 from eval_pipeline.defs.failures import errors_as_failures
-from eval_pipeline.defs.metadata import summary_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.summary_metadata import CaseToLookAt, summary_metadata
 from eval_pipeline.pipeline.conclude import conclude
 from eval_pipeline.results.experiment_record import read_experiment
+from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
 
 
@@ -55,13 +61,27 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite, EXPERIMENT_SUMMARY, SESSION)
             conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store))
+            failing = sorted(_failing(opened, suite.name, experiment), key=lambda each: each.case_id)
             health = read_partition_health(context, suite, opened, eval_langsmith.settings(eval_store))
         context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))
         return dg.MaterializeResult(
             metadata={
-                **summary_metadata(conclusion.verdict, opened, conclusion.pictures),
-                **summary_trace_metadata(conclusion.traced, before),
+                **summary_metadata(
+                    conclusion.verdict,
+                    opened,
+                    conclusion.pictures,
+                    links=summary_trace_metadata(conclusion.traced, before),
+                    failing=failing,
+                    case_results=asset_key(suite, CASE_RESULTS),
+                ),
             }
         )
 
     return experiment_summary
+
+
+def _failing(store: Store, suite: str, experiment: str) -> Iterator[CaseToLookAt]:
+    for row in failing_rows(store, suite, experiment):
+        yield CaseToLookAt(
+            case_id=row["case_id"], status=row["status"], why=why_not_passed(row), trace_url=row.get("trace_url")
+        )

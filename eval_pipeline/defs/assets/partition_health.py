@@ -1,4 +1,4 @@
-"""Which partitions of `case_results` have to be evaluated: failed, stale, never run; the check `partitions_up_to_date`.
+"""Which partitions of `case_results` have to be evaluated: failed, errored, stale, never run; `partitions_up_to_date`.
 
 The check's own step is left out of the job: Dagster skips what comes after an asset whose partitions are reported by
 events. A run reports the check by an event of its own instead, when it is summarized.
@@ -52,7 +52,9 @@ class PartitionHealth:
 
     cases: int
     failed: tuple[str, ...]
-    """The newest run over it failed before it had a result, or its newest result is an error."""
+    """The newest run over it failed before it had a result."""
+    errored: tuple[str, ...]
+    """Its newest result is an error."""
     stale: tuple[str, ...]
     """What its newest result depended on has changed: case, context, target, assertions or judge."""
     never_run: tuple[str, ...]
@@ -62,20 +64,22 @@ class PartitionHealth:
     @property
     def due(self) -> tuple[str, ...]:
         """All that should be evaluated, the failed ones first."""
-        return self.failed + self.never_run + self.stale
+        return self.failed + self.errored + self.never_run + self.stale
 
     @property
     def message(self) -> str:
         """The counts, in a line."""
-        lists = {"failed": self.failed, "never run": self.never_run, "stale": self.stale, "running": self.running}
+        lists = {
+            "failed to run": self.failed,
+            "ended in an error": self.errored,
+            "never ran": self.never_run,
+            "outdated": self.stale,
+            "running": self.running,
+        }
         counts = [f"{len(ids)} {name}" for name, ids in lists.items() if ids]
-        return (
-            f"{', '.join(counts)} of {counted(self.cases, 'case')}"
-            if counts
-            else f"all {self.cases} cases are up to date"
-            if self.cases != 1
-            else "1 case is up to date"
-        )
+        if not counts:
+            return f"all {self.cases} cases have a current result" if self.cases != 1 else "1 case has a current result"
+        return f"of {counted(self.cases, 'case')}: {', '.join(counts)}"
 
     def what_to_do(self, suite: str) -> str:
         """How to evaluate the cases that are due, in a terminal or in the UI."""
@@ -83,7 +87,7 @@ class PartitionHealth:
             return "nothing"
         named = " ".join(f"--case {name}" for name in self.due[:_NAMED])
         more = f" and {len(self.due) - _NAMED} more" if len(self.due) > _NAMED else ""
-        why = " Look at the runs of the failed ones first." if self.failed else ""
+        why = " Look at the runs of those that failed to run first." if self.failed else ""
         return (
             f"Evaluate them: `eval-pipeline run {suite} {named}`{more}, or materialize their partitions of "
             f"`{suite}/case_results`.{why}"
@@ -101,7 +105,8 @@ def partition_health(
         failed: cases whose newest run failed before it had a result of them.
         running: cases that a run evaluates now.
     """
-    lists: dict[str, list[str]] = {"failed": [], "stale": [], "never_run": [], "running": [], "up_to_date": []}
+    names = ("failed", "errored", "stale", "never_run", "running", "up_to_date")
+    lists: dict[str, list[str]] = {name: [] for name in names}
     for name in sorted(fingerprints):
         lists[_list_of(name, fingerprints[name], last.get(name), failed, running)].append(name)
     del lists["up_to_date"]
@@ -119,8 +124,10 @@ def _list_of(
 ) -> str:
     if name in running:
         return "running"
-    if name in failed or (last is not None and last.broke):
+    if name in failed:
         return "failed"
+    if last is not None and last.broke:
+        return "errored"
     if last is None:
         return "never_run"
     return "up_to_date" if last.fingerprint == fingerprint else "stale"
@@ -188,6 +195,7 @@ def up_to_date_check(health: PartitionHealth, suite: Suite, kind: type[_Check]) 
 def _metadata(suite: Suite, health: PartitionHealth) -> dict[str, dg.MetadataValue[Any]]:
     lists: dict[str, Sequence[str]] = {
         "failed": health.failed,
+        "errored": health.errored,
         "never_run": health.never_run,
         "stale": health.stale,
         "running": health.running,

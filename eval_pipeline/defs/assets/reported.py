@@ -1,12 +1,15 @@
 """Reporting the partitions of `case_results` to Dagster: one materialization a case, each once for an experiment."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.partition_checks import PartitionEvaluation
 from eval_pipeline.dagster_ext.partition_events import PartitionEvents
 from eval_pipeline.defs.assets.tracing import case_trace_metadata
+from eval_pipeline.defs.assets.upstream import case_passed_key
 from eval_pipeline.defs.assets.versions import versions_of
 from eval_pipeline.defs.metadata import EXPERIMENT, case_metadata
 from eval_pipeline.pipeline.run import ExperimentRun, key_of
@@ -53,7 +56,19 @@ class PartitionReports:
     def report(self, cases: Sequence[Sequence[CaseResult]]) -> None:
         """Report whole cases, but for those that were skipped: a run that resumes makes them."""
         whole = [results for results in cases if all(result.status != "skipped" for result in results)]
-        self._events.report([self._materialization(results) for results in whole])
+        self._events.report(
+            [self._materialization(results) for results in whole],
+            check=case_passed_key(self._run.evaluator.suite),
+            evaluations=[self._evaluation(results) for results in whole],
+        )
+
+    def _evaluation(self, results: Sequence[CaseResult]) -> PartitionEvaluation:
+        suite, tracing = self._run.evaluator.suite, self._run.tracing
+        return case_evaluation(
+            results,
+            severity=dg.AssetCheckSeverity[suite.spec.assets.case_severity.upper()],
+            traced={} if tracing is None else case_trace_metadata(tracing.session, results),
+        )
 
     def _materialization(self, results: Sequence[CaseResult]) -> dg.AssetMaterialization:
         tracing = self._run.tracing
@@ -61,9 +76,31 @@ class PartitionReports:
         return dg.AssetMaterialization(
             self._key,
             partition=results[0].case_id,
-            metadata={**case_metadata(results), **traced},
+            metadata={**traced, **case_metadata(results)},
             tags=versions_of(self._run.evaluator.suite, results, code_version=self._code_version),
         )
+
+
+def case_evaluation(
+    results: Sequence[CaseResult], *, severity: dg.AssetCheckSeverity, traced: Mapping[str, Any]
+) -> PartitionEvaluation:
+    """Whether a case passed: every attempt at it did. One that nothing decided did not, and is a warning only."""
+    passed = sum(result.status == "passed" for result in results)
+    undecided = passed < len(results) and all(result.status in ("passed", "unscored") for result in results)
+    statuses = ", ".join(dict.fromkeys(result.status for result in results))
+    why = case_metadata(results).get("eval/why")
+    reason = "nothing decided it" if undecided else "" if why is None else str(why.value)
+    counted = f" ({passed} of {len(results)} attempts passed)" if len(results) > 1 else ""
+    return PartitionEvaluation(
+        partition=results[0].case_id,
+        passed=passed == len(results),
+        severity=dg.AssetCheckSeverity.WARN if undecided else severity,
+        description=statuses + counted + (f": {reason}" if reason and passed < len(results) else ""),
+        metadata={
+            EXPERIMENT: dg.MetadataValue.text(results[0].experiment),
+            **{name: value for name, value in traced.items() if isinstance(value, dg.MetadataValue)},
+        },
+    )
 
 
 def reported_cases(

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from eval_pipeline.defs.assets.tracing import SHARED_TRACE_URL, check_once, url_metadata
-from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, latest
+from eval_pipeline.defs.assets.tracing import DATASET_URL, SHARED_TRACE_URL, check_once, launch_links, url_metadata
+from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, find_latest, latest
 from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
@@ -48,8 +48,9 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             prepared = prepare_context(suite, opened, cases, settings, run_id=context.run.run_id, report=report)
         return dg.MaterializeResult(
             metadata={
-                **context_metadata(prepared.snapshot, opened),
+                **launch_links(context, suite, settings, find_latest(context, suite, TEST_CASES, DATASET_URL)),
                 **url_metadata(SHARED_TRACE_URL, prepared.trace_url),
+                **context_metadata(prepared.snapshot, opened),
             },
             data_version=dg.DataVersion(prepared.context.id),
         )

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, url_metadata
+from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, launch_links, url_metadata
 from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_group, asset_key, find_latest
 from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
@@ -52,7 +52,11 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         context.log.info("%d cases, dataset version %s", len(dataset.cases), dataset.version)
         metadata = dataset_metadata(dataset, changes, partitions, suite=suite.name, store=opened)
         return dg.MaterializeResult(
-            metadata={**metadata, **url_metadata(DATASET_URL, url)},
+            metadata={
+                **launch_links(context, suite, settings, url),
+                **url_metadata(DATASET_URL, url),
+                **metadata,
+            },
             data_version=dg.DataVersion(dataset.version),
         )
 

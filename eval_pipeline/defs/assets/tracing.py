@@ -5,12 +5,17 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.upstream import Context, launch_id
 from eval_pipeline.langsmith.experiments import ExperimentSession
+from eval_pipeline.langsmith.ids import session_id
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.store.store import Store
+from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.setup import check_destinations
-from eval_pipeline.tracing.experiment.trace_status import TracedRun, TraceStatus
+from eval_pipeline.tracing.experiment.trace_status import TracedRun, TraceStatus, read_traced
 from eval_pipeline.variants.links import VariantLinks
 
 EXPERIMENT_URL = "langsmith/experiment_url"
@@ -61,6 +66,24 @@ def session_metadata(session: ExperimentSession) -> Metadata:
         "langsmith/experiment": session.name,
         **url_metadata(EXPERIMENT_URL, session.url),
     }
+
+
+def launch_links(context: Context, suite: Suite, settings: LangSmithSettings, dataset_url: str | None) -> Metadata:
+    """The experiment of a run's launch, of an asset that is made before it begins: its name, and its URL if known."""
+    if not settings.destinations:
+        return {}
+    experiment = experiment_name(suite.name, launch_id(context))
+    url = None
+    if dataset_url is not None:
+        identity = session_id(dataset_url.rpartition("/")[2], experiment)
+        url = f"{dataset_url}/compare?selectedSessions={identity}"
+    return {"langsmith/project": experiment, "langsmith/experiment": experiment, **url_metadata(EXPERIMENT_URL, url)}
+
+
+def traced_links(store: Store, suite: str, experiment: str) -> Metadata:
+    """The project and the URL of an experiment that was traced; nothing of one that was not."""
+    traced = read_traced(store, suite, experiment)
+    return session_metadata(traced[0].session) if traced else {}
 
 
 def traced_metadata(traced: TracedRun) -> Metadata:

@@ -14,6 +14,9 @@ SHARED_CONTEXT = "shared_context"
 CASE_RESULTS = "case_results"
 EXPERIMENT_ASSET = "experiment"
 EXPERIMENT_SUMMARY = "experiment_summary"
+ACCEPTED_EXPERIMENT = "accepted_experiment"
+CASE_PASSED = "case_passed"
+"""The check on `case_results` that has an outcome for each partition."""
 VARIANT_COMPARISON = "variant_comparison"
 
 BACKFILL_TAG = "dagster/backfill"
@@ -32,13 +35,25 @@ _RECENT = 50
 """Materializations among which a run looks for its own: more than run at once."""
 
 
-EVALUATION_ASSETS = (TEST_CASES, SHARED_CONTEXT, CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY)
+EVALUATION_ASSETS = (
+    TEST_CASES,
+    SHARED_CONTEXT,
+    CASE_RESULTS,
+    EXPERIMENT_ASSET,
+    EXPERIMENT_SUMMARY,
+    ACCEPTED_EXPERIMENT,
+)
 """What the job that evaluates a suite materializes, by the order of the graph."""
 
 
 def asset_key(suite: Suite, asset: str) -> dg.AssetKey:
     """The key of a suite's asset."""
     return dg.AssetKey([*suite.spec.assets.key_prefix, suite.name, asset])
+
+
+def case_passed_key(suite: Suite) -> dg.AssetCheckKey:
+    """The key of the check whether the case of a partition passed."""
+    return dg.AssetCheckKey(asset_key(suite, CASE_RESULTS), CASE_PASSED)
 
 
 def asset_group(suite: Suite) -> str:

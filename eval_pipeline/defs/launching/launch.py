@@ -11,6 +11,7 @@ import dagster as dg
 from eval_pipeline.analysis.verdict import ExperimentVerdict, read_verdict
 from eval_pipeline.defs.assets.case_results import case_results_op_name
 from eval_pipeline.defs.assets.upstream import (
+    ACCEPTED_EXPERIMENT,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
     EXPERIMENT_SUMMARY,
@@ -98,7 +99,7 @@ def launch(
         "reuse": request.reuse,
     }
     # A resumed experiment needs neither cases nor context: its record pins both.
-    assets = (CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY)
+    assets = (CASE_RESULTS, EXPERIMENT_ASSET, EXPERIMENT_SUMMARY, ACCEPTED_EXPERIMENT)
     result = execute_job(
         job,
         suite=suite.name,

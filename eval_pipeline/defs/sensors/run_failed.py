@@ -12,7 +12,7 @@ from eval_pipeline.defs.partitions import concerns
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.defs.sensors.webhook import RunFailedNotice, post, run_failed_body
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.settings import PipelineSettings
+from eval_pipeline.settings import PipelineSettings, environment_variable
 from eval_pipeline.suite.suite import Suite
 
 """Where the Dagster UI is, for the link to the run; without it there is none."""
@@ -72,6 +72,8 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
         run = context.dagster_run
         if not concerns(run, suite.name):
             return dg.SkipReason(f"run {run.run_id} is not one of {suite.name}")
+        if not environment_variable(spec.webhook_variable):
+            return dg.SkipReason(f"nothing is posted: the environment variable {spec.webhook_variable} is not set")
         notice = notice_of(
             suite.name,
             run,

@@ -2,11 +2,13 @@
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
+import zstandard
 from pydantic import BaseModel, ConfigDict
 
 from eval_pipeline.langsmith.datasets import DatasetVersion
@@ -30,6 +32,13 @@ CASES_SCHEMA = pa.schema(
 
 
 _REDACTOR = Redactor()
+_BATCH_ROWS = 1_000
+ROWS_AT_ONCE = 100
+"""Rows whose contents are in memory as Python's texts, beside the cases that are made of them."""
+_BATCH_CHARACTERS = 2_000_000
+_LONG = 4_096
+"""Characters of a content that is compressed in memory."""
+_COMPRESSOR, _DECOMPRESSOR = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
 
 
 class DatasetOrigin(BaseModel):
@@ -86,27 +95,38 @@ class Dataset:
         """The content hash of each case, by id, in order."""
         return {case.id: content.written_hash for case, content in zip(self.cases, self._contents, strict=True)}
 
-    @gc_paused()
     def to_table(self) -> pa.Table:
-        """The cases as they are stored: one row in `CASES_SCHEMA` for each.
+        """The cases as they are stored, as `batches`."""
+        return pa.Table.from_batches(self.batches(_BATCH_ROWS), schema=CASES_SCHEMA)
+
+    def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """The cases as they are stored: one row in `CASES_SCHEMA` for each; built as they are asked for.
 
         `content` is the JSON of the case in the order that it is written in, redacted; `content_hash` is the hash of
         the case as it is written; `redacted` says whether something was redacted.
         """
-        rows = [
-            {
-                "case_id": case.id,
-                "split": self.redactor.text(case.split),
-                "tags": [self.redactor.text(tag) for tag in case.tags],
-                "turns": len(case.turns),
-                "recordings": len(case.recordings),
-                "content_hash": self.hashes[case.id],
-                "content": content.stored,
-                "redacted": content.redacted_hash is not None,
-            }
-            for case, content in zip(self.cases, self._contents, strict=True)
-        ]
-        return pa.Table.from_pylist(rows, schema=CASES_SCHEMA)
+        data: list[dict[str, Any]] = []
+        size = 0
+        for case, content in zip(self.cases, self._contents, strict=True):
+            data.append(self._row(case, content))
+            size += len(data[-1]["content"])
+            if len(data) == rows or size >= _BATCH_CHARACTERS:
+                yield pa.RecordBatch.from_pylist(data, schema=CASES_SCHEMA)
+                data, size = [], 0
+        if data:
+            yield pa.RecordBatch.from_pylist(data, schema=CASES_SCHEMA)
+
+    def _row(self, case: Case, content: "_Content") -> dict[str, Any]:
+        return {
+            "case_id": case.id,
+            "split": self.redactor.text(case.split),
+            "tags": [self.redactor.text(tag) for tag in case.tags],
+            "turns": len(case.turns),
+            "recordings": len(case.recordings),
+            "content_hash": content.written_hash,
+            "content": content.text,
+            "redacted": content.redacted_hash is not None,
+        }
 
     @functools.cached_property
     def _contents(self) -> list["_Content"]:
@@ -118,9 +138,15 @@ class _Content:
     """The content of a case as it is stored."""
 
     written_hash: str
-    stored: str
+    stored: str | bytes
+    """The JSON; compressed where it is long, because all cases of a dataset are in memory until they are stored."""
     redacted_hash: str | None
     """Of the canonical JSON, redacted; None where nothing was."""
+
+    @property
+    def text(self) -> str:
+        """The JSON."""
+        return self.stored if isinstance(self.stored, str) else _DECOMPRESSOR.decompress(self.stored).decode()
 
 
 def _content(case: Case, redactor: Redactor) -> _Content:
@@ -132,7 +158,8 @@ def _content(case: Case, redactor: Redactor) -> _Content:
         data = {**json.loads(stored), "id": case.id}
         stored = written_json(data)
         redacted = None if stored == written else content_hash(canonical_json(data))
-    return _Content(written_hash=content_hash(canonical), stored=stored, redacted_hash=redacted)
+    packed = stored if len(stored) < _LONG else _COMPRESSOR.compress(stored.encode())
+    return _Content(written_hash=content_hash(canonical), stored=packed, redacted_hash=redacted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,16 +181,22 @@ def dataset_changes(before: Mapping[str, str], dataset: Dataset) -> DatasetChang
     )
 
 
-@gc_paused()
 def cases_of_table(table: pa.Table) -> dict[str, Case | None]:
     """The cases in rows of `CASES_SCHEMA`, by id; None where something was redacted."""
-    case_ids, contents = (table.column(name).to_pylist() for name in ("case_id", "content"))
-    if "redacted" in table.column_names:
-        redacted = table.column("redacted").to_pylist()
-    else:  # of an earlier version, which stored canonical JSON
-        hashes = map(content_hash, contents)
-        redacted = [own != stored for own, stored in zip(hashes, table.column("content_hash").to_pylist(), strict=True)]
-    return {
-        case_id: None if is_redacted else Case.model_validate_json(content)
-        for case_id, content, is_redacted in zip(case_ids, contents, redacted, strict=True)
-    }
+    return cases_of_batches(table.to_batches(max_chunksize=ROWS_AT_ONCE))
+
+
+@gc_paused()
+def cases_of_batches(batches: Iterable[pa.RecordBatch]) -> dict[str, Case | None]:
+    """As `cases_of_table`, for batches, of which one is in memory at a time."""
+    cases: dict[str, Case | None] = {}
+    for batch in batches:
+        columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+        case_ids, contents, written = (columns[name] for name in ("case_id", "content", "content_hash"))
+        # Earlier versions stored canonical JSON, whose hash shows whether it was redacted.
+        redacted = columns.get("redacted") or [
+            content_hash(content) != hash_ for content, hash_ in zip(contents, written, strict=True)
+        ]
+        for case_id, content, is_redacted in zip(case_ids, contents, redacted, strict=True):
+            cases[case_id] = None if is_redacted else Case.model_validate_json(content)
+    return cases

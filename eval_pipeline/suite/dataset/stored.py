@@ -14,9 +14,17 @@ from pydantic import ValidationError
 
 from eval_pipeline.errors import CorruptDataError, ExperimentConflictError
 from eval_pipeline.store.layout import cases_key, origin_key
+from eval_pipeline.store.parquet import parquet_of_batches
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
-from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin, cases_of_table
+from eval_pipeline.suite.dataset.dataset import (
+    CASES_SCHEMA,
+    ROWS_AT_ONCE,
+    Dataset,
+    DatasetOrigin,
+    cases_of_batches,
+    cases_of_table,
+)
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSource, LangSmithDataset
@@ -93,7 +101,8 @@ def store_dataset(store: Store, suite: str, dataset: Dataset) -> None:
     if dataset.origin is not None:
         store.put_if_absent(origin_key(suite, dataset.version), dataset.origin.model_dump_json().encode())
     # After the origin: a reader that finds the cases finds their origin too.
-    store.put_table(cases_key(suite, dataset.version), dataset.to_table(), rows_per_group=_ROWS_PER_GROUP)
+    batches = dataset.batches(_ROWS_PER_GROUP)
+    store.put(cases_key(suite, dataset.version), parquet_of_batches(batches, CASES_SCHEMA))
 
 
 def stored_origin(store: Store, suite: str, version: str) -> DatasetOrigin | None:
@@ -145,13 +154,17 @@ def written_cases(
         CorruptDataError: the dataset is missing, or cannot be read.
         ExperimentConflictError: something was redacted in a stored case, and the suite's files have changed since.
     """
-    table = _table(store, suite.name, version, case_ids)
-    if excluded:
-        table = table.filter([case_id not in excluded for case_id in table.column("case_id").to_pylist()])
-    cases = cases_of_table(table)
+    if case_ids is None and not excluded:
+        batches = store.get_batches(cases_key(suite.name, version), ROWS_AT_ONCE)
+        cases = cases_of_table(_table(store, suite.name, version)) if batches is None else cases_of_batches(batches)
+    else:
+        table = _table(store, suite.name, version, case_ids)
+        if excluded:
+            table = table.filter([case_id not in excluded for case_id in table.column("case_id").to_pylist()])
+        cases = cases_of_table(table)
     missing = [case_id for case_id, case in cases.items() if case is None]
     if missing:
-        hashes = dict(zip(table.column("case_id").to_pylist(), table.column("content_hash").to_pylist(), strict=True))
+        hashes = stored_hashes(store, suite.name, version) or {}
         sources = _sources(suite, stored_origin(store, suite.name, version))
         cases |= {case.id: case for case in _written(suite, sources, {case_id: hashes[case_id] for case_id in missing})}
     return [case for case in cases.values() if case is not None]

@@ -1,13 +1,12 @@
 """Load cases from JSONL: one case a line, with the same fields as in YAML."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.documents.json_document import json_reason, parse_json
-from eval_pipeline.suite.documents.text_file import read_text
+from eval_pipeline.suite.documents.text_file import read_lines
 from eval_pipeline.suite.loaders.raw_case import RawCase
 
 
@@ -28,8 +27,7 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Any]]:
         InputError: raised after the last line; carries a problem for every line that is not JSON.
     """
     problems = []
-    # Not `splitlines`, which splits at characters that JSON texts may hold.
-    for number, text in enumerate(io.StringIO(read_text(file), newline=None), start=1):
+    for number, text in enumerate(read_lines(file), start=1):
         if not text.strip():
             continue
         try:

@@ -41,6 +41,8 @@ class AssetPlacement(Document):
     """What their keys have before the suite's name."""
     group: str | None = None
     """Their group; by default the suite's name."""
+    case_severity: Literal["warn", "error"] = "error"
+    """How Dagster shows the partition of a case that did not pass: as a warning or as an error."""
 
     @field_validator("key_prefix", mode="before")
     @classmethod

@@ -1,17 +1,21 @@
 """The memory of a graph in one attempt: a checkpointer, a store and a cache of its own."""
 
 import base64
+import contextlib
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.cache.memory import InMemoryCache
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore, IndexConfig
 from langgraph.store.memory import InMemoryStore
+from pydantic import BaseModel
 from typing_extensions import override
 
 from eval_pipeline.errors import InputError, Problem
@@ -24,6 +28,8 @@ AnyGraph = Pregel[Any, Any, Any, Any]
 NS_END = ":"
 """Separates a node from the id of its execution, in the names of checkpoints."""
 _OBJECT = "object"
+_KEPT = 2
+"""Checkpoints: the newest, and the one that it follows."""
 _MOST_ITEMS = 1_000_000
 
 
@@ -36,7 +42,7 @@ class AttemptMemory:
 
     def __init__(self, *, index: IndexConfig | None = None, share: Collection[Shared] = ()) -> None:
         """`index` is how a project's store embeds what is put there; `share` names what is the graph's own."""
-        self._saver = InMemorySaver(serde=_Copies())
+        self._saver = _NewestCheckpoints()
         self._index, self._share = index, frozenset(share)
         self.store: BaseStore = InMemoryStore(index=index) if index else InMemoryStore()
         """Given to factories, and to the graph."""
@@ -44,6 +50,7 @@ class AttemptMemory:
     def given_to(self, graph: AnyGraph) -> AnyGraph:
         """The graph, with this memory."""
         update: dict[str, Any] = {"checkpointer": self._saver}
+        self._saver.keeps_all = any("Delta" in type(channel).__name__ for channel in graph.channels.values())
         own = graph.store
         if "store" not in self._share or own is None:
             if self._index is None and isinstance(own, InMemoryStore) and own.index_config:
@@ -81,6 +88,47 @@ class AttemptMemory:
             self.store.put(tuple(namespace), key, value)
 
 
+class _NewestCheckpoints(InMemorySaver):
+    """Keeps the two newest checkpoints of each graph of a thread: a long agent's would hold its messages over and over.
+
+    All are kept of a graph with channels that are stored as changes.
+    """
+
+    keeps_all = False
+
+    def __init__(self) -> None:
+        super().__init__(serde=_Copies())
+        self._newest: dict[tuple[str, str], list[tuple[str, ChannelVersions]]] = {}
+
+    @override
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint, and forget all but the one before."""
+        place = super().put(config, checkpoint, metadata, new_versions)
+        if not self.keeps_all:
+            thread, namespace = place["configurable"]["thread_id"], place["configurable"]["checkpoint_ns"]
+            newest = self._newest.setdefault((thread, namespace), [])
+            newest.append((checkpoint["id"], checkpoint["channel_versions"]))
+            del newest[:-_KEPT]
+            self._forget_others(thread, namespace, newest)
+        return place
+
+    def _forget_others(self, thread: str, namespace: str, kept: Sequence[tuple[str, ChannelVersions]]) -> None:
+        ids = {checkpoint_id for checkpoint_id, _ in kept}
+        stored = self.storage[thread][namespace]
+        for checkpoint_id in [each for each in stored if each not in ids]:
+            del stored[checkpoint_id]
+            self.writes.pop((thread, namespace, checkpoint_id), None)
+        versions = {(name, version) for _, of_channels in kept for name, version in of_channels.items()}
+        for key in [each for each in self.blobs if each[:2] == (thread, namespace) and each[2:] not in versions]:
+            del self.blobs[key]
+
+
 class _Copies(JsonPlusSerializer):
     """Keeps copies of values: of any class, also of one that could not be read back from a file."""
 
@@ -94,10 +142,19 @@ class _Copies(JsonPlusSerializer):
 
 
 def _copy(value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - a connection or a lock, which no copy could replace
-        return value
+    """A copy of what nodes may change: collections, messages, models and dataclasses; other objects as they are.
+
+    Tables, models and connections in a state are neither small nor changed, and some cannot be copied.
+    """
+    kind = type(value)
+    if kind is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    if kind in (list, tuple, set):
+        return kind(map(_copy, value))
+    if isinstance(value, BaseModel) or (is_dataclass(value) and kind is not type):
+        with contextlib.suppress(Exception):  # it may hold a connection or a lock
+            return copy.deepcopy(value)
+    return value
 
 
 def _index_of(store: InMemoryStore) -> IndexConfig:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eval_pipeline_tests.openai_server import Answer, tool_call
+from eval_pipeline.testing.openai_server import Answer, tool_call
 
 Thought = Mapping[str, Any] | int | str
 """The fields of the form, or an HTTP status, or text that is no form."""

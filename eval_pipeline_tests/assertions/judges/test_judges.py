@@ -16,9 +16,9 @@ from eval_pipeline.models.usage import UsageHandler, counting_attempt, in_role
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.results.result_row import table_of
 from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.testing.openai_server import OpenAIServer, openai_server
 from eval_pipeline_tests.assertions.judges.bench_of_judges import Thought, judges
 from eval_pipeline_tests.building import a_case, a_scope, a_suite, a_turn, an_evaluator, evaluated, result_of
-from eval_pipeline_tests.openai_server import OpenAIServer, openai_server
 
 PANEL = ("openai:a", "openai:b", "openai:c")
 CHOICES = {"good": 1.0, "fair": 0.5, "bad": 0.0}

@@ -70,7 +70,20 @@ def test_the_sensor_starts_the_homes_recorder_for_what_waits_for_it(
     with contextlib.closing(SpoolingSender(away)) as sender:
         sender.send_runs(a_trace())
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        context = dg.build_sensor_context(instance=instance, resources={"langsmith": langsmith})
+        context = dg.build_sensor_context(instance=instance, resources={"eval_langsmith": langsmith})
         skipped = build_traces_waiting(store=StoreResource(root=str(store)))(context)
     assert isinstance(skipped, dg.SkipReason)
     assert f"recorder: {len(a_trace())} runs sent" in str(skipped.skip_message)
+
+
+@pytest.mark.usefixtures("home")
+def test_new_suites_begin_with_a_dataset_or_with_runs_of_the_homes_recorder(terminal: Terminal, tmp_path: Path) -> None:
+    for name, arguments in {
+        "of_dataset": ["--from-langsmith", "questions"],
+        "of_runs": ["--from-runs", "production"],
+    }.items():
+        assert terminal("init", tmp_path / name, *arguments).code == 0
+        checked = terminal("check", tmp_path / name)
+        assert (checked.code, checked.stderr) == (0, "")
+    assert "why?" in (tmp_path / "of_runs" / "cases.yaml").read_text()
+    assert "there is no dataset 'qestions'" in terminal("init", tmp_path / "x", "--from-langsmith", "qestions").stderr

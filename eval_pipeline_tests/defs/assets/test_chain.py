@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from eval_pipeline.defs.assets.upstream import launch_id
+from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
+from eval_pipeline.defs.assets.upstream import CASE_PASSED, EVALUATION_ASSETS, launch_id
 from eval_pipeline.defs.partitions import range_tags
 from eval_pipeline.results.experiment_record import experiment_name, read_experiment
 from eval_pipeline.results.result_log import read_results
@@ -39,8 +40,8 @@ def test_one_run_makes_every_asset_and_its_gates(project: DagsterProject) -> Non
 
     assert result.success
     made = {event.asset_key.path[-1] for event in result.get_asset_materialization_events() if event.asset_key}
-    assert {"test_cases", "shared_context", "case_results", "experiment", "experiment_summary"} == made
-    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+    assert set(EVALUATION_ASSETS) == made
+    checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations() if not check.partition}
     assert checks == {"min_pass_rate": True, "max_error_rate": True}
 
 
@@ -309,16 +310,8 @@ def test_a_blocking_gate_that_fails_stops_what_is_downstream_and_one_that_warns_
 
     def run(gate: str) -> tuple[bool, bool]:
         suite.write_text(text.replace("min_pass_rate: 0.5", f"min_pass_rate: {gate}"))
-
-        @dg.asset(deps=[project.key("experiment_summary")], group_name="shop")
-        def deployment() -> None:
-            """What waits for the gates."""
-
-        definitions = dg.Definitions.merge(project.definitions, dg.Definitions(assets=[deployment]))
-        result = definitions.resolve_job_def("evaluate_shop").execute_in_process(
-            instance=project.instance, tags=range_tags(project.instance, "shop", CASES), raise_on_error=False
-        )
-        return result.success, result.asset_materializations_for_node("deployment") != []
+        result = project.run(CASES[0], CASES[-1])
+        return result.success, result.asset_materializations_for_node("shop__accepted_experiment") != []
 
     assert run("0.9") == (False, False)
     assert run("{threshold: 0.9, action: warn}") == (True, True)
@@ -336,3 +329,71 @@ def test_a_gate_is_shown_with_what_was_observed_and_the_cases(project: DagsterPr
     assert checks["min_pass_rate"].blocking
     assert {"observed", "low", "high", "threshold", "n"} <= metadata.keys()
     assert metadata["failing_cases"] == "1: gold"
+
+
+def test_each_partition_shows_whether_its_case_passed(project: DagsterProject) -> None:
+    text = (project.folder / "suite.yaml").read_text()
+    (project.folder / "suite.yaml").write_text(text.replace("min_pass_rate: 0.5", "min_pass_rate: 0"))
+    project.register(CASES)
+    assert project.run(CASES[0], CASES[-1]).success
+    assert _case_statuses(project) == {"gold": "FAILED", "milk": "SUCCEEDED", "tea": "SUCCEEDED"}
+    cases = project.folder / "cases.yaml"
+    cases.write_text(cases.read_text().replace("1.10", "9.99"))
+    assert project.run("milk", "milk").success
+    assert _case_statuses(project) == {"gold": "FAILED", "milk": "FAILED", "tea": "SUCCEEDED"}
+
+
+def test_a_partition_that_is_no_case_fails_with_the_reason(project: DagsterProject) -> None:
+    project.register([*CASES, "ghost"])
+    result = project.run("ghost", "ghost")
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    reason = failure.step_failure_data.user_failure_data
+    assert reason is not None
+    assert "no case of the dataset has the id of the partition: ghost" in str(reason.description)
+    assert project.materialized() == set()
+
+
+def test_materializing_partitions_in_the_ui_leaves_no_skipped_check(evaluated: DagsterProject) -> None:
+    job = evaluated.definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=evaluated.instance,
+        tags=range_tags(evaluated.instance, "shop", ["tea"]),
+        asset_selection=[evaluated.key("case_results")],
+    )
+    assert result.success
+    key = dg.AssetCheckKey(evaluated.key("case_results"), PARTITIONS_UP_TO_DATE)
+    (latest,) = evaluated.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert latest.status.value == "SUCCEEDED"
+
+
+def test_the_check_of_a_partition_says_why_its_case_did_not_pass(evaluated: DagsterProject) -> None:
+    key = dg.AssetCheckKey(evaluated.key("case_results"), CASE_PASSED)
+    storage = evaluated.instance.event_log_storage
+    records = storage.get_asset_check_execution_history(key, limit=3)
+    events = [record.event for record in records if record.event is not None]
+    evaluations = [event.get_dagster_event().asset_check_evaluation_data for event in events]
+    (evaluation,) = [each for each in evaluations if each.partition == "gold"]
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert evaluation.description == "failed: contains: missing: '999'"
+
+
+def test_the_summary_begins_with_the_verdict_and_links_and_then_names_the_cases(evaluated: DagsterProject) -> None:
+    (event,) = evaluated.run(assets=["experiment_summary"]).get_asset_materialization_events()
+    metadata = event.step_materialization_data.materialization.metadata
+    names = list(metadata)
+    assert names[:4] == ["eval/verdict", "eval/pass_rate", "eval/pass_rate_interval", "eval/report"]
+    assert metadata["eval/verdict"].value == "passed"
+    assert metadata["eval/pass_rate_interval"].value == "9.4% to 99.2% (3 cases)"
+    (record,) = metadata["eval/cases_that_did_not_pass"].value.records  # type: ignore[union-attr]
+    assert record.data == {"case": "gold", "status": "failed", "why": "contains: missing: '999'"}
+    links = str(metadata["eval/links_to_these_cases"].value)
+    assert links == "- gold: [partition](/assets/shop/case_results?view=partitions&partition=gold)"
+    assert {"eval/metrics", "eval/slices"} == set(names[-2:])
+
+
+def _case_statuses(project: DagsterProject) -> dict[str | None, str]:
+    """The status of the check of each partition, as long as it is of the partition's latest materialization."""
+    key = dg.AssetCheckKey(project.key("case_results"), CASE_PASSED)
+    infos = project.instance.event_log_storage.get_asset_check_partition_info([key])
+    return {info.partition_key: info.latest_execution_status.value if info.is_current else "STALE" for info in infos}

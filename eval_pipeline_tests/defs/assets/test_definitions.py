@@ -19,7 +19,7 @@ def test_every_asset_has_an_owner_a_group_a_description_and_kinds() -> None:
     definitions = build_definitions(folders=[*suite_folders(), TAU])
 
     specs = list(definitions.resolve_all_asset_specs())
-    assert len(specs) == 5 * 2
+    assert len(specs) == 6 * 2
     for spec in specs:
         assert spec.owners, spec.key
         assert spec.group_name in ("support_desk", "tau_airline")
@@ -39,6 +39,7 @@ def test_the_assets_of_a_suite_are_a_chain(project: DagsterProject) -> None:
         "case_results": {"test_cases", "shared_context"},
         "experiment": {"case_results"},
         "experiment_summary": {"experiment"},
+        "accepted_experiment": {"experiment_summary"},
     } == upstream
     assert isinstance(specs["case_results"].partitions_def, dg.DynamicPartitionsDefinition)
     assert specs["case_results"].code_version
@@ -64,10 +65,9 @@ def test_a_broken_suite_takes_no_other_one_down(tmp_path: Path) -> None:
     definitions = build_definitions(folders=[broken, sound])
 
     specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
-    (name,) = [name for name in specs if name.startswith("broken_ruin_")]
-    assert "key 'name' is given twice" in str(specs[name].description)
-    assert "shop/case_results" in specs
-    broken_asset = definitions.resolve_assets_def(name.split("/"))
+    assert {name.partition("/")[0] for name in specs} == {"shop", "ruin"}
+    assert "key 'name' is given twice" in str(specs["ruin/case_results"].description)
+    broken_asset = definitions.resolve_assets_def(dg.AssetKey(["ruin", "test_cases"]))
     with pytest.raises(dg.Failure, match="key 'name' is given twice"):
         dg.materialize([broken_asset])
 
@@ -113,9 +113,37 @@ def test_a_name_taken_twice_and_an_odd_folder_take_no_other_one_down(tmp_path: P
     specs = {spec.key.path[0]: spec for spec in build_definitions(folders=[sound, twin, odd]).resolve_all_asset_specs()}
 
     broken = sorted(name for name in specs if name.startswith("broken_"))
-    assert [name.rpartition("_")[0] for name in broken] == ["broken_s_ite", "broken_twin"]
-    assert "has the same name" in str(specs[broken[1]].description)
-    assert "shop" in specs
+    assert [name.rpartition("_")[0] for name in broken] == ["broken_twin"]
+    assert "has the same name" in str(specs[broken[0]].description)
+    assert {"shop", "odd"} < specs.keys()
+
+
+def test_a_suite_that_breaks_keeps_its_group_schedule_and_sensors_whose_ticks_fail_with_the_reason(
+    project: DagsterProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = project.folder / "suite.yaml"
+    sound = project.definitions
+    schedule = "schedule: {cron: '*/2 * * * *', enabled: true}\n"
+    file.write_text(file.read_text().replace("min_pass_rate", "min_pas_rate") + schedule)
+
+    broken = project.definitions
+
+    def names(definitions: dg.Definitions) -> set[str]:
+        repository = definitions.get_repository_def()
+        return {each.name for each in repository.sensor_defs} | {each.name for each in repository.schedule_defs}
+
+    assert names(broken) == names(sound)
+    assert "cannot be read" in caplog.text
+    nightly = broken.resolve_schedule_def("shop_nightly")
+    assert (nightly.cron_schedule, nightly.default_status) == ("*/2 * * * *", dg.DefaultScheduleStatus.RUNNING)
+    assert {spec.group_name for spec in broken.resolve_all_asset_specs()} == {"shop"}
+    with dg.build_schedule_context(instance=project.instance) as context, pytest.raises(Exception) as raised:  # noqa: PT011
+        nightly.evaluate_tick(context)
+    assert "min_pas_rate" in str(raised.value.__cause__)
+    sensor = broken.resolve_sensor_def("shop_dataset_changed")
+    with dg.build_sensor_context(instance=project.instance) as sensed, pytest.raises(Exception) as raised:  # noqa: PT011
+        sensor.evaluate_tick(sensed)
+    assert "min_pas_rate" in str(raised.value.__cause__)
 
 
 def test_the_step_that_evaluates_is_in_the_pool_that_the_suite_names(project: DagsterProject) -> None:

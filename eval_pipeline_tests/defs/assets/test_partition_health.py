@@ -50,22 +50,23 @@ def test_each_reason() -> None:
         running={"busy"},
     )
 
-    assert (health.failed, health.never_run, health.stale, health.running) == (
-        ("broken", "failed"),
+    assert (health.failed, health.errored, health.never_run, health.stale, health.running) == (
+        ("failed",),
+        ("broken",),
         ("new",),
         ("old",),
         ("busy",),
     )
-    assert health.message == "2 failed, 1 never run, 1 stale, 1 running of 6 cases"
+    assert health.message == "of 6 cases: 1 failed to run, 1 ended in an error, 1 never ran, 1 outdated, 1 running"
     assert health.what_to_do("shop").startswith(
-        "Evaluate them: `eval-pipeline run shop --case broken --case failed --case new` and 1 more, or materialize"
+        "Evaluate them: `eval-pipeline run shop --case failed --case broken --case new` and 1 more, or materialize"
     )
 
 
 def test_nothing_is_to_do_where_nothing_is_due() -> None:
     health = partition_health({"a": "x"}, {"a": LastResult(fingerprint="x", broke=False)}, failed=(), running=())
 
-    assert (health.message, health.what_to_do("shop")) == ("1 case is up to date", "nothing")
+    assert (health.message, health.what_to_do("shop")) == ("1 case has a current result", "nothing")
 
 
 def test_samples_are_capped() -> None:

@@ -36,19 +36,19 @@ def _key(project: DagsterProject) -> dg.AssetCheckKey:
 def test_what_was_never_run_is_reported_with_what_to_do(project: DagsterProject) -> None:
     project.register(CASES)
     assert project.run("tea", "tea").success
-    assert _reported(project) == "2 never run of 3 cases"
+    assert _reported(project) == "of 3 cases: 2 never ran"
 
     passed, message, metadata = _check(project)
 
-    assert (passed, message) == (False, "2 never run of 3 cases")
+    assert (passed, message) == (False, "of 3 cases: 2 never ran")
     assert metadata["never_run_cases"] == "gold, milk"
     assert "eval-pipeline run shop --case gold --case milk" in metadata["what_to_do"]
 
 
 def test_when_all_is_evaluated_it_passes_whatever_the_verdicts(evaluated: DagsterProject) -> None:
-    assert _reported(evaluated) == "all 3 cases are up to date"
+    assert _reported(evaluated) == "all 3 cases have a current result"
 
-    assert _check(evaluated)[:2] == (True, "all 3 cases are up to date")
+    assert _check(evaluated)[:2] == (True, "all 3 cases have a current result")
 
 
 def test_a_changed_case_and_a_changed_agent_make_stale(evaluated: DagsterProject) -> None:
@@ -57,10 +57,11 @@ def test_a_changed_case_and_a_changed_agent_make_stale(evaluated: DagsterProject
     assert evaluated.run("gold", "tea", assets=["test_cases"]).success
 
     assert _check(evaluated)[1:] == (
-        "1 stale of 3 cases",
+        "of 3 cases: 1 outdated",
         {
             "cases": 3,
             "failed": 0,
+            "errored": 0,
             "never_run": 0,
             "stale": 1,
             "running": 0,
@@ -70,10 +71,10 @@ def test_a_changed_case_and_a_changed_agent_make_stale(evaluated: DagsterProject
         },
     )
     (evaluated.folder / "agent.py").write_text((evaluated.folder / "agent.py").read_text() + "\n# changed\n")
-    assert _check(evaluated)[1] == "3 stale of 3 cases"
+    assert _check(evaluated)[1] == "of 3 cases: 3 outdated"
 
 
-def test_cases_that_broke_have_failed(project: DagsterProject) -> None:
+def test_cases_that_broke_are_counted_as_errors(project: DagsterProject) -> None:
     project.register(CASES)
     (project.folder / "agent.py").write_text(
         "def answer(message):\n    if 'milk' in message:\n        raise ValueError(message)\n    return '4.20'\n"
@@ -82,8 +83,8 @@ def test_cases_that_broke_have_failed(project: DagsterProject) -> None:
 
     passed, message, metadata = _check(project)
 
-    assert (passed, message) == (False, "1 failed of 3 cases")
-    assert metadata["failed_cases"] == "milk"
+    assert (passed, message) == (False, "of 3 cases: 1 ended in an error")
+    assert metadata["errored_cases"] == "milk"
 
 
 def test_partitions_whose_run_failed_have_failed(project: DagsterProject) -> None:
@@ -94,7 +95,7 @@ def test_partitions_whose_run_failed_have_failed(project: DagsterProject) -> Non
     )
     assert not project.run("milk", "tea").success
 
-    assert _check(project)[1] == "2 failed, 1 never run of 3 cases"
+    assert _check(project)[1] == "of 3 cases: 2 failed to run, 1 never ran"
 
 
 def test_versions_asked_for_at_once_are_those_of_the_newest_events(evaluated: DagsterProject) -> None:
@@ -140,7 +141,7 @@ def test_without_the_query_for_versions_the_answer_is_the_same(
     cases.write_text(cases.read_text().replace("What does gold cost?", "Say, what does gold cost?"))
     assert project.run("gold", "tea", assets=["test_cases"]).success
     asked_at_once = _check(project)
-    assert asked_at_once[1] == "1 failed, 1 never run, 1 stale of 3 cases"
+    assert asked_at_once[1] == "of 3 cases: 1 ended in an error, 1 never ran, 1 outdated"
 
     monkeypatch.setattr(partition_health, "newest_versions", lambda *_: {})
     assert _check(project) == asked_at_once
@@ -155,4 +156,4 @@ def test_of_an_event_with_a_version_of_other_code_the_metadata_counts(evaluated:
     )
     evaluated.instance.report_runless_asset_event(theirs)
 
-    assert _check(evaluated)[1] == "1 stale of 3 cases"
+    assert _check(evaluated)[1] == "of 3 cases: 1 outdated"

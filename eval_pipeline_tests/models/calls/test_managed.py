@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from eval_pipeline.models.calls import retrying
 from eval_pipeline.models.opening import chat_model
-from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server, tool_call
+from eval_pipeline.testing.openai_server import Faults, OpenAIServer, openai_server, tool_call
 
 
 @pytest.fixture(autouse=True)

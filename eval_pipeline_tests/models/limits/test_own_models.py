@@ -16,10 +16,10 @@ from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits import own_models
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.testing.openai_server import Faults, OpenAIServer, openai_server
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
 from eval_pipeline_tests.models.limits import own_model_agents
 from eval_pipeline_tests.models.limits.own_model_agents import WHERE
-from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
 
 AGENTS = "eval_pipeline_tests.models.limits.own_model_agents"
 GRAPH = {"kind": "langgraph", "path": f"{AGENTS}:graph"}

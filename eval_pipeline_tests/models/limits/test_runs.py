@@ -15,8 +15,8 @@ from eval_pipeline.evaluation.evaluator import SKIPPED, CaseEvaluator
 from eval_pipeline.models.calls import retrying
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.testing.openai_server import Faults, OpenAIServer, openai_server
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator
-from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
 
 HELLO = {"type": "contains", "value": "hello"}
 PRICES = "model,input,cached_input,output\ngpt-test,2,0.5,10\n"

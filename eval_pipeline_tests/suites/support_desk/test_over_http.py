@@ -15,9 +15,9 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suites.support_desk.offline_model import OfflineChatModel
 from eval_pipeline.targets.opening import open_target
+from eval_pipeline.testing.openai_server import Faults, OpenAIServer, openai_server
+from eval_pipeline.testing.openai_server.model_answers import answers_of
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
-from eval_pipeline_tests.openai_server import Faults, OpenAIServer, openai_server
-from eval_pipeline_tests.openai_server.model_answers import answers_of
 from eval_pipeline_tests.suites.support_desk.evaluated import FOLDER, snapshot
 
 WIDTH = 8

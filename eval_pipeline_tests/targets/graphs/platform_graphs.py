@@ -265,6 +265,27 @@ def asking(state: Any) -> Any:
     return {"messages": [AIMessage(interrupt("sure?"))]}
 
 
+class Log(MessagesState):
+    """A state with a list that nodes change in place."""
+
+    log: list[str]
+
+
+def asking_and_noting(state: Any) -> Any:
+    """Change the list, then ask: the node is run again with the answer."""
+    state["log"].append("asked")
+    interrupt("sure?")
+    return {"messages": [AIMessage(str(state["log"]))], "log": state["log"]}
+
+
+changing_graph = (
+    StateGraph(Log)
+    .add_node("start", lambda _: {"log": ["started"]})
+    .add_node("ask", asking_and_noting)
+    .add_edge(START, "start")
+    .add_edge("start", "ask")
+    .compile()
+)
 asking_sequence = one(asking) | RunnableLambda(lambda state: state)
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
+from eval_pipeline.targets.graphs.memory import AttemptMemory
 from eval_pipeline.targets.opening import open_target
 from eval_pipeline_tests.building import a_case, a_suite, an_evaluator, evaluated
 from eval_pipeline_tests.targets.graphs import platform_graphs
@@ -95,3 +97,23 @@ async def test_a_callable_whose_graph_waits_for_a_human_does_not_pass() -> None:
     )
     assert result.error is not None
     assert "a graph that the target runs waits for a human" in result.error.message
+
+
+async def test_what_a_node_changes_in_place_before_a_question_is_not_changed_twice() -> None:
+    case = a_case(input="x", on_interrupt="go on")
+    result = await evaluated(a_suite(Path(), target=a_target("changing_graph")), case)
+    assert result.error is None, result.error.traceback
+    assert result.turns[0].response == "['started', 'asked']"
+
+
+async def test_only_the_newest_checkpoints_of_a_long_agent_are_kept() -> None:
+    memory = AttemptMemory()
+    graph = memory.given_to(platform_graphs.steps(200))
+    await graph.ainvoke({"messages": [("human", "x")]}, {"configurable": {"thread_id": "t"}})
+    state = await graph.aget_state({"configurable": {"thread_id": "t"}})
+    assert state.values["n"] == 200
+    assert len([each async for each in graph.aget_state_history({"configurable": {"thread_id": "t"}})]) <= 2
+    saver = graph.checkpointer
+    assert isinstance(saver, InMemorySaver)
+    assert len(saver.blobs) < 20
+    assert len(saver.writes) <= 2

@@ -19,8 +19,8 @@ from eval_pipeline.models.limits.fleet import connection
 from eval_pipeline.models.limits.fleet.ledger import open_ledger
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.suite.spec.evaluation import Evaluation
+from eval_pipeline.testing.openai_server import OpenAIServer, openai_server
 from eval_pipeline_tests.models.limits.fleet.one_of_many import evaluate
-from eval_pipeline_tests.openai_server import OpenAIServer, openai_server
 from eval_pipeline_tests.redis_server import running_redis
 from eval_pipeline_tests.warm_processes import start_warm
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from eval_pipeline_tests.openai_server.wire import error
+from eval_pipeline.testing.openai_server.wire import error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Faults:
         """The fault of request `number` (0 for the first); None: it is answered."""
         if number < len(self.plan):
             return self.plan[number]
-        dice = random.Random(f"{self.seed}-{number}")
+        dice = random.Random(f"{self.seed}-{number}")  # noqa: S311 - reproducible faults
         return dice.choice(list(self.kinds)) if dice.random() < self.rate else None
 
 

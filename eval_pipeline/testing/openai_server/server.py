@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from eval_pipeline_tests.openai_server.faults import CUT, GARBLED, NO_FAULTS, SLOW, Faults, Refusal, refusal
-from eval_pipeline_tests.openai_server.log import Entry, RequestLog
-from eval_pipeline_tests.openai_server.wire import Answer, Said, error
+from eval_pipeline.testing.openai_server.faults import CUT, GARBLED, NO_FAULTS, SLOW, Faults, Refusal, refusal
+from eval_pipeline.testing.openai_server.log import Entry, RequestLog
+from eval_pipeline.testing.openai_server.wire import Answer, Said, error
 
 
 @dataclass

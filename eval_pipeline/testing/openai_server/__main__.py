@@ -1,4 +1,4 @@
-"""`python -m eval_pipeline_tests.openai_server`: the server by itself, until it is interrupted; then what it saw."""
+"""`python -m eval_pipeline.testing.openai_server`: the server by itself, until it is interrupted; then what it saw."""
 
 import json
 import threading
@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline_tests.openai_server.faults import Faults
-from eval_pipeline_tests.openai_server.model_answers import answers_of
-from eval_pipeline_tests.openai_server.server import openai_server
+from eval_pipeline.testing.openai_server.faults import Faults
+from eval_pipeline.testing.openai_server.model_answers import answers_of
+from eval_pipeline.testing.openai_server.server import openai_server
 
 _OFFLINE = "eval_pipeline.suites.support_desk.offline_model:OfflineChatModel"
 
@@ -33,6 +33,7 @@ def serve(
     seed: int,
     latency: float,
 ) -> None:
+    """Serve until interrupted."""
     answer = answers_of(resolve(model, folder=Path())())
     chance = Faults(rate=fault_rate, kinds=faults.split(","), seed=seed, retry_after_s=retry_after)
     with openai_server(answer, faults=chance, key=key, latency_s=latency, port=port) as server:
