@@ -19,7 +19,7 @@ from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
-from eval_pipeline.evaluation.events import Listener
+from eval_pipeline.evaluation.events import Event, Listener
 from eval_pipeline.evaluation.fingerprints import Fingerprints
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
@@ -35,6 +35,7 @@ from eval_pipeline.prompts.current import use_prompt
 from eval_pipeline.prompts.suite_prompts import NO_PROMPTS, SuitePrompts
 from eval_pipeline.redaction.identifiers import with_identifiers
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.redaction.streaming import StreamRedactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.call_counting import counting_runs
@@ -360,7 +361,21 @@ async def _begun(session: Session) -> AsyncIterator[None]:
 
 
 def _redacting(listener: Listener, redactor: Redactor) -> Listener:
-    return lambda event: listener(with_identifiers(event, redactor.value(event)))
+    """`listener`, which gets events redacted. Pieces of an answer wait until no secret can begin in them."""
+    stream = StreamRedactor(redactor.text)
+    last_piece: dict[str, Any] = {}
+
+    def pass_on(event: Event) -> None:
+        if event.get("type") == "token" and isinstance(event.get("content"), str):
+            last_piece.update(event)
+            if piece := stream.add(event["content"]):
+                listener({**event, "content": piece})
+            return
+        if left := stream.finish():
+            listener({**last_piece, "content": left})
+        listener(with_identifiers(event, redactor.value(event)))
+
+    return pass_on
 
 
 # `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener

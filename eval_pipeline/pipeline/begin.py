@@ -11,6 +11,7 @@ from eval_pipeline.evaluation.fingerprints import metric_versions
 from eval_pipeline.pipeline.trace_run import unified_trace
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.prompts.suite_prompts import SuitePrompts
+from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, pin_experiment
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
@@ -19,6 +20,8 @@ from eval_pipeline.suite.suite import Suite
 from eval_pipeline.targets.opening import open_target, target_version
 from eval_pipeline.targets.session import SessionFactory
 from eval_pipeline.tracing.shape.unified import UnifiedTrace
+
+_log = logger_of(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +163,7 @@ def begin_or_join(
         target_version=target_version(suite, prompts),
         variant=variant,
         prompts=prompts.pinned,
-        corrections=(corrections := corrections_now(suite, store)),
+        corrections=(corrections := corrections_now(suite, store) if existing is None else existing.corrections),
         metrics=metric_versions(prompts.applied(with_pulled_corrections(suite, store, corrections))),
         repetitions=repetitions,
         launched_by=launched_by,
@@ -173,6 +176,7 @@ def begin_or_join(
     if unified is not None:
         record = record.model_copy(update={"trace_headers": unified.headers})
     pinned = pin_experiment(store, record)
+    _warn_of_changed_metrics(pinned, record)
     # Another run may have written the record first.
     begun_here = unified is not None and pinned.trace_headers == unified.headers
     return OpenExperiment(
@@ -195,6 +199,16 @@ def join_experiment(
     """
     prompts = prompts_of(suite, settings, pinned=record.prompts)
     return OpenExperiment(store=store, suite=suite, settings=settings, record=record, prompts=prompts)
+
+
+def _warn_of_changed_metrics(pinned: ExperimentRecord, here: ExperimentRecord) -> None:
+    """Say which metrics a run that joins an experiment measures in another way than the runs before it."""
+    if pinned.metrics is None or here.metrics is None or pinned.metrics == here.metrics:
+        return
+    names = {*pinned.metrics, *here.metrics}
+    changed = sorted(name for name in names if pinned.metrics.get(name) != here.metrics.get(name))
+    message = "%s was begun with other assertions (%s): `eval-pipeline score %s` scores all of it by those of now"
+    _log.warning(message, pinned.experiment, ", ".join(changed), pinned.experiment)
 
 
 def _open_context(store: Store, record: ExperimentRecord) -> SharedContext | None:

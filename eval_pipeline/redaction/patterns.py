@@ -186,7 +186,9 @@ def _is_aws_secret(match: str) -> bool:
 CARD = re.compile(
     r"(?<![A-Za-z0-9])(?<![0-9][.-])(?:[2-6][0-9]{12,18}"
     r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
-    r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9])(?![.-][0-9])"
+    r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![.-][0-9])"
+    # A hash in hexadecimal goes on with letters and digits; a word may follow.
+    r"(?![A-Za-z]{0,40}[0-9]|[a-f]{1,6}(?![A-Za-z]))"
 )
 """The number of a payment card, in one piece or in the groups printed on cards. Any other groups would match tables of
 numbers."""

@@ -1,11 +1,14 @@
 """One run's share of an experiment: what is left when it begins, and what is kept when it fails."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from eval_pipeline.assertions.text import Contains
 from eval_pipeline.errors import CredentialsError
+from eval_pipeline.evaluation.fingerprints import metric_versions
 from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
 from eval_pipeline.pipeline.prepare import prepare
 from eval_pipeline.pipeline.run import ChosenCases, begin_run, key_of
@@ -53,3 +56,18 @@ def test_a_run_whose_key_is_refused_can_be_resumed_for_its_plan_is_written(tmp_p
             begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment), run_id="r")
 
     assert planned_cases(experiment.store, "shop", "shop-e") == ["gold", "milk", "tea"]
+
+
+def test_a_run_that_joins_with_other_assertions_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _begun(tmp_path, OFF)
+    assert "other assertions" not in caplog.text
+    suite = read_suite(tmp_path / "shop")
+    contains = Contains(type="contains", value="x")
+    changed = replace(suite, spec=suite.spec.model_copy(update={"assertions": (contains,)}))
+    store = LocalStore(tmp_path / "store")
+    inputs = ExperimentInputs(dataset_version="not read", context_id=None, cases=3)
+    joined = begin_or_join(
+        store, changed, "shop-e", lambda: inputs, settings=OFF, run_id="r", repetitions=2, launched_by={}
+    )
+    assert "shop-e was begun with other assertions (contains)" in caplog.text
+    assert joined.record.metrics != metric_versions(changed)

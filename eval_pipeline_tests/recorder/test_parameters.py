@@ -12,22 +12,9 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.langsmith.openapi import document, needs_document
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs
 
+_KINDS = ("data_type", "tags", "repo_type")
 _TEXTS = frozenset(
-    [
-        "name",
-        "name_contains",
-        "query",
-        "key",
-        "source",
-        "id",
-        "ids",
-        "run",
-        "session",
-        "reference_dataset",
-        "data_type",
-        "tags",
-        "repo_type",
-    ]
+    ["name", "name_contains", "query", "key", "source", "id", "ids", "run", "session", "reference_dataset", *_KINDS]
 )
 """Parameters that are implemented, and take any text; nothing has the one that is sent."""
 DATASET = "00000000-0000-4000-8000-0000000000d5"
@@ -177,26 +164,7 @@ def test_each_documented_parameter_is_implemented_or_refused_by_name(server: Rec
             answer = httpx.get(f"{server.url}{filled}", params={name: "\0no value of any type\0"})
             if answer.status_code == bare.status_code == 200 and answer.json() == bare.json():
                 ignored.append((path, name))
-    # Texts that any value may have, and that nothing has here.
-    assert [
-        each
-        for each in ignored
-        if each[1]
-        not in {
-            "name",
-            "name_contains",
-            "query",
-            "key",
-            "source",
-            "id",
-            "run",
-            "session",
-            "reference_dataset",
-            "data_type",
-            "tags",
-            "repo_type",
-        }
-    ] == []
+    assert [each for each in ignored if each[1] not in _TEXTS] == []
 
 
 def test_the_sdk_sends_nothing_that_is_refused(server: RecorderServer) -> None:

@@ -46,6 +46,9 @@ HARMLESS = [
     "skeleton_key_of_the_house",
     "1700000000000",
     "3.14159265358979",
+    "2345678901234abc",  # a hash, whose digits would be a card's
+    "4111111111111111a1b2",
+    "41111111111111111111",
     "",
 ]
 

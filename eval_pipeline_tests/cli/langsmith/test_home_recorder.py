@@ -70,7 +70,7 @@ def test_the_sensor_starts_the_homes_recorder_for_what_waits_for_it(
     with contextlib.closing(SpoolingSender(away)) as sender:
         sender.send_runs(a_trace())
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        context = dg.build_sensor_context(instance=instance, resources={"langsmith": langsmith})
+        context = dg.build_sensor_context(instance=instance, resources={"eval_langsmith": langsmith})
         skipped = build_traces_waiting(store=StoreResource(root=str(store)))(context)
     assert isinstance(skipped, dg.SkipReason)
     assert f"recorder: {len(a_trace())} runs sent" in str(skipped.skip_message)
