@@ -17,8 +17,9 @@ IDENTIFIERS = frozenset(
         "context_id",
         "shared_context_id",
         "dataset_content_version",
-        "target_version",
         "content_hash",
+        "sync_hash",
+        "target_version",
         "run_id",
         "feedback_id",
     }

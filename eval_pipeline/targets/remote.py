@@ -101,7 +101,7 @@ class RemoteSessionFactory(LiveSessionFactory):
         self._schema: GraphSchema | None = None
 
     async def schema(self) -> GraphSchema:
-        """What the graph takes, as far as the server tells: asked once.
+        """What the graph takes, as far as the server knows: asked once.
 
         Raises:
             RemoteGraphError: the server cannot be reached.
@@ -112,7 +112,7 @@ class RemoteSessionFactory(LiveSessionFactory):
                 self._schema = GraphSchema.of_server(schemas)
             except httpx.TransportError as error:
                 raise RemoteGraphError(f"{self._target.url} cannot be reached: {error}") from error
-            except httpx.HTTPError:  # it tells nothing; the run reports a graph that is not there
+            except httpx.HTTPError:  # it has no schema; the run reports a graph that is not there
                 self._schema = GraphSchema()
         return self._schema
 

@@ -7,9 +7,9 @@ from langchain_core.documents import Document
 
 def right_document(outputs: dict[str, Any], reference_outputs: dict[str, Any]) -> bool:
     """Whether the expected document is among those that were retrieved."""
-    found = [document.metadata["id"] for document in _documents(outputs)]
+    retrieved = [document.metadata["id"] for document in _documents(outputs)]
     expected = reference_outputs["document"]
-    return found == [] if expected is None else expected in found
+    return retrieved == [] if expected is None else expected in retrieved
 
 
 def grounded(outputs: dict[str, Any]) -> bool:

@@ -149,17 +149,17 @@ class TenantDict(TypedDict):
     tenant: str
 
 
-def told_of(state: Any, runtime: Runtime[Any]) -> Any:
+def shows_context(state: Any, runtime: Runtime[Any]) -> Any:
     """Answer with the context."""
     del state
     context = runtime.context if isinstance(runtime.context, dict) else vars(runtime.context)
     return {"messages": [AIMessage(" ".join(f"{name}={context[name]}" for name in sorted(context)))]}
 
 
-tenants = one(told_of, context_schema=Tenant)
-locales = one(told_of, context_schema=Locale)
-tenants_model = one(told_of, context_schema=TenantModel)
-tenants_dict = one(told_of, context_schema=TenantDict)
+tenants = one(shows_context, context_schema=Tenant)
+locales = one(shows_context, context_schema=Locale)
+tenants_model = one(shows_context, context_schema=TenantModel)
+tenants_dict = one(shows_context, context_schema=TenantDict)
 
 
 def made_for(config: RunnableConfig) -> Any:

@@ -134,8 +134,8 @@ def functional(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def one(run: Any, schema: Any = MessagesState, **compiling: Any) -> Any:
     """A graph of one node."""
-    made = StateGraph(schema).add_node("node", run).add_edge(START, "node").add_edge("node", END)
-    return made.compile(**compiling)
+    builder = StateGraph(schema).add_node("node", run).add_edge(START, "node").add_edge("node", END)
+    return builder.compile(**compiling)
 
 
 def noting(state: Any, runtime: Runtime[Any]) -> Any:
@@ -143,8 +143,8 @@ def noting(state: Any, runtime: Runtime[Any]) -> Any:
     assert runtime.store is not None
     items = runtime.store.search(("notes",))
     runtime.store.put(("notes",), f"{len(items)}", {"text": state["messages"][-1].content})
-    made = runtime.store.get(("made",), "by")
-    return {"messages": [AIMessage(f"{len(items)} {made.value['factory'] if made else '-'}")]}
+    item = runtime.store.get(("made",), "by")
+    return {"messages": [AIMessage(f"{len(items)} {item.value['factory'] if item else '-'}")]}
 
 
 stored_graph = one(noting, store=InMemoryStore())
@@ -234,11 +234,11 @@ class Steps(MessagesState):
 
 def steps(most: int) -> Any:
     """A graph that ends after that many steps."""
-    made = StateGraph(Steps).add_node("step", lambda state: {"n": state.get("n", 0) + 1})
-    made.add_node("done", lambda state: {"messages": [AIMessage(f"after {state['n']}")]})
-    made.add_edge(START, "step")
-    made.add_conditional_edges("step", lambda state: "done" if state["n"] >= most else "step", ["done", "step"])
-    return made.compile()
+    builder = StateGraph(Steps).add_node("step", lambda state: {"n": state.get("n", 0) + 1})
+    builder.add_node("done", lambda state: {"messages": [AIMessage(f"after {state['n']}")]})
+    builder.add_edge(START, "step")
+    builder.add_conditional_edges("step", lambda state: "done" if state["n"] >= most else "step", ["done", "step"])
+    return builder.compile()
 
 
 sixty = steps(60)

@@ -24,9 +24,9 @@ from eval_pipeline_tests.tracing.traced import AnExperiment, traced, tree
 
 @pytest.fixture
 def client(server: RecorderServer) -> Iterator[Client]:
-    made = a_client(server)
-    yield made
-    made.close()
+    opened = a_client(server)
+    yield opened
+    opened.close()
 
 
 def a_deployment(client: Client) -> Any:
