@@ -308,7 +308,7 @@ def test_the_terminal_shows_and_sends_what_waits(
     monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", server.url)
     monkeypatch.setenv("EVAL_PIPELINE_SPOOL", str(settings.spool_folder))
     runner = CliRunner()
-    assert "recorder: 1 files" in runner.invoke(traces_command, ["status"]).output
+    assert "recorder: 1 file" in runner.invoke(traces_command, ["status"]).output
     assert runner.invoke(traces_command, ["flush"]).output == "recorder: 6 runs and 0 scores sent\n"
     assert "recorder: 0 files" in runner.invoke(traces_command, ["status"]).output
     server.faults.add(Fault(status=503, times=None))
