@@ -16,11 +16,13 @@ _SECONDS = 2.0
 
 
 def select(path: str, data: Any) -> Sequence[Any]:
-    """What `path` selects in `data`.
+    """What `path` selects in `data`; nothing where it is neither a list nor an object.
 
     Raises:
         InputError: the selection does not end in time.
     """
+    if not isinstance(data, dict | list):
+        return ()
     selected = []
     environment = _BoundedEnvironment(time.monotonic() + _SECONDS)
     try:

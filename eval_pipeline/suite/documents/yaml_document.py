@@ -15,6 +15,7 @@ from eval_pipeline.redaction.secret_names import names_secret
 from eval_pipeline.suite.documents.text_file import read_text
 
 type_path = tuple[str | int, ...]
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST_NODES = 1_000_000
 """The limit on nodes: with aliases of aliases a few lines expand to any number of them."""
 _MERGE = "tag:yaml.org,2002:merge"
@@ -106,6 +107,8 @@ class _NodeReader:
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         scalar = self._scalar(node)
+        if isinstance(scalar, str) and _LONE_SURROGATE.search(scalar):
+            self._add_problem(node, "a lone surrogate is no character", "write the character, or leave it out")
         return self._interpolated(scalar, path) if self.interpolate and isinstance(scalar, str) else scalar
 
     def _mapping(self, node: yaml.MappingNode, path: type_path) -> dict[str, Any]:
