@@ -1,6 +1,7 @@
 """Open everything that a run of a suite opens, without calling a target, a judge or a database: for `check`."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from eval_pipeline.models.prices import price_table
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
@@ -36,6 +38,7 @@ from eval_pipeline.targets.python import PythonSession
 from eval_pipeline.targets.session import SessionFactory
 from eval_pipeline.user_code.loop import run_in_loop
 from eval_pipeline.user_code.signature import NotCalledError, SignatureError, bound_only
+from eval_pipeline.wording import nearest
 
 _LARGE_BYTES = 500 * 2**20
 """Files of the context beyond this are not read by `check`."""
@@ -187,10 +190,39 @@ class _Opening:
             embeddings_model(assertion.model, folder=folder)
         runs_itself = isinstance(assertion, Evaluator) and isinstance(assertion.evaluator(folder), RunEvaluator)
         if isinstance(assertion, Evaluator | Python) and not runs_itself:
+            self._require_named(assertion)
             scope = Scope(
                 case=case, turns=(), turn=None, context=None, recording={}, folder=folder, judge=self.suite.spec.judge
             )
             run_in_loop(_bound(assertion, scope))
+
+    def _require_named(self, assertion: Evaluator | Python) -> None:
+        """Require that the callable names everything that the assertion gives it besides what all are given.
+
+        Raises:
+            InputError: it would not get some of it.
+        """
+        given = {} if isinstance(assertion, Evaluator) and assertion.factory else dict.fromkeys(assertion.args, "args")
+        if isinstance(assertion, Evaluator):
+            given |= dict.fromkeys(assertion.give, "give")
+        called = assertion.evaluator(self.suite.folder) if isinstance(assertion, Evaluator) else None
+        call = resolve(assertion.path, folder=self.suite.folder) if called is None else called
+        parameters = inspect.signature(call).parameters.values()
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return
+        names = [parameter.name for parameter in parameters]
+        # The only required parameter takes the first value, whatever its name.
+        alone = isinstance(assertion, Evaluator) and len(names) == 1
+        unnamed = {} if alone else {name: field for name, field in given.items() if name not in names}
+        if unnamed:
+            raise InputError(
+                Problem(
+                    message=f"`{name}` has no effect: {assertion.path} has no parameter of that name",
+                    fix=nearest(name, names),
+                    field=f"{field}.{name}",
+                )
+                for name, field in unnamed.items()
+            )
 
     def workers(self) -> None:
         """Note that workers are not asked for."""
@@ -276,11 +308,19 @@ class _Opening:
         for problem in problems:
             placed = problem
             if problem.file in (None, self.suite.folder):
-                inner = problem.field or ""
-                whole = inner if place is None or inner.startswith(place.partition(".")[0]) else place
-                placed = replace(problem, file=file, case=problem.case or named, field=whole or None)
+                placed = replace(problem, file=file, case=problem.case or named, field=_joined(place, problem.field))
             if placed not in self.opened.problems:
                 self.opened.problems.append(placed)
+
+
+def _joined(place: str | None, inner: str | None) -> str | None:
+    """The field of a problem at `place`, whose own field may begin with that place."""
+    if place is None or inner is None:
+        return place or inner
+    last = place.rpartition(" ")[2]
+    if inner.startswith(last.partition(".")[0]):
+        return place.removesuffix(last) + inner
+    return f"{place}.{inner}"
 
 
 async def _bound(assertion: Evaluator | Python, scope: Scope) -> None:

@@ -21,6 +21,8 @@ from eval_pipeline.suite.code.places import ModulePlace, added_to_path, find_own
 
 _PREFIX = "eval_pipeline_suite_"
 _PACKAGE = re.compile(rf"{_PREFIX}[0-9a-f]{{12}}\.")
+_builtins: list[dict[str, Any]] = []
+"""Those of each module of a suite."""
 _homes: dict[str, Path] = {}
 """By the name of its package, each folder whose modules were imported."""
 
@@ -118,12 +120,22 @@ class _SuiteLoader(importlib.machinery.SourceFileLoader):
     @override
     def exec_module(self, module: types.ModuleType) -> None:
         own = _import_of(Path(self.path), self._home)
-        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": own}
+        own_builtins = {**vars(builtins), "__import__": own}  # a plain copy: anything else slows every look-up
+        module.__dict__["__builtins__"] = own_builtins
+        _builtins.append(own_builtins)
         before = set(sys.path)
         try:
             super().exec_module(module)
         finally:
             added_to_path.update(set(sys.path) - before)
+            _see_installed_builtins()
+
+
+def _see_installed_builtins() -> None:
+    """Give modules of suites what was installed among the builtins meanwhile, as `gettext.install` does."""
+    for own in _builtins:
+        if len(own) < len(vars(builtins)):
+            own.update({name: value for name, value in vars(builtins).items() if name not in own})
 
 
 class _OwnImportlib(types.ModuleType):

@@ -1,5 +1,6 @@
 """A suite's code imports its own modules as it does when it is run by itself."""
 
+import builtins
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -131,3 +132,13 @@ def test_a_module_that_was_changed_within_a_second_runs_as_it_is(tmp_path: Path)
     write(tmp_path / "one", {"agent.py": "x = 1\n"})
     assert resolve("agent.py:x", folder=tmp_path / "one") == 1
     assert not (tmp_path / "one" / "__pycache__").exists()
+
+
+def test_builtins_that_a_module_installs_are_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `gettext.install` and `icecream.install` do."""
+    monkeypatch.setattr(builtins, "installed_later", None, raising=False)
+    monkeypatch.delattr(builtins, "installed_later")
+    code = "def f():\n    return installed_later(), len([1])\nimport installs\n"
+    installs = "import builtins\nbuiltins.installed_later = lambda: 'later'\n"
+    write(folder, {"agent.py": code, "installs.py": installs})
+    assert resolve("agent.py:f", folder=folder)() == ("later", 1)
