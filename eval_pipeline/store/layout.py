@@ -15,6 +15,8 @@ Objects are content-addressed or append-only; no key contains `latest`.
     experiments/<suite>/<experiment>/tasks/<task>.json     the task of a worker that reads it from the store
     experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
     experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
+    experiments/<suite>/<experiment>/owners/<number>.json  the launch that evaluates it; written if absent
+    experiments/<suite>/<experiment>/owners/<number>/<run>/beat     changes while the run works; beside it `ended`
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, and how many were sent
     experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json
@@ -66,6 +68,11 @@ def experiment_key(suite: str, experiment: str) -> str:
 def results_prefix(suite: str, experiment: str) -> str:
     """The folder of an experiment's result segments."""
     return experiment_prefix(suite, experiment) + "results/"
+
+
+def owners_prefix(suite: str, experiment: str) -> str:
+    """The folder of the claims on an experiment."""
+    return experiment_prefix(suite, experiment) + "owners/"
 
 
 def value_key(suite: str, experiment: str, digest: str) -> str:
