@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.corrections import CORRECTIONS, wants_corrections
 from eval_pipeline.defs.assets.partition_health import PARTITIONS_UP_TO_DATE
 from eval_pipeline.defs.assets.promoted_prompt import PROMOTED_PROMPT
 from eval_pipeline.defs.assets.upstream import (
@@ -42,10 +43,15 @@ def build_job(suite: Suite) -> dg.Definitions:
     """The job that evaluates a suite, over the partitions of the run."""
     # `experiment_summary` reports this check: Dagster skips a step of its own after the events of `case_results`.
     up_to_date = dg.AssetCheckKey(asset_key(suite, CASE_RESULTS), PARTITIONS_UP_TO_DATE)
-    # Without corrections: they are downloaded on request, so that an evaluation does not need LangSmith to answer.
+    selection = _assets(suite, EVALUATION_ASSETS)
+    if suite.spec.assets.group is None:
+        # What a project adds to the suite's group is a part of its job; a group that suites share is not.
+        selection |= dg.AssetSelection.groups(suite.name)
     # Nor is the check of each case planned, of which Dagster writes a row for each partition before the run begins.
-    reported = dg.AssetSelection.checks(up_to_date, case_passed_key(suite))
-    selection = _assets(suite, EVALUATION_ASSETS) - reported
+    selection -= dg.AssetSelection.checks(up_to_date, case_passed_key(suite))
+    if wants_corrections(suite):
+        # Corrections are downloaded on request, so that no evaluation fails because LangSmith does not answer.
+        selection -= _assets(suite, (CORRECTIONS,))
     return _job(job_name(suite.name), suite, selection, suite.spec.description or f"Evaluate the suite {suite.name}.")
 
 

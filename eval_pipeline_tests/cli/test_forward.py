@@ -23,7 +23,7 @@ def test_a_recording_is_forwarded_once(terminal: Terminal, tmp_path: Path, monke
         assert stored_ids(langsmith) == set(ids)
 
     assert (first.code, again.code) == (0, 0)
-    assert "1 datasets with 1 examples, 2 projects, 4 runs and 2 feedback sent · 0 were there already" in first.stdout
+    assert "1 dataset with 1 example, 2 projects, 4 runs and 2 feedback sent · 0 were there already" in first.stdout
     assert "0 runs" in again.stdout
 
 

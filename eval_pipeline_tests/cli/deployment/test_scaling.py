@@ -44,7 +44,11 @@ def test_from_a_thousand_cases_to_ten_million_it_says_what_decides_and_what_help
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("colour=red", "there is no 'colour'"), ("workers=many", "workers: Input should be"), ("x", "'x' has no value")],
+    [
+        ("colour=red", "the model has no parameter 'colour'"),
+        ("workers=many", "workers: Input should be"),
+        ("x", "'x' has no value"),
+    ],
 )
 def test_what_cannot_be_set_is_reported(terminal: Terminal, given: str, message: str) -> None:
     done = terminal("scaling", "--set", given)

@@ -166,16 +166,17 @@ def test_a_prompt_that_lost_a_variable_fails_the_run_before_anything_is_evaluate
     assert latest_experiment(prompted.store, "shop") is None
 
 
-def test_with_the_hub_down_and_nothing_fetched_the_run_goes_on_without_and_says_so(
+def test_with_the_hub_down_and_nothing_fetched_the_run_fails_and_names_the_prompt(
     prompted: DagsterProject, server: RecorderServer
 ) -> None:
     server.faults.add(Fault(path="/commits/", status=503, times=None))
 
     result = prompted.run("gold", "tea")
 
-    assert result.success
-    assert _answers(prompted, _record(prompted)) == {"none"}
-    shown = metadata_of(result, "experiment")
-    assert shown["eval/prompt"] == "none in the place of hub:support:production"
-    assert shown["eval/prompt_source"] == "none"
-    assert "there is no fallback file" in str(shown["eval/prompt_steps"])
+    assert not result.success
+    (failed,) = result.get_step_failure_events()
+    assert failed.step_key == "shop__case_results"
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "hub:support:production" in str(failure.description)
+    assert failure.metadata["exit_code"].value == 3
