@@ -109,9 +109,9 @@ def list_examples(
     )
     base = base_url(request)
     answers = (example_answer(example, recorder.runs, base) for example in examples)
-    # Of examples the SDK asks for attachments alone, and reads all fields.
-    names = [name for name in select or () if name != "attachment_urls"]
-    return [selected(answer, [*names, *select] if names and select else None) for answer in answers]
+    # With attachments the SDK asks for them, outputs and metadata, and reads all fields.
+    names = None if "attachment_urls" in (select or ()) else select
+    return [selected(answer, names) for answer in answers]
 
 
 @router.delete("/examples")

@@ -41,8 +41,7 @@ POST /platform/datasets/examples/delete   example_ids hard_delete
 POST /repos/{owner}/{repo}/tags      tag_name commit_id skip_webhooks
 PATCH /repos/{owner}/{repo}/tags/{tag}    commit_id skip_webhooks
 POST /examples                  id dataset_id inputs outputs metadata split source_run_id created_at use_source_run_io
-    attachments_operations
-PATCH /examples/{example_id}    id dataset_id inputs outputs metadata split overwrite attachments_operations
+PATCH /examples/{example_id}    id dataset_id inputs outputs metadata split attachments_operations
 POST /api/v2/runs/query         project_ids reference_dataset_id ids trace_id reference_examples run_type is_root
     has_error min_start_time max_start_time sort_order filter trace_filter tree_filter page_size cursor selects
     include_subtree_usage

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
+from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, conflict, not_found, unprocessable
 from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
@@ -41,6 +41,7 @@ class DatasetStore:
         Raises:
             ErrorResponse: 409 for a name or id that exists, 422 without a name.
         """
+        _refuse_transformations(body)
         name = body.get("name")
         if not isinstance(name, str) or not name:
             raise unprocessable("name is required")
@@ -92,6 +93,7 @@ class DatasetStore:
         Raises:
             ErrorResponse: 404, or 409 for a name that is taken.
         """
+        _refuse_transformations(changes)
         dataset = self.get(identity)
         with self._database.transaction() as connection:
             row = self._database.row("SELECT body FROM datasets WHERE id = ?", (dataset["id"],))
@@ -201,6 +203,11 @@ class DatasetStore:
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO dataset_tags VALUES (?, ?, ?)", (identity, tag, version))
         return {"tags": [tag], "as_of": from_us(version)}
+
+
+def _refuse_transformations(body: dict[str, Any]) -> None:
+    if body.get("transformations"):
+        raise ErrorResponse(400, {"detail": "field 'transformations' is not implemented by the recorder"})
 
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import jsonschema
 import orjson
+from referencing import Registry
 
 from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.recorder.store.codec import from_us, pack, to_us, unpack
@@ -51,18 +53,55 @@ class ExampleStore:
         identity = str(body.get("id") or uuid.uuid4()).lower()
         if self._current(identity) is not None:
             raise conflict(f"Example with id {identity} already exists")
+        if body.get("use_source_run_io") is True:
+            body = {**body, **self._source(str(body.get("source_run_id")))}
         if not isinstance(body.get("inputs"), dict):
             raise unprocessable(f"example {identity}: inputs: Input should be a valid dictionary")
         created = to_us(body.get("created_at"))
         created = version if created is None else created
+        self._check_schemas(dataset_id, identity, body)
         self._insert(identity, dataset_id, version, created, position, _body(body, {}))
         return identity
+
+    def _source(self, run_id: str) -> dict[str, Any]:
+        row = self._database.row("SELECT inputs, outputs FROM payloads WHERE run_id = ?", (run_id.lower(),))
+        if row is None:
+            raise not_found(f"Run {run_id}")
+        return {"inputs": unpack(row["inputs"]) or {}, "outputs": unpack(row["outputs"])}
+
+    def _check_schemas(self, dataset_id: str, identity: str, body: dict[str, Any]) -> None:
+        """Refuse an example that the schemas of its dataset do not accept."""
+        dataset = self._datasets.get(dataset_id)
+        for name in ("inputs", "outputs"):
+            schema, value = dataset.get(f"{name}_schema_definition"), body.get(name)
+            if not schema or value is None:
+                continue
+            kind: Any = jsonschema.validators.validator_for(schema)
+            mistake = jsonschema.exceptions.best_match(kind(schema, registry=Registry()).iter_errors(value))
+            if mistake is not None:
+                raise unprocessable(f"example {identity}: {name}: {mistake.json_path}: {mistake.message}")
+
+    def _keep_attachments(self, identity: str, operations: Any) -> None:
+        """Rename attachments and retain others; those that are neither named nor renamed are removed."""
+        if not isinstance(operations, dict):
+            return
+        renamed, retained = dict(operations.get("rename") or {}), set(operations.get("retain") or ())
+        rows = self._database.rows("SELECT * FROM attachments WHERE owner_id = ?", (identity,))
+        kept = [
+            (identity, renamed.get(row["name"], row["name"]), row["content_type"], row["data"])
+            for row in rows
+            if row["name"] in renamed or row["name"] in retained
+        ]
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM attachments WHERE owner_id = ?", (identity,))
+            connection.executemany("INSERT INTO attachments VALUES (?, ?, ?, ?)", kept)
 
     def update(self, dataset_id: str | None, changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Change examples in one new version; fields that are absent or None keep their values.
 
         Raises:
-            ErrorResponse: 404 for an example that does not exist (in this dataset, if one is given).
+            ErrorResponse: 404 for an example that does not exist, 409 for one of another dataset, 422 for one that the
+                dataset's schemas do not accept.
         """
         with self._database.transaction() as connection:
             rows = [self._require(str(change["id"]), dataset_id) for change in changes]
@@ -73,6 +112,8 @@ class ExampleStore:
                     "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?", (version, row["id"], STILL_VALID)
                 )
                 body = _body(change, unpack(row["body"]))
+                self._check_schemas(row["dataset_id"], row["id"], change)
+                self._keep_attachments(row["id"], change.get("attachments_operations"))
                 self._insert(row["id"], row["dataset_id"], version, row["created_us"], row["position"], body)
         as_of = from_us(max(versions.values(), default=0))
         return {"count": len(rows), "example_ids": [row["id"] for row in rows], "as_of": as_of}
@@ -227,8 +268,10 @@ class ExampleStore:
 
     def _require(self, identity: str, dataset_id: str | None) -> sqlite3.Row:
         row = self._current(identity)
-        if row is None or (dataset_id is not None and row["dataset_id"] != dataset_id):
+        if row is None:
             raise not_found(f"Example {identity}")
+        if dataset_id is not None and row["dataset_id"] != dataset_id:
+            raise conflict(f"Example {identity} is of another dataset")
         return row
 
     def _insert(
