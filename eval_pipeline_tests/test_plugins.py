@@ -95,4 +95,4 @@ def test_check_reports_what_the_package_finds_wrong_and_suggests_its_fields(fold
 
 def test_without_the_package_its_type_and_its_kind_are_unknown(folder: Path) -> None:
     messages = {problem.message for problem in check_suite(written(folder))[2]}
-    assert messages == {"unknown type 'shouter'", "unknown kind 'is_loud'"}
+    assert messages == {"unknown kind 'shouter'", "unknown type 'is_loud'"}

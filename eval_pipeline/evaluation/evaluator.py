@@ -368,11 +368,11 @@ def _redacting(listener: Listener, redactor: Redactor) -> Listener:
     def pass_on(event: Event) -> None:
         if event.get("type") == "token" and isinstance(event.get("content"), str):
             last_piece.update(event)
-            if piece := stream.add(event["content"]):
+            for piece in stream.add(event["content"]):
                 listener({**event, "content": piece})
             return
-        if left := stream.finish():
-            listener({**last_piece, "content": left})
+        for piece in stream.finish():
+            listener({**last_piece, "content": piece})
         listener(with_identifiers(event, redactor.value(event)))
 
     return pass_on

@@ -112,7 +112,7 @@ async def test_a_mapping_may_say_everything_and_args_reach_the_callable(suite_co
         ("passed_as_text", "InputError", "returned `passed: 'false'`, which is no bool"),
         ("passed_as_number", "InputError", "returned `passed: 0`, which is no bool"),
         ("score_as_text", "InputError", "gave the score '0.5', which is no number"),
-        ("wants_more", "InputError", "asks for weather, mood"),
+        ("wants_more", "SignatureError", "asks for weather, mood"),
         ("gone", "InputError", "no attribute 'gone'"),
     ],
 )
