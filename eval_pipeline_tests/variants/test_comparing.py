@@ -185,7 +185,7 @@ def test_a_variant_whose_attempts_all_break_is_worse_and_its_errors_are_counted(
     ("given", "message"),
     [
         ({"variants": ["goood"]}, "there is no variant 'goood' in skills. Fix: use one of: good"),
-        ({"metric": "tone"}, "no assertion has the metric 'tone'. Fix: use one of: equals, pass_rate, score"),
+        ({"metric": "tone"}, "no assertion has the metric 'tone'. Fix: use one of equals, pass_rate, score"),
     ],
 )
 def test_what_is_asked_for_and_missing_is_reported(
