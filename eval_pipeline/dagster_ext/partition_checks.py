@@ -1,8 +1,8 @@
 """Writes the evaluations of a partitioned asset check, many at once, each stamped with its partition.
 
 Dagster stamps an evaluation with a partition only where a run has a single one. The event is the same as its own, with
-the partition, written by `EventLogStorage.store_event_batch` as `partition_events` writes materializations; that method
-and `AssetCheckEvaluationTargetMaterializationData` are undocumented. If they change, partitions are reported without
+the partition, written by `EventLogStorage.store_event_batch` of our storages, and one by one by others. That method and
+`AssetCheckEvaluationTargetMaterializationData` are undocumented. If they change, partitions are reported without
 evaluations, with a warning; a test fails then.
 """
 
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+
+WRITES_EVALUATIONS_TOGETHER = "writes_evaluations_together"
+"""An attribute of storages whose `store_event_batch` takes evaluations of checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,4 +98,9 @@ def store_evaluations(
                 ),
             )
         )
-    storage.store_event_batch(entries)
+    if getattr(storage, WRITES_EVALUATIONS_TOGETHER, False):
+        storage.store_event_batch(entries)
+        return
+    # Dagster's own class for Postgres refuses evaluations in a batch.
+    for entry in entries:
+        storage.store_event(entry)

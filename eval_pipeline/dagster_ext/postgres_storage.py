@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
     """Writes a batch of events in one transaction."""
 
+    writes_evaluations_together = True
+
     @override
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         for kind, alike in groupby(events, key=batch_kind):

@@ -30,6 +30,8 @@ _AT_ONCE = frozenset(
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     """Writes a batch of events in one transaction in the run's database, and one in the index."""
 
+    writes_evaluations_together = True
+
     @classmethod
     @override
     def config_type(cls) -> Any:

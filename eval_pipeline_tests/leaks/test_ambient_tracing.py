@@ -30,6 +30,7 @@ def _ambient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cached: Any = get_env_var
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     cached.cache_clear()
+    configure(enabled=None)  # what other tests of this process have configured
     yield
     cached.cache_clear()
 

@@ -59,7 +59,7 @@ def _in_processes(
         "LANGSMITH_API_KEY": "a-key",
         "LANGSMITH_PROJECT": "elsewhere",
     }
-    more = {"backfill": "abcdefgh", "eval_langsmith": langsmith, "environment": environment}
+    more = {"backfill": "abcdefgh", "langsmith": langsmith, "environment": environment}
     context = multiprocessing.get_context("spawn") if how == "spawn" else multiprocessing.get_context("fork")
     workers = [context.Process(target=run_half, args=(root, *half), kwargs=more) for half in HALVES]
     for worker in workers:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -131,7 +132,10 @@ def test_the_schema_of_a_langsmith_dataset_is_held_against_its_examples(
     with RecorderServer() as server:
         monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", server.url)
         client = Client(api_url=server.url, api_key="x")
-        dataset = client.create_dataset("d", inputs_schema={"type": "object", "required": ["question"]})
+        dataset = client.create_dataset("d")
         client.create_examples(dataset_id=dataset.id, examples=[{"inputs": {"text": "hi"}}])
+        # A server holds a schema against what is added from then on.
+        schema = {"type": "object", "required": ["question"]}
+        httpx.patch(f"{server.url}/datasets/{dataset.id}", json={"inputs_schema_definition": schema}).raise_for_status()
         (problem,) = problems_in(folder, {"langsmith_dataset": "d"})
     assert (problem.field, "'question' is a required property" in problem.message) == ("inputs", True)
