@@ -11,8 +11,8 @@ export EVAL_PIPELINE_STORE ?= $(CURDIR)/data
 # A part of the tests for `make test`, a suite for `make run`.
 SUITE ?=
 PORT ?= 3000
-# As many as there are cores.
-WORKERS ?= 2
+# One more than the two cores of a small machine: tests wait for servers half of the time.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Where images forbid bytecode, every process that a test starts would compile the package again.

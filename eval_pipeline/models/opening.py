@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from langchain.chat_models import init_chat_model
 from langchain.embeddings import init_embeddings
@@ -41,20 +42,35 @@ def chat_model(name: str, *, folder: Path, **parameters: Any) -> BaseChatModel:
             raise InputError(
                 Problem(message=f"{name!r} is a {type(model).__name__}, not a LangChain chat model", fix="name one")
             )
-        return managed(model, _called(name, folder, model))
+        return managed(model, _called(name, _version_of(resolved, name, folder), model))
     with _ProviderErrors(name):
         # The SDK's own retries would be invisible to the limits, and multiply ours.
         opened = init_chat_model(name, **{"max_retries": 0, **parameters})
     assert isinstance(opened, BaseChatModel)
-    return managed(opened, _called(name, folder, opened))
+    return managed(opened, _called(name, name, opened))
 
 
-def _called(name: str, folder: Path, model: BaseChatModel) -> CalledModel:
+_versions: WeakKeyDictionary[Any, dict[tuple[str, Path], str]] = WeakKeyDictionary()
+"""Of what import paths lead to. An edit is a new object: agents that make their model for each attempt read the source
+once."""
+
+
+def _version_of(resolved: Any, name: str, folder: Path) -> str:
+    try:
+        versions = _versions.setdefault(resolved, {})
+    except TypeError:  # a model itself, which has no hash
+        return model_version(name, folder=folder)
+    if (name, folder) not in versions:
+        versions[name, folder] = model_version(name, folder=folder)
+    return versions[name, folder]
+
+
+def _called(name: str, version: str, model: BaseChatModel) -> CalledModel:
     address = next((str(value) for field in ADDRESS_FIELDS if (value := getattr(model, field, None))), "")
     key = next((value for field in KEY_FIELDS if (value := getattr(model, field, None))), None)
     return CalledModel(
         name=name,
-        version=model_version(name, folder=folder),
+        version=version,
         endpoint=f"{type(model).__name__} {address}".strip(),
         account="" if key is None else digest(_secret(key)),
     )
