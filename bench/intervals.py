@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measure(samples: int, sizes: tuple[int, ...]) -> dict[str, Any]:
-    """Coverage and width for every kind and number of cases."""
+    """Coverage and width by kind and number of cases."""
     started, cpu = time.perf_counter(), time.process_time()
     draws = np.random.default_rng(SEED)
     rows = [_row(name, kind, draws, samples, cases) for name, kind in KINDS.items() for cases in sizes]

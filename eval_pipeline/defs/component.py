@@ -12,7 +12,7 @@ from typing_extensions import override
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.defs.resources import default_resources
 from eval_pipeline.errors import InputError
-from eval_pipeline.suite.starter import suite_name, write_starter
+from eval_pipeline.scaffold.new_suite import offline_suite
 from eval_pipeline.suite.suite import read_suite
 
 
@@ -21,7 +21,7 @@ class EvalSuiteScaffolder(dg.Scaffolder[Any]):
 
     @override
     def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
-        write_starter(request.target_path, suite_name(request.target_path.name))
+        offline_suite(request.target_path).write()
         dg.scaffold_component(request, {"suite": "."})
 
 
@@ -62,4 +62,4 @@ def _name(folder: Path) -> str:
     try:
         return read_suite(folder).name
     except InputError:  # which the suite's asset reports
-        return suite_name(folder.name)
+        return offline_suite(folder).name

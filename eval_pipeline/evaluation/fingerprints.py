@@ -72,7 +72,7 @@ class Fingerprints:
         return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
 
     def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
-        """The assertions at one place of a case, each with the identity of its score. Equal ones are told apart."""
+        """The assertions at one place of a case, each with an identity of its score that no other one has."""
         seen: Counter[str] = Counter()
         for assertion in assertions:
             version = self._version_of(assertion)

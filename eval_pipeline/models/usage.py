@@ -45,8 +45,8 @@ class CountedCall:
     def event(self, event_id: str) -> dict[str, Any]:
         """The call as a `usage` event."""
         counts = {field: getattr(self.used, name) for name, field in EVENT_FIELDS.items()}
-        told = {name: count for name, count in counts.items() if count or name in ("input_tokens", "output_tokens")}
-        return {"type": "usage", "id": event_id, "model": self.model, **told, "cost_usd": self.used.cost_usd}
+        counted = {name: count for name, count in counts.items() if count or name in ("input_tokens", "output_tokens")}
+        return {"type": "usage", "id": event_id, "model": self.model, **counted, "cost_usd": self.used.cost_usd}
 
 
 @dataclass(kw_only=True)

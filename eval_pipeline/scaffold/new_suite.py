@@ -56,7 +56,7 @@ target:
 # What it is evaluated on.
 {cases}
 
-# What must hold for every answer, besides the assertions of the cases themselves.
+# Assertions on all answers, besides the assertions of the cases themselves.
 assertions:
 {assertions}
 

@@ -144,7 +144,7 @@ def _one_or_several(item: Mapping[str, Any], field: Mapping[str, Any]) -> dict[s
 
 
 def _with_variables(value: Any) -> Any:
-    """A schema in which a variable may stand for every number and every choice."""
+    """A schema in which a variable may stand in the place of any number and any choice."""
     if isinstance(value, list):
         return [_with_variables(item) for item in value]
     if not isinstance(value, dict):

@@ -66,7 +66,7 @@ class LangGraphTarget(CodeTarget):
     context: Mapping[str, Any] = Field(default_factory=dict)
     """The runtime context of every case, by the fields of `context_schema`; a case's `context` goes first."""
     configurable: Mapping[str, Any] = Field(default_factory=dict)
-    """Further keys of `configurable` for every case; a case's `configurable` goes first."""
+    """Further keys of `configurable` in all cases; a case's `configurable` goes first."""
     share: tuple[Shared, ...] = ()
     """`store`, `cache`: what is the graph's own, so that attempts find in it what others left there."""
     stream: bool = False

@@ -57,7 +57,7 @@ class RemoteTarget(Target):
     context: Mapping[str, Any] = Field(default_factory=dict)
     """The runtime context of every case; a case's `context` goes first."""
     configurable: Mapping[str, Any] = Field(default_factory=dict)
-    """Further keys of `configurable` for every case; a case's `configurable` goes first."""
+    """Further keys of `configurable` in all cases; a case's `configurable` goes first."""
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the deployed graph's own."""
     joins_trace: bool = False

@@ -98,7 +98,7 @@ def test_a_scaffolded_suite_is_checked_and_evaluated_beside_the_assets_of_the_pr
     assert yaml.safe_load((suite / "defs.yaml").read_text())["attributes"] == {"suite": "."}
     assert "All component YAML validated" in dg("check", "defs")
     dg("launch", "--assets", "my_suite/test_cases")
-    dg("launch", "--job", "evaluate_my_suite", "--partition", "price-of-tea")
+    dg("launch", "--job", "evaluate_my_suite", "--partition", "opening-hours")
 
     keys = LocalStore(tmp_path / "store").list("experiments/my_suite/")
     assert any(key.endswith("/report.html") for key in keys)

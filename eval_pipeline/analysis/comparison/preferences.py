@@ -58,7 +58,7 @@ class Preferences:
 async def judge_preferences(
     store: Store, suite: str, *, experiment: str, baseline: str, rubric: str, judge: Judge, folder: Path, limit: int
 ) -> Preferences:
-    """Ask the judge which attempt is better, for every case that both experiments answered. Nothing of it is traced.
+    """Ask the judge which attempt is better, in each case that both experiments answered. Nothing of it is traced.
 
     Args:
         store: where both are stored.

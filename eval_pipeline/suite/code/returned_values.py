@@ -23,7 +23,7 @@ class ReturnedValue:
     key: str | None = None
     """The metric that it names."""
     names_metric: bool = False
-    """Whether it may name a metric that the source does not tell."""
+    """Whether it may name a metric that the source does not show."""
 
 
 _ANYTHING = ReturnedValue(only_scores=False, names_metric=True)

@@ -55,7 +55,7 @@ def test_the_interval_of_bounded_yes_or_no_is_that_of_beta_distributions(n: int)
 
 @pytest.mark.parametrize("n", [5, 10, 20, 50])
 def test_the_worst_distribution_is_held_in_at_least_93_percent(n: int) -> None:
-    """Computed, not simulated, for every rate of yes-or-no values."""
+    """Computed, not simulated, at all rates of yes-or-no values."""
     ends = np.array([bounded_mean_interval(np.repeat([1.0, 0.0], [passed, n - passed])) for passed in range(n + 1)])
     rates = np.linspace(0.002, 0.998, 499)[:, np.newaxis]
     held = (ends[:, 0] <= rates) & (ends[:, 1] >= rates)
