@@ -9,7 +9,6 @@ The types that a launcher returns are in a private module of Dagster; there are 
 importing this module fails: remove `run_launcher` from dagster.yaml.
 """
 
-import os
 import platform
 import re
 import subprocess
@@ -21,6 +20,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from typing_extensions import override
+
+from eval_pipeline.processes import is_alive, start_of_process
 
 LAUNCHED_ON_TAG = "eval/launched_on"
 """On a run: the start of the machine, or of the container, that launched it."""
@@ -91,18 +92,7 @@ def lost_runs(instance: dg.DagsterInstance) -> dict[str, str]:
 
 def start_of_this_machine() -> str:
     """An id of this start of the machine, or of the container: another one after a restart, whatever the clock says."""
-    return f"{platform.node()} {_boot_id()} {_start_of_process(1)}"
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this machine is running."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return _fields_of(process)[:1] != ["Z"]
+    return f"{platform.node()} {_boot_id()} {start_of_process(1)}"
 
 
 def _boot_id() -> str:
@@ -114,17 +104,3 @@ def _boot_id() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def _start_of_process(process: int) -> str:
-    """When a process started, in ticks since the start of the kernel; empty where that is not to be read."""
-    fields = _fields_of(process)
-    return fields[19] if len(fields) > 19 else ""  # noqa: PLR2004 - field 22 of proc_pid_stat(5)
-
-
-def _fields_of(process: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third one on, the state; empty where there is none."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []

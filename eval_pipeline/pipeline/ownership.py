@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.pipeline.record_results import ResultWriter
+from eval_pipeline.processes import is_alive
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.store.layout import owners_prefix
@@ -184,7 +185,7 @@ def _runs(store: Store, prefix: str, number: int) -> dict[str, _OwningRun]:
         beat = store.get(f"{base}{name}{_BEAT}")
         host, _, rest = (beat or b"").decode(errors="replace").partition(" ")
         process = rest.partition(" ")[0]
-        gone_here = host == this_machine() and process.isdigit() and not _is_running(int(process))
+        gone_here = host == this_machine() and process.isdigit() and not is_alive(int(process))
         runs[name] = _OwningRun(beat=beat, working=name + _ENDED not in names and not gone_here)
     return runs
 
@@ -200,16 +201,6 @@ def this_machine() -> str:
 
 def _numbers(keys: Sequence[str]) -> list[int]:
     return [int(key.rpartition("/")[2][:6]) for key in keys if key.endswith(_CLAIM)]
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _read(store: Store, key: str) -> Claim:

@@ -14,11 +14,11 @@ from eval_pipeline.dagster_ext import local_launcher
 from eval_pipeline.dagster_ext.local_launcher import (
     LAUNCHED_ON_TAG,
     LocalRunLauncher,
-    is_alive,
     lost_runs,
     start_of_this_machine,
 )
 from eval_pipeline.defs.launching.instance import open_instance
+from eval_pipeline.processes import is_alive
 
 
 @pytest.fixture
