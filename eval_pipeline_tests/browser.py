@@ -76,29 +76,37 @@ class Page:
 @contextlib.contextmanager
 def a_page() -> Iterator[Page]:
     """A tab of a new browser, which ends with the block."""
+    with a_browser() as tab, connect(tab, max_size=None) as socket:
+        yield Page(socket)
+
+
+@contextlib.contextmanager
+def a_browser() -> Iterator[str]:
+    """The address of the first tab of a new browser, which ends with the block."""
     assert PROGRAM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
-        browser = subprocess.Popen(
-            [PROGRAM, *options, f"--user-data-dir={profile}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        # A machine's /dev/shm can be small or full of others' files; the browser ends at once without room there.
+        options += ["--disable-dev-shm-usage", f"--user-data-dir={profile}"]
+        with (Path(profile) / "stderr").open("wb") as stderr:
+            browser = subprocess.Popen([PROGRAM, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=stderr)
         try:
-            port = _port(Path(profile) / "DevToolsActivePort")
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_TIMEOUT_S) as answer:
-                (tab,) = [target for target in json.load(answer) if target["type"] == "page"]
-            with connect(tab["webSocketDebuggerUrl"], max_size=None) as socket:
-                yield Page(socket)
+            yield _first_tab(browser, Path(profile))
         finally:
             browser.terminate()
             browser.wait(timeout=_TIMEOUT_S)
 
 
-def _port(file: Path) -> int:
+def _first_tab(browser: subprocess.Popen[bytes], profile: Path) -> str:
+    """The DevTools address of a starting browser's tab; its port stands in a file before it listens there."""
     end = time.monotonic() + _TIMEOUT_S
-    while True:
-        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
-            return int(file.read_text().splitlines()[0])
-        assert time.monotonic() < end, "the browser did not start"
+    while time.monotonic() < end and browser.poll() is None:
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError, OSError):
+            port = int((profile / "DevToolsActivePort").read_text().splitlines()[0])
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_TIMEOUT_S) as answer:
+                tabs = [str(tab["webSocketDebuggerUrl"]) for tab in json.load(answer) if tab["type"] == "page"]
+            if tabs:
+                return tabs[0]
         time.sleep(0.05)
+    log = (profile / "stderr").read_text(errors="replace")[-2000:]
+    pytest.fail(f"the browser did not start (exit code {browser.poll()}): {log}")
