@@ -12,6 +12,7 @@ import difflib
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite, read_suite
 
 _MODULE = "bench.sides.mixed_targets"
+_EVALUATORS = Path(__file__).parent / "sides" / "mixed_evaluators.py"
 _CASES = 25
 TARGETS: Mapping[str, Mapping[str, Any]] = {
     "async": {"kind": "python", "path": f"{_MODULE}:answer"},
@@ -50,12 +52,14 @@ _ASSERTIONS: tuple[Mapping[str, Any], ...] = (
     {"type": "contains", "value": "answer", "weight": 2},
     {"type": "icontains", "value": "nothing", "negate": True, "name": "no_nothing"},
     {"type": "no_function_call", "value": "delete"},
-    {"type": "evaluator", "path": f"{_MODULE}:judged", "threshold": 0.5},
+    {"type": "evaluator", "path": f"{_EVALUATORS.name}:judged", "threshold": 0.5},
 )
-_EVERY_THIRD = {"type": "evaluator", "path": f"{_MODULE}:of_run", "name": "of_run"}
-_TIMES = frozenset(
-    {"start_time", "end_time", "started_at", "latency_s", "ttft_s", "created_at", "modified_at", "first_token_time"}
+_EVERY_THIRD = {"type": "evaluator", "path": f"{_EVALUATORS.name}:of_run", "name": "of_run"}
+_LEFT_OUT = re.compile(
+    r".*_time|started_at|.*_at|latency_s|ttft_s|git_sha|traceback|ls_integration|langgraph_(node|step|path|triggers)"
 )
+"""Keys of times, and of what says where in the code something ran."""
+_TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\).*", re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 _STAMP = re.compile(
     r"\d{8}T\d{12,}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)?|127\.0\.0\.1:\d+|0x[0-9a-f]+"
@@ -79,7 +83,7 @@ def main() -> None:
     if chosen.against is not None:
         before = chosen.against.read_text(encoding="utf-8").splitlines()
         lines = list(difflib.unified_diff(before, text.splitlines(), "before", "after", lineterm="", n=4))
-        print("\n".join(lines[:400]) or "equal")
+        print("\n".join(line[:200] for line in lines[:400]) or "equal")
         sys.exit(bool(lines))
 
 
@@ -94,6 +98,7 @@ async def _everything() -> dict[str, Any]:
 
 def _suite(folder: Path, name: str, target: Mapping[str, Any]) -> Suite:
     folder.mkdir()
+    shutil.copy(_EVALUATORS, folder)
     data = {"name": name, "cases": "cases.yaml", "target": dict(target), "assertions": list(_ASSERTIONS)}
     (folder / "suite.yaml").write_text(yaml.safe_dump(data), encoding="utf-8")
     cases: list[dict[str, Any]] = []
@@ -189,12 +194,12 @@ def _normal(value: Any) -> Any:
 
     def walk(part: Any) -> Any:
         if isinstance(part, Mapping):
-            return {str(key): walk(item) for key, item in part.items() if key not in _TIMES}
+            return {str(key): walk(item) for key, item in part.items() if not _LEFT_OUT.fullmatch(str(key))}
         if isinstance(part, list | tuple):
             return [walk(item) for item in part]
         if isinstance(part, float | int | bool | None):
             return part
-        return _STAMP.sub("<time>", _UUID.sub(numbered, str(part)))
+        return _STAMP.sub("<time>", _UUID.sub(numbered, _TRACEBACK.sub("", str(part))))
 
     return walk(value)
 

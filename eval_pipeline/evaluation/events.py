@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
@@ -32,6 +33,20 @@ async def events_of(work: Callable[[Listener], Coroutine[Any, Any, Any]]) -> Asy
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not warn of it
+
+
+def in_this_thread(listener: Listener) -> Listener:
+    """`listener`, which is called in this thread and event loop also with events that other threads report."""
+    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def pass_on(event: Event) -> None:
+        if threading.get_ident() == thread:
+            listener(event)
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended, before an agent's thread
+            loop.call_soon_threadsafe(listener, event)
+
+    return pass_on
 
 
 def from_process_loop(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
