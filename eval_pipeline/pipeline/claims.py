@@ -89,9 +89,7 @@ class CaseClaim:
             order: as that of `ResultLog`.
         """
         writer = _writer(self.run_id, self.number)
-        return ResultLog(
-            self.store, suite=self.suite, experiment=self.experiment, writer=writer, first=0, order=order
-        )
+        return ResultLog(self.store, suite=self.suite, experiment=self.experiment, writer=writer, first=0, order=order)
 
     @property
     def _prefix(self) -> str:

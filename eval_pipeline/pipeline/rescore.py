@@ -16,10 +16,10 @@ from eval_pipeline.evaluation.redacting import is_redacted
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.begin import OpenExperiment, open_evaluator
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.conclude import Conclusion, conclude
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.prepare import keep_dataset, load_valid_dataset
-from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run, key_of
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.case_result import CaseResult

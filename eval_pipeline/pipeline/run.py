@@ -218,9 +218,7 @@ def begin_run(
         writer=(
             claim.log(order=log.next_order)
             if claim is not None
-            else ResultLog(
-                store, suite=record.suite, experiment=record.experiment, writer=run_id, order=log.next_order
-            )
+            else ResultLog(store, suite=record.suite, experiment=record.experiment, writer=run_id, order=log.next_order)
         ),
         tracing=tracing,
     )
