@@ -49,6 +49,7 @@ class Judge(Document):
     """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
     evaluated then."""
     corrections: Corrections | None = None
+    """Human corrections of earlier verdicts, which the judge is shown as examples."""
     version_files: tuple[str, ...] = ()
     """Files that the models read, which their version covers besides what their source imports and names: patterns."""
 
