@@ -7,7 +7,7 @@ It is no part of the nightly chain: it is in a group of its own, and materialize
 import dagster as dg
 from pydantic import ConfigDict
 
-from eval_pipeline.defs.assets.tracing import check_once, variant_links_metadata
+from eval_pipeline.defs.assets.tracing import check_once, comparison_links, variant_links_metadata
 from eval_pipeline.defs.assets.upstream import (
     SHARED_CONTEXT,
     TEST_CASES,
@@ -107,9 +107,11 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 progress=eval_progress,
             )
             comparison = compare_as_planned(varied, launch)
-            links = links_of(opened, comparison)
+            links, first = links_of(opened, comparison), comparison_links(opened, comparison)
         context.log.info("%s", comparison.verdict)
-        return dg.MaterializeResult(metadata={**variants_metadata(comparison, opened), **variant_links_metadata(links)})
+        return dg.MaterializeResult(
+            metadata={**first, **variants_metadata(comparison, opened), **variant_links_metadata(links)}
+        )
 
     return variant_comparison
 

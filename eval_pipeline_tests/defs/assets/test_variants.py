@@ -72,6 +72,8 @@ def test_the_job_compares_and_the_asset_says_what_came_of_it_with_a_link_to_each
     assert result.success
     shown = metadata_of(result, "variant_comparison")
     assert shown["eval/verdict"] == "No significant difference between current and full or file."
+    assert list(shown)[:3] == ["langsmith/project", "langsmith/experiment", "langsmith/experiment_url"]
+    assert shown["langsmith/experiment_url"] == shown["langsmith/experiment_url/current"]
     assert shown["eval/winner"] == "none"
     rows = {record.data["variant"]: record.data for record in shown["eval/variants"].records}
     assert rows["full"]["prompts"] == f"support {commit[:12]}"
