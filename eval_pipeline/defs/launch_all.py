@@ -4,6 +4,8 @@ Partitions exist once `test_cases` or a schedule has registered them, and Dagste
 needs no partitions, so that it can be launched for a new suite: it registers them and submits the runs.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from eval_pipeline.dagster_ext.submitted_runs import submit_run
@@ -11,7 +13,6 @@ from eval_pipeline.defs.assets.upstream import LAUNCH_TAG, SHARE_TAG
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import SUITE_TAG, in_registry_order, range_tags, sync_partitions
-from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.pipeline.shares import shares_of
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite
@@ -22,14 +23,21 @@ def launcher_name(suite: str) -> str:
     return f"evaluate_all_{suite}"
 
 
-def runs_over_all_cases(instance: dg.DagsterInstance, suite: Suite, launched: str) -> list[dict[str, str]]:
-    """Register the partitions of a suite's cases; the tags of the runs that evaluate them, which are one experiment.
+def register_all_cases(instance: dg.DagsterInstance, suite: Suite) -> list[str]:
+    """Register the partitions of a suite's cases, and return their ids.
 
     Raises:
-        InputError: the cases cannot be read, or there are none.
+        InputError: the cases cannot be read.
     """
     case_ids = [case.id for case in load_dataset(suite).cases]
     sync_partitions(instance, suite.name, case_ids)
+    return case_ids
+
+
+def tags_of_runs(
+    instance: dg.DagsterInstance, suite: Suite, case_ids: Sequence[str], launched: str
+) -> list[dict[str, str]]:
+    """The tags of the runs that evaluate registered cases in one launch, and so in one experiment."""
     shares = shares_of(in_registry_order(instance, suite.name, case_ids), suite.spec.evaluation.max_cases_per_run)
     return [
         {
@@ -53,9 +61,8 @@ def build_launcher(suite: Suite) -> dg.JobDefinition:
     def launch(context: dg.OpExecutionContext) -> None:
         with errors_as_failures():
             job = context.repository_def.get_job(evaluates)
-            runs = runs_over_all_cases(context.instance, suite, context.run.run_id)
-            if not runs:
-                raise InputError(Problem(message="the suite has no case", fix="add a case", file=suite.folder))
+            case_ids = register_all_cases(context.instance, suite)
+            runs = tags_of_runs(context.instance, suite, case_ids, context.run.run_id)
             submitted = [submit_run(context.instance, context.run, job, tags) for tags in runs]
         links = [f"[{run_id[:8]}](/runs/{run_id})" for run_id in submitted]
         context.add_output_metadata({"runs": dg.MetadataValue.md(", ".join(links))})

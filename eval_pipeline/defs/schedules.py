@@ -7,7 +7,7 @@ https://docs.dagster.io/guides/automate/schedules.
 import dagster as dg
 
 from eval_pipeline.defs.jobs import job_name
-from eval_pipeline.defs.launch_all import runs_over_all_cases
+from eval_pipeline.defs.launch_all import register_all_cases, tags_of_runs
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.suite import Suite
 
@@ -30,8 +30,9 @@ def build_schedule(suite: Suite) -> dg.ScheduleDefinition:
         description=f"Evaluate every case of {suite.name}.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        case_ids = register_all_cases(context.instance, suite)
         launched = digest("nightly", suite.name, context.scheduled_execution_time.isoformat())
-        runs = runs_over_all_cases(context.instance, suite, launched)
+        runs = tags_of_runs(context.instance, suite, case_ids, launched)
         return [dg.RunRequest(run_key=f"{launched}-{number}", tags=tags) for number, tags in enumerate(runs, start=1)]
 
     return nightly
