@@ -24,8 +24,6 @@ from eval_pipeline.defs.assets.upstream import (
     CASE_PASSED,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
-    LAUNCH_TAG,
-    SHARE_TAG,
     SHARED_CONTEXT,
     TEST_CASES,
     asset_group,
@@ -42,7 +40,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
-from eval_pipeline.pipeline.ownership import OwnedWriter, own_experiment
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run
 from eval_pipeline.redaction.logs import set_log_redactor
@@ -216,19 +214,19 @@ def _evaluate(
     evaluator, cases = experiment.evaluator(), ChosenCases.of(experiment, case_ids)
     _require_cases(context, cases, case_ids)
     reuse, run_id = _reuses(suite, config), context.run.run_id
-    owned = own_experiment(experiment.store, record.suite, record.experiment, owner=_owner(context), run_id=run_id)
-    with owned:
+    claimed = [case.id for case in cases.chosen]
+    with claim_cases(experiment.store, record.suite, record.experiment, run_id=run_id, cases=claimed) as claim:
         run = begin_run(
             experiment,
             evaluator,
             cases,
             run_id=run_id,
+            claim=claim,
             retry_errors=config.retry_errors,
             # Other runs of a backfill evaluate the other cases.
             expect_all_cases=BACKFILL_TAG in context.run.tags,
             warn=context.log.warning,
         )
-        run.writer = OwnedWriter(run.writer, owned)
         calls = _evaluated(context, run, suite, reuse=reuse, progress=progress)
     traced = {} if run.traced is None else traced_metadata(run.traced)
     return throughput_metadata(calls), traced, ends_launch(context, run)
@@ -249,13 +247,6 @@ def _require_cases(context: dg.AssetExecutionContext, cases: ChosenCases, case_i
         fix = "materialize the partition of a case, or add the case to the suite and materialize test_cases"
         raise InputError(Problem(message=message, fix=fix))
     context.log.warning("%s; nothing is evaluated there", message)
-
-
-def _owner(context: dg.AssetExecutionContext) -> str:
-    """What the runs that may evaluate an experiment together have in common: a launch, or a run that resumes one."""
-    run = context.run
-    resumes = LAUNCH_TAG in run.tags and SHARE_TAG not in run.tags
-    return run.root_run_id or run.run_id if resumes else launch_id(context)
 
 
 def _evaluated(
