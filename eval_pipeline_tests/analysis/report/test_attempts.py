@@ -30,7 +30,7 @@ def unpacked(chunk: str) -> Any:
 
 
 def a_log(store: LocalStore, run_id: str = "r1") -> ResultLog:
-    return ResultLog(store, suite="sample", experiment="e", run_id=run_id)
+    return ResultLog(store, suite="sample", experiment="e", writer=run_id)
 
 
 def test_only_what_counts_is_read_whichever_segment_it_is_in(store: LocalStore) -> None:
