@@ -8,15 +8,15 @@ Objects are content-addressed or append-only; no key contains `latest`.
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
     experiments/<suite>/<experiment>/plans/<run>.json      the attempts that the run plans, before its first one
-    experiments/<suite>/<experiment>/results/<run>-<n>.parquet
-    experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   marks a segment that is left out
+    experiments/<suite>/<experiment>/results/<run>.<claim>-<n>.parquet   written if absent; an empty one ends it
+    experiments/<suite>/<experiment>/results/<run>.<claim>-<n>.unreadable.json   marks a segment that is left out
     experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     results of a worker's task; written if absent
     experiments/<suite>/<experiment>/values/<hash>         a large input, output or state of its rows, as JSON
     experiments/<suite>/<experiment>/tasks/<task>.json     the task of a worker that reads it from the store
     experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
     experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
-    experiments/<suite>/<experiment>/owners/<number>.json  the launch that evaluates it; written if absent
-    experiments/<suite>/<experiment>/owners/<number>/<run>/beat     changes while the run works; beside it `ended`
+    experiments/<suite>/<experiment>/owners/<claim>.json   a run, and the cases that it evaluates; written if absent
+    experiments/<suite>/<experiment>/owners/<claim>/<run>/beat      changes while the run works; beside it `ended`
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, and how many were sent
     experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json
@@ -70,8 +70,8 @@ def results_prefix(suite: str, experiment: str) -> str:
     return experiment_prefix(suite, experiment) + "results/"
 
 
-def owners_prefix(suite: str, experiment: str) -> str:
-    """The folder of the claims on an experiment."""
+def claims_prefix(suite: str, experiment: str) -> str:
+    """The folder of the claims on cases of an experiment."""
     return experiment_prefix(suite, experiment) + "owners/"
 
 

@@ -14,6 +14,7 @@ from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.throughput import Throughput
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run, key_of
@@ -102,12 +103,17 @@ class _Entry:
 
 
 def _enter(contender: Contender, cases: ChosenCases, launch: Launch, opened: contextlib.ExitStack) -> _Entry:
+    record, case_ids = contender.record, [case.id for case in cases.chosen]
+    claim = opened.enter_context(
+        claim_cases(launch.store, record.suite, record.experiment, run_id=launch.run_id, cases=case_ids)
+    )
     run = opened.enter_context(
         begin_run(
             contender.experiment,
             contender.evaluator,
             cases,
             run_id=launch.run_id,
+            claim=claim,
             retry_errors=launch.retry_errors,
         )
     )

@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def a_log(store: LocalStore, run_id: str = "r1") -> ResultLog:
-    return ResultLog(store, suite="sample", experiment="e", run_id=run_id)
+    return ResultLog(store, suite="sample", experiment="e", writer=run_id)
 
 
 def a_record(**fields: Any) -> ExperimentRecord:
