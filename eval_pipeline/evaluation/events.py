@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from typing import Any
 
+from eval_pipeline.results.case_result import TurnResult
 from eval_pipeline.user_code.loop import awaited_in_loop, finish_in_loop, run_in_loop
 
 Event = Mapping[str, Any]
@@ -76,3 +77,15 @@ def iterate(events: AsyncGenerator[Event, None]) -> Generator[Event, None, None]
             yield event
     finally:
         finish_in_loop(events.aclose())
+
+
+def user_input_event(index: int, message: Any, text: str) -> Event:
+    """The event of an input: its text, and the input itself where it is more than that."""
+    own = {} if isinstance(message, str) else {"input": message}
+    return {"event": "user_input", "turn": index, "content": text, **own}
+
+
+def agent_response_event(turn: TurnResult) -> Event:
+    """The event of an answer: its text, and the outputs where they are more than that."""
+    own = {} if turn.outputs == turn.response else {"outputs": turn.outputs}
+    return {"event": "agent_response", "turn": turn.index, "content": turn.response, **own}

@@ -13,7 +13,7 @@ attempt costs. A trace shows the same runs, with a checkpointer or without.
 import asyncio
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -27,6 +27,7 @@ from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
+from eval_pipeline.evaluation.events import agent_response_event, user_input_event
 from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.runs import as_run, outside_of_graph
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
@@ -35,6 +36,7 @@ from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, turn_events
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, TurnResult
 from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
+from eval_pipeline.runs.retrievals import retrieval_events
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
@@ -64,7 +66,7 @@ async def take_turn(index: int, text: str) -> Any:
     """
     runtime = _in_progress.get()
     message = runtime.inputs[index]
-    runtime.report(_user_input(index, message, text))
+    runtime.report(user_input_event(index, message, text))
     reported = TurnEvents(repeats_runs=runtime.session.repeats_runs)
     runs = TurnRuns()
 
@@ -101,14 +103,14 @@ async def take_turn(index: int, text: str) -> Any:
         runtime.session.on_event = silent
         if runtime.needs_runs:
             runtime.runs[index] = runs.collected
-    _keep(runtime, index, message, reply, took())
+    _keep(runtime, index, message, reply, took(), retrieval_events(runs.collected))
     unreported = list(reply.events)
     for event in reported.events:
         if event in unreported:
             unreported.remove(event)
     for event in unreported:
         runtime.report({"event": "turn_event", "turn": index, **event})
-    runtime.report(_agent_response(runtime.turns[-1]))
+    runtime.report(agent_response_event(runtime.turns[-1]))
     return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
 
 
@@ -131,14 +133,21 @@ def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
     return asyncio.create_task(sending, context=context)
 
 
-def _keep(runtime: AttemptRuntime, index: int, message: Any, reply: Reply, latency_s: float) -> None:
+def _keep(
+    runtime: AttemptRuntime,
+    index: int,
+    message: Any,
+    reply: Reply,
+    latency_s: float,
+    retrieved: Iterable[Event] = (),
+) -> None:
     runtime.returned[index] = reply.returned
     runtime.turns.append(
         TurnResult(
             index=index,
             input=message,
             response=reply.text,
-            events=turn_events(reply.events),
+            events=(*retrieved, *turn_events(reply.events)),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
             outputs=reply.outputs,
@@ -353,22 +362,10 @@ def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
 
 
 def _report_turn(attempt: AttemptRuntime, turn: TurnResult) -> None:
-    attempt.report(_user_input(turn.index, turn.input, turn.text))
+    attempt.report(user_input_event(turn.index, turn.input, turn.text))
     for event in turn.events:
         attempt.report({"event": "turn_event", "turn": turn.index, **event})
-    attempt.report(_agent_response(turn))
-
-
-def _user_input(index: int, message: Any, text: str) -> Event:
-    """The event of an input: its text, and the input itself where it is more than that."""
-    own = {} if isinstance(message, str) else {"input": message}
-    return {"event": "user_input", "turn": index, "content": text, **own}
-
-
-def _agent_response(turn: TurnResult) -> Event:
-    """The event of an answer: its text, and the outputs where they are more than that."""
-    own = {} if turn.outputs == turn.response else {"outputs": turn.outputs}
-    return {"event": "agent_response", "turn": turn.index, "content": turn.response, **own}
+    attempt.report(agent_response_event(turn))
 
 
 def _report_result(attempt: AttemptRuntime, result: AssertionResult, assertion: Assertion | None = None) -> None:
