@@ -10,7 +10,7 @@ from typing import Any
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.events import Event, Listener
-from eval_pipeline.evaluation.fingerprints import Fingerprints, ScoreIdentity
+from eval_pipeline.evaluation.fingerprints import CaseData, Fingerprints, ScoreIdentity
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
@@ -43,6 +43,8 @@ class AttemptRuntime:
     """One attempt in progress: what it works with, its turns and its results so far."""
 
     case: Case
+    case_data: CaseData
+    """The case as JSON, for fingerprints."""
     number: int
     """The attempt's, 1 for the first."""
     session: Session
@@ -114,7 +116,7 @@ class AttemptRuntime:
 
     def scores_on(self, turn: int | None) -> list[tuple[Assertion, ScoreIdentity, list[AssertionResult]]]:
         """The assertions on a turn or on the conversation, each with the stored scores that stand for its own."""
-        identified, stored = self.fingerprints.scores(self.assertions_on(turn), self.case), self.stored
+        identified, stored = self.fingerprints.scores(self.assertions_on(turn), self.case, self.case_data), self.stored
         if stored is None:
             return [(assertion, identity, []) for assertion, identity in identified]
         scores = [

@@ -18,7 +18,7 @@ from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Event, Listener, in_this_thread
-from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.fingerprints import CaseData, Fingerprints
 from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
@@ -170,7 +170,14 @@ class CaseEvaluator:
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         return self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+            attempt,
+            started_at,
+            turns=turns,
+            results=results,
+            simulation=simulation,
+            usage=usage,
+            error=error,
+            data=None if runtime is None else runtime.case_data,
         )
 
     def _rescored(
@@ -195,6 +202,7 @@ class CaseEvaluator:
             simulation=earlier.simulation,
             usage=own,
             error=error,
+            data=runtime.case_data,
         )
         return replace(
             scored,
@@ -273,6 +281,7 @@ class CaseEvaluator:
             playing.end(stored.result.simulation.ended, stored.result.simulation.reason)
         return AttemptRuntime(
             case=case,
+            case_data=case.as_written(),
             number=attempt.number,
             listener=listener,
             fingerprints=self.fingerprints,
@@ -301,6 +310,7 @@ class CaseEvaluator:
         simulation: SimulationResult | None,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        data: CaseData | None = None,
     ) -> CaseResult:
         case = attempt.case
         return CaseResult(
@@ -323,8 +333,8 @@ class CaseEvaluator:
             context_id=self.pins.context_id,
             dataset_version=self.pins.dataset_version,
             target_version=self.pins.target_version,
-            fingerprint=self.fingerprint(case),
-            answer_fingerprint=self.answer_fingerprint(case),
+            fingerprint=self.fingerprints.whole(case, data),
+            answer_fingerprint=self.fingerprints.answer(case, data),
             error=error,
             simulation=simulation,
         )

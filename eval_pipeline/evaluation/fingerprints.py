@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,9 @@ from eval_pipeline.suite.spec.assertion import Assertion, SuiteFacts
 from eval_pipeline.suite.spec.simulation import Simulation
 from eval_pipeline.suite.suite import Suite
 
-_SCORES: dict[str, Any] = {
-    "assertions": True,
-    "turns": {"__all__": {"assertions"}},
-    "simulation": {"assertions", "goal_required"},
-}
-"""The fields of a case that say how an answer is scored."""
-_ABOUT: dict[str, Any] = {"description": True, "split": True, "tags": True, "reference": True, "metadata": True}
+CaseData = Mapping[str, Any]
+"""A case as `Case.as_written` returns it."""
+_ABOUT = frozenset({"description", "split", "tags", "reference", "metadata"})
 """The fields of a case that a target does not see, unless it asks for the case."""
 _BUILT_IN = "eval_pipeline.assertions."
 
@@ -52,11 +48,12 @@ class Fingerprints:
     reads_case: bool
     """Whether the target sees all of a case, such as its tags."""
 
-    def whole(self, case: Fingerprinted) -> str:
-        """A hash of what the result of an attempt depends on."""
+    def whole(self, case: Fingerprinted, data: CaseData | None = None) -> str:
+        """A hash of what the result of an attempt depends on; `data` as `Case.as_written` returns it, where it is at
+        hand, here and below."""
         return digest(
             RESULT_SCHEMA_VERSION,
-            case.content_hash(),
+            case.content_hash() if data is None or not isinstance(case, Case) else case.hash_of(data),
             self._context_version(case.id),
             self.target_version,
             self.variant,
@@ -65,26 +62,27 @@ class Fingerprints:
             *([] if case.simulation is None else [self._user_version(case.simulation)]),
         )
 
-    def answer(self, case: Case) -> str:
+    def answer(self, case: Case, data: CaseData | None = None) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
-        inputs = self.inputs(case)
+        inputs = self.inputs(case, data)
         user = None if case.simulation is None else self._user_version(case.simulation)
         return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
 
-    def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
+    def scores(
+        self, assertions: Sequence[Assertion], case: Case, data: CaseData | None = None
+    ) -> Iterator[tuple[Assertion, ScoreIdentity]]:
         """The assertions at one place of a case, each with an identity of its score that no other one has."""
         seen: Counter[str] = Counter()
         for assertion in assertions:
             version = self._version_of(assertion)
-            context = [self._context_version(case.id)] if assertion.sees_context(self._facts) else []
-            fingerprint = digest(version, _seen(assertion, case), seen[version], *context)
+            fingerprint = digest(version, _seen(assertion, case, data), seen[version])
             seen[version] += 1
             yield assertion, ScoreIdentity(version=version, fingerprint=fingerprint)
 
-    def inputs(self, case: Case) -> dict[str, Any]:
+    def inputs(self, case: Case, data: CaseData | None = None) -> dict[str, Any]:
         """What a target is given of a case."""
-        left_out = _SCORES if self.reads_case else {**_SCORES, **_ABOUT}
-        return case.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=left_out)
+        given = _unscored(case.as_written() if data is None else data)
+        return given if self.reads_case else {name: given[name] for name in given if name not in _ABOUT}
 
     def metrics(self) -> dict[str, str]:
         """By metric, the version of the suite's assertions that it is measured by."""
@@ -140,8 +138,22 @@ def metric_versions(suite: Suite) -> dict[str, str]:
     return Fingerprints(suite=suite, context=None, target_version="", variant=None, reads_case=True).metrics()
 
 
-def _seen(assertion: Assertion, case: Case) -> Any:
+def _seen(assertion: Assertion, case: Case, data: CaseData | None) -> Any:
     """What an assertion sees of a case besides the conversation: code of the user's all of it, others the reference."""
     if type(assertion).__module__.startswith(_BUILT_IN) and not assertion.calls_user_code:
         return [case.reference, dict(case.metadata)]
-    return case.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SCORES)
+    return _unscored(case.as_written() if data is None else data)
+
+
+def _unscored(case: CaseData) -> dict[str, Any]:
+    """The fields of a case without those that say how an answer is scored."""
+    unscored = {name: value for name, value in case.items() if name != "assertions"}
+    if "turns" in unscored:
+        unscored["turns"] = [_without(turn, "assertions") for turn in unscored["turns"]]
+    if unscored.get("simulation") is not None:
+        unscored["simulation"] = _without(unscored["simulation"], "assertions", "goal_required")
+    return unscored
+
+
+def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

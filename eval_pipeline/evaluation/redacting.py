@@ -1,7 +1,9 @@
 """What of a result may leave the evaluation."""
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+import functools
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 from eval_pipeline.redaction.patterns import DONE
@@ -25,6 +27,7 @@ _NOT_REDACTED = frozenset(
         "trace_id",
         "run_id",
         "trace_url",
+        "version",
         # Numbers, and a time.
         "attempt",
         "score",
@@ -35,17 +38,21 @@ _NOT_REDACTED = frozenset(
         "usage",
     }
 )
-_REDACTED_FIELDS = tuple(field.name for field in fields(CaseResult) if field.name not in _NOT_REDACTED)
+
+
+@functools.cache
+def _redacted_fields(kind: type) -> tuple[str, ...]:
+    """The fields of a result, or of a part of it, that may have something to redact."""
+    return tuple(field.name for field in fields(kind) if field.name not in _NOT_REDACTED)
 
 
 def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
     """`result` without personal data and secrets; ids, numbers and hashes stay. Most have nothing, and cost little."""
     if not redactor.enabled:
         return result
-    values = {name: getattr(result, name) for name in _REDACTED_FIELDS}
-    if redactor.leaves(values):
+    if redactor.leaves(list(_texts(result))):
         return result
-    return replace(result, **{name: _redacted(value, redactor) for name, value in values.items()})
+    return replace(result, **{name: _redacted(getattr(result, name), redactor) for name in _redacted_fields(CaseResult)})
 
 
 def is_redacted(turns: Sequence[TurnResult]) -> bool:
@@ -60,10 +67,21 @@ def _without_documents(turn: TurnResult) -> TurnResult:
     return replace(turn, events=[event for event in turn.events if event["type"] != "retrieval"])
 
 
+def _texts(value: Any) -> Iterator[Any]:
+    """The texts in the redacted fields of a result, and the mappings and lists that have some; no numbers."""
+    if hasattr(type(value), "__dataclass_fields__"):
+        for name in _redacted_fields(type(value)):
+            yield from _texts(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _texts(item)
+    elif value and not isinstance(value, int | float):
+        yield value
+
+
 def _redacted(value: Any, redactor: Redactor) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value) if field.name not in _NOT_REDACTED | {"version"}]
-        redacted = {name: _redacted(getattr(value, name), redactor) for name in names}
+    if hasattr(type(value), "__dataclass_fields__"):
+        redacted = {name: _redacted(getattr(value, name), redactor) for name in _redacted_fields(type(value))}
         return replace(value, **redacted)
     if isinstance(value, tuple):
         return tuple(_redacted(item, redactor) for item in value)

@@ -35,8 +35,9 @@ JSON_SIGNS = (
 """For RE2: every JSON document, in UTF-8, in which something is redacted matches one of these; four are faster than
 all in one."""
 
-_TOKEN_RUN = b"w" * SHORTEST_TOKEN
-_TOKENS_AS_W = bytes(ord("w") if re.match(TOKEN, chr(code)) else ord(" ") for code in range(256))
+_TOKENS_ALONE = bytes(code if re.match(TOKEN, chr(code)) else ord(" ") for code in range(256))
+_HEX = b"0123456789abcdef-"
+"""What ids and hashes are written in; no trigger is."""
 _BASE64_RUN = b"w" * 40
 _BASE64_AS_W = bytes(ord("w") if re.match("[A-Za-z0-9+/]", chr(code)) else ord(" ") for code in range(256))
 _DIGIT_RUN = b"0" * 13
@@ -45,7 +46,13 @@ _CLASSES = bytes(
     ord("0") if re.match("[0-9]", chr(code)) else ord("A") if re.match("[A-Z]", chr(code)) else ord("-")
     for code in range(256)
 )
-_TRIGGERS_OF_TOKENS = tuple(trigger.encode() for kind in KINDS if kind.token for trigger in kind.triggers)
+_TRIGGERS_OF_TOKENS = tuple(
+    trigger.encode() for kind in KINDS if kind.token.startswith(TOKEN) for trigger in kind.triggers
+)
+"""Triggers that are the beginning of a long token."""
+_TRIGGERS_BEFORE_TOKENS = tuple(
+    trigger.encode() for kind in KINDS if kind.token and not kind.token.startswith(TOKEN) for trigger in kind.triggers
+)
 _OTHER_TRIGGERS = tuple(trigger.encode() for kind in _SIGNED_KINDS if not kind.token for trigger in kind.triggers)
 _CARD_BYTES = re.compile(
     rb"[2-6](?:(?<![0-9A-Za-z.-].)|(?<=[^0-9][.-].)|(?<=\\[bfnrt].))" + AFTER_FIRST_DIGIT.encode(), re.DOTALL
@@ -60,7 +67,8 @@ def has_signs(data: bytes) -> bool:
     """Whether something may have to be redacted in a JSON document; most are decided by a few passes in C."""
     if any(trigger in data for trigger in _OTHER_TRIGGERS) or encodings.has_encoded_signs(data):
         return True
-    if _TOKEN_RUN in data.translate(_TOKENS_AS_W) and any(trigger in data for trigger in _TRIGGERS_OF_TOKENS):
+    long_tokens = [word for word in data.translate(_TOKENS_ALONE).split() if len(word) >= SHORTEST_TOKEN]
+    if long_tokens and _has_trigger(long_tokens, data):
         return True
     if _BASE64_RUN in data.translate(_BASE64_AS_W) and _AWS_SECRET_BYTES.search(data):
         return True
@@ -70,3 +78,10 @@ def has_signs(data: bytes) -> bool:
     if _IBAN_RUN in classes and _IBAN_BYTES.search(data):
         return True
     return _DISCORD_BYTES.search(data) is not None or secret_names.has_name_signs(data)
+
+
+def _has_trigger(long_tokens: list[bytes], data: bytes) -> bool:
+    if any(trigger in data for trigger in _TRIGGERS_BEFORE_TOKENS):
+        return True
+    keys = b" ".join(token for token in long_tokens if token.translate(None, _HEX))
+    return any(trigger in keys for trigger in _TRIGGERS_OF_TOKENS)

@@ -285,16 +285,21 @@ class Case(Document):
 
     def canonical_json(self) -> str:
         """The case as JSON with sorted keys, independent of the file format it was loaded from."""
-        return canonical_json(self._plain())
+        return canonical_json(self._stored(self.as_written()))
 
     def json_forms(self) -> tuple[str, str]:
         """The case as JSON with sorted keys, which is hashed, and as it is written, which is stored."""
-        data = self._plain()
+        data = self._stored(self.as_written())
         return canonical_json(data), written_json(data)
 
-    def _plain(self) -> dict[str, Any]:
+    def as_written(self) -> dict[str, Any]:
+        """The fields that are not the default, as JSON."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def _stored(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What `as_written` returned, without what is made of the inputs."""
         made_of_inputs = {"turns", "messages"} if self.is_made_of_inputs else set[str]()
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=made_of_inputs)
+        return {name: value for name, value in data.items() if name not in made_of_inputs}
 
     @property
     def is_made_of_inputs(self) -> bool:
@@ -308,7 +313,11 @@ class Case(Document):
 
     def content_hash(self) -> str:
         """16 hex digits of the SHA-256 of `canonical_json`."""
-        return content_hash(self.canonical_json())
+        return self.hash_of(self.as_written())
+
+    def hash_of(self, data: Mapping[str, Any]) -> str:
+        """As `content_hash`, of what `as_written` returned."""
+        return content_hash(canonical_json(self._stored(data)))
 
 
 def written_json(data: Mapping[str, Any]) -> str:
