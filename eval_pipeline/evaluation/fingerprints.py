@@ -49,8 +49,12 @@ class Fingerprints:
     """Whether the target sees all of a case, such as its tags."""
 
     def whole(self, case: Fingerprinted, data: CaseData | None = None) -> str:
-        """A hash of what the result of an attempt depends on; `data` as `Case.as_written` returns it, where it is at
-        hand, here and below."""
+        """A hash of what the result of an attempt depends on.
+
+        Args:
+            case: of the attempt.
+            data: what `Case.as_written` returns of it, where that is at hand; also below.
+        """
         return digest(
             RESULT_SCHEMA_VERSION,
             case.content_hash() if data is None or not isinstance(case, Case) else case.hash_of(data),

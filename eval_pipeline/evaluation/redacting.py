@@ -1,8 +1,6 @@
 """What of a result may leave the evaluation."""
 
-from collections.abc import Sequence
-import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -40,10 +38,14 @@ _NOT_REDACTED = frozenset(
 )
 
 
-@functools.cache
+_fields_of: dict[type, tuple[str, ...]] = {}
+
+
 def _redacted_fields(kind: type) -> tuple[str, ...]:
-    """The fields of a result, or of a part of it, that may have something to redact."""
-    return tuple(field.name for field in fields(kind) if field.name not in _NOT_REDACTED)
+    """The fields of a class of results, or of parts of them, that may have something to redact."""
+    if kind not in _fields_of:
+        _fields_of[kind] = tuple(field.name for field in fields(kind) if field.name not in _NOT_REDACTED)
+    return _fields_of[kind]
 
 
 def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
@@ -52,7 +54,8 @@ def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
         return result
     if redactor.leaves(list(_texts(result))):
         return result
-    return replace(result, **{name: _redacted(getattr(result, name), redactor) for name in _redacted_fields(CaseResult)})
+    redacted: CaseResult = _redacted(result, redactor)
+    return redacted
 
 
 def is_redacted(turns: Sequence[TurnResult]) -> bool:

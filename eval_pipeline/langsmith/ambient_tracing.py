@@ -89,9 +89,7 @@ def untraced() -> Iterator[None]:
 
     Where the caller has chosen a client by `tracing_context(enabled=True, client=…)`, it traces as it chose.
     """
-    context = get_tracing_context()
-    off = context["enabled"] is False and context["parent"] is None
-    if context["enabled"] or (off and tracing_v2_callback_var.get() is None and var_child_runnable_config.get() is None):
+    if get_tracing_context()["enabled"]:
         yield
         return
     tracer, config = tracing_v2_callback_var.set(None), var_child_runnable_config.set(None)

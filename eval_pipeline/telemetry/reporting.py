@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.telemetry.bus import BUS, TurnTracer
+from eval_pipeline.telemetry.bus import BUS, is_turn_tracer
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.labels import labels_of, session_labels
 from eval_pipeline.telemetry.turns import ReportedTurn
@@ -88,7 +88,7 @@ def turn(
 
 def _show_progress(begun: ReportedTurn, outer: ReportedTurn | None, to: Sink | None) -> None:
     """Have the turn shown while it is in progress, if a trace is made of it."""
-    tracer = to if isinstance(to, TurnTracer) else None
+    tracer = to if is_turn_tracer(to) else None
     if tracer is not None or (to is None and outer is None and BUS.tracers):
         begun.on_progress = functools.partial(BUS.progress, to=tracer)
         BUS.begin(begun, to=tracer)
@@ -96,7 +96,7 @@ def _show_progress(begun: ReportedTurn, outer: ReportedTurn | None, to: Sink | N
 
 def _hand_over(ended: ReportedTurn, outer: ReportedTurn | None, to: Sink | None) -> None:
     try:
-        if isinstance(to, TurnTracer):
+        if is_turn_tracer(to):
             BUS.publish(ended, to=to)
         elif to is not None:
             to(ended)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import scipy
 
+from eval_pipeline.analysis.statistics.distributions import binomial_cdf
 from eval_pipeline.analysis.statistics.estimate import Estimate
 from eval_pipeline.suite.spec.gates import RateGate
 
@@ -54,7 +55,7 @@ def _chance_of(share: float, rate: Estimate, *, true: float, inclusive: bool) ->
     """The probability of at most, or of less than, a share: binomial with one attempt a case, else normal."""
     if rate.n == rate.cases:
         most = math.floor(share * rate.n + _ROUNDING) if inclusive else math.ceil(share * rate.n - _ROUNDING) - 1
-        return float(scipy.stats.binom.cdf(most, rate.n, true))
+        return float(binomial_cdf(most, rate.n, true))
     # The spread of a sample whose attempts all agree is zero, that of its interval is not.
     error = rate.error or (rate.high - rate.low) / 4
-    return float(scipy.stats.norm.cdf((share - true) / error))
+    return float(scipy.special.ndtr((share - true) / error))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
-from eval_pipeline.analysis.statistics.bounded_mean import CONFIDENCE, bounded_mean_interval
+from eval_pipeline.analysis.statistics.bounded_mean import CONFIDENCE, TAIL, bounded_mean_interval
+from eval_pipeline.analysis.statistics.distributions import binomial_isf, share_interval
 
 PERCENTILES = (50, 95, 99)
 
@@ -40,7 +40,7 @@ def estimate(values_by_case: Sequence[Sequence[float]]) -> Estimate | None:
         return None
     mean = math.fsum(means) / cases
     if np.isin(means, (0.0, 1.0)).all():
-        low, high = scipy.stats.binomtest(int(means.sum()), cases).proportion_ci(CONFIDENCE)
+        low, high = share_interval(int(means.sum()), cases, CONFIDENCE)
     else:
         low, high = bounded_mean_interval(means)
     return Estimate(
@@ -63,6 +63,7 @@ def percentile_interval(values: Sequence[float], q: int) -> tuple[float | None, 
 
     It treats the values as independent. An end that too few values cannot bound is None.
     """
-    interval = scipy.stats.quantile_test(values, p=q / 100).confidence_interval(CONFIDENCE)
-    low, high = float(interval.low), float(interval.high)
-    return (None if np.isnan(low) else low), (None if np.isnan(high) else high)
+    ordered, n = sorted(values), len(values)
+    last = int(binomial_isf(1 - TAIL, n, q / 100)) - 1
+    first = int(binomial_isf(TAIL, n, q / 100))
+    return (ordered[last] if last >= 0 else None), (ordered[first] if first < n else None)

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from eval_pipeline.analysis.statistics.bounded_mean import CONFIDENCE, TAIL, Floats, bounded_mean_interval
+from eval_pipeline.analysis.statistics.distributions import binomial_pmf, student_interval, student_p_value
 from eval_pipeline.analysis.statistics.power import PARTS, smallest_detectable
 
 _SEED = 20_240_602
@@ -26,6 +26,8 @@ _FEWEST = 10
 """Cases; the difference of an unlimited number, such as seconds, has no interval with fewer."""
 _LEAST_SHOWN = 0.0001
 _SMALLEST = 1e-12
+_DIRECTLY = 200
+"""Distributions of so few values are convolved directly; larger ones by FFT, which is faster."""
 """Smaller differences of means are rounding errors."""
 
 
@@ -118,8 +120,7 @@ def permutation_interval(differences: Floats) -> tuple[float, float]:
     """
     n = len(differences)
     if n > _MOST_TO_PERMUTE:
-        interval = scipy.stats.ttest_1samp(differences, 0.0).confidence_interval(CONFIDENCE)
-        return float(interval.low), float(interval.high)
+        return student_interval(differences, CONFIDENCE)
     means = np.concatenate(
         [subsets @ differences / np.maximum(1, subsets.sum(axis=1)) for subsets in _subsets(n, _SUBSETS)]
     )
@@ -149,25 +150,32 @@ def sign_flip_p_values(differences: Floats) -> tuple[float, float]:
 
 def _counted(steps: NDArray[np.int_]) -> tuple[float, float]:
     """The two p-values from the distribution of the sum of all steps, each as likely up as down."""
-    from scipy import signal  # noqa: PLC0415 - takes a second to import, and most commands compare nothing
-
     chances, unit = np.ones(1), int(np.gcd.reduce(steps))
     sizes, counts = np.unique(np.abs(steps) // unit, return_counts=True)
     for size, count in zip(sizes, counts, strict=True):
         # `count` steps of one size sum to size x (2 B - count), where B is binomial.
         of_size = np.zeros(2 * size * count + 1)
-        of_size[:: 2 * size] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        # By FFT where that is faster; its rounding errors may be below zero.
-        chances = np.clip(signal.convolve(chances, of_size), 0, None)
+        of_size[:: 2 * size] = binomial_pmf(np.arange(count + 1), count, 0.5)
+        chances = _convolved(chances, of_size)
     observed = int(steps.sum()) // unit + (len(chances) - 1) // 2
     drop, rise = float(chances[: observed + 1].sum()), float(chances[observed:].sum())
     return min(1.0, drop), min(1.0, rise)
 
 
+def _convolved(one: Floats, other: Floats) -> Floats:
+    """The distribution of a sum."""
+    if min(len(one), len(other)) < _DIRECTLY:
+        return np.convolve(one, other)
+    length = len(one) + len(other) - 1
+    size = 1 << (length - 1).bit_length()
+    by_fft = np.fft.irfft(np.fft.rfft(one, size) * np.fft.rfft(other, size), size)[:length]
+    return np.clip(by_fft, 0, None)  # its rounding errors may be below zero
+
+
 def _drawn(differing: Floats) -> tuple[float, float]:
     n = len(differing)
     if n > _MOST_TO_PERMUTE:
-        drop = float(scipy.stats.ttest_1samp(differing, 0.0, alternative="less").pvalue)
+        drop = student_p_value(differing)
         return drop, 1.0 - drop
     every = n <= _FEW
     risen = np.concatenate([subsets @ differing for subsets in _subsets(n, 2**n if every else _PERMUTATIONS)])

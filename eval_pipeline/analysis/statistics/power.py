@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 
 from eval_pipeline.analysis.statistics.bounded_mean import Floats
+from eval_pipeline.analysis.statistics.distributions import binomial_isf, binomial_pmf, binomial_sf
 
 LEVEL = 0.05
 POWER = 0.8
@@ -60,13 +61,13 @@ def _exact_power(then: Floats, now: Floats) -> Callable[[float], float]:
     changing = (float((then != now).sum()) + _UNSEEN) / (cases + _UNSEEN) / 2
     staying = max(0.0, float((then.sum() + now.sum()) / (2 * cases)) - changing)
     differing = np.arange(cases + 1)
-    fewest = scipy.stats.binom.isf(LEVEL, differing, 0.5) + 1
+    fewest = binomial_isf(LEVEL, differing, 0.5) + 1
     """Of so many differing cases, as many must have fallen."""
 
     def power(lost: float) -> float:
         fell, rose = changing + lost * staying, changing * (1 - lost)
-        chances = scipy.stats.binom.pmf(differing, cases, min(1.0, fell + rose))
-        return float((chances * scipy.stats.binom.sf(fewest - 1, differing, fell / (fell + rose))).sum())
+        chances = binomial_pmf(differing, cases, min(1.0, fell + rose))
+        return float((chances * binomial_sf(fewest - 1, differing, fell / (fell + rose))).sum())
 
     return power
 
@@ -77,7 +78,7 @@ def _normal_power(then: Floats, now: Floats, attempts: int | None) -> Callable[[
     level = float((then.sum() + now.sum()) / (2 * cases))
     squares = float((then @ then + now @ now) / (2 * cases))
     products = float(then @ now) / cases
-    critical = float(scipy.stats.norm.isf(LEVEL))
+    critical = -float(scipy.special.ndtri(LEVEL))
     # Sums of shares are whole steps: the observed one counts among those at least as large.
     step = 0.0 if attempts is None else 1 / attempts
     flaky = 0.0 if attempts is None else level / attempts
@@ -86,8 +87,6 @@ def _normal_power(then: Floats, now: Floats, attempts: int | None) -> Callable[[
         """Of the sum of the differences, beside its spread under random signs, which the test compares it with."""
         second = ((1 - lost) ** 2 + 1) * squares - 2 * (1 - lost) * products + lost * (1 - lost) * flaky
         spread = math.sqrt(cases * max(_EXACT, second - (lost * level) ** 2))
-        return float(
-            scipy.stats.norm.cdf((cases * lost * level - step - critical * math.sqrt(cases * second)) / spread)
-        )
+        return float(scipy.special.ndtr((cases * lost * level - step - critical * math.sqrt(cases * second)) / spread))
 
     return power

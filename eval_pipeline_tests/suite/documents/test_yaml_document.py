@@ -211,3 +211,11 @@ def test_aliases_that_stand_for_too_many_nodes_are_refused(
     monkeypatch.setattr(yaml_document, "_MOST_NODES", 10_000)
     lines = ["a0: &a0 {x: 1}", *(line.format(n=n, many=", ".join([f"*a{n - 1}"] * 9)) for n in range(1, 9))]
     assert "more than 10,000 nodes" in problem_in(tmp_path, "\n".join(lines)).message
+
+
+def test_a_document_that_is_nested_too_deep_is_a_problem_and_ends_no_process(tmp_path: Path) -> None:
+    file = tmp_path / "deep.yaml"
+    for text in ("[" * 100_000 + "]" * 100_000, "- " * 100_000 + "a"):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="nesting is too deep"):
+            read_yaml(file)
