@@ -90,12 +90,13 @@ def conversation(inputs: Any, outputs: Any) -> list[ShownMessage]:
     Empty where neither holds any.
     """
     before, after = _messages(inputs, _DEEPEST) or [], _messages(outputs, _DEEPEST) or []
-    repeated = (
-        before
-        and after[: len(before)]
-        and all((one.role, one.text) == (other.role, other.text) for one, other in zip(before, after, strict=False))
-    )
-    return with_results(after if repeated else [*before, *after])
+    return with_results(after if _repeats(after, before) else [*before, *after])
+
+
+def _repeats(after: Sequence[ShownMessage], before: Sequence[ShownMessage]) -> bool:
+    """Whether `after` has the messages of `before`, in their order, with others between them."""
+    rest = iter([(message.role, message.text) for message in after])
+    return all((message.role, message.text) in rest for message in before)
 
 
 def last_text(value: Any, *, of: str) -> str | None:
