@@ -79,8 +79,11 @@ def messages_in(value: Any) -> list[ShownMessage]:
 
 def messages_alone(value: Any) -> list[ShownMessage]:
     """As `messages_in`, for a value that holds nothing else; empty for one with other fields, which would be lost."""
-    if isinstance(value, Mapping) and _message(value) is None and [key for key in value if value[key]] != ["messages"]:
-        return []
+    if isinstance(value, Mapping) and _message(value) is None:
+        others = {key: item for key, item in value.items() if item and key != "messages"}
+        # Inputs of cases name the first message twice.
+        if others and others != {"input": next(iter(value.get("messages") or ()), None)}:
+            return []
     return messages_in(value)
 
 

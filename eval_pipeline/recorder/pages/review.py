@@ -15,6 +15,11 @@ def is_person(feedback: dict[str, Any]) -> bool:
     return isinstance(source, dict) and source.get("type") != "model"
 
 
+def is_review(feedback: dict[str, Any]) -> bool:
+    """Whether a reviewer gave it, by name, on a page."""
+    return is_person(feedback) and feedback["feedback_source"].get("type") == "app"
+
+
 def reviewer_name(feedback: dict[str, Any]) -> str:
     """Under which name a person gave it."""
     source = feedback["feedback_source"] or {}
@@ -31,7 +36,7 @@ def reviewers_of(recorder: Recorder, run_ids: Sequence[str]) -> dict[str, set[st
     """The names of those who gave feedback on each run."""
     names: dict[str, set[str]] = defaultdict(set)
     for run_id, given in (recorder.feedback.of_runs(run_ids) if run_ids else {}).items():
-        names[run_id] |= {reviewer_name(each) for each in given if is_person(each)}
+        names[run_id] |= {reviewer_name(each) for each in given if is_review(each)}
     return names
 
 
