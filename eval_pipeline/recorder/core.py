@@ -13,6 +13,7 @@ from eval_pipeline.recorder.store.datasets import DatasetStore
 from eval_pipeline.recorder.store.examples import ExampleStore
 from eval_pipeline.recorder.store.experiments import ExperimentStore
 from eval_pipeline.recorder.store.feedback import FeedbackStore
+from eval_pipeline.recorder.store.feedback_configs import FeedbackConfigStore
 from eval_pipeline.recorder.store.hub import HubStore
 from eval_pipeline.recorder.store.ingest import Ingest
 from eval_pipeline.recorder.store.journal import Journal
@@ -44,6 +45,7 @@ class Recorder:
         self.statistics = Statistics(self.database)
         self.sessions = SessionStore(self.database, now)
         self.feedback = FeedbackStore(self.database, now)
+        self.feedback_configs = FeedbackConfigStore(self.database, now)
         self.runs = RunStore(self.database, self.statistics)
         self.datasets = DatasetStore(self.database, now)
         self.examples = ExampleStore(self.database, self.datasets)

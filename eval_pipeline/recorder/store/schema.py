@@ -93,6 +93,12 @@ CREATE TABLE IF NOT EXISTS feedback (
 CREATE INDEX IF NOT EXISTS feedback_by_run ON feedback (run_id);
 CREATE INDEX IF NOT EXISTS feedback_by_session ON feedback (session_id, key);
 
+CREATE TABLE IF NOT EXISTS feedback_configs (
+    key TEXT PRIMARY KEY,
+    modified_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS datasets (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
