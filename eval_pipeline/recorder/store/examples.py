@@ -114,7 +114,7 @@ class ExampleStore:
         Args:
             identity: the example.
             operations: `{"rename": {old: new}, "retain": [name…]}`.
-            new: names of the attachments that the same request adds.
+            new: names of the attachments that the same request adds, which replace those of their names.
 
         Raises:
             ErrorResponse: 422 for a name that is both renamed and retained, that two files would have, or that no
@@ -128,7 +128,7 @@ class ExampleStore:
         rows = self._database.rows("SELECT * FROM attachments WHERE owner_id = ?", (identity,))
         if missing := sorted({*renamed, *retained} - {row["name"] for row in rows}):
             raise unprocessable(f"example {identity}: it has no attachment {', '.join(map(repr, missing))}")
-        names = [*renamed.values(), *retained, *new]
+        names = [*renamed.values(), *retained]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise unprocessable(f"example {identity}: two attachments would be named {', '.join(map(repr, twice))}")
         kept = [
@@ -156,7 +156,7 @@ class ExampleStore:
                 dataset's schemas do not accept.
         """
         with self._database.transaction() as connection:
-            rows = [self._require(str(change["id"]), dataset_id) for change in changes]
+            rows = [self._require(str(change.get("id")), dataset_id) for change in changes]
             versions = {row["dataset_id"]: self._datasets.new_version(row["dataset_id"]) for row in rows}
             for row, change in zip(rows, changes, strict=True):
                 version = versions[row["dataset_id"]]
