@@ -28,6 +28,7 @@ from eval_pipeline.recorder.routes import (
     hub,
     info,
     ingest,
+    otlp,
     queues,
     runs,
     runs_v2,
@@ -44,6 +45,7 @@ PREFIXES = ("", "/api/v1", "/v1")
 # Ingestion first: routes are tried in order. Fixed paths, which look like ids, before those of ids.
 _V1 = (
     ingest,
+    otlp,
     unavailable,
     info,
     sessions,

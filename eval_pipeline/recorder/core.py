@@ -7,6 +7,7 @@ from pathlib import Path
 from eval_pipeline.recorder import frame as frames
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import FaultPlan
+from eval_pipeline.recorder.otlp.placing import OtlpStore
 from eval_pipeline.recorder.store.comparisons import ComparisonStore
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.datasets import DatasetStore
@@ -57,6 +58,7 @@ class Recorder:
         self._ingest = Ingest(
             self.database, self.sessions, self.feedback, max_runs_per_trace=self.config.max_runs_per_trace
         )
+        self.otlp = OtlpStore(self.database, self._ingest)
         self.sessions.seed()
 
     def receive(self, frame: frames.Frame) -> None:

@@ -27,7 +27,7 @@ _MULTIPART = {route for route in UNCHECKED if route[1].endswith(("multipart", "e
 _TEXTS = [
     *("", "x", "\0", "é東", "a" * 300, "%", "'", '"', "latest", "null", "true", "-1", "1e400", "2026-11-30"),
     *("2026-11-30T00:00:00+99:00", "[]", "{}", '{"a": 1}', "DESC", "and(eq())", 'eq(name, "x")', "gt(latency, 1)"),
-    *('has(metadata, \'{"a": 1}\')', "neq(start_time, 5)", "MDp4", "==", "inputs", "run", "ID", "kv", "../x"),
+    *("has(metadata, '{\"a\": 1}')", "neq(start_time, 5)", "MDp4", "==", "inputs", "run", "ID", "kv", "../x"),
 ]
 _NUMBERS = [0, 1, -1, 3, 101, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 0.5, 1e308, -1e308]
 
@@ -97,21 +97,21 @@ class _Fuzzer:
         return body if self._random.random() < 0.95 else body[:-9]
 
     def _fitting(self, kind: str) -> Any:
-        if kind in ("id", "ids"):
-            one = self._random.choice(self._ids)
-            return one if kind == "id" else [one, self._random.choice(self._ids)]
-        if kind in ("text", "id|name", "text|texts"):
-            return self._text()
-        if kind == "texts":
-            return [self._text() for _ in range(self._random.randrange(3))]
-        if kind == "truth":
-            return self._random.random() < 0.5
-        if kind == "whole":
-            return self._random.choice([0, 1, 10, -1, 2**62])
-        if kind == "time":
-            return self._random.choice(["2026-11-30T00:00:00Z", "0001-01-01", "9999-12-31T23:59:59-12:00", 1e300, -1])
         mapping = {self._text(): self._value() for _ in range(3)}
-        return [mapping] if kind == "mappings" else self._random.choice([0.5, True]) if kind == "score" else mapping
+        values: dict[str, list[Any]] = {
+            "id": self._ids,
+            "ids": [self._ids, [self._ids[0]], self._ids[1]],
+            "text": [self._text()],
+            "id|name": [self._text()],
+            "text|texts": [self._text(), [self._text()]],
+            "texts": [[self._text(), self._text()], []],
+            "truth": [True, False],
+            "whole": [0, 1, 10, -1, 2**62],
+            "time": ["2026-11-30T00:00:00Z", "0001-01-01", "9999-12-31T23:59:59-12:00", 1e300, -1],
+            "mappings": [[mapping], []],
+            "score": [0.5, True],
+        }
+        return self._random.choice(values.get(kind, [mapping]))
 
     def _value(self, depth: int = 0) -> Any:
         kind = self._random.randrange(9 if depth < 3 else 5)

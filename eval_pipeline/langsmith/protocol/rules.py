@@ -22,7 +22,7 @@ from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
 RUN_TYPES = frozenset({"tool", "chain", "llm", "retriever", "embedding", "prompt", "parser"})
 MAX_FEEDBACK_KEY_LENGTH = 180
 
-Rule = Literal["id", "required", "run_type", "time", "window", "dotted_order", "parent", "feedback"]
+Rule = Literal["id", "required", "run_type", "time", "window", "dotted_order", "parent", "feedback", "kind"]
 
 
 @dataclass(frozen=True, kw_only=True)

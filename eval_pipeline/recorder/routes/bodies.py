@@ -74,11 +74,12 @@ UNCHECKED = frozenset(
         ("PATCH", "/runs/{run_id}"),
         ("POST", "/runs/batch"),
         ("POST", "/runs/multipart"),
-        # Parts, which `read_examples` and `read_upload` check.
+        # Parts and spans, which `read_examples`, `read_upload` and `read_spans` check.
         ("POST", "/platform/datasets/{dataset_id}/examples"),
         ("PATCH", "/platform/datasets/{dataset_id}/examples"),
         ("POST", "/platform/examples/multipart"),
         ("POST", "/datasets/upload"),
+        ("POST", "/otel/v1/traces"),
         # The recorder's own route, which refuses what it does not know.
         ("POST", "/recorder/faults"),
     }
