@@ -12,7 +12,7 @@ A trace shows the same runs, with a checkpointer or without.
 import asyncio
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -32,6 +32,7 @@ from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, turn_events
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.runs.retrievals import retrieval_events
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.simulation import Simulation
@@ -98,7 +99,7 @@ async def take_turn(index: int, text: str) -> Any:
         runtime.session.on_event = silent
         if runtime.needs_runs:
             runtime.runs[index] = runs.collected
-    _keep(runtime, index, message, reply, took())
+    _keep(runtime, index, message, reply, took(), retrieval_events(runs.collected))
     unreported = list(reply.events)
     for event in reported.events:
         if event in unreported:
@@ -125,14 +126,21 @@ def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
     return asyncio.create_task(sending, context=outside_of_graph())
 
 
-def _keep(runtime: AttemptRuntime, index: int, message: Any, reply: Reply, latency_s: float) -> None:
+def _keep(
+    runtime: AttemptRuntime,
+    index: int,
+    message: Any,
+    reply: Reply,
+    latency_s: float,
+    retrieved: Iterable[Event] = (),
+) -> None:
     runtime.returned[index] = reply.returned
     runtime.turns.append(
         TurnResult(
             index=index,
             input=message,
             response=reply.text,
-            events=turn_events(reply.events),
+            events=(*retrieved, *turn_events(reply.events)),
             latency_s=latency_s,
             ttft_s=reply.ttft_s,
             outputs=reply.outputs,

@@ -30,6 +30,7 @@ from eval_pipeline.recorder.routes import (
     ingest,
     otlp,
     queues,
+    reports,
     runs,
     runs_v2,
     sessions,
@@ -79,7 +80,7 @@ def create_app(recorder: Recorder) -> FastAPI:
             app.include_router(module.router, prefix=prefix, dependencies=[Depends(refuse_unknown)])
     for routes in _V2:
         app.include_router(routes.router, prefix="/api/v2", dependencies=[Depends(refuse_unknown)])
-    for pages in (dataset_pages, case_pages, trace_pages, queue_pages):
+    for pages in (dataset_pages, case_pages, trace_pages, queue_pages, reports):
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)

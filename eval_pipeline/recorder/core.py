@@ -19,6 +19,7 @@ from eval_pipeline.recorder.store.hub import HubStore
 from eval_pipeline.recorder.store.ingest import Ingest
 from eval_pipeline.recorder.store.journal import Journal
 from eval_pipeline.recorder.store.queues import QueueStore
+from eval_pipeline.recorder.store.reports import ReportStore
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.sessions import SessionStore
 from eval_pipeline.recorder.store.statistics import Statistics
@@ -54,6 +55,7 @@ class Recorder:
         self.comparisons = ComparisonStore(self.database, self.sessions, now)
         self.hub = HubStore(self.database, now)
         self.queues = QueueStore(self.database, now)
+        self.reports = ReportStore(self.database, now)
         self.journal = Journal(self.database, now, limit=self.config.journal_bytes)
         self._ingest = Ingest(
             self.database, self.sessions, self.feedback, max_runs_per_trace=self.config.max_runs_per_trace
