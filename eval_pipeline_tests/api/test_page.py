@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eval_pipeline_tests.axe import violations
 from eval_pipeline_tests.browser import a_page, needs_chromium
 
 CLICK = "[...document.querySelectorAll('#cases button')].find(b => b.textContent === '{}').click()"
@@ -22,6 +23,11 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
         assert page.evaluate("document.querySelectorAll('#events img, #events script, #events b').length") == 0
         assert page.evaluate("document.title") == "eval_pipeline"
         page.screenshot(tmp_path / "case.png")
+        arguments, result = page.evaluate("[...document.querySelectorAll('.call .sides > div')].map(e => e.innerText)")
+        assert "<script>" in arguments
+        assert "<b>bold</b>" in result
+        assert page.evaluate("location.hash") == "#suite=sample&case=hostile"
+        assert violations(page) == []
 
         page.evaluate(CLICK.format("waits-0"))
         page.wait_for("document.querySelectorAll('.message.user').length === 1")

@@ -15,6 +15,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
+from eval_pipeline_tests.axe import violations
 from eval_pipeline_tests.browser import Page, a_page, needs_chromium
 
 GATES = {"gates": {"min_pass_rate": 0.9, "max_regression": "any"}}
@@ -147,6 +148,9 @@ def test_it_fits_a_phone_in_the_light_and_in_the_dark(
     file.write_text(a_report(store))
     tab.open(file.as_uri(), width=390, height=844, dark=dark)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.evaluate("(document.querySelector('.entry').click(), 0)")
+    tab.wait_for("document.querySelector('#detail h3') !== null")
+    assert violations(tab) == []
     lightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
     assert (lightness < 60) == dark
 
