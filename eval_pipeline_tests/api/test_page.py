@@ -27,7 +27,6 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
         assert "<script>" in arguments
         assert "<b>bold</b>" in result
         assert page.evaluate("location.hash") == "#suite=sample&case=hostile"
-        assert violations(page) == []
 
         page.evaluate(CLICK.format("waits-0"))
         page.wait_for("document.querySelectorAll('.message.user').length === 1")
@@ -41,6 +40,17 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
         assert page.console == []
     assert (tmp_path / "case.png").stat().st_size > 10_000
     assert (suite / "waits-0").read_text() == "cancelled"
+
+
+@needs_chromium
+def test_the_page_has_no_fault_of_accessibility(url: str) -> None:
+    with a_page() as page:
+        page.open(f"{url}#suite=sample&case=hello", width=390, dark=True)
+        page.wait_for("document.activeElement.textContent === 'hello'")
+        page.evaluate("(document.activeElement.click(), 0)")
+        page.wait_for("document.body.dataset.status === 'passed'")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @needs_chromium
