@@ -18,6 +18,7 @@ from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
+from eval_pipeline.suite.upstream_assets import AssetReader, read_assets_by_default
 from eval_pipeline.working_folder import hold_working_folder
 
 
@@ -107,6 +108,15 @@ def cli() -> None:
     """
     exempt_loopback_from_proxies()
     click.get_current_context().with_resource(hold_working_folder())
+    read_assets_by_default(_home_assets)
+
+
+def _home_assets() -> AssetReader:
+    """What reads assets of the Dagster home, for suites that name some."""
+    from eval_pipeline.defs.launching.instance import open_instance  # noqa: PLC0415 - Dagster takes a second to import
+    from eval_pipeline.defs.upstream_reader import DeploymentAssets  # noqa: PLC0415 - as above
+
+    return DeploymentAssets(open_instance())
 
 
 def main() -> None:

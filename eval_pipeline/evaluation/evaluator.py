@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
+from eval_pipeline.context.reads import ContextReads, HeldReads, merged_reads
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
@@ -128,7 +129,7 @@ class CaseEvaluator:
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
-        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
+        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext(None)
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         ids = use_attempt_ids(
             example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
@@ -136,7 +137,7 @@ class CaseEvaluator:
         )
         counted = UsageHandler(self._prices, current_budget())
         files = use_attachments(case, self.suite.folder)
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
+        with context as reads, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt, place)
@@ -164,15 +165,25 @@ class CaseEvaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
-            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
+            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error, self._known(reads))
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
-        return self._result(
+        result = self._result(
             attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
         )
+        return replace(result, context_reads=self._known(reads))
+
+    def _known(self, reads: ContextReads | None) -> str | None:
+        """What was read, as JSON; None where not all of it is known, or where it may not be stored."""
+        if reads is None or self.suite.spec.context.reads == "whole":
+            return None
+        if not getattr(self.target, "reads_context_here", False):
+            return None
+        text = reads.as_text()
+        return text if text is not None and self.redactor.text(text) == text else None
 
     def _rescored(
         self,
@@ -181,6 +192,7 @@ class CaseEvaluator:
         runtime: AttemptRuntime,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        reads: str | None,
     ) -> CaseResult:
         """The result of an attempt with a stored answer, which took what it took then, and costs nothing now."""
         assert runtime.stored is not None
@@ -203,9 +215,17 @@ class CaseEvaluator:
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
             status="limit" if earlier.status == "limit" else scored.status,
-            answer_fingerprint=earlier.answer_fingerprint,
+            context_reads=merged_reads(earlier.context_reads, reads),
+            answer_fingerprint=self._identity_of_answer(attempt.case, earlier),
+            answer_without_context=earlier.answer_without_context,
             answer_from=runtime.stored.origin,
         )
+
+    def _identity_of_answer(self, case: Case, earlier: CaseResult) -> str | None:
+        """The fingerprint of an earlier answer: that of one made now, if it differs in the context alone."""
+        own = self.fingerprints.answer_without_context(case)
+        same = own is not None and own == earlier.answer_without_context
+        return self.answer_fingerprint(case) if same else earlier.answer_fingerprint
 
     def skipped(self, attempt: Attempt, reason: str) -> CaseResult:
         """The result of an attempt that was not made, neither passed nor failed; a run that resumes makes it."""
@@ -222,6 +242,28 @@ class CaseEvaluator:
     def fingerprint(self, case: Fingerprinted) -> str:
         """A hash of what the result of an attempt depends on; equal fingerprints need no second run."""
         return self.fingerprints.whole(case)
+
+    def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
+        """Whether an earlier attempt with these reads depends on nothing that has changed since.
+
+        Args:
+            case: as it is now.
+            without_context: the earlier attempt's fingerprint of all but the context.
+            reads: what it read of the context of that time.
+        """
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.fingerprints.without_context(case) and self._held_reads.hold(reads)
+
+    def answer_reads_alike(self, case: Case, without_context: str | None, reads: str | None) -> bool:
+        """As `reads_alike`, of an earlier attempt's answer."""
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.fingerprints.answer_without_context(case) and self._held_reads.hold(reads)
+
+    @functools.cached_property
+    def _held_reads(self) -> HeldReads | None:
+        return None if self.context is None else HeldReads(self.context)
 
     def answer_fingerprint(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on; equal ones need no second call of the target."""
@@ -342,6 +384,8 @@ class CaseEvaluator:
             target_version=self.pins.target_version,
             fingerprint=self.fingerprint(case),
             answer_fingerprint=self.answer_fingerprint(case),
+            fingerprint_without_context=self.fingerprints.without_context(case),
+            answer_without_context=self.fingerprints.answer_without_context(case),
             error=error,
             simulation=simulation,
         )

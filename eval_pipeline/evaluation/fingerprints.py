@@ -71,6 +71,14 @@ class Fingerprints:
         user = None if case.simulation is None else self._user_version(case.simulation)
         return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
 
+    def without_context(self, case: Fingerprinted) -> str | None:
+        """As `whole`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).whole(case)
+
+    def answer_without_context(self, case: Case) -> str | None:
+        """As `answer`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).answer(case)
+
     def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
         """The assertions at one place of a case, each with an identity of its score that no other one has."""
         seen: Counter[str] = Counter()

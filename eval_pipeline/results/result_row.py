@@ -134,6 +134,7 @@ RESULT_SCHEMA = pa.schema(
         ("carried_from", _ORIGIN),
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
+        *((name, pa.string()) for name in ("fingerprint_without_context", "answer_without_context", "context_reads")),
         ("log_order", pa.int64()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},

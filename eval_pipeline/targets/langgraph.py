@@ -153,6 +153,7 @@ class LangGraphSessionFactory(LiveSessionFactory):
     """A graph, or what builds one for each attempt."""
 
     reads_case = False
+    reads_context_here = True
 
     def __init__(
         self,
