@@ -54,6 +54,10 @@ _COMMANDS = {
     "serve": _Command("servers.serve:serve", "Serve evaluations over HTTP, with live events."),
     "recorder": _Command("servers.recorder:recorder", "Start the recorder, a local LangSmith-compatible server."),
     "doctor": _Command("deployment.doctor:doctor", "Check that a deployment can run evaluations."),
+    "dagster-status": _Command(
+        "deployment.dagster_status:dagster_status", "Show what Dagster has of a suite: partitions, checks, runs."
+    ),
+    "prune": _Command("deployment.prune:prune_", "Delete old results as `retention:` of a suite says."),
     "scaling": _Command("deployment.scaling:scaling", "Estimate duration, cost and bottleneck of a run."),
     "stepfunctions": _Command("deployment.stepfunctions:stepfunctions", "Print the state machine of a suite for AWS."),
 }

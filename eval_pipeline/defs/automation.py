@@ -10,6 +10,7 @@ update stays noted until it leads to a request, also one that arrives while a ru
 import datetime as dt
 from collections.abc import Sequence
 from itertools import islice, pairwise
+from typing import Any
 
 import dagster as dg
 from cronsim import CronSim
@@ -23,7 +24,7 @@ _TICKS = 60
 _WARN_AFTER, _FAIL_AFTER = dt.timedelta(hours=1), dt.timedelta(hours=2)
 """How long after the end of the longest pause an evaluation may take to be there."""
 
-Condition = dg.AutomationCondition[dg.AssetKey]
+Condition = dg.AutomationCondition[Any]
 
 
 def is_automated(suite: Suite) -> bool:
@@ -32,8 +33,7 @@ def is_automated(suite: Suite) -> bool:
 
 
 def condition_of_inputs(suite: Suite) -> Condition | None:
-    """When `test_cases` and `shared_context` are materialized: once they are missing, and where `automation` is
-    `eager` when data that they read has changed."""
+    """When `test_cases` and `shared_context` are materialized: while they are missing, or have read other data."""
     if suite.spec.automation == "eager":
         return _once(_missing() | _data_changed())
     return _once(_missing()) if suite.spec.automation == "on_missing" else None
@@ -43,10 +43,8 @@ def condition_of_launch(suite: Suite) -> Condition | None:
     """When an evaluation is launched."""
     schedule = suite.spec.schedule
     match suite.spec.automation:
-        case "eager":
+        case "eager" | "on_missing":
             return _once(_missing() | _data_changed())
-        case "on_missing":
-            return _once(_missing() | _data_changed(of="test_cases"))
         case "on_cron":
             # Its run reads cases and context anew, whatever their cadence.
             return _since_request(dg.AutomationCondition.cron_tick_passed(schedule.cron, schedule.timezone))
@@ -84,14 +82,9 @@ def _missing() -> Condition:
     return dg.AutomationCondition.missing().newly_true()
 
 
-def _data_changed(of: str | None = None) -> Condition:
+def _data_changed() -> Condition:
     """An asset that is read has data of another version; materializing the same data again is no change."""
-    changed = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
-    if of is None:
-        return changed
-    return dg.AutomationCondition.any_deps_match(
-        dg.AutomationCondition.data_version_changed()
-    ).allow(dg.AssetSelection.all().materializable() & dg.AssetSelection.groups("x")) if False else changed
+    return dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
 
 
 def _once(trigger: Condition) -> Condition:

@@ -5,6 +5,7 @@ import dagster as dg
 from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.tracing import DATASET_URL, SHARED_TRACE_URL, check_once, launch_links, url_metadata
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, find_latest, latest
+from eval_pipeline.defs.automation import condition_of_inputs
 from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, context_metadata
@@ -29,6 +30,7 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
         kinds=kinds,
         owners=list(suite.spec.owners),
         code_version="1",
+        automation_condition=condition_of_inputs(suite),
         description="Tables, documents similar to each case, and patterns: queried once, read by every case.",
     )
     def shared_context(

@@ -5,6 +5,7 @@ import dagster as dg
 from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, launch_links, url_metadata
 from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_group, asset_key, find_latest
+from eval_pipeline.defs.automation import condition_of_inputs
 from eval_pipeline.defs.compute_logs import private_compute_logs
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import DATASET_VERSION, dataset_metadata
@@ -30,6 +31,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         kinds={"yaml", "parquet"},
         owners=list(suite.spec.owners),
         code_version="1",
+        automation_condition=condition_of_inputs(suite),
         description="The cases of the suite, validated, under a version that is a hash of their content.",
     )
     def test_cases(
