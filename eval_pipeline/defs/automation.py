@@ -83,8 +83,12 @@ def _missing() -> Condition:
 
 
 def _data_changed() -> Condition:
-    """An asset that is read has data of another version; materializing the same data again is no change."""
-    return dg.AutomationCondition.any_deps_match(dg.AutomationCondition.data_version_changed())
+    """An asset that is read has data of another version; materializing the same data again is no change.
+
+    Nor is what the run that made this asset made before it.
+    """
+    changed: Condition = dg.AutomationCondition.data_version_changed()
+    return dg.AutomationCondition.any_deps_match(changed & ~dg.AutomationCondition.executed_with_root_target())
 
 
 def _once(trigger: Condition) -> Condition:

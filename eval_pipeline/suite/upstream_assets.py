@@ -7,11 +7,12 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eval_pipeline.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 AssetPath = tuple[str, ...]
 
@@ -61,12 +62,14 @@ def asset_reader(key: AssetPath) -> AssetReader:
     return reader
 
 
-def table_of_value(value: Any, key: AssetPath) -> pa.Table:
+def table_of_value(value: Any, key: AssetPath) -> "pa.Table":
     """The rows of a value that an IO manager loaded: a pyarrow table, a pandas or Polars frame, or mappings.
 
     Raises:
         InputError: it is something else.
     """
+    import pyarrow as pa  # noqa: PLC0415 - the terminal imports this module, and its `--help` must be quick
+
     if isinstance(value, pa.Table):
         return value
     pandas = sys.modules.get("pandas")

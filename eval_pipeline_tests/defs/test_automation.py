@@ -1,12 +1,16 @@
 """`automation:` of a suite: what its conditions request, tick by tick."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
 
+from eval_pipeline.dagster_ext.event_clock import EventClock
+from eval_pipeline.dagster_ext.partition_events import store_at_once
 from eval_pipeline.defs.automation import longest_pause
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.suite.spec.automation import Schedule
@@ -40,10 +44,14 @@ class Ticks:
         self._cursor = result.cursor  # type: ignore[assignment]
         return {key.path[-1] for key in keys if result.get_num_requested(key)}
 
-    def materialize(self, asset: str, version: str) -> None:
-        """An asset has data of some version."""
+    def materialize(self, *assets: str, version: str) -> None:
+        """A run gives assets data of some version."""
         tags = {"dagster/data_version": version}
-        self.instance.report_runless_asset_event(dg.AssetMaterialization(["shop", asset], tags=tags))
+        run = dg.DagsterRun(job_name="evaluate_shop", run_id=str(uuid.uuid4()))
+        self.instance.add_run(run)
+        events = [dg.AssetMaterialization(["shop", asset], tags=tags) for asset in assets]
+        step = SimpleNamespace(run=run, instance=self.instance)
+        store_at_once(step, "step", events, EventClock())  # type: ignore[arg-type]
 
     def run_of(self, asset: str) -> dg.DagsterRun:
         """A run that makes an asset, in progress."""
@@ -64,13 +72,11 @@ def test_eager_launches_once_for_each_change_of_data_and_not_for_the_same_data_a
     ticks = Ticks(tmp_path, instance, "automation: eager")
     every = {"test_cases", "shared_context", "evaluation_launch"}
     assert [ticks.next(), ticks.next()] == [every, set()]
-    for name in every:
-        ticks.materialize(name, "1")
+    ticks.materialize("test_cases", "shared_context", "evaluation_launch", version="1")
     assert ticks.next() == set()
-    for name in ("test_cases", "shared_context"):
-        ticks.materialize(name, "1")
+    ticks.materialize("test_cases", "shared_context", version="1")
     assert [ticks.next(), ticks.next()] == [set(), set()]
-    ticks.materialize("shared_context", "2")
+    ticks.materialize("shared_context", version="2")
     assert ticks.next() == {"evaluation_launch"}
     assert ticks.next() == set()
 
@@ -79,12 +85,11 @@ def test_a_change_during_a_run_is_not_lost_and_a_failed_run_is_not_requested_aga
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     ticks = Ticks(tmp_path, instance, "automation: eager")
-    for name in ("test_cases", "shared_context", "evaluation_launch"):
-        ticks.materialize(name, "1")
+    ticks.materialize("test_cases", "shared_context", "evaluation_launch", version="1")
     ticks.next()
     run = ticks.run_of("evaluation_launch")
     assert ticks.next() == set()
-    ticks.materialize("shared_context", "2")
+    ticks.materialize("shared_context", version="2")
     assert ticks.next() == set()
     instance.report_run_failed(run)
     assert ticks.next() == {"evaluation_launch"}

@@ -9,7 +9,9 @@ from eval_pipeline_tests.cli.terminal import Terminal
 
 @pytest.mark.usefixtures("run_before")
 def test_each_partition_has_its_status_and_the_outcome_of_its_check(terminal: Terminal, suite: Path) -> None:
-    status = terminal("dagster-status", suite, "--json").document
+    shown = terminal("dagster-status", suite, "--json")
+    assert shown.code == 0, shown.stderr
+    status = shown.document
 
     outcomes = {each["case"]: (each["status"], each["case_passed"]) for each in status["partitions"]}
     materialized = "materialized"

@@ -25,6 +25,7 @@ context:
     source: {asset: warehouse/notes}
     retrieval: {k: 1}
 target: {kind: python, path: "agent.py:answer"}
+assertions: [{type: not_contains, value: sold out}]
 evaluation: {reuse: unchanged}
 """
 AGENT = """\
