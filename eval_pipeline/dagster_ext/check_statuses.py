@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+_EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOutcome:
@@ -23,8 +25,10 @@ class CheckOutcome:
 def latest_outcome(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> CheckOutcome | None:
     """The latest outcome of a check; None if it was never evaluated."""
     for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=5):
-        if record.event is not None:
-            evaluation = record.event.get_dagster_event().asset_check_evaluation_data
+        # A run that was started and did not come to the check has only planned it.
+        event = None if record.event is None else record.event.get_dagster_event()
+        if record.event is not None and event is not None and event.event_type == _EVALUATED:
+            evaluation = event.asset_check_evaluation_data
             return CheckOutcome(
                 passed=evaluation.passed,
                 severity=evaluation.severity.value,
