@@ -67,7 +67,9 @@ def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Exper
     )
     evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison, first=comparison_with_first)
     return ExperimentVerdict(
-        summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
+        summary=summary_of(
+            results, suite=record.suite, experiment=record.experiment, cases=cases, prompts=record.prompt_names
+        ),
         comparison=comparison,
         gates=check_gates(spec.gates_to_meet, evidence),
     )

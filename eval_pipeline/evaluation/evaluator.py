@@ -12,7 +12,7 @@ from typing import Any, Self, cast
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langsmith.utils import tracing_is_enabled
 
-from eval_pipeline.context.reads import ContextReads, HeldReads, merged_reads
+from eval_pipeline.context.reads import ContextReads, merged_reads
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
@@ -164,7 +164,9 @@ class CaseEvaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
-            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error, self._known(reads))
+            known = self._known(reads)
+            rescored = self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error, known)
+            return replace(rescored, costs=counted.costs(()))
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
@@ -173,7 +175,7 @@ class CaseEvaluator:
         result = self._result(
             attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
         )
-        return replace(result, context_reads=self._known(reads))
+        return replace(result, costs=counted.costs(events), context_reads=self._known(reads))
 
     def _known(self, reads: ContextReads | None) -> str | None:
         """What was read, as JSON; None where not all of it is known, or where it may not be stored."""
@@ -241,28 +243,6 @@ class CaseEvaluator:
     def fingerprint(self, case: Fingerprinted) -> str:
         """A hash of what the result of an attempt depends on; equal fingerprints need no second run."""
         return self.fingerprints.whole(case)
-
-    def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
-        """Whether an earlier attempt with these reads depends on nothing that has changed since.
-
-        Args:
-            case: as it is now.
-            without_context: the earlier attempt's fingerprint of all but the context.
-            reads: what it read of the context of that time.
-        """
-        if self._held_reads is None or reads is None or without_context is None:
-            return False
-        return without_context == self.fingerprints.without_context(case) and self._held_reads.hold(reads)
-
-    def answer_reads_alike(self, case: Case, without_context: str | None, reads: str | None) -> bool:
-        """As `reads_alike`, of an earlier attempt's answer."""
-        if self._held_reads is None or reads is None or without_context is None:
-            return False
-        return without_context == self.fingerprints.answer_without_context(case) and self._held_reads.hold(reads)
-
-    @functools.cached_property
-    def _held_reads(self) -> HeldReads | None:
-        return None if self.context is None else HeldReads(self.context)
 
     def answer_fingerprint(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on; equal ones need no second call of the target."""

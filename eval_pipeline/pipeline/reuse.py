@@ -121,7 +121,7 @@ def find_answers(
     cases = {attempt.case.id: attempt.case for attempt in attempts}
 
     def alike(key: AttemptKey, without_context: str | None, reads: str | None) -> bool:
-        return evaluator.answer_reads_alike(cases[key[0]], without_context, reads)
+        return evaluator.fingerprints.answer_reads_alike(cases[key[0]], without_context, reads)
 
     sources = _found(store, record, fingerprints, ResultLogView.answered, alike)
     return ReusableAnswers(evaluator=evaluator, attempts=attempts, fingerprints=fingerprints, sources=sources)
@@ -149,7 +149,7 @@ def with_unchanged_reads(
             continue
         for case_id, attempts in reads.items():
             del missing[case_id]
-            if all(evaluator.reads_alike(cases[case_id], *each) for each in attempts):
+            if all(evaluator.fingerprints.reads_alike(cases[case_id], *each) for each in attempts):
                 unchanged.add(case_id)
     return unchanged
 

@@ -147,7 +147,7 @@ class ExperimentRun:
         cases = {attempt.case.id: attempt.case for attempt in self.left}
 
         def alike(key: AttemptKey, without_context: str | None, reads: str | None) -> bool:
-            return self.evaluator.reads_alike(cases[key[0]], without_context, reads)
+            return self.evaluator.fingerprints.reads_alike(cases[key[0]], without_context, reads)
 
         reusable = find_reusable(store, record, fingerprints, alike)
         attempts = reusable.attempts

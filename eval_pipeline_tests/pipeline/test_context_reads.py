@@ -66,7 +66,7 @@ class Evaluations:
         by_id = {case.id: case for case in self.cases}
 
         def alike(key: AttemptKey, without_context: str | None, reads: str | None) -> bool:
-            return evaluator.reads_alike(by_id[key[0]], without_context, reads)
+            return evaluator.fingerprints.reads_alike(by_id[key[0]], without_context, reads)
 
         fingerprints = {(case.id, 1): evaluator.fingerprint(case) for case in self.cases}
         reusable = find_reusable(self.store, record, fingerprints, alike)
