@@ -1,6 +1,8 @@
 """The verdict on an experiment: its summary, comparison with the baseline, and gates. Stored as `summary.json`."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,6 +12,8 @@ from eval_pipeline.analysis.baseline import baseline_of, first_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.analysis.overall.compute import overall_metrics
+from eval_pipeline.analysis.overall.overall_metric import OverallMetric
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.analysis.summary import SUMMARY_COLUMNS, Summary, summary_of
 from eval_pipeline.analysis.trend import point_of, write_point
@@ -41,8 +45,17 @@ class ExperimentVerdict:
         return {**self.summary.to_json(), "comparison": asdict(self)["comparison"], "gates": asdict(self)["gates"]}
 
 
-def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> ExperimentVerdict:
+def verdict_of(
+    store: Store, spec: SuiteSpec, record: ExperimentRecord, *, folder: Path | None = None
+) -> ExperimentVerdict:
     """The verdict on an experiment, from its rows and the gates that the suite has now.
+
+    Args:
+        store: where the experiment is.
+        spec: the suite as it is now.
+        record: the experiment.
+        folder: the suite's, from which summary evaluators are imported. Without it none is called, and what they
+            returned when the experiment was summarized stands.
 
     Raises:
         MissingUpstreamError: the baseline that the suite names does not exist.
@@ -57,12 +70,35 @@ def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Exper
         None if name is None else compare_sides(now=now, then=Side.read(store, record.suite, name))
         for name in (baseline, None if first == baseline else first)
     )
-    evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison, first=comparison_with_first)
+    members = slices_of(rows, cases)
+    overall = overall_metrics(
+        store,
+        record,
+        spec.summary,
+        members=members,
+        folder=folder,
+        earlier=() if folder is not None or not spec.summary else _earlier(store, record),
+    )
+    evidence = Evidence(
+        rows=rows,
+        members=members,
+        comparison=comparison,
+        first=comparison_with_first,
+        overall={each.name: each for each in overall},
+    )
+    summary = summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases)
     return ExperimentVerdict(
-        summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
+        summary=replace(summary, overall=overall),
         comparison=comparison,
         gates=check_gates(spec.gates_to_meet, evidence),
     )
+
+
+def _earlier(store: Store, record: ExperimentRecord) -> Sequence[OverallMetric]:
+    try:
+        return read_verdict(store, record.suite, record.experiment).summary.overall
+    except MissingUpstreamError:
+        return ()
 
 
 def write_verdict(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> None:

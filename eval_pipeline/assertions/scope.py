@@ -143,6 +143,8 @@ class CheckResult:
     score: float | None = None
     """In [0, 1]; by default 1 for passed and 0 for failed."""
     label: str | None = None
+    value: float | None = None
+    """A number without bounds, in the place of a score."""
     votes: Sequence[Vote] = ()
     """Of a panel of judges."""
     name: str | None = None

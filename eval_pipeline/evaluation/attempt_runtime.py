@@ -188,6 +188,7 @@ def not_carried_out(
                 score=None,
                 weight=assertion.weight,
                 message="not carried out: the attempt ended in an error before",
+                worst=assertion.worst_value,
             )
             if (turn, assertion.type) not in carried_out:
                 results.append(identity.given_to(result))

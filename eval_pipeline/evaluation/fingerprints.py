@@ -112,8 +112,8 @@ class Fingerprints:
         return self._of_suite.get(id(assertion)) or self._computed(assertion)
 
     def _computed(self, assertion: Assertion) -> str:
-        # A weight changes what a score counts for, and not the score.
-        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight"})
+        # These change what a score counts for, and not the score.
+        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight", "worst"})
         return digest(fields, self._versions_of([assertion]))
 
     @functools.cached_property

@@ -390,4 +390,5 @@ def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
         score=0.0,
         weight=assertion.weight,
         message="the conversation ended before this turn",
+        worst=assertion.worst_value,
     )

@@ -157,7 +157,7 @@ class Rescoring:
                 )
 
             run_in_loop(score_all())
-        return conclude(opened.store, opened.suite.spec, opened.record, opened.settings)
+        return conclude(opened.store, opened.suite.spec, opened.record, opened.settings, folder=opened.suite.folder)
 
     def _answered(self, left: Mapping[AttemptKey, Attempt]) -> Iterable[Attempt]:
         for result in self.answers:

@@ -79,6 +79,10 @@ class AssertionResult:
     weight: float
     message: str
     label: str | None = None
+    value: float | None = None
+    """The number of a metric without bounds, such as a length; it has no score."""
+    worst: float | None = None
+    """Of such a metric: what gates count for an attempt that ended in an error."""
     error: EvaluationError | None = None
     """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
     votes: Sequence[Vote] = ()

@@ -84,6 +84,7 @@ RESULT_SCHEMA = pa.schema(
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
                         *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
+                        *((name, pa.float64()) for name in ("value", "worst")),
                     ]
                 )
             ),

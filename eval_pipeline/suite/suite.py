@@ -20,6 +20,7 @@ from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.suite.spec.gates import Gates, RateGate
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.simulation import SimulatedUserSpec
+from eval_pipeline.suite.spec.summary import SummaryMetric
 from eval_pipeline.suite.spec.target import AnyTarget
 from eval_pipeline.suite.spec.variant import VariantSpec, require_distinct
 
@@ -47,6 +48,8 @@ class SuiteSpec(Document):
     simulated_user: SimulatedUserSpec | None = None
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation of every case, besides its own."""
+    summary: tuple[SummaryMetric, ...] = ()
+    """Metrics over all cases: accuracy, F1, correlation, reduced metrics, summary evaluators of LangSmith."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
     """Attempts at each case; by default one, or all recorded ones for a recorded target."""
     evaluation: Evaluation = Evaluation()

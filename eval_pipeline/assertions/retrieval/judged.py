@@ -112,8 +112,8 @@ class ContextRelevant(_ByPrompt):
     shown = ("documents",)
     examples = (
         AssertionExample(
-            "{type: context_relevant, value: It says how long returns take}",
-            "{documents: {d1: Returns take 14 days}}",
+            "{type: context_relevant, value: It says that returns take 14 days}",
+            "{answers: [Returns take 14 days], documents: {d1: Returns take 14 days}}",
             "{documents: {}}",
         ),
     )

@@ -179,7 +179,8 @@ def _grades(value: Any) -> dict[str, float]:
         return {str(name): float(grade) for name, grade in value.items() if grade > 0}
     listed = value if isinstance(value, list | tuple) else [value]
     documents = [document for each in listed for document in documents_in(str(each) if _is_number(each) else each)]
-    return {document.text if document.id is None else document.id: 1.0 for document in documents}
+    names: list[str] = [document.id or document.text for document in documents]
+    return dict.fromkeys(names, 1.0)
 
 
 def _is_number(value: Any) -> bool:
@@ -189,9 +190,9 @@ def _is_number(value: Any) -> bool:
 def _ranking(documents: Sequence[RetrievedDocument], relevant: Collection[str]) -> list[str]:
     """The documents by the names that the reference has for them: the id, or the text; each once."""
     by_text = {normal_text(name).casefold(): name for name in relevant}
-    ranking = []
+    ranking: list[str] = []
     for number, document in enumerate(documents):
-        if document.id in relevant:
+        if document.id is not None and document.id in relevant:
             ranking.append(document.id)
         else:
             text = normal_text(document.text).casefold()

@@ -16,6 +16,7 @@ from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict
+from eval_pipeline.cli.evaluate.kinds_of_results import kinds_of_results
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
@@ -100,6 +101,8 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     summary = verdict.summary
     console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
     console.print(_metrics(summary))
+    for kinds in kinds_of_results(summary):
+        console.print(kinds)
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate

@@ -60,7 +60,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite, EXPERIMENT_SUMMARY, SESSION)
-            conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store))
+            conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store), folder=suite.folder)
             failing = sorted(_failing(opened, suite.name, experiment), key=lambda each: each.case_id)
             health = read_partition_health(context, suite, opened, eval_langsmith.settings(eval_store))
         context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))

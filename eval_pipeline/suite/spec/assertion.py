@@ -120,6 +120,11 @@ class Assertion(Document):
         """The metric it counts under, unless what it returns names another."""
         return self.name or self.type
 
+    @property
+    def worst_value(self) -> float | None:
+        """What gates count for an attempt that ended in an error, of a metric without bounds."""
+        return None
+
     def check(self, scope: Any) -> Any:
         """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
 
@@ -194,6 +199,7 @@ ASSERTIONS = Registry(
         "json_schema": "eval_pipeline.assertions.json_text:JsonSchema",
         "json_path": "eval_pipeline.assertions.json_text:JsonPath",
         "numeric": "eval_pipeline.assertions.numeric:Numeric",
+        "number": "eval_pipeline.assertions.unbounded:Number",
         "similarity": "eval_pipeline.assertions.similarity:Similarity",
         "contains_function_call": "eval_pipeline.assertions.calls:ContainsFunctionCall",
         "no_function_call": "eval_pipeline.assertions.calls:NoFunctionCall",

@@ -59,7 +59,7 @@ def summarise(request: SummariseRequest, suite: Suite, store: Store, settings: L
     cases = ChosenCases.of(experiment, set(planned_cases(store, suite.name, record.experiment)))
     planned = {key_of(each) for case in cases.chosen for each in evaluator.attempts(case, record.repetitions)}
     _restore_rows(cases, log)
-    conclusion = conclude(store, suite.spec, record, settings)
+    conclusion = conclude(store, suite.spec, record, settings, folder=suite.folder)
     summary, missing = conclusion.verdict.summary, len(planned - log.finished.keys())
     return Summarised(
         suite=suite.name,
