@@ -248,6 +248,8 @@ def why_not_passed(row: Row) -> str:
     """The error of an attempt, or else the messages of the assertions that failed it; empty if it passed."""
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"
+    if row["status"] == "limit":
+        return f"a limit was reached: {row.get('limit') or 'unknown'}"
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))
 
 

@@ -120,7 +120,15 @@ def _rows(
 ) -> list[dict[str, Any]]:
     record = read_experiment(store, suite, experiment)
     metadata = {case.id: case.metadata for case in stored_cases(store, suite, record.dataset_version)}
-    columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts or values else [])]
+    columns = [
+        *_AS_STORED,
+        *_PINNED,
+        "tokens",
+        "assertions",
+        "error",
+        "limit",
+        *(["turns"] if transcripts or values else []),
+    ]
     attempts = read_results(store, suite, experiment, columns=columns).to_pylist()
     rows = [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in attempts]
     if values is None:

@@ -46,9 +46,19 @@ SUMMARY_COLUMNS = [
     "cost_usd",
     "usage",
     "carried_from",
+    "limit",
 ]
 OVERALL = "overall"
 """The name of the verdict on the whole attempt, among those of its assertions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitedAttempts:
+    """The attempts that one limit ended."""
+
+    attempts: int
+    cost_usd: float | None
+    """None if the cost of any is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +85,8 @@ class Slice:
     """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of reused results."""
     metric_errors: Mapping[str, int] = field(default_factory=dict)
     """By metric: the attempts that an error left without a score of it, where there are any."""
+    limits: Mapping[str, LimitedAttempts] = field(default_factory=dict)
+    """By limit that ended attempts, such as `tool_calls`: how many, and what they cost."""
     labels: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     """By metric: the share of each of its labels, the most frequent first."""
     numbers: Mapping[str, Distribution] = field(default_factory=dict)
@@ -165,6 +177,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
         "score": estimate(list(values_by_case(attempts, score_of_row).values())),
         "metrics": {name: metric for name, metric in metrics.items() if metric is not None},
         "metric_errors": {name: sum(map(len, by_case.values())) for name, by_case in lost.items()},
+        "limits": _limits(attempts),
         "labels": {name: _shares(by_label) for name, by_label in label_shares(attempts).items()},
         "numbers": {
             name: measured
@@ -179,6 +192,15 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
         "cost_usd": total_cost(rows),
         "usage": usage_by_role(row for row in rows if not _is_reused(row)),
     }
+
+
+def _limits(rows: Sequence[Row]) -> dict[str, LimitedAttempts]:
+    """The attempts of each limit."""
+    ended: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "limit":
+            ended[(row.get("limit") or "unknown").partition(":")[0]].append(row)
+    return {name: LimitedAttempts(attempts=len(own), cost_usd=total_cost(own)) for name, own in sorted(ended.items())}
 
 
 def _shares(by_label: Mapping[str, ByCase]) -> dict[str, Estimate]:

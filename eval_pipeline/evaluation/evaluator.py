@@ -21,10 +21,12 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, no
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Event, Listener
 from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.limits import LimitWatch
+from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.stored_answer import StoredSession
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.evaluation.workflow import evaluate_case
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
@@ -171,7 +173,14 @@ class CaseEvaluator:
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         return self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+            attempt,
+            started_at,
+            turns=turns,
+            results=results,
+            simulation=simulation,
+            usage=usage,
+            error=error,
+            limit=None if runtime is None else runtime.limit,
         )
 
     def _rescored(
@@ -203,6 +212,7 @@ class CaseEvaluator:
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
             status="limit" if earlier.status == "limit" else scored.status,
+            limit=earlier.limit,
             answer_fingerprint=earlier.answer_fingerprint,
             answer_from=runtime.stored.origin,
         )
@@ -283,6 +293,7 @@ class CaseEvaluator:
             user=user,
             observed=self.checkpoints is not None or bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
+            limits=LimitWatch(limits=self.suite.spec.limits) if self.suite.spec.limits.any and not answered else None,
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
@@ -318,6 +329,7 @@ class CaseEvaluator:
         simulation: SimulationResult | None,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
         return CaseResult(
@@ -328,7 +340,8 @@ class CaseEvaluator:
             variant=self.pins.variant,
             split=case.split,
             tags=case.tags,
-            status=status_of(results, error),
+            status=status_of(results, error, limit),
+            limit=limit,
             score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),

@@ -12,7 +12,7 @@ A trace shows the same runs, with a checkpointer or without.
 import asyncio
 import contextvars
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -26,12 +26,13 @@ from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
+from eval_pipeline.evaluation.outcome import never_reached, overall_score, status_of
 from eval_pipeline.evaluation.runs import outside_of_graph, run_of
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, turn_events
-from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, TurnResult
 from eval_pipeline.runs.retrievals import retrieval_events
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
@@ -83,7 +84,7 @@ async def take_turn(index: int, text: str) -> Any:
     try:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
-                reply = await _outside(_sent(runtime, message))
+                reply = await _answered(runtime, message, reported)
             reply = reported.completed(reply, turn, runs.collected)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
@@ -107,7 +108,7 @@ async def take_turn(index: int, text: str) -> Any:
     for event in unreported:
         write({"event": "turn_event", "turn": index, **event})
     write(_agent_response(runtime.turns[-1]))
-    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
+    return runtime.turn_data() if runtime.durable else reply.text
 
 
 def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
@@ -119,6 +120,21 @@ async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
     with contain_exits("the target"):
         reply = await runtime.session.send(message)
         return reply if runtime.text_path is None else reply.read_by(runtime.text_path)
+
+
+async def _answered(runtime: AttemptRuntime, message: Any, reported: TurnEvents) -> Reply:
+    """The target's reply, or what it had reported when it reached a limit."""
+
+    def sending() -> asyncio.Task[Reply]:
+        return _outside(_sent(runtime, message))
+
+    if runtime.limits is None:
+        return await sending()
+    reply = await runtime.limits.answer(sending)
+    if reply is not None:
+        return reply
+    texts = [str(event.get("content") or "") for event in reported.events if event["type"] == "message"]
+    return Reply(text=texts[-1] if texts else "", events=reported.events)
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
@@ -148,6 +164,8 @@ def _keep(
             state=reply.state,
         )
     )
+    if runtime.limits is not None:
+        runtime.limits.after_turn(reply.events)
 
 
 def _unanswered(runtime: AttemptRuntime, error: GraphInterrupt) -> InputError:
@@ -217,10 +235,12 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
     script = attempt.session.script
     messages = [turn.input for turn in attempt.case.turns] if script is None else script
     for index, message in enumerate(messages):
+        if attempt.limits is not None and not attempt.limits.allows_turn(index):
+            break
         await _say(attempt, index, message)
-    for index in range(len(messages), len(attempt.case.turns)):
+    for index in range(len(attempt.turns), len(attempt.case.turns)):
         attempt.results.extend(
-            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
+            identity.given_to(never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
         )
     if attempt.case.simulation is not None and attempt.user is not None:
         await _simulate(attempt, attempt.case.simulation, len(messages))
@@ -230,7 +250,7 @@ async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRunti
         await _assess(attempt, None)
     value = overall_score(attempt.results)
     write({"event": "eval_completed", "score": value})
-    status = status_of(attempt.results, None)
+    status = status_of(attempt.results, None, attempt.limit)
     write({"event": "completed", "total_turns": len(attempt.turns), "status": status, "score": value})
     outputs = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
     return {**outputs, **attempt.to_data()} if attempt.durable else outputs
@@ -250,6 +270,7 @@ async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
         turn = turn_of(returned["turn"])
         attempt.turns.append(turn)
         attempt.session.restore(returned["memory"])
+        attempt.reach(returned.get("limit"))
         _write_turn(get_stream_writer(), turn)
     if attempt.assertions_on(index):
         await _assess(attempt, index)
@@ -270,6 +291,9 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
     """Let the simulated user talk until something ends the conversation."""
     playing = attempt.playing
     for index in range(start, simulation.max_turns):
+        if attempt.limits is not None and not attempt.limits.allows_turn(index):
+            playing.end("max_turns", f"a limit was reached: {attempt.limit}")
+            break
         move = UserMove(**await _move(index))
         playing.moves.append(move)
         if move.ended is not None:
@@ -353,42 +377,4 @@ def _write_result(write: StreamWriter, result: AssertionResult, value: Any = Non
             "value": value,
             "message": result.message,
         }
-    )
-
-
-def overall_score(results: Sequence[AssertionResult], error: EvaluationError | None = None) -> float | None:
-    """The mean of the scores, weighted; None if nothing of weight scored, and for an attempt that is an error."""
-    if status_of(results, error) == "error":
-        return None
-    scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
-    total = sum(weight for _, weight in scored)
-    return sum(value * weight for value, weight in scored) / total if total else None
-
-
-def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
-    """The status of an attempt that was made.
-
-    `error` if the attempt or an assertion of weight broke, `failed` if an assertion of weight did not pass, `unscored`
-    if none of weight decided, else `passed`.
-    """
-    of_weight = [result for result in results if result.weight > 0]
-    if error is not None or any(result.error is not None for result in of_weight):
-        return "error"
-    verdicts = [result.passed for result in of_weight if result.passed is not None]
-    if not verdicts:
-        return "unscored"
-    return "passed" if all(verdicts) else "failed"
-
-
-def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
-    """The result of an assertion on a turn that a recording ended before."""
-    return AssertionResult(
-        name=assertion.metric,
-        type=assertion.type,
-        turn=turn,
-        passed=False,
-        score=0.0,
-        weight=assertion.weight,
-        message="the conversation ended before this turn",
-        worst=assertion.worst_value,
     )

@@ -198,6 +198,8 @@ class CaseResult:
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    limit: str | None = None
+    """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
     """Of what the answer depends on; None in rows of earlier versions."""
     answer_from: ReusedFrom | None = None

@@ -136,6 +136,7 @@ RESULT_SCHEMA = pa.schema(
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
         ("log_order", pa.int64()),
+        ("limit", pa.string()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )

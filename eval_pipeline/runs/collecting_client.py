@@ -24,6 +24,7 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.runs.call_counting import CallCounter, call_counters, count_call, state_usage
 from eval_pipeline.runs.collected_run import Attachments, CollectedRun
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
+from eval_pipeline.runs.run_starts import run_started
 
 _log = logger_of(__name__)
 
@@ -153,6 +154,7 @@ class CollectingClient(Client):
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
         """Keep a run that starts, or that is posted complete."""
         self._keep(str(fields.get("id")), {**fields, "name": name, "inputs": inputs, "run_type": run_type})
+        run_started(str(run_type), name, inputs)
 
     @override
     def update_run(self, run_id: Any, **fields: Any) -> None:

@@ -19,6 +19,7 @@ from eval_pipeline.suite.spec.context import ContextSpec
 from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.suite.spec.gates import Gates, RateGate
 from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.suite.spec.limits import AttemptLimits
 from eval_pipeline.suite.spec.simulation import SimulatedUserSpec
 from eval_pipeline.suite.spec.summary import SummaryMetric
 from eval_pipeline.suite.spec.target import AnyTarget
@@ -48,6 +49,8 @@ class SuiteSpec(Document):
     simulated_user: SimulatedUserSpec | None = None
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation of every case, besides its own."""
+    limits: AttemptLimits = AttemptLimits()
+    """What the target may use in one attempt, which ends there with the status `limit`."""
     summary: tuple[SummaryMetric, ...] = ()
     """Metrics over all cases: accuracy, F1, correlation, reduced metrics, summary evaluators of LangSmith."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)

@@ -44,6 +44,7 @@ _COLUMNS = [
     "cost_usd",
     "tokens",
     "error",
+    "limit",
     "trace_url",
 ]
 

@@ -223,7 +223,7 @@ def _change(comparison: Comparison) -> str:
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "latency_s", "cost_usd", "trace_url"]
+    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s", "cost_usd", "trace_url"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 
@@ -266,12 +266,17 @@ def _metrics(summary: Summary) -> Table:
 def _reason(row: dict[str, Any]) -> str:
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:_LONGEST_REASON]
+    if row["status"] == "limit":
+        return why_not_passed(row)[:_LONGEST_REASON]
     failed = decided_against(row)
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in failed)[:_LONGEST_REASON]
 
 
 def _usage_lines(summary: Summary) -> Iterator[str]:
     """The model calls, tokens and cost of each role, a line each."""
+    for name, ended in summary.limits.items():
+        cost = "cost unknown" if ended.cost_usd is None else f"${ended.cost_usd:.4f}"
+        yield f"limit {name}: ended {counted(ended.attempts, 'attempt')}, {cost}"
     for role, usage in summary.usage.items():
         cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
         cached = f", {usage['cached_calls']} from the cache" if usage["cached_calls"] else ""
