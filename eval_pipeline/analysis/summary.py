@@ -126,6 +126,8 @@ class Summary(Slice):
     """The cases whose attempts disagree, the worst first."""
     overall: Sequence[OverallMetric] = ()
     """The metrics over all cases, which `summary:` of suite.yaml names."""
+    judges: Mapping[str, str] = field(default_factory=dict)
+    """By metric that a judge decided: how far it is known to agree with people."""
     carried: int = 0
     """Attempts whose results were reused from earlier experiments."""
 

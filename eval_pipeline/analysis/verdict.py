@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from eval_pipeline.analysis.agreement.trust import judge_trust, with_trust
 from eval_pipeline.analysis.baseline import baseline_of, first_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
@@ -87,10 +88,11 @@ def verdict_of(
         overall={each.name: each for each in overall},
     )
     summary = summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases)
+    trusts = judge_trust(store, record.suite, rows)
     return ExperimentVerdict(
-        summary=replace(summary, overall=overall),
+        summary=replace(summary, overall=overall, judges={name: trust.text for name, trust in trusts.items()}),
         comparison=comparison,
-        gates=check_gates(spec.gates_to_meet, evidence),
+        gates=with_trust(spec.gates_to_meet, check_gates(spec.gates_to_meet, evidence), trusts),
     )
 
 

@@ -146,6 +146,8 @@ def _kinds_of_results(summary: Summary) -> Metadata:
             [{"metric": name, "mean": each.mean, **each.percentiles, "n": each.n} for name, each in numbers]
         )
         metadata |= {f"eval/number/{name}": each.mean for name, each in numbers}
+    if summary.judges:
+        metadata["eval/judges"] = "; ".join(f"{name}: {text}" for name, text in summary.judges.items())
     if summary.overall:
         overall = [
             {"metric": each.name, "value": each.score, "low": each.low, "high": each.high, "cases": each.cases}

@@ -274,6 +274,8 @@ def _reason(row: dict[str, Any]) -> str:
 
 def _usage_lines(summary: Summary) -> Iterator[str]:
     """The model calls, tokens and cost of each role, a line each."""
+    for name, text in summary.judges.items():
+        yield f"judge of {name}: {text}"
     for name, ended in summary.limits.items():
         cost = "cost unknown" if ended.cost_usd is None else f"${ended.cost_usd:.4f}"
         yield f"limit {name}: ended {counted(ended.attempts, 'attempt')}, {cost}"

@@ -146,6 +146,9 @@ class Gates(Document):
     """The least share of a label: `{metric: tone, label: kind, threshold: 0.9}`. An error counts as another label."""
     max_share: tuple[ShareGate, ...] = ()
     """The greatest share of a label. An error counts as this label."""
+    min_agreement: float | None = Field(default=None, ge=-1, le=1)
+    """The least agreement of a judge with people (`eval-pipeline agreement`): Cohen's kappa, or of numbers Spearman's
+    correlation. A gate that decides by a judge below it, or by one whose agreement is unknown, warns instead of blocks."""
     level: float = Field(default=0.05, gt=0, lt=1)
     """The probability that chance alone fails any of the gates `max_regression: significant`, if nothing became worse.
     They share it, and each gate's share is shared by its slices (Holm's method)."""
@@ -158,7 +161,7 @@ class Gates(Document):
     def named(self) -> dict[str, tuple[str, Gate]]:
         """Every gate with its kind (the name of its field), by the name of its asset check."""
         gates: dict[str, tuple[str, Gate]] = {}
-        for kind in (field for field in type(self).model_fields if field != "level"):
+        for kind in (field for field in type(self).model_fields if field not in ("level", "min_agreement")):
             for gate in getattr(self, kind):
                 name = base = _check_name(kind, gate)
                 number = 2
