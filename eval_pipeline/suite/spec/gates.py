@@ -148,7 +148,7 @@ class Gates(Document):
     """The greatest share of a label. An error counts as this label."""
     min_agreement: float | None = Field(default=None, ge=-1, le=1)
     """The least agreement of a judge with people (`eval-pipeline agreement`): Cohen's kappa, or of numbers Spearman's
-    correlation. A gate that decides by a judge below it, or by one whose agreement is unknown, warns instead of blocks."""
+    correlation. A gate that decides by a judge below it, or by one of unknown agreement, warns instead of blocks."""
     level: float = Field(default=0.05, gt=0, lt=1)
     """The probability that chance alone fails any of the gates `max_regression: significant`, if nothing became worse.
     They share it, and each gate's share is shared by its slices (Holm's method)."""
