@@ -9,7 +9,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from eval_pipeline.analysis.agreement.trust import judge_trust, with_trust
-from eval_pipeline.analysis.baseline import baseline_of, first_passed
+from eval_pipeline.analysis.baseline import baseline_of, first_passed, rescored_baseline
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
@@ -64,8 +64,12 @@ def verdict_of(
     results = read_results(store, record.suite, record.experiment, columns=SUMMARY_COLUMNS)
     rows = results.to_pylist()
     cases = stored_cases(store, record.suite, record.dataset_version, {row["case_id"] for row in rows})
-    baseline = baseline_of(store, record, spec.baseline)
-    first = None if baseline is None else first_passed(store, record, spec.baseline)
+    baseline = baseline_of(store, record, spec.baseline_name)
+    first = None if baseline is None else first_passed(store, record, spec.baseline_name)
+    if spec.rescores_baseline:
+        baseline, first = (
+            None if name is None else rescored_baseline(store, record, name) or name for name in (baseline, first)
+        )
     now = Side.of(record, rows, cases)
     comparison, comparison_with_first = (
         None if name is None else compare_sides(now=now, then=Side.read(store, record.suite, name))

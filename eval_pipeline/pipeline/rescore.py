@@ -184,6 +184,7 @@ def open_rescoring(
     only: Iterable[str] = (),
     resume: bool = False,
     dry_run: bool = False,
+    launched_by: Mapping[str, str] | None = None,
 ) -> Rescoring:
     """The answers of `source`, to be scored by the assertions of `suite`.
 
@@ -196,6 +197,7 @@ def open_rescoring(
         only: the metrics to score again; by default all whose assertion has changed.
         resume: whether the latest experiment that scores these answers is continued.
         dry_run: whether nothing is written.
+        launched_by: as `ExperimentRecord.launched_by`.
 
     Raises:
         InputError: the suite or a case cannot be used; there is nothing to resume.
@@ -223,7 +225,7 @@ def open_rescoring(
         corrections=corrections,
         metrics=metric_versions(prompts.applied(with_pulled_corrections(suite, store, corrections))),
         repetitions=source.repetitions,
-        launched_by={},
+        launched_by=launched_by or {},
         scores_of=source.experiment,
     )
     if resume:

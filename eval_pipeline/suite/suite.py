@@ -33,6 +33,16 @@ _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[
 """Dagster's rule for owners."""
 
 
+class BaselineChoice(Document):
+    """The experiment that new ones are compared with."""
+
+    experiment: str | None = None
+    """Its name, or `last_passed`; by default as without `baseline`."""
+    rescore: bool = False
+    """Whether its answers are scored by the present assertions where a metric has changed, without a call of the
+    target, so that every metric can be compared. Judges are asked again."""
+
+
 class SuiteSpec(Document):
     """`suite.yaml`."""
 
@@ -67,9 +77,19 @@ class SuiteSpec(Document):
     gates: Gates = Gates()
     variants: tuple[VariantSpec, ...] = ()
     """Changed targets that `eval-pipeline variants run` compares with this one."""
-    baseline: str | None = None
-    """The experiment that new ones are compared with: its name, or `last_passed`. By default the one that was set with
-    `eval-pipeline baseline set`, or else the last that passed."""
+    baseline: str | BaselineChoice | None = None
+    """The experiment that new ones are compared with: its name, `last_passed`, or `{experiment: …, rescore: true}`. By
+    default the one that was set with `eval-pipeline baseline set`, or else the last that passed."""
+
+    @property
+    def baseline_name(self) -> str | None:
+        """The baseline as it is named, in whichever form it was written."""
+        return self.baseline.experiment if isinstance(self.baseline, BaselineChoice) else self.baseline
+
+    @property
+    def rescores_baseline(self) -> bool:
+        """Whether a baseline that other assertions scored is first scored by the present ones."""
+        return isinstance(self.baseline, BaselineChoice) and self.baseline.rescore
 
     @property
     def gates_to_meet(self) -> Gates:
