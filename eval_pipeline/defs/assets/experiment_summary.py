@@ -21,6 +21,7 @@ from eval_pipeline.defs.assets.upstream import (
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.summary_metadata import CaseToLookAt, summary_metadata
+from eval_pipeline.pipeline.rescored_baseline import conclude_suite
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
