@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,6 +84,10 @@ class Rescoring:
         log = ResultLogView.open(self.experiment.store, self.source.suite, self.source.experiment)
         keys = {key for key in log.attempts if key[0] in self.cases}
         return (result for result in log.latest_results(keys) if result.status != "skipped")
+
+    def of_cases(self, ids: Container[str]) -> "Rescoring":
+        """The answers to some of the cases."""
+        return replace(self, cases={name: case for name, case in self.cases.items() if name in ids})
 
     def plan(self) -> RescoringPlan:
         """What it takes. Nothing is called.
