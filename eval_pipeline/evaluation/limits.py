@@ -15,6 +15,7 @@ from eval_pipeline.models.usage import attempt_usage
 from eval_pipeline.runs.run_starts import watching_starts
 from eval_pipeline.suite.spec.limits import AttemptLimits
 from eval_pipeline.targets.session import Reply
+from eval_pipeline.telemetry.event import Event
 from eval_pipeline.wording import counted
 
 _LONGEST_CALL = 200
@@ -45,8 +46,8 @@ class LimitWatch:
     _end: Callable[[], object] | None = None
     _tools_of_turn: int = 0
 
-    async def answer(self, sending: Callable[[], asyncio.Task[Reply]]) -> Reply | None:
-        """The reply of a task that `sending` begins; None if a limit ended it.
+    async def answer(self, sending: Callable[[], asyncio.Task[Reply]], reported: Sequence[Event]) -> Reply:
+        """The reply of a task that `sending` begins; if a limit ended it, what it had reported until then.
 
         Raises:
             BaseException: what the task raised, unless a limit ended it.
@@ -64,25 +65,23 @@ class LimitWatch:
                     break
                 # The time of waiting for a provider's limits is not known before it is over.
                 await asyncio.wait({task}, timeout=left)
-            if self.reached is not None:
-                return await self._ended(task)
-            return await task
+            return await task if self.reached is None else await self._ended(task, reported)
         except BaseException:
             if not task.done():
                 task.cancel()  # the attempt itself was cancelled
             if self.reached is None:
                 raise
-            return None
+            return _partial(reported)
         finally:
             self._end = None
             self.seconds += max(0.0, time.monotonic() - began - (waited_s() - waited))
 
-    async def _ended(self, task: asyncio.Task[Reply]) -> Reply | None:
-        """The reply of a task that ended all the same; None if it did not, or failed because it was to end."""
+    async def _ended(self, task: asyncio.Task[Reply], reported: Sequence[Event]) -> Reply:
+        """The reply of a task that ended all the same, or else what it had reported."""
         task.cancel()
         with contextlib.suppress(BaseException):
             return await asyncio.wait_for(asyncio.shield(task), timeout=_ENDING_SECONDS)
-        return None
+        return _partial(reported)
 
     def allows_turn(self, turns: int) -> bool:
         """Whether another turn may begin after so many."""
@@ -148,6 +147,11 @@ class LimitWatch:
         if self._end is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and the attempt over
                 self._end()
+
+
+def _partial(reported: Sequence[Event]) -> Reply:
+    texts = [str(event.get("content") or "") for event in reported if event["type"] == "message"]
+    return Reply(text=texts[-1] if texts else "", events=reported)
 
 
 def _call(name: str, args: Any) -> str:

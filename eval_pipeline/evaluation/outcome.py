@@ -1,4 +1,4 @@
-"""The outcome of an attempt: its status and score, from the results of its assertions."""
+"""The score and the status of an attempt, from the results of its assertions."""
 
 from collections.abc import Sequence
 

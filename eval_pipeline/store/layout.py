@@ -21,7 +21,9 @@ Objects are content-addressed or append-only; no key contains `latest`.
     experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
-    trends/<suite>/<created_at>_<experiment>.json          the numbers of an experiment, for trends
+    begun/<suite>/<place>                                  what was begun of the suite, in order; written if absent
+    trends/<suite>/o<place>_<experiment>.json              the numbers of an experiment, for trends
+    trends/<suite>/<created_at>_<experiment>.json          the same, of versions that did not count places
     corrections/<suite>/<pulled_at>_<digest>.parquet       corrections by people; the last key has all of them
     variants/<suite>/<name>.json                           a comparison of variants; written if absent
     variants/<suite>/<name>.html                           its page
@@ -120,14 +122,19 @@ def tracing_prefix(suite: str, experiment: str) -> str:
     return experiment_prefix(suite, experiment) + "tracing/"
 
 
+def begun_prefix(suite: str) -> str:
+    """The folder of what was begun of a suite."""
+    return f"begun/{suite}/"
+
+
 def trend_prefix(suite: str) -> str:
-    """The folder of a suite's trend; its keys sort by time."""
+    """The folder of a suite's trend; its keys sort by the order in which experiments were begun."""
     return f"trends/{suite}/"
 
 
-def trend_key(suite: str, created_at: str, experiment: str) -> str:
-    """One experiment in the trend of its suite."""
-    return f"{trend_prefix(suite)}{sortable(created_at)}_{experiment}.json"
+def trend_key(suite: str, experiment: str, *, order: int, created_at: str) -> str:
+    """One experiment in the trend of its suite. One without an order (0) sorts before those with one."""
+    return f"{trend_prefix(suite)}{f'o{order:08d}' if order else sortable(created_at)}_{experiment}.json"
 
 
 def baseline_key(suite: str) -> str:

@@ -24,7 +24,11 @@ def suite_schema() -> dict[str, Any]:
     properties, definitions = schema["properties"], schema["$defs"]
     source = {"anyOf": [{"type": "string"}, properties["cases"]["items"]]}
     properties["cases"] = _one_or_several(source, properties["cases"])
-    properties["compute"] = {"anyOf": [{"enum": ["local", "subprocess"]}, properties["compute"]]}
+    compute = properties["compute"]
+    properties["compute"] = {
+        "description": compute["description"],
+        "anyOf": [{"enum": ["local", "subprocess"]}, compute],
+    }
     for field in definitions["Gates"]["properties"].values():
         if "items" in field:
             field.update(_one_or_several({"anyOf": [{"type": ["number", "string"]}, field.pop("items")]}, field))
@@ -119,7 +123,10 @@ def _short_turn(schema: dict[str, Any]) -> None:
 
 def _short_assets(schema: dict[str, Any]) -> None:
     prefix = schema["properties"]["key_prefix"]
-    schema["properties"]["key_prefix"] = {"anyOf": [{"type": "string"}, prefix]}
+    schema["properties"]["key_prefix"] = {
+        "description": prefix["description"],
+        "anyOf": [{"type": "string"}, prefix],
+    }
 
 
 def _text_or_itself(schema: dict[str, Any]) -> None:

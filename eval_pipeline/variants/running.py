@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.batch import UNKEPT
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.claims import claim_cases
@@ -147,6 +148,8 @@ def _evaluate(entries: Sequence[_Entry], cases: Sequence[Case], throughput: Thro
             recorder=entry.recorder,
             throughput=throughput,
             on_result=lambda result: on_result(entry, result),
+            # What a kill costs is bounded for the process, however many variants it evaluates.
+            unkept=UNKEPT // len(left),
         )
 
     async def make_all() -> None:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.dagster_ext.partition_checks import partitioned_check_spec
+from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.evaluating import ends_launch, evaluate_share
 from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.reported import PartitionReports
@@ -123,12 +124,12 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         evaluated: dict[str, Any] = {}
         traced: dict[str, Any] = {}
         ended = True
-        with errors_as_failures(), private_compute_logs(context):
+        with interrupt_cancels(context), errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)
             evaluates = key in context.selected_asset_keys
-            case_ids = _chosen_ids(context, config) if evaluates else set()
+            case_ids = _chosen_ids(context, config, suite.name) if evaluates else set()
             experiment = _begin_or_join(context, suite, opened, config, settings, cases=len(case_ids))
             if evaluates:
                 evaluated, traced, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
@@ -145,14 +146,14 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     return case_results
 
 
-def _chosen_ids(context: dg.AssetExecutionContext, config: CaseResultsConfig) -> set[str]:
+def _chosen_ids(context: dg.AssetExecutionContext, config: CaseResultsConfig, suite: str) -> set[str]:
     """The ids of the cases to evaluate.
 
     Raises:
         InputError: the run was launched without partitions, which Dagster allows.
     """
     if not (context.has_partition_key or context.has_partition_key_range):
-        fix = "choose partitions, or use `Materialize all` on the asset group"
+        fix = f"choose partitions, or launch the job evaluate_all_{suite}, which registers them"
         raise InputError(Problem(message="the run has no partitions, so there is no case to evaluate", fix=fix))
     keys = set(context.partition_keys)
     return keys if config.cases is None else keys & set(config.cases)

@@ -63,6 +63,7 @@ class Judge(Document):
     """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
     evaluated then."""
     corrections: Corrections | None = None
+    """Human corrections of earlier verdicts, which the judge is shown as examples."""
     evidence: tuple[EvidenceKind, ...] | None = None
     """What the judge is shown besides the conversation: `reference`, the case's; `documents` that the attempt
     retrieved, and those of the shared context for the case; `context`, its tables and patterns; `calls` of tools with
