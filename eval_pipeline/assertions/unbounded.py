@@ -46,7 +46,9 @@ class Number(ComparingAssertion):
     type: Literal["number"]
     at: PartPath
     min: float | None = None
+    """The least number that passes."""
     max: float | None = None
+    """The greatest number that passes."""
     worst: float | None = None
     """What gates count for an attempt that ended in an error. Without it they are undecided then."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eval_pipeline.results.case_result import AssertionResult, EvaluationError, Status
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status
 from eval_pipeline.suite.spec.assertion import Assertion
 
 
@@ -43,4 +43,18 @@ def never_reached(assertion: Assertion, turn: int) -> AssertionResult:
         weight=assertion.weight,
         message="the conversation ended before this turn",
         worst=assertion.worst_value,
+    )
+
+
+def goal_result(ended: Ended | None, reason: str) -> AssertionResult:
+    """The result of a simulated conversation whose goal has to be reached."""
+    reached = ended == "goal_reached"
+    return AssertionResult(
+        name="goal_reached",
+        type="simulation",
+        turn=None,
+        passed=reached,
+        score=float(reached),
+        weight=1.0,
+        message=f"{ended}: {reason}",
     )

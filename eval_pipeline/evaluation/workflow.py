@@ -29,7 +29,7 @@ from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.events import agent_response_event, user_input_event
-from eval_pipeline.evaluation.outcome import never_reached, overall_score, status_of
+from eval_pipeline.evaluation.outcome import goal_result, never_reached, overall_score, status_of
 from eval_pipeline.evaluation.runs import as_run, outside_of_graph
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
@@ -354,7 +354,7 @@ def _end_simulation(attempt: AttemptRuntime, simulation: Simulation) -> None:
     event = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
     attempt.report({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
     if simulation.goal_required:
-        attempt.results.append(_goal_result(attempt))
+        attempt.results.append(goal_result(attempt.playing.ended, attempt.playing.reason))
         _report_result(attempt, attempt.results[-1])
 
 
@@ -364,19 +364,6 @@ def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] |
     if simulation.stop_when is not None and matches(simulation.stop_when, answer):
         return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
     return None
-
-
-def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
-    reached = attempt.playing.ended == "goal_reached"
-    return AssertionResult(
-        name="goal_reached",
-        type="simulation",
-        turn=None,
-        passed=reached,
-        score=float(reached),
-        weight=1.0,
-        message=f"{attempt.playing.ended}: {attempt.playing.reason}",
-    )
 
 
 def _report_turn(attempt: AttemptRuntime, turn: TurnResult) -> None:

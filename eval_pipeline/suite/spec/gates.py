@@ -64,6 +64,7 @@ class ScoreGate(Gate):
     metric: str = "score"
     """An assertion, a metric of `summary:`, or `score`, the weighted mean of all assertions."""
     threshold: float
+    """In the metric's unit."""
     by: Literal["point", "interval"] = "point"
     """As for rates: `point` compares the observed mean, `interval` fails only if the whole 95 % interval is beyond."""
 
@@ -74,6 +75,7 @@ class ShareGate(RateGate):
     metric: str
     """The assertion or evaluator that gives labels."""
     label: str
+    """The label, as the evaluator returns it."""
 
 
 class RegressionGate(Gate):

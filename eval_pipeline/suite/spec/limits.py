@@ -14,8 +14,11 @@ class AttemptLimits(Document):
     seconds: float | None = Field(default=None, gt=0)
     """Of the target's own time, without waiting for a provider's limits."""
     turns: int | None = Field(default=None, ge=1)
+    """Of the conversation, those of a simulated user included."""
     model_calls: int | None = Field(default=None, ge=0)
+    """Calls of chat models by the target, as their runs show them."""
     tool_calls: int | None = Field(default=None, ge=0)
+    """Calls of tools, as runs or reported events show them."""
     tokens: int | None = Field(default=None, gt=0)
     """Input and output tokens of the target; the next call of a model does not begin."""
     cost_usd: float | None = Field(default=None, gt=0)

@@ -37,6 +37,7 @@ class SummaryMetric(Document):
     reduce: Reducer | None = None
     """How the attempts at a case become one value. `mode` is the most frequent, `at_least` whether `k` of them pass."""
     k: int | None = Field(default=None, ge=1)
+    """With `reduce: at_least`: how many attempts at a case have to pass."""
     evaluator: str | None = None
     """A summary evaluator: called with `runs` and `examples`, or with `inputs`, `outputs`, `reference_outputs`."""
 
