@@ -26,6 +26,7 @@ from eval_pipeline.analysis.case_values import (
     verdict_of_row,
     verdicts_by_case,
 )
+from eval_pipeline.analysis.costs import CostsByName, costs_of
 from eval_pipeline.analysis.overall.overall_metric import OverallMetric
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.analysis.statistics.distribution import Distribution, distribution
@@ -45,6 +46,7 @@ SUMMARY_COLUMNS = [
     "tokens",
     "cost_usd",
     "usage",
+    "costs",
     "carried_from",
     "limit",
 ]
@@ -130,13 +132,22 @@ class Summary(Slice):
     """By metric that a judge decided: how far it is known to agree with people."""
     carried: int = 0
     """Attempts whose results were reused from earlier experiments."""
+    costs: Mapping[str, CostsByName] = field(default_factory=dict)
+    """By `role`, `model`, `tool` and `prompt`: calls, tokens and dollars, without those of reused results."""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
         return asdict(self)
 
 
-def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[CaseFacts] = ()) -> Summary:
+def summary_of(
+    results: pa.Table,
+    *,
+    suite: str,
+    experiment: str,
+    cases: Sequence[CaseFacts] = (),
+    prompts: Mapping[str, str] | None = None,
+) -> Summary:
     """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt.
 
     Args:
@@ -144,15 +155,17 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         suite: the name of the suite.
         experiment: the name of the experiment.
         cases: the cases of its dataset, for the slices by metadata.
+        prompts: by role (`target`, `judge`), the prompt and its commit.
     """
     rows: list[Row] = results.to_pylist()
     attempts = attempts_made(rows)
     verdicts = _verdicts(attempts)
     flaky = _flaky_cases(verdicts_by_case(attempts))
+    numbers = _numbers(rows)
     return Summary(
         suite=suite,
         experiment=experiment,
-        **_numbers(rows),
+        **numbers,
         pass_at_k=_for_each_k(verdicts, pass_at_k),
         pass_hat_k=_for_each_k(verdicts, pass_hat_k),
         pass_hat_k_estimates=_estimates_for_each_k(verdicts),
@@ -163,6 +176,7 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
         flaky_cases=[case for case in flaky if case.flakiness > 0],
         carried=sum(map(_is_reused, rows)),
+        costs=costs_of((row for row in rows if not _is_reused(row)), numbers["usage"], prompts),
     )
 
 

@@ -99,7 +99,9 @@ def verdict_of(
         first=comparison_with_first,
         overall={each.name: each for each in overall},
     )
-    summary = summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases)
+    summary = summary_of(
+        results, suite=record.suite, experiment=record.experiment, cases=cases, prompts=record.prompt_names
+    )
     trusts = judge_trust(store, record.suite, rows)
     return ExperimentVerdict(
         summary=replace(summary, overall=overall, judges={name: trust.text for name, trust in trusts.items()}),

@@ -199,6 +199,7 @@ def variants_metadata(comparison: VariantComparison, store: Store, report_url: s
             "p": _rounded(standing.p_adjusted),
             "cases": standing.cases,
             "errors": standing.errors,
+            "cost of an attempt ($)": _rounded(standing.cost_per_attempt),
             "gates": "met" if standing.gates_passed else "not met",
             "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in standing.prompts.items()),
             "experiment": standing.experiment,

@@ -164,13 +164,14 @@ class CaseEvaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
-            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
+            rescored = self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
+            return replace(rescored, costs=counted.costs(()))
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
-        return self._result(
+        result = self._result(
             attempt,
             started_at,
             turns=turns,
@@ -180,6 +181,7 @@ class CaseEvaluator:
             error=error,
             limit=None if runtime is None else runtime.limit,
         )
+        return replace(result, costs=counted.costs(events))
 
     def _rescored(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eval_pipeline.analysis.costs import cost_metadata
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
@@ -89,7 +90,13 @@ def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summa
     sender = SpoolingSender(settings)
     sender.send_feedback(summary_feedback(session.id, scores))
     sender.close(_FLUSH_SECONDS)
-    metadata = {"attempts": summary.attempts, **{f"{name}_attempts": n for name, n in summary.status_counts.items()}}
+    cost = {} if summary.cost_usd is None else {"cost_usd": summary.cost_usd}
+    metadata = {
+        **cost,
+        **cost_metadata(summary.costs),
+        "attempts": summary.attempts,
+        **{f"{name}_attempts": n for name, n in summary.status_counts.items()},
+    }
     brief = settings.model_copy(
         update={"request_timeout_seconds": min(_REQUEST_SECONDS, settings.request_timeout_seconds)}
     )

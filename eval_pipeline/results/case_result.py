@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from eval_pipeline.content.inputs import input_text
-from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
+from eval_pipeline.results.usage import AttemptUsage, CostShare, ModelUsage, TokenUsage
 from eval_pipeline.telemetry.plain import text_of
 
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 20_000, 60_000
@@ -195,6 +195,8 @@ class CaseResult:
     simulation: SimulationResult | None = None
     """Set if the user was simulated."""
     usage: AttemptUsage = field(default_factory=AttemptUsage)
+    costs: tuple[CostShare, ...] = ()
+    """The same by model, and the target's by tool. Empty in rows of earlier versions."""
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None

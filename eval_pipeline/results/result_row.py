@@ -17,9 +17,9 @@ from eval_pipeline.results.case_result import (
     TurnResult,
 )
 from eval_pipeline.results.large_values import LargeValues, is_name
-from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.results.usage import AttemptUsage, CostShare, TokenUsage
 
-RESULT_SCHEMA_VERSION = 5
+RESULT_SCHEMA_VERSION = 6
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
@@ -129,6 +129,7 @@ RESULT_SCHEMA = pa.schema(
             ),
         ),
         ("usage", pa.struct([(role, _ROLE) for role in ("target", "judge", "user")])),
+        ("costs", pa.list_(pa.struct([*((name, pa.string()) for name in ("kind", "role", "name")), ("used", _ROLE)]))),
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),
@@ -163,6 +164,7 @@ def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, A
     row["turns"] = [_turn_row(turn, values) for turn in result.turns]
     row["tokens"] = _tokens_row(result.tokens)
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
+    row["costs"] = [_fields(share) | {"used": _fields(share.used)} for share in result.costs]
     row["error"] = _maybe(result.error)
     row["carried_from"] = _maybe(result.reused_from)
     row["answer_from"] = _maybe(result.answer_from)
@@ -192,6 +194,9 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
             "answer_from": None if answer is None else ReusedFrom(**answer),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
+            "costs": tuple(
+                CostShare(**{**share, "used": TokenUsage.of_row(share["used"])}) for share in row.get("costs") or ()
+            ),
         }
     )
 

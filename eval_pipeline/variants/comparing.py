@@ -70,7 +70,7 @@ def _concluded(contender: Contender, launch: Launch) -> Conclusion:
 
 
 def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Entrant:
-    record = contender.record
+    record, summary = contender.record, concluded.verdict.summary
     rows = read_results(launch.store, record.suite, record.experiment, columns=METRIC_COLUMNS).to_pylist()
     return Entrant(
         name=contender.name,
@@ -79,5 +79,8 @@ def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Ent
         changes=contender.variant.changes,
         values=metric_by_case(rows, launch.plan.metric),
         gates_passed=concluded.verdict.passed,
-        errors=concluded.verdict.summary.status_counts.get("error", 0),
+        errors=summary.status_counts.get("error", 0),
+        attempts=summary.attempts - summary.carried,
+        cost_usd=summary.cost_usd,
+        costs=summary.costs,
     )

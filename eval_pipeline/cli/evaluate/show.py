@@ -12,6 +12,7 @@ from rich.table import Table
 from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.case_values import decided_against, why_not_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison
+from eval_pipeline.analysis.costs import cost_lines
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.analysis.summary import Summary
@@ -75,6 +76,7 @@ def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
         "tokens": summary["tokens"],
         "cost_usd": summary["cost_usd"],
         "usage": summary["usage"],
+        "costs": summary["costs"],
         "comparison": verdict["comparison"],
         "gates": verdict["gates"],
         "results": [_result(row) for row in _rows(outcome.store, summary["suite"], summary["experiment"])],
@@ -284,3 +286,4 @@ def _usage_lines(summary: Summary) -> Iterator[str]:
         cached = f", {usage['cached_calls']} from the cache" if usage["cached_calls"] else ""
         tokens = f"{usage['input']:,} input + {usage['output']:,} output tokens"
         yield f"{role}: {usage['calls']} model calls{cached}, {tokens}, {cost}"
+    yield from cost_lines(summary.costs)
