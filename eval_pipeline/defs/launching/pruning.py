@@ -162,12 +162,12 @@ def _needed(
         latest.setdefault(record.variant, record)
     needed = {record.experiment for record in latest.values()}
     needed |= {standing.experiment for each in comparisons for standing in each.standings}
-    if suite.spec.baseline not in (None, LAST_PASSED):
-        needed.add(str(suite.spec.baseline))
+    if suite.spec.baseline_name not in (None, LAST_PASSED):
+        needed.add(str(suite.spec.baseline_name))
     own = latest.get(None)
     if suite.spec.retention.keep_baselines:
         chosen = read_baseline(store, suite.name)
-        passed = [] if own is None else [last_passed(store, own), first_passed(store, own, suite.spec.baseline)]
+        passed = [] if own is None else [last_passed(store, own), first_passed(store, own, suite.spec.baseline_name)]
         needed |= {name for name in ([] if chosen is None else [chosen.experiment]) + passed if name is not None}
     return needed
 
