@@ -24,6 +24,7 @@ from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
 from eval_pipeline.defs.launch_all import build_launcher
 from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
+from eval_pipeline.defs.rescoring import build_rescore_job
 from eval_pipeline.defs.resources import STORE, StoreResource, default_resources
 from eval_pipeline.defs.schedules import build_schedule
 from eval_pipeline.defs.secret_literals import check_no_secret_literals
@@ -156,7 +157,8 @@ def _valid_suite(suite: Suite) -> dg.Definitions:
             build_run_failed(suite),
         ],
     )
-    return dg.Definitions.merge(always, build_job(suite), *_variants(suite), *_promotions(suite))
+    jobs = build_job(suite), build_rescore_job(suite)
+    return dg.Definitions.merge(always, *jobs, *_variants(suite), *_promotions(suite))
 
 
 def _variants(suite: Suite) -> Iterator[dg.Definitions]:

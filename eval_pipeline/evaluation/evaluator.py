@@ -19,6 +19,7 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, no
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Event, Listener, in_this_thread
 from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.limits import LimitWatch
 from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
@@ -171,7 +172,14 @@ class CaseEvaluator:
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
         result = self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+            attempt,
+            started_at,
+            turns=turns,
+            results=results,
+            simulation=simulation,
+            usage=usage,
+            error=error,
+            limit=None if runtime is None else runtime.limit,
         )
         return replace(result, costs=counted.costs(events))
 
@@ -204,6 +212,7 @@ class CaseEvaluator:
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
             status="limit" if earlier.status == "limit" else scored.status,
+            limit=earlier.limit,
             answer_fingerprint=earlier.answer_fingerprint,
             answer_from=runtime.stored.origin,
         )
@@ -286,6 +295,7 @@ class CaseEvaluator:
             user=user,
             observed=bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
+            limits=LimitWatch(limits=self.suite.spec.limits) if self.suite.spec.limits.any and not answered else None,
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
@@ -303,6 +313,7 @@ class CaseEvaluator:
         simulation: SimulationResult | None,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
         return CaseResult(
@@ -313,7 +324,8 @@ class CaseEvaluator:
             variant=self.pins.variant,
             split=case.split,
             tags=case.tags,
-            status=status_of(results, error),
+            status=status_of(results, error, limit),
+            limit=limit,
             score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),

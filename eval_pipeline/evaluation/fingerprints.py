@@ -63,13 +63,15 @@ class Fingerprints:
             self._suite_assertions,
             self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation)]),
+            *self._limits,
         )
 
     def answer(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
         inputs = self.inputs(case)
         user = None if case.simulation is None else self._user_version(case.simulation)
-        return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
+        context = self._context_version(case.id)
+        return digest("answer", inputs, context, self.target_version, self.variant, user, *self._limits)
 
     def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
         """The assertions at one place of a case, each with an identity of its score that no other one has."""
@@ -98,6 +100,12 @@ class Fingerprints:
         return None if self.context is None else self.context.version_for(case_id)
 
     @functools.cached_property
+    def _limits(self) -> list[Any]:
+        """What ends an attempt early, where the suite limits it."""
+        limits = self.suite.spec.limits
+        return [{"limits": limits.model_dump(exclude_none=True)}] if limits.any else []
+
+    @functools.cached_property
     def _suite_assertions(self) -> list[Any]:
         assertions = self.suite.spec.assertions
         fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
@@ -112,8 +120,8 @@ class Fingerprints:
         return self._of_suite.get(id(assertion)) or self._computed(assertion)
 
     def _computed(self, assertion: Assertion) -> str:
-        # A weight changes what a score counts for, and not the score.
-        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight"})
+        # These change what a score counts for, and not the score.
+        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight", "worst"})
         return digest(fields, self._versions_of([assertion]))
 
     @functools.cached_property

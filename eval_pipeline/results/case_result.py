@@ -79,6 +79,10 @@ class AssertionResult:
     weight: float
     message: str
     label: str | None = None
+    value: float | None = None
+    """The number of a metric without bounds, such as a length; it has no score."""
+    worst: float | None = None
+    """Of such a metric: what gates count for an attempt that ended in an error."""
     error: EvaluationError | None = None
     """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
     votes: Sequence[Vote] = ()
@@ -196,6 +200,8 @@ class CaseResult:
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    limit: str | None = None
+    """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
     """Of what the answer depends on; None in rows of earlier versions."""
     answer_from: ReusedFrom | None = None

@@ -84,6 +84,7 @@ RESULT_SCHEMA = pa.schema(
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
                         *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
+                        *((name, pa.float64()) for name in ("value", "worst")),
                     ]
                 )
             ),
@@ -136,6 +137,7 @@ RESULT_SCHEMA = pa.schema(
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
         ("log_order", pa.int64()),
+        ("limit", pa.string()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )

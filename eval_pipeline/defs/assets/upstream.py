@@ -86,7 +86,7 @@ def find_latest(context: Context, suite: Suite, asset: str, name: str) -> str | 
     return None
 
 
-def launch_id(context: Context) -> str:
+def launch_id(context: Context | dg.OpExecutionContext) -> str:
     """The id of the launch that a run belongs to: its tag, or its backfill, or its root run.
 
     Dagster takes the backfill's tag from a run that is re-executed, and gives a re-executed backfill an id of its own;
