@@ -27,9 +27,12 @@ def worker_requirements() -> str:
         if name in names or name.startswith("dagster"):
             continue
         names.add(name)
-        for requirement in map(Requirement, metadata.distribution(name).requires or ()):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                left.append(canonicalize_name(requirement.name))
+        requirements = map(Requirement, metadata.distribution(name).requires or ())
+        left += [
+            canonicalize_name(each.name)
+            for each in requirements
+            if each.marker is None or each.marker.evaluate({"extra": ""})
+        ]
     return _HEAD + "".join(f"{name}=={metadata.version(name)}\n" for name in sorted(names - {PROJECT}))
 
 
