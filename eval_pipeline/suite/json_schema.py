@@ -44,10 +44,10 @@ def cases_schema() -> dict[str, Any]:
     # The named cases of another tool's form have fields of their own.
     named = {"type": "object", "required": ["name"], "not": {"required": ["id"]}}
     cases = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Case"}, named]}}
-    defaults = {**case, "required": []}
+    defaults = {**case, "required": [], "description": "Fields of every case that does not have them itself."}
     with_defaults = {
         "type": "object",
-        "properties": {"cases": cases, "defaults": defaults},
+        "properties": {"cases": {"description": "The cases.", **cases}, "defaults": defaults},
         "required": ["cases"],
         "additionalProperties": False,
     }

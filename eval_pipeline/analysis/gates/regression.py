@@ -153,13 +153,13 @@ def _by_chance(measured: Difference, threshold: float) -> str:
     """How often chance alone fails a gate that does not test, and how many cases make that rare."""
     if not measured.chance_error:
         return "; this gate does not test whether a drop is chance"
-    chance = float(scipy.stats.norm.sf(threshold / measured.chance_error))
+    chance = float(scipy.special.ndtr(-threshold / measured.chance_error))
     text = f"; where nothing changed, chance alone fails this gate in {chance:.0%} of experiments like these two"
     if chance <= LEVEL:
         return text
     if not threshold:
         return f"{text}; set a `threshold`, or use `significant`"
-    needed = measured.cases * (float(scipy.stats.norm.isf(LEVEL)) * measured.chance_error / threshold) ** 2
+    needed = measured.cases * (-float(scipy.special.ndtri(LEVEL)) * measured.chance_error / threshold) ** 2
     return f"{text}, and in 5 % with {math.ceil(needed):,} cases"
 
 
