@@ -154,11 +154,20 @@ class CaseTracer(AttemptTracer):
             yield Untraced()
             return
         reported = ReportedTurns()
+        case = attempt.case
+        ids = {"case_id": case.id, "attempt": attempt.number, "example_id": self.example_id(case.id)}
+        headers = functools.partial(
+            continuing_headers,
+            self.client,
+            root,
+            metadata={**self.labels, **ids},
+            tags=[*case.tags, *self.tags, *self.root_tags],
+        )
         try:
             with (
                 self.client.collecting(root),
                 listening(reported.add),
-                trace_headers_from(lambda: continuing_headers(self.client, root)),
+                trace_headers_from(headers),
             ):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
