@@ -1,6 +1,6 @@
 """What continues an attempt's trace elsewhere continues the orders that are sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,8 @@ async def test_headers_continue_a_run_that_is_sent(folder: Path, seen: list[dict
         await evaluator.evaluate(Attempt(case=a_case("tea", tags=["drinks"]), number=number))
     sent = {run["dotted_order"]: run["name"] for run in sender.runs}
     assert {sent.get(headers["langsmith-trace"]) for headers in seen[::2]} == {"take_turn"}
-    continued = [RunTree.from_headers(dict(headers), name="service") for headers in seen[::2]]
+    of_services: list[Mapping[str | bytes, str | bytes]] = [{**headers} for headers in seen[::2]]
+    continued = [RunTree.from_headers(headers, name="service") for headers in of_services]
     assert {run.session_name for run in continued if run} == {"sample-1"}
     for number, run in enumerate(continued, start=1):
         assert run is not None
