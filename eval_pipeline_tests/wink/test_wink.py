@@ -42,6 +42,7 @@ HERE = "eval_pipeline_tests.wink.agents"
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RecorderServer]:
     monkeypatch.setenv("EVAL_PIPELINE_SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
     with RecorderServer() as running:
         yield running
 
