@@ -8,6 +8,8 @@ import sys
 
 QUICK_DAEMON = (sys.executable, "-P", __file__)
 """The command of the daemon; without `-P` the modules beside this file would stand before libraries of their names."""
+WARM_DAEMON = (f"{__name__}:daemon",)
+"""The same, for a warm process."""
 
 
 def daemon() -> None:

@@ -3,7 +3,6 @@
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -16,9 +15,10 @@ def warm_sides(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sides run in warm processes: what they count is looked at, and not what their start costs."""
 
     def run(
-        command: list[str], *, cwd: Path, env: dict[str, str], timeout: float, **_: Any
+        command: list[str], *, cwd: Path, env: dict[str, str], timeout: float, **rest: object
     ) -> subprocess.CompletedProcess[str]:
-        _, _, module, given = command
-        return run_warm(f"{module}:main", given, folder=cwd, environment=env, timeout=timeout)
+        del rest  # it captures what is printed
+        _, _, module, arguments = command
+        return run_warm(f"{module}:main", arguments, folder=cwd, environment=env, timeout=timeout)
 
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired))

@@ -10,6 +10,7 @@ from eval_pipeline_tests.cli.terminal import terminal
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import CASE_RESULTS, backfilled, prepare
+from eval_pipeline_tests.quick_dagster import WARM_DAEMON
 
 CASES = 200
 
@@ -21,7 +22,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryFleet]:
     suite.write()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LANGSMITH_TRACING", "true")
-        with running_fleet(folder, suite) as running:
+        with running_fleet(folder, suite, daemon=WARM_DAEMON, warm=True) as running:
             prepare(running)
             yield running
 
