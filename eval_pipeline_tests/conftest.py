@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
@@ -28,7 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
     _keep_temporary_files_in_memory()
     if not _runs_tests(config):
         return
-    # These import Dagster, for which workers would wait if this process imported it first.
+    # Workers would wait for imports of this process, which only they need.
+    import hypothesis  # noqa: PLC0415
+
     from eval_pipeline_tests import starts  # noqa: PLC0415
     from eval_pipeline_tests.dagster_homes import prepare_dagster  # noqa: PLC0415
 

@@ -133,13 +133,21 @@ def run_warm(
     *arguments: object,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    stdin: str = "",
     timeout: float = 300.0,
 ) -> subprocess.CompletedProcess[str]:
     """Start a program, in this process's folder by default, and wait for its end; with what it printed."""
-    with tempfile.TemporaryDirectory() as outputs:
-        stdout, stderr = Path(outputs) / "stdout", Path(outputs) / "stderr"
+    with tempfile.TemporaryDirectory() as files:
+        given, stdout, stderr = (Path(files) / name for name in ("stdin", "stdout", "stderr"))
+        given.write_text(stdin)
         process = start_warm(
-            program, *arguments, folder=folder or Path.cwd(), environment=environment, stdout=stdout, stderr=stderr
+            program,
+            *arguments,
+            folder=folder or Path.cwd(),
+            environment=environment,
+            stdin=given,
+            stdout=stdout,
+            stderr=stderr,
         )
         try:
             code = process.wait(timeout)

@@ -63,7 +63,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder / "wheels"), str(source)]
     subprocess.run([*pip, *build], check=True, capture_output=True)
     (wheel,) = (folder / "wheels").glob("*.whl")
-    install = ["install", "--no-deps", "--target", str(folder / "site"), str(wheel)]
+    install = ["install", "--no-deps", "--no-compile", "--target", str(folder / "site"), str(wheel)]
     subprocess.run([*pip, *install], check=True, capture_output=True)
     return folder / "site"
 
