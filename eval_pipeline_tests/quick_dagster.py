@@ -22,7 +22,7 @@ def daemon() -> None:
     from dagster._daemon.auto_run_reexecution import event_log_consumer  # noqa: PLC0415
 
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 1
-    # A warm process has imported it before it had the variable that sets it.
+    # A warm process has imported it before it had the variable for it.
     event_log_consumer._INTERVAL_SECONDS = int(
         os.environ.get("DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS", "5")
     )
