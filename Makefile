@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast coverage mutants ui check audit bench-install format clean
+.PHONY: help install run test test-fast coverage mutants ui check docs dist audit bench-install format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,6 +58,17 @@ check: $(INSTALLED) ## Check style, types, layers and installed dependencies
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m dependencies
 
+docs: $(INSTALLED) ## Build the documentation site into site/; links are checked
+	$(BIN)/python -m documentation
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+dist: ## Build the wheel and the source distribution into dist/, and check them
+	rm -rf dist build
+	$(PYTHON) -m venv .dist-venv
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'twine>=6.2,<7'
+	.dist-venv/bin/python -m build
+	.dist-venv/bin/twine check --strict dist/*
+
 audit: $(INSTALLED) ## Look up known vulnerabilities of dependencies: make audit [AUDIT="-s osv"]
 	$(PYTHON) -m venv .audit-venv
 	.audit-venv/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
@@ -72,4 +83,5 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format
 
 clean: ## Remove .venv, caches, and the results of runs
-	rm -rf $(VENV) .bench-venv .audit-venv .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .bench-venv .audit-venv .dist-venv dist build site .dagster_home data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .coverage .coverage.* htmlcov

@@ -74,6 +74,8 @@ class PipelineSettings(EnvironmentSettings):
     `s3://bucket/key`."""
     dagster_home: Path | None = variable("DAGSTER_HOME")
     """The folder of the Dagster instance. By default `./.dagster_home`."""
+    code_location: str = variable("EVAL_PIPELINE_CODE_LOCATION", default="eval_pipeline")
+    """The code location of Dagster that has the suites: the UI lists the runs of terminals under its jobs."""
     dagster_event_batch_size: int | None = variable("DAGSTER_EVENT_BATCH_SIZE", ge=0)
     """How many events Dagster writes at once. `eval-pipeline` sets 1000 for the runs that it launches."""
     aws_lambda_runtime_api: str | None = variable("AWS_LAMBDA_RUNTIME_API")

@@ -1,7 +1,7 @@
 """Words of messages: numbers with their nouns, the first of many names, and the known names near an unknown one."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _MOST_NEAR, _MOST_NAMED = 3, 8
 
@@ -9,6 +9,15 @@ _MOST_NEAR, _MOST_NAMED = 3, 8
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 case`, `2 cases`; `plural` where it is not `noun` with an `s`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+_STATUSES = ("passed", "failed", "error", "limit", "unscored", "skipped")
+
+
+def statuses_in_words(counts: Mapping[str, int]) -> str:
+    """How many attempts have each status: `41 passed, 19 failed, 1 error`."""
+    named = [name for name in _STATUSES if counts.get(name) or name in ("passed", "failed")]
+    return ", ".join(f"{counts.get(name, 0):,} {name}" for name in named)
 
 
 def first_names(names: Sequence[str], most: int = _MOST_NAMED) -> str:

@@ -17,7 +17,9 @@ _QUICK = "eval_pipeline_tests.quick_dagster"
 
 
 @contextlib.contextmanager
-def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool = False) -> Iterator[str]:
+def running_dagster(
+    folder: Path, environment: Mapping[str, str], *, web: bool = False, code_port: int | None = None
+) -> Iterator[str]:
     """Run the location `location.py` in `folder` on the home that the environment names, until the end of the context.
 
     What each process prints goes to `<its name>.log` in `folder`.
@@ -26,6 +28,7 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
         folder: where the processes run.
         environment: of all of them, beside this process's.
         web: whether there is a web server.
+        code_port: where the code server listens, which is the location's name; a free port by default.
 
     Yields:
         The URL of the web server, or "".
@@ -34,7 +37,8 @@ def running_dagster(folder: Path, environment: Mapping[str, str], *, web: bool =
     # Processes that create them at once break them.
     copy_databases(Path(variables["DAGSTER_HOME"]))
     with contextlib.ExitStack() as stack:
-        code, port = stack.enter_context(reserved_port()), stack.enter_context(reserved_port())
+        code = stack.enter_context(reserved_port()) if code_port is None else code_port
+        port = stack.enter_context(reserved_port())
 
         def start(name: str, program: str, *arguments: object) -> None:
             log = folder / f"{name}.log"

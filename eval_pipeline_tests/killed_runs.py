@@ -28,7 +28,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.results.result_log import read_all_rows, read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.outcome import materialized_partitions, rows_of
-from eval_pipeline_tests.warm_processes import TERMINAL, start_warm
+from eval_pipeline_tests.warm_processes import TERMINAL, WarmProcess, start_warm
 
 _SUITE = """\
 name: counted
@@ -104,18 +104,27 @@ class KilledRuns:
             )
         (suite / "cases.yaml").write_text("".join(lines))
 
-    def run(self, *options: str, kill_at_calls: int | None = None, delay_s: float = 0.0) -> int:
-        """One run, killed with its process group when the target has been called so often. Returns its exit code."""
-        process = start_warm(
+    def start(self, *options: str, home: str = "home") -> WarmProcess:
+        """Start a run, in a process group of its own.
+
+        Args:
+            options: of `eval-pipeline run`.
+            home: the name of its Dagster home: another host has another one.
+        """
+        return start_warm(
             TERMINAL,
             "run",
             self.folder / "suite",
             *options,
             folder=self.folder,
-            environment=self._environment(),
+            environment=self._environment(home),
             stderr=self.folder / "stderr.txt",
             own_session=True,
         )
+
+    def run(self, *options: str, kill_at_calls: int | None = None, delay_s: float = 0.0, home: str = "home") -> int:
+        """One run, killed with its process group when the target has been called so often. Returns its exit code."""
+        process = self.start(*options, home=home)
         deadline = time.monotonic() + _TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             if kill_at_calls is not None and self.count_calls() >= kill_at_calls:
@@ -132,15 +141,15 @@ class KilledRuns:
         """How often the target was called, in all runs together."""
         return self.calls.read_bytes().count(b"\n") if self.calls.exists() else 0
 
-    def outcome(self) -> RunOutcome:
-        """What is there now."""
+    def outcome(self, home: str = "home") -> RunOutcome:
+        """What is there now; partitions are those in this Dagster home."""
         store = open_store(str(self.folder / "store"))
         experiments = {key.split("/")[2] for key in store.list("experiments/counted/")}
         experiment = min(experiments)
         results = read_results(store, "counted", experiment, columns=["status"]).to_pylist()
         right = {f"c{number:05d}": "passed" if number % 3 else "failed" for number in range(self.cases)}
         names = rows_of(self.recorder_url, experiment)
-        with self._instance() as instance:
+        with self._instance(home) as instance:
             reported = materialized_partitions(instance, dg.AssetKey(["counted", "case_results"]))
         asked = Counter(self.calls.read_text().split())
         return RunOutcome(
@@ -156,13 +165,13 @@ class KilledRuns:
             experiments=len(experiments),
         )
 
-    def _instance(self) -> dg.DagsterInstance:
-        os.environ["DAGSTER_HOME"] = str(self.folder / "home")
+    def _instance(self, home: str) -> dg.DagsterInstance:
+        os.environ["DAGSTER_HOME"] = str(self.folder / home)
         return dg.DagsterInstance.get()
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, home: str) -> dict[str, str]:
         own = {
-            "DAGSTER_HOME": str(self.folder / "home"),
+            "DAGSTER_HOME": str(self.folder / home),
             "EVAL_PIPELINE_STORE": str(self.folder / "store"),
             "EVAL_PIPELINE_CACHE": str(self.folder / "cache"),
             "EVAL_PIPELINE_SPOOL": str(self.folder / "spool"),

@@ -42,7 +42,7 @@ def main() -> None:
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
-        log = ResultLog(store, suite="bench", experiment="bench-1", run_id="run")
+        log = ResultLog(store, suite="bench", experiment="bench-1", writer="run")
         with watch.running(), ResultRecorder(log, attempts={case.id: 1 for case in cases}, report=_ignore) as recorder:
             attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
             throughput = Throughput.of(suite)

@@ -9,7 +9,6 @@ from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.layout import trend_key, trend_prefix
 from eval_pipeline.store.store import Store
-from eval_pipeline.store.timestamps import sortable
 
 
 class TrendPoint(BaseModel):
@@ -19,6 +18,8 @@ class TrendPoint(BaseModel):
 
     experiment: str
     created_at: str
+    order: int = 0
+    """As `ExperimentRecord.order`."""
     dataset_version: str
     context_id: str | None
     target_version: str
@@ -44,7 +45,9 @@ def point_of(record: ExperimentRecord, summary: Summary, *, passed: bool) -> Tre
     rate = summary.pass_rate
     return TrendPoint(
         **record.model_dump(
-            include={"experiment", "created_at", "dataset_version", "context_id", "target_version", "variant"}
+            include={
+                *("experiment", "created_at", "order", "dataset_version", "context_id", "target_version", "variant")
+            }
         ),
         passed=passed,
         cases=summary.cases,
@@ -76,7 +79,8 @@ def metric_changes(points: Sequence[TrendPoint]) -> list[str]:
 
 def write_point(store: Store, suite: str, point: TrendPoint) -> None:
     """Store the point of an experiment; it replaces an earlier one."""
-    store.put(trend_key(suite, point.created_at, point.experiment), point.model_dump_json().encode())
+    key = trend_key(suite, point.experiment, order=point.order, created_at=point.created_at)
+    store.put(key, point.model_dump_json().encode())
 
 
 def read_points(
@@ -85,7 +89,6 @@ def read_points(
     *,
     last: int,
     before: ExperimentRecord | None = None,
-    since: str | None = None,
     passed: bool | None = None,
     oldest_first: bool = False,
 ) -> list[TrendPoint]:
@@ -96,17 +99,14 @@ def read_points(
         suite: the name of the suite.
         last: the most points returned.
         before: only experiments before this one.
-        since: only experiments that began at this time (ISO 8601) or later.
         passed: only experiments that passed, or only those that did not; all by default.
         oldest_first: begin with the earliest.
     """
     keys = list(store.list(trend_prefix(suite)))
     if before is not None:
-        own = trend_key(suite, before.created_at, before.experiment)
-        # Experiments that began in the same second are in any order.
-        keys = [key for key in keys if key != own and _time_of(key) <= _time_of(own)]
-    if since is not None:
-        keys = [key for key in keys if _time_of(key) >= sortable(since)]
+        own = trend_key(suite, before.experiment, order=before.order, created_at=before.created_at)
+        # Of experiments without an order, those that began in the same second are before each other.
+        keys = [key for key in keys if key != own and _place_of(key) <= _place_of(own)]
     points: list[TrendPoint] = []
     for key in sorted(keys, reverse=not oldest_first):
         if len(points) == last:
@@ -117,7 +117,7 @@ def read_points(
     return points
 
 
-def _time_of(key: str) -> str:
+def _place_of(key: str) -> str:
     return key.rpartition("/")[2].partition("_")[0]
 
 

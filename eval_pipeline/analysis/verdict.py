@@ -20,6 +20,7 @@ from eval_pipeline.store.layout import summary_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.dataset.stored import stored_cases
 from eval_pipeline.suite.suite import SuiteSpec
+from eval_pipeline.wording import statuses_in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,13 @@ class ExperimentVerdict:
     def passed(self) -> bool:
         """Whether the experiment meets every blocking gate."""
         return not any(gate.blocks for gate in self.gates)
+
+    @property
+    def in_words(self) -> str:
+        """The counts of attempts and whether the gates passed, in a line."""
+        failed = [gate.name for gate in self.gates if gate.blocks]
+        gates = f"gates failed: {', '.join(failed)}" if failed else "gates passed" if self.gates else "no gates"
+        return f"{statuses_in_words(self.summary.status_counts)}; {gates}"
 
     def to_json(self) -> dict[str, Any]:
         """`summary.json`: the summary's fields, `comparison` and `gates`."""

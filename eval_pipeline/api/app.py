@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 
@@ -17,7 +17,9 @@ from eval_pipeline.api.catalog import Catalog, case_of_request, refuse_code
 from eval_pipeline.api.sse import HEARTBEAT_SECONDS, server_sent
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.events import Event, from_process_loop
-from eval_pipeline.pages.templating import stylesheet, value_script
+from eval_pipeline.pages.conversation import of_turns
+from eval_pipeline.pages.showing import conversation_html
+from eval_pipeline.pages.templating import shared_script, stylesheet
 from eval_pipeline.serving.access import GuardLayer
 from eval_pipeline.suite.case import RuntimeOptions
 
@@ -104,9 +106,10 @@ def create_app(
 
         return _streamed(begin, request, heartbeat_s)
 
+    app.add_api_route("/shown", _shown, methods=["POST"], dependencies=[Depends(_require_json)])
     for path, content, media_type in (
         ("/", (_PAGE / "page.html").read_text(encoding="utf-8"), "text/html"),
-        ("/value.js", value_script(), "text/javascript"),
+        ("/keys.js", shared_script("keys.js"), "text/javascript"),
         ("/page.js", (_PAGE / "page.js").read_text(encoding="utf-8"), "text/javascript"),
         ("/page.css", stylesheet("eval_pipeline.api", "page/page.css"), "text/css"),
     ):
@@ -119,6 +122,11 @@ def create_app(
         content_security_policy=_CONTENT_SECURITY_POLICY,
     )
     return app
+
+
+def _shown(turn: dict[str, Any]) -> HTMLResponse:
+    """The HTML of a turn, or of a part of one, as the pages of the report and the recorder have it."""
+    return HTMLResponse(conversation_html(of_turns([turn])))
 
 
 def _streamed(

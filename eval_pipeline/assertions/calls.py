@@ -24,7 +24,9 @@ class ContainsFunctionCall(Assertion):
 
     type: Literal["contains_function_call"]
     value: str
+    """The name of the tool."""
     args: Mapping[str, Any] | None = None
+    """Arguments that one of its calls must have; it may have others besides."""
 
     examples = (
         AssertionExample(
@@ -50,6 +52,7 @@ class NoFunctionCall(Assertion):
 
     type: Literal["no_function_call"]
     value: str | tuple[str, ...] | None = None
+    """The names of tools; without it, every tool."""
 
     examples = (
         AssertionExample(
@@ -73,7 +76,9 @@ class FunctionCallOrder(Assertion):
 
     type: Literal["function_call_order"]
     value: tuple[str, ...]
+    """The names of tools."""
     mode: Literal["strict", "unordered", "subset", "superset"] = "strict"
+    """How calls are compared: see above."""
 
     examples = (
         AssertionExample(
@@ -117,6 +122,7 @@ class HandoffTo(Assertion):
 
     type: Literal["handoff_to"]
     value: str
+    """The name of the agent."""
 
     examples = (
         AssertionExample("{type: handoff_to, value: billing}", "{handoffs: [triage, billing]}", "{handoffs: [triage]}"),

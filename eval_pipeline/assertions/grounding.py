@@ -27,7 +27,9 @@ class ToolResultGrounding(Document):
     """A tool whose result must be the row of a table that its argument names."""
 
     tool: str
+    """The name of the tool."""
     table: str
+    """The table of the context that holds its rows."""
     key: str
     """The tool's argument that holds the row's key."""
     rename: Mapping[str, str] = Field(default_factory=dict)
@@ -40,8 +42,11 @@ class MentionGrounding(Document):
     """Every match of a pattern in the answers must stand in a column of a table, or in the documents of the case."""
 
     pattern: str
+    """A regular expression; its first group, if it has one, is what must be there."""
     table: str | None = None
+    """A table of the context; without it, the documents similar to the case are searched."""
     column: str | None = None
+    """The column of `table`."""
 
     @field_validator("pattern")
     @classmethod
@@ -64,9 +69,11 @@ class GroundedInContext(Assertion):
 
     type: Literal["grounded_in_context"]
     results: tuple[ToolResultGrounding, ...] = ()
+    """What results of tools are compared with."""
     until: tuple[str, ...] = ()
     """Tools that change the world: results after the first successful call of one of them are not compared."""
     mentions: tuple[MentionGrounding, ...] = ()
+    """What matches of patterns in the answers are compared with."""
 
     may_take_long = True
     examples = (

@@ -39,6 +39,7 @@ class JsonSchema(ComparingAssertion):
 
     type: Literal["json_schema"]
     definition: Mapping[str, Any] = Field(alias="schema")
+    """The schema, as a mapping."""
 
     may_take_long = True
 
@@ -74,7 +75,9 @@ class JsonPath(ComparingAssertion):
 
     type: Literal["json_path"]
     path: str
+    """A JSONPath (RFC 9535)."""
     value: Any = None
+    """What one of the values there must equal; without it, there must be a value."""
 
     may_take_long = True
 

@@ -1,16 +1,20 @@
 """Assertions that a chat model decides, the judge: `llm_rubric`, `llm_score`, `llm_preference`."""
 
+import asyncio
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
+from eval_pipeline.assertions.comparing import ComparingAssertion
 from eval_pipeline.assertions.judges.corrections import examples_for
+from eval_pipeline.assertions.judges.evidence import DEFAULT, Evidence, evidence_of, sees_context
 from eval_pipeline.assertions.judges.panel import ask_model, verdict_of_panel
 from eval_pipeline.assertions.judges.preference import prefer
 from eval_pipeline.assertions.judges.prompt import COMPARING, SYSTEM, as_text, rubric_prompt
@@ -25,19 +29,32 @@ from eval_pipeline.assertions.judges.questions import (
 from eval_pipeline.assertions.scope import CheckResult, Scope
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.import_path import is_code_path
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
-from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.suite.spec.assertion import AssertionExample, SuiteFacts
+from eval_pipeline.suite.spec.judge import EvidenceKind, Judge, checked_evidence
 
 _NO_JUDGE = Problem(message="no chat model judges this", fix="give `model` here, or `judge: {model: …}` in suite.yaml")
 
 
-class JudgedAssertion(Assertion):
-    """What assertions that a judge decides have in common."""
+class JudgedAssertion(ComparingAssertion):
+    """What assertions that a judge decides have in common.
+
+    With `at` the judge is shown that part in the place of the answer.
+    """
 
     value: str
     """The rubric: what a good answer is, in words."""
+    evidence: tuple[EvidenceKind, ...] | None = None
+    """What the judge is shown besides the conversation: see `judge.evidence`, which it replaces."""
     model: str | tuple[str, ...] | None = None
     """The judge, or a panel; by default the suite's `judge.model`. Everything else of `judge` holds as well."""
+
+    shown: ClassVar[tuple[EvidenceKind, ...]] = ()
+    """The evidence of this type of assertion where neither it nor the judge names any."""
+
+    @field_validator("evidence")
+    @classmethod
+    def _names_each_once(cls, value: tuple[EvidenceKind, ...] | None) -> tuple[EvidenceKind, ...] | None:
+        return checked_evidence(value)
 
     def judge(self, default: Judge | None) -> Judge:
         """The suite's judge, with the assertion's own model where it names one.
@@ -64,6 +81,21 @@ class JudgedAssertion(Assertion):
         models = (suite.judge.models if suite.judge else ()) if self.model is None else self.model
         return filter(is_code_path, (models,) if isinstance(models, str) else models)
 
+    @override
+    def sees_context(self, suite: SuiteFacts) -> bool:
+        return sees_context(self._kinds(suite.judge)[0])
+
+    def _kinds(self, judge: Judge | None) -> tuple[tuple[EvidenceKind, ...], bool]:
+        """The kinds of evidence, and whether the suite asks for them."""
+        asked = self.evidence if self.evidence is not None or judge is None else judge.evidence
+        return (self.shown, False) if asked is None else (asked, True)
+
+    async def _evidence(self, scope: Scope, judge: Judge) -> list[Evidence]:
+        kinds, asked = self._kinds(judge)
+        gather = functools.partial(evidence_of, scope, kinds, most=judge.evidence_characters, asked=asked)
+        # Attachments are files, and may have to be fetched.
+        return await asyncio.to_thread(gather) if "attachments" in kinds else gather()
+
     def _version(self, suite: SuiteFacts, *, prompt: str, form: JsonSchemaValue, examples: bool) -> Any:
         try:
             judge = self.judge(suite.judge)
@@ -72,11 +104,12 @@ class JudgedAssertion(Assertion):
             return str(error)  # the attempt fails with the same error
         return {
             "models": [suite.model_version(name) for name in judge.models],
-            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt", "fallback"}),
+            "judge": judge.model_dump(mode="json", exclude={"model", "corrections", "prompt", "fallback", "evidence"}),
             "files": suite.files_digest(judge.version_files),
             "named": suite.named_in(judge.options),
             "prompt": prompt,
             "form": form,
+            "evidence": list(self._kinds(judge)[0]),
             "examples": list(corrections) if examples else [],
         }
 
@@ -85,7 +118,9 @@ class JudgedAssertion(Assertion):
 
 
 class _ByRubric(JudgedAssertion):
-    """What a judge decides by a rubric, from the conversation and the reference."""
+    """What a judge decides by a rubric, from the conversation and its evidence."""
+
+    shown = DEFAULT
 
     def question(self) -> Question:
         """What the judge is asked to decide."""
@@ -94,18 +129,20 @@ class _ByRubric(JudgedAssertion):
     @override
     async def check(self, scope: Scope) -> CheckResult:
         judge, question = self.judge(scope.judge), self.question()
+        evidence = await self._evidence(scope, judge)
         messages = rubric_prompt(
             self.value,
             scope.turns,
-            reference=scope.case.reference,
             judge=judge,
+            evidence=evidence,
+            answer=None if self.at is None else scope.response,
             examples=self._corrections(judge, scope.folder),
         )
 
         async def ask(name: str) -> tuple[JudgeDecision, str]:
             return await ask_model(name, messages, question, judge=judge, folder=scope.folder)
 
-        return await verdict_of_panel(judge, ask)
+        return await verdict_of_panel(judge, ask, seen=[each.seen for each in evidence])
 
     @override
     def version(self, suite: SuiteFacts) -> Any:
@@ -207,7 +244,13 @@ class LlmPreference(JudgedAssertion):
             raise InputError([replace(problem, field=None) for problem in problems])
         other = as_text(reference[self.over])
         return await prefer(
-            scope.response, other, rubric=self.value, turns=scope.turns, judge=judge, folder=scope.folder
+            scope.response,
+            other,
+            rubric=self.value,
+            turns=scope.turns,
+            judge=judge,
+            folder=scope.folder,
+            evidence=await self._evidence(scope, judge),
         )
 
     @override
@@ -216,7 +259,8 @@ class LlmPreference(JudgedAssertion):
 
     @override
     def problems_with(self, reference: Mapping[str, Any]) -> Sequence[Problem]:
-        if self.over in reference:
-            return ()
-        message = f"the case's reference has no {self.over!r} to compare with"
-        return (Problem(message=message, fix=f"give `reference: {{{self.over}: …}}`", field="over"),)
+        problems = [*super().problems_with(reference)]
+        if self.over not in reference:
+            message = f"the case's reference has no {self.over!r} to compare with"
+            problems.append(Problem(message=message, fix=f"give `reference: {{{self.over}: …}}`", field="over"))
+        return problems

@@ -16,6 +16,7 @@ class MaxLatency(Assertion):
 
     type: Literal["max_latency"]
     value: float = Field(gt=0)
+    """Seconds."""
 
     examples = (AssertionExample("{type: max_latency, value: 2}", "{latency_s: 1.5}", "{latency_s: 2.5}"),)
 
@@ -37,6 +38,7 @@ class MaxTokens(Assertion):
 
     type: Literal["max_tokens"]
     value: int = Field(ge=0)
+    """Tokens, of inputs and outputs together."""
 
     examples = (AssertionExample("{type: max_tokens, value: 100}", "{tokens: 100}", "{tokens: 101}"),)
 
@@ -52,6 +54,7 @@ class MaxCost(Assertion):
 
     type: Literal["max_cost"]
     value: float = Field(ge=0)
+    """Dollars."""
 
     examples = (
         AssertionExample(
@@ -76,6 +79,7 @@ class MaxTurns(Assertion):
 
     type: Literal["max_turns"]
     value: int = Field(ge=1)
+    """Turns."""
 
     examples = (AssertionExample("{type: max_turns, value: 2}", "{answers: [Hi, Bye]}", "{answers: [Hi, Well, Bye]}"),)
 

@@ -37,8 +37,11 @@ class Numeric(ComparingAssertion):
 
     type: Literal["numeric"]
     value: Decimal = Field(allow_inf_nan=False)
+    """The expected number."""
     abs: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
+    """The largest difference that passes."""
     rel: Decimal = Field(default=Decimal(0), ge=0, allow_inf_nan=False)
+    """The largest difference that passes, as a share of `value`."""
     take: Literal["last", "first", "any"] = "last"
     """Which number in the text is compared."""
     decimal: Mark = "."

@@ -31,7 +31,9 @@ class Python(Assertion):
 
     type: Literal["python"]
     path: str
+    """`file.py:attribute` of the suite's folder, or `package.module:attribute`."""
     args: Mapping[str, Any] = Field(default_factory=dict)
+    """Further arguments of the callable, by name."""
     version_files: tuple[str, ...] = ()
     """Files that the callable reads, which its version covers besides what its source imports and names: patterns."""
 

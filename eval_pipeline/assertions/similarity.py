@@ -37,6 +37,7 @@ class Similarity(ComparingAssertion):
 
     type: Literal["similarity"]
     value: str | tuple[str, ...]
+    """A text, or several of which the most similar counts."""
     model: str | None = None
     """An embeddings model: `provider:model`, or an import path to LangChain `Embeddings`."""
 

@@ -25,7 +25,9 @@ class Contains(ComparingAssertion):
 
     type: Literal["contains"]
     value: str | tuple[str, ...]
+    """A text, or several that must all be there."""
     ignore_case: bool = False
+    """Whether upper and lower case are the same."""
 
     examples = (
         AssertionExample('{type: contains, value: [tea, "4.20"]}', "A cup of tea costs 4.20", "Tea costs 4.20"),
@@ -41,6 +43,7 @@ class IContains(ComparingAssertion):
 
     type: Literal["icontains"]
     value: str | tuple[str, ...]
+    """A text, or several that must all be there."""
 
     examples = (AssertionExample("{type: icontains, value: tea}", "Tea costs 4.20", "Gold is not sold"),)
 
@@ -54,7 +57,9 @@ class NotContains(ComparingAssertion):
 
     type: Literal["not_contains"]
     value: str | tuple[str, ...]
+    """A text, or several of which none may be there."""
     ignore_case: bool = False
+    """Whether upper and lower case are the same."""
 
     examples = (AssertionExample("{type: not_contains, value: [sorry, cannot]}", "Tea costs 4.20", "I cannot say"),)
 
@@ -70,7 +75,9 @@ class Equals(ComparingAssertion):
 
     type: Literal["equals"]
     value: Any
+    """The expected value, text or any JSON."""
     ignore_case: bool = False
+    """Whether upper and lower case of texts are the same."""
 
     examples = (AssertionExample('{type: equals, value: "yes"}', "yes", "yes, it is"),)
 
@@ -97,7 +104,9 @@ class StartsWith(ComparingAssertion):
 
     type: Literal["starts_with"]
     value: str | tuple[str, ...]
+    """A text, or several of which one must be the beginning."""
     ignore_case: bool = False
+    """Whether upper and lower case are the same."""
 
     examples = (AssertionExample('{type: starts_with, value: "Dear "}', "Dear customer, ...", "Hi"),)
 
@@ -116,7 +125,9 @@ class Regex(ComparingAssertion):
 
     type: Literal["regex"]
     value: str
+    """A regular expression, searched for anywhere in the text."""
     ignore_case: bool = False
+    """Whether upper and lower case are the same."""
     timeout_s: float = Field(default=1.0, gt=0)
     """Seconds of searching, beyond which the assertion is an error: some patterns never end on some texts."""
 
@@ -153,7 +164,9 @@ class OneOf(ComparingAssertion):
 
     type: Literal["one_of"]
     value: tuple[str, ...] = Field(min_length=1)
+    """The texts of which it must be one."""
     ignore_case: bool = True
+    """Whether upper and lower case are the same."""
 
     examples = (AssertionExample("{type: one_of, value: [refund, exchange]}", "Refund.", "a refund or an exchange"),)
 

@@ -99,6 +99,7 @@ class _Commands(click.Group):
         return command
 
 
+@click.version_option(package_name="eval-pipeline", message="%(prog)s %(version)s")
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Evaluate LangChain and LangGraph agents at scale, with Dagster and LangSmith.

@@ -199,7 +199,7 @@ class _Builder:
                 step.outputs({"patterns": patterns})
             rows += patterns
             usage += used
-            self.report(f"patterns {spec.name}: {len(patterns)} in {len(records):,} rows")
+            self.report(f"patterns {spec.name}: {len(patterns)} in {len(records):,} of {len(selected):,} rows")
         if self.plan.suite.spec.context.patterns:
             self._keep("patterns", pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA))
         return usage

@@ -131,6 +131,13 @@ class SharedContext:
         rows = similar.filter(pc.equal(similar.column("case_id"), case_id)).to_pylist()
         return [self._document(row["document_id"], score=row["score"], rank=row["rank"]) for row in rows]
 
+    def documents(self, most: int) -> list[SimilarDocument]:
+        """The first documents of the snapshot, in its order."""
+        if "documents" not in self.manifest.parts:
+            return []
+        ids = self._part("documents").column("document_id").slice(0, most).to_pylist()
+        return [self._document(name, score=0.0, rank=rank) for rank, name in enumerate(ids)]
+
     @property
     def trace(self) -> pa.Table | None:
         """The spans that were recorded when the snapshot was built, if any."""

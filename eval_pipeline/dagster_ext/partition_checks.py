@@ -15,6 +15,8 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.event_clock import EventClock
+
 WRITES_EVALUATIONS_TOGETHER = "writes_evaluations_together"
 """An attribute of storages whose `store_event_batch` takes evaluations of checks."""
 
@@ -45,8 +47,9 @@ def store_evaluations(
     check: dg.AssetCheckKey,
     step_key: str,
     evaluations: Sequence[PartitionEvaluation],
+    clock: EventClock,
 ) -> None:
-    """Write the evaluations of partitions that this run has materialized.
+    """Write the evaluations of partitions that this run has materialized, at times of `clock`.
 
     Raises:
         Exception: what the storage raises; `ImportError`, `AttributeError` or `TypeError` if Dagster has changed.
@@ -56,13 +59,14 @@ def store_evaluations(
     )
 
     run, storage, now = context.run, context.instance.event_log_storage, time.time()
+    moments = clock.moments(len(evaluations))
     ids = storage.get_latest_storage_id_by_partition(
         check.asset_key,
         dg.DagsterEventType.ASSET_MATERIALIZATION,
         partitions={evaluation.partition for evaluation in evaluations},
     )
     entries = []
-    for evaluation in evaluations:
+    for evaluation, moment in zip(evaluations, moments, strict=True):
         storage_id = ids.get(evaluation.partition)
         target = None
         if storage_id is not None:
@@ -85,7 +89,7 @@ def store_evaluations(
                 level=logging.DEBUG,
                 user_message="",
                 run_id=run.run_id,
-                timestamp=now,
+                timestamp=moment,
                 step_key=step_key,
                 job_name=run.job_name,
                 dagster_event=dg.DagsterEvent(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.event_clock import EventClock
 from eval_pipeline.dagster_ext.partition_checks import PartitionEvaluation, store_evaluations
 from eval_pipeline.errors import TransientError
 
@@ -37,7 +38,7 @@ class PartitionEvents:
 
     def __init__(self, context: dg.AssetExecutionContext, *, step_key: str, expected: int, reported: Reported) -> None:
         self._context, self._step_key, self._reported = context, step_key, reported
-        self._batched = expected > FEW
+        self._batched, self._clock = expected > FEW, EventClock()
 
     def report(
         self,
@@ -78,7 +79,8 @@ class PartitionEvents:
         if self._batched:
             try:
                 for start in range(0, len(materializations), BATCH):
-                    store_at_once(self._context, self._step_key, materializations[start : start + BATCH])
+                    batch = materializations[start : start + BATCH]
+                    store_at_once(self._context, self._step_key, batch, self._clock)
             except (ImportError, AttributeError, TypeError) as error:
                 # Nothing was written: the undocumented parts of Dagster have changed.
                 self._batched = False
@@ -91,7 +93,8 @@ class PartitionEvents:
     def _evaluate(self, check: dg.AssetCheckKey, evaluations: Sequence[PartitionEvaluation]) -> None:
         try:
             for start in range(0, len(evaluations), BATCH):
-                store_evaluations(self._context, check, self._step_key, evaluations[start : start + BATCH])
+                batch = evaluations[start : start + BATCH]
+                store_evaluations(self._context, check, self._step_key, batch, self._clock)
         except (ImportError, AttributeError, TypeError) as error:
             # The undocumented parts of Dagster have changed.
             self._context.log.warning("partitions are reported without the check %s: %s", check.name, error)
@@ -105,9 +108,12 @@ class PartitionEvents:
 
 
 def store_at_once(
-    context: dg.AssetExecutionContext, step_key: str, materializations: Sequence[dg.AssetMaterialization]
+    context: dg.AssetExecutionContext,
+    step_key: str,
+    materializations: Sequence[dg.AssetMaterialization],
+    clock: EventClock,
 ) -> None:
-    """Write the events of a step as one batch, without Dagster's log manager.
+    """Write the events of a step as one batch, without Dagster's log manager, at times of `clock`.
 
     Raises:
         Exception: what the storage raises; `ImportError`, `AttributeError` or `TypeError` if Dagster has changed.
@@ -121,7 +127,7 @@ def store_at_once(
             level=logging.DEBUG,
             user_message="",
             run_id=run.run_id,
-            timestamp=time.time(),
+            timestamp=moment,
             step_key=step_key,
             job_name=run.job_name,
             dagster_event=dg.DagsterEvent(
@@ -132,6 +138,6 @@ def store_at_once(
                 message=f"Materialized {each.asset_key.to_user_string()}, partition {each.partition}.",
             ),
         )
-        for each in materializations
+        for each, moment in zip(materializations, clock.moments(len(materializations)), strict=True)
     ]
     context.instance.event_log_storage.store_event_batch(entries)

@@ -18,10 +18,12 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.sensors.run_failed import build_run_failed
 from eval_pipeline.errors import InputError
 from eval_pipeline.redaction.logs import displayable, logger_of
-from eval_pipeline.suite.spec.automation import AssetPlacement
+from eval_pipeline.suite.promoted_prompt import is_promotable
+from eval_pipeline.suite.spec.automation import AssetPlacement, DatasetChanged, PromptCommitted, PromptRegressed
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, read_suite_document
 
 _NAME = re.compile(r"^name:\s*['\"]?([A-Za-z][A-Za-z0-9_]*)", re.MULTILINE)
+_PROMPT = re.compile(r"\bprompt:\s*['\"]?(hub:[^\s'\",}]+)")
 _KEPT = ("schedule", "sensors", "assets", "owners")
 """Fields of suite.yaml that count as far as they are valid."""
 _log = logger_of(__name__)
@@ -54,7 +56,7 @@ def broken_suite(folder: Path, error: Exception, *, taken: Container[str], place
         assets=assets,
         jobs=[job],
         schedules=[_schedule(suite, error)],
-        sensors=[_dataset_changed(suite, error), build_run_failed(suite)],
+        sensors=[*_sensors(suite, error, promotes=_promotes(folder)), build_run_failed(suite)],
     )
 
 
@@ -90,20 +92,39 @@ def _schedule(suite: Suite, error: Exception) -> dg.ScheduleDefinition:
     return nightly
 
 
-def _dataset_changed(suite: Suite, error: Exception) -> dg.SensorDefinition:
-    spec = suite.spec.sensors.dataset_changed
+def _sensors(suite: Suite, error: Exception, *, promotes: bool) -> Iterator[dg.SensorDefinition]:
+    specs = suite.spec.sensors
+    yield _sensor(suite, "dataset_changed", specs.dataset_changed, error)
+    if promotes:
+        yield _sensor(suite, "prompt_committed", specs.prompt_committed, error)
+        yield _sensor(suite, "prompt_regressed", specs.prompt_regressed, error)
 
+
+def _sensor(
+    suite: Suite, name: str, spec: DatasetChanged | PromptCommitted | PromptRegressed, error: Exception
+) -> dg.SensorDefinition:
     @dg.sensor(
-        name=f"{suite.name}_dataset_changed",
+        name=f"{suite.name}_{name}",
         job_name=job_name(suite.name),
         minimum_interval_seconds=spec.interval_s,
         default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
         description=f"Fails: the suite {suite.name} cannot be read.",
     )
-    def dataset_changed() -> Iterator[dg.RunRequest]:
+    def broken_sensor() -> Iterator[dg.RunRequest]:
         raise error
 
-    return dataset_changed
+    return broken_sensor
+
+
+def _promotes(folder: Path) -> bool:
+    """Whether the target's prompt is at a tag of the Prompt Hub, so that the valid suite has sensors that watch it."""
+    try:
+        target = read_suite_document(folder).data.get("target")
+        written = target.get("prompt") if isinstance(target, dict) else None
+    except InputError:
+        match = _PROMPT.search(_text(folder))
+        written = None if match is None else match[1]
+    return isinstance(written, str) and is_promotable(written)
 
 
 def _stand_in(folder: Path, placement: AssetPlacement) -> Suite | None:
@@ -111,8 +132,7 @@ def _stand_in(folder: Path, placement: AssetPlacement) -> Suite | None:
     try:
         data: dict[str, Any] = dict(read_suite_document(folder).data)
     except InputError:
-        text = (folder / SUITE_FILE).read_text(encoding="utf-8", errors="replace") if folder.is_dir() else ""
-        match = _NAME.search(text)
+        match = _NAME.search(_text(folder))
         data = {} if match is None else {"name": match[1]}
     fields: dict[str, Any] = {"cases": "cases.yaml", "target": {"kind": "recorded"}, "assets": placement}
     for name in ("name", *_KEPT):
@@ -124,3 +144,8 @@ def _stand_in(folder: Path, placement: AssetPlacement) -> Suite | None:
             continue
         fields[name] = data[name]
     return Suite(spec=SuiteSpec.model_validate(fields), folder=folder) if "name" in fields else None
+
+
+def _text(folder: Path) -> str:
+    file = folder / SUITE_FILE
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

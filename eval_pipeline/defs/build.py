@@ -22,6 +22,7 @@ from eval_pipeline.defs.assets.variant_comparison import build_variant_compariso
 from eval_pipeline.defs.broken_suite import broken_suite
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
+from eval_pipeline.defs.launch_all import build_launcher
 from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
 from eval_pipeline.defs.resources import STORE, StoreResource, default_resources
 from eval_pipeline.defs.schedules import build_schedule
@@ -148,6 +149,7 @@ def _valid_suite(suite: Suite) -> dg.Definitions:
             *([build_corrections(suite)] if wants_corrections(suite) else []),
         ],
         asset_checks=[*build_gates(suite), build_traces_complete(suite), build_up_to_date(suite)],
+        jobs=[build_launcher(suite)],
         schedules=[build_schedule(suite)],
         sensors=[
             build_dataset_changed(suite),

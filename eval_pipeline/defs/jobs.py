@@ -52,7 +52,9 @@ def build_job(suite: Suite) -> dg.Definitions:
     if wants_corrections(suite):
         # Corrections are downloaded on request, so that no evaluation fails because LangSmith does not answer.
         selection -= _assets(suite, (CORRECTIONS,))
-    return _job(job_name(suite.name), suite, selection, suite.spec.description or f"Evaluate the suite {suite.name}.")
+    about = suite.spec.description or f"Evaluate the suite {suite.name}."
+    description = f"{about}\n\nNo partitions yet? Launch `evaluate_all_{suite.name}`, which registers them."
+    return _job(job_name(suite.name), suite, selection, description)
 
 
 def build_variants_job(suite: Suite) -> dg.Definitions:

@@ -178,8 +178,15 @@ def gate_metadata(gate: GateResult) -> Metadata:
     }
 
 
-def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
-    """The metadata of `variant_comparison`: the verdict and a table of the variants."""
+def report_metadata(file: str, url: str | None) -> Metadata:
+    """A link to a report where it is served, and its file."""
+    if url is None:
+        return {"eval/report": dg.MetadataValue.path(file)}
+    return {"eval/report": dg.MetadataValue.url(url), "eval/report_file": dg.MetadataValue.path(file)}
+
+
+def variants_metadata(comparison: VariantComparison, store: Store, report_url: str | None) -> Metadata:
+    """The metadata of `variant_comparison`: the verdict, a link to its page where that is served, and a table."""
     rows = [
         {
             "variant": standing.name,
@@ -207,7 +214,7 @@ def variants_metadata(comparison: VariantComparison, store: Store) -> Metadata:
         DATASET_VERSION: comparison.dataset_version,
         "eval/attempts": effort.attempts,
         "eval/attempts_saved": effort.attempts_of_all - effort.attempts,
-        "eval/report": dg.MetadataValue.path(store.uri(variants_page_key(comparison.suite, comparison.name))),
+        **report_metadata(store.uri(variants_page_key(comparison.suite, comparison.name)), report_url),
         "dagster/uri": store.uri(variants_key(comparison.suite, comparison.name)),
     }
     if comparison.context_id is not None:

@@ -14,7 +14,16 @@ from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.report.drawing import standalone
 from eval_pipeline.analysis.report.page import Pictures
 from eval_pipeline.analysis.verdict import ExperimentVerdict
-from eval_pipeline.defs.metadata import EXPERIMENT, VERDICT, Metadata, listed_keys, milliseconds, shortened, table_of
+from eval_pipeline.defs.metadata import (
+    EXPERIMENT,
+    VERDICT,
+    Metadata,
+    listed_keys,
+    milliseconds,
+    report_metadata,
+    shortened,
+    table_of,
+)
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
@@ -53,6 +62,7 @@ def summary_metadata(
     pictures: Pictures,
     *,
     links: Metadata,
+    report_url: str | None,
     failing: Sequence[CaseToLookAt],
     case_results: dg.AssetKey,
 ) -> Metadata:
@@ -63,6 +73,7 @@ def summary_metadata(
         store: where it is.
         pictures: its charts.
         links: the pages of the experiment.
+        report_url: where its report is served; None if it is a file of the store only.
         failing: attempts that did not pass.
         case_results: the asset whose partitions the cases are.
     """
@@ -88,7 +99,7 @@ def summary_metadata(
     metadata: Metadata = {
         **verdict_metadata(verdict),
         **links,
-        "eval/report": dg.MetadataValue.path(store.uri(report_key(summary.suite, summary.experiment))),
+        **report_metadata(store.uri(report_key(summary.suite, summary.experiment)), report_url),
         EXPERIMENT: summary.experiment,
         "eval/cases_that_did_not_pass": table_of(
             [{"case": each.case_id, "status": each.status, "why": _in_cell(each.why)} for each in failing[:_MOST_CASES]]

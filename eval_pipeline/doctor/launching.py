@@ -49,7 +49,7 @@ def _monitoring(facts: InstanceFacts, launcher: str) -> Iterator[Finding]:
     if launcher == _IGNORANT:
         fix = (
             "set run_launcher: {module: eval_pipeline.dagster_ext.local_launcher, class: LocalRunLauncher} and "
-            "run_monitoring: {enabled: true} in dagster.yaml"
+            "run_monitoring: {enabled: true, free_slots_after_run_end_seconds: 30} in dagster.yaml"
         )
         yield warning("monitoring", f"{launcher}: a run that is killed stays STARTED, and blocks the queue", fix=fix)
     if launcher in _CHILD_PROCESS_LAUNCHERS:

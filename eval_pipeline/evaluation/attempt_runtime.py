@@ -9,6 +9,7 @@ from typing import Any
 
 from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.evaluation.events import Event, Listener
 from eval_pipeline.evaluation.fingerprints import Fingerprints, ScoreIdentity
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
@@ -42,7 +43,11 @@ class AttemptRuntime:
     """One attempt in progress: what it works with, its turns and its results so far."""
 
     case: Case
+    number: int
+    """The attempt's, 1 for the first."""
     session: Session
+    listener: Listener | None
+    """Is called with every event, in the thread of the evaluation."""
     assertions: Sequence[Assertion]
     """The suite's, which come before the case's own assertions on the conversation."""
     context: SharedContext | None
@@ -59,7 +64,7 @@ class AttemptRuntime:
     answered: bool = False
     """Whether its turns stand for those of the target, which is not called."""
     observed: bool = True
-    """Whether a trace or a checkpoint records the steps; if not, they are plain calls."""
+    """Whether a trace records the steps; if not, they are plain calls."""
     place: AttemptPlace | None = None
     """Where the attempt is in LangSmith; None if it is not traced."""
     durable: bool = False
@@ -82,6 +87,11 @@ class AttemptRuntime:
     @functools.cached_property
     def _place(self) -> AttemptPlace:
         return self.place or AttemptPlace.untraced(self.case.id)
+
+    def report(self, event: Event) -> None:
+        """Report an event to the listener, if there is one."""
+        if self.listener is not None:
+            self.listener(event)
 
     def scope(self, turn: int | None) -> Scope:
         """What an assertion can see now."""

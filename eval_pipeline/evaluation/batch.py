@@ -12,7 +12,8 @@ from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.results.case_result import CaseResult
 
 UNKEPT = 50
-"""Attempts that may have begun and not be durable, if `max_concurrency` is less: storing does not slow few down."""
+"""Attempts of a process that may have begun and not be durable, if `max_concurrency` is less: storing does not slow few
+down."""
 
 _F = TypeVar("_F", bound="asyncio.Future[Any]")
 
@@ -27,6 +28,7 @@ async def evaluate_all(
     max_concurrency: int,
     throughput: Throughput | None = None,
     keep: Keep | None = None,
+    unkept: int = UNKEPT,
 ) -> AsyncGenerator[CaseResult, None]:
     """Make every attempt, `max_concurrency` at a time, and yield results in the order they finish.
 
@@ -35,7 +37,7 @@ async def evaluate_all(
     is left of `attempts` is yielded as `skipped`.
 
     With `keep`, a result that is not durable yet takes room too: a process that dies has begun, and not kept, at most
-    `max_concurrency` attempts, or `UNKEPT` if that is more.
+    `max_concurrency` attempts, or `unkept` if that is more.
 
     Args:
         evaluator: makes the attempts.
@@ -43,6 +45,7 @@ async def evaluate_all(
         max_concurrency: attempts in flight, and model calls in flight to one provider.
         throughput: governs model calls, and can report on them; by default a new one with the suite's limits.
         keep: is called with each result of an attempt, before it is yielded; not with those of skipped ones.
+        unkept: this batch's share of `UNKEPT`, where a process evaluates several at once.
 
     Raises:
         InfrastructureError: something around the cases failed, or every attempt broke in the same way; attempts in
@@ -56,7 +59,7 @@ async def evaluate_all(
     keeping: set[asyncio.Future[None]] = set()
     # Not `asyncio.wait`, which looks at all of those in flight whenever one ends.
     ended: asyncio.Queue[asyncio.Future[Any]] = asyncio.Queue()
-    begun_at_most = max(max_concurrency, UNKEPT)
+    begun_at_most = max(max_concurrency, unkept)
     try:
         with fewer_collections():
             while True:

@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
@@ -19,12 +17,13 @@ from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
-from eval_pipeline.evaluation.events import Event, Listener
+from eval_pipeline.evaluation.events import Event, Listener, in_this_thread
 from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.stored_answer import StoredSession
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.evaluation.workflow import make_attempt
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
@@ -39,7 +38,6 @@ from eval_pipeline.redaction.streaming import StreamRedactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.call_counting import counting_runs
-from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.attachments import use_attachments
@@ -107,7 +105,7 @@ class CaseEvaluator:
             InfrastructureError: something around the case failed, so that there is no result of it.
         """
         if listener is not None:
-            listener = _redacting(listener, self.redactor)
+            listener = in_this_thread(_redacting(listener, self.redactor))
         with no_ambient_tracing():
             if self.tracer is None:
                 with untraced():
@@ -139,9 +137,10 @@ class CaseEvaluator:
         with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
-                    runtime = self._runtime(attempt, place)
+                    runtime = self._runtime(attempt, place, listener)
                 async with limit, _begun(runtime.session):
-                    await self._run(runtime, attempt, listener)
+                    thread_id = "" if self.checkpoints is None else self._thread(attempt)
+                    await make_attempt(runtime, self.checkpoints, thread_id)
                 if limit.expired():
                     raise TimeoutError  # noqa: TRY301 - the work was cancelled and ran on to its end
             except InfrastructureError:
@@ -256,7 +255,7 @@ class CaseEvaluator:
             fingerprint=self.fingerprint(attempt.case),
         )
 
-    def _runtime(self, attempt: Attempt, place: AttemptPlace | None) -> AttemptRuntime:
+    def _runtime(self, attempt: Attempt, place: AttemptPlace | None, listener: Listener | None) -> AttemptRuntime:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
@@ -274,6 +273,8 @@ class CaseEvaluator:
             playing.end(stored.result.simulation.ended, stored.result.simulation.reason)
         return AttemptRuntime(
             case=case,
+            number=attempt.number,
+            listener=listener,
             fingerprints=self.fingerprints,
             stored=stored,
             answered=answered,
@@ -281,7 +282,7 @@ class CaseEvaluator:
             session=session,
             text_path=self.suite.spec.target.text_path,
             user=user,
-            observed=self.checkpoints is not None or bool(tracing_is_enabled()),
+            observed=bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
             assertions=self.suite.spec.assertions,
             context=self.context,
@@ -289,24 +290,6 @@ class CaseEvaluator:
             judge=self.suite.spec.judge,
             place=place,
         )
-
-    async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
-        graph, config = _workflow, RunnableConfig(run_name=WORKFLOW_NAME)
-        inputs: dict[str, Any] | None = {"case_id": attempt.case.id, "attempt": attempt.number}
-        if self.checkpoints is not None:
-            graph = graph.copy({"checkpointer": self.checkpoints})
-            config["configurable"] = {"thread_id": self._thread(attempt)}
-            state = await graph.aget_state(config)
-            if state.created_at is not None:
-                inputs = None  # by which LangGraph resumes
-                if not state.next:
-                    runtime.restore(state.values)
-                    return
-        if listener is None:
-            await graph.ainvoke(inputs, config, context=runtime)
-            return
-        async for event in graph.astream(inputs, config, context=runtime, stream_mode="custom"):
-            listener(event)
 
     def _result(
         self,
@@ -376,8 +359,3 @@ def _redacting(listener: Listener, redactor: Redactor) -> Listener:
         listener(with_identifiers(event, redactor.value(event)))
 
     return pass_on
-
-
-# `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
-# it runs in a task, beside one that waits for what to stream. Streaming works without that, too.
-_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case.copy({"stream_eager": False}))

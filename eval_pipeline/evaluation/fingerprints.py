@@ -76,7 +76,8 @@ class Fingerprints:
         seen: Counter[str] = Counter()
         for assertion in assertions:
             version = self._version_of(assertion)
-            fingerprint = digest(version, _seen(assertion, case), seen[version])
+            context = [self._context_version(case.id)] if assertion.sees_context(self._facts) else []
+            fingerprint = digest(version, _seen(assertion, case), seen[version], *context)
             seen[version] += 1
             yield assertion, ScoreIdentity(version=version, fingerprint=fingerprint)
 

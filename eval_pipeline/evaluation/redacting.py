@@ -1,11 +1,12 @@
 """What of a result may leave the evaluation."""
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from eval_pipeline.redaction.patterns import DONE
 from eval_pipeline.redaction.redactor import Redactor
-from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.case_result import CaseResult, TurnResult
 
 _NOT_REDACTED = frozenset(
     {
@@ -47,9 +48,16 @@ def redacted_result(result: CaseResult, redactor: Redactor) -> CaseResult:
     return replace(result, **{name: _redacted(value, redactor) for name, value in values.items()})
 
 
-def is_redacted(value: Any) -> bool:
-    """Whether something was taken out of `value`, such as the turns of a stored result."""
-    return DONE.search(str(value)) is not None
+def is_redacted(turns: Sequence[TurnResult]) -> bool:
+    """Whether something was taken out of stored turns that assertions compare.
+
+    Documents that were retrieved do not count: they are compared by their ids, and judges read them as they are.
+    """
+    return any(DONE.search(str(_without_documents(turn))) is not None for turn in turns)
+
+
+def _without_documents(turn: TurnResult) -> TurnResult:
+    return replace(turn, events=[event for event in turn.events if event["type"] != "retrieval"])
 
 
 def _redacted(value: Any, redactor: Redactor) -> Any:

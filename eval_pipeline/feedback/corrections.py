@@ -22,7 +22,7 @@ from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.layout import corrections_key
 from eval_pipeline.store.store import Store
-from eval_pipeline.store.timestamps import timestamp
+from eval_pipeline.store.timestamps import sortable, timestamp
 from eval_pipeline.tracing.experiment.trace_status import read_traced
 
 CORRECTIONS_SCHEMA = pa.schema(
@@ -71,9 +71,11 @@ def pull_corrections(
     version = digest(rows)
     key = latest_corrections(store, suite)
     if rows != stored:
-        # Named by the time of the pull: a verdict that was withdrawn leaves nothing newer behind.
-        pulled_at = timestamp("microseconds")
-        key = corrections_key(suite, pulled_at.partition("+")[0], version)
+        # Named by the time of the pull: a verdict that was withdrawn leaves nothing newer behind. The key sorts after
+        # that of the pull before it, whatever the clocks say.
+        pulled_at = sortable(timestamp("microseconds").partition("+")[0])
+        before = "0" if key is None else key.rpartition("/")[2].partition("_")[0]
+        key = corrections_key(suite, max(pulled_at, str(int(before) + 1)), version)
         store.put_table(key, pa.Table.from_pylist(rows, schema=CORRECTIONS_SCHEMA))
     ids = {row["feedback_id"] for row in stored}
     added = sum(row["feedback_id"] not in ids for row in rows)

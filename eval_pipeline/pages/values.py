@@ -1,12 +1,17 @@
-"""Parts of an input or output that pages show in a form of their own: messages, and images that stand in the data."""
+"""Forms of an input or output that pages show in their own way: images, LangChain's serialization, JSON in text."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+MAX_TEXT = 20_000
+"""Characters of one text that a page shows."""
+
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
-_ROLES = {"user": "user", "human": "user", "assistant": "agent", "ai": "agent", "model": "agent"}
-_OTHER_TYPES = frozenset({"system", "tool"})
+_FOLDED_BYTES = 360
+"""Larger values within others are folded."""
 
 
 def image_source(value: Any) -> str | None:
@@ -25,10 +30,45 @@ def image_source(value: Any) -> str | None:
     return address if isinstance(address, str) and _IMAGE.fullmatch(address) else None
 
 
-def message_side(value: Any) -> str | None:
-    """Whose a message is, `user`, `agent` or `other`; None for what is no message."""
-    if not isinstance(value, Mapping) or "content" not in value:
-        return None
-    kind = value.get("type")
-    role = value.get("role") or (kind if kind in _ROLES or kind in _OTHER_TYPES else None)
-    return None if not isinstance(role, str) else _ROLES.get(role, "other")
+def plain(value: Any) -> Any:
+    """A value without the wrapping of LangChain's serialization.
+
+    `{"lc": 1, "id": […, "HumanMessage"], "kwargs": …}` becomes `{"HumanMessage": …}`, without its empty fields.
+    """
+    if isinstance(value, Mapping):
+        if value.get("lc") == 1 and isinstance(value.get("id"), list) and value["id"] and "kwargs" in value:
+            kept = {key: plain(item) for key, item in value["kwargs"].items() if item not in (None, {}, [], "")}
+            return {str(value["id"][-1]): kept}
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def parsed(value: Any) -> Any:
+    """The mapping or list that a text is as JSON, as tools return it; any other value as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and len(value) <= MAX_TEXT:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def text(value: object) -> str:
+    """A value as text, cut at `MAX_TEXT`: a string as it is, any other value as JSON."""
+    full = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+    return full if len(full) <= MAX_TEXT else f"{full[:MAX_TEXT]}… ({len(full) - MAX_TEXT} characters more)"
+
+
+def folds(value: object) -> bool:
+    """Whether a mapping or list is so large that a page folds it."""
+    return len(orjson.dumps(value, default=str)) > _FOLDED_BYTES
+
+
+def outline(value: object) -> str:
+    """One line that names what a folded value holds."""
+    if isinstance(value, Mapping):
+        names = ", ".join(map(str, list(value)[:6]))
+        return f"{{{names}{', …' if len(value) > 6 else ''}}}"  # noqa: PLR2004 - as fits a line
+    if isinstance(value, list):
+        return f"[{len(value)} {'item' if len(value) == 1 else 'items'}]"
+    return str(value)[:80]

@@ -1,7 +1,7 @@
 """Concluding an experiment: its verdict, its report, and the end of its project in LangSmith."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
 from eval_pipeline.analysis.summary import Summary
@@ -9,6 +9,7 @@ from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_
 from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.langsmith.experiments import close_experiment
+from eval_pipeline.langsmith.reports import publish_report
 from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -39,6 +40,8 @@ class Conclusion:
     pictures: Pictures
     traced: Sequence[TracedRun]
     """What each run traced, the runs that reached a server first; empty if nothing was traced."""
+    report_url: str | None = None
+    """Where the recorder serves its report; None where it did not take it."""
 
     @property
     def experiment_url(self) -> str | None:
@@ -59,7 +62,8 @@ def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: 
     page = render_report(store, record, verdict, pictures=conclusion.pictures, experiment_url=conclusion.experiment_url)
     store.put(report_key(record.suite, record.experiment), page.encode())
     _end_tracing(settings, traced, verdict.summary)
-    return conclusion
+    served = publish_report(settings, record.experiment, page) if traced else None
+    return replace(conclusion, report_url=served)
 
 
 def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summary: Summary) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from eval_pipeline.evaluation.attempt import Attempt
-from eval_pipeline.evaluation.batch import evaluate_all
+from eval_pipeline.evaluation.batch import UNKEPT, evaluate_all
 from eval_pipeline.evaluation.checkpoints import checkpoint_file, open_checkpoints
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.throughput import Throughput
@@ -20,6 +20,7 @@ async def make_attempts(
     recorder: ResultRecorder,
     throughput: Throughput,
     on_result: Callable[[CaseResult], None],
+    unkept: int = UNKEPT,
 ) -> None:
     """Make attempts, `max_concurrency` of the suite at a time, and record each.
 
@@ -29,6 +30,7 @@ async def make_attempts(
         recorder: takes every result.
         throughput: governs model calls.
         on_result: is called with every result, after the recorder has it.
+        unkept: as that of `evaluate_all`.
 
     Raises:
         InfrastructureError: something around the cases failed.
@@ -44,7 +46,12 @@ async def make_attempts(
 
     async with _checkpointed(evaluator) as checkpointed:
         results = evaluate_all(
-            checkpointed, beginning(), max_concurrency=concurrency, throughput=throughput, keep=recorder.keep
+            checkpointed,
+            beginning(),
+            max_concurrency=concurrency,
+            throughput=throughput,
+            keep=recorder.keep,
+            unkept=unkept,
         )
         async with contextlib.aclosing(results):
             async for result in results:

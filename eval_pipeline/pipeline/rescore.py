@@ -16,6 +16,7 @@ from eval_pipeline.evaluation.redacting import is_redacted
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.models.limits.throughput import Throughput
 from eval_pipeline.pipeline.begin import OpenExperiment, open_evaluator
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.conclude import Conclusion, conclude
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.prepare import keep_dataset, load_valid_dataset
@@ -138,7 +139,11 @@ class Rescoring:
         with contextlib.ExitStack() as stack:
             throughput = Throughput.of(self.evaluator.suite, experiment=opened.record.experiment)
             stack.enter_context(contextlib.closing(throughput))
-            run = stack.enter_context(begin_run(opened, self.evaluator, chosen, run_id=run_id))
+            name = opened.record.experiment
+            claim = stack.enter_context(
+                claim_cases(opened.store, opened.record.suite, name, run_id=run_id, cases=self.cases)
+            )
+            run = stack.enter_context(begin_run(opened, self.evaluator, chosen, run_id=run_id, claim=claim))
             run.restore_rows()
             recorder = stack.enter_context(run.recorder())
             left = {key_of(attempt): attempt for attempt in run.left}

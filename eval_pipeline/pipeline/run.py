@@ -18,6 +18,7 @@ from typing import Self
 from eval_pipeline.evaluation.attempt import Attempt
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.pipeline.begin import OpenExperiment
+from eval_pipeline.pipeline.claims import CaseClaim
 from eval_pipeline.pipeline.record_results import ReportCases, ResultRecorder, ResultWriter
 from eval_pipeline.pipeline.reuse import ReusableAnswers, as_reused, find_answers, find_reusable
 from eval_pipeline.pipeline.run_plan import write_plan
@@ -165,6 +166,7 @@ def begin_run(
     cases: ChosenCases,
     *,
     run_id: str,
+    claim: CaseClaim | None = None,
     retry_errors: bool = False,
     expect_all_cases: bool = False,
     warn: Callable[[str], object] = _log.warning,
@@ -176,6 +178,7 @@ def begin_run(
         evaluator: of its cases.
         cases: that the run evaluates.
         run_id: Dagster's, or one that is as unique.
+        claim: on the cases; of a run that writes results.
         retry_errors: whether attempts that ended in an error are made again.
         expect_all_cases: whether the experiment's project expects all cases of the dataset, or those of the run.
         warn: is called with what could not be read.
@@ -212,13 +215,10 @@ def begin_run(
         cases=cases,
         planned=planned,
         log=log,
-        writer=ResultLog(
-            store,
-            suite=record.suite,
-            experiment=record.experiment,
-            run_id=run_id,
-            first=log.next_number(run_id),
-            order=log.next_order,
+        writer=(
+            claim.log(order=log.next_order)
+            if claim is not None
+            else ResultLog(store, suite=record.suite, experiment=record.experiment, writer=run_id, order=log.next_order)
         ),
         tracing=tracing,
     )

@@ -131,7 +131,7 @@ def _end_as_moved(store: Store, move: PromptMove, message: str) -> PromptMove:
     """End a move. If another process gave it up meanwhile, it is written again, under the next number."""
     if end_move(store, move, moved=True, message=message).moved:
         return move
-    proposed = ProposedMove.model_validate(move.model_dump(exclude={"number", "begun_at"}))
+    proposed = ProposedMove.model_validate(move.model_dump(exclude={"number", "order", "begun_at"}))
     again = None
     while again is None:
         number = read_moves(store, move.place)[-1].move.number + 1

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.results.begun import next_place
 from eval_pipeline.store.layout import move_end_key, move_key, moves_prefix
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
@@ -54,6 +55,8 @@ class PromptMove(ProposedMove):
     """A move that was begun."""
 
     number: int
+    order: int = 0
+    """Its place among the experiments of its suite, as `ExperimentRecord.order`."""
     begun_at: str
     """UTC, ISO 8601."""
 
@@ -107,7 +110,8 @@ def read_moves(store: Store, place: PromptReference) -> list[RecordedMove]:
 
 def begin_move(store: Store, proposed: ProposedMove, *, number: int) -> PromptMove | None:
     """Write that a move begins; None if another process began one of that number."""
-    move = PromptMove(**proposed.model_dump(), number=number, begun_at=timestamp())
+    order = next_place(store, proposed.suite, f"{proposed.kind} of {proposed.place}")
+    move = PromptMove(**proposed.model_dump(), number=number, order=order, begun_at=timestamp())
     key = move_key(move.prompt, move.tag, number)
     return move if store.put_if_absent(key, move.model_dump_json(indent=2).encode()) else None
 

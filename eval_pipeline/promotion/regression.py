@@ -95,17 +95,13 @@ def read_checks(store: Store, move: PromptMove) -> list[PromotionCheck]:
 
 
 def _complete_runs_after(store: Store, move: PromptMove) -> Iterator[Side]:
-    points = read_points(store, move.suite, last=_NEWEST, since=move.begun_at)
+    points = [point for point in read_points(store, move.suite, last=_NEWEST) if not _is_before(point, move)]
     yield from _complete_runs(store, move, points[::-1], commit=move.after)
 
 
 def _reference(store: Store, move: PromptMove) -> Side | None:
     """The last complete run before the promotion with the commit before, else the one that it was decided from."""
-    points = [
-        point
-        for point in read_points(store, move.suite, last=_NEWEST)
-        if _time(point.created_at) < _time(move.begun_at)
-    ]
+    points = [point for point in read_points(store, move.suite, last=_NEWEST) if _is_before(point, move)]
     before = next(_complete_runs(store, move, points, commit=move.before), None)
     if before is not None or move.reference is None:
         return before
@@ -148,8 +144,11 @@ def _read(store: Store, key: str) -> PromotionCheck | None:
         raise CorruptDataError(f"{store.uri(key)} cannot be read", fix=fix) from error
 
 
-def _time(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text)
+def _is_before(point: TrendPoint, move: PromptMove) -> bool:
+    """Whether an experiment was begun before a move; by time where versions before wrote one of them."""
+    if point.order and move.order:
+        return point.order < move.order
+    return dt.datetime.fromisoformat(point.created_at) < dt.datetime.fromisoformat(move.begun_at)
 
 
 def _key(move: PromptMove, experiment: str) -> str:

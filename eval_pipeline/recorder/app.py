@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.times import TimeError
@@ -18,18 +19,23 @@ from eval_pipeline.recorder.guard import (
 )
 from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
 from eval_pipeline.recorder.routes import (
+    dataset_files,
     datasets,
     examples,
     experiments,
     feedback,
+    feedback_configs,
     hub,
     info,
     ingest,
+    otlp,
     queues,
+    reports,
     runs,
     runs_v2,
     sessions,
     threads,
+    unavailable,
 )
 from eval_pipeline.recorder.routes.refusals import refuse_unknown
 from eval_pipeline.serving.access import GuardLayer
@@ -37,8 +43,32 @@ from eval_pipeline.serving.access import GuardLayer
 PREFIXES = ("", "/api/v1", "/v1")
 """Prefixes of the v1 routes. The SDK adds none to its base URL, whose path may be any of these."""
 
-# Ingestion first: routes are tried in order. `experiments` before `datasets`: its fixed paths look like dataset ids.
-_V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub, queues)
+# Ingestion first: routes are tried in order. Fixed paths, which look like ids, before those of ids.
+_V1 = (
+    ingest,
+    otlp,
+    unavailable,
+    info,
+    sessions,
+    runs,
+    feedback,
+    feedback_configs,
+    experiments,
+    dataset_files,
+    datasets,
+    examples,
+    hub,
+    queues,
+)
+_V2 = (runs_v2, threads)
+
+
+API_ROUTES = tuple(
+    (version, tuple(route for route in module.router.routes if isinstance(route, APIRoute)))
+    for version, modules in (("", _V1), ("/api/v2", _V2))
+    for module in modules
+)
+"""The routes of the API, by the version that their paths begin with."""
 
 
 def create_app(recorder: Recorder) -> FastAPI:
@@ -48,9 +78,9 @@ def create_app(recorder: Recorder) -> FastAPI:
     for prefix in PREFIXES:
         for module in _V1:
             app.include_router(module.router, prefix=prefix, dependencies=[Depends(refuse_unknown)])
-    for routes in (runs_v2, threads):
+    for routes in _V2:
         app.include_router(routes.router, prefix="/api/v2", dependencies=[Depends(refuse_unknown)])
-    for pages in (dataset_pages, case_pages, trace_pages, queue_pages):
+    for pages in (dataset_pages, case_pages, trace_pages, queue_pages, reports):
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)

@@ -7,16 +7,19 @@ from pathlib import Path
 from eval_pipeline.recorder import frame as frames
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import FaultPlan
+from eval_pipeline.recorder.otlp.placing import OtlpStore
 from eval_pipeline.recorder.store.comparisons import ComparisonStore
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.datasets import DatasetStore
 from eval_pipeline.recorder.store.examples import ExampleStore
 from eval_pipeline.recorder.store.experiments import ExperimentStore
 from eval_pipeline.recorder.store.feedback import FeedbackStore
+from eval_pipeline.recorder.store.feedback_configs import FeedbackConfigStore
 from eval_pipeline.recorder.store.hub import HubStore
 from eval_pipeline.recorder.store.ingest import Ingest
 from eval_pipeline.recorder.store.journal import Journal
 from eval_pipeline.recorder.store.queues import QueueStore
+from eval_pipeline.recorder.store.reports import ReportStore
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.sessions import SessionStore
 from eval_pipeline.recorder.store.statistics import Statistics
@@ -44,6 +47,7 @@ class Recorder:
         self.statistics = Statistics(self.database)
         self.sessions = SessionStore(self.database, now)
         self.feedback = FeedbackStore(self.database, now)
+        self.feedback_configs = FeedbackConfigStore(self.database, now)
         self.runs = RunStore(self.database, self.statistics)
         self.datasets = DatasetStore(self.database, now)
         self.examples = ExampleStore(self.database, self.datasets)
@@ -51,10 +55,12 @@ class Recorder:
         self.comparisons = ComparisonStore(self.database, self.sessions, now)
         self.hub = HubStore(self.database, now)
         self.queues = QueueStore(self.database, now)
+        self.reports = ReportStore(self.database, now)
         self.journal = Journal(self.database, now, limit=self.config.journal_bytes)
         self._ingest = Ingest(
             self.database, self.sessions, self.feedback, max_runs_per_trace=self.config.max_runs_per_trace
         )
+        self.otlp = OtlpStore(self.database, self._ingest)
         self.sessions.seed()
 
     def receive(self, frame: frames.Frame) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from eval_pipeline.content.inputs import input_text
 from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
@@ -60,6 +60,8 @@ class Vote(TypedDict):
     reasoning: str
     error: str | None
     """Why there is no verdict, if there is none."""
+    seen: NotRequired[Sequence[str]]
+    """What the judge was shown besides the conversation, and how much of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

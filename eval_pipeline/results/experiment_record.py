@@ -12,6 +12,7 @@ from eval_pipeline.errors import (
     MissingUpstreamError,
     Problem,
 )
+from eval_pipeline.results.begun import next_place
 from eval_pipeline.store.layout import experiment_key, experiments_prefix
 from eval_pipeline.store.store import Store
 from eval_pipeline.wording import nearest
@@ -54,6 +55,8 @@ class ExperimentRecord(BaseModel):
     suite: str
     experiment: str
     created_at: str
+    order: int = 0
+    """Its place among what was begun of its suite, which decides what is latest; 0 in records of versions before."""
     dataset_version: str
     context_id: str | None
     target_version: str
@@ -96,10 +99,10 @@ def suite_of(store: Store, experiment: str) -> str:
 
 
 def pin_experiment(store: Store, record: ExperimentRecord) -> ExperimentRecord:
-    """Begin the experiment, or join it.
+    """Begin the experiment, in its place after all that were begun before, or join it.
 
     Returns:
-        `record` if this call wrote it, else the stored record: data and context are those that it pins, whatever has
+        The stored record: that of `record` if this call wrote it. Data and context are those that it pins, whatever has
         changed since.
 
     Raises:
@@ -107,8 +110,10 @@ def pin_experiment(store: Store, record: ExperimentRecord) -> ExperimentRecord:
             repetitions.
     """
     key = experiment_key(record.suite, record.experiment)
-    if store.put_if_absent(key, record.model_dump_json(indent=2).encode()):
-        return record
+    if store.get(key) is None:
+        begun = record.model_copy(update={"order": next_place(store, record.suite, record.experiment)})
+        if store.put_if_absent(key, begun.model_dump_json(indent=2).encode()):
+            return begun
     pinned = read_experiment(store, record.suite, record.experiment)
     for name in ("target_version", "variant", "repetitions"):
         there, here = getattr(pinned, name), getattr(record, name)
@@ -166,4 +171,4 @@ def experiments_newest_first(store: Store, suite: str) -> list[ExperimentRecord]
     prefix = experiments_prefix(suite)
     names = {key.removeprefix(prefix).partition("/")[0] for key in store.list(prefix)}
     records = [record for name in names if (record := find_experiment(store, suite, name)) is not None]
-    return sorted(records, key=lambda record: (record.created_at, record.experiment), reverse=True)
+    return sorted(records, key=lambda record: (record.order, record.created_at, record.experiment), reverse=True)

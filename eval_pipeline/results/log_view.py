@@ -4,6 +4,7 @@ The log is listed once, and of each segment one read gives the columns that say 
 are most of the bytes, are read when whole results are asked for, from the segments that hold them.
 """
 
+import datetime as dt
 import functools
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -174,6 +175,12 @@ class ResultLogView:
             ]
             if any(counted):
                 yield from self._read(key, counted)
+
+    @property
+    def first_started(self) -> dt.datetime | None:
+        """When the first of the attempts started, by the clocks of the runs; None if there is none."""
+        started = (time for table in self._segments.values() for time in table.column("started_at").to_pylist())
+        return min((time for time in started if time is not None), default=None)
 
     @property
     def next_order(self) -> int:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from eval_pipeline.errors import PermanentError
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_row import RESULT_SCHEMA, table_of
 from eval_pipeline.store.layout import results_prefix
+from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
 
 SEGMENT, SET_ASIDE = ".parquet", ".unreadable.json"
@@ -33,27 +35,34 @@ class ResultLog:
         store: where the experiment is.
         suite: its suite.
         experiment: its name.
-        run_id: names the segments.
-        first: the number of the first segment; the log is listed for a free one by default. A run whose process was
-            killed may go on under its id in another process.
+        writer: names the segments: a run's id, or that of its claim, under which no other process writes.
+        first: the number of the first segment; the log is listed for a free one by default.
         order: the place of the run among those that opened the log (`ResultLogView.next_order`).
     """
 
     def __init__(
-        self, store: Store, *, suite: str, experiment: str, run_id: str, first: int | None = None, order: int = 0
+        self, store: Store, *, suite: str, experiment: str, writer: str, first: int | None = None, order: int = 0
     ) -> None:
-        self._store, self._run_id, self._order = store, run_id, order
+        self._store, self._writer, self._order = store, writer, order
         self._prefix = results_prefix(suite, experiment)
         self._values = LargeValues(store, suite, experiment)
         self._next = first
         self._unmerged: list[pa.Table] = []
 
     def append(self, results: Sequence[CaseResult]) -> str:
-        """Write `results` as one segment, durable when this returns. Returns its key."""
+        """Write `results` as one segment, durable when this returns. Returns its key.
+
+        Raises:
+            PermanentError: another run has ended this log.
+        """
         table = table_of(results, self._values, order=self._order)
         number = next_number(self._store.list(self._prefix), self._own) if self._next is None else self._next
         key = f"{self._own}{number:06d}{SEGMENT}"
-        self._store.put_table(key, table, quickly=True)
+        if not self._store.put_if_absent(key, bytes(parquet_bytes(table, quickly=True))):
+            raise PermanentError(
+                "another run has taken over the cases of this run, which gave no sign of life",
+                fix="let it finish; the results that this run wrote before are kept",
+            )
         self._next = number + 1
         self._unmerged.append(table)
         if sum(part.num_rows for part in self._unmerged) >= MERGED_ROWS:
@@ -75,7 +84,17 @@ class ResultLog:
 
     @property
     def _own(self) -> str:
-        return f"{self._prefix}{self._run_id}-"
+        return f"{self._prefix}{self._writer}-"
+
+
+def end_log(store: Store, suite: str, experiment: str, writer: str) -> None:
+    """End the log of a writer: an empty segment takes the name of its next one, so that it writes no more rows."""
+    prefix = results_prefix(suite, experiment)
+    empty = bytes(parquet_bytes(RESULT_SCHEMA.empty_table(), quickly=True))
+    while True:
+        number = next_number(store.list(prefix), f"{prefix}{writer}-")
+        if store.put_if_absent(f"{prefix}{writer}-{number:06d}{SEGMENT}", empty):
+            return
 
 
 def read_results(

@@ -31,6 +31,7 @@ _VOTE = pa.struct(
         ("label", pa.string()),
         ("reasoning", pa.string()),
         ("error", pa.string()),
+        ("seen", pa.list_(pa.string())),
     ]
 )
 _USAGE = pa.struct(

@@ -29,7 +29,7 @@ _log = logger_of(__name__)
 
 HANDOFF = "Handoff"
 """What the tracing of the OpenAI Agents SDK names the run of a handoff, which is a chain."""
-_SHOWING_CALLS = frozenset({"tool", "llm"})
+_SHOWING_CALLS = frozenset({"tool", "llm", "retriever"})
 _UUID_LENGTH = 36
 _MEDIA_TYPE_END = re.compile(r"[\r\n]")
 
@@ -207,7 +207,7 @@ class CollectingClient(Client):
             count_call(run, counters)
 
     def _keeps_values(self, run_id: str, path: Sequence[str], fields: Mapping[str, Any]) -> bool:
-        """Whether inputs and outputs of a run are kept: always, or only those that show calls of tools."""
+        """Whether inputs and outputs of a run are kept: always, or only those that show calls and documents."""
         # Without the lock: a trace that is taken meanwhile has no use for them.
         collection = next((each for ancestor in path if (each := self._collected.get(ancestor)) is not None), None)
         if collection is None or collection.whole:

@@ -8,20 +8,22 @@ Objects are content-addressed or append-only; no key contains `latest`.
     contexts/<suite>/<context_id>/<part>.<sha256[:12]>.parquet
     experiments/<suite>/<experiment>/experiment.json       written if absent; pins everything
     experiments/<suite>/<experiment>/plans/<run>.json      the attempts that the run plans, before its first one
-    experiments/<suite>/<experiment>/results/<run>-<n>.parquet
-    experiments/<suite>/<experiment>/results/<run>-<n>.unreadable.json   marks a segment that is left out
+    experiments/<suite>/<experiment>/results/<run>.<claim>-<n>.parquet   written if absent; an empty one ends it
+    experiments/<suite>/<experiment>/results/<run>.<claim>-<n>.unreadable.json   marks a segment that is left out
     experiments/<suite>/<experiment>/results/<task>/part-<n>.parquet     results of a worker's task; written if absent
     experiments/<suite>/<experiment>/values/<hash>         a large input, output or state of its rows, as JSON
     experiments/<suite>/<experiment>/tasks/<task>.json     the task of a worker that reads it from the store
     experiments/<suite>/<experiment>/tasks/<task>.answer.json            the last answer of the worker
     experiments/<suite>/<experiment>/tasks/<launch>/items.json           the items of a state machine's map
-    experiments/<suite>/<experiment>/owners/<number>.json  the launch that evaluates it; written if absent
-    experiments/<suite>/<experiment>/owners/<number>/<run>/beat     changes while the run works; beside it `ended`
+    experiments/<suite>/<experiment>/owners/<claim>.json   a run, and the cases that it evaluates; written if absent
+    experiments/<suite>/<experiment>/owners/<claim>/<run>/beat      changes while the run works; beside it `ended`
     experiments/<suite>/<experiment>/tracing/<run>.json    where its traces are, and how many were sent
     experiments/<suite>/<experiment>/fan_in                the run that makes the summary of several; written if absent
     experiments/<suite>/<experiment>/summary.json
     experiments/<suite>/<experiment>/report.html
-    trends/<suite>/<created_at>_<experiment>.json          the numbers of an experiment, for trends
+    begun/<suite>/<place>                                  what was begun of the suite, in order; written if absent
+    trends/<suite>/o<place>_<experiment>.json              the numbers of an experiment, for trends
+    trends/<suite>/<created_at>_<experiment>.json          the same, of versions that did not count places
     corrections/<suite>/<pulled_at>_<digest>.parquet       corrections by people; the last key has all of them
     variants/<suite>/<name>.json                           a comparison of variants; written if absent
     variants/<suite>/<name>.html                           its page
@@ -70,8 +72,8 @@ def results_prefix(suite: str, experiment: str) -> str:
     return experiment_prefix(suite, experiment) + "results/"
 
 
-def owners_prefix(suite: str, experiment: str) -> str:
-    """The folder of the claims on an experiment."""
+def claims_prefix(suite: str, experiment: str) -> str:
+    """The folder of the claims on cases of an experiment."""
     return experiment_prefix(suite, experiment) + "owners/"
 
 
@@ -120,14 +122,19 @@ def tracing_prefix(suite: str, experiment: str) -> str:
     return experiment_prefix(suite, experiment) + "tracing/"
 
 
+def begun_prefix(suite: str) -> str:
+    """The folder of what was begun of a suite."""
+    return f"begun/{suite}/"
+
+
 def trend_prefix(suite: str) -> str:
-    """The folder of a suite's trend; its keys sort by time."""
+    """The folder of a suite's trend; its keys sort by the order in which experiments were begun."""
     return f"trends/{suite}/"
 
 
-def trend_key(suite: str, created_at: str, experiment: str) -> str:
-    """One experiment in the trend of its suite."""
-    return f"{trend_prefix(suite)}{sortable(created_at)}_{experiment}.json"
+def trend_key(suite: str, experiment: str, *, order: int, created_at: str) -> str:
+    """One experiment in the trend of its suite. One without an order (0) sorts before those with one."""
+    return f"{trend_prefix(suite)}{f'o{order:08d}' if order else sortable(created_at)}_{experiment}.json"
 
 
 def baseline_key(suite: str) -> str:

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from eval_pipeline.errors import CorruptDataError
 from eval_pipeline.store.parquet import rows_of_parquet
-from eval_pipeline.store.s3_errors import code_of, is_taken, store_error
+from eval_pipeline.store.s3_errors import code_of, is_conflict, is_taken, store_error
 from eval_pipeline.store.s3_parts import TAIL_BYTES, ReadInParts
 from eval_pipeline.store.store import Store, checked_key
 
@@ -27,6 +27,8 @@ PARTS_IN_FLIGHT = 4
 READ_BYTES = 2**20
 READ_ATTEMPTS = 4
 """A read whose body breaks off is repeated; the client itself retries only until the body begins."""
+CONFLICTING_WRITES = 8
+"""How often a write "if absent" is tried while others of the same key are in progress."""
 SHA256_METADATA = "sha256"
 WRITER_METADATA = "writer"
 
@@ -65,13 +67,17 @@ class S3Store(Store):
     @override
     def put_if_absent(self, key: str, data: bytes) -> bool:
         writer = uuid.uuid4().hex
-        try:
-            self._put_at_once(key, data, IfNoneMatch="*", writer=writer)
-        except (BotoCoreError, ClientError) as error:
-            if is_taken(error):
-                # The client repeats a write whose answer was lost: the existing object may be ours.
-                return self._metadata(key).get(WRITER_METADATA) == writer
-            raise store_error(self.uri(key), error) from error
+        for attempt in range(CONFLICTING_WRITES):
+            try:
+                self._put_at_once(key, data, IfNoneMatch="*", writer=writer)
+            except (BotoCoreError, ClientError) as error:
+                if is_taken(error):
+                    # The client repeats a write whose answer was lost: the existing object may be ours.
+                    return self._metadata(key).get(WRITER_METADATA) == writer
+                if not is_conflict(error) or attempt == CONFLICTING_WRITES - 1:
+                    raise store_error(self.uri(key), error) from error
+            else:
+                break
         return True
 
     @override

@@ -40,6 +40,11 @@ def is_taken(error: Exception) -> bool:
     return code_of(error) in _TAKEN
 
 
+def is_conflict(error: Exception) -> bool:
+    """Whether a conditional write came upon another one in progress: which of them wins is not decided yet."""
+    return code_of(error) == "ConditionalRequestConflict"
+
+
 def store_error(uri: str, error: Exception) -> InfrastructureError:
     """The error of this package for an error of boto3 at the object `uri`."""
     code, message = code_of(error), str(error)

@@ -42,6 +42,7 @@ class Turn(Document):
     input: Any = Field(validation_alias=AliasChoices("input", "user", "user_input"), serialization_alias="user")
     """Text, content blocks, a message, several messages, or a mapping of inputs."""
     assertions: tuple[AnyAssertion, ...] = ()
+    """Assertions on the answer to this turn and the calls made for it."""
 
     @field_validator("input")
     @classmethod
@@ -65,10 +66,15 @@ class RuntimeOptions(Document):
     """The configuration of the target for one case; a graph gets it as `configurable` and as runtime context."""
 
     model: str | None = None
+    """The model that the target should use."""
     version: str | None = None
+    """The version of the target that should answer."""
     temperature: float | None = None
+    """The sampling temperature."""
     start_agent: str | None = None
+    """The agent that should answer first."""
     test_data: Mapping[str, Any] = Field(default_factory=dict)
+    """Data for the target, which means what the target takes it to mean."""
 
 
 _NO_OPTIONS = RuntimeOptions()
@@ -78,7 +84,9 @@ class RecordedTurn(Document):
     """One turn of a recorded attempt whose inputs and outputs are more than messages."""
 
     input: Any
+    """What the target was given."""
     outputs: Any = None
+    """What it returned."""
     text: str | None = None
     """What a person reads; by default the rule of `eval_pipeline.content.outputs`."""
     events: tuple[Mapping[str, Any], ...] = ()
@@ -89,6 +97,7 @@ class Recording(Document):
     """A recorded attempt at the case: its conversation as `messages` or as `turns`, and data about it."""
 
     turns: tuple[RecordedTurn, ...] = ()
+    """The conversation, where inputs or outputs are more than messages."""
     messages: tuple[Mapping[str, Any], ...] = Field(default=(), validate_default=True)
     """Messages of any form that `eval_pipeline.messages` reads, such as OpenAI's `role`, `content`, `tool_calls`."""
     data: Mapping[str, Any] = Field(default_factory=dict)
@@ -127,20 +136,27 @@ class Case(Document):
     shorthands: ClassVar[frozenset[str]] = frozenset({"input"})
 
     id: str
+    """Its name, unique in the suite, and the key of its partition in Dagster: letters, digits, `_` and `-`."""
     description: str | None = None
+    """What the case is about, for people."""
     split: str = "base"
+    """The part of the dataset that it belongs to."""
     tags: tuple[str, ...] = ()
+    """Names by which results are grouped and gates are set."""
     inputs: Any = None
     """The inputs as a whole, any JSON: those of a LangSmith example, unchanged. Without turns they are the only one."""
     messages: tuple[Any, ...] = ()
     """What was said before the first turn, as messages: history, which nothing answers."""
     turns: tuple[Turn, ...] = ()
+    """What the user says, in order; each is sent after the answer to the one before."""
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation."""
     reference: Any = Field(default_factory=dict, validation_alias=AliasChoices("reference", "reference_outputs"))
     """What a right answer is, any JSON."""
     metadata: Mapping[str, Any] = Field(default_factory=dict)
+    """Facts about the case, by name: results are grouped and gates are set by them."""
     attachments: Mapping[str, CaseAttachment] = Field(default_factory=dict)
+    """Files of the case, by name."""
     context: Mapping[str, Any] = Field(default_factory=dict)
     """The runtime context of a graph, by the fields of its `context_schema`."""
     configurable: Mapping[str, Any] = Field(default_factory=dict)
@@ -149,7 +165,9 @@ class Case(Document):
     """Keys of a graph's state that are set before the first turn, besides its inputs."""
     # Pydantic would deep-copy a plain default for every case, which takes half the time of loading.
     runtime: RuntimeOptions = Field(default_factory=lambda: _NO_OPTIONS)
+    """Options of the target for this case."""
     recordings: tuple[Recording, ...] = ()
+    """Attempts at the case that were recorded elsewhere, for the target `recorded`."""
     simulation: Simulation | None = None
     """The simulated user, who speaks after `turns`."""
     on_interrupt: Any = None

@@ -25,7 +25,11 @@ def suite_schema() -> dict[str, Any]:
     properties, definitions = schema["properties"], schema["$defs"]
     source = {"anyOf": [{"type": "string"}, properties["cases"]["items"]]}
     properties["cases"] = _one_or_several(source, properties["cases"])
-    properties["compute"] = {"anyOf": [{"enum": ["local", "subprocess"]}, properties["compute"]]}
+    compute = properties["compute"]
+    properties["compute"] = {
+        "description": compute["description"],
+        "anyOf": [{"enum": ["local", "subprocess"]}, compute],
+    }
     for field in definitions["Gates"]["properties"].values():
         if "items" in field:
             field.update(_one_or_several({"anyOf": [{"type": ["number", "string"]}, field.pop("items")]}, field))
@@ -41,10 +45,10 @@ def cases_schema() -> dict[str, Any]:
     # The named cases of another tool's form have fields of their own.
     named = {"type": "object", "required": ["name"], "not": {"required": ["id"]}}
     cases = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Case"}, named]}}
-    defaults = {**case, "required": []}
+    defaults = {**case, "required": [], "description": "Fields of every case that does not have them itself."}
     with_defaults = {
         "type": "object",
-        "properties": {"cases": cases, "defaults": defaults},
+        "properties": {"cases": {"description": "The cases.", **cases}, "defaults": defaults},
         "required": ["cases"],
         "additionalProperties": False,
     }
@@ -121,7 +125,10 @@ def _short_turn(schema: dict[str, Any]) -> None:
 
 def _short_assets(schema: dict[str, Any]) -> None:
     prefix = schema["properties"]["key_prefix"]
-    schema["properties"]["key_prefix"] = {"anyOf": [{"type": "string"}, prefix]}
+    schema["properties"]["key_prefix"] = {
+        "description": prefix["description"],
+        "anyOf": [{"type": "string"}, prefix],
+    }
 
 
 def _text_or_itself(schema: dict[str, Any]) -> None:

@@ -18,12 +18,24 @@ def promoted_prompt(suite: Suite) -> PromptReference:
     """
     written = suite.spec.target.prompt_reference
     reference = None if written is None else parse_reference(written)
-    if reference is None or reference.place != "hub" or reference.version in (None, LATEST) or reference.pinned:
+    if reference is None or not _at_a_tag(reference):
         what = "no prompt" if written is None else repr(written)
         message = f"the target has {what}, but promotions move a tag of a prompt in the Prompt Hub"
         fix = "write `target.prompt: hub:NAME:TAG`, such as `hub:support:production`"
         raise InputError(Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="target.prompt"))
     return reference
+
+
+def is_promotable(written: str) -> bool:
+    """Whether a prompt, as it is written in `suite.yaml`, is at a tag in the Prompt Hub."""
+    try:
+        return _at_a_tag(parse_reference(written))
+    except InputError:
+        return False
+
+
+def _at_a_tag(reference: PromptReference) -> bool:
+    return reference.place == "hub" and reference.version not in (None, LATEST) and not reference.pinned
 
 
 def wants_promotions(suite: Suite) -> bool:

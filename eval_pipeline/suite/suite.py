@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.suite_modules import forget_changed_modules
 from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
 from eval_pipeline.suite.import_path import suite_file
@@ -35,30 +36,41 @@ class SuiteSpec(Document):
     """`suite.yaml`."""
 
     name: str
+    """The name of the suite: letters, digits and `_`."""
     description: str | None = None
+    """What the suite is for; Dagster shows it."""
     owners: tuple[str, ...] = ("team:evaluation",)
+    """Owners of the suite's assets in Dagster: e-mail addresses, or `team:name`."""
     tags: tuple[str, ...] = ()
     """Tags of the root run of every attempt in LangSmith, besides the case's own."""
     cases: CaseSources
+    """Where cases come from, one source or several."""
     context: ContextSpec = ContextSpec()
+    """Data that is queried once and read by every case."""
     target: AnyTarget
+    """What is evaluated."""
     judge: Judge | None = None
     """The judge of assertions that name no model."""
     simulated_user: SimulatedUserSpec | None = None
+    """The model that plays the user in cases with a `simulation`."""
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation of every case, besides its own."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
     """Attempts at each case; by default one, or all recorded ones for a recorded target."""
     evaluation: Evaluation = Evaluation()
+    """How a run evaluates its cases: concurrency, limits, budgets, reuse."""
     compute: Compute = LocalCompute()
     """Where cases are evaluated: in the process of the run, or by workers."""
     assets: AssetPlacement = AssetPlacement()
     """The key prefix and group of the suite's assets in Dagster."""
     schedule: Schedule = Schedule()
+    """When the suite is evaluated by itself."""
     sensors: Sensors = Sensors()
+    """What the suite reacts to."""
     promotion: Promotion = Promotion()
     """Whether the tag of the target's prompt moves to a variant that won."""
     gates: Gates = Gates()
+    """What an experiment must meet."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed targets that `eval-pipeline variants run` compares with this one."""
     baseline: str | None = None
@@ -146,6 +158,7 @@ def read_suite_document(folder: Path) -> YamlDocument:
     Raises:
         InputError: the file does not exist, is not YAML, or is not a mapping.
     """
+    forget_changed_modules()
     if not folder.is_dir():
         raise InputError(
             Problem(message="there is no such folder", fix="give the folder that holds suite.yaml", file=folder)

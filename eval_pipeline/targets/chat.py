@@ -40,8 +40,11 @@ class ChatTarget(PromptedTarget):
 
     kind: Literal["chat"]
     model: str
+    """`provider:model`, or an import path to a LangChain chat model."""
     system: str | None = None
+    """The system prompt."""
     system_file: str | None = None
+    """A file of the suite with the system prompt."""
     stream: bool = False
     """Whether answers are streamed, which measures the time to the first token (`ttft_s` of a turn)."""
 

@@ -60,7 +60,9 @@ class LangGraphTarget(CodeTarget):
 
     kind: Literal["langgraph"]
     input_key: str | None = None
+    """The key of the graph's input that takes a turn's input; by default `messages`, or keys by name."""
     output_key: str | None = None
+    """The key of the final state that a person reads; by default the last message."""
     recursion_limit: int | None = Field(default=None, ge=1)
     """By default the graph's own, or else LangGraph's."""
     context: Mapping[str, Any] = Field(default_factory=dict)

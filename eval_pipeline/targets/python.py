@@ -43,6 +43,7 @@ class PythonTarget(CodeTarget):
 
     kind: Literal["python"]
     factory: bool = False
+    """Whether `path` names a callable that makes the target for each attempt."""
 
     @property
     @override

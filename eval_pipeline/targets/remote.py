@@ -47,13 +47,17 @@ class RemoteTarget(Target):
 
     kind: Literal["remote"]
     url: str
+    """The URL of the server."""
     graph: str
     """The graph's name, or the id of an assistant."""
     api_key_variable: str | None = None
     """The environment variable that holds the server's key."""
     headers: Mapping[str, str] = Field(default_factory=dict)
+    """Headers of every request, by name."""
     input_key: str | None = None
+    """As for `langgraph`."""
     output_key: str | None = None
+    """As for `langgraph`."""
     context: Mapping[str, Any] = Field(default_factory=dict)
     """The runtime context of every case; a case's `context` goes first."""
     configurable: Mapping[str, Any] = Field(default_factory=dict)

@@ -11,7 +11,13 @@ Agents import this package, so it imports nothing of LangChain, LangSmith or Dag
 
 from eval_pipeline.telemetry.bus import BUS, BusCounts, EventBus
 from eval_pipeline.telemetry.event import Event
+from eval_pipeline.telemetry.labels import TurnLabels, session
 from eval_pipeline.telemetry.reporting import emit, listener, listening, turn
+from eval_pipeline.telemetry.trace_events import (
+    LangSmithTraceCompleted,
+    LangSmithTraceStarted,
+    LangSmithUploadFailed,
+)
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 
 __all__ = [
@@ -19,10 +25,15 @@ __all__ = [
     "BusCounts",
     "Event",
     "EventBus",
+    "LangSmithTraceCompleted",
+    "LangSmithTraceStarted",
+    "LangSmithUploadFailed",
     "ReportedTurn",
     "TimedEvent",
+    "TurnLabels",
     "emit",
     "listener",
     "listening",
+    "session",
     "turn",
 ]

@@ -8,9 +8,11 @@ from eval_pipeline.telemetry.plain import text_of
 
 Event = Mapping[str, Any]
 """`{"type": …}` and, by type: `tool_call{name, args, id}`, `tool_result{name, content, id, error}`,
-`handoff{from, to}`, `usage{input_tokens, output_tokens, cached_tokens, cost_usd, model, messages}`, `message{content}`,
-`reasoning{content}`, `interrupt{content, answer}`, `error{content}`; and `token{content}`, a piece of the answer, which
-is streamed and never stored. `usage` and `tool_result` may have `latency_s`, the seconds that the call took."""
+`retrieval{name, args, content}`, the documents that a retriever returned, `handoff{from, to}`,
+`usage{input_tokens, output_tokens, cached_tokens, cost_usd, model, messages}`, `message{content}`,
+`reasoning{content}`, `interrupt{content, answer}`, `error{content}`, `prompt_rendered{prompt_ns, prompt_key,
+prompt_name, adapter, rendered_prompt, descriptor}`; and `token{content}`, a piece of the answer, which is streamed and
+never stored. `usage` and `tool_result` may have `latency_s`, the seconds that the call took."""
 
 _NEEDED = {"tool_call": ("name", "args"), "tool_result": ("name", "content")}
 _COUNTS = ("input_tokens", "output_tokens", "cached_tokens")

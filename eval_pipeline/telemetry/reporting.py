@@ -6,12 +6,14 @@ nothing.
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.telemetry.bus import BUS
+from eval_pipeline.telemetry.bus import BUS, TurnTracer
 from eval_pipeline.telemetry.event import Event
+from eval_pipeline.telemetry.labels import labels_of, session_labels
 from eval_pipeline.telemetry.turns import ReportedTurn
 
 _log = logger_of(__name__)
@@ -36,13 +38,26 @@ def emit(event: Event) -> bool:
 
 @contextlib.contextmanager
 def turn(
-    name: str, inputs: Any = None, *, to: Sink | None = None, on_event: Callable[[Event], None] | None = None
+    name: str,
+    inputs: Any = None,
+    *,
+    session_id: object = None,
+    tags: Iterable[str] | Mapping[str, Any] = (),
+    metadata: Mapping[str, Any] | None = None,
+    prompt: str | None = None,
+    to: Sink | None = None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> Iterator[ReportedTurn]:
     """Report a turn of the agent `name`: as an event of the turn around it or, where there is none, to `BUS`.
 
     Args:
         name: The agent's name.
         inputs: What the agent is asked.
+        session_id: The conversation it belongs to; by default that of `session`, or of the outer turn.
+        tags: Of every run of the turn, besides those of the session and the outer turn; a mapping gives tags such as
+            `environment:production`, and metadata.
+        metadata: Of every run of the turn, likewise.
+        prompt: The name of its prompt, such as `support/answer`; by its namespace `LangSmithTelemetry` finds a project.
         to: Receives the ended turn instead, nested or not.
         on_event: Called with each event as it is emitted; by default the outer turn's.
 
@@ -52,7 +67,10 @@ def turn(
     outer = _current.get()
     on_event = outer.on_event if on_event is None and outer is not None else on_event
     inputs = inputs if isinstance(inputs, Mapping) else {"input": inputs}
-    current = ReportedTurn(name=name, inputs=inputs, on_event=on_event)
+    labels = labels_of(session_id, tags, metadata, prompt)
+    labels = labels.within(session_labels() if outer is None else outer.labels)
+    current = ReportedTurn(name=name, inputs=inputs, on_event=on_event, labels=labels)
+    _show_progress(current, outer, to)
     token = _current.set(current)
     try:
         yield current
@@ -68,9 +86,19 @@ def turn(
         _hand_over(current, outer, to)
 
 
+def _show_progress(begun: ReportedTurn, outer: ReportedTurn | None, to: Sink | None) -> None:
+    """Have the turn shown while it is in progress, if a trace is made of it."""
+    tracer = to if isinstance(to, TurnTracer) else None
+    if tracer is not None or (to is None and outer is None and BUS.tracers):
+        begun.on_progress = functools.partial(BUS.progress, to=tracer)
+        BUS.begin(begun, to=tracer)
+
+
 def _hand_over(ended: ReportedTurn, outer: ReportedTurn | None, to: Sink | None) -> None:
     try:
-        if to is not None:
+        if isinstance(to, TurnTracer):
+            BUS.publish(ended, to=to)
+        elif to is not None:
             to(ended)
         elif outer is None:
             BUS.publish(ended)

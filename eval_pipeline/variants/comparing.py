@@ -2,6 +2,7 @@
 
 from eval_pipeline.analysis.report.comparing import render_comparison
 from eval_pipeline.pipeline.conclude import Conclusion, conclude
+from eval_pipeline.results.begun import next_place
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.timestamps import timestamp
@@ -54,6 +55,7 @@ def compare_as_planned(suite: Suite, launch: Launch) -> VariantComparison:
             effort=Effort(
                 attempts=evaluated.attempts, attempts_of_all=evaluated.attempts_of_all, looks=evaluated.looks
             ),
+            order=next_place(store, plan.suite, f"verdict on {plan.name}"),
         ),
     )
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.evaluation.attempt import Attempt
+from eval_pipeline.evaluation.batch import UNKEPT
 from eval_pipeline.evaluation.evaluator import CaseEvaluator
 from eval_pipeline.models.limits.throughput import Throughput
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.make_attempts import make_attempts
 from eval_pipeline.pipeline.record_results import ResultRecorder
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run, key_of
@@ -102,12 +104,17 @@ class _Entry:
 
 
 def _enter(contender: Contender, cases: ChosenCases, launch: Launch, opened: contextlib.ExitStack) -> _Entry:
+    record, case_ids = contender.record, [case.id for case in cases.chosen]
+    claim = opened.enter_context(
+        claim_cases(launch.store, record.suite, record.experiment, run_id=launch.run_id, cases=case_ids)
+    )
     run = opened.enter_context(
         begin_run(
             contender.experiment,
             contender.evaluator,
             cases,
             run_id=launch.run_id,
+            claim=claim,
             retry_errors=launch.retry_errors,
         )
     )
@@ -141,6 +148,8 @@ def _evaluate(entries: Sequence[_Entry], cases: Sequence[Case], throughput: Thro
             recorder=entry.recorder,
             throughput=throughput,
             on_result=lambda result: on_result(entry, result),
+            # What a kill costs is bounded for the process, however many variants it evaluates.
+            unkept=UNKEPT // len(left),
         )
 
     async def make_all() -> None:

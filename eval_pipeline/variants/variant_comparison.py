@@ -90,6 +90,8 @@ class VariantComparison:
     verdict: str
     """That, in one plain sentence."""
     effort: Effort
+    order: int = 0
+    """Its place among what was begun of its suite, which decides what is latest; 0 in those of versions before."""
 
     @property
     def score_delta(self) -> float | None:
@@ -148,7 +150,7 @@ def latest_comparison(store: Store, suite: str) -> VariantComparison | None:
     keys = [key for key in store.list(prefix) if key.endswith(".json") and "/" not in key.removeprefix(prefix)]
     read = (_read(store, key) for key in keys)
     comparisons = [comparison for comparison in read if comparison is not None]
-    return max(comparisons, key=lambda each: (each.made_at, each.name), default=None)
+    return max(comparisons, key=lambda each: (each.order, each.made_at, each.name), default=None)
 
 
 def _read(store: Store, key: str) -> VariantComparison | None:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.errors import CorruptDataError
+from eval_pipeline.results.begun import next_place
 from eval_pipeline.results.experiment_record import find_experiment
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.store.layout import variant_plans_prefix
@@ -21,6 +22,8 @@ class VariantPlan(BaseModel):
     launched: str
     """The id of the launch, by which a run resumes it."""
     created_at: str
+    order: int = 0
+    """As `ExperimentRecord.order`."""
     variants: tuple[str, ...]
     """Besides `current`."""
     cases: tuple[str, ...]
@@ -40,8 +43,10 @@ class VariantPlan(BaseModel):
 
 def pin_plan(store: Store, plan: VariantPlan) -> VariantPlan:
     """Write a plan, unless there is one of its name. Returns the one that counts, which is the first."""
-    if store.put_if_absent(_key(plan.suite, plan.name), plan.model_dump_json(indent=2).encode()):
-        return plan
+    if find_plan(store, plan.suite, plan.name) is None:
+        begun = plan.model_copy(update={"order": next_place(store, plan.suite, plan.name)})
+        if store.put_if_absent(_key(plan.suite, plan.name), begun.model_dump_json(indent=2).encode()):
+            return begun
     pinned = find_plan(store, plan.suite, plan.name)
     assert pinned is not None
     return pinned
@@ -63,7 +68,7 @@ def latest_plan(store: Store, suite: str) -> VariantPlan | None:
         CorruptDataError: a plan cannot be read.
     """
     plans = [plan for key in store.list(variant_plans_prefix(suite)) if (plan := _read(store, key)) is not None]
-    return max(plans, key=lambda plan: (plan.created_at, plan.name), default=None)
+    return max(plans, key=lambda plan: (plan.order, plan.created_at, plan.name), default=None)
 
 
 def finished_attempts(store: Store, plan: VariantPlan) -> dict[str, int]:

@@ -48,7 +48,7 @@ def keep_experiment(
     }
     record = pin_experiment(store, ExperimentRecord(**{**defaults, **fields}))
     store.put_table(cases_key(record.suite, record.dataset_version), Dataset.of(dataset).to_table())
-    ResultLog(store, suite=record.suite, experiment=name, run_id="r").append(list(results))
+    ResultLog(store, suite=record.suite, experiment=name, writer="r").append(list(results))
     return record
 
 

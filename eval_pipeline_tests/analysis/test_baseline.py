@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from eval_pipeline.analysis.baseline import baseline_of, read_baseline, set_baseline
+from eval_pipeline.analysis.baseline import baseline_of, last_passed, read_baseline, set_baseline
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError
-from eval_pipeline.results.experiment_record import ExperimentRecord
+from eval_pipeline.results import experiment_record
+from eval_pipeline.results.experiment_record import ExperimentRecord, latest_experiment
 from eval_pipeline.store.layout import baseline_key
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
@@ -102,7 +103,22 @@ def test_a_trend_is_the_last_experiments_before_this_one_the_newest_first(store:
     ]
 
 
-def test_experiments_that_began_within_one_second_are_before_each_other(store: LocalStore) -> None:
-    one, other = (begun(store, name, "pp", 1) for name in ("z", "a"))
+def test_an_experiment_that_was_begun_later_is_later_whatever_the_clocks_say(store: LocalStore) -> None:
+    one, other = begun(store, "one", "pp", 9), begun(store, "other", "pp", 1)
+    assert read_points(store, "sample", before=one, last=3) == []
+    assert [point.experiment for point in read_points(store, "sample", before=other, last=3)] == ["one"]
+    assert [point.experiment for point in read_points(store, "sample", last=3)] == ["other", "one"]
+    assert last_passed(store, other) == "one"
+    assert latest_experiment(store, "sample") == other
+
+
+def test_experiments_of_versions_before_are_in_the_order_of_time_and_before_all_others(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as versions_before:
+        versions_before.setattr(experiment_record, "next_place", lambda *_: 0)
+        one, other = (begun(store, name, "pp", 1) for name in ("z", "a"))
     assert [point.experiment for point in read_points(store, "sample", before=one, last=3)] == ["a"]
     assert [point.experiment for point in read_points(store, "sample", before=other, last=3)] == ["z"]
+    begun(store, "new", "pp", 1)
+    assert [point.experiment for point in read_points(store, "sample", last=3)] == ["new", "z", "a"]

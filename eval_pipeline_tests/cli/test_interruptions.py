@@ -5,6 +5,8 @@ import signal
 import sqlite3
 from pathlib import Path
 
+import dagster as dg
+
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
@@ -40,6 +42,9 @@ def test_ctrl_c_keeps_and_shows_what_was_finished_and_resuming_evaluates_the_res
     assert "1 attempt finished" in stdout
     assert f"eval-pipeline run {suite} --resume {experiment}" in stdout
     assert read_results(open_store(str(store)), "shop", experiment).column("case_id").to_pylist() == ["gold"]
+
+    with dg.DagsterInstance.from_config(str(suite.parent / "home")) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
     hurry.touch()
     asked.unlink()

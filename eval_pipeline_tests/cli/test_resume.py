@@ -12,7 +12,9 @@ from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import Terminal
+from eval_pipeline_tests.dagster_homes import copy_databases
 from eval_pipeline_tests.killed_runs import KilledRuns
+from eval_pipeline_tests.outcome import materialized_partitions
 
 CASES = 120
 CONCURRENCY = 10
@@ -85,7 +87,9 @@ def test_resuming_what_is_finished_makes_nothing_again(terminal: Terminal, suite
     assert len((suite.parent / "calls").read_text().splitlines()) == 2
 
 
-def test_errors_are_retried_only_if_asked_for(terminal: Terminal, suite: Path, store: Path) -> None:
+def test_errors_are_retried_only_if_asked_for_also_with_a_dagster_home_that_knows_nothing_of_the_experiment(
+    terminal: Terminal, suite: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _flaky(suite).touch()
     mended = suite.parent / "mended"
     mended.unlink()
@@ -94,8 +98,15 @@ def test_errors_are_retried_only_if_asked_for(terminal: Terminal, suite: Path, s
 
     terminal("run", suite, "--resume")
     assert _statuses(store) == [("gold", "failed"), ("milk", "passed"), ("tea", "error")]
-    terminal("run", suite, "--resume", "--retry-errors")
+    copy_databases(store.parent / "other_home")
+    monkeypatch.setenv("DAGSTER_HOME", str(store.parent / "other_home"))
+    finished = terminal("run", suite, "--resume", "--retry-errors", "--json")
+    assert finished.document["status_counts"] == {"failed": 1, "passed": 2}, finished.stderr
     assert _statuses(store) == [("gold", "failed"), ("milk", "passed"), ("tea", "passed")]
+    assert len((suite.parent / "calls").read_text().splitlines()) == 3
+    with dg.DagsterInstance.get() as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.SUCCESS]
+        assert len(materialized_partitions(instance, dg.AssetKey(["shop", "case_results"]))) == 3
 
 
 def test_cases_of_an_experiment_cannot_be_chosen_anew(terminal: Terminal, suite: Path) -> None:

@@ -87,12 +87,12 @@ def test_a_database_that_is_away_for_a_moment_loses_and_doubles_nothing(
     monkeypatch.setattr(partition_events, "_WAITS_S", (0.0, 0.0))
     store, tries = partition_events.store_at_once, []
 
-    def flaky(context: dg.AssetExecutionContext, step: str, events: list[dg.AssetMaterialization]) -> None:
+    def flaky(context: dg.AssetExecutionContext, step: str, events: list[dg.AssetMaterialization], *rest: Any) -> None:
         tries.append(len(events))
         if len(tries) == 1:
-            store(context, step, events[:20])
+            store(context, step, events[:20], *rest)
             raise sqlite3.OperationalError("the server closed the connection")
-        store(context, step, events)
+        store(context, step, events, *rest)
 
     monkeypatch.setattr(partition_events, "store_at_once", flaky)
 
@@ -123,3 +123,13 @@ def test_a_database_that_stays_unreachable_is_an_error_that_says_what_to_do(
 
     with dagster_instance(tmp_path) as instance:
         assert _run(instance, report).is_success
+
+
+def test_each_event_of_a_batch_has_a_millisecond_of_its_own(tmp_path: Path) -> None:
+    with dagster_instance(tmp_path) as instance:
+        run = _run(instance, _at_once)
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+        records = instance.get_records_for_run(run.run_id, of_type=kind, limit=1000).records
+    stamps = [int(record.event_log_entry.timestamp * 1000) for record in records]
+    assert len(set(stamps)) == len(KEYS)
+    assert stamps == sorted(stamps)

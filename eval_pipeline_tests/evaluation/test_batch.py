@@ -123,11 +123,11 @@ async def test_to_be_cancelled_cancels_what_is_in_flight() -> None:
     assert (gauge.now, gauge.cancelled) == (0, 3)
 
 
-@pytest.mark.parametrize("width", [3, UNKEPT + 20])
-async def test_what_is_not_kept_yet_takes_room(width: int) -> None:
+@pytest.mark.parametrize(("width", "unkept"), [(3, UNKEPT), (UNKEPT + 20, UNKEPT), (3, 7)])
+async def test_what_is_not_kept_yet_takes_room(width: int, unkept: int) -> None:
     gauge = Gauge()
     asked: list[tuple[str, asyncio.Future[None]]] = []
-    most = max(width, UNKEPT)
+    most = max(width, unkept)
     full = asyncio.Event()
 
     def keep(result: CaseResult) -> asyncio.Future[None]:
@@ -137,7 +137,7 @@ async def test_what_is_not_kept_yet_takes_room(width: int) -> None:
         return asked[-1][1]
 
     made = asyncio.create_task(
-        ids(evaluate_all(set_up(gauge), attempts(200, sleep=0.001), max_concurrency=width, keep=keep))
+        ids(evaluate_all(set_up(gauge), attempts(200, sleep=0.001), max_concurrency=width, keep=keep, unkept=unkept))
     )
     async with asyncio.timeout(10):
         await full.wait()

@@ -217,6 +217,8 @@ def test_the_asset_says_what_it_pulled(
 
     (event,) = done.get_asset_materialization_events()
     assert event.materialization.metadata["corrections"].value == 1
+    assert str(event.materialization.metadata["langsmith/experiment"].value).startswith("sample-")
+    assert str(event.materialization.metadata["langsmith/dataset_url"].value).startswith(server.url)
 
 
 def production(server: RecorderServer, client: Client) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from eval_pipeline_tests.analysis.rows import a_result
 
 
 def _log(store: LocalStore) -> ResultLog:
-    return ResultLog(store, suite="s", experiment="e", run_id="r")
+    return ResultLog(store, suite="s", experiment="e", writer="r")
 
 
 def test_a_case_is_reported_when_all_its_attempts_are_durable(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_slow_writer_does_not_hold_the_loop(tmp_path: Path) -> None:
             await recorder.add(a_result(f"c{number}"))
         all_taken.set()
 
-    log = SlowLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
+    log = SlowLog(LocalStore(tmp_path), suite="s", experiment="e", writer="r")
     reported: list[object] = []
     with ResultRecorder(log, attempts={f"c{n}": 1 for n in range(600)}, report=reported.extend) as recorder:
         asyncio.run(add_all(recorder))
@@ -93,7 +93,7 @@ def test_what_goes_wrong_while_writing_is_raised_where_results_come_from(tmp_pat
             del results
             raise TransientError("the disk is full", fix="make room")
 
-    log = FullLog(LocalStore(tmp_path), suite="s", experiment="e", run_id="r")
+    log = FullLog(LocalStore(tmp_path), suite="s", experiment="e", writer="r")
 
     recorder = ResultRecorder(log, attempts={"a": 1}, report=lambda _: None)
     with pytest.raises(TransientError, match="the disk is full"), recorder:

@@ -45,7 +45,7 @@ class Evaluated:
         keep_experiment(self.store, "sample-1", [], cases=cases)
         attempts = [attempt for case in cases for attempt in evaluator.attempts(case, None)]
         results = [change(run_in_loop(evaluator.evaluate(attempt))) for attempt in attempts]
-        ResultLog(self.store, suite="sample", experiment="sample-1", run_id="run").append(results)
+        ResultLog(self.store, suite="sample", experiment="sample-1", writer="run").append(results)
 
     def suite(self, assertions: Sequence[Any], **fields: Any) -> Any:
         target = {"kind": "python", "path": "agent.py:answer"}

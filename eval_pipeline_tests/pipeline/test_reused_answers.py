@@ -77,7 +77,7 @@ class Experiments:
         answers: ReusableAnswers = find_answers(self.store, record, evaluator, left)
         results = [*whole.results(), *[await evaluator.evaluate(attempt) for attempt in answers]]
         assert len(results) == len(attempts)
-        ResultLog(self.store, suite="sample", experiment=pins.experiment, run_id="r").append(results)
+        ResultLog(self.store, suite="sample", experiment=pins.experiment, writer="r").append(results)
         return sorted(results, key=lambda result: result.case_id), Counter(calls.read_text().split())
 
 

@@ -36,7 +36,7 @@ def _begun(folder: Path, settings: LangSmithSettings) -> OpenExperiment:
 
 def test_what_another_run_finished_is_not_left_and_cases_outside_the_run_are_not_planned(tmp_path: Path) -> None:
     experiment = _begun(tmp_path, OFF)
-    log = ResultLog(experiment.store, suite="shop", experiment="shop-e", run_id="earlier")
+    log = ResultLog(experiment.store, suite="shop", experiment="shop-e", writer="earlier")
     log.append([a_result("gold"), a_result("gold", 2), a_result("milk"), a_result("tea", status="skipped")])
 
     with begin_run(experiment, experiment.evaluator(), ChosenCases.of(experiment, {"milk", "tea"}), run_id="r") as run:

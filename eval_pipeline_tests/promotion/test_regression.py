@@ -7,6 +7,7 @@ import pytest
 
 from eval_pipeline.promotion.moves import PromptMove
 from eval_pipeline.promotion.regression import PromotionCheck, check_promotion, read_checks
+from eval_pipeline.results.begun import next_place
 from eval_pipeline.results.experiment_record import PinnedPrompt
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
@@ -50,6 +51,13 @@ def test_a_run_that_fell_significantly_since_the_run_before_is_a_regression(stor
     assert results([check]) == [("after", "before", True)]
     assert "pass rate 50.0%" in check.message
     assert "since before (95.0%" in check.message
+
+
+def test_what_ran_before_a_promotion_is_no_matter_of_clocks(store: LocalStore) -> None:
+    ran(store, "before", OLD, 19, day=20)
+    promotion = PROMOTION.model_copy(update={"order": next_place(store, "sample", "promotion")})
+    ran(store, "after", GOOD, 10, day=1)
+    assert results(check_promotion(store, promotion, nights=1)) == [("after", "before", True)]
 
 
 def test_a_drop_that_may_be_chance_is_none(store: LocalStore) -> None:

@@ -10,8 +10,9 @@ import pytest
 from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
 
+from eval_pipeline.pages.values import plain
 from eval_pipeline.recorder.pages.case_pages import main_keys
-from eval_pipeline.recorder.pages.rendering import count, duration, pages_of, plain
+from eval_pipeline.recorder.pages.rendering import count, duration, pages_of
 from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.recorder.frames import a_client, a_run, post_runs
 

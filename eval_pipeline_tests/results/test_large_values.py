@@ -51,7 +51,7 @@ def store(tmp_path: Any) -> LocalStore:
 
 
 def test_a_large_value_is_stored_once_and_read_back_with_its_row(store: LocalStore) -> None:
-    log = ResultLog(store, suite="s", experiment="e", run_id="r")
+    log = ResultLog(store, suite="s", experiment="e", writer="r")
     results = [a_result(name, outputs=LARGE, state={"small": 1}) for name in "ab"]
     log.append(results)
 
@@ -65,7 +65,7 @@ def test_a_large_value_is_stored_once_and_read_back_with_its_row(store: LocalSto
 
 
 def test_a_large_value_that_is_gone_is_corrupt_data(store: LocalStore) -> None:
-    ResultLog(store, suite="s", experiment="e", run_id="r").append([a_result(outputs=LARGE)])
+    ResultLog(store, suite="s", experiment="e", writer="r").append([a_result(outputs=LARGE)])
     (key,) = store.list("experiments/s/e/values/")
     (store_file,) = [path for path in Path(store.root).rglob("*") if str(path).endswith(key)]
     store_file.unlink()

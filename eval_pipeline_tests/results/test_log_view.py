@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def _log(store: LocalStore, run_id: str = "r1") -> ResultLog:
-    return ResultLog(store, suite="sample", experiment="e", run_id=run_id)
+    return ResultLog(store, suite="sample", experiment="e", writer=run_id)
 
 
 def _view(store: LocalStore, **options: Any) -> ResultLogView:
@@ -227,7 +227,7 @@ def test_what_a_later_run_writes_counts_whatever_the_clocks_say(store: LocalStor
     _log(store).append([a_result("a", status="error", second=100), a_result("b", second=100)])
     view = _view(store, retry_errors=True)
     assert view.finished.keys() == {("b", 1)}
-    again = ResultLog(store, suite="sample", experiment="e", run_id="r2", order=view.next_order)
+    again = ResultLog(store, suite="sample", experiment="e", writer="r2", order=view.next_order)
     again.append([a_result("a", second=1)])
     assert [row["status"] for row in read_results(store, "sample", "e", columns=["status"]).to_pylist()] == [
         "passed"

@@ -127,6 +127,9 @@ class _Faulty(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("contested") and self._first():
+            self._answer(409, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
+            return
         if self.path in self.kept and self.headers["If-None-Match"]:
             self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
             return
@@ -177,6 +180,11 @@ def faulty() -> Iterator[S3Store]:
 def test_a_conditional_write_whose_answer_was_lost_is_recognized_as_ours(faulty: S3Store) -> None:
     assert faulty.put_if_absent("record", b"ours")
     assert not faulty.put_if_absent("record", b"another's")
+
+
+def test_a_conditional_write_that_comes_upon_another_is_tried_again(faulty: S3Store) -> None:
+    assert faulty.put_if_absent("contested", b"ours")
+    assert not faulty.put_if_absent("contested", b"another's")
 
 
 def test_a_body_that_breaks_off_is_read_again(faulty: S3Store) -> None:

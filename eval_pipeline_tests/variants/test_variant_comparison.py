@@ -33,6 +33,11 @@ def test_the_latest_is_the_one_made_last(tmp_path: Path) -> None:
     latest = latest_comparison(store, "shop")
     assert latest is not None
     assert latest.name == "shop-b"
+    # A clock that was set back does not matter where the order is known.
+    write_comparison(store, comparison(name="shop-d", made_at="2026-01-01T00:00:00.000+00:00", order=4))
+    latest = latest_comparison(store, "shop")
+    assert latest is not None
+    assert latest.name == "shop-d"
     assert latest_comparison(store, "other") is None
 
 

@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 
 from eval_pipeline.analysis.case_values import why_not_passed
 from eval_pipeline.context.shared_context import SharedContext
+from eval_pipeline.pages.conversation import of_turns
+from eval_pipeline.pages.showing import conversation_html
 from eval_pipeline.results.case_result import NOT_PASSED
 from eval_pipeline.results.large_values import LargeValues, is_name
 from eval_pipeline.results.result_log import IDENTITY, read_results, segment_keys
@@ -128,21 +130,22 @@ def _attempt(row: Row, documents: Sequence[Sequence[Any]], values: LargeValues |
         "tokens": sum(tokens.get(name) or 0 for name in ("input", "output")),
         "trace": _link(row.get("trace_url")),
         "error": row["error"] and {name: _cut(text) for name, text in row["error"].items()},
-        "turns": [
-            {
-                "in": _cut(turn["input"]),
-                "out": _cut(turn["response"]),
-                **{name: _value(turn.get(name), values) for name in ("inputs", "outputs", "state")},
-                "events": [_event(event) for event in turn["events"] or [] if event["type"] in _SHOWN],
-            }
-            for turn in row["turns"] or []
-        ],
+        "conversation": str(conversation_html(of_turns([_turn(turn, values) for turn in row["turns"] or []]))),
         "assertions": [
             {name: assertion[name] for name in ("name", "turn", "passed", "score", "label")}
             | {"message": _cut(assertion["message"]), "error": _broke(assertion)}
             for assertion in row["assertions"] or []
         ],
         "documents": documents,
+    }
+
+
+def _turn(turn: Row, values: LargeValues | None) -> dict[str, Any]:
+    return {
+        "input": _cut(turn["input"]),
+        "response": _cut(turn["response"]),
+        **{name: _value(turn.get(name), values) for name in ("inputs", "outputs", "state")},
+        "events": [_event(event) for event in turn["events"] or [] if event["type"] in _SHOWN],
     }
 
 
@@ -160,7 +163,7 @@ def _value(held: str | None, values: LargeValues | None) -> Any:
 
 def _event(event: Row) -> dict[str, Any]:
     return {"type": event["type"]} | {
-        name: _cut(event[name]) for name in ("name", "args", "content", "data") if event.get(name)
+        name: _cut(event[name]) for name in ("id", "name", "args", "content", "data") if event.get(name)
     }
 
 

@@ -7,7 +7,7 @@ import jinja2
 
 from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.statistics.paired import p_is, shown_p
-from eval_pipeline.pages.templating import environment, stylesheet, value_script
+from eval_pipeline.pages.templating import environment, shared_script, stylesheet
 from eval_pipeline.wording import counted
 
 _PACKAGE = "eval_pipeline.analysis.report"
@@ -28,7 +28,8 @@ def style() -> str:
 @functools.cache
 def script() -> str:
     """The script of the report."""
-    return value_script() + (resources.files(_PACKAGE) / "templates" / "report.js").read_text(encoding="utf-8")
+    own = resources.files(_PACKAGE) / "templates" / "report.js"
+    return shared_script("keys.js") + own.read_text(encoding="utf-8")
 
 
 def seconds(value: float) -> str:

@@ -41,7 +41,7 @@ def accuracy(pairs: Pairs) -> Measure | None:
 
 
 def kappa(pairs: Pairs) -> Measure | None:
-    """Cohen's kappa (Cohen 1960; statsmodels); None if all ratings of both raters are the same.
+    """Cohen's kappa (Cohen 1960); None if all ratings of both raters are the same.
 
     The interval is that of the percentile bootstrap over cases (Field & Welsh 2007). If all pairs agree, so does every
     resample; then the lower end follows from that of the accuracy, at the observed chance agreement.
@@ -121,9 +121,9 @@ def _counts(pairs: Pairs) -> Floats:
 
 
 def _kappa(table: Floats) -> float:
-    total = table.sum()
-    if not total or float(table.sum(axis=0) @ table.sum(axis=1)) == total**2:
-        return float("nan")  # agreement by chance is certain
-    from statsmodels.stats.inter_rater import cohens_kappa  # noqa: PLC0415 - imports scipy.stats
-
-    return float(cohens_kappa(table, return_results=False))
+    """(p_o - p_e) / (1 - p_e), Cohen 1960, equation 1; not a number where agreement by chance is certain."""
+    total = float(table.sum())
+    by_chance = float(table.sum(axis=0) @ table.sum(axis=1))
+    if not total or by_chance == total**2:
+        return float("nan")
+    return (float(np.trace(table)) * total - by_chance) / (total**2 - by_chance)

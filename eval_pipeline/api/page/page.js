@@ -1,5 +1,6 @@
 // Lists suites and cases, evaluates one case or all, and shows the events as they arrive.
-// Text of suites, targets and judges is only ever set as textContent.
+// Conversations come from the server as HTML; other text of suites, targets and judges is set as textContent. The suite
+// and the case are in the address: #suite=…&case=….
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -10,9 +11,11 @@ const make = (tag, className, text) => {
   return element;
 };
 
+const FEW = 10; // cases that one click evaluates
 let suites = [];
 let running = null; // the AbortController of the evaluation in progress
 let streaming = null; // the element of the answer that is being written
+let calls = []; // tool calls without a result, with their elements
 
 async function start() {
   const response = await fetch("/api/suites");
@@ -24,9 +27,33 @@ async function start() {
   }
   byId("suite").addEventListener("change", listCases);
   byId("filter").addEventListener("input", listCases);
-  byId("run-all").addEventListener("click", () => evaluate("/api/batch/stream", {}, "All cases"));
+  byId("run-all").addEventListener("click", () => {
+    // Many cases cost money: they need a second click.
+    const suite = suites.find((one) => one.name === byId("suite").value), button = byId("run-all");
+    const sure = `Click again to evaluate ${suite.cases.length} cases`;
+    if (suite.cases.length > FEW && button.textContent !== sure) {
+      button.textContent = sure;
+      return;
+    }
+    button.textContent = "Evaluate all cases";
+    evaluate("/api/batch/stream", {}, "All cases");
+  });
   byId("stop").addEventListener("click", () => running && running.abort());
+  const target = new URLSearchParams(location.hash.slice(1));
+  if (target.get("suite")) byId("suite").value = target.get("suite");
   listCases();
+  const linked = [...byId("cases").querySelectorAll("button")].find((button) => button.textContent === target.get("case"));
+  if (linked) linked.focus();
+}
+
+// Evaluations cost money: a link selects a case, and a click evaluates it.
+function evaluateCase(id) {
+  for (const button of byId("cases").querySelectorAll("button")) {
+    if (button.textContent === id) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+  history.replaceState(null, "", `#${new URLSearchParams({ suite: byId("suite").value, case: id })}`);
+  evaluate("/api/eval/stream", { case_id: id }, id);
 }
 
 function listCases() {
@@ -36,6 +63,7 @@ function listCases() {
   if (!suite) return;
   const count = `${suite.cases.length} cases`;
   byId("about").textContent = suite.description ? `${suite.description} (${count})` : count;
+  byId("run-all").textContent = "Evaluate all cases";
   byId("run-all").disabled = suite.cases.length === 0;
   for (const problem of suite.problems) byId("cases").append(make("li", "problem", problem));
   for (const one of suite.cases) {
@@ -43,11 +71,8 @@ function listCases() {
     const button = make("button", "", one.id);
     button.type = "button";
     button.title = one.description || "";
-    button.addEventListener("click", () => {
-      for (const other of byId("cases").querySelectorAll("button")) other.removeAttribute("aria-current");
-      button.setAttribute("aria-current", "true");
-      evaluate("/api/eval/stream", { case_id: one.id }, one.id);
-    });
+    button.dataset.keyItem = "";
+    button.addEventListener("click", () => evaluateCase(one.id));
     const item = make("li");
     item.append(button);
     byId("cases").append(item);
@@ -64,6 +89,7 @@ async function evaluate(path, request, title) {
   if (running) running.abort();
   const own = (running = new AbortController());
   streaming = null;
+  calls = [];
   byId("events").replaceChildren();
   byId("title").textContent = title;
   byId("stop").hidden = false;
@@ -76,10 +102,10 @@ async function evaluate(path, request, title) {
       signal: own.signal,
     });
     if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
-    for await (const event of serverSentEvents(response.body)) if (running === own) show(event);
+    for await (const event of serverSentEvents(response.body)) if (running === own) await show(event);
     if (running === own && document.body.dataset.status === "running") setStatus("error", "ended without a result");
   } catch (error) {
-    if (running === own) own.signal.aborted ? setStatus("error", "stopped") : show({ event: "error", message: error.message });
+    if (running === own) own.signal.aborted ? setStatus("error", "stopped") : await show({ event: "error", message: error.message });
   } finally {
     if (running === own) byId("stop").hidden = true;
   }
@@ -108,22 +134,27 @@ function append(element) {
   return element;
 }
 
-const json = (value) => JSON.stringify(value, null, 2);
+// Text that is an input as a whole is shown as text.
+const asTurn = (value) => (typeof value === "string" ? [{ role: "user", content: value }] : value);
+
+// A turn, or a part of one, as HTML from the server, in which the renderer of all pages escaped every text.
+async function shown(turn) {
+  const response = await fetch("/shown", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(turn) });
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  const element = make("div", "part");
+  element.innerHTML = await response.text();
+  return element;
+}
 
 const RENDERERS = {
-  user_input: (event) => {
-    const message = append(make("div", "message user", "input" in event ? "" : event.content));
-    if ("input" in event) message.append(valueView(event.input));
-  },
-  agent_response: (event) => {
+  user_input: async (event) => append(await shown("input" in event ? { inputs: asTurn(event.input) } : { input: event.content })),
+  agent_response: async (event) => {
+    const turn = { response: event.content || ("outputs" in event ? "" : "(no answer)") };
+    if ("outputs" in event) turn.outputs = event.outputs;
+    const answer = await shown(turn);
     if (streaming) streaming.remove();
     streaming = null;
-    const message = append(make("div", "message agent", event.content || ("outputs" in event ? "" : "(no answer)")));
-    if ("outputs" in event) {
-      const details = make("details");
-      details.append(make("summary", "", "Outputs"), valueView(event.outputs));
-      message.append(details);
-    }
+    append(answer);
   },
   turn_event: (event) => showTurnEvent(event),
   assertion_result: (event) => {
@@ -140,9 +171,14 @@ const RENDERERS = {
   },
   batch_started: (event) => {
     const table = make("table");
-    const head = make("tr");
-    for (const name of ["case", "attempt", "status", "score", ""]) head.append(make("th", "", name));
-    table.append(head);
+    const head = make("thead"), names = make("tr");
+    for (const name of ["case", "attempt", "status", "score", "reason"]) {
+      const cell = make("th", "", name);
+      cell.scope = "col";
+      names.append(cell);
+    }
+    head.append(names);
+    table.append(head, make("tbody", "failed-first"), make("tbody", ""));
     table.id = "results";
     table.dataset.total = event.total;
     append(table);
@@ -150,24 +186,32 @@ const RENDERERS = {
   test_completed: (event) => {
     const row = make("tr");
     const score = event.score === null ? "" : event.score.toFixed(2);
-    row.append(make("td", "", event.name), make("td", "", event.attempt), make("td", event.status, event.status));
+    const name = make("td"), again = make("button", "link", event.name);
+    again.type = "button";
+    again.title = "Evaluate this case and show it live";
+    again.addEventListener("click", () => evaluateCase(event.name));
+    name.append(again);
+    row.append(name, make("td", "", event.attempt), make("td", event.status, event.status));
     row.append(make("td", "", score), make("td", "", event.message));
-    byId("results").append(row);
+    byId("results").tBodies[event.status === "passed" ? 1 : 0].append(row);
     setStatus("running", `${event.index + 1} of ${byId("results").dataset.total}`);
   },
   batch_completed: (event) => setStatus(event.passed === event.total ? "passed" : "failed", `${event.passed} of ${event.total} passed`),
 };
 
-function showTurnEvent(event) {
+async function showTurnEvent(event) {
   if (event.type === "token") {
     if (!streaming) streaming = append(make("div", "message agent streaming", ""));
     streaming.textContent += event.content;
-  } else if (event.type === "tool_call" || event.type === "tool_result") {
-    const call = event.type === "tool_call";
-    const details = make("details", "event");
-    details.append(make("summary", "", `${call ? "→" : "←"} ${event.name || ""}`));
-    details.append(make("pre", "", call ? json(event.args) : typeof event.content === "string" ? event.content : json(event.content)));
-    append(details);
+  } else if (event.type === "tool_call") {
+    const element = append(await shown({ events: [event] }));
+    calls.push({ event, element });
+  } else if (event.type === "tool_result") {
+    const at = calls.findIndex(({ event: call }) => (event.id ?? null) === (call.id ?? null) && (event.id ? true : event.name === call.name));
+    const [call] = at < 0 ? [] : calls.splice(at, 1);
+    const element = await shown({ events: call ? [call.event, event] : [event] });
+    if (call) call.element.replaceWith(element);
+    else append(element);
   } else if (event.type === "handoff") {
     append(make("p", "event", `⇢ ${event.from} hands off to ${event.to}`));
   } else if (event.type === "interrupt") {
@@ -181,9 +225,9 @@ function showTurnEvent(event) {
   }
 }
 
-function show(event) {
+async function show(event) {
   const render = RENDERERS[event.event];
-  if (render) render(event);
+  if (render) await render(event);
 }
 
 start();

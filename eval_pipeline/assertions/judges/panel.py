@@ -25,15 +25,20 @@ Ask = Callable[[str], Awaitable[tuple[JudgeDecision, str]]]
 """From a model's name to its decision and its reasoning."""
 
 
-async def verdict_of_panel(judge: Judge, ask: Ask) -> CheckResult:
+async def verdict_of_panel(judge: Judge, ask: Ask, *, seen: Sequence[str] = ()) -> CheckResult:
     """The result of all members of the panel together; all are asked at once.
+
+    Args:
+        judge: the panel.
+        ask: asks one of its members.
+        seen: what each is shown besides the conversation, for the votes.
 
     Raises:
         InfrastructureError: the infrastructure failed.
         InputError: half of a panel or more gave no verdict. A single judge's error is raised as it is.
     """
     votes = await asyncio.gather(*(_vote(name, ask, alone=len(judge.models) == 1) for name in judge.models))
-    return combined(votes, how=judge.combine)
+    return combined([{**vote, "seen": [*seen]} for vote in votes] if seen else votes, how=judge.combine)
 
 
 async def ask_model(

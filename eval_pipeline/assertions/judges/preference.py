@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval_pipeline.assertions.judges.evidence import Evidence
 from eval_pipeline.assertions.judges.panel import ask_model, verdict_of_panel
 from eval_pipeline.assertions.judges.prompt import comparing_prompt
 from eval_pipeline.assertions.judges.questions import JudgeDecision, PreferenceForm, Question
@@ -15,7 +16,14 @@ SCORES = {"better": 1.0, "tie": 0.5, "worse": 0.0}
 
 
 async def prefer(
-    answer: str, over: str, *, rubric: str, turns: Sequence[TurnResult], judge: Judge, folder: Path
+    answer: str,
+    over: str,
+    *,
+    rubric: str,
+    turns: Sequence[TurnResult],
+    judge: Judge,
+    folder: Path,
+    evidence: Sequence[Evidence] = (),
 ) -> CheckResult:
     """Whether `answer` is better than `over`, worse, or neither: the label, and its score in `SCORES`.
 
@@ -28,6 +36,7 @@ async def prefer(
         turns: the conversation; both answer the user's last message in it.
         judge: the models that are asked.
         folder: the suite's.
+        evidence: what the judge is shown besides.
 
     Raises:
         InputError: the judge gave no verdict.
@@ -37,7 +46,7 @@ async def prefer(
     async def ask(name: str) -> tuple[JudgeDecision, str]:
         orders = [(answer, over, _FIRST), (over, answer, _SECOND)]
         prompts = [
-            (comparing_prompt(rubric, turns, first=first, second=second, judge=judge), question)
+            (comparing_prompt(rubric, turns, first=first, second=second, judge=judge, evidence=evidence), question)
             for first, second, question in orders
         ]
         asked = (ask_model(name, prompt, question, judge=judge, folder=folder) for prompt, question in prompts)
@@ -46,7 +55,7 @@ async def prefer(
         reasoning = f"shown first: {first.label}. {why_first}\nshown second: {second.label}. {why_second}"
         return JudgeDecision(label=label, score=SCORES[label]), reasoning
 
-    return await verdict_of_panel(judge, ask)
+    return await verdict_of_panel(judge, ask, seen=[each.seen for each in evidence])
 
 
 def _reading(meaning: dict[str, str]) -> Question:

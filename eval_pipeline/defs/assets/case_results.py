@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from eval_pipeline.analysis.baseline import baseline_of
 from eval_pipeline.dagster_ext.partition_checks import partitioned_check_spec
+from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.evaluating import ends_launch, evaluate_share
 from eval_pipeline.defs.assets.partition_health import read_partition_health, up_to_date_check
 from eval_pipeline.defs.assets.reported import PartitionReports
@@ -23,8 +24,6 @@ from eval_pipeline.defs.assets.upstream import (
     CASE_PASSED,
     CASE_RESULTS,
     EXPERIMENT_ASSET,
-    LAUNCH_TAG,
-    SHARE_TAG,
     SHARED_CONTEXT,
     TEST_CASES,
     asset_group,
@@ -41,7 +40,7 @@ from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.limits.throughput import ThroughputReport
 from eval_pipeline.pipeline.begin import ExperimentInputs, OpenExperiment, begin_or_join
-from eval_pipeline.pipeline.ownership import OwnedWriter, own_experiment
+from eval_pipeline.pipeline.claims import claim_cases
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.pipeline.run import ChosenCases, ExperimentRun, begin_run
 from eval_pipeline.redaction.logs import set_log_redactor
@@ -125,12 +124,12 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
         evaluated: dict[str, Any] = {}
         traced: dict[str, Any] = {}
         ended = True
-        with errors_as_failures(), private_compute_logs(context):
+        with interrupt_cancels(context), errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)
             evaluates = key in context.selected_asset_keys
-            case_ids = _chosen_ids(context, config) if evaluates else set()
+            case_ids = _chosen_ids(context, config, suite.name) if evaluates else set()
             experiment = _begin_or_join(context, suite, opened, config, settings, cases=len(case_ids))
             if evaluates:
                 evaluated, traced, ended = _evaluate(context, experiment, case_ids, config, eval_progress)
@@ -147,14 +146,14 @@ def build_case_results(suite: Suite) -> dg.AssetsDefinition:
     return case_results
 
 
-def _chosen_ids(context: dg.AssetExecutionContext, config: CaseResultsConfig) -> set[str]:
+def _chosen_ids(context: dg.AssetExecutionContext, config: CaseResultsConfig, suite: str) -> set[str]:
     """The ids of the cases to evaluate.
 
     Raises:
         InputError: the run was launched without partitions, which Dagster allows.
     """
     if not (context.has_partition_key or context.has_partition_key_range):
-        fix = "choose partitions, or use `Materialize all` on the asset group"
+        fix = f"choose partitions, or launch the job evaluate_all_{suite}, which registers them"
         raise InputError(Problem(message="the run has no partitions, so there is no case to evaluate", fix=fix))
     keys = set(context.partition_keys)
     return keys if config.cases is None else keys & set(config.cases)
@@ -215,19 +214,19 @@ def _evaluate(
     evaluator, cases = experiment.evaluator(), ChosenCases.of(experiment, case_ids)
     _require_cases(context, cases, case_ids)
     reuse, run_id = _reuses(suite, config), context.run.run_id
-    owned = own_experiment(experiment.store, record.suite, record.experiment, owner=_owner(context), run_id=run_id)
-    with owned:
+    claimed = [case.id for case in cases.chosen]
+    with claim_cases(experiment.store, record.suite, record.experiment, run_id=run_id, cases=claimed) as claim:
         run = begin_run(
             experiment,
             evaluator,
             cases,
             run_id=run_id,
+            claim=claim,
             retry_errors=config.retry_errors,
             # Other runs of a backfill evaluate the other cases.
             expect_all_cases=BACKFILL_TAG in context.run.tags,
             warn=context.log.warning,
         )
-        run.writer = OwnedWriter(run.writer, owned)
         calls = _evaluated(context, run, suite, reuse=reuse, progress=progress)
     traced = {} if run.traced is None else traced_metadata(run.traced)
     return throughput_metadata(calls), traced, ends_launch(context, run)
@@ -248,13 +247,6 @@ def _require_cases(context: dg.AssetExecutionContext, cases: ChosenCases, case_i
         fix = "materialize the partition of a case, or add the case to the suite and materialize test_cases"
         raise InputError(Problem(message=message, fix=fix))
     context.log.warning("%s; nothing is evaluated there", message)
-
-
-def _owner(context: dg.AssetExecutionContext) -> str:
-    """What the runs that may evaluate an experiment together have in common: a launch, or a run that resumes one."""
-    run = context.run
-    resumes = LAUNCH_TAG in run.tags and SHARE_TAG not in run.tags
-    return run.root_run_id or run.run_id if resumes else launch_id(context)
 
 
 def _evaluated(

@@ -2,12 +2,14 @@
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.tracing import traced_links
 from eval_pipeline.defs.assets.upstream import asset_group, asset_key
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.feedback.corrections import pull_corrections
 from eval_pipeline.langsmith.feedback import FeedbackServer
 from eval_pipeline.redaction.logs import set_log_redactor
+from eval_pipeline.results.experiment_record import experiments_newest_first
 from eval_pipeline.suite.suite import Suite
 
 CORRECTIONS = "corrections"
@@ -37,9 +39,12 @@ def build_corrections(suite: Suite) -> dg.AssetsDefinition:
             opened, redactor = eval_store.open(), eval_langsmith.redactor()
             set_log_redactor(redactor)
             pulled = pull_corrections(opened, suite.name, server, redactor=redactor)
+            newest = (record.experiment for record in experiments_newest_first(opened, suite.name))
+            links = traced_links(opened, suite.name, *newest)
         context.log.info("%d corrections, %d new", pulled.rows, pulled.added)
         return dg.MaterializeResult(
             metadata={
+                **links,
                 "corrections": pulled.rows,
                 "new": pulled.added,
                 "experiments": pulled.experiments,

@@ -8,6 +8,7 @@ For each case, by its state before the run:
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import dagster as dg
@@ -25,6 +26,7 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.suite.spec.compute import LocalCompute
 from eval_pipeline.user_code.loop import run_in_loop
+from eval_pipeline.wording import statuses_in_words
 from eval_pipeline.workers.dispatch.fan_out import fan_out
 
 
@@ -54,20 +56,26 @@ def evaluate_share(
     restored = run.restore_rows()
     attempts, reused = run.split_reusable() if reuse else (ReusableAnswers.none(run.evaluator, run.left), iter(()))
     progress.begin(len(run.left))
+    statuses: Counter[str] = Counter()
+
+    def on_result(result: CaseResult) -> None:
+        statuses[result.status] += 1
+        progress.result(result)
+
     compute, traces_lost = run.evaluator.suite.spec.compute, False
     with run.recorder(report=reports.report, earlier=reports.earlier_results()) as recorder:
-        run_in_loop(_record(reused, recorder, progress))
+        run_in_loop(_record(reused, recorder, on_result))
         if isinstance(compute, LocalCompute):
-            calls = _make_here(run, attempts, recorder, on_result=progress.result)
+            calls = _make_here(run, attempts, recorder, on_result=on_result)
         else:
             fanned_out = fan_out(
-                run, compute, attempts.attempts, recorder, reuse=reuse, on_result=progress.result, log=context.log
+                run, compute, attempts.attempts, recorder, reuse=reuse, on_result=on_result, log=context.log
             )
             calls, traces_lost = fanned_out.report, fanned_out.traces_lost
     if traces_lost:
         record = run.experiment.record
         restored += run.restore_rows(ResultLogView.open(run.experiment.store, record.suite, record.experiment))
-    _log_outcome(context, run, attempts, restored)
+    _log_outcome(context, run, attempts, restored, statuses)
     return calls
 
 
@@ -87,10 +95,12 @@ def ends_launch(context: dg.AssetExecutionContext, share: ExperimentRun) -> bool
     return claim_end(store, record, run.root_run_id or run.run_id)
 
 
-async def _record(results: Iterable[CaseResult], recorder: ResultRecorder, progress: Progress) -> None:
+async def _record(
+    results: Iterable[CaseResult], recorder: ResultRecorder, on_result: Callable[[CaseResult], None]
+) -> None:
     for result in results:
         await recorder.add(result)
-        progress.result(result)
+        on_result(result)
 
 
 def _make_here(
@@ -109,12 +119,17 @@ def _make_here(
 
 
 def _log_outcome(
-    context: dg.AssetExecutionContext, run: ExperimentRun, attempts: ReusableAnswers, restored: int
+    context: dg.AssetExecutionContext,
+    run: ExperimentRun,
+    attempts: ReusableAnswers,
+    restored: int,
+    statuses: Counter[str],
 ) -> None:
     if restored:
         context.log.info("%d rows of attempts finished before were missing at the server, and are sent again", restored)
     context.log.info(
-        "%d attempts at %d cases in experiment %s; %d were reused from earlier ones, %d finished before",
+        "%s: %d attempts at %d cases in experiment %s; %d were reused from earlier ones, %d finished before",
+        statuses_in_words(statuses),
         len(attempts),
         len(run.planned),
         run.experiment.record.experiment,

@@ -61,6 +61,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite, EXPERIMENT_SUMMARY, SESSION)
             conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store))
+            context.log.info("experiment %s: %s", experiment, conclusion.verdict.in_words)
             failing = sorted(_failing(opened, suite.name, experiment), key=lambda each: each.case_id)
             health = read_partition_health(context, suite, opened, eval_langsmith.settings(eval_store))
         context.instance.report_runless_asset_event(up_to_date_check(health, suite, dg.AssetCheckEvaluation))
@@ -71,6 +72,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
                     opened,
                     conclusion.pictures,
                     links=summary_trace_metadata(conclusion.traced, before),
+                    report_url=conclusion.report_url,
                     failing=failing,
                     case_results=asset_key(suite, CASE_RESULTS),
                 ),

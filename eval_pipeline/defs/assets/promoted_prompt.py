@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.defs.assets.tracing import comparison_links
 from eval_pipeline.defs.assets.upstream import VARIANT_COMPARISON, Context, asset_key, latest
 from eval_pipeline.defs.assets.variant_comparison import variants_group
 from eval_pipeline.defs.failures import errors_as_failures
@@ -88,6 +89,7 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
             with open_hub(settings) as hub:
                 state = read_tag_state(opened, hub, place)
                 comparison = _comparison(context, suite, opened)
+                links = comparison_links(opened, comparison)
                 current = promotion_in_use(state, suite.name)
                 outcome: ProposedMove | MoveRefusal
                 outcome = decide_promotion(comparison, state, decided_by=f"run {context.run.run_id}")
@@ -101,7 +103,7 @@ def build_promoted_prompt(suite: Suite) -> dg.AssetsDefinition:
         context.log.info("%s", metadata["eval/reason"])
         commit = outcome.after if isinstance(outcome, PromptMove) else state.commit
         return dg.MaterializeResult(
-            metadata={**metadata, "eval/promoted": moved, **_url(settings, place, commit)},
+            metadata={**links, **metadata, "eval/promoted": moved, **_url(settings, place, commit)},
             data_version=dg.DataVersion(commit or "none"),
         )
 

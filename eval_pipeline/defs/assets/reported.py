@@ -37,13 +37,16 @@ class PartitionReports:
         whole = run.log.complete(
             {case_id: [each.number for each in attempts] for case_id, attempts in run.planned.items()}
         )
-        self.missing = run.planned.keys() - reported_cases(instance, key, record, whole)
+        # The clock may have been set back since the experiment was begun, or an earlier run of it started.
+        times = (dt.datetime.fromisoformat(record.created_at), run.log.first_started, dt.datetime.now(tz=dt.UTC))
+        since = min(time for time in times if time is not None)
+        self.missing = run.planned.keys() - reported_cases(instance, key, record, whole, since=since)
         """The cases that Dagster has no materialization of in this experiment."""
         self._events = PartitionEvents(
             context,
             step_key=step_key,
             expected=len(self.missing),
-            reported=lambda cases: reported_cases(instance, key, record, cases, run_id=run.run_id),
+            reported=lambda cases: reported_cases(instance, key, record, cases, since=since, run_id=run.run_id),
         )
         # The asset's code version, of which no prompt of the Hub is a part.
         self._code_version = target_version(run.evaluator.suite)
@@ -109,14 +112,24 @@ def reported_cases(
     record: ExperimentRecord,
     case_ids: Iterable[str],
     *,
+    since: dt.datetime,
     run_id: str | None = None,
 ) -> set[str]:
-    """Those of `case_ids` that have been materialized as of this experiment; if `run_id` is given, by that run."""
-    asked, since = sorted(case_ids), dt.datetime.fromisoformat(record.created_at).timestamp()
+    """Those of `case_ids` that have been materialized as of this experiment.
+
+    Args:
+        instance: has the events.
+        key: of `case_results`.
+        record: of the experiment.
+        case_ids: the cases.
+        since: nothing was materialized before.
+        run_id: only by this run.
+    """
+    asked = sorted(case_ids)
     return {
         str(event.partition_key)
         for start in range(0, len(asked), _ASKED_AT_ONCE)
-        for event in _materializations(instance, key, asked[start : start + _ASKED_AT_ONCE], since)
+        for event in _materializations(instance, key, asked[start : start + _ASKED_AT_ONCE], since.timestamp())
         if run_id in (None, event.run_id) and _experiment(event) == record.experiment
     }
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.tracing import DATASET_URL, SHARED_TRACE_URL, check_once, launch_links, url_metadata
 from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_group, asset_key, find_latest, latest
 from eval_pipeline.defs.compute_logs import private_compute_logs
@@ -38,7 +39,7 @@ def build_shared_context(suite: Suite) -> dg.AssetsDefinition:
             context.log.info(message)
             eval_progress.step(message)
 
-        with errors_as_failures(), private_compute_logs(context):
+        with interrupt_cancels(context), errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
 from eval_pipeline.defs.assets.tracing import DATASET_URL, check_once, launch_links, url_metadata
 from eval_pipeline.defs.assets.upstream import TEST_CASES, asset_group, asset_key, find_latest
 from eval_pipeline.defs.compute_logs import private_compute_logs
@@ -34,7 +35,7 @@ def build_test_cases(suite: Suite) -> dg.AssetsDefinition:
         eval_langsmith: LangSmithResource,
         eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures(), private_compute_logs(context):
+        with interrupt_cancels(context), errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             dataset = load_valid_dataset(suite, settings)

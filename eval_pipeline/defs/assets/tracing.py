@@ -13,10 +13,12 @@ from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import experiment_name
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.spec.variant import CURRENT
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.setup import check_destinations
 from eval_pipeline.tracing.experiment.trace_status import TracedRun, TraceStatus, read_traced
 from eval_pipeline.variants.links import VariantLinks
+from eval_pipeline.variants.variant_comparison import VariantComparison
 
 EXPERIMENT_URL = "langsmith/experiment_url"
 TRACE_URL = "langsmith/trace_url"
@@ -80,10 +82,21 @@ def launch_links(context: Context, suite: Suite, settings: LangSmithSettings, da
     return {"langsmith/project": experiment, "langsmith/experiment": experiment, **url_metadata(EXPERIMENT_URL, url)}
 
 
-def traced_links(store: Store, suite: str, experiment: str) -> Metadata:
-    """The project and the URL of an experiment that was traced; nothing of one that was not."""
-    traced = read_traced(store, suite, experiment)
-    return session_metadata(traced[0].session) if traced else {}
+def traced_links(store: Store, suite: str, *experiments: str) -> Metadata:
+    """The project, the URL and the dataset of the first of these experiments that was traced; nothing without one."""
+    for experiment in experiments:
+        if traced := read_traced(store, suite, experiment):
+            session = traced[0].session
+            return {**session_metadata(session), **url_metadata(DATASET_URL, session.dataset_url)}
+    return {}
+
+
+def comparison_links(store: Store, comparison: VariantComparison) -> Metadata:
+    """As `traced_links`, of the winner of a comparison, or else of the suite as it stands."""
+    first = comparison.winner or CURRENT
+    experiments = {each.name: each.experiment for each in comparison.standings}
+    own = experiments.pop(first, None)
+    return traced_links(store, comparison.suite, *([] if own is None else [own]), *experiments.values())
 
 
 def traced_metadata(traced: TracedRun) -> Metadata:

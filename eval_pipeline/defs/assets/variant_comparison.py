@@ -7,7 +7,8 @@ It is no part of the nightly chain: it is in a group of its own, and materialize
 import dagster as dg
 from pydantic import ConfigDict
 
-from eval_pipeline.defs.assets.tracing import check_once, variant_links_metadata
+from eval_pipeline.dagster_ext.terminal_runs import interrupt_cancels
+from eval_pipeline.defs.assets.tracing import check_once, comparison_links, variant_links_metadata
 from eval_pipeline.defs.assets.upstream import (
     SHARED_CONTEXT,
     TEST_CASES,
@@ -22,10 +23,12 @@ from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION, variants_metadata
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.langsmith.reports import publish_report
 from eval_pipeline.pipeline.progress import Progress
 from eval_pipeline.promotion.decisions import with_commit_variant
 from eval_pipeline.redaction.logs import set_log_redactor
 from eval_pipeline.results.experiment_record import experiment_name
+from eval_pipeline.store.layout import variants_page_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.dataset.stored import stored_cases, written_cases
@@ -90,7 +93,7 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
         eval_langsmith: LangSmithResource,
         eval_progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult[None]:
-        with errors_as_failures(), private_compute_logs(context):
+        with interrupt_cancels(context), errors_as_failures(), private_compute_logs(context):
             opened, settings = eval_store.open(), eval_langsmith.settings(eval_store)
             set_log_redactor(eval_langsmith.redactor())
             check_once(context, settings, eval_progress)
@@ -107,9 +110,13 @@ def build_variant_comparison(suite: Suite) -> dg.AssetsDefinition:
                 progress=eval_progress,
             )
             comparison = compare_as_planned(varied, launch)
-            links = links_of(opened, comparison)
+            links, first = links_of(opened, comparison), comparison_links(opened, comparison)
+            page = opened.get(variants_page_key(suite.name, comparison.name))
+            served = None if page is None or not links else publish_report(settings, comparison.name, page.decode())
         context.log.info("%s", comparison.verdict)
-        return dg.MaterializeResult(metadata={**variants_metadata(comparison, opened), **variant_links_metadata(links)})
+        return dg.MaterializeResult(
+            metadata={**first, **variants_metadata(comparison, opened, served), **variant_links_metadata(links)}
+        )
 
     return variant_comparison
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.terminal_runs import runs_belong_to, terminal_tags
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.defs.launching.cli_runs import run_lock
 from eval_pipeline.defs.launching.instance import databases_at
@@ -13,6 +14,7 @@ from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.defs.resources import LANGSMITH, PROGRESS, STORE, LangSmithResource, StoreResource
 from eval_pipeline.errors import EvalPipelineError, PermanentError
 from eval_pipeline.pipeline.progress import Progress
+from eval_pipeline.settings import PipelineSettings
 from eval_pipeline.suite.suite import Suite
 
 
@@ -80,12 +82,14 @@ def execute_job(
         for name, config in op_config.items()
     }
     try:
-        with run_lock(home, experiment, run_id), databases_at(home):
+        location = PipelineSettings.from_environment().code_location
+        belongs = runs_belong_to(instance, location, job.name)
+        with run_lock(home, experiment, run_id), databases_at(home), belongs:
             result = job.execute_in_process(
                 run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 instance=instance,
                 run_id=run_id,
-                tags={SUITE_TAG: suite, **tags},
+                tags={SUITE_TAG: suite, **terminal_tags(location), **tags},
                 asset_selection=selection,
                 raise_on_error=False,
             )

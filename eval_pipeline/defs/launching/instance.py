@@ -19,7 +19,7 @@ from eval_pipeline.working_folder import in_working_folder
 
 DEFAULT_HOME = ".dagster_home"
 
-_DAGSTER_YAML = """\
+DEFAULT_YAML = """\
 # Written once by eval-pipeline; edit as you like.
 telemetry: {enabled: false}
 nux: {enabled: false}
@@ -27,8 +27,13 @@ nux: {enabled: false}
 event_log_storage: {module: eval_pipeline.dagster_ext.sqlite_storage, class: BatchingSqliteEventLogStorage}
 # Detects runs whose process was killed, also by a restart of the machine.
 run_launcher: {module: eval_pipeline.dagster_ext.local_launcher, class: LocalRunLauncher}
-run_monitoring: {enabled: true, start_timeout_seconds: 300, poll_interval_seconds: 30}
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+  poll_interval_seconds: 30
+  free_slots_after_run_end_seconds: 30 # those of pools, which a killed run keeps
 """
+"""The `dagster.yaml` of a new home."""
 _BATCH_VARIABLE, _BATCH = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """Read by Dagster: without it, planned events are written one by one, whatever the storage."""
 _MOVED_MODULES = {
@@ -111,7 +116,7 @@ def _opened(home: Path) -> dg.DagsterInstance:
         with filelock.FileLock(home / ".opening.lock"):
             config = home / "dagster.yaml"
             if not config.exists():
-                config.write_text(_DAGSTER_YAML, encoding="utf-8")
+                config.write_text(DEFAULT_YAML, encoding="utf-8")
             instance = dg.DagsterInstance.get()
             # The first query creates the run storage.
             instance.get_run_records(limit=1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from eval_pipeline.dagster_ext.terminal_runs import TERMINAL_TAG
 from eval_pipeline.defs.partitions import concerns
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.defs.sensors.webhook import RunFailedNotice, post, run_failed_body
@@ -72,6 +73,8 @@ def build_run_failed(suite: Suite) -> dg.SensorDefinition:
         run = context.dagster_run
         if not concerns(run, suite.name):
             return dg.SkipReason(f"run {run.run_id} is not one of {suite.name}")
+        if TERMINAL_TAG in run.tags:
+            return dg.SkipReason(f"run {run.run_id} was started in a terminal, which shows that it failed")
         if not environment_variable(spec.webhook_variable):
             return dg.SkipReason(f"nothing is posted: the environment variable {spec.webhook_variable} is not set")
         notice = notice_of(

@@ -77,6 +77,7 @@ def case_table(
         session=session,
         statistics=statistics,
         dataset=_dataset(recorder, dataset_id),
+        has_report=recorder.reports.has(session["name"]),
         rows=_with_payload(recorder, rows),
         keys=keys if every else main,
         main=main,

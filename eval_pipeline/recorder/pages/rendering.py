@@ -1,20 +1,15 @@
 """Render the templates of the recorder's pages, and format the values in them."""
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from fastapi.responses import HTMLResponse
 
+from eval_pipeline.pages.showing import conversation_html, value_html
 from eval_pipeline.pages.templating import environment
-from eval_pipeline.pages.values import image_source, message_side
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import preview
-
-MAX_TEXT = 20_000
-"""Characters of one value that a page shows."""
 
 NONE = "\N{EN DASH}"
 """Shown where there is no value."""
@@ -78,25 +73,6 @@ def when(value: object) -> str:
     return str(value)[:19].replace("T", " ")
 
 
-def plain(value: Any) -> Any:
-    """A value without the wrapping of LangChain's serialization.
-
-    `{"lc": 1, "id": […, "HumanMessage"], "kwargs": …}` becomes `{"HumanMessage": …}`, without its empty fields.
-    """
-    if isinstance(value, Mapping):
-        if value.get("lc") == 1 and isinstance(value.get("id"), list) and value["id"] and "kwargs" in value:
-            kept = {key: plain(item) for key, item in value["kwargs"].items() if item not in (None, {}, [], "")}
-            return {str(value["id"][-1]): kept}
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
-
-
-def text(value: object) -> str:
-    """A value as text, cut at `MAX_TEXT`: a string as it is, any other value as JSON."""
-    full = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return full if len(full) <= MAX_TEXT else f"{full[:MAX_TEXT]}… ({len(full) - MAX_TEXT} characters more)"
-
-
 def pages_of(total: int, size: int, page: int) -> dict[str, int]:
     """The numbers of a pager: `page` (1-based, clamped to the range), `pages`, `total`, `first`, `last`."""
     pages = max(1, math.ceil(total / size))
@@ -111,5 +87,6 @@ def pages_of(total: int, size: int, page: int) -> dict[str, int]:
 
 
 _ENVIRONMENT = environment("eval_pipeline.recorder.pages")
-_FILTERS = (duration, count, cost, score, grade, percent, when, plain, text, preview, image_source, message_side)
+_FILTERS = (duration, count, cost, score, grade, percent, when, preview)
+_ENVIRONMENT.globals.update(value_view=value_html, conversation_view=conversation_html)
 _ENVIRONMENT.filters.update({function.__name__: function for function in _FILTERS})

@@ -5,6 +5,7 @@ modules of the suite first, at any time, so that no folder has to be put into `s
 """
 
 import builtins
+import contextlib
 import hashlib
 import importlib
 import importlib.machinery
@@ -25,6 +26,8 @@ _builtins: list[dict[str, Any]] = []
 """Those of each module of a suite."""
 _homes: dict[str, Path] = {}
 """By the name of its package, each folder whose modules were imported."""
+_sources: dict[Path, tuple[int, int]] = {}
+"""Each imported file, with its state when it was imported."""
 
 
 def import_suite_file(file: Path, *, folder: Path) -> types.ModuleType:
@@ -48,6 +51,22 @@ def import_suite_module(name: str, *, folder: Path) -> types.ModuleType:
     """
     own = _own_name(name, importer=folder / "suite.yaml", home=folder)
     return importlib.import_module(name) if own is None else _import(own)
+
+
+def forget_changed_modules() -> None:
+    """Forget all modules of suites if the file of one changed, so that those imported next are as they are written.
+
+    Called where a suite is read: what is evaluated is then what its version says, also in a notebook or a server.
+    Objects that are in use stay what they are.
+    """
+    changed = False
+    for file, state in list(_sources.items()):
+        with contextlib.suppress(OSError):  # a file that is gone runs as it was
+            changed = changed or _state_of(file) != state
+    if changed:
+        _sources.clear()
+        for name in [each for each in sys.modules if each.startswith(_PREFIX)]:
+            del sys.modules[name]
 
 
 def without_prefix(message: str) -> str:
@@ -124,11 +143,19 @@ class _SuiteLoader(importlib.machinery.SourceFileLoader):
         module.__dict__["__builtins__"] = own_builtins
         _builtins.append(own_builtins)
         before = set(sys.path)
+        with contextlib.suppress(OSError):
+            _sources[Path(self.path)] = _state_of(Path(self.path))
         try:
             super().exec_module(module)
         finally:
             added_to_path.update(set(sys.path) - before)
             _see_installed_builtins()
+
+
+def _state_of(file: Path) -> tuple[int, int]:
+    """What differs after a change: time (nanoseconds) and size."""
+    state = file.stat()
+    return state.st_mtime_ns, state.st_size
 
 
 def _see_installed_builtins() -> None:

@@ -147,6 +147,11 @@ class Assertion(Document):
         """What identifies how it decides besides its fields, as JSON: code, models, prompts. None: nothing does."""
         del suite
 
+    def sees_context(self, suite: SuiteFacts) -> bool:
+        """Whether what it decides by is read from the shared context, so that the context's version is its own."""
+        del suite
+        return False
+
     def scores_stored(self, folder: Path) -> bool:
         """Whether it can score an answer that is stored, without the runs of the attempt."""
         del folder

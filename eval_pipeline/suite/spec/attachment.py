@@ -14,6 +14,7 @@ class ExampleFile(Document):
     example: str
     """The example's id."""
     name: str
+    """The name of the attachment."""
     modified_at: str | None = None
     """When the example was changed last, by which the file is another one."""
 
@@ -24,6 +25,7 @@ class CaseAttachment(Document):
     file: str | None = None
     """In the suite's folder."""
     url: str | None = None
+    """Where the file is, instead of `file`."""
     langsmith: ExampleFile | None = None
     """Set for cases of a LangSmith dataset."""
     mime_type: str | None = None

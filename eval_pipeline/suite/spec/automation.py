@@ -68,7 +68,9 @@ class Schedule(Document):
     """When the suite is evaluated on a schedule."""
 
     cron: str = "0 3 * * *"
+    """When, as minute, hour, day, month and weekday."""
     timezone: str = "UTC"
+    """The time zone of `cron`, an IANA name."""
     enabled: bool = False
     """Whether the schedule starts switched on; the Dagster UI can switch it too."""
 
@@ -106,6 +108,7 @@ class DatasetChanged(Document):
     enabled: bool = False
     """Whether the sensor starts switched on; the Dagster UI can switch it too."""
     interval_s: int = Field(default=60, ge=5)
+    """The least seconds between two looks."""
 
 
 class WebhookSensor(Document):
@@ -132,12 +135,14 @@ class RunFailed(WebhookSensor):
     """A sensor that reports each failed run of the suite."""
 
     interval_s: int = Field(default=30, ge=5)
+    """The least seconds between two looks."""
 
 
 class PromptCommitted(WebhookSensor):
     """A sensor that compares each new commit of the target's prompt with the tag in use, and reports the result."""
 
     interval_s: int = Field(default=60, ge=5)
+    """The least seconds between two looks."""
     promote: bool = False
     """Whether a winning commit is promoted, as `promotion:` says. By default only comparisons that a person launches
     promote."""
@@ -150,6 +155,7 @@ class PromptRegressed(WebhookSensor):
     """
 
     interval_s: int = Field(default=60, ge=5)
+    """The least seconds between two looks."""
     nights: int = Field(default=1, ge=1, le=30)
     """How many runs after a promotion decide about it. With several, each is tested at 0.05 / nights, so that a
     promotion that made nothing worse is rolled back in at most one of twenty cases, however many runs there are."""
@@ -159,9 +165,13 @@ class Sensors(Document):
     """The sensors of a suite."""
 
     dataset_changed: DatasetChanged = DatasetChanged()
+    """Evaluates cases whose files change."""
     run_failed: RunFailed = RunFailed()
+    """Reports runs that fail."""
     prompt_committed: PromptCommitted = PromptCommitted()
+    """Evaluates new commits of the target's prompt."""
     prompt_regressed: PromptRegressed = PromptRegressed()
+    """Takes back a promotion after which results became worse."""
 
 
 class Promotion(Document):

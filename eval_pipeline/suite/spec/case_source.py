@@ -35,6 +35,7 @@ class Column(Document):
     """A column of another tool's file; a text is short for one without `json`."""
 
     column: str
+    """The name of the column."""
     json_text: bool = Field(default=False, alias="json")
     """Whether its cells are JSON."""
 
@@ -59,6 +60,7 @@ class CaseFile(CheckedSource):
 
     tag: ClassVar[str] = "file"
     file: str
+    """The file, relative to the suite's folder, or a glob pattern."""
     columns: Mapping[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(default_factory=dict)
     """For rows of another tool: by field of a case, such as `inputs.question` or `reference.answer`, the column that
     holds it. What is not named is left out. Without `id` each case's id is a hash of it."""
@@ -80,6 +82,7 @@ class GeneratedCases(CheckedSource):
     python: str
     """`file.py:attribute` of the suite's folder, or `package.module:attribute`."""
     args: Mapping[str, Any] = Field(default_factory=dict)
+    """Arguments of the callable, by name."""
 
     @field_validator("python")
     @classmethod
@@ -96,14 +99,23 @@ class RecordedConversations(CheckedSource):
 
     tag: ClassVar[str] = "recorded"
     recorded: str
+    """The file, relative to the suite's folder."""
     id: JmesPath = "id"
+    """The case's id."""
     attempt: JmesPath | None = None
+    """The number of the attempt, from 1."""
     messages: JmesPath = "messages"
+    """The messages of the conversation."""
     split: JmesPath | None = None
+    """The case's split; by default `base`."""
     tags: JmesPath | None = None
+    """The case's tags."""
     description: JmesPath | None = None
+    """The case's description."""
     reference: Mapping[str, JmesPath] = Field(default_factory=dict)
+    """The case's reference, by name."""
     metadata: Mapping[str, JmesPath] = Field(default_factory=dict)
+    """The case's metadata, by name."""
     data: Mapping[str, JmesPath] = Field(default_factory=dict)
     """Other data of the recorded attempt that assertions need, such as a published score."""
 
@@ -135,7 +147,9 @@ class LangSmithRuns(CheckedSource):
     reference: JmesPath | Mapping[str, JmesPath] | None = None
     """By default that of the run's example, if it has one."""
     split: JmesPath | None = None
+    """The case's split; by default `base`."""
     metadata: Mapping[str, JmesPath] = Field(default_factory=dict)
+    """The case's metadata, by name."""
 
     @property
     def is_export(self) -> bool:
@@ -158,12 +172,16 @@ class LangSmithDataset(CheckedSource):
     splits: tuple[str, ...] = ()
     """The splits to load; by default all."""
     id: JmesPath = "metadata.case_id || id"
+    """The case's id."""
     input: JmesPath | None = None
     """The input: a text, several texts (a turn each), messages (a turn after a history), content blocks or a mapping.
     By default the inputs as a whole, of which `messages`, `input` and `question` alone are the value."""
     split: JmesPath = "split"
+    """The case's split."""
     tags: JmesPath = "metadata.tags"
+    """The case's tags."""
     description: JmesPath = "metadata.description"
+    """The case's description."""
     assertions: JmesPath = "metadata.assertions"
     """Written as in YAML."""
     reference: Mapping[str, JmesPath] | None = None

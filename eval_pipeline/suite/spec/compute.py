@@ -35,7 +35,9 @@ class SubprocessCompute(FanOutCompute):
 
     kind: Literal["subprocess"]
     max_parallel: int = Field(default=2, ge=1, le=256)
+    """The most processes at once."""
     poll_s: float = Field(default=1.0, gt=0)
+    """Seconds between checks for finished results."""
 
 
 class LambdaCompute(FanOutCompute):
@@ -58,14 +60,21 @@ class EcsCompute(FanOutCompute):
 
     kind: Literal["ecs"]
     cluster: str = Field(min_length=1)
+    """The name or ARN of the cluster."""
     task_definition: str = Field(min_length=1)
+    """The family, `family:revision` or ARN of the task definition."""
     container: str = "worker"
     """The container of the task definition that runs the worker."""
     launch_type: Literal["FARGATE", "EC2"] = "FARGATE"
+    """What the tasks run on."""
     subnets: tuple[str, ...] = ()
+    """The subnets of the tasks; needed where the network mode is `awsvpc`."""
     security_groups: tuple[str, ...] = ()
+    """The security groups of the tasks; by default the default group of the VPC."""
     assign_public_ip: bool = False
+    """Whether tasks have public addresses, without which those in public subnets reach nothing outside."""
     cases_per_task: int = Field(default=200, ge=1, le=1_000)
+    """The cases of one task."""
 
 
 class StepFunctionsCompute(FanOutCompute):
@@ -85,6 +94,7 @@ class StepFunctionsCompute(FanOutCompute):
     tolerated_failure_percentage: float = Field(default=100.0, ge=0, le=100)
     """The share of workers that may fail, which cases cannot cause; the summary reports missing results."""
     timeout_s: float = Field(default=900.0, gt=0, le=900)
+    """The time limit of the function; a worker stops before it."""
 
 
 def _named(value: Any) -> Any:

@@ -24,6 +24,7 @@ class FileSource(SourceSpec):
 
     tag: ClassVar[str] = "file"
     file: str
+    """The file, relative to the suite's folder."""
     key: str | None = None
     """The column that rows are looked up by; for a JSON object of objects the column for its keys (by default
     `key`)."""
@@ -39,6 +40,7 @@ class SqlSource(SourceSpec):
 
     tag: ClassVar[str] = "sql"
     sql: str
+    """The query."""
 
 
 class DatabaseSource(SourceSpec):
@@ -50,8 +52,11 @@ class DatabaseSource(SourceSpec):
 
     tag: ClassVar[str] = "database"
     database: str
+    """The SQLAlchemy URL; a password stands in the environment, as `${NAME}`."""
     sql: str
+    """The query."""
     version: str | None = None
+    """A query whose result changes when the data does."""
 
 
 class PythonSource(SourceSpec):
@@ -62,8 +67,11 @@ class PythonSource(SourceSpec):
 
     tag: ClassVar[str] = "python"
     python: str
+    """`file.py:attribute` of the suite's folder, or `package.module:attribute`."""
     args: Mapping[str, Any] = Field(default_factory=dict)
+    """Arguments of the callable, by name."""
     version: str | None = None
+    """Any text; the callable is called again when it changes."""
     version_files: tuple[str, ...] = ()
     """Files that the callable reads, which the context's id covers besides what its source imports and names:
     patterns."""
@@ -97,9 +105,11 @@ class Retrieval(Document):
     """How documents similar to each case are found, for all cases at once."""
 
     method: Literal["bm25", "embeddings"] = "bm25"
+    """`bm25`: by words, without a model. `embeddings`: by the cosine of embeddings."""
     model: str | None = None
     """For `embeddings`: `provider:model`, or an import path to a LangChain `Embeddings`."""
     k: int = Field(default=4, ge=1)
+    """How many documents are found for each case."""
     language: str = "english"
     """For `bm25`: the language of stemming and stop words."""
     query: JmesPath | None = None
@@ -117,16 +127,20 @@ class Documents(Document):
     """The documents of the context: a source, and the meaning of its columns."""
 
     source: TableSource
+    """Where they come from."""
     id: str = "id"
+    """The column of their ids."""
     text: str | tuple[str, ...] = "text"
     """A column, or several that are joined by an empty line."""
     retrieval: Retrieval = Retrieval()
+    """How those similar to a case are found."""
 
 
 class Patterns(Document):
     """Patterns that a chat model finds in rows of the context, once instead of once for each case."""
 
     name: str
+    """The name by which the context gives them."""
     instruction: str
     """What the model looks for."""
     model: str
@@ -134,15 +148,20 @@ class Patterns(Document):
     sql: str = "SELECT * FROM documents"
     """The rows that the model reads."""
     rows_per_call: int = Field(default=100, ge=1)
+    """The most rows that one call of the model reads."""
     max_rows: int = Field(default=2_000, ge=1)
+    """The most rows read in all; of more, the first are read, and the log says how many there were."""
 
 
 class ContextSpec(Document):
     """The shared context: data that is queried once and read by every case."""
 
     tables: Mapping[str, TableSource] = Field(default_factory=dict)
+    """Tables, by name; a query may read the tables before it."""
     documents: Documents | None = None
+    """Documents, of which each case is given those similar to it."""
     patterns: tuple[Patterns, ...] = ()
+    """Patterns that a chat model finds, once for all cases."""
 
     @field_validator("tables")
     @classmethod

@@ -31,6 +31,7 @@ class Evaluation(Document):
     """The most requests of target, judges and simulated users together to one provider's account, from this process; or
     from all processes that share `EVAL_PIPELINE_LIMITS`."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    """As `requests_per_minute`, for tokens."""
     fleet_concurrency: int | None = Field(default=None, ge=1)
     """The most calls in flight to one provider's account from all processes that share `EVAL_PIPELINE_LIMITS`.
     `max_concurrency` limits each of them besides."""

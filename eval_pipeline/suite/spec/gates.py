@@ -44,6 +44,7 @@ class RateGate(Gate):
     """A gate on a share of the attempts."""
 
     threshold: float = Field(ge=0, le=1)
+    """The share, from 0 to 1."""
     by: Literal["point", "interval"] = "point"
     """What the threshold is compared with. `point`: the observed share, which chance moves: where the true share is at
     the threshold, about half of the experiments fail. `interval`: the gate fails only if the whole 95 % interval of the
@@ -54,6 +55,7 @@ class LimitGate(Gate):
     """A gate on the dollars of the whole experiment, or the seconds of an attempt."""
 
     threshold: float = Field(ge=0)
+    """Dollars or seconds, by the gate."""
 
 
 class RegressionGate(Gate):
@@ -114,12 +116,17 @@ class Gates(Document):
     """The gates of a suite; each becomes an asset check on `experiment_summary`."""
 
     min_pass_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
+    """The least share of attempts that pass."""
     max_regression: Annotated[tuple[RegressionGate, ...], _listed(RegressionGate, "test")] = ()
+    """How much worse than the baseline the experiment may be."""
     max_error_rate: Annotated[tuple[RateGate, ...], _RATES] = ()
+    """The largest share of attempts that end with an error."""
     max_skipped: Annotated[tuple[RateGate, ...], _RATES] = ()
     """The share of attempts that may be skipped when a budget is used up. Other gates leave skipped attempts out."""
     max_cost_usd: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
+    """The most dollars of the whole experiment."""
     max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
+    """The most seconds that 95 % of the attempts take."""
     level: float = Field(default=0.05, gt=0, lt=1)
     """The probability that chance alone fails any of the gates `max_regression: significant`, if nothing became worse.
     They share it, and each gate's share is shared by its slices (Holm's method)."""

@@ -9,6 +9,20 @@ from pydantic_core import PydanticCustomError
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.spec.prompt_reference import checked_reference
 
+EvidenceKind = Literal["reference", "documents", "context", "calls", "results", "state", "attachments"]
+"""What a judge can be shown besides the conversation."""
+
+
+def checked_evidence(value: tuple[EvidenceKind, ...] | None) -> tuple[EvidenceKind, ...] | None:
+    """`value`, which names each kind once.
+
+    Raises:
+        PydanticCustomError: it names one twice.
+    """
+    if value is not None and len(set(value)) < len(value):
+        raise PydanticCustomError("evidence", "a kind of evidence is named twice", {"fix": "name each once"})
+    return value
+
 
 class Corrections(Document):
     """Human verdicts on answers, shown to the judge as examples."""
@@ -49,6 +63,14 @@ class Judge(Document):
     """`file:path.txt`, for when the Hub cannot be reached and nothing was fetched before. Without it, nothing is
     evaluated then."""
     corrections: Corrections | None = None
+    """Human corrections of earlier verdicts, which the judge is shown as examples."""
+    evidence: tuple[EvidenceKind, ...] | None = None
+    """What the judge is shown besides the conversation: `reference`, the case's; `documents` that the attempt
+    retrieved, and those of the shared context for the case; `context`, its tables and patterns; `calls` of tools with
+    their arguments; `results`, what they returned; `state` of the graph; `attachments` of the case, texts as text. By
+    default `[reference, calls, results]`; for `llm_preference` nothing. It is quoted as data."""
+    evidence_characters: int = Field(default=20_000, ge=200)
+    """The most characters of each kind of evidence. Of more, each item has its share, and what is left out is said."""
     version_files: tuple[str, ...] = ()
     """Files that the models read, which their version covers besides what their source imports and names: patterns."""
 
@@ -56,6 +78,11 @@ class Judge(Document):
     @classmethod
     def _names_a_prompt(cls, value: str | None) -> str | None:
         return checked_reference(value)
+
+    @field_validator("evidence")
+    @classmethod
+    def _names_each_once(cls, value: tuple[EvidenceKind, ...] | None) -> tuple[EvidenceKind, ...] | None:
+        return checked_evidence(value)
 
     @field_validator("fallback")
     @classmethod

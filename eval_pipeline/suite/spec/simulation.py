@@ -16,6 +16,7 @@ class Rule(Document):
     """A message of a scripted user, sent when the target's last answer matches."""
 
     say: str
+    """The message."""
     when: str | None = None
     """A regular expression to find in the last answer; without one the rule always applies."""
     times: int = Field(default=1, ge=1)

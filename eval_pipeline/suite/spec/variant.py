@@ -29,6 +29,7 @@ class VariantSpec(Document):
     """The changes of one variant."""
 
     name: str
+    """The name of the variant, unique in the suite."""
     prompt: str | None = None
     """Replaces `target.prompt`; in the same forms."""
     model: str | None = None

@@ -47,8 +47,11 @@ class HttpTarget(Target):
 
     kind: Literal["http"]
     url: str
+    """Where requests go; a template."""
     method: Literal["GET", "POST", "PUT", "PATCH"] = "POST"
+    """The method of the requests."""
     headers: Mapping[str, str] = Field(default_factory=dict)
+    """Headers of every request, by name; templates."""
     request: Any = None
     """The template of the body, or of the query of a `GET`."""
     outputs: JmesPath | None = None

@@ -11,15 +11,11 @@ take no time.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
-
-from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.langsmith.protocol.jsonable import as_object, json_bytes
 from eval_pipeline.runs.collected_run import CollectedRun
-from eval_pipeline.runs.collecting_client import ids_of_path
 from eval_pipeline.telemetry.event import Event
 from eval_pipeline.telemetry.turns import ReportedTurn, TimedEvent
 from eval_pipeline.tracing.collect.event_fields import (
@@ -27,9 +23,9 @@ from eval_pipeline.tracing.collect.event_fields import (
     error_of,
     is_answer,
     model_metadata,
-    tool_call_of,
     usage_metadata,
 )
+from eval_pipeline.tracing.collect.turn_parts import AgentRun, AlreadyTraced, ModelCall, ToolCall
 from eval_pipeline.tracing.shape.run import MICROSECOND, uuid7_at
 
 FROM_EVENTS = "reported_as_events"
@@ -38,31 +34,18 @@ UNTIMED = "time_not_reported"
 """Metadata of such a run whose events were reported afterwards."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlreadyTraced:
-    """What LangChain or LangSmith traced in a turn, so that no run is built twice."""
-
-    anything: bool = False
-    models: bool = False
-    tools: frozenset[str] = frozenset()
-    """Names of the tools."""
-
-    @classmethod
-    def below(cls, run_id: str, collected: Iterable[CollectedRun]) -> "AlreadyTraced":
-        """What was traced below a run."""
-        runs = [run for run in collected if run_id in run.parent_ids]
-        return cls(
-            anything=bool(runs),
-            models=any(run.run_type == "llm" for run in runs),
-            tools=frozenset(run.name for run in runs if run.run_type == "tool"),
-        )
-
-
 _NOTHING_TRACED = AlreadyTraced()
+_MODEL = "model"
+_PROMPT_FIELDS = ("prompt_ns", "prompt_key", "prompt_name", "adapter", "descriptor")
 
 
 def runs_of_turn(
-    turn: ReportedTurn, parent_ids: Sequence[str], traced: AlreadyTraced = _NOTHING_TRACED, *, keep: bool = False
+    turn: ReportedTurn,
+    parent_ids: Sequence[str],
+    traced: AlreadyTraced = _NOTHING_TRACED,
+    *,
+    keep: bool = False,
+    seed: str = "",
 ) -> list[CollectedRun]:
     """The runs of an ended turn, parents first; empty if everything in it is traced already.
 
@@ -71,91 +54,52 @@ def runs_of_turn(
         parent_ids: its ancestors, from the root to the parent.
         traced: what is traced already.
         keep: whether an empty turn becomes a run too.
+        seed: of the ids, besides the turn's own.
     """
-    reading = _Reading(turn, parent_ids, traced)
+    reading = TurnReading(turn, parent_ids, traced, seed=seed)
     for item in turn.events:
         reading.take(item)
     return reading.runs(keep=keep)
 
 
-@dataclass(kw_only=True, eq=False)
-class _Model:
-    """A model call, and the message it returned."""
+class TurnReading:
+    """Reads one turn event by event, while it is in progress or afterwards."""
 
-    run: CollectedRun
-    answer: dict[str, Any]
-    calls: list["_Call"] = field(default_factory=list)
+    def __init__(
+        self, turn: ReportedTurn, path: Sequence[str], traced: AlreadyTraced = _NOTHING_TRACED, *, seed: str = ""
+    ) -> None:
+        """Read a turn.
 
-    def request(self, call: "_Call") -> None:
-        """Make this model, and no other, the one that requested a tool call."""
-        if call.model is not None:
-            call.model.calls.remove(call)
-            call.model.update_message()
-        call.model = self
-        self.calls.append(call)
-        self.update_message()
-
-    def update_message(self) -> None:
-        self.answer["tool_calls"] = [tool_call_of(call.event) for call in self.calls]
-
-
-@dataclass(kw_only=True, eq=False)
-class _Call:
-    """A tool call, and what is known of it so far."""
-
-    event: Event
-    start: dt.datetime
-    untimed: bool
-    agent: "_Agent"
-    model: _Model | None = None
-    result: Event | None = None
-    end: dt.datetime | None = None
-    error: str | None = None
-    inner: list[ReportedTurn] = field(default_factory=list)
-
-    @property
-    def waits(self) -> bool:
-        return self.result is None and self.error is None
-
-
-@dataclass(kw_only=True, eq=False)
-class _Agent:
-    """A chain, and its state while events are read."""
-
-    run: CollectedRun
-    last: _Model | None = None
-    calls: list[_Call] = field(default_factory=list)
-    """Tool calls since its last model call."""
-    messages: list[str] = field(default_factory=list)
-    """Texts since its last model call."""
-
-    @property
-    def path(self) -> list[str]:
-        return [*self.run.parent_ids, self.run.id]
-
-
-class _Reading:
-    """Reads one turn event by event."""
-
-    def __init__(self, turn: ReportedTurn, path: Sequence[str], traced: AlreadyTraced) -> None:
-        self._turn, self._traced = turn, traced
+        Args:
+            turn: the turn.
+            path: its ancestors, from the root to the parent.
+            traced: what is traced already.
+            seed: of the ids, besides the turn's own.
+        """
+        self._turn, self._traced, self._seed = turn, traced, seed
         self._now = self._idle_since = turn.started
         self._ended = turn.ended or turn.started
+        self._begun: list[CollectedRun] = []
+        self._final: list[CollectedRun] = []
+        self._streaming: CollectedRun | None = None
+        """The model call whose pieces arrive."""
+        self._tokens_read = 0
         self._runs: list[CollectedRun] = []
         self._nested: list[CollectedRun] = []
-        self._models: list[_Model] = []
-        self._by_id: dict[Any, _Model] = {}
-        self._calls: list[_Call] = []
+        self._models: list[ModelCall] = []
+        self._by_id: dict[Any, ModelCall] = {}
+        self._calls: list[ToolCall] = []
         self._exchange: list[dict[str, Any]] = [{"role": "user", "content": as_text(turn.inputs)}]
         self._numbers = 0
         chain = self._run(turn.name, "chain", path, turn.started, self._ended)
         chain.error = turn.error
         self._chain = chain
-        self._agent = _Agent(run=chain)
+        self._agent = AgentRun(run=chain)
 
     # -- event by event
 
     def take(self, item: TimedEvent | ReportedTurn) -> None:
+        """Read one event, or the ended turn of an agent that was called."""
         if isinstance(item, ReportedTurn):
             self._turn_inside(item)
             return
@@ -174,6 +118,11 @@ class _Reading:
                 self._hand_off(event)
             case "error":
                 self._broke(as_text(event.get("content")))
+            case "prompt_rendered":
+                self._rendered(event)
+            case other:
+                fields = {key: value for key, value in event.items() if key != "type"}
+                self._chain.events.append({"name": other, "time": self._now.isoformat(), "kwargs": fields})
 
     def _advance(self, item: TimedEvent) -> None:
         if item.at is not None:
@@ -189,7 +138,7 @@ class _Reading:
         return max(began, self._turn.started)
 
     def _called(self, event: Event, *, untimed: bool) -> None:
-        call = _Call(event=event, start=self._now, untimed=untimed, agent=self._agent)
+        call = ToolCall(event=event, start=self._now, untimed=untimed, agent=self._agent)
         if self._agent.last is not None:
             self._agent.last.request(call)
         self._agent.calls.append(call)
@@ -206,6 +155,8 @@ class _Reading:
         content = as_text(event.get("content"))
         message = {"role": "tool", "name": str(call.event["name"]), "content": content}
         self._exchange.append({**message, "tool_call_id": call.event.get("id")})
+        if call.model is not None:
+            self._tool(call)
 
     def _model_call(self, event: Event, *, untimed: bool) -> None:
         agent = self._agent
@@ -219,28 +170,39 @@ class _Reading:
         mine = [call for call in agent.calls if call.waits or call.model is None]
         start = self._start(event, self._now if untimed else self._idle_since)
         start = min([start, *(call.start for call in mine)])
-        run = self._run(str(event.get("model") or "model"), "llm", agent.path, start, self._now, untimed=untimed)
+        run = self._streamed_run() or self._run(_MODEL, "llm", agent.path, start, self._now, untimed=untimed)
+        run.name, run.end_time = str(event.get("model") or _MODEL), max(self._now, run.start_time)
         run.inputs = json_bytes({"messages": event.get("messages") or self._exchange})
         usage = {"usage_metadata": usage_metadata(event)}
         run.extra = {"metadata": {**run.extra["metadata"], **model_metadata(event), **usage}}
-        model = _Model(run=run, answer={"role": "assistant", "content": "\n".join(agent.messages)})
+        model = ModelCall(run=run, answer={"role": "assistant", "content": "\n".join(agent.messages)})
         for call in mine:
             model.request(call)
+        if agent.last is not None:
+            self._finish(agent.last)
         self._exchange.append(model.answer)
         self._models.append(model)
+        self._begun.append(run)
+        for call in mine:
+            if not call.waits:
+                self._tool(call)
         if event.get("id"):
             self._by_id[event["id"]] = model
         agent.last, agent.calls, agent.messages = model, [], []
         self._idle_since = self._now
 
     def _hand_off(self, event: Event) -> None:
+        if self._agent.last is not None:
+            self._finish(self._agent.last)
         if self._agent.run is not self._chain:
             self._agent.run.end_time = self._now
+            self._final.append(self._agent.run)
         path = [*self._chain.parent_ids, self._chain.id]
         run = self._run(str(event.get("to") or "agent"), "chain", path, self._now, self._ended)
         run.inputs = json_bytes({"handed_over_by": event.get("from")})
-        self._agent = _Agent(run=run)
+        self._agent = AgentRun(run=run)
         self._runs.append(run)
+        self._begun.append(run)
 
     def _broke(self, message: str) -> None:
         """Give the error to the tool without a result, else to the agent."""
@@ -256,12 +218,87 @@ class _Reading:
         if waiting:
             waiting[-1].inner.append(inner)
         else:
-            self._nested += runs_of_turn(inner, self._agent.path, self._traced, keep=True)
+            self._nest(inner, self._agent.path)
         self._now = max(self._now, inner.ended or inner.started)
+
+    def _nest(self, inner: ReportedTurn, path: Sequence[str]) -> None:
+        runs = runs_of_turn(inner, path, self._traced, keep=True, seed=self._seed)
+        self._nested += runs
+        self._final += runs
+
+    def _rendered(self, event: Event) -> None:
+        """Show the rendered prompt to the model calls that follow, and name it at the agent."""
+        if event.get("rendered_prompt") is not None:
+            self._exchange.insert(0, {"role": "system", "content": as_text(event["rendered_prompt"])})
+        named = {name: event[name] for name in _PROMPT_FIELDS if event.get(name) is not None}
+        self._chain.extra = {"metadata": {**self._chain.extra["metadata"], **named}}
+
+    # -- pieces of an answer
+
+    def take_tokens(self) -> None:
+        """Begin the run of a model call whose first piece has arrived."""
+        if self._streaming is None and self._tokens_read < len(self._turn.tokens):
+            at = self._turn.tokens[self._tokens_read].at or self._now
+            self._streaming = self._run(_MODEL, "llm", self._agent.path, self._idle_since, max(at, self._now))
+            self._streaming.inputs = json_bytes({"messages": self._exchange})
+            self._streaming.events = self._pieces(self._tokens_read)[:1]
+            self._begun.append(self._streaming)
+
+    def _streamed_run(self) -> CollectedRun | None:
+        """The run of the model call that ends now, if pieces of its answer arrived before; with all of them."""
+        tokens = self._turn.tokens[self._tokens_read :]
+        number = sum(1 for token in tokens if token.at is None or token.at <= self._now)
+        if number:
+            self.take_tokens()
+        run, self._streaming = self._streaming, None
+        if run is not None:
+            run.events = self._pieces(self._tokens_read)[:number]
+            self._tokens_read += number
+        return run
+
+    def _pieces(self, start: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "new_token",
+                "time": (token.at or self._now).isoformat(),
+                # Not its text: what is secret is not recognized in pieces.
+                "kwargs": {"characters": len(as_text(token.event.get("content")))},
+            }
+            for token in self._turn.tokens[start:]
+        ]
+
+    def _stream_rest(self) -> None:
+        """Complete the model call whose pieces arrived, but not its usage."""
+        self._now = max(self._now, self._ended)
+        tokens = self._turn.tokens[self._tokens_read :]
+        run = self._streamed_run()
+        if run is not None:
+            text = "".join(as_text(token.event.get("content")) for token in tokens)
+            run.outputs = json_bytes({"messages": [{"role": "assistant", "content": text}]})
+            run.end_time = max(self._now, run.start_time)
+            self._runs.append(run)
 
     # -- the result
 
+    @property
+    def chain(self) -> CollectedRun:
+        """The run of the turn itself."""
+        return self._chain
+
+    def news(self) -> tuple[list[CollectedRun], list[CollectedRun]]:
+        """Runs that have begun, and runs about which nothing changes any more, since the last call."""
+        news = self._begun, self._final
+        self._begun, self._final = [], []
+        return news
+
     def runs(self, *, keep: bool) -> list[CollectedRun]:
+        """All runs of the ended turn, parents first; without the chain of a turn that shows nothing, unless `keep`."""
+        self._ended = self._turn.ended or self._now
+        self._chain.end_time, self._chain.error = self._ended, self._chain.error or self._turn.error
+        if self._agent.run is not self._chain:
+            self._agent.run.end_time = max(self._ended, self._agent.run.start_time)
+        if not self._traced.models:
+            self._stream_rest()
         self._complete_models()
         for call in self._calls:
             self._tool(call)
@@ -288,10 +325,17 @@ class _Reading:
         if last is not None and not last.calls and self._turn.outputs is not None:
             last.answer["content"] = as_text(self._turn.outputs.get("response", self._turn.outputs))
         for model in self._models:
-            model.run.outputs = json_bytes({"messages": [model.answer]})
+            model.complete()
             self._runs.append(model.run)
 
-    def _tool(self, call: _Call) -> None:
+    def _finish(self, model: ModelCall) -> None:
+        model.complete()
+        self._final.append(model.run)
+
+    def _tool(self, call: ToolCall) -> None:
+        """Build the run of a call about which nothing changes any more."""
+        if call.run is not None:
+            return
         name = str(call.event["name"])
         # A model's structured answer looks like a call but is none.
         if name in self._traced.tools or (call.waits and self._traced.models):
@@ -307,8 +351,10 @@ class _Reading:
         if call.event.get("id") is not None:
             run.extra = {"metadata": {**run.extra["metadata"], "tool_call_id": str(call.event["id"])}}
         self._runs.append(run)
+        call.run = run
+        self._final.append(run)
         for inner in call.inner:
-            self._nested += runs_of_turn(inner, [*path, run.id], self._traced, keep=True)
+            self._nest(inner, [*path, run.id])
 
     def _run(
         self,
@@ -322,7 +368,7 @@ class _Reading:
     ) -> CollectedRun:
         self._numbers += 1
         return CollectedRun(
-            id=uuid7_at(start, *path, name, str(self._turn.started), str(self._numbers)),
+            id=uuid7_at(start, *path, name, self._turn.id, self._seed, str(self._numbers)),
             parent_ids=list(path),
             name=name,
             run_type=run_type,
@@ -335,25 +381,3 @@ class _Reading:
 def _without_parent(run: CollectedRun, left_out: str) -> CollectedRun:
     run.parent_ids = [parent for parent in run.parent_ids if parent != left_out]
     return run
-
-
-@dataclass(kw_only=True)
-class ReportedTurns:
-    """The turns that agents reported during one attempt, until its trace is completed."""
-
-    _turns: list[tuple[list[str], ReportedTurn]] = field(default_factory=list)
-
-    def add(self, turn: ReportedTurn) -> None:
-        """Keep a turn that ended now, below the run that is current now."""
-        parent = get_current_run_tree()
-        if parent is not None:
-            self._turns.append((ids_of_path(parent.dotted_order), turn))
-
-    def runs(self, root_id: str, collected: Sequence[CollectedRun]) -> list[CollectedRun]:
-        """The runs of all turns below the attempt's root, besides those collected already."""
-        runs: list[CollectedRun] = []
-        for path, turn in self._turns:
-            if root_id in path:
-                below_root = path[path.index(root_id) :]
-                runs += runs_of_turn(turn, below_root, AlreadyTraced.below(below_root[-1], collected))
-        return runs

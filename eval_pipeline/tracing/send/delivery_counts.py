@@ -16,6 +16,13 @@ class DeliveryCounts:
     runs_dropped: int = 0
     """Lost: the spool or its disk was full."""
     runs_sampled_out: int = 0
+    updates_enqueued: int = 0
+    """Updates that end runs which were sent when they began."""
+    updates_sent: int = 0
+    updates_spooled: int = 0
+    updates_refused: int = 0
+    updates_dropped: int = 0
+    updates_sampled_out: int = 0
     feedback_enqueued: int = 0
     feedback_sent: int = 0
     feedback_spooled: int = 0
@@ -34,8 +41,14 @@ class DeliveryCounts:
 
     @property
     def lost(self) -> int:
-        """Runs and feedback that neither the server nor the spool took."""
-        return self.runs_dropped + self.feedback_dropped
+        """Runs, updates and feedback that neither the server nor the spool took."""
+        return self.runs_dropped + self.updates_dropped + self.feedback_dropped
+
+    @property
+    def not_arrived(self) -> int:
+        """Runs and updates that the server does not have: waiting, spooled or lost."""
+        updates = self.updates_enqueued - self.updates_sent
+        return self.runs_enqueued - self.runs_sent + updates
 
     def __add__(self, other: "DeliveryCounts") -> "DeliveryCounts":
         return DeliveryCounts(

@@ -9,7 +9,12 @@ from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.queued_item import ItemKind, PendingItem, QueuedItem
 
 _COUNTED = frozenset(field.name for field in fields(DeliveryCounts))
-_PREFIX: Mapping[ItemKind, str] = {"run": "runs", "feedback": "feedback", "request": "requests"}
+_PREFIX: Mapping[ItemKind, str] = {
+    "run": "runs",
+    "update": "updates",
+    "feedback": "feedback",
+    "request": "requests",
+}
 
 
 class DestinationQueue:
@@ -28,6 +33,8 @@ class DestinationQueue:
         self._in_flight: list[PendingItem] = []
         self._busy = False
         """Whether a batch was taken and is not finished."""
+        self._hurried = False
+        """Whether something waits that is to be uploaded at once."""
         self._drains = 0
         """Threads that wait for the queue to be empty; meanwhile batches need not be full."""
         self._closed = False
@@ -39,13 +46,17 @@ class DestinationQueue:
         with self._changed:
             return DeliveryCounts(**{name: number for name, number in self._counts.items() if name in _COUNTED})
 
-    def put(self, items: Sequence[PendingItem]) -> Sequence[PendingItem]:
-        """Add items, and return those that the queue has no room for; all of them once it is closed."""
+    def put(self, items: Sequence[PendingItem], *, hurry: bool = False) -> Sequence[PendingItem]:
+        """Add items, and return those that the queue has no room for; all of them once it is closed.
+
+        Items in a hurry, and those before them, do not wait for a batch to be full.
+        """
         with self._changed:
             self._count("enqueued", items)
             room = 0 if self._closed else max(0, self._max_size - len(self._waiting))
             self._waiting.extend(items[:room])
-            if len(self._waiting) >= self._batch_size:
+            self._hurried = self._hurried or (hurry and bool(self._waiting))
+            if self._hurried or len(self._waiting) >= self._batch_size:
                 self._changed.notify_all()
             return items[room:]
 
@@ -110,25 +121,26 @@ class DestinationQueue:
         with self._changed:
             self._count(what, items)
 
-    def count_flushed(self, *, runs: int, feedback: int, all_sent: bool) -> None:
+    def count_flushed(self, *, runs: int, updates: int, feedback: int, all_sent: bool) -> None:
         """Count what was spooled and is sent now; `all_sent` if nothing of it is left."""
         with self._changed:
-            for kind, sent in (("runs", runs), ("feedback", feedback)):
+            for kind, sent in (("runs", runs), ("updates", updates), ("feedback", feedback)):
                 self._counts[f"{kind}_sent"] += sent
                 self._counts[f"{kind}_spooled"] -= sent
             if all_sent:
-                self._counts["runs_refused"] = self._counts["feedback_refused"] = 0
+                self._counts["runs_refused"] = self._counts["updates_refused"] = self._counts["feedback_refused"] = 0
 
     def _take(self, most: int | None) -> list[PendingItem]:
         size = len(self._waiting) if most is None else min(len(self._waiting), most)
         batch = [self._waiting.popleft() for _ in range(size)]
+        self._hurried = self._hurried and bool(self._waiting)
         if batch:
             self._in_flight, self._busy = batch, True
         return batch
 
     def _is_due(self) -> bool:
         full = len(self._waiting) >= self._batch_size
-        return self._closed or full or (self._drains > 0 and bool(self._waiting))
+        return self._closed or full or ((self._hurried or self._drains > 0) and bool(self._waiting))
 
     def _count(self, what: str, items: Sequence[PendingItem | QueuedItem]) -> None:
         for item in items:

@@ -13,7 +13,7 @@ from eval_pipeline.tracing.send.destination_queue import DestinationQueue
 from eval_pipeline.tracing.send.flush import flush_folder, spool_folder
 from eval_pipeline.tracing.send.queued_item import PendingItem, QueuedItem, serialize
 from eval_pipeline.tracing.send.spool import SETUP, Spool, has_requests, keep_requests
-from eval_pipeline.tracing.send.uploader import Uploader, UploadResult
+from eval_pipeline.tracing.send.uploader import OnResult, Uploader, UploadResult
 
 _log = logger_of(__name__)
 
@@ -31,14 +31,24 @@ class DestinationSender:
         redactor: Redactor,
         *,
         owed: Sequence[QueuedItem] = (),
+        on_result: OnResult | None = None,
     ) -> None:
-        """`owed`: requests that come before any run, which neither server nor spool could take."""
+        """Send to one destination.
+
+        Args:
+            connection: to its server.
+            settings: of queue, spool and uploads.
+            redactor: applied to everything that is sent or spooled.
+            owed: requests that come before any run, which neither server nor spool could take.
+            on_result: called with the result of each upload; must not raise.
+        """
+        self._on_result = on_result
         self._owed = owed
         self._connection = connection
         self._settings = settings
         self._redactor = redactor
         self._queue = DestinationQueue(max_size=settings.max_queue_size, batch_size=settings.upload_batch_size)
-        self._uploader = Uploader(connection, batch_size=settings.upload_batch_size)
+        self._uploader = Uploader(connection, batch_size=settings.upload_batch_size, on_result=on_result)
         self._uploading = threading.Lock()
         """Held while a batch of the queue is uploaded: an uploader is for one thread at a time."""
         self._spool = Spool(spool_folder(settings, connection.destination.name), max_bytes=settings.spool_max_bytes)
@@ -51,9 +61,9 @@ class DestinationSender:
         """What became of everything so far."""
         return self._queue.counts
 
-    def put(self, items: Sequence[PendingItem]) -> None:
+    def put(self, items: Sequence[PendingItem], *, hurry: bool = False) -> None:
         """Queue items; those that the queue has no room for are spooled at once."""
-        overflow = self._queue.put(items)
+        overflow = self._queue.put(items, hurry=hurry)
         if overflow:
             self._keep(self._serialized(overflow), sync=False)
         if self._settings.async_upload:
@@ -78,7 +88,7 @@ class DestinationSender:
         self._keep(self._serialized(self._queue.take_all_waiting()))
         self._seal()
         counts = self.counts
-        if counts.runs_spooled + counts.feedback_spooled and time.monotonic() < deadline:
+        if counts.runs_spooled + counts.updates_spooled + counts.feedback_spooled and time.monotonic() < deadline:
             self._send_spooled(deadline)
 
     def close(self, timeout_s: float) -> DeliveryCounts:
@@ -180,7 +190,12 @@ class DestinationSender:
 
     def _send_spooled(self, deadline: float) -> None:
         """Try once more what this process spooled: servers come back."""
-        uploader = Uploader(self._connection, batch_size=self._settings.upload_batch_size, until=deadline)
+        uploader = Uploader(
+            self._connection,
+            batch_size=self._settings.upload_batch_size,
+            until=deadline,
+            on_result=self._on_result,
+        )
         try:
             if not self._requests_done(uploader):
                 return
@@ -195,4 +210,9 @@ class DestinationSender:
             return
         if report.sent:
             self._uploader.breaker.close()
-        self._queue.count_flushed(runs=report.runs_sent, feedback=report.feedback_sent, all_sent=not report.kept)
+        self._queue.count_flushed(
+            runs=report.runs_sent,
+            updates=report.updates_sent,
+            feedback=report.feedback_sent,
+            all_sent=not report.kept,
+        )

@@ -38,6 +38,8 @@ class FlushReport:
 
     destination: DestinationName
     runs_sent: int = 0
+    updates_sent: int = 0
+    """Updates of runs that were sent when they began."""
     feedback_sent: int = 0
     kept: int = 0
     """Items not uploaded this time, still in the spool."""
@@ -51,8 +53,8 @@ class FlushReport:
 
     @property
     def sent(self) -> int:
-        """Runs and feedback that arrived."""
-        return self.runs_sent + self.feedback_sent
+        """Runs, their updates and feedback that arrived."""
+        return self.runs_sent + self.updates_sent + self.feedback_sent
 
 
 def spool_folder(settings: LangSmithSettings, destination: DestinationName) -> Path:
@@ -148,6 +150,7 @@ def _flush_segment(
     items = list(segment.items())
     result = uploader.upload([_moved(item, deltas.get(item.trace_id or "", _UNMOVED)) for item in items])
     report.runs_sent += sum(1 for item in result.sent if item.kind == "run")
+    report.updates_sent += sum(1 for item in result.sent if item.kind == "update")
     report.feedback_sent += sum(1 for item in result.sent if item.kind == "feedback")
     set_aside = [item for item in result.refused if item.tries >= _MOST_TRIES]
     if set_aside:

@@ -21,9 +21,12 @@ from eval_pipeline.redaction.json_batch import redacted_jsons
 from eval_pipeline.redaction.redactor import Redactor
 from eval_pipeline.settings import HiddenField
 
-ItemKind = Literal["run", "feedback", "request"]
+ItemKind = Literal["run", "update", "feedback", "request"]
+"""An `update` ends a run that was posted when it began, as LangSmith's PATCH does."""
+OF_RUNS: frozenset[ItemKind] = frozenset({"run", "update"})
 
 _REDACTED = b"[redacted:"
+_PART_NAMES: Mapping[ItemKind, str] = {"run": "post", "update": "patch", "feedback": "feedback"}
 _PAYLOAD = ("inputs", "outputs", "error", "extra", "events", "serialized")
 """Large fields of a run: they travel as parts of their own."""
 _NOT_IN_HEAD = frozenset({*_PAYLOAD, "attachments"})
@@ -35,7 +38,7 @@ _REDACTED_HEAD = ("name", "tags", "comment", "value", "correction", "extra", "er
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueuedItem:
-    """A complete run, a feedback, or a request that creates a dataset or an experiment: redacted and serialized."""
+    """A run, its update, a feedback, or a request that creates a dataset or an experiment: redacted and serialized."""
 
     kind: ItemKind
     id: str
@@ -81,12 +84,12 @@ class QueuedItem:
         """The same item, moved in time."""
         if not delta or self.head.get("start_time") is None:
             return self
-        if self.kind != "run":
+        if self.kind not in OF_RUNS:
             start = parse_time(self.head["start_time"]) + delta
             return replace(self, head={**self.head, "start_time": start.isoformat(timespec="microseconds")})
         run = {**self.head, **{name: orjson.loads(data) for name, data in self.payload.items()}}
         moved = run_item(retime(run, delta), graft=self.graft, redactor=Redactor(enabled=False))
-        return replace(moved, attachments=self.attachments)
+        return replace(moved, kind=self.kind, attachments=self.attachments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,8 @@ class PendingItem:
         Raises:
             Exception: of any kind, where the body cannot be serialized.
         """
-        if self.kind == "run":
-            return run_item(self.body, graft=self.graft, redactor=redactor)
+        if self.kind in OF_RUNS:
+            return run_item(self.body, graft=self.graft, redactor=redactor, kind=self.kind)
         return feedback_item(self.body, redactor=redactor)
 
 
@@ -120,12 +123,12 @@ def serialize(batch: Sequence[PendingItem], redactor: Redactor) -> list[QueuedIt
     Raises:
         Exception: of any kind, where one of them cannot be serialized.
     """
-    payloads = [_payload_of(item.body) for item in batch if item.kind == "run"]
+    payloads = [_payload_of(item.body) for item in batch if item.kind in OF_RUNS]
     redacted = iter(redacted_jsons([data for payload in payloads for data in payload.values()], redactor))
     by_run = iter([{name: next(redacted) for name in payload} for payload in payloads])
     return [
-        run_item(item.body, graft=item.graft, redactor=redactor, redacted=next(by_run))
-        if item.kind == "run"
+        run_item(item.body, graft=item.graft, redactor=redactor, kind=item.kind, redacted=next(by_run))
+        if item.kind in OF_RUNS
         else item.serialized(redactor)
         for item in batch
     ]
@@ -133,7 +136,7 @@ def serialize(batch: Sequence[PendingItem], redactor: Redactor) -> list[QueuedIt
 
 def without_hidden(item: PendingItem, hidden: AbstractSet[HiddenField]) -> PendingItem:
     """A run without what `LANGSMITH_HIDE_…` keeps here: its inputs, its outputs and events, or its metadata."""
-    if not hidden or item.kind != "run":
+    if not hidden or item.kind not in OF_RUNS:
         return item
     body = dict(item.body)
     for name in hidden & body.keys():
@@ -146,13 +149,18 @@ def without_hidden(item: PendingItem, hidden: AbstractSet[HiddenField]) -> Pendi
 
 
 def run_item(
-    run: Mapping[str, Any], *, graft: bool, redactor: Redactor, redacted: Mapping[str, bytes] | None = None
+    run: Mapping[str, Any],
+    *,
+    graft: bool,
+    redactor: Redactor,
+    kind: ItemKind = "run",
+    redacted: Mapping[str, bytes] | None = None,
 ) -> QueuedItem:
-    """The item of a complete run; `redacted` is its payload if that was redacted before."""
+    """The item of a run, or of its update; `redacted` is its payload if that was redacted before."""
     head = {name: value for name, value in run.items() if value is not None and name not in _NOT_IN_HEAD}
     if redacted is None:
         redacted = {name: redactor.json(data) for name, data in _payload_of(run).items()}
-    item = _item("run", head, redacted, graft=graft, redactor=redactor)
+    item = _item(kind, head, redacted, graft=graft, redactor=redactor)
     item = _with_identifiers(item, run) if redactor.enabled else item
     files = run.get("attachments")
     return replace(item, attachments=_redacted(files, redactor)) if files else item
@@ -257,7 +265,7 @@ def _item(
 
 
 def _parts(item: QueuedItem) -> Iterator[Part]:
-    name = f"{'post' if item.kind == 'run' else 'feedback'}.{item.id}"
+    name = f"{_PART_NAMES[item.kind]}.{item.id}"
     yield Part(name=name, content_type="application/json", data=orjson.dumps(item.head))
     for part, data in item.payload.items():
         yield Part(name=f"{name}.{part}", content_type="application/json", data=data)

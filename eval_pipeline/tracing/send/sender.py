@@ -20,6 +20,7 @@ from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.destination_sender import DestinationSender
 from eval_pipeline.tracing.send.queued_item import PendingItem, QueuedItem, without_hidden
+from eval_pipeline.tracing.send.uploader import OnResult
 from eval_pipeline.tracing.shape.run import CompleteRun
 
 _CLOSE_TIMEOUT_S = 5.0
@@ -33,9 +34,20 @@ class SpoolingSender:
     """
 
     def __init__(
-        self, settings: LangSmithSettings, *, owed: Mapping[DestinationName, Sequence[QueuedItem]] | None = None
+        self,
+        settings: LangSmithSettings,
+        *,
+        owed: Mapping[DestinationName, Sequence[QueuedItem]] | None = None,
+        on_result: OnResult | None = None,
     ) -> None:
-        """`owed`: by destination, requests that come before any run, which the spool could not take."""
+        """Send to the destinations of the settings.
+
+        Args:
+            settings: of destinations, queue, spool and uploads.
+            owed: by destination, requests that come before any run, which the spool could not take.
+            on_result: called with the result of each upload, in the thread that uploads; must not raise.
+        """
+        self._on_result = on_result
         self._settings = settings
         self._owed = owed or {}
         self._redactor = Redactor.of(settings)
@@ -44,9 +56,13 @@ class SpoolingSender:
         self._senders: dict[DestinationName, DestinationSender] = {}
         _close_at_exit(self)
 
-    def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False) -> None:
-        """Hand over complete runs, parents first."""
-        self._put([PendingItem(kind="run", body=run, graft=graft) for run in runs])
+    def send_runs(self, runs: Sequence[CompleteRun], *, graft: bool = False, hurry: bool = False) -> None:
+        """Hand over runs, parents first: complete ones, or such as have just begun, which are in a hurry."""
+        self._put([PendingItem(kind="run", body=run, graft=graft) for run in runs], hurry=hurry)
+
+    def update_runs(self, runs: Sequence[CompleteRun]) -> None:
+        """Hand over, complete, runs that were sent when they began. A server takes one update of each."""
+        self._put([PendingItem(kind="update", body=run, graft=False) for run in runs])
 
     def send_feedback(self, feedback: Sequence[Mapping[str, Any]]) -> None:
         """Hand over scores, as LangSmith's `/feedback` takes them."""
@@ -79,7 +95,7 @@ class SpoolingSender:
         counts = [sender.close(max(0.0, deadline - time.monotonic())) for sender in self._own_senders().values()]
         return counts[0] if counts else DeliveryCounts()
 
-    def _put(self, items: Sequence[PendingItem]) -> None:
+    def _put(self, items: Sequence[PendingItem], *, hurry: bool = False) -> None:
         senders, hidden = self._own_senders(), self._settings.hidden_fields
         items = [without_hidden(item, hidden) for item in items] if hidden else items
         rate = self._settings.trace_sample_rate
@@ -87,7 +103,7 @@ class SpoolingSender:
         left_out = [] if rate >= 1 else [item for item in items if not is_sampled(item.trace_id, rate)]
         for sender in senders.values():
             sender.sampled_out(left_out)
-            sender.put(sampled)
+            sender.put(sampled, hurry=hurry)
 
     def _own_senders(self) -> dict[DestinationName, DestinationSender]:
         if self._pid == os.getpid():
@@ -105,6 +121,7 @@ class SpoolingSender:
                         self._settings,
                         self._redactor,
                         owed=self._owed.get(destination.name, ()),
+                        on_result=self._on_result,
                     )
                     for destination in self._settings.destinations
                 }

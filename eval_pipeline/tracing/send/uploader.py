@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 from eval_pipeline.langsmith.circuit_breaker import CircuitBreaker
 from eval_pipeline.langsmith.connection import Connection, ServerResponse
 from eval_pipeline.redaction.logs import logger_of
-from eval_pipeline.tracing.send.queued_item import QueuedItem, encode_frame, frames
+from eval_pipeline.tracing.send.queued_item import OF_RUNS, QueuedItem, encode_frame, frames
 
 _log = logger_of(__name__)
 
@@ -37,6 +37,11 @@ class UploadResult:
     requests: int = 0
     bytes_sent: int = 0
     errors: int = 0
+    reason: str | None = None
+    """Why something was postponed or refused, the last time."""
+
+
+OnResult = Callable[[UploadResult], None]
 
 
 class Uploader:
@@ -46,8 +51,23 @@ class Uploader:
     being made.
     """
 
-    def __init__(self, connection: Connection, *, batch_size: int, until: float = math.inf) -> None:
-        """`until`, on the monotonic clock: what was not uploaded by then is postponed."""
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        batch_size: int,
+        until: float = math.inf,
+        on_result: OnResult | None = None,
+    ) -> None:
+        """Upload to one server.
+
+        Args:
+            connection: to the server.
+            batch_size: the most items of one request.
+            until: on the monotonic clock; what was not uploaded by then is postponed.
+            on_result: called with the result of each upload; must not raise.
+        """
+        self._on_result = on_result
         self.connection = connection
         self.breaker = CircuitBreaker()
         self._until = until
@@ -68,6 +88,12 @@ class Uploader:
 
     def upload(self, items: Sequence[QueuedItem]) -> UploadResult:
         """Upload items; never raises for what the server or the network does."""
+        result = self._uploaded(items)
+        if self._on_result is not None:
+            self._on_result(result)
+        return result
+
+    def _uploaded(self, items: Sequence[QueuedItem]) -> UploadResult:
         result = UploadResult()
         if self.paused:
             result.postponed.extend(items)
@@ -81,7 +107,7 @@ class Uploader:
         alone: list[QueuedItem] = []
         for item in items:
             # A score of a whole experiment has no run to travel with.
-            if item.kind == "run" or (item.kind == "feedback" and feedback_in_frames and item.trace_id is not None):
+            if item.kind in OF_RUNS or (item.kind == "feedback" and feedback_in_frames and item.trace_id is not None):
                 in_frames.append(item)
             elif item.kind == "feedback":
                 alone.append(item)
@@ -179,11 +205,13 @@ class Uploader:
     def _postponed(self, items: list[QueuedItem], response: ServerResponse, result: UploadResult) -> None:
         self.breaker.back_off(response.retry_after_s)
         result.postponed.extend(items)
+        result.reason = response.text
         if self.connection.breaker.report_outage():
             _log.warning("%s: %s; traces are spooled meanwhile", self.connection.destination.api_url, response.text)
 
     def _refused(self, item: QueuedItem, response: ServerResponse, result: UploadResult) -> None:
         result.refused.append(item.refused())
+        result.reason = response.text
         message = f"{self.connection.destination.api_url} refuses a {item.kind}: {response.text}"
         if message[:120] not in self._logged:
             self._logged.add(message[:120])

@@ -30,7 +30,7 @@ from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
-from eval_pipeline.tracing.collect.event_runs import ReportedTurns
+from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
 from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.completion import complete

@@ -52,6 +52,8 @@ def complete(
     labels: Mapping[str, Any],
     tags: Sequence[str] = (),
     redact: Redact = as_it_is,
+    anchors: dict[str, Anchor] | None = None,
+    most_tokens: int = 1,
 ) -> Completed:
     """Complete the runs, each after its parent.
 
@@ -62,15 +64,18 @@ def complete(
         labels: metadata of every run.
         tags: of every run.
         redact: applied to a field that is too long, before it is cut.
+        anchors: of the runs completed before, by the ids they were collected with; these runs' are added.
+        most_tokens: how many pieces of a streamed answer a run keeps.
     """
     completed = Completed()
-    anchors: dict[str, Anchor] = {below.run_id: below}
+    anchors = {} if anchors is None else anchors
+    anchors.setdefault(below.run_id, below)
     now = dt.datetime.now(tz=dt.UTC)
     for run in _parents_first(collected):
         ancestors = (anchors[ancestor] for ancestor in reversed(run.parent_ids) if ancestor in anchors)
         parent = next(ancestors, below)
         sendable, repaired = _complete_one(
-            run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact
+            run, parent, end_time=end_time, now=now, labels=labels, tags=tags, redact=redact, most_tokens=most_tokens
         )
         if validate_run_post(sendable, now=now):
             completed.left_out += 1
@@ -96,6 +101,7 @@ def _complete_one(
     labels: Mapping[str, Any],
     tags: Sequence[str],
     redact: Redact,
+    most_tokens: int,
 ) -> tuple[dict[str, Any], bool]:
     notes: dict[str, Any] = {}
     start = _start(run, parent, now, notes)
@@ -123,11 +129,9 @@ def _complete_one(
         metadata={**_metadata(run.extra), **notes, **labels},
         extra=_model_parameters(run),
     )
-    first_token = [
-        plain(event) for event in run.events if isinstance(event, Mapping) and event.get("name") == "new_token"
-    ]
-    if first_token:
-        completed["events"] = first_token[:1]
+    tokens = [plain(event) for event in run.events if isinstance(event, Mapping) and event.get("name") == "new_token"]
+    if tokens:
+        completed["events"] = tokens[:most_tokens]
     if run.attachments:
         completed["attachments"] = run.attachments
     cut = any(isinstance(completed[name], dict) and completed[name] for name in ("inputs", "outputs"))

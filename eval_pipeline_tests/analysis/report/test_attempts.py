@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def unpacked(chunk: str) -> Any:
 
 
 def a_log(store: LocalStore, run_id: str = "r1") -> ResultLog:
-    return ResultLog(store, suite="sample", experiment="e", run_id=run_id)
+    return ResultLog(store, suite="sample", experiment="e", writer=run_id)
 
 
 def test_only_what_counts_is_read_whichever_segment_it_is_in(store: LocalStore) -> None:
@@ -87,9 +88,10 @@ def test_inputs_and_outputs_that_are_more_than_text_are_packed_as_they_are(store
     )
     a_log(store).append([a_result("a", status="failed", turns=(turn,))])
     packed = pack(failing_rows(store, "sample", "e"), None, LargeValues(store, "sample", "e"))
-    (shown,) = unpacked(packed.chunks[0])[0]["turns"]
-    assert (shown["inputs"], shown["outputs"], shown["out"]) == ({"topic": "tea"}, {"title": "Tea"}, "Tea")
-    assert shown["state"]["stored"].startswith(f"{store.root}/experiments/sample/e/values/")
+    shown = unpacked(packed.chunks[0])[0]["conversation"]
+    assert re.findall(r"<dt>(\w+)</dt>", shown) == ["topic", "title", "stored"]
+    assert re.findall(r'role">(\w+)<', shown) == ["user", "agent", "state"]
+    assert f"{store.root}/experiments/sample/e/values/" in shown
 
 
 def test_documents_that_several_cases_saw_are_kept_once(store: LocalStore, folder: Path) -> None:

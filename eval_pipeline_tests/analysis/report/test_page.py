@@ -19,6 +19,7 @@ from eval_pipeline_tests.browser import Page, a_page, needs_chromium
 
 GATES = {"gates": {"min_pass_rate": 0.9, "max_regression": "any"}}
 CALL = {"type": "tool_call", "name": "get_order", "args": {"id": "<i>1</i>"}, "id": "1"}
+RESULT = {"type": "tool_result", "name": "get_order", "content": '{"total": 5}', "id": "1"}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def a_report(store: LocalStore, failing: int = 3) -> str:
     names = [f"case-{n:04d}" for n in range(failing + 2)]
     concluded(store, keep_experiment(store, "then", results_of(dict.fromkeys(names, "p"))), **GATES)
     turn = TurnResult(
-        index=0, input="<i>hi</i>", response="<img src=x onerror=alert(1)>", events=(CALL,), latency_s=0.5
+        index=0, input="<i>hi</i>", response="<img src=x onerror=alert(1)>", events=(CALL, RESULT), latency_s=0.5
     )
     bad = [
         a_result(name, status="failed", turns=(turn,), assertions=(an_assertion("tone", passed=False),))
@@ -111,9 +112,11 @@ def test_a_transcript_is_unpacked_when_it_is_chosen_and_is_never_code(
     tab.console.clear()
     tab.open(f"{file.as_uri()}#case=case-0001")
     tab.wait_for("document.querySelector('#detail h3')?.textContent === 'case-0001'")
-    messages = tab.evaluate("[...document.querySelectorAll('.message')].map(part => part.textContent)")
+    texts = "[...document.querySelectorAll('.message .text, .message .md')].map(part => part.innerText)"
+    messages = tab.evaluate(texts)
     assert messages == ["<i>hi</i>", "<img src=x onerror=alert(1)>"]
-    assert tab.evaluate("document.querySelector('.call').textContent") == '→ get_order {"id": "<i>1</i>"}'
+    call = tab.evaluate("document.querySelector('.call').innerText").split()
+    assert call == ["→", "get_order", "Arguments", "id", "<i>1</i>", "Result", "total", "5"]
     assert tab.evaluate("document.querySelectorAll('#detail img, #detail i').length") == 0
     assert tab.console == []
 

@@ -39,6 +39,14 @@ def test_kappa_is_that_of_the_textbooks(table: list[list[int]], expected: float)
     assert measured.value == pytest.approx(expected)
 
 
+@given(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=3, max_size=3))
+@settings(max_examples=50)
+def test_kappa_is_that_of_statsmodels(table: list[list[int]]) -> None:
+    measured = kappa(pairs_of(table))
+    if measured is not None:
+        assert measured.value == pytest.approx(float(cohens_kappa(np.array(table), return_results=False)))
+
+
 def test_kappas_interval_is_near_the_analytic_one() -> None:
     table = [[75, 1, 4], [5, 4, 1], [0, 0, 10]]
     measured = kappa(pairs_of(table))

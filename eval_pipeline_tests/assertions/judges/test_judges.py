@@ -191,7 +191,7 @@ async def test_corrections_are_examples_for_the_judge(folder: Path, suffix: str)
     else:
         pq.write_table(pa.Table.from_pylist(rows), file)
     _, server = await judged(RUBRIC, {"a": {"passed": True}}, folder, corrections={"file": file.name, "limit": 2})
-    said = server.requests[0]["messages"][0]["content"]
+    said = server.requests[0]["messages"][-1]["content"]
     assert said.count("<example>") == 2
     assert [f"answer {number}" in said for number in range(4)] == [False, False, True, True]
     assert "Reasoning: too short\nVerdict: no" in said

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eval_pipeline.evaluation.batch import UNKEPT
 from eval_pipeline.results.result_log import read_all_rows
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.variants.variant_plan import latest_plan
@@ -15,8 +16,6 @@ from eval_pipeline_tests.waiting import wait_for
 from eval_pipeline_tests.warm_processes import TERMINAL, start_warm
 
 _PATIENCE_S = 300.0
-_CONCURRENCY = 50
-"""Attempts that may have begun and not be kept (`UNKEPT`), of each variant."""
 
 
 @pytest.fixture
@@ -131,7 +130,7 @@ def test_one_that_was_killed_goes_on_and_keeps_what_it_had_finished(
     assert finished.code == 0, finished.stderr
     assert (finished.document["name"], finished.document["winner"]) == (plan.name, "good")
     assert [each["cases"] for each in finished.document["standings"]] == [120, 120]
-    assert 240 <= calls_of(folder).total() <= 240 + 2 * _CONCURRENCY
+    assert 240 <= calls_of(folder).total() <= 240 + UNKEPT
     for name in ("current", "good"):
         rows = read_all_rows(opened, "skills", plan.experiment(name), columns=["status"])
         assert rows.num_rows == 120

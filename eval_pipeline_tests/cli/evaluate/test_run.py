@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from eval_pipeline.results.result_log import read_results
@@ -180,3 +181,16 @@ def test_a_regression_since_the_last_run_that_passed_fails_and_names_the_slice_a
     assert "cases: milk, tea" in printed
     assert restored.document["comparison"]["baseline"] == first.document["experiment"]
     assert restored.document["comparison"]["pass_rate"]["change"] == "unchanged"
+
+
+@pytest.mark.usefixtures("run_before")
+def test_a_run_of_the_terminal_is_among_those_of_its_job_and_on_the_timeline(store: Path) -> None:
+    with dg.DagsterInstance.from_config(str(store.parent / "home")) as instance:
+        (run,) = instance.get_runs()
+        messages = [entry.user_message for entry in instance.all_logs(run.run_id)]
+    assert run.tags[".dagster/repository"] == "__repository__@eval_pipeline"
+    assert run.remote_job_origin is not None
+    origin = run.remote_job_origin
+    assert (origin.job_name, origin.location_name) == ("evaluate_shop", "eval_pipeline")
+    assert any("2 passed, 1 failed: 3 attempts at 3 cases" in message for message in messages)
+    assert any(message.endswith("2 passed, 1 failed; gates passed") for message in messages)

@@ -97,7 +97,7 @@ class Backfills:
 @contextlib.contextmanager
 def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) -> Iterator[Backfills]:
     """A daemon and a web server over a suite of sixteen cases in `folder`, on SQLite or on what `storage` says."""
-    _write(folder, storage or {})
+    write_filled(folder, storage or {})
     own = {"DAGSTER_HOME": "home", "EVAL_PIPELINE_STORE": "store", "EVAL_PIPELINE_CACHE": "cache"}
     environment = {**{name: str(folder / value) for name, value in own.items()}, "EVAL_PIPELINE_TRACING": "off"}
     with dg.DagsterInstance.from_config(str(folder / "home")) as instance:
@@ -111,7 +111,8 @@ def running_backfills(folder: Path, storage: Mapping[str, Any] | None = None) ->
             yield backfills
 
 
-def _write(folder: Path, storage: Mapping[str, Any]) -> None:
+def write_filled(folder: Path, storage: Mapping[str, Any]) -> None:
+    """The suite `filled`, its location and its home in `folder`."""
     (folder / "suite").mkdir(parents=True)
     (folder / "home").mkdir()
     (folder / "suite" / "suite.yaml").write_text(_SUITE)

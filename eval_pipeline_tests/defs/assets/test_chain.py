@@ -247,7 +247,7 @@ def test_a_run_launched_without_partitions_says_what_to_do_and_begins_no_experim
     result = project.run()
 
     failure_data = [failure.step_failure_data.user_failure_data for failure in result.get_step_failure_events()]
-    assert ["choose partitions, or use `Materialize all`" in str(each) for each in failure_data] == [True]
+    assert ["choose partitions, or launch the job evaluate_all_shop" in str(each) for each in failure_data] == [True]
     assert _experiments(project) == []
 
 

@@ -146,6 +146,24 @@ def test_a_suite_that_breaks_keeps_its_group_schedule_and_sensors_whose_ticks_fa
     assert "min_pas_rate" in str(raised.value.__cause__)
 
 
+@pytest.mark.parametrize("breaks", ["gates: {min_pas_rate: 1}\n", "gates: [\n"])
+def test_a_suite_that_breaks_keeps_the_sensors_of_its_prompt(project: DagsterProject, breaks: str) -> None:
+    file = project.folder / "suite.yaml"
+    text = file.read_text().replace('answer"', 'answer", prompt: "hub:support:production"')
+    file.write_text(text)
+    watching = {sensor.name for sensor in project.definitions.sensors or []}
+    file.write_text(text.partition("gates:")[0] + breaks)
+
+    broken = project.definitions
+
+    assert {sensor.name for sensor in broken.sensors or []} == watching
+    assert "shop_prompt_regressed" in watching
+    sensor = broken.resolve_sensor_def("shop_prompt_committed")
+    with dg.build_sensor_context(instance=project.instance) as sensed, pytest.raises(Exception) as raised:  # noqa: PT011
+        sensor.evaluate_tick(sensed)
+    assert "suite.yaml" in f"{raised.value} {raised.value.__cause__}"
+
+
 def test_the_step_that_evaluates_is_in_the_pool_that_the_suite_names(project: DagsterProject) -> None:
     key = project.key("case_results")
     assert project.definitions.resolve_assets_def(key).op.pool is None

@@ -29,7 +29,7 @@ def test_shares_hold_everything_in_order_and_no_more_than_they_may(keys: list[st
 
 def test_a_skipped_attempt_is_done_and_a_missing_one_is_not(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    ResultLog(store, suite="sample", experiment="e", run_id="r").append(
+    ResultLog(store, suite="sample", experiment="e", writer="r").append(
         [a_result("a"), a_result("b", status="skipped")]
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import pytest
 
 from eval_pipeline.defs.assets.variant_comparison import variant_comparison_op_name
@@ -72,7 +73,10 @@ def test_the_job_compares_and_the_asset_says_what_came_of_it_with_a_link_to_each
     assert result.success
     shown = metadata_of(result, "variant_comparison")
     assert shown["eval/verdict"] == "No significant difference between current and full or file."
+    assert list(shown)[:3] == ["langsmith/project", "langsmith/experiment", "langsmith/experiment_url"]
+    assert shown["langsmith/experiment_url"] == shown["langsmith/experiment_url/current"]
     assert shown["eval/winner"] == "none"
+    assert "No significant difference" in httpx.get(shown["eval/report"]).text
     rows = {record.data["variant"]: record.data for record in shown["eval/variants"].records}
     assert rows["full"]["prompts"] == f"support {commit[:12]}"
     assert [rows[name]["pass_rate"] for name in ("current", "full", "file")] == ["0.3333", "1", "0.3333"]

@@ -152,6 +152,10 @@ def test_what_agents_and_documents_say_is_text_on_every_page_and_in_the_report(
     experiment = metadata_of(result, "experiment")["eval/experiment"]
     report = project.store.get(report_key("shop", experiment))
     assert report is not None
+    served = httpx.get(metadata_of(result, "experiment_summary")["eval/report"])
+    assert served.content == report
+    assert served.headers["content-security-policy"].startswith("sandbox ")
+    assert any(f"/reports/{experiment}" in page for page in every_page(server.url).values())
     pages = {**every_page(server.url), "report": report.decode()}
     assert len(pages) > 6
     assert sum("onerror" in Elements(page).text for page in pages.values()) > 4
@@ -162,6 +166,6 @@ def test_what_agents_and_documents_say_is_text_on_every_page_and_in_the_report(
     for url, page in pages.items():
         for tag, attributes in Elements(page).elements:
             assert tag not in ("img", "iframe", "object"), url
-            assert tag != "script" or url == "report", url
+            assert tag != "script" or url == "report" or "/reports/" in url, url
             assert not any(name.startswith("on") for name in attributes), url
             assert not str(attributes.get("href") or "").strip().lower().startswith("javascript:"), url

@@ -10,6 +10,7 @@ import pytest
 
 from eval_pipeline.errors import InputError
 from eval_pipeline.suite.import_path import is_import_path, resolve
+from eval_pipeline.suite.suite import read_suite_document
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
@@ -142,3 +143,15 @@ def test_builtins_that_a_module_installs_are_seen(folder: Path, monkeypatch: pyt
     installs = "import builtins\nbuiltins.installed_later = lambda: 'later'\n"
     write(folder, {"agent.py": code, "installs.py": installs})
     assert resolve("agent.py:f", folder=folder)() == ("later", 1)
+
+
+def test_a_suite_that_is_read_again_runs_its_code_as_it_is_now(folder: Path) -> None:
+    write(folder, {"suite.yaml": "name: shop\n", "agent.py": "from words import x", "words.py": "x = [1]"})
+    before = resolve("agent.py:x", folder=folder)
+    read_suite_document(folder)
+    assert resolve("agent.py:x", folder=folder) is before  # nothing changed
+
+    write(folder, {"words.py": "x = [20]"})
+    assert resolve("agent.py:x", folder=folder) is before  # of the same suite
+    read_suite_document(folder)
+    assert resolve("agent.py:x", folder=folder) == [20]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langsmith import Client
@@ -16,7 +15,6 @@ from eval_pipeline_tests.browser import a_page, needs_chromium
 from eval_pipeline_tests.building import a_case
 from eval_pipeline_tests.recorder.frames import a_client
 from eval_pipeline_tests.tracing.collect.test_event_runs import agent
-from eval_pipeline_tests.tracing.reporting_agents import own_turns
 from eval_pipeline_tests.tracing.traced import Kept, a_traced_evaluator, a_tracer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed after:DeprecationWarning")
@@ -84,21 +82,6 @@ def test_what_an_agent_did_is_redacted_in_each_of_its_runs(client: Client, bus: 
     assert sorted(texts) == ["acme:agent-1", "find", "support"]
     assert all("[redacted:email]" in text for text in texts.values())
     assert not any("ann@example.com" in text or "hunter2" in text for text in texts.values())
-
-
-def test_with_langsmith_unreachable_the_agent_answers_and_drops_are_counted(bus: EventBus) -> None:
-    class Unreachable(Client):
-        def create_run(self, *_args: Any, **_kwargs: Any) -> None:
-            raise ConnectionError("unreachable")
-
-    reporting = LangSmithTelemetry(Unreachable(api_url="http://127.0.0.1:9", api_key="x"), project="support").attach(
-        bus
-    )
-
-    assert own_turns("where is it?") == "shipped"
-    assert bus.flush(PATIENCE_S)
-    reporting.detach(bus)
-    assert (bus.counts.handled, bus.counts.failed) == (1, 1)
 
 
 async def evaluated_over_http(folder: Path, client: Client, server: RecorderServer) -> str:

@@ -1,5 +1,6 @@
 // The list of attempts that did not pass. Only visible entries are in the document; a transcript is unpacked when its
-// attempt is selected. Output of agents is written with textContent only.
+// attempt is selected. A conversation is HTML in which the renderer of all pages escaped every text; other texts of agents
+// are written with textContent only.
 "use strict";
 (() => {
   const ENTRY = 54, CHUNK = 40, SPARE = 8;
@@ -55,24 +56,6 @@
     draw();
   };
 
-  const call = (event) => {
-    const line = make("div", "call");
-    const sign = { tool_call: "→ ", tool_result: "← ", handoff: "⇒ ", error: "✗ " }[event.type] || "";
-    line.append(sign, make("b", "", event.name || event.type), " ", event.args || event.content || event.data || "");
-    return line;
-  };
-  // Text, or the whole value where it is more: folded below the text that is read of it.
-  const said = (who, text, value) => {
-    const element = make("div", `message ${who}`);
-    if (value === null || value === undefined) element.textContent = text;
-    else if (who === "user") element.append(valueView(value));
-    else {
-      const folded = make("details");
-      folded.append(make("summary", "", "Outputs"), valueView(value));
-      element.append(text || "", folded);
-    }
-    return element;
-  };
   const check = (result) => {
     const line = make("div", "check");
     const verdict = result.error ? ["error", "error"] : result.passed === false ? ["failed", "✗"] : result.passed ? ["passed", "✓"] : ["soft", "·"];
@@ -98,16 +81,9 @@
       line.append(" · ", link);
     }
     const parts = [head, line, make("h4", "", "Conversation")];
-    for (const turn of it.turns) {
-      if (turn.in || turn.inputs) parts.push(said("user", turn.in, turn.inputs));
-      parts.push(...turn.events.map(call));
-      if (turn.out || turn.outputs) parts.push(said("agent", turn.out, turn.outputs));
-      if (turn.state) {
-        const folded = make("details");
-        folded.append(make("summary", "", "State"), valueView(turn.state));
-        parts.push(folded);
-      }
-    }
+    const conversation = make("div");
+    conversation.innerHTML = it.conversation;
+    parts.push(conversation);
     if (it.error) parts.push(make("h4", "", "Error"), make("p", "error", `${it.error.name}: ${it.error.message}`), make("pre", "", it.error.traceback));
     if (it.assertions.length) parts.push(make("h4", "", "Assertions"), ...it.assertions.map(check));
     if (it.documents.length) {

@@ -1,0 +1,1 @@
+"""What an attempt retrieved: its documents, and the assertions about them."""
