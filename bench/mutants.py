@@ -97,7 +97,7 @@ MUTATIONS = (
         file="tracing/send/flush.py",
         line="        elif (item.kind, item.id) in postponed:\n            kept.append(item)\n",
         wrong="",
-        tests=("tracing/send",),
+        tests=("tracing/send/test_flush_folder.py", "tracing/send/test_spool.py"),
     ),
     Mutation(
         name="the claim on an experiment",

@@ -195,6 +195,7 @@ def _run(
         opened = os.open(file or os.devnull, flags, 0o644)
         os.dup2(opened, descriptor)
         os.close(opened)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put another in its place
     module, _, name = program.partition(":")
     sys.argv = [module.rpartition(".")[2], *arguments]
     getattr(importlib.import_module(module), name)()
