@@ -45,7 +45,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         name="the verdict of a case",
-        file="evaluation/workflow.py",
+        file="evaluation/outcome.py",
         line='return "passed" if all(verdicts) else "failed"',
         wrong='return "passed" if any(verdicts) else "failed"',
         tests=("assertions/test_scoring.py", "evaluation/test_attempt.py"),
@@ -67,8 +67,8 @@ MUTATIONS = (
     Mutation(
         name="reuse of results",
         file="results/log_view.py",
-        line="if status in COMPLETED and fingerprints.get(key) == fingerprint",
-        wrong="if fingerprints.get(key) == fingerprint",
+        line="            if status in statuses\n            and key in fingerprints\n",
+        wrong="            if key in fingerprints\n",
         tests=("results", "pipeline/test_reuse.py"),
     ),
     Mutation(
@@ -100,11 +100,11 @@ MUTATIONS = (
         tests=("tracing/send/test_flush_folder.py", "tracing/send/test_spool.py"),
     ),
     Mutation(
-        name="the claim on an experiment",
-        file="pipeline/ownership.py",
-        line="if claim is not None and not _is_gone(store, prefix, number):",
-        wrong="if claim is not None and _is_gone(store, prefix, number):",
-        tests=("pipeline/test_ownership.py",),
+        name="the claim on cases",
+        file="pipeline/claims.py",
+        line="if claim.is_on(own.cases or ())}",
+        wrong="if not claim.is_on(own.cases or ())}",
+        tests=("pipeline/test_claims.py",),
     ),
     Mutation(
         name="the reader of messages",
