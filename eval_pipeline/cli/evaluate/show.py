@@ -102,7 +102,8 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     """Print the results of an experiment: attempts with the failures first, metrics, gates."""
     summary = verdict.summary
     console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
-    console.print(_metrics(summary))
+    if summary.metrics or summary.metric_errors:
+        console.print(_metrics(summary))
     for kinds in kinds_of_results(summary):
         console.print(kinds)
     counts = _counted(summary.status_counts)
