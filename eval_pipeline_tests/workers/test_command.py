@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from eval_pipeline.store.layout import answer_key, task_key
+from eval_pipeline.workers.command import main
 from eval_pipeline_tests.workers.begun import Begun
 
 _WITHOUT_DAGSTER = """
@@ -13,7 +16,7 @@ import sys
 
 class Refusing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("dagster", "dagster_aws"):
+        if name.startswith("dagster"):
             raise ImportError(f"{name} is not here")
 
 sys.meta_path.insert(0, Refusing())
@@ -65,3 +68,8 @@ def test_it_says_what_is_wrong_and_ends_with_its_code(begun: Begun) -> None:
     assert (nothing.returncode, unknown.returncode) == (2, 2)
     assert "there is no task to do" in nothing.stderr
     assert "there is no task at 'no/such/key'" in unknown.stderr
+
+
+def test_it_describes_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("`eval-pipeline-worker [TASK | -]`")
