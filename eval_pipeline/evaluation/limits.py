@@ -5,6 +5,7 @@ import contextlib
 import json
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,6 +143,10 @@ class LimitWatch:
             self._reach(f"cost_usd: {used.cost_usd:.4f}, at most {self.limits.cost_usd:g}")
 
     def _reach(self, what: str) -> None:
+        # LangChain has made the coroutines of all callbacks of a call, when the first of them ends the call.
+        warnings.filterwarnings(
+            "ignore", message="coroutine 'ahandle_event' was never awaited", category=RuntimeWarning
+        )
         with self._lock:
             self.reached = self.reached or what
         if self._end is not None:
