@@ -23,6 +23,7 @@ _LONGEST_CALL = 200
 """Characters of a repeated call in a message."""
 
 
+_NEVER_AWAITED = "coroutine 'ahandle_event' was never awaited"
 _ENDING_SECONDS = 1.0
 """For a target whose turn was cancelled."""
 
