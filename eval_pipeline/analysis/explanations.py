@@ -11,7 +11,7 @@ DIFFERENCE = (
 ADJUSTED = "The adjusted p is larger, as some of many metrics and slices differ by chance; below 0.05 is significant."
 DETECTABLE = "A smaller true drop than the detectable one would often look like chance with this many cases."
 GATES = (
-    "Regression gates are tests that share one probability of a false alarm (`level`); thresholds are compared with "
+    "Regression gates are tests that share one probability of a false alarm (gates.level); thresholds are compared with "
     "what was observed, and their messages say how often chance decides."
 )
 REPETITIONS = (
