@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eval_pipeline.context.reads import HeldReads
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
@@ -72,6 +73,36 @@ class Fingerprints:
         user = None if case.simulation is None else self._user_version(case.simulation)
         context = self._context_version(case.id)
         return digest("answer", inputs, context, self.target_version, self.variant, user, *self._limits)
+
+    def without_context(self, case: Fingerprinted) -> str | None:
+        """As `whole`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).whole(case)
+
+    def answer_without_context(self, case: Case) -> str | None:
+        """As `answer`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).answer(case)
+
+    def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
+        """Whether an earlier attempt with these reads depends on nothing that has changed since.
+
+        Args:
+            case: as it is now.
+            without_context: the earlier attempt's fingerprint of all but the context.
+            reads: what it read of the context of that time.
+        """
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.without_context(case) and self._held_reads.hold(reads)
+
+    def answer_reads_alike(self, case: Case, without_context: str | None, reads: str | None) -> bool:
+        """As `reads_alike`, of an earlier attempt's answer."""
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.answer_without_context(case) and self._held_reads.hold(reads)
+
+    @functools.cached_property
+    def _held_reads(self) -> HeldReads | None:
+        return None if self.context is None else HeldReads(self.context)
 
     def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
         """The assertions at one place of a case, each with an identity of its score that no other one has."""

@@ -204,6 +204,12 @@ class CaseResult:
     """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
     """Of what the answer depends on; None in rows of earlier versions."""
+    fingerprint_without_context: str | None = None
+    """Of all that the result depends on but the shared context; None without one, and in rows of earlier versions."""
+    answer_without_context: str | None = None
+    """As that, of the answer."""
+    context_reads: str | None = None
+    """What the attempt read of the shared context, as JSON: a hash of what each call returned. None if not known."""
     answer_from: ReusedFrom | None = None
     """Set if only the answer was reused, and scored again where an assertion had changed."""
     reused_from: ReusedFrom | None = None

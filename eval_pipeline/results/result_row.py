@@ -136,6 +136,7 @@ RESULT_SCHEMA = pa.schema(
         ("carried_from", _ORIGIN),
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
+        *((name, pa.string()) for name in ("fingerprint_without_context", "answer_without_context", "context_reads")),
         ("log_order", pa.int64()),
         ("limit", pa.string()),
     ],

@@ -13,7 +13,7 @@ from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
 from eval_pipeline.suite.import_path import suite_file
 from eval_pipeline.suite.spec.assertion import AnyAssertion, SuiteFacts
-from eval_pipeline.suite.spec.automation import AssetPlacement, Promotion, Schedule, Sensors
+from eval_pipeline.suite.spec.automation import AssetPlacement, Automation, Promotion, Schedule, Sensors
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.compute import Compute, LocalCompute
 from eval_pipeline.suite.spec.context import ContextSpec
@@ -21,6 +21,7 @@ from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.suite.spec.gates import Gates, RateGate
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.spec.limits import AttemptLimits
+from eval_pipeline.suite.spec.retention import Retention
 from eval_pipeline.suite.spec.simulation import SimulatedUserSpec
 from eval_pipeline.suite.spec.summary import SummaryMetric
 from eval_pipeline.suite.spec.target import AnyTarget
@@ -81,8 +82,12 @@ class SuiteSpec(Document):
     """The key prefix and group of the suite's assets in Dagster."""
     schedule: Schedule = Schedule()
     """When the suite is evaluated by itself."""
+    automation: Automation = "none"
+    """When Dagster evaluates the suite by itself, beside its schedule and sensors."""
     sensors: Sensors = Sensors()
     """What the suite reacts to."""
+    retention: Retention = Retention()
+    """How long results are kept: what `eval-pipeline prune` deletes."""
     promotion: Promotion = Promotion()
     """Whether the tag of the target's prompt moves to a variant that won."""
     gates: Gates = Gates()

@@ -18,6 +18,7 @@ from eval_pipeline.defs.assets.upstream import (
     experiment_of,
     find_latest,
 )
+from eval_pipeline.defs.automation import freshness_policy
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.summary_metadata import CaseToLookAt, summary_metadata
@@ -46,6 +47,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         kinds={"python", "html"},
         owners=list(suite.spec.owners),
         code_version="1",
+        freshness_policy=freshness_policy(suite),
         description="What came out, with intervals; what changed since the baseline; the gates; and the report.",
     )
     def experiment_summary(
