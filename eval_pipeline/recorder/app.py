@@ -30,7 +30,13 @@ from eval_pipeline.recorder.pages import (
     thread_pages,
     trace_pages,
 )
-from eval_pipeline.recorder.pages.error_pages import answer_http_error, answer_invalid, refusal_page, wants_page
+from eval_pipeline.recorder.pages.error_pages import (
+    answer_failure,
+    answer_http_error,
+    answer_invalid,
+    refusal_page,
+    wants_page,
+)
 from eval_pipeline.recorder.routes import (
     dataset_files,
     datasets,
@@ -110,6 +116,7 @@ def create_app(recorder: Recorder) -> FastAPI:
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
     app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(Exception, answer_failure)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     # The last middleware added is the outermost.
     app.add_middleware(LargeBodies)

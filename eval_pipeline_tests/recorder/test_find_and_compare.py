@@ -187,6 +187,14 @@ def test_errors_are_pages_for_browsers_and_json_for_clients(server: RecorderServ
     )
 
 
+def test_a_failure_of_the_recorder_is_a_page_too(server: RecorderServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.recorder.queues, "find", lambda **_: 1 / 0)
+    page, answer = httpx.get(f"{server.url}/queues", headers=HTML), httpx.get(f"{server.url}/queues")
+    assert (page.status_code, answer.status_code) == (500, 500)
+    assert "ZeroDivisionError" in page.text
+    assert answer.json() == {"detail": "Internal Server Error"}
+
+
 def test_an_address_keeps_what_a_link_does_not_change() -> None:
     address = Address("/p", [("q", "a b"), ("show", "x"), ("show", "y"), ("page", "3"), ("tag", "")])
     assert address.link(sort="name") == "/p?q=a+b&show=x&show=y&sort=name"

@@ -113,6 +113,8 @@ def test_a_queue_is_reviewed_by_as_many_as_it_asks_for(server: RecorderServer, q
     assert [entry["completed"] for entry in server.recorder.queues.entries(queued["queue"])] == [False, True, False]
     page = re.sub(r"\s+", " ", httpx.get(queued["url"]).text)
     assert "1 of 3 reviewed, each by 2 · Ada 3 · Bo 1" in page
+    for query, names in (("only=open", ["case 0", "case 2"]), ("q=n+1", ["case 1"])):
+        assert re.findall(r">(case \d)<", httpx.get(f"{queued['url']}?{query}").text) == names
 
 
 def test_a_rubric_names_what_is_labelled_and_the_labels_there_are(

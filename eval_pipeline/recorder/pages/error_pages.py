@@ -3,7 +3,7 @@
 from fastapi import Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
@@ -27,6 +27,13 @@ def error_page(status: int, detail: str) -> Response:
 def refusal_page(error: ErrorResponse) -> Response:
     """The page of a refusal."""
     return error_page(error.status, str(error.body.get("detail") or error.body.get("error") or error.body))
+
+
+async def answer_failure(request: Request, error: Exception) -> Response:
+    """Answer a request that failed for a reason of ours; the server logs it."""
+    if wants_page(request):
+        return error_page(500, f"The recorder failed: {type(error).__name__}. Its log has the traceback.")
+    return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:

@@ -30,8 +30,14 @@ def queues(recorder: RecorderDep, address: AddressDep) -> HTMLResponse:
 
 
 @router.get("/o/{tenant}/annotation-queues/{queue_id}")
-def queue(queue_id: UUID, recorder: RecorderDep, request: Request, tenant: str = "") -> HTMLResponse:  # noqa: ARG001
-    """A queue and its runs, each with the feedback of reviewers."""
+def queue(
+    queue_id: UUID,
+    recorder: RecorderDep,
+    request: Request,
+    address: AddressDep,
+    tenant: str = "",  # noqa: ARG001
+) -> HTMLResponse:
+    """A queue and its runs, each with the feedback of reviewers; `q` and `only` (`open`, `reviewed`) narrow them."""
     entries = recorder.queues.entries(str(queue_id), limit=_MAX_LISTED)
     ids = [entry["run_id"] for entry in entries]
     runs = {run["id"]: run for run in recorder.runs.query(RunQuery(ids=ids, limit=len(ids)))[0]} if ids else {}
@@ -47,10 +53,19 @@ def queue(queue_id: UUID, recorder: RecorderDep, request: Request, tenant: str =
         for entry in entries
         if entry["run_id"] in runs
     ]
+    sought, only = address.get("q").strip().casefold(), address.get("only")
+    shown = [
+        row
+        for row in rows
+        if sought in f"{row['run']['name']} {row['asked']} {row['answered']}".casefold()
+        and (not only or row["entry"]["completed"] == (only == "reviewed"))
+    ]
     return render(
         "queue.html",
+        address=address,
         queue=recorder.queues.get(str(queue_id)),
-        rows=rows,
+        total=len(rows),
+        rows=shown,
         done=sum(row["entry"]["completed"] for row in rows),
         reviewers=counts(reviewers_of(recorder, ids)),
         reviewer=reviewer_of(request),

@@ -24,6 +24,7 @@ _ORDER_BY = {
     "WHERE v.run_id = r.id AND v.key = 'passed'), 1) END",
     "score": "f.score",
 }
+_OF_TRACE = frozenset({"tokens", "cost"})
 _CHUNK = 500
 _PASSED = "SELECT avg(score) FROM feedback v WHERE v.run_id = r.id AND v.key = 'passed'"
 _LOWEST = "SELECT min(score) FROM feedback v WHERE v.run_id = r.id"
@@ -111,12 +112,12 @@ class CaseTable:
         `order="score"` sorts by the mean score of `feedback_key`. Rows without a value come last.
         """
         direction = "DESC" if descending else "ASC"
+        # Totals of every trace are needed for an order by them only.
+        joined = "JOIN traces t ON t.trace_id = r.trace_id" if order in _OF_TRACE else ""
         rows = self._database.rows(
-            "SELECT r.id, r.name, r.error, r.start_us, r.end_us, r.tags, r.reference_example_id, "  # noqa: S608 - constants
-            "t.run_count, t.total_tokens, t.total_cost, f.score FROM runs r "
-            "JOIN traces t ON t.trace_id = r.trace_id "
-            "LEFT JOIN (SELECT run_id, avg(score) AS score FROM feedback WHERE session_id = :session AND key = :key "
-            "GROUP BY run_id) f ON f.run_id = r.id "
+            "SELECT r.id, r.trace_id, r.name, r.error, r.start_us, r.end_us, r.tags, r.reference_example_id "  # noqa: S608
+            f"FROM runs r {joined} LEFT JOIN (SELECT run_id, avg(score) AS score FROM feedback "
+            "WHERE session_id = :session AND key = :key GROUP BY run_id) f ON f.run_id = r.id "
             "WHERE r.id IN (SELECT value FROM json_each(:ids)) "
             f"ORDER BY {_ORDER_BY[order]} {direction} NULLS LAST, r.start_us, r.id LIMIT :limit OFFSET :offset",
             {
@@ -127,7 +128,13 @@ class CaseTable:
                 "offset": offset,
             },
         )
-        return [{**dict(row), "latency_s": _seconds(row)} for row in rows]
+        totals = self._database.rows(
+            "SELECT trace_id, run_count, total_tokens, total_cost FROM traces "
+            "WHERE trace_id IN (SELECT value FROM json_each(?))",
+            (orjson.dumps([row["trace_id"] for row in rows]).decode(),),
+        )
+        by_trace = {row["trace_id"]: dict(row) for row in totals}
+        return [{**dict(row), **by_trace[row["trace_id"]], "latency_s": _seconds(row)} for row in rows]
 
     def tags(self, session_id: str) -> list[str]:
         """The tags of a session's root runs, by name."""
