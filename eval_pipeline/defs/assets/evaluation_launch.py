@@ -38,10 +38,13 @@ def build_evaluation_launch(suite: Suite) -> dg.AssetsDefinition:
         with errors_as_failures():
             settings = eval_langsmith.settings(eval_store)
             due = _due(context, suite, eval_store, eval_langsmith)
-            job = context.repository_def.get_job(evaluates) if due else None
-            runs = [] if job is None else tags_of_runs(context.instance, suite, due, context.run.run_id)
-            config = {"ops": {case_results_op_name(suite.name): {"config": {} if on_cron else {"cases": due}}}}
-            submitted = [] if job is None else [submit_run(context.instance, context.run, job, t, config) for t in runs]
+            chosen = {} if on_cron else {"cases": due}
+            config = {"ops": {case_results_op_name(suite.name): {"config": chosen}}}
+            runs = tags_of_runs(context.instance, suite, due, context.run.run_id) if due else []
+            submitted = [
+                submit_run(context.instance, context.run, context.repository_def.get_job(evaluates), tags, config)
+                for tags in runs
+            ]
         context.log.info("%d cases are due: submitted %d runs of %s", len(due), len(submitted), evaluates)
         links = ", ".join(f"[{run_id[:8]}](/runs/{run_id})" for run_id in submitted)
         return dg.MaterializeResult(
