@@ -9,22 +9,23 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.pregel import Pregel
 from langsmith.utils import tracing_is_enabled
 
+from eval_pipeline.context.reads import ContextReads, merged_reads
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, not_carried_out
 from eval_pipeline.evaluation.checkpoints import attempt_thread
-from eval_pipeline.evaluation.events import Event, Listener
+from eval_pipeline.evaluation.events import Event, Listener, in_this_thread
 from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.limits import LimitWatch
+from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
 from eval_pipeline.evaluation.stored_answer import StoredSession
-from eval_pipeline.evaluation.workflow import evaluate_case, overall_score, status_of
+from eval_pipeline.evaluation.workflow import make_attempt
 from eval_pipeline.langsmith.ambient_tracing import no_ambient_tracing, untraced
 from eval_pipeline.models.budget import current_budget
 from eval_pipeline.models.calls.failures import require_accepted_key
@@ -39,7 +40,6 @@ from eval_pipeline.redaction.streaming import StreamRedactor
 from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
 from eval_pipeline.results.usage import AttemptUsage, TokenUsage
 from eval_pipeline.runs.call_counting import counting_runs
-from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.attachments import use_attachments
@@ -107,7 +107,7 @@ class CaseEvaluator:
             InfrastructureError: something around the case failed, so that there is no result of it.
         """
         if listener is not None:
-            listener = _redacting(listener, self.redactor)
+            listener = in_this_thread(_redacting(listener, self.redactor))
         with no_ambient_tracing():
             if self.tracer is None:
                 with untraced():
@@ -128,7 +128,7 @@ class CaseEvaluator:
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
-        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
+        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext(None)
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         ids = use_attempt_ids(
             example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
@@ -136,12 +136,13 @@ class CaseEvaluator:
         )
         counted = UsageHandler(self._prices, current_budget())
         files = use_attachments(case, self.suite.folder)
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
+        with context as reads, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
-                    runtime = self._runtime(attempt, place)
+                    runtime = self._runtime(attempt, place, listener)
                 async with limit, _begun(runtime.session):
-                    await self._run(runtime, attempt, listener)
+                    thread_id = "" if self.checkpoints is None else self._thread(attempt)
+                    await make_attempt(runtime, self.checkpoints, thread_id)
                 if limit.expired():
                     raise TimeoutError  # noqa: TRY301 - the work was cancelled and ran on to its end
             except InfrastructureError:
@@ -164,15 +165,34 @@ class CaseEvaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
-            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
+            known = self._known(reads)
+            rescored = self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error, known)
+            return replace(rescored, costs=counted.costs(()))
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
-        return self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+        result = self._result(
+            attempt,
+            started_at,
+            turns=turns,
+            results=results,
+            simulation=simulation,
+            usage=usage,
+            error=error,
+            limit=None if runtime is None else runtime.limit,
         )
+        return replace(result, costs=counted.costs(events), context_reads=self._known(reads))
+
+    def _known(self, reads: ContextReads | None) -> str | None:
+        """What was read, as JSON; None where not all of it is known, or where it may not be stored."""
+        if reads is None or self.suite.spec.context.reads == "whole":
+            return None
+        if not getattr(self.target, "reads_context_here", False):
+            return None
+        text = reads.as_text()
+        return text if text is not None and self.redactor.text(text) == text else None
 
     def _rescored(
         self,
@@ -181,6 +201,7 @@ class CaseEvaluator:
         runtime: AttemptRuntime,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        reads: str | None,
     ) -> CaseResult:
         """The result of an attempt with a stored answer, which took what it took then, and costs nothing now."""
         assert runtime.stored is not None
@@ -203,9 +224,18 @@ class CaseEvaluator:
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
             status="limit" if earlier.status == "limit" else scored.status,
-            answer_fingerprint=earlier.answer_fingerprint,
+            limit=earlier.limit,
+            context_reads=merged_reads(earlier.context_reads, reads),
+            answer_fingerprint=self._identity_of_answer(attempt.case, earlier),
+            answer_without_context=earlier.answer_without_context,
             answer_from=runtime.stored.origin,
         )
+
+    def _identity_of_answer(self, case: Case, earlier: CaseResult) -> str | None:
+        """The fingerprint of an earlier answer: that of one made now, if it differs in the context alone."""
+        own = self.fingerprints.answer_without_context(case)
+        same = own is not None and own == earlier.answer_without_context
+        return self.answer_fingerprint(case) if same else earlier.answer_fingerprint
 
     def skipped(self, attempt: Attempt, reason: str) -> CaseResult:
         """The result of an attempt that was not made, neither passed nor failed; a run that resumes makes it."""
@@ -256,7 +286,7 @@ class CaseEvaluator:
             fingerprint=self.fingerprint(attempt.case),
         )
 
-    def _runtime(self, attempt: Attempt, place: AttemptPlace | None) -> AttemptRuntime:
+    def _runtime(self, attempt: Attempt, place: AttemptPlace | None, listener: Listener | None) -> AttemptRuntime:
         case = attempt.case
         # A resumed attempt must find its thread.
         thread = uuid.uuid4() if self.checkpoints is None else uuid.uuid5(uuid.NAMESPACE_URL, self._thread(attempt))
@@ -274,6 +304,8 @@ class CaseEvaluator:
             playing.end(stored.result.simulation.ended, stored.result.simulation.reason)
         return AttemptRuntime(
             case=case,
+            number=attempt.number,
+            listener=listener,
             fingerprints=self.fingerprints,
             stored=stored,
             answered=answered,
@@ -281,32 +313,15 @@ class CaseEvaluator:
             session=session,
             text_path=self.suite.spec.target.text_path,
             user=user,
-            observed=self.checkpoints is not None or bool(tracing_is_enabled()),
+            observed=bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
+            limits=LimitWatch(limits=self.suite.spec.limits) if self.suite.spec.limits.any and not answered else None,
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
             judge=self.suite.spec.judge,
             place=place,
         )
-
-    async def _run(self, runtime: AttemptRuntime, attempt: Attempt, listener: Listener | None) -> None:
-        graph, config = _workflow, RunnableConfig(run_name=WORKFLOW_NAME)
-        inputs: dict[str, Any] | None = {"case_id": attempt.case.id, "attempt": attempt.number}
-        if self.checkpoints is not None:
-            graph = graph.copy({"checkpointer": self.checkpoints})
-            config["configurable"] = {"thread_id": self._thread(attempt)}
-            state = await graph.aget_state(config)
-            if state.created_at is not None:
-                inputs = None  # by which LangGraph resumes
-                if not state.next:
-                    runtime.restore(state.values)
-                    return
-        if listener is None:
-            await graph.ainvoke(inputs, config, context=runtime)
-            return
-        async for event in graph.astream(inputs, config, context=runtime, stream_mode="custom"):
-            listener(event)
 
     def _result(
         self,
@@ -318,6 +333,7 @@ class CaseEvaluator:
         simulation: SimulationResult | None,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
         return CaseResult(
@@ -328,7 +344,8 @@ class CaseEvaluator:
             variant=self.pins.variant,
             split=case.split,
             tags=case.tags,
-            status=status_of(results, error),
+            status=status_of(results, error, limit),
+            limit=limit,
             score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
@@ -342,6 +359,8 @@ class CaseEvaluator:
             target_version=self.pins.target_version,
             fingerprint=self.fingerprint(case),
             answer_fingerprint=self.answer_fingerprint(case),
+            fingerprint_without_context=self.fingerprints.without_context(case),
+            answer_without_context=self.fingerprints.answer_without_context(case),
             error=error,
             simulation=simulation,
         )
@@ -376,8 +395,3 @@ def _redacting(listener: Listener, redactor: Redactor) -> Listener:
         listener(with_identifiers(event, redactor.value(event)))
 
     return pass_on
-
-
-# `entrypoint` returns a graph whose type does not have the runtime context, and which is eager: even without a listener
-# it runs in a task, beside one that waits for what to stream. Streaming works without that, too.
-_workflow = cast("Pregel[Any, AttemptRuntime, Any, Any]", evaluate_case.copy({"stream_eager": False}))

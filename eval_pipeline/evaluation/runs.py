@@ -4,12 +4,18 @@ import asyncio
 import contextvars
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, Callbacks
+from langchain_core.callbacks import BaseCallbackManager, Callbacks
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import ensure_config, patch_config, set_config_context, var_child_runnable_config
+from langchain_core.runnables.config import (
+    ensure_config,
+    get_async_callback_manager_for_config,
+    patch_config,
+    set_config_context,
+    var_child_runnable_config,
+)
 from langchain_core.tracers import LangChainTracer
 from langsmith.run_helpers import get_current_run_tree
 
@@ -45,23 +51,22 @@ def _below_current_run(callbacks: Callbacks) -> Callbacks:
     return [handler for handler in callbacks.inheritable_handlers if not isinstance(handler, LangChainTracer)]
 
 
-def run_of(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable[_T]]:
+def as_run(
+    work: Callable[_P, Coroutine[Any, Any, _T]], *, name: str | None = None
+) -> Callable[_P, Coroutine[Any, Any, _T]]:
     """`work` as a run of its own in a trace, with its name, arguments and result, below the run it is called in.
 
     The run looks like that of a LangGraph task, and costs a quarter of one: LangGraph plans tasks, hands them to a
     runner and collects what they wrote. It is in an asyncio task of its own, as LangGraph's are: what it sets in its
     context stays its own.
     """
-    signature = inspect.signature(work)
+    signature, run_name = inspect.signature(work), name or work.__name__
 
     @functools.wraps(work)
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         config = ensure_config()
-        callbacks = config.get("callbacks")
-        if not isinstance(callbacks, AsyncCallbackManager):
-            return await work(*args, **kwargs)
-        inputs = dict(signature.bind(*args, **kwargs).arguments)
-        run = await callbacks.on_chain_start({}, inputs, name=work.__name__)
+        callbacks = get_async_callback_manager_for_config(config)
+        run = await callbacks.on_chain_start({}, dict(signature.bind(*args, **kwargs).arguments), name=run_name)
         try:
             with set_config_context(patch_config(config, callbacks=run.get_child())) as context:
                 returned = await asyncio.create_task(work(*args, **kwargs), context=context)

@@ -1,37 +1,42 @@
-"""One attempt at one case as a LangGraph workflow that streams events.
+"""One attempt at one case as a workflow that reports events.
 
 Events, in order (the vocabulary of the terminal, of server-sent events and of tests): `started`, then for each turn
 `user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
 `eval_completed` and `completed`. Turns are those of the case, or of a recording, and then those of a simulated user.
 
-With a checkpointer each turn, each round of assertions and each move of a simulated user is a LangGraph task, and a
-task that ended is never done again: resumed, the workflow runs from its beginning and gets what its tasks returned.
-A trace shows the same runs, with a checkpointer or without.
+With a checkpointer the workflow is LangGraph's, and each turn, each round of assertions and each move of a simulated
+user is a task of it, which is never done again once it ended: resumed, the workflow runs from its beginning and gets
+what its tasks returned. Without one, the same functions are called as they are: LangGraph was a quarter of what an
+attempt costs. A trace shows the same runs, with a checkpointer or without.
 """
 
 import asyncio
 import contextvars
+import functools
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
-from langgraph.config import get_stream_writer
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import GraphInterrupt
 from langgraph.func import entrypoint, task
-from langgraph.runtime import Runtime, get_runtime
-from langgraph.types import StreamWriter
+from langgraph.pregel import Pregel
 
 from eval_pipeline.assertions.scoring import may_call_out, score
 from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
-from eval_pipeline.evaluation.runs import outside_of_graph, run_of
+from eval_pipeline.evaluation.events import agent_response_event, user_input_event
+from eval_pipeline.evaluation.outcome import goal_result, never_reached, overall_score, status_of
+from eval_pipeline.evaluation.runs import as_run, outside_of_graph
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
 from eval_pipeline.models.limits.working_time import waited_s
 from eval_pipeline.models.usage import in_role, turn_events
-from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, Status, TurnResult
+from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, TurnResult
+from eval_pipeline.runs.collecting_tracer import WORKFLOW_NAME
 from eval_pipeline.runs.retrievals import retrieval_events
 from eval_pipeline.runs.turn import TurnRuns, turn_runs
 from eval_pipeline.suite.spec.assertion import Assertion
@@ -46,6 +51,8 @@ from eval_pipeline.user_code.exits import contain_exits
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_in_progress: contextvars.ContextVar[Any] = contextvars.ContextVar("attempt_in_progress")
+"""The `AttemptRuntime` in the tasks of the evaluation; None in the target's."""
 
 
 async def take_turn(index: int, text: str) -> Any:
@@ -58,20 +65,18 @@ async def take_turn(index: int, text: str) -> Any:
     Returns:
         The answer's text; in a checkpointed attempt `{turn, memory}`, from which another process can resume.
     """
-    runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
+    runtime = _in_progress.get()
     message = runtime.inputs[index]
-    write(_user_input(index, message, text))
+    runtime.report(user_input_event(index, message, text))
     reported = TurnEvents(repeats_runs=runtime.session.repeats_runs)
     runs = TurnRuns()
-    here = contextvars.copy_context()
 
     def live(event: Event) -> None:
         event = plain_data(event)
         if unreadable(event) is not None:
             return  # the reply, or the turn that reports it, carries the error
         reported.add(event)
-        # LangGraph's writer looks at where it is called, which is in a graph of the target's.
-        here.copy().run(write, {"event": "turn_event", "turn": index, **event})
+        runtime.report({"event": "turn_event", "turn": index, **event})
 
     silent, runtime.session.on_event = runtime.session.on_event, live
     started, waited = time.perf_counter(), waited_s()
@@ -83,7 +88,7 @@ async def take_turn(index: int, text: str) -> Any:
     try:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
-                reply = await _outside(_sent(runtime, message))
+                reply = await _answered(runtime, message, reported)
             reply = reported.completed(reply, turn, runs.collected)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
@@ -105,9 +110,9 @@ async def take_turn(index: int, text: str) -> Any:
         if event in unreported:
             unreported.remove(event)
     for event in unreported:
-        write({"event": "turn_event", "turn": index, **event})
-    write(_agent_response(runtime.turns[-1]))
-    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
+        runtime.report({"event": "turn_event", "turn": index, **event})
+    runtime.report(agent_response_event(runtime.turns[-1]))
+    return runtime.turn_data() if runtime.durable else reply.text
 
 
 def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
@@ -121,9 +126,21 @@ async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
         return reply if runtime.text_path is None else reply.read_by(runtime.text_path)
 
 
+async def _answered(runtime: AttemptRuntime, message: Any, reported: TurnEvents) -> Reply:
+    """The target's reply, or what it had reported when it reached a limit."""
+    sending = functools.partial(_sent, runtime, message)
+    limits = runtime.limits
+    return await (
+        _outside(sending()) if limits is None else limits.answer(lambda: _outside(sending()), reported.events)
+    )
+
+
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
     """`sending`, where graphs that the target runs do not take our context, store and checkpoints for theirs."""
-    return asyncio.create_task(sending, context=outside_of_graph())
+    context = outside_of_graph()
+    # What the session keeps may hold this context, and would keep the attempt, which holds the session.
+    context.run(_in_progress.set, None)
+    return asyncio.create_task(sending, context=context)
 
 
 def _keep(
@@ -148,6 +165,8 @@ def _keep(
             state=reply.state,
         )
     )
+    if runtime.limits is not None:
+        runtime.limits.after_turn(reply.events)
 
 
 def _unanswered(runtime: AttemptRuntime, error: GraphInterrupt) -> InputError:
@@ -162,7 +181,7 @@ async def assess(turn: int | None) -> dict[str, Any]:
     Returns:
         Each one's score by name; in a checkpointed attempt `{results}`, which is complete.
     """
-    runtime, write = get_runtime(AttemptRuntime).context, get_stream_writer()
+    runtime = _in_progress.get()
     scope = runtime.scope(turn)
     results: list[AssertionResult] = []
     with in_role("judge"):
@@ -171,7 +190,7 @@ async def assess(turn: int | None) -> dict[str, Any]:
             for result in [replace(each, weight=assertion.weight) for each in stored] or made:
                 results.append(result)
                 runtime.results.append(result)
-                _write_result(write, result, _value_of(assertion))
+                _report_result(runtime, result, assertion)
     if runtime.durable:
         return {"results": [plain(result) for result in results]}
     return {result.name: result.score for result in results}
@@ -179,7 +198,7 @@ async def assess(turn: int | None) -> dict[str, Any]:
 
 async def simulate_user(index: int) -> dict[str, Any]:
     """The move of the simulated user before turn `index`: the fields of its `UserMove`."""
-    runtime = get_runtime(AttemptRuntime).context
+    runtime = _in_progress.get()
     simulation, user = runtime.case.simulation, runtime.user
     assert simulation is not None
     assert user is not None
@@ -195,13 +214,13 @@ def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable
     Not a decorator: LangGraph caches how a task is run only if the module's attribute of that name is the function
     itself.
     """
-    as_task, as_run = task(work), run_of(work)
+    as_task, traced = task(work), as_run(work)
 
     def step(*args: _P.args, **kwargs: _P.kwargs) -> Awaitable[_T]:
-        attempt = get_runtime(AttemptRuntime).context
+        attempt = _in_progress.get()
         if attempt.durable:
             return as_task(*args, **kwargs)
-        return as_run(*args, **kwargs) if attempt.observed else work(*args, **kwargs)
+        return traced(*args, **kwargs) if attempt.observed else work(*args, **kwargs)
 
     return step
 
@@ -209,31 +228,70 @@ def _step(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Awaitable
 _turn, _assessment, _move = _step(take_turn), _step(assess), _step(simulate_user)
 
 
-@entrypoint(context_schema=AttemptRuntime)
-async def evaluate_case(inputs: dict[str, Any], *, runtime: Runtime[AttemptRuntime]) -> dict[str, Any]:
-    """Make one attempt at one case. `inputs` is what a trace shows of it; the result is in the runtime."""
-    attempt, write = runtime.context, get_stream_writer()
-    write({"event": "started", "test_name": attempt.case.id, "attempt": inputs.get("attempt", 1)})
-    script = attempt.session.script
-    messages = [turn.input for turn in attempt.case.turns] if script is None else script
+async def _conversation(case_id: str, attempt: int) -> dict[str, Any]:
+    """Make the attempt in progress. The arguments are what a trace shows of it; the result is in the runtime."""
+    runtime = _in_progress.get()
+    runtime.report({"event": "started", "test_name": case_id, "attempt": attempt})
+    case, script = runtime.case, runtime.session.script
+    messages = [turn.input for turn in case.turns] if script is None else script
     for index, message in enumerate(messages):
-        await _say(attempt, index, message)
-    for index in range(len(messages), len(attempt.case.turns)):
-        attempt.results.extend(
-            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in attempt.scores_on(index)
+        if not runtime.allows_turn(index):
+            break
+        await _say(runtime, index, message)
+    for index in range(len(runtime.turns), len(case.turns)):
+        runtime.results.extend(
+            identity.given_to(never_reached(assertion, index)) for assertion, identity, _ in runtime.scores_on(index)
         )
-    if attempt.case.simulation is not None and attempt.user is not None:
-        await _simulate(attempt, attempt.case.simulation, len(messages))
-    elif attempt.answered and attempt.case.simulation is not None:
-        _end_simulation(attempt, attempt.case.simulation)
-    if attempt.assertions_on(None):
-        await _assess(attempt, None)
-    value = overall_score(attempt.results)
-    write({"event": "eval_completed", "score": value})
-    status = status_of(attempt.results, None)
-    write({"event": "completed", "total_turns": len(attempt.turns), "status": status, "score": value})
-    outputs = {"response": attempt.turns[-1].response if attempt.turns else "", "score": value}
-    return {**outputs, **attempt.to_data()} if attempt.durable else outputs
+    if case.simulation is not None and runtime.user is not None:
+        await _simulate(runtime, case.simulation, len(messages))
+    elif runtime.answered and case.simulation is not None:
+        _end_simulation(runtime, case.simulation)
+    if runtime.assertions_on(None):
+        await _assess(runtime, None)
+    value = overall_score(runtime.results)
+    runtime.report({"event": "eval_completed", "score": value})
+    status = status_of(runtime.results, None, runtime.limit)
+    runtime.report({"event": "completed", "total_turns": len(runtime.turns), "status": status, "score": value})
+    return {"response": runtime.turns[-1].response if runtime.turns else "", "score": value}
+
+
+@entrypoint()
+async def evaluate_case(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The attempt in progress as a workflow of LangGraph's, whose result is what another process takes over."""
+    return {**await _conversation(**inputs), **_in_progress.get().to_data()}
+
+
+_as_workflow = cast("Pregel[Any, Any, Any, Any]", evaluate_case)
+_as_run = as_run(_conversation, name=WORKFLOW_NAME)
+
+
+async def make_attempt(runtime: AttemptRuntime, checkpoints: BaseCheckpointSaver[str] | None, thread_id: str) -> None:
+    """Make an attempt, or what `checkpoints` do not have of it. Its turns and results are in the runtime.
+
+    Args:
+        runtime: of the attempt.
+        checkpoints: where its state is kept.
+        thread_id: the attempt's name there.
+    """
+    token = _in_progress.set(runtime)
+    try:
+        if checkpoints is not None:
+            await _resume(runtime, _as_workflow.copy({"checkpointer": checkpoints}), thread_id)
+        else:
+            await (_as_run if runtime.observed else _conversation)(runtime.case.id, runtime.number)
+    finally:
+        _in_progress.reset(token)
+
+
+async def _resume(runtime: AttemptRuntime, graph: "Pregel[Any, Any, Any, Any]", thread_id: str) -> None:
+    config = RunnableConfig(run_name=WORKFLOW_NAME, configurable={"thread_id": thread_id})
+    state = await graph.aget_state(config)
+    if state.created_at is None:
+        await graph.ainvoke({"case_id": runtime.case.id, "attempt": runtime.number}, config)
+    elif state.next:
+        await graph.ainvoke(None, config)  # by which LangGraph resumes
+    else:
+        runtime.restore(state.values)
 
 
 async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
@@ -241,7 +299,7 @@ async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
     attempt.inputs[index] = message
     if attempt.answered and attempt.stored is not None:
         attempt.turns.append(attempt.stored.result.turns[index])
-        _write_turn(get_stream_writer(), attempt.turns[-1])
+        _report_turn(attempt, attempt.turns[-1])
         if attempt.assertions_on(index):
             await _assess(attempt, index)
         return
@@ -250,7 +308,8 @@ async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
         turn = turn_of(returned["turn"])
         attempt.turns.append(turn)
         attempt.session.restore(returned["memory"])
-        _write_turn(get_stream_writer(), turn)
+        attempt.reach(returned.get("limit"))
+        _report_turn(attempt, turn)
     if attempt.assertions_on(index):
         await _assess(attempt, index)
 
@@ -260,16 +319,19 @@ async def _assess(attempt: AttemptRuntime, turn: int | None) -> None:
     # Rules that compare values take microseconds, and their scores are feedback: a run would add nothing.
     returned = await (_assessment(turn) if any(map(may_call_out, attempt.assertions_on(turn))) else assess(turn))
     if attempt.durable and len(attempt.results) == before:
-        values = {assertion.name: _value_of(assertion) for assertion in attempt.assertions_on(turn)}
+        assertions = {assertion.name: assertion for assertion in attempt.assertions_on(turn)}
         for data in returned["results"]:
             attempt.results.append(result := assertion_result_of(data))
-            _write_result(get_stream_writer(), result, values.get(result.name))
+            _report_result(attempt, result, assertions.get(result.name))
 
 
 async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int) -> None:
     """Let the simulated user talk until something ends the conversation."""
     playing = attempt.playing
     for index in range(start, simulation.max_turns):
+        if not attempt.allows_turn(index):
+            playing.end("max_turns", f"a limit was reached: {attempt.limit}")
+            break
         move = UserMove(**await _move(index))
         playing.moves.append(move)
         if move.ended is not None:
@@ -290,10 +352,10 @@ def _end_simulation(attempt: AttemptRuntime, simulation: Simulation) -> None:
     """Report how the conversation ended, and whether the goal was reached, where the case requires it."""
     playing = attempt.playing
     event = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
-    get_stream_writer()({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
+    attempt.report({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
     if simulation.goal_required:
-        attempt.results.append(_goal_result(attempt))
-        _write_result(get_stream_writer(), attempt.results[-1])
+        attempt.results.append(goal_result(attempt.playing.ended, attempt.playing.reason))
+        _report_result(attempt, attempt.results[-1])
 
 
 async def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
@@ -304,45 +366,18 @@ async def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, 
     return None
 
 
-def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
-    reached = attempt.playing.ended == "goal_reached"
-    return AssertionResult(
-        name="goal_reached",
-        type="simulation",
-        turn=None,
-        passed=reached,
-        score=float(reached),
-        weight=1.0,
-        message=f"{attempt.playing.ended}: {attempt.playing.reason}",
-    )
-
-
-def _write_turn(write: StreamWriter, turn: TurnResult) -> None:
-    write(_user_input(turn.index, turn.input, turn.text))
+def _report_turn(attempt: AttemptRuntime, turn: TurnResult) -> None:
+    attempt.report(user_input_event(turn.index, turn.input, turn.text))
     for event in turn.events:
-        write({"event": "turn_event", "turn": turn.index, **event})
-    write(_agent_response(turn))
+        attempt.report({"event": "turn_event", "turn": turn.index, **event})
+    attempt.report(agent_response_event(turn))
 
 
-def _user_input(index: int, message: Any, text: str) -> Event:
-    """The event of an input: its text, and the input itself where it is more than that."""
-    own = {} if isinstance(message, str) else {"input": message}
-    return {"event": "user_input", "turn": index, "content": text, **own}
-
-
-def _agent_response(turn: TurnResult) -> Event:
-    """The event of an answer: its text, and the outputs where they are more than that."""
-    own = {} if turn.outputs == turn.response else {"outputs": turn.outputs}
-    return {"event": "agent_response", "turn": turn.index, "content": turn.response, **own}
-
-
-def _value_of(assertion: Assertion) -> Any:
-    """What the assertion compares with, or judges by, as its field `value` says."""
-    return plain_data(getattr(assertion, "value", None))
-
-
-def _write_result(write: StreamWriter, result: AssertionResult, value: Any = None) -> None:
-    write(
+def _report_result(attempt: AttemptRuntime, result: AssertionResult, assertion: Assertion | None = None) -> None:
+    """Report a result, with what its assertion compares with, or judges by, as its field `value` says."""
+    if attempt.listener is None:
+        return
+    attempt.report(
         {
             "event": "assertion_result",
             "turn": result.turn,
@@ -350,44 +385,7 @@ def _write_result(write: StreamWriter, result: AssertionResult, value: Any = Non
             "name": result.name,
             "passed": result.passed,
             "score": result.score,
-            "value": value,
+            "value": plain_data(getattr(assertion, "value", None)),
             "message": result.message,
         }
-    )
-
-
-def overall_score(results: Sequence[AssertionResult], error: EvaluationError | None = None) -> float | None:
-    """The mean of the scores, weighted; None if nothing of weight scored, and for an attempt that is an error."""
-    if status_of(results, error) == "error":
-        return None
-    scored = [(result.score, result.weight) for result in results if result.score is not None and result.weight > 0]
-    total = sum(weight for _, weight in scored)
-    return sum(value * weight for value, weight in scored) / total if total else None
-
-
-def status_of(results: Sequence[AssertionResult], error: EvaluationError | None) -> Status:
-    """The status of an attempt that was made.
-
-    `error` if the attempt or an assertion of weight broke, `failed` if an assertion of weight did not pass, `unscored`
-    if none of weight decided, else `passed`.
-    """
-    of_weight = [result for result in results if result.weight > 0]
-    if error is not None or any(result.error is not None for result in of_weight):
-        return "error"
-    verdicts = [result.passed for result in of_weight if result.passed is not None]
-    if not verdicts:
-        return "unscored"
-    return "passed" if all(verdicts) else "failed"
-
-
-def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
-    """The result of an assertion on a turn that a recording ended before."""
-    return AssertionResult(
-        name=assertion.metric,
-        type=assertion.type,
-        turn=turn,
-        passed=False,
-        score=0.0,
-        weight=assertion.weight,
-        message="the conversation ended before this turn",
     )

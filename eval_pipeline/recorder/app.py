@@ -3,7 +3,10 @@
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.times import TimeError
@@ -16,21 +19,42 @@ from eval_pipeline.recorder.guard import (
     WithoutTrailingSlash,
     refusal_response,
 )
-from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
+from eval_pipeline.recorder.pages import (
+    case_pages,
+    comparison_pages,
+    dataset_pages,
+    forms,
+    live,
+    prompt_pages,
+    queue_pages,
+    thread_pages,
+    trace_pages,
+)
+from eval_pipeline.recorder.pages.error_pages import (
+    answer_failure,
+    answer_http_error,
+    answer_invalid,
+    refusal_page,
+    wants_page,
+)
 from eval_pipeline.recorder.routes import (
+    dataset_files,
     datasets,
     examples,
     experiments,
     feedback,
+    feedback_configs,
     hub,
     info,
     ingest,
+    otlp,
     queues,
     reports,
     runs,
     runs_v2,
     sessions,
     threads,
+    unavailable,
 )
 from eval_pipeline.recorder.routes.refusals import refuse_unknown
 from eval_pipeline.serving.access import GuardLayer
@@ -38,8 +62,44 @@ from eval_pipeline.serving.access import GuardLayer
 PREFIXES = ("", "/api/v1", "/v1")
 """Prefixes of the v1 routes. The SDK adds none to its base URL, whose path may be any of these."""
 
-# Ingestion first: routes are tried in order. `experiments` before `datasets`: its fixed paths look like dataset ids.
-_V1 = (ingest, info, sessions, runs, feedback, experiments, datasets, examples, hub, queues)
+# Ingestion first: routes are tried in order. Fixed paths, which look like ids, before those of ids.
+_V1 = (
+    ingest,
+    otlp,
+    unavailable,
+    info,
+    sessions,
+    runs,
+    feedback,
+    feedback_configs,
+    experiments,
+    dataset_files,
+    datasets,
+    examples,
+    hub,
+    queues,
+)
+_V2 = (runs_v2, threads)
+
+
+API_ROUTES = tuple(
+    (version, tuple(route for route in module.router.routes if isinstance(route, APIRoute)))
+    for version, modules in (("", _V1), ("/api/v2", _V2))
+    for module in modules
+)
+"""The routes of the API, by the version that their paths begin with."""
+
+_PAGES = (
+    dataset_pages,
+    case_pages,
+    comparison_pages,
+    trace_pages,
+    queue_pages,
+    thread_pages,
+    prompt_pages,
+    live,
+    forms,
+)
 
 
 def create_app(recorder: Recorder) -> FastAPI:
@@ -49,12 +109,15 @@ def create_app(recorder: Recorder) -> FastAPI:
     for prefix in PREFIXES:
         for module in _V1:
             app.include_router(module.router, prefix=prefix, dependencies=[Depends(refuse_unknown)])
-    for routes in (runs_v2, threads):
+    for routes in _V2:
         app.include_router(routes.router, prefix="/api/v2", dependencies=[Depends(refuse_unknown)])
-    for pages in (dataset_pages, case_pages, trace_pages, queue_pages, reports):
+    for pages in (*_PAGES, reports):
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(Exception, answer_failure)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     # The last middleware added is the outermost.
     app.add_middleware(LargeBodies)
     app.add_middleware(WithoutTrailingSlash)
@@ -71,9 +134,11 @@ def create_app(recorder: Recorder) -> FastAPI:
     return app
 
 
-def _answer_refusal(_request: Request, error: Exception) -> Response:
+def _answer_refusal(request: Request, error: Exception) -> Response:
     if not isinstance(error, ErrorResponse):
         raise error
+    if wants_page(request):
+        return refusal_page(error)
     body: dict[str, Any] = error.body
     return refusal_response(error.status, body)
 

@@ -7,12 +7,16 @@ from pathlib import Path
 from eval_pipeline.recorder import frame as frames
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import FaultPlan
+from eval_pipeline.recorder.otlp.placing import OtlpStore
+from eval_pipeline.recorder.store.case_table import CaseTable
+from eval_pipeline.recorder.store.compared import ComparedRuns
 from eval_pipeline.recorder.store.comparisons import ComparisonStore
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.datasets import DatasetStore
 from eval_pipeline.recorder.store.examples import ExampleStore
 from eval_pipeline.recorder.store.experiments import ExperimentStore
 from eval_pipeline.recorder.store.feedback import FeedbackStore
+from eval_pipeline.recorder.store.feedback_configs import FeedbackConfigStore
 from eval_pipeline.recorder.store.hub import HubStore
 from eval_pipeline.recorder.store.ingest import Ingest
 from eval_pipeline.recorder.store.journal import Journal
@@ -45,10 +49,13 @@ class Recorder:
         self.statistics = Statistics(self.database)
         self.sessions = SessionStore(self.database, now)
         self.feedback = FeedbackStore(self.database, now)
+        self.feedback_configs = FeedbackConfigStore(self.database, now)
         self.runs = RunStore(self.database, self.statistics)
         self.datasets = DatasetStore(self.database, now)
         self.examples = ExampleStore(self.database, self.datasets)
         self.experiments = ExperimentStore(self.database, self.runs)
+        self.case_table = CaseTable(self.database)
+        self.compared = ComparedRuns(self.database)
         self.comparisons = ComparisonStore(self.database, self.sessions, now)
         self.hub = HubStore(self.database, now)
         self.queues = QueueStore(self.database, now)
@@ -57,6 +64,7 @@ class Recorder:
         self._ingest = Ingest(
             self.database, self.sessions, self.feedback, max_runs_per_trace=self.config.max_runs_per_trace
         )
+        self.otlp = OtlpStore(self.database, self._ingest)
         self.sessions.seed()
 
     def receive(self, frame: frames.Frame) -> None:

@@ -226,6 +226,8 @@ def _neq(call: Call) -> _Test:
 
 def _has(call: Call) -> _Test:
     name, text = _two(call, "tags or metadata, and a value")
+    if isinstance(name, str):  # `has("metadata", …)`, as the JavaScript client's tests write it
+        name = FieldName(text=name, place=call.place)
     if not isinstance(name, FieldName) or name.text not in ("tags", "metadata"):
         raise invalid(f"{call.function} takes tags or metadata", call.place)
     if not isinstance(text, str):

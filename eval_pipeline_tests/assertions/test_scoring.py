@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_pipeline.errors import TransientError
-from eval_pipeline.evaluation.workflow import overall_score, status_of
+from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.suite.spec.assertion import ASSERTIONS, Assertion
 from eval_pipeline_tests.building import a_call, a_case, a_result, a_scope, a_turn, result_of, results_of

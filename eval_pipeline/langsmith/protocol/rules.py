@@ -5,7 +5,7 @@ langsmith-data-migration-tool #98 #152, vercel/ai #4843, docs "run data format",
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from eval_pipeline.langsmith.protocol.times import TimeError, parse_time
 RUN_TYPES = frozenset({"tool", "chain", "llm", "retriever", "embedding", "prompt", "parser"})
 MAX_FEEDBACK_KEY_LENGTH = 180
 
-Rule = Literal["id", "required", "run_type", "time", "window", "dotted_order", "parent", "feedback"]
+Rule = Literal["id", "required", "run_type", "time", "window", "dotted_order", "parent", "feedback", "kind"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,7 @@ def validate_run_post(
     """
     return list(_identity(run, "post")) or [
         *_required(run, ("name", "run_type", "start_time", "trace_id", "dotted_order")),
+        *_kinds(run),
         *_run_type(run),
         *_times(run, now, window, "POST"),
         *_order(run),
@@ -65,6 +66,7 @@ def validate_run_patch(
 ) -> list[Violation]:
     """Check a run that is about to be updated: the fields that are there obey the same rules as on creation."""
     return list(_identity(run, "patch")) or [
+        *_kinds(run),
         *_run_type(run),
         *_times(run, now, window, "PATCH"),
         *(_required(run, ("trace_id",)) if run.get("dotted_order") else ()),
@@ -110,9 +112,34 @@ def _required(run: dict[str, Any], names: tuple[str, ...]) -> Iterator[Violation
             yield Violation(rule="required", run_id=str(run["id"]), message=message, status=422, field="error")
 
 
+_FIELD_KINDS: Mapping[str, tuple[type, str]] = {
+    "name": (str, "text"),
+    "run_type": (str, "text"),
+    "session_name": (str, "text"),
+    "dotted_order": (str, "text"),
+    "extra": (dict, "an object"),
+    "serialized": (dict, "an object"),
+    "events": (list, "a list of objects"),
+    "tags": (list, "a list of texts"),
+}
+_ITEM_KINDS: Mapping[str, type] = {"events": dict, "tags": str}
+
+
+def _kinds(run: dict[str, Any]) -> Iterator[Violation]:
+    for name, (kind, shown) in _FIELD_KINDS.items():
+        value = run.get(name)
+        items = value if isinstance(value, list) else []
+        if value is None or (
+            isinstance(value, kind) and all(isinstance(item, _ITEM_KINDS.get(name, object)) for item in items)
+        ):
+            continue
+        message = f"Unprocessable entity: {name}: must be {shown} for run_id:{run['id']}"
+        yield Violation(rule="kind", run_id=str(run["id"]), message=message, status=422, field="error")
+
+
 def _run_type(run: dict[str, Any]) -> Iterator[Violation]:
     run_type = run.get("run_type")
-    if run_type and run_type not in RUN_TYPES:
+    if isinstance(run_type, str) and run_type and run_type not in RUN_TYPES:
         message = f"Unprocessable entity: run_type: {run_type!r} is not one of {sorted(RUN_TYPES)}"
         yield Violation(rule="run_type", run_id=str(run["id"]), message=message, status=422, field="error")
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from eval_pipeline.langsmith.protocol.error_responses import unprocessable
 from eval_pipeline.langsmith.protocol.wire import parse_json
 from eval_pipeline.recorder.routes.requests import JsonObject, Limit, Offset, RecorderDep, Texts
 from eval_pipeline.recorder.store.selecting import holds_metadata, sorted_by
@@ -67,7 +68,14 @@ def read(dataset_id: UUID, recorder: RecorderDep) -> dict[str, Any]:
 @router.patch("/datasets/{dataset_id}")
 def update(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Change a dataset."""
-    return recorder.datasets.update(str(dataset_id), body)
+    examples = body.pop("patch_examples", None) or {}
+    if not isinstance(examples, dict) or not all(isinstance(change, dict) for change in examples.values()):
+        raise unprocessable("patch_examples: Input should be a valid dictionary")
+    with recorder.database.transaction():
+        recorder.datasets.update(str(dataset_id), body)
+        if examples:
+            recorder.examples.update(str(dataset_id), [{**change, "id": key} for key, change in examples.items()])
+    return recorder.datasets.get(str(dataset_id))
 
 
 @router.delete("/datasets/{dataset_id}")

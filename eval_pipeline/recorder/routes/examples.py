@@ -10,6 +10,8 @@ from eval_pipeline.langsmith.protocol.error_responses import not_found, unproces
 from eval_pipeline.langsmith.protocol.wire import Part, parse_json, parse_multipart
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.frame import AttachmentOp, Frame
+from eval_pipeline.recorder.routes.bodies import BODIES
+from eval_pipeline.recorder.routes.refusals import refuse_fields
 from eval_pipeline.recorder.routes.requests import (
     BodyBytes,
     JsonObject,
@@ -37,7 +39,10 @@ def create_multipart(dataset_id: UUID, body: BodyBytes, request: Request, record
 def update_multipart(dataset_id: UUID, body: BodyBytes, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Change examples in one new version."""
     examples, files = read_examples(parse_multipart(body, request.headers.get("content-type", "")))
-    return _store(recorder, files, lambda: recorder.examples.update(str(dataset_id), examples))
+    added: dict[str, list[str]] = {}
+    for file in files:
+        added.setdefault(file.owner_id, []).append(file.name)
+    return _store(recorder, files, lambda: recorder.examples.update(str(dataset_id), examples, new_attachments=added))
 
 
 @router.post("/platform/examples/multipart", status_code=201)
@@ -177,7 +182,11 @@ def read_examples(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Attachm
             raise unprocessable(f"unexpected part {part.name!r}")
         example = examples.setdefault(identity, {"id": identity})
         if not field:
-            example.update(parse_json(part.data))
+            fields = parse_json(part.data)
+            if not isinstance(fields, dict):
+                raise unprocessable(f"part {part.name!r} is not a JSON object")
+            refuse_fields(fields, BODIES["POST", "/examples"])
+            example.update(fields)
         elif field.startswith("attachment."):
             name = field.removeprefix("attachment.")
             files.append(AttachmentOp(owner_id=identity, name=name, content_type=part.content_type, data=part.data))

@@ -10,11 +10,19 @@ from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, unpr
 from eval_pipeline.langsmith.protocol.times import parse_time
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.frame import Frame, run_operation
-from eval_pipeline.recorder.routes.requests import JsonObject, RecorderDep, base_url, example_answer, run_answer
+from eval_pipeline.recorder.routes.requests import (
+    JsonObject,
+    RecorderDep,
+    base_url,
+    example_answer,
+    ids_of,
+    page_of,
+    run_answer,
+)
+from eval_pipeline.recorder.store.experiments import grouped_examples
 
 router = APIRouter()
 
-_MAX_PAGE = 100
 _ROW_FIELDS = ("row_id", "inputs", "start_time", "end_time")
 
 
@@ -23,20 +31,68 @@ def examples_with_runs(
     dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep
 ) -> list[dict[str, Any]]:
     """Examples with their root runs in some experiments; `preview` omits the payloads."""
-    limit = body.get("limit") or _MAX_PAGE
-    if limit > _MAX_PAGE:
-        raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {_MAX_PAGE}"})
-    sessions = [str(session) for session in body.get("session_ids") or []]
+    offset, limit = page_of(body)
     examples = recorder.experiments.examples_with_runs(
-        str(dataset_id), sessions, limit=limit, offset=body.get("offset") or 0
+        str(dataset_id),
+        ids_of(body, "session_ids"),
+        example_ids=ids_of(body, "example_ids"),
+        limit=limit,
+        offset=offset,
     )
     base = base_url(request)
     for example in examples:
         example["runs"] = [run_answer(run, base) for run in example["runs"]]
         if body.get("preview"):
-            for run in example["runs"]:
-                run["inputs"], run["outputs"] = {}, None
+            _without_payload(example["runs"])
     return [example_answer(example, recorder.runs, base) for example in examples]
+
+
+@router.post("/datasets/{dataset_id}/runs/delta")
+def feedback_delta(dataset_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
+    """By compared experiment the examples whose mean score of a feedback key is above or below the baseline's."""
+    for name in ("baseline_session_id", "comparison_session_ids", "feedback_key"):
+        if not body.get(name):
+            raise unprocessable(f"{name}: Field required")
+    offset, limit = page_of(body)
+    return {
+        "feedback_deltas": recorder.experiments.feedback_deltas(
+            str(dataset_id),
+            str(body["baseline_session_id"]),
+            ids_of(body, "comparison_session_ids"),
+            feedback_key=str(body["feedback_key"]),
+            limit=limit,
+            offset=offset,
+            lower_is_better=recorder.feedback_configs.is_lower_better(str(body["feedback_key"])),
+        )
+    }
+
+
+@router.post("/datasets/{dataset_id}/group/runs")
+def grouped_runs(dataset_id: UUID, body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
+    """Examples with their runs, grouped by a value in the metadata of the runs or of the examples."""
+    field, key = body.get("group_by"), body.get("metadata_key")
+    if field not in ("run_metadata", "example_metadata") or not isinstance(key, str):
+        raise unprocessable("group_by is run_metadata or example_metadata, and metadata_key is required")
+    offset, limit = page_of(body, default=10)
+    most = body.get("per_group_limit", 5)
+    if not isinstance(most, int) or not 1 <= most <= 10:  # noqa: PLR2004 - the API's limit
+        raise ErrorResponse(400, {"detail": "per_group_limit must be between 1 and 10"})
+    examples = recorder.experiments.examples_with_runs(str(dataset_id), ids_of(body, "session_ids"), limit=-1, offset=0)
+    groups = grouped_examples(examples, field=field, key=key)
+    base = base_url(request)
+    for group in groups[offset : offset + limit]:
+        shown = group["examples"][:most]
+        for example in shown:
+            example["runs"] = [run_answer(run, base) for run in example["runs"]]
+            if body.get("preview"):
+                _without_payload(example["runs"])
+        group["examples"] = [example_answer(example, recorder.runs, base) for example in shown]
+    return {"groups": groups[offset : offset + limit]}
+
+
+def _without_payload(runs: list[dict[str, Any]]) -> None:
+    for run in runs:
+        run["inputs"], run["outputs"] = {}, None
 
 
 @router.post("/datasets/upload-experiment")

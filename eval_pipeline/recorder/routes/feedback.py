@@ -20,6 +20,8 @@ def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
             raise ErrorResponse(422, {"detail": "run_id or session_id is required"})
         recorder.sessions.get(str(body["session_id"]))
     body = {**body, "id": str(body.get("id") or uuid4())}
+    if body.get("feedback_config") is not None and not recorder.feedback_configs.find(keys=[str(body.get("key"))]):
+        recorder.feedback_configs.create({"feedback_key": body.get("key"), "feedback_config": body["feedback_config"]})
     recorder.receive(Frame(feedback=[body]))
     return recorder.feedback.get(body["id"])
 

@@ -36,7 +36,7 @@ def settings() -> dict[str, Any]:
         "id": TENANT_ID,
         "display_name": "recorder",
         "created_at": "2026-01-01T00:00:00+00:00",
-        "tenant_handle": None,
+        "tenant_handle": "recorder",
     }
 
 

@@ -15,11 +15,14 @@ from eval_pipeline.recorder.routes.requests import (
     Offset,
     RecorderDep,
     base_url,
+    ids_of,
     run_answer,
 )
 from eval_pipeline.recorder.store.runs import RunQuery
 
 router = APIRouter()
+
+_MOST_ROOTS = 100_000
 
 Status = Literal["needs_my_review", "needs_others_review", "completed"]
 
@@ -42,17 +45,24 @@ def create(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Create a queue."""
     if not isinstance(body.get("name"), str):
         raise ErrorResponse(422, {"detail": "name is required"})
-    return recorder.queues.create(body)
+    with recorder.database.transaction():
+        queue = recorder.queues.create(body)
+        _populate(recorder, queue["id"], ids_of(body, "session_ids"))
+    # The answer leaves out what was not given; a queue that is read has null there.
+    return {key: value for key, value in queue.items() if value is not None or key in body}
 
 
 @router.post("/annotation-queues/populate")
 def populate(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Add the root runs of whole experiments to a queue."""
-    session_ids = [str(session) for session in body.get("session_ids") or []]
-    query = RunQuery(session_ids=session_ids, is_root=True, limit=10_000)
-    runs = recorder.runs.query(query)[0] if session_ids else []
-    recorder.queues.add(str(body.get("queue_id")), [{"run_id": run["id"]} for run in runs])
+    _populate(recorder, str(body.get("queue_id")), ids_of(body, "session_ids"))
     return {}
+
+
+def _populate(recorder: Recorder, queue_id: str, session_ids: list[str]) -> None:
+    if session_ids:
+        runs, _ = recorder.runs.query(RunQuery(session_ids=session_ids, is_root=True, limit=_MOST_ROOTS))
+        recorder.queues.add(queue_id, [{"run_id": run["id"]} for run in runs])
 
 
 @router.post("/annotation-queues/status/{entry_id}")

@@ -1,13 +1,14 @@
 """Refuse query parameters and fields of bodies that are not implemented and would change the answer, by name."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-import orjson
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
+from eval_pipeline.recorder.routes.bodies import BODIES, wrong_fields
 
 HINTS = frozenset(
     {
@@ -25,46 +26,10 @@ HINTS = frozenset(
     }
 )
 """Parameters that change no answer of a server with one workspace and one database."""
-_HINT_FIELDS = frozenset(["skip_prev_cursor", "use_experimental_search", "skip_pagination"])
-"""Fields that change no answer, as `HINTS`: there is no previous cursor, and one way to search."""
-_READ_FIELDS = """
-POST /runs/query                id trace parent_run run_type session reference_example execution_order start_time
-    end_time error query filter trace_filter tree_filter is_root search_filter data_source_type cursor limit select
-    order
-POST /runs/stats                id trace parent_run run_type session reference_example execution_order start_time
-    end_time error query filter trace_filter tree_filter is_root search_filter data_source_type select
-POST /runs/delete/traces        session_id trace_ids
-POST /datasets/{dataset_id}/runs     session_ids example_ids offset limit preview
-PUT /datasets/{dataset_id}/splits    split_name examples remove
-PUT /datasets/{dataset_id}/tags      tag as_of
-POST /platform/datasets/examples/delete   example_ids hard_delete
-POST /repos/{owner}/{repo}/tags      tag_name commit_id skip_webhooks
-PATCH /repos/{owner}/{repo}/tags/{tag}    commit_id skip_webhooks
-POST /examples                  id dataset_id inputs outputs metadata split source_run_id created_at use_source_run_io
-PATCH /examples/{example_id}    id dataset_id inputs outputs metadata split attachments_operations
-POST /api/v2/runs/query         project_ids reference_dataset_id ids trace_id reference_examples run_type is_root
-    has_error min_start_time max_start_time sort_order filter trace_filter tree_filter page_size cursor selects
-    include_subtree_usage
-POST /api/v2/traces/query       project_id trace_ids trace_filter tree_filter page_size cursor selects sort_order
-    min_start_time max_start_time has_error
-POST /api/v2/threads/query       project_id filter trace_filter tree_filter page_size cursor min_start_time
-    max_start_time
-POST /api/v2/datasets/{dataset_id}/experiment-runs    experiment_ids example_ids page_size cursor selects
-"""
-
-
-def _bodies(text: str) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
-    for line in text.strip().replace("\n    ", " ").splitlines():
-        method, path, *fields = line.split()
-        yield (method, path), frozenset(fields) | _HINT_FIELDS
-
-
-BODIES: Mapping[tuple[str, str], frozenset[str]] = dict(_bodies(_READ_FIELDS))
-"""The fields of bodies that are read one by one; other routes keep and return what they are sent."""
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuse a request with a parameter or a field that is not implemented.
+    """Refuse a request with a query parameter that is not implemented.
 
     Raises:
         ErrorResponse: 400, with its name.
@@ -77,18 +42,35 @@ async def refuse_unknown(request: Request) -> None:
     unknown = sorted({*request.query_params} - _parameters(route) - hints)
     if unknown:
         raise _not_implemented("query parameter", unknown)
+
+
+def refuse_unknown_fields(request: Request, body: Any) -> None:
+    """Refuse the body of a request, an object or a list of them, with a field that its route does not have.
+
+    Raises:
+        ErrorResponse: 400, with its name; 422 for a field that holds a value of another kind.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
     version = "/api/v2" if request.url.path.startswith("/api/v2") else ""
     fields = BODIES.get((request.method, version + _without_prefix(route.path)))
-    if fields is None or request.headers.get("content-encoding"):
-        return
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
-        return  # the route refuses it
-    if isinstance(body, dict):
-        given = {name for name, value in body.items() if value is not None}
-        if unknown := sorted(given - fields):
-            raise _not_implemented("field", unknown)
+    for item in body if isinstance(body, list) else [body]:
+        if fields is not None and isinstance(item, Mapping):
+            refuse_fields(item, fields)
+            for mistake in wrong_fields(item):
+                raise ErrorResponse(422, {"detail": mistake})
+
+
+def refuse_fields(body: Mapping[str, Any], fields: frozenset[str]) -> None:
+    """Refuse a body with a field that is not among `fields`; what is off or empty asks for nothing.
+
+    Raises:
+        ErrorResponse: 400, with its name.
+    """
+    given = {name for name, value in body.items() if value is not None and value is not False and value not in ([], {})}
+    if unknown := sorted(given - fields):
+        raise _not_implemented("field", unknown)
 
 
 def _not_implemented(what: str, names: list[str]) -> ErrorResponse:

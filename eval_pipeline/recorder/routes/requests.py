@@ -1,5 +1,6 @@
 """Parameters and answers that routes share: the recorder, decoded bodies, runs and examples as the API sends them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
@@ -10,6 +11,7 @@ from eval_pipeline.langsmith.protocol.wire import decompress, parse_json
 from eval_pipeline.recorder.config import MIB
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.filter_fields import FIELDS
+from eval_pipeline.recorder.routes.refusals import refuse_unknown_fields
 from eval_pipeline.recorder.store.runs import RunStore
 from eval_pipeline.recorder.store.statistics import money
 
@@ -58,22 +60,23 @@ async def read_body(request: Request) -> bytes:
 BodyBytes = Annotated[bytes, Depends(read_body)]
 
 
-def json_value(data: BodyBytes) -> Any:
+def json_value(data: BodyBytes, request: Request) -> Any:
     """The body as any JSON value.
 
     Raises:
-        ErrorResponse: 422.
+        ErrorResponse: 422, or 400 for a field that is not implemented.
     """
-    return parse_json(data)
+    value = parse_json(data)
+    refuse_unknown_fields(request, value)
+    return value
 
 
-def json_object(data: BodyBytes) -> dict[str, Any]:
+def json_object(value: Annotated[Any, Depends(json_value)]) -> dict[str, Any]:
     """The body as a JSON object.
 
     Raises:
-        ErrorResponse: 422.
+        ErrorResponse: 422, or 400 for a field that is not implemented.
     """
-    value = parse_json(data)
     if not isinstance(value, dict):
         raise unprocessable("body: Input should be a valid dictionary")
     return value
@@ -84,6 +87,30 @@ JsonObject = Annotated[dict[str, Any], Depends(json_object)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Offset = Annotated[int, Query(ge=0)]
 Texts = Annotated[list[str] | None, Query()]
+
+
+def page_of(body: Mapping[str, Any], *, default: int = MAX_PAGE) -> tuple[int, int]:
+    """The offset and the limit of a body.
+
+    Raises:
+        ErrorResponse: 400 for other numbers.
+    """
+    limit, offset = body.get("limit"), body.get("offset")
+    limit, offset = default if limit is None else limit, 0 if offset is None else offset
+    if limit < 1:
+        raise ErrorResponse(400, {"detail": "limit must be a number from 1"})
+    if limit > MAX_PAGE:
+        raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
+    if offset < 0:
+        raise ErrorResponse(400, {"detail": "offset must be a number from 0"})
+    return offset, limit
+
+
+def ids_of(body: Mapping[str, Any], name: str) -> list[str]:
+    """The ids of a field of a body, in lower case, whether it holds one or a list; none without the field."""
+    values = body.get(name)
+    values = [] if values is None else values if isinstance(values, list) else [values]
+    return [str(value).lower() for value in values]
 
 
 def base_url(request: Request) -> str:
@@ -100,6 +127,8 @@ def run_answer(run: dict[str, Any], base: str) -> dict[str, Any]:
     for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
         answer[name] = run[name] or 0
     names = run.get("attachment_names") or []
+    for name in ("start_time", "end_time"):
+        answer[name] = run[name] and run[name].removesuffix("+00:00")  # UTC, which LangSmith does not write
     answer["s3_urls"] = attachment_urls(run["id"], names, base)
     return answer
 

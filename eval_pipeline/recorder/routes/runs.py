@@ -11,7 +11,14 @@ from fastapi import APIRouter, Request
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.filters import compile_filter
-from eval_pipeline.recorder.routes.requests import MAX_PAGE, JsonObject, RecorderDep, base_url, run_answer
+from eval_pipeline.recorder.routes.requests import (
+    JsonObject,
+    RecorderDep,
+    base_url,
+    ids_of,
+    page_of,
+    run_answer,
+)
 from eval_pipeline.recorder.store.codec import to_us
 from eval_pipeline.recorder.store.runs import Predicate, RunQuery
 from eval_pipeline.recorder.store.statistics import percentile
@@ -21,21 +28,21 @@ router = APIRouter()
 _ALWAYS = frozenset(
     ["id", "name", "run_type", "start_time", "status", "trace_id", "dotted_order", "session_id", "app_path"]
 )
+_DETAILS = {f"{kind}_tokens": f"{kind}_token_details" for kind in ("prompt", "completion")} | {
+    f"{kind}_cost": f"{kind}_cost_details" for kind in ("prompt", "completion")
+}
+"""Fields that a selection has with another one."""
 
 
 @router.post("/runs/query")
 def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Runs that meet every condition, newest first, at most 100 a page."""
-    limit = body.get("limit") or MAX_PAGE
-    if not isinstance(limit, int) or limit < 1:
-        raise ErrorResponse(400, {"detail": "limit must be a number from 1"})
-    if limit > MAX_PAGE:
-        raise ErrorResponse(400, {"detail": f"Limit exceeds maximum allowed value of {MAX_PAGE}"})
+    _, limit = page_of(body)
     runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
-    select = set(body.get("select") or ()) | _ALWAYS
     base = base_url(request)
     answers = [run_answer(run, base) for run in runs]
     if body.get("select"):
+        select = _selected(body["select"])
         answers = [{key: value for key, value in answer.items() if key in select} for answer in answers]
     return {"runs": answers, "cursors": {"next": cursor, "prev": None}, "parsed_query": None}
 
@@ -63,17 +70,21 @@ def read(run_id: UUID, request: Request, recorder: RecorderDep) -> dict[str, Any
     return run_answer(recorder.runs.get(str(run_id)), base_url(request))
 
 
+def _selected(names: list[str]) -> set[str]:
+    return {*names, *_ALWAYS, *(details for name, details in _DETAILS.items() if name in names)}
+
+
 def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_usage: bool = True) -> RunQuery:
     if body.get("execution_order") not in (None, 1):
         raise ErrorResponse(400, {"detail": "execution_order is 1, for root runs, or left out"})
     if body.get("data_source_type") not in (None, "current"):
         raise ErrorResponse(400, {"detail": f"data_source_type {body['data_source_type']!r} is not implemented"})
     return RunQuery(
-        session_ids=body.get("session") or (),
-        ids=body.get("id") or (),
-        trace_id=body.get("trace"),
-        parent_id=body.get("parent_run"),
-        reference_example_ids=body.get("reference_example") or (),
+        session_ids=[*ids_of(body, "session"), *ids_of(body, "session_id")],
+        ids=ids_of(body, "id"),
+        trace_id=next(iter(ids_of(body, "trace")), None),
+        parent_id=next(iter(ids_of(body, "parent_run")), None),
+        reference_example_ids=ids_of(body, "reference_example"),
         run_type=body.get("run_type"),
         is_root=True if body.get("execution_order") == 1 else body.get("is_root"),
         has_error=body.get("error"),

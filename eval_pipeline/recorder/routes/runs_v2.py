@@ -15,6 +15,7 @@ from eval_pipeline.recorder.routes.requests import (
     attachment_urls,
     base_url,
     example_answer,
+    ids_of,
 )
 from eval_pipeline.recorder.routes.runs import predicates
 from eval_pipeline.recorder.store.codec import microseconds, to_us
@@ -80,7 +81,9 @@ def trace_runs(
 @router.post("/traces/query")
 def query_traces(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
     """Traces of a project: the root run and the totals of each trace."""
-    body = {**body, "project_ids": [body.get("project_id")], "ids": body.get("trace_ids"), "is_root": True}
+    if not body.get("project_id"):
+        raise ErrorResponse(400, {"detail": "project_id is required"})
+    body = {**body, "project_ids": [body["project_id"]], "ids": body.get("trace_ids"), "is_root": True}
     body["filter"] = body.pop("trace_filter", None)
     runs, cursor = recorder.runs.query(_query(body, recorder, maximum=100, default=20))
     totals = recorder.statistics.of_traces([run["trace_id"] for run in runs])
@@ -103,8 +106,8 @@ def experiment_runs(dataset_id: UUID, body: JsonObject, request: Request, record
     size, offset = _page_size(body, maximum=100, default=20), _offset(body.get("cursor"))
     examples = recorder.experiments.examples_with_runs(
         str(dataset_id),
-        body["experiment_ids"],
-        example_ids=body.get("example_ids") or (),
+        ids_of(body, "experiment_ids"),
+        example_ids=ids_of(body, "example_ids"),
         limit=size + 1,
         offset=offset,
     )
@@ -136,11 +139,11 @@ def _query(body: dict[str, Any], recorder: Recorder, *, maximum: int, default: i
     oldest = body.get("min_start_time")
     run_type = body.get("run_type")
     return RunQuery(
-        session_ids=body.get("project_ids") or (),
+        session_ids=ids_of(body, "project_ids"),
         reference_dataset_id=body.get("reference_dataset_id"),
-        ids=body.get("ids") or (),
+        ids=ids_of(body, "ids"),
         trace_id=body.get("trace_id"),
-        reference_example_ids=body.get("reference_examples") or (),
+        reference_example_ids=ids_of(body, "reference_examples"),
         run_type=run_type.lower() if run_type else None,
         is_root=body.get("is_root"),
         has_error=body.get("has_error"),

@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, conflict, not_found, unprocessable
+from eval_pipeline.langsmith.protocol.error_responses import conflict, not_found, unprocessable
 from eval_pipeline.langsmith.protocol.times import TimeError
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.store.codec import dump, from_us, microseconds, to_us
 from eval_pipeline.recorder.store.database import Conditions, Database
+from eval_pipeline.recorder.store.transformations import check_transformations
 
 LATEST = "latest"
 STILL_VALID = 2**62
@@ -41,7 +42,7 @@ class DatasetStore:
         Raises:
             ErrorResponse: 409 for a name or id that exists, 422 without a name.
         """
-        _refuse_transformations(body)
+        check_transformations(body.get("transformations"))
         name = body.get("name")
         if not isinstance(name, str) or not name:
             raise unprocessable("name is required")
@@ -93,7 +94,7 @@ class DatasetStore:
         Raises:
             ErrorResponse: 404, or 409 for a name that is taken.
         """
-        _refuse_transformations(changes)
+        check_transformations(changes.get("transformations"))
         dataset = self.get(identity)
         with self._database.transaction() as connection:
             row = self._database.row("SELECT body FROM datasets WHERE id = ?", (dataset["id"],))
@@ -203,11 +204,6 @@ class DatasetStore:
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO dataset_tags VALUES (?, ?, ?)", (identity, tag, version))
         return {"tags": [tag], "as_of": from_us(version)}
-
-
-def _refuse_transformations(body: dict[str, Any]) -> None:
-    if body.get("transformations"):
-        raise ErrorResponse(400, {"detail": "field 'transformations' is not implemented by the recorder"})
 
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:

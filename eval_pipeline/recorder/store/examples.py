@@ -2,7 +2,7 @@
 
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -19,6 +19,7 @@ from eval_pipeline.recorder.store.selecting import (
     holds_metadata,
     ordered_examples,
 )
+from eval_pipeline.recorder.store.transformations import ExampleSource, transformed
 
 _SPLIT = "dataset_split"
 _BODY_FIELDS = ("inputs", "outputs", "metadata", "source_run_id")
@@ -55,11 +56,13 @@ class ExampleStore:
             raise conflict(f"Example with id {identity} already exists")
         if body.get("use_source_run_io") is True:
             body = {**body, **self._source(str(body.get("source_run_id")))}
+        if body.get("use_source_run_attachments"):
+            self._take_attachments(identity, str(body.get("source_run_id")), body["use_source_run_attachments"])
         if not isinstance(body.get("inputs"), dict):
             raise unprocessable(f"example {identity}: inputs: Input should be a valid dictionary")
         created = to_us(body.get("created_at"))
         created = version if created is None else created
-        self._check_schemas(dataset_id, identity, body)
+        body = self._checked(dataset_id, identity, body)
         self._insert(identity, dataset_id, version, created, position, _body(body, {}))
         return identity
 
@@ -69,24 +72,65 @@ class ExampleStore:
             raise not_found(f"Run {run_id}")
         return {"inputs": unpack(row["inputs"]) or {}, "outputs": unpack(row["outputs"])}
 
-    def _check_schemas(self, dataset_id: str, identity: str, body: dict[str, Any]) -> None:
-        """Refuse an example that the schemas of its dataset do not accept."""
+    def _take_attachments(self, identity: str, run_id: str, names: Any) -> None:
+        """Copy attachments of a run: those that are named."""
+        for name in names if isinstance(names, list) else []:
+            with self._database.transaction() as connection:
+                copied = connection.execute(
+                    "INSERT OR REPLACE INTO attachments SELECT ?, name, content_type, data FROM attachments "
+                    "WHERE owner_id = ? AND name = ?",
+                    (identity, run_id.lower(), str(name)),
+                )
+            if copied.rowcount == 0:
+                raise not_found(f"Attachment {name!r} of run {run_id}")
+
+    def _checked(self, dataset_id: str, identity: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The example as its dataset transforms it, refused where the dataset's schemas do not accept it."""
         dataset = self._datasets.get(dataset_id)
-        for name in ("inputs", "outputs"):
-            schema, value = dataset.get(f"{name}_schema_definition"), body.get(name)
+        schemas = {name: dataset.get(f"{name}_schema_definition") for name in ("inputs", "outputs")}
+        if dataset["transformations"]:
+            tools = self._tools_of(body.get("source_run_id"))
+            sources = {name: ExampleSource(schema=schema, tools=tools) for name, schema in schemas.items()}
+            body = transformed(body, dataset["transformations"], sources)
+        for name, schema in schemas.items():
+            value = body.get(name)
             if not schema or value is None:
                 continue
             kind: Any = jsonschema.validators.validator_for(schema)
             mistake = jsonschema.exceptions.best_match(kind(schema, registry=Registry()).iter_errors(value))
             if mistake is not None:
                 raise unprocessable(f"example {identity}: {name}: {mistake.json_path}: {mistake.message}")
+        return body
 
-    def _keep_attachments(self, identity: str, operations: Any) -> None:
-        """Rename attachments and retain others; those that are neither named nor renamed are removed."""
-        if not isinstance(operations, dict):
+    def _tools_of(self, run_id: Any) -> Any:
+        row = self._database.row("SELECT extra FROM payloads WHERE run_id = ?", (str(run_id).lower(),))
+        extra = unpack(row["extra"]) if row else None
+        parameters = extra.get("invocation_params") if isinstance(extra, dict) else None
+        return parameters.get("tools") if isinstance(parameters, dict) else None
+
+    def keep_attachments(self, identity: str, operations: Any, new: Collection[str] = ()) -> None:
+        """Rename attachments and retain others; those that are neither renamed nor retained are removed.
+
+        Args:
+            identity: the example.
+            operations: `{"rename": {old: new}, "retain": [name…]}`.
+            new: names of the attachments that the same request adds, which replace those of their names.
+
+        Raises:
+            ErrorResponse: 422 for a name that is both renamed and retained, that two files would have, or that no
+                file has.
+        """
+        if operations is None and not new:
             return
-        renamed, retained = dict(operations.get("rename") or {}), set(operations.get("retain") or ())
+        if not isinstance(operations, dict | None):
+            raise unprocessable(f"example {identity}: attachments_operations: Input should be a valid dictionary")
+        renamed, retained = _operations(identity, operations or {})
         rows = self._database.rows("SELECT * FROM attachments WHERE owner_id = ?", (identity,))
+        if missing := sorted({*renamed, *retained} - {row["name"] for row in rows}):
+            raise unprocessable(f"example {identity}: it has no attachment {', '.join(map(repr, missing))}")
+        names = [*renamed.values(), *retained]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise unprocessable(f"example {identity}: two attachments would be named {', '.join(map(repr, twice))}")
         kept = [
             (identity, renamed.get(row["name"], row["name"]), row["content_type"], row["data"])
             for row in rows
@@ -96,24 +140,32 @@ class ExampleStore:
             connection.execute("DELETE FROM attachments WHERE owner_id = ?", (identity,))
             connection.executemany("INSERT INTO attachments VALUES (?, ?, ?, ?)", kept)
 
-    def update(self, dataset_id: str | None, changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def update(
+        self,
+        dataset_id: str | None,
+        changes: Sequence[dict[str, Any]],
+        *,
+        new_attachments: Mapping[str, Collection[str]] | None = None,
+    ) -> dict[str, Any]:
         """Change examples in one new version; fields that are absent or None keep their values.
+
+        `new_attachments` are the names of those that the same request adds, by example.
 
         Raises:
             ErrorResponse: 404 for an example that does not exist, 409 for one of another dataset, 422 for one that the
                 dataset's schemas do not accept.
         """
         with self._database.transaction() as connection:
-            rows = [self._require(str(change["id"]), dataset_id) for change in changes]
+            rows = [self._require(str(change.get("id")), dataset_id) for change in changes]
             versions = {row["dataset_id"]: self._datasets.new_version(row["dataset_id"]) for row in rows}
             for row, change in zip(rows, changes, strict=True):
                 version = versions[row["dataset_id"]]
                 connection.execute(
                     "UPDATE examples SET valid_to = ? WHERE id = ? AND valid_to = ?", (version, row["id"], STILL_VALID)
                 )
-                body = _body(change, unpack(row["body"]))
-                self._check_schemas(row["dataset_id"], row["id"], change)
-                self._keep_attachments(row["id"], change.get("attachments_operations"))
+                body = _body(self._checked(row["dataset_id"], row["id"], change), unpack(row["body"]))
+                added = (new_attachments or {}).get(row["id"], ())
+                self.keep_attachments(row["id"], change.get("attachments_operations"), added)
                 self._insert(row["id"], row["dataset_id"], version, row["created_us"], row["position"], body)
         as_of = from_us(max(versions.values(), default=0))
         return {"count": len(rows), "example_ids": [row["id"] for row in rows], "as_of": as_of}
@@ -282,6 +334,18 @@ class ExampleStore:
                 "INSERT OR REPLACE INTO examples VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (identity, dataset_id, version, STILL_VALID, created, position, pack(orjson.dumps(body))),
             )
+
+
+def _operations(identity: str, operations: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
+    renamed, retained = operations.get("rename") or {}, operations.get("retain") or []
+    texts = isinstance(renamed, dict) and isinstance(retained, list)
+    if not texts or not all(isinstance(name, str) for name in (*renamed.values(), *retained)):
+        raise unprocessable(f"example {identity}: attachments_operations: rename maps names, retain lists names")
+    if unknown := sorted(operations.keys() - {"rename", "retain"}):
+        raise unprocessable(f"example {identity}: attachments_operations: unknown {', '.join(map(repr, unknown))}")
+    if both := sorted(set(renamed) & set(retained)):
+        raise unprocessable(f"example {identity}: {', '.join(map(repr, both))} is both renamed and retained")
+    return renamed, set(retained)
 
 
 def _body(change: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,15 @@
-"""Experiments as tables: examples with their runs, and root runs with the totals of their traces."""
+"""Examples with their runs in experiments."""
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from eval_pipeline.recorder.config import TENANT_ID
+from eval_pipeline.recorder.store.codec import dump
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.examples import shape_example
 from eval_pipeline.recorder.store.runs import RunQuery, RunStore
+from eval_pipeline.recorder.store.statistics import money, percentile
 
-CaseOrder = Literal["start", "name", "latency", "tokens", "cost", "status", "score"]
-
-_ORDER_BY = {
-    "start": "r.start_us",
-    "name": "r.name",
-    "latency": "r.end_us - r.start_us",
-    "tokens": "t.total_tokens",
-    "cost": "t.total_cost",
-    "status": "r.error IS NOT NULL",
-    "score": "f.score",
-}
 _WITH_RUNS = (
     "FROM examples e WHERE e.dataset_id = ? AND e.valid_from = (SELECT max(valid_from) FROM examples WHERE id = e.id) "
     "AND e.id IN (SELECT reference_example_id FROM runs WHERE parent_id IS NULL AND session_id IN ({sessions}))"
@@ -63,48 +54,113 @@ class ExperimentStore:
                 examples[run["reference_example_id"]]["runs"].append(run)
         return list(examples.values())
 
-    def count_examples(self, dataset_id: str, session_ids: Sequence[str]) -> int:
-        """How many examples `examples_with_runs` has over all pages."""
-        where = _WITH_RUNS.format(sessions=placeholders(session_ids))
-        row = self._database.row(f"SELECT count(*) AS n {where}", (dataset_id, *session_ids))
-        return int(row["n"]) if row else 0
-
-    def cases(
+    def feedback_deltas(
         self,
-        session_id: str,
+        dataset_id: str,
+        baseline: str,
+        compared: Sequence[str],
         *,
-        order: CaseOrder,
-        feedback_key: str | None = None,
-        descending: bool,
+        feedback_key: str,
         limit: int,
         offset: int,
-    ) -> list[dict[str, Any]]:
-        """Root runs of a session, with `latency_s` and the totals of their traces, without their payload.
-
-        `order="score"` sorts by the mean score of `feedback_key`. Rows without a value come last.
-        """
-        direction = "DESC" if descending else "ASC"
+        lower_is_better: bool,
+    ) -> dict[str, dict[str, list[str]]]:
+        """By compared experiment the ids of the examples that improved and regressed, of one page of examples."""
+        sessions = [baseline, *compared]
         rows = self._database.rows(
-            "SELECT r.id, r.name, r.error, r.start_us, r.end_us, r.reference_example_id, r.inputs_preview, "  # noqa: S608 - constants
-            "r.outputs_preview, t.run_count, t.total_tokens, t.total_cost, f.score FROM runs r "
-            "JOIN traces t ON t.trace_id = r.trace_id "
-            "LEFT JOIN (SELECT run_id, avg(score) AS score FROM feedback WHERE session_id = :session AND key = :key "
-            "GROUP BY run_id) f ON f.run_id = r.id "
-            "WHERE r.session_id = :session AND r.parent_id IS NULL "
-            f"ORDER BY {_ORDER_BY[order]} {direction} NULLS LAST, r.start_us, r.id LIMIT :limit OFFSET :offset",
-            {"session": session_id, "key": feedback_key, "limit": limit, "offset": offset},
+            "SELECT e.id, r.session_id, avg(f.score) AS score FROM examples e "  # noqa: S608 - constants
+            "JOIN runs r ON r.reference_example_id = e.id AND r.parent_id IS NULL "
+            "JOIN feedback f ON f.run_id = r.id AND f.key = ? "
+            f"WHERE e.dataset_id = ? AND r.session_id IN ({placeholders(sessions)}) "
+            "AND e.valid_from = (SELECT max(valid_from) FROM examples WHERE id = e.id) "
+            "GROUP BY e.id, r.session_id ORDER BY min(e.position)",
+            (feedback_key, dataset_id, *sessions),
         )
-        return [{**dict(row), "latency_s": _seconds(row)} for row in rows]
+        scores: dict[str, dict[str, float]] = {}
+        for row in rows:
+            if row["score"] is not None:
+                scores.setdefault(row["id"], {})[row["session_id"]] = row["score"]
+        deltas: dict[str, dict[str, list[str]]] = {
+            session: {"improved_examples": [], "regressed_examples": []} for session in compared
+        }
+        for example_id, by_session in list(scores.items())[offset : offset + limit]:
+            for session in compared:
+                if baseline in by_session and session in by_session and by_session[session] != by_session[baseline]:
+                    better = (by_session[session] > by_session[baseline]) is not lower_is_better
+                    deltas[session]["improved_examples" if better else "regressed_examples"].append(example_id)
+        return deltas
 
-    def feedback_keys(self, session_id: str) -> list[str]:
-        """Keys of the feedback on runs of a session, by name."""
-        rows = self._database.rows(
-            "SELECT DISTINCT key FROM feedback WHERE session_id = ? AND run_id IS NOT NULL ORDER BY key", (session_id,)
+
+def grouped_examples(
+    examples: Sequence[dict[str, Any]], *, field: Literal["run_metadata", "example_metadata"], key: str
+) -> list[dict[str, Any]]:
+    """Examples with runs, grouped by the value of a key of metadata, largest group first; without it, in no group."""
+    groups: dict[str, tuple[Any, dict[str, dict[str, Any]]]] = {}
+    for example in examples:
+        for run in example["runs"]:
+            metadata = example["metadata"] if field == "example_metadata" else (run["extra"] or {}).get("metadata")
+            value = (metadata or {}).get(key)
+            if isinstance(value, str | int | float):
+                _, members = groups.setdefault(dump(value), (value, {}))
+                members.setdefault(example["id"], {**example, "runs": []})["runs"].append(run)
+    shaped = [_group(key, value, list(members.values())) for value, members in groups.values()]
+    return sorted(shaped, key=lambda group: -group["example_count"])
+
+
+def _group(key: str, value: Any, examples: list[dict[str, Any]]) -> dict[str, Any]:
+    runs = [run for example in examples for run in example["runs"]]
+    by_session: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_session.setdefault(run["session_id"], []).append(run)
+    where = f"and(eq(metadata_key, {dump(key)}), eq(metadata_value, {dump(value)}))"
+    return {
+        "filter": where,
+        "group_key": value,
+        **totals_of(runs),
+        "count": len(runs),
+        "sessions": [
+            {"id": session, "tenant_id": TENANT_ID, "filter": where, "run_count": len(mine), **totals_of(mine)}
+            for session, mine in by_session.items()
+        ],
+        "examples": examples,
+        "example_count": len(examples),
+    }
+
+
+def totals_of(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The totals of runs with the usage of their subtrees, as `group/runs` has them."""
+    latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
+    starts = sorted(run["start_time"] for run in runs if run["start_time"])
+    sums = {
+        name: sum(run[name] or 0 for run in runs)
+        for name in (
+            "total_tokens",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_cost",
+            "prompt_cost",
+            "completion_cost",
         )
-        return [row["key"] for row in rows]
+    }
+    return {
+        **{name: money(value) if name.endswith("cost") else value for name, value in sums.items()},
+        "min_start_time": starts[0] if starts else None,
+        "max_start_time": starts[-1] if starts else None,
+        "latency_p50": percentile(latencies, 0.5),
+        "latency_p99": percentile(latencies, 0.99),
+        "error_rate": sum(run["error"] is not None for run in runs) / len(runs),
+        "feedback_stats": mean_feedback(run["feedback_stats"] for run in runs),
+    }
 
 
-def _seconds(row: sqlite3.Row) -> float | None:
-    if row["start_us"] is None or row["end_us"] is None:
-        return None
-    return float(row["end_us"] - row["start_us"]) / 1_000_000
+def mean_feedback(stats: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """By feedback key the number of the scores of several runs and their mean."""
+    scores: dict[str, list[tuple[int, float]]] = {}
+    for each in stats:
+        for key, one in each.items():
+            if one["avg"] is not None:
+                scores.setdefault(key, []).append((one["n"], one["avg"]))
+    return {
+        key: {"n": sum(n for n, _ in pairs), "avg": sum(n * avg for n, avg in pairs) / sum(n for n, _ in pairs)}
+        for key, pairs in scores.items()
+    }

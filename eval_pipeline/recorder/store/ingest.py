@@ -8,7 +8,8 @@ from typing import Any
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.usage import RunUsage, usage_of
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS, Frame, RunOp
-from eval_pipeline.recorder.store.codec import dump, pack, preview, to_us
+from eval_pipeline.recorder.store.codec import dump, pack, preview, to_us, unpack
+from eval_pipeline.recorder.store.costs import with_cost
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.feedback import FeedbackStore
 from eval_pipeline.recorder.store.sessions import DEFAULT_SESSION, SessionStore
@@ -134,12 +135,27 @@ class Ingest:
                 raise ErrorResponse(422, {"error": f"Unprocessable entity: {message}"})
 
     def _store(self, connection: sqlite3.Connection, operation: RunOp, sessions: dict[str, str]) -> None:
-        columns = _run_columns(operation.run_id, operation.kind, operation.values)
+        columns = _run_columns(operation.run_id, operation.kind, operation.values, self._usage(operation))
         columns["session_id"] = self._session_of(operation, sessions)
         connection.execute(_RUN_SQL[operation.kind], columns)
         if operation.payload:
             payload: dict[str, Any] = {name: pack(operation.payload.get(name)) for name in PAYLOAD_FIELDS}
             connection.execute(_PAYLOAD_SQL[operation.kind], {"run_id": operation.run_id, **payload})
+
+    def _usage(self, operation: RunOp) -> RunUsage:
+        """The usage that an operation states, with its cost; a patch's model is that of its post."""
+        run = operation.values
+        usage = usage_of(run.get("extra"), run.get("outputs"))
+        if usage is None:
+            return RunUsage()
+        run_type, metadata = run.get("run_type"), _metadata_of(run.get("extra"))
+        if operation.kind == "patch" and (run_type is None or "ls_model_name" not in metadata):
+            row = self._database.row(
+                "SELECT run_type, extra FROM runs LEFT JOIN payloads ON run_id = id WHERE id = ?", (operation.run_id,)
+            )
+            if row is not None:
+                run_type, metadata = run_type or row["run_type"], {**_metadata_of(unpack(row["extra"])), **metadata}
+        return with_cost(usage, run_type, metadata)
 
     def _session_of(self, operation: RunOp, ids: dict[str, str]) -> str:
         """The session's id; an unknown session *name* creates a project of that name, as LangSmith does."""
@@ -151,12 +167,15 @@ class Ingest:
         return ids[key]
 
 
-def _run_columns(run_id: str, kind: str, run: dict[str, Any]) -> dict[str, Any]:
-    extra, outputs, tags = run.get("extra"), run.get("outputs"), run.get("tags")
+def _metadata_of(extra: Any) -> dict[str, Any]:
     metadata = extra.get("metadata") if isinstance(extra, dict) else None
-    usage = usage_of(extra, outputs) or RunUsage()
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _run_columns(run_id: str, kind: str, run: dict[str, Any], usage: RunUsage) -> dict[str, Any]:
+    outputs, tags, metadata = run.get("outputs"), run.get("tags"), _metadata_of(run.get("extra"))
     parent, example, error = run.get("parent_run_id"), run.get("reference_example_id"), run.get("error")
-    replayed = (isinstance(metadata, dict) and metadata.get("replayed") is True) or "replayed" in (tags or ())
+    replayed = metadata.get("replayed") is True or "replayed" in (tags or ())
     return {
         "id": run_id,
         "trace_id": str(run.get("trace_id") or run_id).lower(),

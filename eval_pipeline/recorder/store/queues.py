@@ -49,7 +49,13 @@ class QueueStore:
             with self._database.transaction() as connection:
                 connection.execute(
                     "INSERT INTO annotation_queues VALUES (?, ?, ?, ?, ?)",
-                    (identity, str(body["name"]), now, now, dump(rest)),
+                    (
+                        identity,
+                        str(body["name"]),
+                        to_us(body["created_at"]) if body.get("created_at") else now,
+                        to_us(body["updated_at"]) if body.get("updated_at") else now,
+                        dump(rest),
+                    ),
                 )
         except sqlite3.IntegrityError as error:
             raise conflict(f"Annotation queue {identity} already exists") from error
@@ -156,6 +162,14 @@ class QueueStore:
             (self.get(identity)["id"], limit, offset),
         )
         return [_entry(row) for row in rows]
+
+    def entry(self, identity: str, entry_id: str) -> dict[str, Any]:
+        """One entry of a queue.
+
+        Raises:
+            ErrorResponse: 404.
+        """
+        return _entry(self._entry(entry_id, queue=self.get(identity)["id"]))
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """The queues that contain a run."""

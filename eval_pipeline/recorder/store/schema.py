@@ -48,6 +48,16 @@ CREATE INDEX IF NOT EXISTS runs_by_trace ON runs (trace_id, dotted_order);
 CREATE INDEX IF NOT EXISTS runs_by_session ON runs (session_id, start_us);
 CREATE INDEX IF NOT EXISTS runs_by_example ON runs (reference_example_id) WHERE reference_example_id IS NOT NULL;
 
+-- Where the spans of OTLP stand in their traces, whose runs get their places when their parents have arrived.
+CREATE TABLE IF NOT EXISTS otlp_spans (
+    trace_id TEXT NOT NULL,
+    span_id TEXT NOT NULL,
+    parent_id TEXT,
+    run_id TEXT NOT NULL,
+    start_us INTEGER NOT NULL,
+    PRIMARY KEY (trace_id, span_id)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS payloads (
     run_id TEXT PRIMARY KEY,
     inputs BLOB,
@@ -92,6 +102,12 @@ CREATE TABLE IF NOT EXISTS feedback (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS feedback_by_run ON feedback (run_id);
 CREATE INDEX IF NOT EXISTS feedback_by_session ON feedback (session_id, key);
+
+CREATE TABLE IF NOT EXISTS feedback_configs (
+    key TEXT PRIMARY KEY,
+    modified_us INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS datasets (
     id TEXT PRIMARY KEY,
