@@ -30,7 +30,7 @@ def build_schedule(suite: Suite) -> dg.ScheduleDefinition:
         description=f"Evaluate every case of {suite.name}.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-        case_ids = register_all_cases(context.instance, suite)
+        case_ids = register_all_cases(context.instance, suite, context.repository_def)
         launched = digest("nightly", suite.name, context.scheduled_execution_time.isoformat())
         runs = tags_of_runs(context.instance, suite, case_ids, launched)
         return [dg.RunRequest(run_key=f"{launched}-{number}", tags=tags) for number, tags in enumerate(runs, start=1)]

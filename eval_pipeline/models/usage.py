@@ -100,6 +100,10 @@ class UsageHandler(BaseCallbackHandler):
         """Of all calls so far."""
         return self._sum()
 
+    def of_role(self, role: Role) -> TokenUsage:
+        """Of the calls of one role so far."""
+        return self._sum(role=role)
+
     @property
     def by_model(self) -> tuple[ModelUsage, ...]:
         """What each model used, as results store it, ordered by name; models that reported no tokens are left out."""
@@ -315,6 +319,11 @@ def counting_attempt(handler: UsageHandler) -> Iterator[UsageHandler]:
         yield handler
     finally:
         _of_attempt.reset(token)
+
+
+def attempt_usage() -> UsageHandler | None:
+    """What counts the calls of the attempt in progress here, if there is one."""
+    return _of_attempt.get()
 
 
 @contextlib.contextmanager

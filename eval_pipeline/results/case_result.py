@@ -79,6 +79,10 @@ class AssertionResult:
     weight: float
     message: str
     label: str | None = None
+    value: float | None = None
+    """The number of a metric without bounds, such as a length; it has no score."""
+    worst: float | None = None
+    """Of such a metric: what gates count for an attempt that ended in an error."""
     error: EvaluationError | None = None
     """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
     votes: Sequence[Vote] = ()
@@ -199,8 +203,16 @@ class CaseResult:
     run_id: str | None = None
     trace_url: str | None = None
     """None where nothing is traced, or the trace is not in the sample that is sent."""
+    limit: str | None = None
+    """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
     """Of what the answer depends on; None in rows of earlier versions."""
+    fingerprint_without_context: str | None = None
+    """Of all that the result depends on but the shared context; None without one, and in rows of earlier versions."""
+    answer_without_context: str | None = None
+    """As that, of the answer."""
+    context_reads: str | None = None
+    """What the attempt read of the shared context, as JSON: a hash of what each call returned. None if not known."""
     answer_from: ReusedFrom | None = None
     """Set if only the answer was reused, and scored again where an assertion had changed."""
     reused_from: ReusedFrom | None = None

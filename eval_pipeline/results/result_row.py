@@ -84,6 +84,7 @@ RESULT_SCHEMA = pa.schema(
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
                         *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
+                        *((name, pa.float64()) for name in ("value", "worst")),
                     ]
                 )
             ),
@@ -135,7 +136,9 @@ RESULT_SCHEMA = pa.schema(
         ("carried_from", _ORIGIN),
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
+        *((name, pa.string()) for name in ("fingerprint_without_context", "answer_without_context", "context_reads")),
         ("log_order", pa.int64()),
+        ("limit", pa.string()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )

@@ -65,7 +65,8 @@ def _concluded(contender: Contender, launch: Launch) -> Conclusion:
     spec = contender.variant.suite.spec
     if contender.name != CURRENT:
         spec = spec.model_copy(update={"baseline": launch.plan.experiment(CURRENT)})
-    return conclude(launch.store, spec, contender.record, launch.settings)
+    folder = contender.variant.suite.folder
+    return conclude(launch.store, spec, contender.record, launch.settings, folder=folder)
 
 
 def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Entrant:
