@@ -102,9 +102,8 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     """Print the results of an experiment: attempts with the failures first, metrics, gates."""
     summary = verdict.summary
     console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
-    console.print(_metrics(summary))
-    for kinds in kinds_of_results(summary):
-        console.print(kinds)
+    for table in filter(_has_rows, (_metrics(summary), *kinds_of_results(summary))):
+        console.print(table)
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
@@ -245,6 +244,10 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
         passed = sum(row["status"] == "passed" for row in hidden)
         table.caption = escape(f"{len(hidden)} more ({passed} passed) {rest}")
     return table
+
+
+def _has_rows(table: Table) -> bool:
+    return table.row_count > 0
 
 
 def _metrics(summary: Summary) -> Table:
