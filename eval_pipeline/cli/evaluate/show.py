@@ -225,7 +225,8 @@ def _change(comparison: Comparison) -> str:
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s", "cost_usd", "trace_url", "run_id"]
+    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s"]
+    columns += ["cost_usd", "trace_url", "run_id"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 
