@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from eval_pipeline.results.usage import TokenUsage
+from eval_pipeline.wording import counted
 
 CostsByName = Mapping[str, Mapping[str, Any]]
 """By name: `calls`, `tokens` and `cost_usd`, which is None where the price of any call is unknown."""
+
+_MOST_SHOWN = 3
 
 
 def costs_of(
@@ -42,13 +45,21 @@ def costs_of(
 
 
 def cost_lines(costs: Mapping[str, CostsByName]) -> list[str]:
-    """The costs by model, tool and prompt in lines of text, such as `model gpt-4o: 3 calls, 120 tokens, $0.0012`."""
-    return [
-        f"{kind} {name}: {cost['calls']:,} calls, {cost['tokens']:,} tokens, {shown_cost(cost['cost_usd'])}"
-        for kind, by_name in costs.items()
-        if kind != "role"
-        for name, cost in by_name.items()
-    ]
+    """The costs by model, tool and prompt, the highest of each, as `by model: gpt-4o $0.0012 (3 calls, 120 tokens)`."""
+    lines = []
+    for kind, by_name in costs.items():
+        if kind == "role":
+            continue
+        ordered = sorted(by_name.items(), key=lambda item: (-(item[1]["cost_usd"] or 0.0), -item[1]["tokens"], item[0]))
+        shown = [_cost_text(name, cost) for name, cost in ordered[:_MOST_SHOWN]]
+        more = [f"{len(ordered) - _MOST_SHOWN} more in the report"] if len(ordered) > _MOST_SHOWN else []
+        lines.append(f"by {kind}: {'; '.join([*shown, *more])}")
+    return lines
+
+
+def _cost_text(name: str, cost: Mapping[str, Any]) -> str:
+    dollars = "" if cost["cost_usd"] is None else f" {shown_cost(cost['cost_usd'])}"
+    return f"{name}{dollars} ({counted(cost['calls'], 'call')}, {cost['tokens']:,} tokens)"
 
 
 def cost_metadata(costs: Mapping[str, CostsByName]) -> dict[str, Any]:

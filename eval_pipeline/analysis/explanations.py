@@ -11,8 +11,8 @@ DIFFERENCE = (
 ADJUSTED = "The adjusted p is larger, as some of many metrics and slices differ by chance; below 0.05 is significant."
 DETECTABLE = "A smaller true drop than the detectable one would often look like chance with this many cases."
 GATES = (
-    "Regression gates are tests that share one probability of a false alarm (`level`); thresholds are compared with "
-    "what was observed, and their messages say how often chance decides."
+    "Regression gates are tests that share one probability of a false alarm (gates.level); thresholds are compared "
+    "with what was observed, and their messages say how often chance decides."
 )
 REPETITIONS = (
     "pass@k is the probability that at least one of k attempts at a case passes, and pass^k that all k do: how good "

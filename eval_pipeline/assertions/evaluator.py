@@ -288,7 +288,7 @@ def _form_problem(evaluator: Any, *, path: str) -> Problem | None:
         names = set()
     if hasattr(evaluator, "compare_runs") or {"runs", "example"} <= names:
         reason = "it compares the runs of several experiments"
-        fix = "assert `llm_preference`, which compares two answers"
+        fix = f"`eval-pipeline compare A B --evaluator {path}`, or assert `llm_preference`, which compares two answers"
     elif names & {"runs", "examples"}:
         reason = "it is a summary evaluator: it scores a whole experiment"
         fix = f"name it under `summary:` of suite.yaml: `summary: [{{evaluator: {path!r}}}]`"

@@ -5,6 +5,7 @@ import contextlib
 import json
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _LONGEST_CALL = 200
 """Characters of a repeated call in a message."""
 
 
+_NEVER_AWAITED = "coroutine 'ahandle_event' was never awaited"
 _ENDING_SECONDS = 1.0
 """For a target whose turn was cancelled."""
 
@@ -142,6 +144,10 @@ class LimitWatch:
             self._reach(f"cost_usd: {used.cost_usd:.4f}, at most {self.limits.cost_usd:g}")
 
     def _reach(self, what: str) -> None:
+        # LangChain has made the coroutines of all callbacks of a call, when the first of them ends the call.
+        warnings.filterwarnings(
+            "ignore", message="coroutine 'ahandle_event' was never awaited", category=RuntimeWarning
+        )
         with self._lock:
             self.reached = self.reached or what
         if self._end is not None:

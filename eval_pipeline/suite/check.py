@@ -286,7 +286,10 @@ def suite_warnings(suite: Suite, cases: Sequence[Case]) -> list[Problem]:
     if len(ids) == len(cases):
         which = "no case can fail"
     message = f"{which}: {', '.join(metrics)} only score, and a number decides nothing without a `threshold`"
-    fix = "add a `threshold` (`threshold: 1` for scores of 0 or 1), or an assertion that decides"
+    fix = (
+        "add a `threshold` (`threshold: 1` for scores of 0 or 1), or an assertion that decides; gates decide by the "
+        "shares of labels (`min_share`)"
+    )
     return [Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="assertions")]
 
 

@@ -1,6 +1,7 @@
 """The JSON schemas of `suite.yaml` and of files of cases, for editors: the models, with the short forms they take."""
 
 import ast
+import functools
 import inspect
 import itertools
 import textwrap
@@ -90,6 +91,7 @@ def _describe(definition: dict[str, Any], model: type[BaseModel]) -> None:
             field["description"] = text
 
 
+@functools.cache
 def _field_docs(model: type[BaseModel]) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(model)))

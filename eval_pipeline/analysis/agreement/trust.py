@@ -114,8 +114,8 @@ def judge_trust(store: Store, suite: str, rows: Iterable[Row]) -> dict[str, Judg
 def _trust(name: str, known: Sequence[MeasuredAgreement | None], *, deciding: bool) -> JudgeTrust:
     measured = [each for each in known if each is not None and each.value is not None]
     if len(measured) < len(known):
-        some = f" of {len(known) - len(measured)} of {len(known)} versions" if len(known) > 1 else ""
-        text = f"agreement with people{some} unknown: measure it with `eval-pipeline agreement`"
+        some = f" for {len(known) - len(measured)} of {len(known)} versions" if len(known) > 1 else ""
+        text = f"agreement with people unknown{some}; `eval-pipeline agreement` measures it"
         return JudgeTrust(metric=name, value=None, text=text, deciding=deciding)
     worst = min(measured, key=lambda each: each.value or 0.0)
     interval = "" if worst.low is None or worst.high is None else f" ({worst.low:.2f} to {worst.high:.2f})"

@@ -1,7 +1,7 @@
 """Computing the metrics over all cases that a suite names, from an experiment's rows."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,7 @@ def overall_metrics(
     """
     if not metrics:
         return []
-    rows = attempts_made(read_results(store, record.suite, record.experiment, columns=_COLUMNS).to_pylist())
-    examples = {
-        case_id: (inputs, reference)
-        for case_id, inputs, reference in stored_examples(store, record.suite, record.dataset_version)
-    }
-    part = functools.partial(_part, examples=examples, values=LargeValues(store, record.suite, record.experiment))
+    rows, part = _attempts(store, record)
     computed: list[OverallMetric] = []
     for metric in metrics:
         if metric.evaluator is None:
@@ -58,6 +53,22 @@ def overall_metrics(
     names = {each.name for each in computed}
     kept = [each for each in earlier if folder is None and each.name not in names]
     return [*computed, *kept]
+
+
+def attempts_with_parts(store: Store, record: ExperimentRecord) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """The attempts of an experiment, each with its `inputs`, `outputs` and `reference`."""
+    rows, part = _attempts(store, record)
+    return ((row, part(row)) for row in rows)
+
+
+def _attempts(store: Store, record: ExperimentRecord) -> tuple[list[Row], Callable[[Row], dict[str, Any]]]:
+    rows = attempts_made(read_results(store, record.suite, record.experiment, columns=_COLUMNS).to_pylist())
+    examples = {
+        case_id: (inputs, reference)
+        for case_id, inputs, reference in stored_examples(store, record.suite, record.dataset_version)
+    }
+    values = LargeValues(store, record.suite, record.experiment)
+    return rows, functools.partial(_part, examples=examples, values=values)
 
 
 def _with_slices(metric: SummaryMetric, rows: Sequence[Row], part: Part, members: Members) -> OverallMetric:

@@ -60,21 +60,14 @@ def _arguments(
     evaluator: Any, metric: SummaryMetric, rows: Sequence[Row], parts: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
     """What the evaluator is called with, in the order of its parameters."""
-    outputs = [
-        as_outputs(part["outputs"]) if row["status"] != "error" else {} for row, part in zip(rows, parts, strict=True)
-    ]
-    references = [as_outputs(part["reference"]) if part["reference"] is not None else {} for part in parts]
-    inputs = [dict(part["inputs"]) for part in parts]
-    ids = [uuid.uuid5(uuid.NAMESPACE_URL, row["case_id"]) for row in rows]
+    attempts = list(zip(rows, parts, strict=True))
+    runs, examples = ([make(row, part) for row, part in attempts] for make in (run_of, example_of))
     offered: dict[str, Any] = {
-        "inputs": inputs,
-        "outputs": outputs,
-        "reference_outputs": references,
-        "runs": [_run(*each) for each in zip(rows, ids, inputs, outputs, strict=True)],
-        "examples": [
-            Example(id=each, inputs=given, outputs=reference, metadata={"case_id": row["case_id"]})
-            for row, each, given, reference in zip(rows, ids, inputs, references, strict=True)
-        ],
+        "inputs": [run.inputs for run in runs],
+        "outputs": [run.outputs for run in runs],
+        "reference_outputs": [example.outputs for example in examples],
+        "runs": runs,
+        "examples": examples,
         "evaluation_results": [
             {"results": [EvaluationResult(key=item["name"], score=item["score"]) for item in row["assertions"] or ()]}
             for row in rows
@@ -94,20 +87,32 @@ def _arguments(
     raise InputError(Problem(message=message, fix=f"take some of {', '.join(_TAKEN)}", field="summary"))
 
 
-def _run(row: Row, example_id: uuid.UUID, inputs: dict[str, Any], outputs: dict[str, Any]) -> Run:
-    started = row["started_at"]
+def run_of(row: Row, part: Mapping[str, Any]) -> Run:
+    """The run of an attempt: what the target was given and returned, without the runs below it."""
+    failed = row["status"] == "error"
     return Run(
         id=uuid.UUID(row["run_id"]) if row.get("run_id") else uuid.uuid4(),
         name=row["case_id"],
         run_type="chain",
-        start_time=started,
-        inputs=inputs,
-        outputs=outputs,
-        reference_example_id=example_id,
-        error=None if row["status"] != "error" else "error",
+        start_time=row["started_at"],
+        inputs=dict(part["inputs"]),
+        outputs={} if failed else as_outputs(part["outputs"]),
+        reference_example_id=_example_id(row),
+        error="error" if failed else None,
         trace_id=uuid.uuid4(),
         extra={"metadata": {"case_id": row["case_id"], "attempt": row["attempt"]}},
     )
+
+
+def example_of(row: Row, part: Mapping[str, Any]) -> Example:
+    """The example of an attempt's case."""
+    reference = {} if part["reference"] is None else as_outputs(part["reference"])
+    metadata = {"case_id": row["case_id"]}
+    return Example(id=_example_id(row), inputs=dict(part["inputs"]), outputs=reference, metadata=metadata)
+
+
+def _example_id(row: Row) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, row["case_id"])
 
 
 def _metrics(returned: Any, metric: SummaryMetric, *, cases: int) -> Iterator[OverallMetric]:

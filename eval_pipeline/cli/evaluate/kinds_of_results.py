@@ -1,7 +1,5 @@
 """Tables of results that are no scores: shares of labels, numbers without bounds, metrics over all cases."""
 
-from collections.abc import Iterator
-
 import rich.box
 from rich.table import Table
 
@@ -10,11 +8,9 @@ from eval_pipeline.cli.shown import escape
 from eval_pipeline.content.text import json_text
 
 
-def kinds_of_results(summary: Summary) -> Iterator[Table]:
-    """The tables that have rows."""
-    for table in (_labels(summary), _numbers(summary), _overall(summary)):
-        if table.row_count:
-            yield table
+def kinds_of_results(summary: Summary) -> tuple[Table, ...]:
+    """The tables; those of kinds that there are not have no rows."""
+    return _labels(summary), _numbers(summary), _overall(summary)
 
 
 def _table(*columns: str, text: int = 1) -> Table:

@@ -93,6 +93,7 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "turn", "passed", "score", "label", "message")
     return {
         **{name: row[name] for name in names},
+        "trace_sampled_out": row["run_id"] is not None and row["trace_url"] is None,
         "why": why_not_passed(row),
         "assertions": [{name: assertion[name] for name in shown} for assertion in row["assertions"] or ()],
     }
@@ -102,9 +103,8 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     """Print the results of an experiment: attempts with the failures first, metrics, gates."""
     summary = verdict.summary
     console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
-    console.print(_metrics(summary))
-    for kinds in kinds_of_results(summary):
-        console.print(kinds)
+    for table in filter(_has_rows, (_metrics(summary), *kinds_of_results(summary))):
+        console.print(table)
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
@@ -225,7 +225,8 @@ def _change(comparison: Comparison) -> str:
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s", "cost_usd", "trace_url"]
+    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s"]
+    columns += ["cost_usd", "trace_url", "run_id"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 
@@ -245,6 +246,10 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
         passed = sum(row["status"] == "passed" for row in hidden)
         table.caption = escape(f"{len(hidden)} more ({passed} passed) {rest}")
     return table
+
+
+def _has_rows(table: Table) -> bool:
+    return table.row_count > 0
 
 
 def _metrics(summary: Summary) -> Table:

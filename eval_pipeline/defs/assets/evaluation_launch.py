@@ -13,6 +13,7 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.launch_all import register_all_cases, tags_of_runs
 from eval_pipeline.defs.metadata import listed_keys
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.suite.suite import Suite
 
 
@@ -38,10 +39,13 @@ def build_evaluation_launch(suite: Suite) -> dg.AssetsDefinition:
         with errors_as_failures():
             settings = eval_langsmith.settings(eval_store)
             due = _due(context, suite, eval_store, eval_langsmith)
-            job = context.repository_def.get_job(evaluates) if due else None
-            runs = [] if job is None else tags_of_runs(context.instance, suite, due, context.run.run_id)
-            config = {"ops": {case_results_op_name(suite.name): {"config": {} if on_cron else {"cases": due}}}}
-            submitted = [] if job is None else [submit_run(context.instance, context.run, job, t, config) for t in runs]
+            chosen = {} if on_cron else {"cases": due}
+            config = {"ops": {case_results_op_name(suite.name): {"config": chosen}}}
+            runs = tags_of_runs(context.instance, suite, due, context.run.run_id) if due else []
+            submitted = [
+                submit_run(context.instance, context.run, context.repository_def.get_job(evaluates), tags, config)
+                for tags in runs
+            ]
         context.log.info("%d cases are due: submitted %d runs of %s", len(due), len(submitted), evaluates)
         links = ", ".join(f"[{run_id[:8]}](/runs/{run_id})" for run_id in submitted)
         return dg.MaterializeResult(
@@ -62,7 +66,7 @@ def _due(
 
     Cases whose run failed are not among them: they would fail again at each change.
     """
-    case_ids = register_all_cases(context.instance, suite, context.repository_def)
+    case_ids = register_all_cases(context.instance, suite, reader_of(context))
     if suite.spec.automation == "on_cron":
         return case_ids
     health = read_partition_health(context, suite, store.open(), langsmith.settings(store))
