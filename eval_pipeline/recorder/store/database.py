@@ -131,7 +131,9 @@ class Conditions:
 
     def one_of(self, column: str, values: Sequence[Any]) -> None:
         """Require that `column` is one of `values`, unless there are none."""
-        if values:
+        if len(values) == 1:  # an equality, whose order an index can give
+            self.holds(f"{column} = ?", values[0])
+        elif values:
             self.holds(f"{column} IN ({placeholders(values)})", *values)
 
     def id_of(self, column: str, identities: Iterable[Any]) -> None:
