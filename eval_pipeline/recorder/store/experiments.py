@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.store.codec import dump
+from eval_pipeline.recorder.store.codec import dump, preview, unpack
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.examples import shape_example
 from eval_pipeline.recorder.store.runs import RunQuery, RunStore
@@ -124,8 +124,8 @@ class ExperimentStore:
         """
         direction = "DESC" if descending else "ASC"
         rows = self._database.rows(
-            "SELECT r.id, r.name, r.error, r.start_us, r.end_us, r.reference_example_id, r.inputs_preview, "  # noqa: S608 - constants
-            "r.outputs_preview, t.run_count, t.total_tokens, t.total_cost, f.score FROM runs r "
+            "SELECT r.id, r.name, r.error, r.start_us, r.end_us, r.reference_example_id, "  # noqa: S608 - constants
+            "t.run_count, t.total_tokens, t.total_cost, f.score FROM runs r "
             "JOIN traces t ON t.trace_id = r.trace_id "
             "LEFT JOIN (SELECT run_id, avg(score) AS score FROM feedback WHERE session_id = :session AND key = :key "
             "GROUP BY run_id) f ON f.run_id = r.id "
@@ -133,7 +133,20 @@ class ExperimentStore:
             f"ORDER BY {_ORDER_BY[order]} {direction} NULLS LAST, r.start_us, r.id LIMIT :limit OFFSET :offset",
             {"session": session_id, "key": feedback_key, "limit": limit, "offset": offset},
         )
-        return [{**dict(row), "latency_s": _seconds(row)} for row in rows]
+        previews = self._previews([row["id"] for row in rows])
+        return [{**dict(row), **previews[row["id"]], "latency_s": _seconds(row)} for row in rows]
+
+    def _previews(self, run_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
+        """One line of the inputs and of the outputs of each run."""
+        rows = self._database.rows(
+            f"SELECT run_id, inputs, outputs FROM payloads WHERE run_id IN ({placeholders(run_ids)})",  # noqa: S608
+            run_ids,
+        )
+        empty: dict[str, str | None] = {"inputs_preview": None, "outputs_preview": None}
+        return dict.fromkeys(run_ids, empty) | {
+            row["run_id"]: {f"{name}_preview": preview(unpack(row[name])) for name in ("inputs", "outputs")}
+            for row in rows
+        }
 
     def feedback_keys(self, session_id: str) -> list[str]:
         """Keys of the feedback on runs of a session, by name."""

@@ -16,7 +16,7 @@ from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_
 from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.filter_sql import NOTHING, PAYLOAD, SqlCondition
 from eval_pipeline.recorder.filters import RunFilter
-from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
+from eval_pipeline.recorder.store.codec import from_us, preview, to_datetime, unpack
 from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 from eval_pipeline.recorder.store.statistics import Statistics
 
@@ -323,6 +323,7 @@ def _status(row: sqlite3.Row) -> str:
 def shape(row: sqlite3.Row) -> dict[str, Any]:
     """A run as v1 returns it (schema `RunSchema`), plus `start_us`, `end_us`, `replayed` and its own usage."""
     order = row["dotted_order"]
+    payload = {name: unpack(row[name]) for name in PAYLOAD}
     return {
         "id": row["id"],
         "name": row["name"] or "",
@@ -343,9 +344,9 @@ def shape(row: sqlite3.Row) -> dict[str, Any]:
         "reference_dataset_id": row["reference_dataset_id"] if row["reference_example_id"] else None,
         "app_path": f"/o/{TENANT_ID}/projects/p/{row['session_id']}/r/{row['id']}",
         "replayed": bool(row["replayed"]),
-        "inputs_preview": row["inputs_preview"],
-        "outputs_preview": row["outputs_preview"],
-        **{name: unpack(row[name]) for name in PAYLOAD},
+        "inputs_preview": preview(payload["inputs"]),
+        "outputs_preview": preview(payload["outputs"]),
+        **payload,
         **{name: row[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
         **{name: row[name] for name in ("prompt_cost", "completion_cost", "total_cost")},
         **(orjson.loads(row["usage_details"]) if row["usage_details"] else {}),

@@ -4,6 +4,16 @@ Times are integer microseconds since the epoch (UTC): exact, sortable, subtracta
 record as JSON; large JSON is packed (`codec.py`).
 """
 
+VERSION = 1
+"""Version of the tables; a database of a later one is not opened. 0 is every database before versions."""
+MIGRATIONS = {
+    1: """
+DROP INDEX IF EXISTS runs_by_trace;
+DROP INDEX IF EXISTS runs_by_session;
+""",
+}
+"""By version, what changes tables that exist; the schema creates those that do not."""
+
 SCHEMA = """
 -- One row: the id of this database, which tells it from every other.
 CREATE TABLE IF NOT EXISTS instance (id TEXT NOT NULL);
@@ -32,7 +42,7 @@ CREATE TABLE IF NOT EXISTS runs (
     tags TEXT,
     reference_example_id TEXT,
     replayed INTEGER NOT NULL DEFAULT 0,
-    inputs_preview TEXT,
+    inputs_preview TEXT,  -- of version 0
     outputs_preview TEXT,
     prompt_tokens INTEGER,
     completion_tokens INTEGER,
@@ -44,7 +54,7 @@ CREATE TABLE IF NOT EXISTS runs (
     posted INTEGER NOT NULL DEFAULT 0,
     patched INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS runs_by_trace ON runs (trace_id, dotted_order);
+CREATE INDEX IF NOT EXISTS runs_of_trace ON runs (trace_id);
 CREATE INDEX IF NOT EXISTS runs_by_start ON runs (session_id, coalesce(start_us, 0), id);
 CREATE INDEX IF NOT EXISTS runs_by_example ON runs (reference_example_id) WHERE reference_example_id IS NOT NULL;
 
