@@ -10,6 +10,8 @@ export EVAL_PIPELINE_STORE ?= $(CURDIR)/data
 
 # A part of the tests for `make test`, a suite for `make run`.
 SUITE ?=
+# A mutation of `make mutants`.
+ONLY ?=
 PORT ?= 3000
 # One more than the two cores of a small machine: tests wait for servers half of the time.
 WORKERS ?= 3
@@ -19,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-r
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast ui check docs dist audit bench-install format clean
+.PHONY: help install run test test-fast coverage mutants ui check docs dist audit bench-install format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,7 +40,13 @@ test: $(INSTALLED) ## Run the tests, or those of one part: make test [SUITE=reco
 	$(PYTEST) $(SUITE:%=eval_pipeline_tests/%)
 
 test-fast: $(INSTALLED) ## Run the tests that need no server, no process and no Dagster: make test-fast [SUITE=recorder]
-	$(PYTEST) -m 'not starts and not slow' $(SUITE:%=eval_pipeline_tests/%)
+	$(PYTEST) -n 2 -m 'not starts and not slow' $(SUITE:%=eval_pipeline_tests/%)
+
+coverage: $(INSTALLED) ## Run the tests, and report which lines and branches none of them runs: make coverage [SUITE=recorder]
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html $(SUITE:%=eval_pipeline_tests/%)
+
+mutants: $(INSTALLED) ## Make ten central functions wrong, one at a time, and report whether tests notice: make mutants [ONLY=spool]
+	$(BIN)/python -m bench.mutants --only "$(ONLY)"
 
 ui: $(INSTALLED) ## Start the Dagster UI, with the runs of `make run`: make ui [PORT=3000]
 	$(BIN)/eval-pipeline ui --port $(PORT)
@@ -75,4 +83,5 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format
 
 clean: ## Remove .venv, caches, and the results of runs
-	rm -rf $(VENV) .bench-venv .audit-venv .dist-venv dist build site .dagster_home data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench-venv .audit-venv .dist-venv dist build site .dagster_home data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .hypothesis .coverage .coverage.* htmlcov

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eval_pipeline_tests import starts
 from eval_pipeline_tests.child_processes import adopt_orphans, end_descendants, end_on_sigterm
-from eval_pipeline_tests.dagster_homes import prepare_dagster
 from eval_pipeline_tests.ports import reserved_port
 
 _IN_MEMORY = Path("/dev/shm")
@@ -27,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     end_on_sigterm()
     adopt_orphans()
     _keep_temporary_files_in_memory()
+    if not _runs_tests(config):
+        return
+    # Workers would wait for imports of this process, which only they need.
+    import hypothesis  # noqa: PLC0415
+
+    from eval_pipeline_tests import starts  # noqa: PLC0415
+    from eval_pipeline_tests.dagster_homes import prepare_dagster  # noqa: PLC0415
+
+    # By default an example fails that takes more than 0.2 s, as on a busy machine any may.
+    hypothesis.settings.register_profile("tests", deadline=None, max_examples=60)
+    hypothesis.settings.load_profile("tests")
     prepare_dagster()
     reserved = contextlib.ExitStack()
     config.stash[_RECORDER_PORT] = reserved.enter_context(reserved_port())
@@ -36,9 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(starts)
 
 
+def _runs_tests(config: pytest.Config) -> bool:
+    """Whether this process runs tests, and has no workers for that."""
+    return hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests before `-m` chooses among them, and put long ones first, so that workers end at the same time."""
+    from eval_pipeline_tests import starts  # noqa: PLC0415 - as above
+
     starts.mark(items)
     long = {item.path for item in items if item.get_closest_marker("starts")}
     items.sort(key=lambda item: item.path not in long)

@@ -91,6 +91,10 @@ class DagsterApi:
         """At most one run of the pool at a time."""
         self._ask(_POOL, pool)
 
+    def query(self, text: str, **variables: str) -> dict[str, Any]:
+        """The answer to a query, such as one of the documentation."""
+        return self._post(text, variables)
+
     @staticmethod
     def _backfill_id(launched: dict[str, Any]) -> str:
         assert "backfillId" in launched, launched
@@ -101,7 +105,9 @@ class DagsterApi:
         return None if status in _UNDER_WAY else status
 
     def _ask(self, query: str, given: Any) -> dict[str, Any]:
-        variables = {} if given is None else {"given": given}
+        return self._post(query, {} if given is None else {"given": given})
+
+    def _post(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         # A machine that is busy starting things answers late.
         body = {"query": query, "variables": variables}
         answer: dict[str, Any] = httpx.post(f"{self.url}/graphql", json=body, timeout=120).json()

@@ -18,6 +18,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.sql import get_alembic_config
 
 _ENGINES = 32
 _NO_COMPUTE_LOGS = {
@@ -65,6 +66,13 @@ def prepare_dagster() -> None:
     """Have SQLite's databases cost less in this process."""
     _read_migrations_once()
     _keep_engines()
+
+
+def read_migrations() -> None:
+    """Read the scripts of migrations now, once for all processes that are forked from this one."""
+    _read_migrations_once()
+    directory = ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
+    assert list(directory.walk_revisions())
 
 
 def _keep_engines() -> None:

@@ -11,8 +11,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -26,8 +24,9 @@ import httpx
 from langsmith import Client
 
 from eval_pipeline.recorder.home import DATABASE, USUAL_PORT
+from eval_pipeline_tests.waiting import wait_for
+from eval_pipeline_tests.warm_processes import TERMINAL, WarmProcess, start_warm
 
-PROGRAM = [sys.executable, "-c", "from eval_pipeline.cli.main import program; program()"]
 _SUITE = """\
 name: counted
 cases: cases.yaml
@@ -86,38 +85,62 @@ def write_counted_suite(folder: Path, cases: int) -> Path:
     return suite
 
 
-def start(suite: Path, store: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
+@dataclass(frozen=True, kw_only=True)
+class StartedRun:
+    """A run in a process of its own, and the files that take what it prints."""
+
+    process: WarmProcess
+    stdout: Path
+    stderr: Path
+
+    def document(self) -> dict[str, str]:
+        """What it has printed at its end, which is waited for."""
+        code = self.process.wait(timeout=600)
+        assert code == 0, self.stderr.read_text()
+        document: dict[str, str] = json.loads(self.stdout.read_text())
+        return document
+
+
+def start(suite: Path, store: Path, variables: dict[str, str]) -> StartedRun:
     """Start a run of the suite."""
-    command = [*PROGRAM, "run", str(suite), "--store", str(store), "--json"]
-    return subprocess.Popen(
-        command, env=variables, cwd=suite, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    stdout, stderr = suite.parent / "stdout.txt", suite.parent / "stderr.txt"
+    process = start_warm(
+        TERMINAL,
+        "run",
+        suite,
+        "--store",
+        store,
+        "--json",
+        folder=suite,
+        environment=variables,
+        stdout=stdout,
+        stderr=stderr,
     )
+    return StartedRun(process=process, stdout=stdout, stderr=stderr)
 
 
-def finished(runs: Sequence["subprocess.Popen[str]"]) -> list[dict[str, str]]:
+def finished(runs: Sequence[StartedRun]) -> list[dict[str, str]]:
     """Wait for runs, and return what they print."""
-    documents = []
-    for run in runs:
-        stdout, stderr = run.communicate(timeout=600)
-        assert run.returncode == 0, stderr
-        documents.append(json.loads(stdout))
-    return documents
+    return [run.document() for run in runs]
 
 
 @contextlib.contextmanager
 def served(variables: dict[str, str]) -> Iterator[str]:
     """`eval-pipeline recorder`, as a user starts it to look at links; its URL."""
-    process = subprocess.Popen([*PROGRAM, "recorder"], env=variables, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    lines = []
-    while not (match := re.search(r"recorder on (\S+)", line := process.stderr.readline())):
-        lines.append(line)
-        assert line, lines
-    try:
-        yield match[1]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "stderr.txt"
+        process = start_warm(TERMINAL, "recorder", folder=Path(folder), environment=variables, stderr=log)
+
+        def url() -> str | None:
+            match = re.search(r"recorder on (\S+)", log.read_text())
+            assert match or process.poll() is None, log.read_text()
+            return match and match[1]
+
+        try:
+            yield str(wait_for(url, timeout_s=60, otherwise=log.read_text))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
 
 
 def rows_at(document: dict[str, str]) -> Rows:

@@ -24,6 +24,7 @@ _STARTERS = (
     "eval_pipeline.langsmith.local_recorder",
     "eval_pipeline.recorder.server",
     "eval_pipeline.serving.server",
+    "eval_pipeline.testing.openai_server.server",
     "eval_pipeline_tests.ports",
     "http.server",
     "moto",

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from eval_pipeline_tests.warm_processes import run_warm
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.mark.parametrize("options", [["-w", "workspace.yaml"], []], ids=["-w workspace.yaml", "pyproject.toml"])
 def test_dagster_loads_the_location_under_its_name(options: list[str], tmp_path: Path) -> None:
-    command: list[str | Path] = [PROGRAMS / "dagster", "definitions", "validate", *options]
+    finished = run_warm(
+        "dagster._cli:main", "definitions", "validate", *options, folder=ROOT, environment=_environment(tmp_path)
+    )
 
-    finished = _run(command, tmp_path)
-
-    assert "Validation successful for code location eval_pipeline." in finished
+    assert finished.returncode == 0, finished.stderr
+    assert "Validation successful for code location eval_pipeline." in finished.stdout + finished.stderr
 
 
 def test_dg_loads_the_location(tmp_path: Path) -> None:
@@ -37,10 +40,13 @@ def test_all_three_files_say_the_same_name() -> None:
     assert {"eval_pipeline"} == names
 
 
+def _environment(home: Path) -> dict[str, str]:
+    return {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "DAGSTER_HOME": str(home), "HOME": str(home), "NO_COLOR": "1"}
+
+
 def _run(command: list[str | Path], home: Path) -> str:
-    environment = {"PATH": f"{PROGRAMS}:/usr/bin:/bin", "DAGSTER_HOME": str(home), "HOME": str(home), "NO_COLOR": "1"}
     finished = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=_environment(home), capture_output=True, text=True, timeout=120, check=False
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout + finished.stderr

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from eval_pipeline.suite.check import check_suite
+from eval_pipeline_tests.warm_processes import CODE, run_warm
 
 GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "assertions.md").read_text()
 PROJECT = """
@@ -71,10 +72,10 @@ def written(folder: Path, **fields: object) -> Path:
 
 def evaluated(folder: Path, packages: Path, **fields: object) -> dict[str, object]:
     written(folder, **fields)
-    environment = {**os.environ, "EVAL_PIPELINE_STORE": str(folder.parent / "store"), "PYTHONPATH": str(packages)}
-    finished = subprocess.run(
-        [sys.executable, "-c", EVALUATE, str(folder)], env=environment, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "EVAL_PIPELINE_STORE": str(folder.parent / "store")}
+    code = f"import sys\nsys.path.insert(0, {str(packages)!r})\n{EVALUATE}"
+    finished = run_warm(CODE, code, folder, environment=environment)
+    assert finished.returncode == 0, finished.stderr
     return dict(json.loads(finished.stdout.splitlines()[-1]))
 
 

@@ -50,12 +50,14 @@ def turns_of(example: Any) -> list[TurnResult]:
     """What a cell of the table says the target did."""
     if not isinstance(example, Mapping):
         return [a_turn(str(example))]
+    documents = [{"id": name, "text": text} for name, text in example.get("documents", {}).items()]
+    retrieved = [{"type": "retrieval", "name": "search", "args": {}, "content": documents}] if documents else []
     if "answers" in example:
-        return [a_turn(text, index=index) for index, text in enumerate(example["answers"])]
+        return [a_turn(text, *retrieved, index=index) for index, text in enumerate(example["answers"])]
     calls = [({call: {}} if isinstance(call, str) else call) for call in example.get("calls", ())]
     events = [a_call(name, **args) for call in calls for name, args in call.items()]
     events += [{"type": "handoff", "from": "agent", "to": agent} for agent in example.get("handoffs", ())]
-    turn = a_turn("done", *events, *a_usage(example))
+    turn = a_turn("done", *retrieved, *events, *a_usage(example))
     return [TurnResult(**{**vars(turn), "latency_s": example.get("latency_s", 0.0)})]
 
 

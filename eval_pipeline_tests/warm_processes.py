@@ -4,14 +4,18 @@ For tests that need processes of our programs or Dagster's, and not that Python 
 environment, the folder and the files that it is given, and its own process id, as if it was started anew.
 """
 
+import atexit
 import contextlib
 import importlib
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import types
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,12 +28,17 @@ PROGRAMS = (
     "eval_pipeline.defs.launching.launch",
     "eval_pipeline.recorder.server",
     "eval_pipeline.workers.command",
+    "eval_pipeline_tests.migrations",
 )
 """What the server imports."""
 
 
 TERMINAL = "eval_pipeline.cli.main:program"
 """`eval-pipeline`."""
+FILE = f"{__name__}:run_file"
+"""`python FILE …`."""
+CODE = f"{__name__}:run_code"
+"""`python -c CODE …`."""
 
 
 class WarmProcess:
@@ -80,6 +89,7 @@ def start_warm(
     *arguments: object,
     folder: Path,
     environment: Mapping[str, str] | None = None,
+    stdin: Path | None = None,
     stdout: Path | None = None,
     stderr: Path | None = None,
     own_session: bool = False,
@@ -91,6 +101,7 @@ def start_warm(
         arguments: what its command line says after its name.
         folder: where it runs.
         environment: all of its environment; by default this process's.
+        stdin: the file that it reads; nothing by default.
         stdout: the file that its output is appended to; nowhere by default.
         stderr: the same of its errors; may be the same file.
         own_session: whether it leads a session and a process group.
@@ -107,7 +118,7 @@ def start_warm(
             tuple(map(str, arguments)),
             str(folder),
             dict(os.environ if environment is None else environment),
-            tuple(None if file is None else str(file) for file in (stdout, stderr)),
+            tuple(None if file is None else str(file) for file in (stdin, stdout, stderr)),
             own_session,
         ),
         name=program,
@@ -122,13 +133,21 @@ def run_warm(
     *arguments: object,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    stdin: str = "",
     timeout: float = 300.0,
 ) -> subprocess.CompletedProcess[str]:
     """Start a program, in this process's folder by default, and wait for its end; with what it printed."""
-    with tempfile.TemporaryDirectory() as outputs:
-        stdout, stderr = Path(outputs) / "stdout", Path(outputs) / "stderr"
+    with tempfile.TemporaryDirectory() as files:
+        given, stdout, stderr = (Path(files) / name for name in ("stdin", "stdout", "stderr"))
+        given.write_text(stdin)
         process = start_warm(
-            program, *arguments, folder=folder or Path.cwd(), environment=environment, stdout=stdout, stderr=stderr
+            program,
+            *arguments,
+            folder=folder or Path.cwd(),
+            environment=environment,
+            stdin=given,
+            stdout=stdout,
+            stderr=stderr,
         )
         try:
             code = process.wait(timeout)
@@ -139,12 +158,31 @@ def run_warm(
         )
 
 
+def run_file() -> None:
+    """Run the file of Python that the first argument names."""
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def run_code() -> None:
+    """Run the first argument, which is Python; what it registers to be done at exit is done at its end."""
+    code = sys.argv[1]
+    sys.argv = ["-c", *sys.argv[2:]]
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    try:
+        exec(compile(code, "<string>", "exec"), vars(main))
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as when an interpreter ends; multiprocessing skips the rest
+        atexit._run_exitfuncs()
+
+
 def _run(
     program: str,
     arguments: tuple[str, ...],
     folder: str,
     environment: dict[str, str],
-    outputs: tuple[str | None, ...],
+    files: tuple[str | None, ...],
     own_session: bool,  # noqa: FBT001 - given by position
 ) -> None:
     if own_session:
@@ -152,10 +190,12 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    for descriptor, file in enumerate(outputs, start=1):
-        opened = os.open(file or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for descriptor, file in enumerate(files):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if descriptor else os.O_RDONLY
+        opened = os.open(file or os.devnull, flags, 0o644)
         os.dup2(opened, descriptor)
         os.close(opened)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has put another in its place
     module, _, name = program.partition(":")
     sys.argv = [module.rpartition(".")[2], *arguments]
     getattr(importlib.import_module(module), name)()

@@ -7,9 +7,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.errors import CorruptDataError, InputError, MissingUpstreamError, Problem
-from eval_pipeline.results.experiment_record import ExperimentRecord, find_experiment, read_experiment
+from eval_pipeline.results.experiment_record import (
+    ExperimentRecord,
+    experiments_newest_first,
+    find_experiment,
+    read_experiment,
+)
 from eval_pipeline.results.result_log import read_results
-from eval_pipeline.store.layout import baseline_key
+from eval_pipeline.store.layout import baseline_key, summary_key
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
 from eval_pipeline.suite.suite import LAST_PASSED
@@ -92,6 +97,20 @@ def last_passed(store: Store, record: ExperimentRecord) -> str | None:
     return _comparable(store, record, oldest_first=False)
 
 
+def rescored_baseline(store: Store, record: ExperimentRecord, baseline: str) -> str | None:
+    """The experiment that scores a baseline's answers by the metrics of `record`'s experiment, if one is concluded."""
+    return next(
+        (
+            each.experiment
+            for each in experiments_newest_first(store, record.suite)
+            if each.scores_of == baseline
+            and each.metrics == record.metrics
+            and store.get(summary_key(each.suite, each.experiment)) is not None
+        ),
+        None,
+    )
+
+
 def first_passed(store: Store, record: ExperimentRecord, name: str | None) -> str | None:
     """The first experiment that passed, where the baseline is the last that did; None where one was chosen.
 
@@ -122,7 +141,8 @@ def _comparable(store: Store, record: ExperimentRecord, *, oldest_first: bool) -
     )
     for point in candidates:
         before = find_experiment(store, record.suite, point.experiment)
-        if before is None:
+        if before is None or "baseline_of" in before.launched_by:
+            # The answers of an earlier baseline, which was scored again for a comparison.
             continue
         statuses = _statuses(store, before)
         if len(case_ids & statuses.keys()) >= _COVERED * len(case_ids) and _incomplete(statuses) is None:

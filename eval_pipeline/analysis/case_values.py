@@ -80,6 +80,62 @@ def scores_by_metric(rows: Iterable[Row]) -> dict[str, ByCase]:
     return {name: dict(by_case) for name, by_case in sorted(values.items())}
 
 
+def values_by_metric(rows: Iterable[Row]) -> dict[str, ByCase]:
+    """By metric without bounds: its mean value in each attempt that has one; errors have none."""
+    values: dict[str, ByCase] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for name, value in metric_values(row).items():
+            values[name][row["case_id"]].append(value)
+    return {name: dict(by_case) for name, by_case in sorted(values.items())}
+
+
+def metric_values(row: Row) -> dict[str, float]:
+    """By metric without bounds: its mean value in an attempt; none for an attempt that ended in an error."""
+    if row["status"] == "error":
+        return {}
+    valued = {
+        name: [item["value"] for item in results if item.get("value") is not None]
+        for name, results in assertions_of(row).items()
+        if not any(item["error"] for item in results)
+    }
+    return {name: fmean(values) for name, values in valued.items() if values}
+
+
+def worst_values(rows: Iterable[Row]) -> dict[str, float]:
+    """By metric without bounds: what its assertion counts for an attempt that ended in an error, where it says so."""
+    return {
+        item["name"]: item["worst"] for row in rows for item in row["assertions"] or () if item.get("worst") is not None
+    }
+
+
+def metric_labels(row: Row) -> dict[str, list[str]]:
+    """By metric: its labels in an attempt, of several turns each; none for an attempt that ended in an error."""
+    if row["status"] == "error":
+        return {}
+    labelled = {
+        name: [item["label"] for item in results if item.get("label") is not None]
+        for name, results in assertions_of(row).items()
+    }
+    return {name: labels for name, labels in labelled.items() if labels}
+
+
+def label_shares(rows: Iterable[Row]) -> dict[str, dict[str, ByCase]]:
+    """By metric and label: the share of the label in each attempt that has one of the metric."""
+    labelled: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
+    for row in rows:
+        for name, labels in metric_labels(row).items():
+            labelled[name].append((row["case_id"], labels))
+    shares: dict[str, dict[str, ByCase]] = {}
+    for name, attempts in sorted(labelled.items()):
+        shares[name] = {}
+        for label in sorted({label for _, labels in attempts for label in labels}):
+            by_case: ByCase = defaultdict(list)
+            for case_id, labels in attempts:
+                by_case[case_id].append(labels.count(label) / len(labels))
+            shares[name][label] = dict(by_case)
+    return shares
+
+
 def cases_of_metrics(rows: Iterable[Row]) -> dict[str, set[str]]:
     """By metric: its cases, be it that no attempt at them was scored.
 
@@ -192,6 +248,8 @@ def why_not_passed(row: Row) -> str:
     """The error of an attempt, or else the messages of the assertions that failed it; empty if it passed."""
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"
+    if row["status"] == "limit":
+        return f"a limit was reached: {row.get('limit') or 'unknown'}"
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in decided_against(row))
 
 

@@ -11,8 +11,8 @@ DIFFERENCE = (
 ADJUSTED = "The adjusted p is larger, as some of many metrics and slices differ by chance; below 0.05 is significant."
 DETECTABLE = "A smaller true drop than the detectable one would often look like chance with this many cases."
 GATES = (
-    "Regression gates are tests that share one probability of a false alarm (`level`); thresholds are compared with "
-    "what was observed, and their messages say how often chance decides."
+    "Regression gates are tests that share one probability of a false alarm (gates.level); thresholds are compared "
+    "with what was observed, and their messages say how often chance decides."
 )
 REPETITIONS = (
     "pass@k is the probability that at least one of k attempts at a case passes, and pass^k that all k do: how good "
@@ -21,6 +21,11 @@ REPETITIONS = (
 FLAKINESS = "A flaky case passes in one attempt and fails in another, though nothing changed."
 SLICES = "A slice is a part of the cases; the fewer it has, the longer its interval."
 SCORES = "The mean score of each metric over the cases; a case counts once, with the mean over its attempts."
+LABELS = "The share of attempts with a label, over the cases. Labels decide nothing; gates on their shares do."
+NUMBERS = (
+    "Metrics without bounds: the mean is over the cases, median and percentiles are those of the attempts. Attempts "
+    "that ended in an error are left out."
+)
 TREND = "Experiments whose intervals overlap may differ by chance only."
 PREFERENCE = "The share is that of the new answers, a tie counts half, and one half means that neither is preferred."
 

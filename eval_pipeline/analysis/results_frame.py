@@ -6,7 +6,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from eval_pipeline.analysis.case_values import metric_scores, score_of_row, verdict_of_row, why_not_passed
+from eval_pipeline.analysis.case_values import (
+    metric_labels,
+    metric_scores,
+    metric_values,
+    score_of_row,
+    verdict_of_row,
+    why_not_passed,
+)
 from eval_pipeline.analysis.trend import read_points
 from eval_pipeline.content.text import json_text
 from eval_pipeline.errors import MissingUpstreamError
@@ -79,6 +86,8 @@ def load_results(
         | `trace_url` | text | its trace |
         | `context_id`, `dataset_version`, `target_version` | text | what was evaluated, against what |
         | `score.<metric>` | float | its mean score in this attempt; missing for `error` and where it did not score |
+        | `value.<metric>` | float | its mean value in this attempt, of a metric without bounds |
+        | `label.<metric>` | text | its label in this attempt; of several turns all of them |
         | `metadata.<key>` | any | metadata of the case |
         | `inputs`, `outputs`, `reference` | text | with `values="json"`: the case's, and the target's last |
         | `inputs.<key>`, `outputs.<key>`, `reference.<key>` | any | with `values="flat"`, where it is a mapping |
@@ -111,7 +120,15 @@ def _rows(
 ) -> list[dict[str, Any]]:
     record = read_experiment(store, suite, experiment)
     metadata = {case.id: case.metadata for case in stored_cases(store, suite, record.dataset_version)}
-    columns = [*_AS_STORED, *_PINNED, "tokens", "assertions", "error", *(["turns"] if transcripts or values else [])]
+    columns = [
+        *_AS_STORED,
+        *_PINNED,
+        "tokens",
+        "assertions",
+        "error",
+        "limit",
+        *(["turns"] if transcripts or values else []),
+    ]
     attempts = read_results(store, suite, experiment, columns=columns).to_pylist()
     rows = [_row(row, experiment, metadata.get(row["case_id"], {}), transcripts=transcripts) for row in attempts]
     if values is None:
@@ -145,6 +162,8 @@ def _row(row: dict[str, Any], experiment: str, metadata: Any, *, transcripts: bo
         "output_tokens": tokens.get("output") or 0,
         "why": why_not_passed(row),
         **{f"score.{name}": score for name, score in metric_scores(row).items()},
+        **{f"value.{name}": value for name, value in metric_values(row).items()},
+        **{f"label.{name}": "; ".join(labels) for name, labels in metric_labels(row).items()},
         **{f"metadata.{key}": value for key, value in metadata.items()},
         **({"turns": row["turns"]} if transcripts else {}),
     }

@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from eval_pipeline.analysis.case_values import (
+    ByCase,
     Row,
     assertions_of,
     attempts_made,
     cases_of_metrics,
+    label_shares,
     lost_scores,
     score_of_row,
     scores_by_metric,
@@ -20,10 +22,14 @@ from eval_pipeline.analysis.case_values import (
     undecided_metrics,
     usage_by_role,
     values_by_case,
+    values_by_metric,
     verdict_of_row,
     verdicts_by_case,
 )
+from eval_pipeline.analysis.costs import CostsByName, costs_of
+from eval_pipeline.analysis.overall.overall_metric import OverallMetric
 from eval_pipeline.analysis.slices import slices_of
+from eval_pipeline.analysis.statistics.distribution import Distribution, distribution
 from eval_pipeline.analysis.statistics.estimate import Estimate, estimate, percentiles
 from eval_pipeline.analysis.statistics.pass_at_k import flakiness, pass_at_k, pass_hat_k
 from eval_pipeline.suite.dataset.stored import CaseFacts
@@ -40,10 +46,21 @@ SUMMARY_COLUMNS = [
     "tokens",
     "cost_usd",
     "usage",
+    "costs",
     "carried_from",
+    "limit",
 ]
 OVERALL = "overall"
 """The name of the verdict on the whole attempt, among those of its assertions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitedAttempts:
+    """The attempts that one limit ended."""
+
+    attempts: int
+    cost_usd: float | None
+    """None if the cost of any is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +87,12 @@ class Slice:
     """By role (`target`, `judge`, `user`): model calls, tokens, and `cost_usd`, without those of reused results."""
     metric_errors: Mapping[str, int] = field(default_factory=dict)
     """By metric: the attempts that an error left without a score of it, where there are any."""
+    limits: Mapping[str, LimitedAttempts] = field(default_factory=dict)
+    """By limit that ended attempts, such as `tool_calls`: how many, and what they cost."""
+    labels: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    """By metric: the share of each of its labels, the most frequent first."""
+    numbers: Mapping[str, Distribution] = field(default_factory=dict)
+    """By metric without bounds: the distribution of its values."""
     undecided_metrics: Mapping[str, str] = field(default_factory=dict)
     """By metric whose numbers decided nothing: how many, and the threshold to add."""
 
@@ -103,15 +126,28 @@ class Summary(Slice):
     """The mean over the cases with several attempts; None if there are none."""
     flaky_cases: Sequence[FlakyCase]
     """The cases whose attempts disagree, the worst first."""
+    overall: Sequence[OverallMetric] = ()
+    """The metrics over all cases, which `summary:` of suite.yaml names."""
+    judges: Mapping[str, str] = field(default_factory=dict)
+    """By metric that a judge decided: how far it is known to agree with people."""
     carried: int = 0
     """Attempts whose results were reused from earlier experiments."""
+    costs: Mapping[str, CostsByName] = field(default_factory=dict)
+    """By `role`, `model`, `tool` and `prompt`: calls, tokens and dollars, without those of reused results."""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
         return asdict(self)
 
 
-def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequence[CaseFacts] = ()) -> Summary:
+def summary_of(
+    results: pa.Table,
+    *,
+    suite: str,
+    experiment: str,
+    cases: Sequence[CaseFacts] = (),
+    prompts: Mapping[str, str] | None = None,
+) -> Summary:
     """The summary of rows that have `SUMMARY_COLUMNS`, one per case and attempt.
 
     Args:
@@ -119,15 +155,17 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         suite: the name of the suite.
         experiment: the name of the experiment.
         cases: the cases of its dataset, for the slices by metadata.
+        prompts: by role (`target`, `judge`), the prompt and its commit.
     """
     rows: list[Row] = results.to_pylist()
     attempts = attempts_made(rows)
     verdicts = _verdicts(attempts)
     flaky = _flaky_cases(verdicts_by_case(attempts))
+    numbers = _numbers(rows)
     return Summary(
         suite=suite,
         experiment=experiment,
-        **_numbers(rows),
+        **numbers,
         pass_at_k=_for_each_k(verdicts, pass_at_k),
         pass_hat_k=_for_each_k(verdicts, pass_hat_k),
         pass_hat_k_estimates=_estimates_for_each_k(verdicts),
@@ -138,6 +176,7 @@ def summary_of(results: pa.Table, *, suite: str, experiment: str, cases: Sequenc
         flakiness=fmean(case.flakiness for case in flaky) if flaky else None,
         flaky_cases=[case for case in flaky if case.flakiness > 0],
         carried=sum(map(_is_reused, rows)),
+        costs=costs_of((row for row in rows if not _is_reused(row)), numbers["usage"], prompts),
     )
 
 
@@ -154,6 +193,13 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
         "score": estimate(list(values_by_case(attempts, score_of_row).values())),
         "metrics": {name: metric for name, metric in metrics.items() if metric is not None},
         "metric_errors": {name: sum(map(len, by_case.values())) for name, by_case in lost.items()},
+        "limits": _limits(attempts),
+        "labels": {name: _shares(by_label) for name, by_label in label_shares(attempts).items()},
+        "numbers": {
+            name: measured
+            for name, by_case in values_by_metric(attempts).items()
+            if (measured := distribution(list(by_case.values()))) is not None
+        },
         "undecided_metrics": undecided_metrics(attempts),
         "latency_s": percentiles([row["latency_s"] for row in attempts]),
         "tokens": {
@@ -162,6 +208,23 @@ def _numbers(rows: Sequence[Row]) -> dict[str, Any]:
         "cost_usd": total_cost(rows),
         "usage": usage_by_role(row for row in rows if not _is_reused(row)),
     }
+
+
+def _limits(rows: Sequence[Row]) -> dict[str, LimitedAttempts]:
+    """The attempts of each limit."""
+    ended: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "limit":
+            ended[(row.get("limit") or "unknown").partition(":")[0]].append(row)
+    return {name: LimitedAttempts(attempts=len(own), cost_usd=total_cost(own)) for name, own in sorted(ended.items())}
+
+
+def _shares(by_label: Mapping[str, ByCase]) -> dict[str, Estimate]:
+    """The share of each label, the most frequent first."""
+    shares = {
+        label: share for label, by_case in by_label.items() if (share := estimate(list(by_case.values()))) is not None
+    }
+    return dict(sorted(shares.items(), key=lambda item: (-item[1].mean, item[0])))
 
 
 def _is_reused(row: Row) -> bool:

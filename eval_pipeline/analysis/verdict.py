@@ -1,15 +1,20 @@
 """The verdict on an experiment: its summary, comparison with the baseline, and gates. Stored as `summary.json`."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from eval_pipeline.analysis.baseline import baseline_of, first_passed
+from eval_pipeline.analysis.agreement.trust import judge_trust, with_trust
+from eval_pipeline.analysis.baseline import baseline_of, first_passed, rescored_baseline
 from eval_pipeline.analysis.comparison.comparison import Comparison, Side, compare_sides
 from eval_pipeline.analysis.gates.check_gates import Evidence, check_gates
 from eval_pipeline.analysis.gates.gate_result import GateResult
+from eval_pipeline.analysis.overall.compute import overall_metrics
+from eval_pipeline.analysis.overall.overall_metric import OverallMetric
 from eval_pipeline.analysis.slices import slices_of
 from eval_pipeline.analysis.summary import SUMMARY_COLUMNS, Summary, summary_of
 from eval_pipeline.analysis.trend import point_of, write_point
@@ -49,8 +54,17 @@ class ExperimentVerdict:
         return {**self.summary.to_json(), "comparison": asdict(self)["comparison"], "gates": asdict(self)["gates"]}
 
 
-def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> ExperimentVerdict:
+def verdict_of(
+    store: Store, spec: SuiteSpec, record: ExperimentRecord, *, folder: Path | None = None
+) -> ExperimentVerdict:
     """The verdict on an experiment, from its rows and the gates that the suite has now.
+
+    Args:
+        store: where the experiment is.
+        spec: the suite as it is now.
+        record: the experiment.
+        folder: the suite's, from which summary evaluators are imported. Without it none is called, and what they
+            returned when the experiment was summarized stands.
 
     Raises:
         MissingUpstreamError: the baseline that the suite names does not exist.
@@ -58,19 +72,49 @@ def verdict_of(store: Store, spec: SuiteSpec, record: ExperimentRecord) -> Exper
     results = read_results(store, record.suite, record.experiment, columns=SUMMARY_COLUMNS)
     rows = results.to_pylist()
     cases = stored_cases(store, record.suite, record.dataset_version, {row["case_id"] for row in rows})
-    baseline = baseline_of(store, record, spec.baseline)
-    first = None if baseline is None else first_passed(store, record, spec.baseline)
+    baseline = baseline_of(store, record, spec.baseline_name)
+    first = None if baseline is None else first_passed(store, record, spec.baseline_name)
+    if spec.rescores_baseline:
+        baseline, first = (
+            None if name is None else rescored_baseline(store, record, name) or name for name in (baseline, first)
+        )
     now = Side.of(record, rows, cases)
     comparison, comparison_with_first = (
         None if name is None else compare_sides(now=now, then=Side.read(store, record.suite, name))
         for name in (baseline, None if first == baseline else first)
     )
-    evidence = Evidence(rows=rows, members=slices_of(rows, cases), comparison=comparison, first=comparison_with_first)
-    return ExperimentVerdict(
-        summary=summary_of(results, suite=record.suite, experiment=record.experiment, cases=cases),
-        comparison=comparison,
-        gates=check_gates(spec.gates_to_meet, evidence),
+    members = slices_of(rows, cases)
+    overall = overall_metrics(
+        store,
+        record,
+        spec.summary,
+        members=members,
+        folder=folder,
+        earlier=() if folder is not None or not spec.summary else _earlier(store, record),
     )
+    evidence = Evidence(
+        rows=rows,
+        members=members,
+        comparison=comparison,
+        first=comparison_with_first,
+        overall={each.name: each for each in overall},
+    )
+    summary = summary_of(
+        results, suite=record.suite, experiment=record.experiment, cases=cases, prompts=record.prompt_names
+    )
+    trusts = judge_trust(store, record.suite, rows)
+    return ExperimentVerdict(
+        summary=replace(summary, overall=overall, judges={name: trust.text for name, trust in trusts.items()}),
+        comparison=comparison,
+        gates=with_trust(spec.gates_to_meet, check_gates(spec.gates_to_meet, evidence), trusts),
+    )
+
+
+def _earlier(store: Store, record: ExperimentRecord) -> Sequence[OverallMetric]:
+    try:
+        return read_verdict(store, record.suite, record.experiment).summary.overall
+    except MissingUpstreamError:
+        return ()
 
 
 def write_verdict(store: Store, record: ExperimentRecord, verdict: ExperimentVerdict) -> None:

@@ -99,11 +99,13 @@ class ComparingAssertion(Assertion):
             ) from error
 
 
-def _placed(result: CheckResult, at: str) -> CheckResult:
+def _placed(result: Any, at: str) -> Any:
+    if isinstance(result, list):
+        return [_placed(each, at) for each in result]
     return replace(result, message=f"{at}: {result.message}")
 
 
-async def _placed_later(result: Awaitable[CheckResult], at: str) -> CheckResult:
+async def _placed_later(result: Awaitable[Any], at: str) -> Any:
     return _placed(await result, at)
 
 

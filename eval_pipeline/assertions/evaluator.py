@@ -19,13 +19,14 @@ from typing_extensions import override
 from eval_pipeline.assertions.evaluators.evaluated_run import EvaluatedRun
 from eval_pipeline.assertions.evaluators.evaluator_result import results_of
 from eval_pipeline.assertions.json_value import parse_json
-from eval_pipeline.assertions.python import function_name
+from eval_pipeline.assertions.python import function_name, label_problems
 from eval_pipeline.assertions.scope import CheckResult, Scope
+from eval_pipeline.assertions.unbounded import MayBeUnbounded
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.suite.code.returned_values import ReturnedValue
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
-from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
+from eval_pipeline.suite.spec.assertion import AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature, required_names
 
 _WITHOUT_RUNS = ("outputs", "inputs", "reference_outputs", "example", "attachments")
@@ -34,7 +35,7 @@ _FACTORY_CACHE = 256
 """Evaluators of factories that are kept, by factory and arguments."""
 
 
-class Evaluator(Assertion):
+class Evaluator(MayBeUnbounded):
     """An evaluator written for LangSmith, openevals or agentevals, unchanged.
 
     It is called with those of `inputs, outputs, reference_outputs, run, example, attachments` that its signature names,
@@ -108,7 +109,7 @@ class Evaluator(Assertion):
             returned = await _evaluated(evaluator, attempt.run(), attempt.example())
         else:
             returned = await call_by_signature(evaluator, self._arguments(evaluator, scope, attempt))
-        return results_of(returned, path=self.path, returns=self.returns, scale=self.scale)
+        return results_of(returned, path=self.path, returns=self.returns, scale=None if self.unbounded else self.scale)
 
     @property
     @override
@@ -129,7 +130,9 @@ class Evaluator(Assertion):
     @override
     def may_decide(self, suite: SuiteFacts) -> bool:
         returned = self._returned(suite)
-        return self.threshold is not None or returned is None or not all(value.only_scores for value in returned)
+        if returned is None:
+            return True
+        return not all(value.only_labels or (value.only_scores and self.threshold is None) for value in returned)
 
     def _returned(self, suite: SuiteFacts) -> Collection[ReturnedValue] | None:
         """What it may return, as far as its source says; None if it does not."""
@@ -163,6 +166,8 @@ class Evaluator(Assertion):
         yield from missing_files(self.version_files, folder=suite.folder)
         for path in _import_paths(self.args):
             yield from suite.import_problems(path, field="args")
+        if not path_problems:
+            yield from label_problems(self, self._returned(suite))
         if not self.factory and not path_problems:
             problem = _form_problem(resolve(self.path, folder=suite.folder), path=self.path)
             if problem is not None:
@@ -283,10 +288,10 @@ def _form_problem(evaluator: Any, *, path: str) -> Problem | None:
         names = set()
     if hasattr(evaluator, "compare_runs") or {"runs", "example"} <= names:
         reason = "it compares the runs of several experiments"
-        fix = "assert `llm_preference`, which compares two answers"
+        fix = f"`eval-pipeline compare A B --evaluator {path}`, or assert `llm_preference`, which compares two answers"
     elif names & {"runs", "examples"}:
         reason = "it is a summary evaluator: it scores a whole experiment"
-        fix = "name an evaluator that scores one case"
+        fix = f"name it under `summary:` of suite.yaml: `summary: [{{evaluator: {path!r}}}]`"
     else:
         return None
     return Problem(message=f"{path!r} cannot be an assertion: {reason}", fix=fix)

@@ -117,7 +117,7 @@ class JudgedAssertion(ComparingAssertion):
         return examples_for(judge, self.name or self.type, folder=folder)
 
 
-class _ByRubric(JudgedAssertion):
+class ByRubric(JudgedAssertion):
     """What a judge decides by a rubric, from the conversation and its evidence."""
 
     shown = DEFAULT
@@ -126,12 +126,16 @@ class _ByRubric(JudgedAssertion):
         """What the judge is asked to decide."""
         raise NotImplementedError
 
+    def rubric(self) -> str:
+        """What a good answer is."""
+        return self.value
+
     @override
     async def check(self, scope: Scope) -> CheckResult:
         judge, question = self.judge(scope.judge), self.question()
         evidence = await self._evidence(scope, judge)
         messages = rubric_prompt(
-            self.value,
+            self.rubric(),
             scope.turns,
             judge=judge,
             evidence=evidence,
@@ -149,7 +153,7 @@ class _ByRubric(JudgedAssertion):
         return self._version(suite, prompt=SYSTEM, form=self.question().form.model_json_schema(), examples=True)
 
 
-class LlmRubric(_ByRubric):
+class LlmRubric(ByRubric):
     """A judge decides whether the answer meets the rubric: yes or no."""
 
     type: Literal["llm_rubric"]
@@ -165,7 +169,7 @@ class LlmRubric(_ByRubric):
         return YES_OR_NO
 
 
-class LlmScore(_ByRubric):
+class LlmScore(ByRubric):
     """A judge scores the answer by the rubric: with a number in `range`, or with one of the labels of `choices`.
 
     Give a `threshold` in [0, 1] to decide by the score.

@@ -1,7 +1,7 @@
 """The assertion that is a Python callable of the user's: `python`."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -9,14 +9,16 @@ from pydantic import Field, field_validator
 from typing_extensions import override
 
 from eval_pipeline.assertions.scope import CheckResult, Scope
+from eval_pipeline.assertions.unbounded import MayBeUnbounded, number_of
 from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.suite.code.returned_values import ReturnedValue
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.import_path import checked_import_path, resolve
 from eval_pipeline.suite.spec.assertion import Assertion, AssertionExample, SuiteFacts
 from eval_pipeline.user_code.signature import call_by_signature
 
 
-class Python(Assertion):
+class Python(MayBeUnbounded):
     """A callable of yours, sync or async.
 
     It is called with those of the values below that its signature names, and with the assertion's `args` by name:
@@ -54,7 +56,10 @@ class Python(Assertion):
     @override
     def may_decide(self, suite: SuiteFacts) -> bool:
         returned = suite.returned_values(self.path)
-        return self.threshold is not None or not all(value.only_scores for value in returned) or not returned
+        decides = [
+            not value.only_labels and (self.threshold is not None or not value.only_scores) for value in returned
+        ]
+        return any(decides) or not decides
 
     @override
     async def check(self, scope: Scope) -> CheckResult:
@@ -70,7 +75,7 @@ class Python(Assertion):
             **self.args,
         }
         returned = await call_by_signature(resolve(self.path, folder=scope.folder), values)
-        return _result_of(returned, path=self.path)
+        return _result_of(returned, path=self.path, unbounded=self.unbounded)
 
     @override
     def version(self, suite: SuiteFacts) -> Any:
@@ -82,7 +87,10 @@ class Python(Assertion):
 
     @override
     def problems(self, suite: SuiteFacts) -> Iterable[Problem]:
-        yield from suite.import_problems(self.path, field="path")
+        path_problems = suite.import_problems(self.path, field="path")
+        yield from path_problems
+        if not path_problems:
+            yield from label_problems(self, suite.returned_values(self.path))
         yield from missing_files(self.version_files, folder=suite.folder)
 
 
@@ -91,15 +99,26 @@ def function_name(path: str) -> str:
     return path.rpartition(":")[2].rpartition(".")[2]
 
 
+def label_problems(assertion: Assertion, returned: Collection[ReturnedValue] | None) -> Iterable[Problem]:
+    """A problem if the assertion has a threshold and its callable returns nothing but labels."""
+    if assertion.threshold is not None and returned and all(value.only_labels for value in returned):
+        message = f"{assertion.metric!r} returns labels, which no `threshold` decides by"
+        gate = f"`min_share: {{metric: {assertion.metric}, label: …, threshold: …}}`"
+        fix = f"leave it out; a gate decides by the share of a label: {gate}"
+        yield Problem(message=message, fix=fix, field="threshold")
+
+
 def plain(value: Any) -> Any:
     """A scalar of numpy's, or a tensor that holds one, as Python's own."""
     return value.item() if getattr(value, "shape", None) == () else value
 
 
-def _result_of(returned: Any, *, path: str) -> CheckResult:
+def _result_of(returned: Any, *, path: str, unbounded: bool) -> CheckResult:
     returned = plain(returned)
     if isinstance(returned, bool):
         return CheckResult(passed=returned, message="passed" if returned else "failed")
+    if unbounded and isinstance(returned, int | float):
+        return CheckResult(passed=None, value=number_of(returned), message=f"{returned:g}")
     if isinstance(returned, int | float):
         return CheckResult(passed=None, score=_score(returned, path), message=f"score {returned:g}")
     if isinstance(returned, Mapping) and set(returned) <= {"passed", "score", "message", "label"} and returned:
@@ -110,9 +129,11 @@ def _result_of(returned: Any, *, path: str) -> CheckResult:
         if passed is not None and not isinstance(passed, bool):
             message = f"{path!r} returned `passed: {passed!r}`, which is no bool"
             raise InputError(Problem(message=message, fix="return True or False as `passed`"))
+        value = score if unbounded and not isinstance(score, bool) else None
         return CheckResult(
             passed=passed,
-            score=None if score is None else _score(score, path),
+            score=None if score is None or value is not None else _score(score, path),
+            value=None if value is None else number_of(value),
             message=str(returned.get("message", "")),
             label=None if label is None else str(label),
         )
@@ -126,5 +147,6 @@ def _score(value: Any, path: str) -> float:
         raise InputError(Problem(message=message, fix="return a number in [0, 1] as `score`"))
     score = float(value)
     if not 0 <= score <= 1:
-        raise InputError(Problem(message=f"{path!r} gave the score {score:g}", fix="scale scores into [0, 1]"))
+        fix = "scale scores into [0, 1], or set `unbounded: true`"
+        raise InputError(Problem(message=f"{path!r} gave the score {score:g}", fix=fix))
     return score

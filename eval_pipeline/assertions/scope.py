@@ -19,7 +19,7 @@ from eval_pipeline.runs.place import AttemptPlace
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.spec.judge import Judge
 
-_WHOLE: Any = object()
+WHOLE: Any = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Scope:
     place: AttemptPlace | None = None
     """Where the attempt is in LangSmith, for the same assertions."""
 
-    focus: Any = _WHOLE
+    focus: Any = WHOLE
     """The part that a comparing assertion looks at (`at`); by default the answer."""
 
     def focused(self, path: str) -> "Scope":
@@ -84,7 +84,7 @@ class Scope:
         Raises:
             ValueError: it is text that is no JSON.
         """
-        if self.focus is not _WHOLE:
+        if self.focus is not WHOLE:
             return parse_json(self.focus) if isinstance(self.focus, str) else self.focus
         try:
             return parse_json(self.response)
@@ -106,14 +106,14 @@ class Scope:
     @property
     def response(self) -> str:
         """The last answer in scope, or the text of the part that is looked at."""
-        if self.focus is not _WHOLE:
+        if self.focus is not WHOLE:
             return readable_text(self.focus, ())
         return self.turns[-1].response if self.turns else ""
 
     @property
     def text(self) -> str:
         """The text to search: the answer of the turn, or all answers of the conversation."""
-        one = self.turn is not None or self.focus is not _WHOLE
+        one = self.turn is not None or self.focus is not WHOLE
         return self.response if one else "\n".join(turn.response for turn in self.turns)
 
     @property
@@ -143,6 +143,8 @@ class CheckResult:
     score: float | None = None
     """In [0, 1]; by default 1 for passed and 0 for failed."""
     label: str | None = None
+    value: float | None = None
+    """A number without bounds, in the place of a score."""
     votes: Sequence[Vote] = ()
     """Of a panel of judges."""
     name: str | None = None

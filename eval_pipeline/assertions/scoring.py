@@ -75,6 +75,8 @@ def _result(assertion: Assertion, scope: Scope, check: CheckResult) -> Assertion
         weight=assertion.weight,
         message=check.message,
         label=check.label,
+        value=check.value,
+        worst=assertion.worst_value,
         votes=check.votes,
     )
 
@@ -89,5 +91,6 @@ def _failed(assertion: Assertion, scope: Scope, error: Exception) -> AssertionRe
         score=None,
         weight=assertion.weight,
         message=f"raised {record.name}: {record.message}",
+        worst=assertion.worst_value,
         error=record,
     )

@@ -18,6 +18,7 @@ from eval_pipeline.environment import declare_own_program
 from eval_pipeline.errors import EvalPipelineError, InputError
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.serving.loopback import exempt_loopback_from_proxies
+from eval_pipeline.suite.upstream_assets import AssetReader, read_assets_by_default
 from eval_pipeline.working_folder import hold_working_folder
 
 
@@ -53,6 +54,10 @@ _COMMANDS = {
     "serve": _Command("servers.serve:serve", "Serve evaluations over HTTP, with live events."),
     "recorder": _Command("servers.recorder:recorder", "Start the recorder, a local LangSmith-compatible server."),
     "doctor": _Command("deployment.doctor:doctor", "Check that a deployment can run evaluations."),
+    "dagster-status": _Command(
+        "deployment.dagster_status:dagster_status", "Show what Dagster has of a suite: partitions, checks, runs."
+    ),
+    "prune": _Command("deployment.prune:prune_", "Delete old results as `retention:` of a suite says."),
     "scaling": _Command("deployment.scaling:scaling", "Estimate duration, cost and bottleneck of a run."),
     "stepfunctions": _Command("deployment.stepfunctions:stepfunctions", "Print the state machine of a suite for AWS."),
 }
@@ -108,6 +113,15 @@ def cli() -> None:
     """
     exempt_loopback_from_proxies()
     click.get_current_context().with_resource(hold_working_folder())
+    read_assets_by_default(_home_assets)
+
+
+def _home_assets() -> AssetReader:
+    """What reads assets of the Dagster home, for suites that name some."""
+    from eval_pipeline.defs.launching.instance import open_instance  # noqa: PLC0415 - Dagster takes a second to import
+    from eval_pipeline.defs.upstream_reader import DeploymentAssets  # noqa: PLC0415 - as above
+
+    return DeploymentAssets(open_instance())
 
 
 def main() -> None:

@@ -13,6 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eval_pipeline.context.manifest import Manifest
+from eval_pipeline.context.reads import (
+    ContextReads,
+    key_hash,
+    read_everything,
+    record_read,
+    record_whole,
+    recording_reads,
+)
 from eval_pipeline.context.retrieval import Bm25Index
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.context.warm_copy import arrow_file, warm_copy
@@ -82,20 +90,46 @@ class SharedContext:
         Raises:
             KeyError: there is no table of that name.
         """
-        return self._part(f"tables/{name}")
+        table = self._table(name)
+        record_whole(self.id, "part", (f"tables/{name}",), self.read_part(f"tables/{name}"))
+        return table
+
+    def read_part(self, part: str) -> str | None:
+        """What identifies a part of the snapshot, such as `tables/prices`; None if there is none. No attempt reads."""
+        held = self.manifest.parts.get(part)
+        return None if held is None else held.sha256
+
+    def read_column(self, name: str, column: str) -> list[Any]:
+        """The values of a column of a table. No attempt reads."""
+        values: list[Any] = self._table(name).column(column).to_pylist()
+        return values
+
+    def row_at(self, name: str, position: int) -> dict[str, Any]:
+        """A row of a table. No attempt reads."""
+        return rows_of(self._table(name).slice(position, 1))[0]
 
     def key_column(self, name: str) -> str:
         """The column that `lookup` searches by default: the declared key of a table, or its first column."""
-        schema = self.table(name).schema
+        schema = self._table(name).schema
         declared = (schema.metadata or {}).get(KEY_COLUMN)
         return declared.decode() if declared else str(schema.names[0])
 
     def lookup(self, name: str, key: Any, *, column: str | None = None) -> dict[str, Any] | None:
         """The first row of a table whose `column` (by default its key) is `key`, or None."""
+        with _known_if_returned():
+            row = self._lookup(name, key, column)
+        hashed = key_hash(key)
+        if hashed is None:
+            read_everything()
+        else:
+            record_read("lookup", (name, column, hashed), row)
+        return row
+
+    def _lookup(self, name: str, key: Any, column: str | None) -> dict[str, Any] | None:
         column = column or self.key_column(name)
         positions = self._positions.get((name, column))
         if positions is None:
-            values = self.table(name).column(column).to_pylist()
+            values = self.read_column(name, column)
             # Reversed, so that the first of several rows with the same key is kept.
             positions = {
                 value: index for index, value in zip(range(len(values) - 1, -1, -1), reversed(values), strict=True)
@@ -105,11 +139,18 @@ class SharedContext:
             position = positions.get(key)
         except TypeError:  # models may call a tool with a list as the key
             position = None
-        return None if position is None else rows_of(self.table(name).slice(position, 1))[0]
+        return None if position is None else self.row_at(name, position)
 
     def rows(self, name: str, /, **equals: Any) -> list[dict[str, Any]]:
         """The rows of a table in which every named column has the given value."""
-        table = self.table(name)
+        with _known_if_returned():
+            rows = self.read_rows(name, equals)
+        record_read("rows", (name, equals), rows)
+        return rows
+
+    def read_rows(self, name: str, equals: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """As `rows`. No attempt reads."""
+        table = self._table(name)
         for column, value in equals.items():
             held = table.column(column)
             table = table.filter(pc.is_null(held) if value is None else pc.equal(held, value))
@@ -117,14 +158,30 @@ class SharedContext:
 
     def holds(self, name: str, column: str, text: str) -> bool:
         """Whether a column of a table contains `text`, values compared as text: numbers in answers are text."""
+        with _known_if_returned():
+            held = self.read_holds(name, column, text)
+        record_read("holds", (name, column, text), held)
+        return held
+
+    def read_holds(self, name: str, column: str, text: str) -> bool:
+        """As `holds`. No attempt reads."""
         texts = self._texts.get((name, column))
         if texts is None:
-            texts = self._texts[name, column] = set(map(str, self.table(name).column(column).to_pylist()))
+            texts = self._texts[name, column] = set(map(str, self.read_column(name, column)))
         return text in texts
 
     def similar_documents(self, case_id: str | None = None) -> list[SimilarDocument]:
         """The documents similar to a case (by default the one in progress), as stored in the snapshot, best first."""
         case_id = case_id or current_case_id()
+        documents = self._similar(case_id)
+        record_read("similar", (case_id,), _without_scores(documents))
+        return documents
+
+    def read_similar(self, case_id: str) -> list[Any]:
+        """The documents similar to a case, without scores, which other documents change. No attempt reads."""
+        return _without_scores(self._similar(case_id))
+
+    def _similar(self, case_id: str) -> list[SimilarDocument]:
         if "similar_documents" not in self.manifest.parts:
             return []
         similar = self._part("similar_documents")
@@ -166,15 +223,29 @@ class SharedContext:
 
     def search_documents(self, query: str, k: int = 4) -> list[SimilarDocument]:
         """The documents most similar to `query` (BM25 over the documents of the snapshot), best first."""
+        documents = self._searched(query, k)
+        record_read("search", (query, k), _without_scores(documents))
+        return documents
+
+    def read_search(self, query: str, k: int) -> list[Any]:
+        """As `search_documents`, without scores, which other documents change. No attempt reads."""
+        return _without_scores(self._searched(query, k))
+
+    def _searched(self, query: str, k: int) -> list[SimilarDocument]:
         if "documents" not in self.manifest.parts:
             return []
         hits = self._search_index.search([query], k)[0]
         ids = self._part("documents").column("document_id")
         return [self._document(ids[hit.position].as_py(), score=hit.score, rank=rank) for rank, hit in enumerate(hits)]
 
-    @functools.cached_property
+    @property
     def patterns(self) -> list[Pattern]:
         """All patterns."""
+        record_whole(self.id, "part", ("patterns",), self.read_part("patterns"))
+        return self._patterns
+
+    @functools.cached_property
+    def _patterns(self) -> list[Pattern]:
         if "patterns" not in self.manifest.parts:
             return []
         rows = self._part("patterns").select(["name", "title", "description", "evidence"]).to_pylist()
@@ -193,6 +264,9 @@ class SharedContext:
         row = self._part("documents").slice(self._document_positions[document_id], 1).to_pylist()[0]
         metadata = json.loads(row["metadata"])
         return SimilarDocument(id=document_id, text=row["text"], score=score, rank=rank, metadata=metadata)
+
+    def _table(self, name: str) -> pa.Table:
+        return self._part(f"tables/{name}")
 
     def _part(self, part: str) -> pa.Table:
         if part not in self._opened:
@@ -224,6 +298,8 @@ def get_shared_context(context_id: str | None = None) -> SharedContext:
     current = _current.get()
     if context_id is None or (current is not None and current[0].id == context_id):
         return _in_progress()[0]
+    # Outside an attempt: which one reads is not known.
+    read_everything()
     return _stored_context(store_root(), context_id)
 
 
@@ -259,10 +335,25 @@ def _in_progress() -> tuple[SharedContext, str]:
 
 
 @contextlib.contextmanager
-def use_shared_context(context: SharedContext, *, case_id: str) -> Iterator[None]:
-    """Make `get_shared_context` return `context`, in this task and those that it starts."""
+def use_shared_context(context: SharedContext, *, case_id: str) -> Iterator[ContextReads]:
+    """Make `get_shared_context` return `context`, in this task and those that it starts; yields what is read of it."""
     token = _current.set((context, case_id))
     try:
-        yield
+        with recording_reads(context.id) as reads:
+            yield reads
     finally:
         _current.reset(token)
+
+
+@contextlib.contextmanager
+def _known_if_returned() -> Iterator[None]:
+    """A read that raises, of a table that is not there, is not one that can be repeated."""
+    try:
+        yield
+    except Exception:
+        read_everything()
+        raise
+
+
+def _without_scores(documents: list[SimilarDocument]) -> list[Any]:
+    return [[document.id, document.text, document.metadata] for document in documents]

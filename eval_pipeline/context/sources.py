@@ -6,19 +6,28 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from eval_pipeline.context.queries import query_database, query_tables, shown_url
-from eval_pipeline.context.table_files import read_table_file, table_of_frame, table_of_rows
+from eval_pipeline.context.table_files import read_table_file, table_of_frame, table_of_rows, with_key
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.suite.code.version import named_in, source_digest
 from eval_pipeline.suite.import_path import resolve
-from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
+from eval_pipeline.suite.spec.context import (
+    AssetSource,
+    DatabaseSource,
+    FileSource,
+    PythonSource,
+    SqlSource,
+    TableSource,
+)
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.upstream_assets import asset_reader, table_of_value
 
 _READ_ANOTHER_WAY = {".csv": ("2",)}
 """By suffix, what changes the versions of files whose rows are read in another way than by earlier releases."""
@@ -46,6 +55,8 @@ def source_of(spec: TableSource, *, suite: Suite, place: str, earlier: Mapping[s
     """
     if isinstance(spec, FileSource):
         return _File(spec, suite)
+    if isinstance(spec, AssetSource):
+        return _Asset(spec)
     if isinstance(spec, SqlSource):
         return _Sql(spec, place, [source.version for source in earlier.values()])
     if isinstance(spec, DatabaseSource):
@@ -77,6 +88,32 @@ class _File:
         return read_table_file(
             self.suite.path(spec.file), key=spec.key, columns=spec.columns, text_columns=spec.text_columns
         )
+
+
+@dataclass
+class _Asset:
+    spec: AssetSource
+
+    @functools.cached_property
+    def version(self) -> str:
+        spec = self.spec
+        version = asset_reader(spec.asset).version(spec.asset)
+        return digest("asset", spec.asset, version, spec.key, spec.columns, spec.text_columns)
+
+    def read(self, tables: Mapping[str, pa.Table]) -> pa.Table:
+        del tables
+        spec = self.spec
+        value = asset_reader(spec.asset).read(spec.asset)
+        if isinstance(value, Path):
+            return read_table_file(value, key=spec.key, columns=spec.columns, text_columns=spec.text_columns)
+        table = table_of_value(value, spec.asset)
+        missing = [
+            name for name in (*spec.columns, *([spec.key] if spec.key else [])) if name not in table.column_names
+        ]
+        if missing:
+            message = f"the asset {'/'.join(spec.asset)} has no column {', '.join(missing)}"
+            raise InputError(Problem(message=message, fix=f"use one of {', '.join(table.column_names)}"))
+        return with_key(table, spec.key) if spec.key else table
 
 
 @dataclass

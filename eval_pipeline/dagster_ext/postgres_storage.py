@@ -62,7 +62,7 @@ class BatchingPostgresEventLogStorage(PostgresEventLogStorage):
         with self.index_transaction() as connection:
             ids = [cast("int", row[0]) for row in connection.execute(insert, rows)]
             if evaluations:
-                write_evaluations(connection, events, ids)
+                write_evaluations(connection, events, ids, [row["event"] for row in rows])
                 return
             self._store_asset_event_tags(connection, events, ids)
             latest = {event.get_dagster_event().asset_key: (event, id_) for event, id_ in zip(events, ids, strict=True)}

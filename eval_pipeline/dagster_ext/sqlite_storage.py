@@ -79,7 +79,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         returning = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
         with self.index_transaction() as connection:
             ids = [cast("int", row[0]) for row in connection.execute(returning, rows)]
-            write_evaluations(connection, events, ids)
+            write_evaluations(connection, events, ids, [row["event"] for row in rows])
 
     @override
     def store_asset_check_event(self, event: dg.EventLogEntry, event_id: int | None) -> None:
@@ -117,12 +117,21 @@ def plans_many_partitions(event: dg.EventLogEntry) -> bool:
     return subset is not None and len(subset) > _FEW
 
 
-def write_evaluations(connection: Any, events: Sequence[dg.EventLogEntry], ids: Sequence[int]) -> None:
-    """Write the state of a partitioned check after its evaluations in one run, in the place of what was planned."""
+def write_evaluations(
+    connection: Any, events: Sequence[dg.EventLogEntry], ids: Sequence[int], texts: Sequence[str]
+) -> None:
+    """Write the state of a partitioned check after its evaluations in one run, in the place of what was planned.
+
+    Args:
+        connection: to the database.
+        events: the evaluations.
+        ids: of their rows.
+        texts: the events as they are stored; to serialize one takes a tenth of a millisecond.
+    """
     table = AssetCheckExecutionsTable
     partitions_by_check: dict[tuple[str, str, str], list[str]] = {}
     rows = []
-    for event, event_id in zip(events, ids, strict=True):
+    for event, event_id, text in zip(events, ids, texts, strict=True):
         evaluation = _evaluation_of(event)
         target = evaluation.target_materialization_data
         check = (evaluation.asset_key.to_string(), evaluation.check_name, event.run_id)
@@ -134,7 +143,7 @@ def write_evaluations(connection: Any, events: Sequence[dg.EventLogEntry], ids: 
                 "run_id": check[2],
                 "partition": evaluation.partition,
                 "execution_status": "SUCCEEDED" if evaluation.passed else "FAILED",
-                "evaluation_event": dg.serialize_value(event),
+                "evaluation_event": text,
                 "evaluation_event_timestamp": dt.datetime.fromtimestamp(event.timestamp, dt.UTC).replace(tzinfo=None),
                 "evaluation_event_storage_id": event_id,
                 "materialization_event_storage_id": None if target is None else target.storage_id,

@@ -6,13 +6,20 @@ are undocumented. If they change, the run fails and names the job to launch inst
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from eval_pipeline.errors import PermanentError
 
 
-def submit_run(instance: dg.DagsterInstance, run: dg.DagsterRun, job: dg.JobDefinition, tags: Mapping[str, str]) -> str:
+def submit_run(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    job: dg.JobDefinition,
+    tags: Mapping[str, str],
+    run_config: Mapping[str, Any] | None = None,
+) -> str:
     """Submit a run of a job of the code location that `run` is of, and return its id.
 
     Args:
@@ -20,6 +27,7 @@ def submit_run(instance: dg.DagsterInstance, run: dg.DagsterRun, job: dg.JobDefi
         run: the run that submits it.
         job: what to run.
         tags: of the new run, such as those of a range of partitions.
+        run_config: of the new run.
 
     Raises:
         PermanentError: Dagster does not take the run.
@@ -34,6 +42,7 @@ def submit_run(instance: dg.DagsterInstance, run: dg.DagsterRun, job: dg.JobDefi
         repository = run.remote_job_origin.repository_origin
         created = instance.create_run_for_job(
             job_def=job,
+            run_config=run_config,
             tags={**job.run_tags, ".dagster/repository": repository.get_label(), **tags},
             remote_job_origin=RemoteJobOrigin(repository, job.name),
             job_code_origin=JobPythonOrigin(job.name, run.job_code_origin.repository_origin),

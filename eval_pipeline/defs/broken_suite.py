@@ -24,7 +24,8 @@ from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, read_suite_d
 
 _NAME = re.compile(r"^name:\s*['\"]?([A-Za-z][A-Za-z0-9_]*)", re.MULTILINE)
 _PROMPT = re.compile(r"\bprompt:\s*['\"]?(hub:[^\s'\",}]+)")
-_KEPT = ("schedule", "sensors", "assets", "owners")
+_AUTOMATION_SECONDS = 30
+_KEPT = ("schedule", "automation", "sensors", "assets", "owners")
 """Fields of suite.yaml that count as far as they are valid."""
 _log = logger_of(__name__)
 
@@ -95,6 +96,8 @@ def _schedule(suite: Suite, error: Exception) -> dg.ScheduleDefinition:
 def _sensors(suite: Suite, error: Exception, *, promotes: bool) -> Iterator[dg.SensorDefinition]:
     specs = suite.spec.sensors
     yield _sensor(suite, "dataset_changed", specs.dataset_changed, error)
+    if suite.spec.automation != "none":
+        yield _failing_sensor(suite, "automation", _AUTOMATION_SECONDS, error, enabled=True)
     if promotes:
         yield _sensor(suite, "prompt_committed", specs.prompt_committed, error)
         yield _sensor(suite, "prompt_regressed", specs.prompt_regressed, error)
@@ -103,11 +106,17 @@ def _sensors(suite: Suite, error: Exception, *, promotes: bool) -> Iterator[dg.S
 def _sensor(
     suite: Suite, name: str, spec: DatasetChanged | PromptCommitted | PromptRegressed, error: Exception
 ) -> dg.SensorDefinition:
+    return _failing_sensor(suite, name, spec.interval_s, error, enabled=spec.enabled)
+
+
+def _failing_sensor(
+    suite: Suite, name: str, interval_s: int, error: Exception, *, enabled: bool
+) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"{suite.name}_{name}",
         job_name=job_name(suite.name),
-        minimum_interval_seconds=spec.interval_s,
-        default_status=dg.DefaultSensorStatus.RUNNING if spec.enabled else dg.DefaultSensorStatus.STOPPED,
+        minimum_interval_seconds=interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING if enabled else dg.DefaultSensorStatus.STOPPED,
         description=f"Fails: the suite {suite.name} cannot be read.",
     )
     def broken_sensor() -> Iterator[dg.RunRequest]:

@@ -14,16 +14,20 @@ import dagster as dg
 from eval_pipeline.defs.assets.accepted_experiment import build_accepted_experiment
 from eval_pipeline.defs.assets.case_results import build_case_results
 from eval_pipeline.defs.assets.corrections import build_corrections, wants_corrections
+from eval_pipeline.defs.assets.evaluation_launch import build_evaluation_launch
 from eval_pipeline.defs.assets.experiment_summary import build_experiment_summary
 from eval_pipeline.defs.assets.promoted_prompt import build_promoted_prompt, build_promotion_checks
 from eval_pipeline.defs.assets.shared_context import build_shared_context
 from eval_pipeline.defs.assets.test_cases import build_test_cases
+from eval_pipeline.defs.assets.upstream import SHARED_CONTEXT, TEST_CASES, asset_key
 from eval_pipeline.defs.assets.variant_comparison import build_variant_comparison
+from eval_pipeline.defs.automation import build_automation, is_automated
 from eval_pipeline.defs.broken_suite import broken_suite
 from eval_pipeline.defs.checks import build_gates, build_traces_complete, build_up_to_date
 from eval_pipeline.defs.jobs import build_job, build_promotion_job, build_variants_job
 from eval_pipeline.defs.launch_all import build_launcher
 from eval_pipeline.defs.no_pickle_io_manager import NoPickleIOManager
+from eval_pipeline.defs.rescoring import build_rescore_job
 from eval_pipeline.defs.resources import STORE, StoreResource, default_resources
 from eval_pipeline.defs.schedules import build_schedule
 from eval_pipeline.defs.secret_literals import check_no_secret_literals
@@ -156,7 +160,15 @@ def _valid_suite(suite: Suite) -> dg.Definitions:
             build_run_failed(suite),
         ],
     )
-    return dg.Definitions.merge(always, build_job(suite), *_variants(suite), *_promotions(suite))
+    jobs = build_job(suite), build_rescore_job(suite)
+    return dg.Definitions.merge(always, *jobs, *_variants(suite), *_promotions(suite), *_automation(suite))
+
+
+def _automation(suite: Suite) -> Iterator[dg.Definitions]:
+    if is_automated(suite):
+        launch = build_evaluation_launch(suite)
+        keys = [launch.key, *(asset_key(suite, name) for name in (TEST_CASES, SHARED_CONTEXT))]
+        yield dg.Definitions(assets=[launch], sensors=[build_automation(suite, keys)])
 
 
 def _variants(suite: Suite) -> Iterator[dg.Definitions]:

@@ -14,12 +14,14 @@ from eval_pipeline.defs.assets.promoted_prompt import PROMOTED_PROMPT
 from eval_pipeline.defs.assets.upstream import (
     CASE_RESULTS,
     EVALUATION_ASSETS,
+    EVALUATION_LAUNCH,
     SHARED_CONTEXT,
     TEST_CASES,
     VARIANT_COMPARISON,
     asset_key,
     case_passed_key,
 )
+from eval_pipeline.defs.automation import is_automated
 from eval_pipeline.defs.partitions import SUITE_TAG
 from eval_pipeline.suite.suite import Suite
 
@@ -47,6 +49,9 @@ def build_job(suite: Suite) -> dg.Definitions:
     if suite.spec.assets.group is None:
         # What a project adds to the suite's group is a part of its job; a group that suites share is not.
         selection |= dg.AssetSelection.groups(suite.name)
+        if is_automated(suite):
+            # Whose run submits one of this job.
+            selection -= _assets(suite, (EVALUATION_LAUNCH,))
     # Nor is the check of each case planned, of which Dagster writes a row for each partition before the run begins.
     selection -= dg.AssetSelection.checks(up_to_date, case_passed_key(suite))
     if wants_corrections(suite):

@@ -113,10 +113,15 @@ def case_metadata(results: Sequence[CaseResult]) -> Metadata:
         metadata["eval/cost_usd"] = sum(costs)
     if first.context_id is not None:
         metadata[CONTEXT_ID] = first.context_id
-    reasons = [why for result in results if (why := reason(result))]
-    if reasons:
-        metadata["eval/why"] = dg.MetadataValue.text(shortened("\n".join(dict.fromkeys(reasons))))
+    if why := why_not(results):
+        metadata["eval/why"] = dg.MetadataValue.text(why)
     return metadata
+
+
+def why_not(results: Sequence[CaseResult]) -> str:
+    """Why attempts at a case did not pass, a line each; empty if all did."""
+    reasons = [why for result in results if (why := reason(result))]
+    return shortened("\n".join(dict.fromkeys(reasons))) if reasons else ""
 
 
 def reason(result: CaseResult) -> str:
@@ -199,6 +204,7 @@ def variants_metadata(comparison: VariantComparison, store: Store, report_url: s
             "p": _rounded(standing.p_adjusted),
             "cases": standing.cases,
             "errors": standing.errors,
+            "cost of an attempt ($)": _rounded(standing.cost_per_attempt),
             "gates": "met" if standing.gates_passed else "not met",
             "prompts": ", ".join(f"{name} {commit[:12]}" for name, commit in standing.prompts.items()),
             "experiment": standing.experiment,

@@ -13,6 +13,7 @@ import dagster as dg
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.report.drawing import standalone
 from eval_pipeline.analysis.report.page import Pictures
+from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict
 from eval_pipeline.defs.metadata import (
     EXPERIMENT,
@@ -28,7 +29,7 @@ from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.store.layout import report_key
 from eval_pipeline.store.store import Store
 
-_MOST_CASES, _LONGEST_CELL = 50, 200
+_MOST_CASES, _MOST_LABELS, _LONGEST_CELL = 50, 50, 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +127,7 @@ def summary_metadata(
     if summary.flakiness is not None:
         metadata["eval/flakiness"] = summary.flakiness
     metadata |= {f"eval/metric/{name}": estimate.mean for name, estimate in summary.metrics.items()}
+    metadata |= _kinds_of_results(summary)
     metadata["eval/gates_failed"] = sum(not gate.passed for gate in verdict.gates)
     if comparison is not None:
         metadata |= _comparison_metadata(comparison)
@@ -135,6 +137,36 @@ def summary_metadata(
         "eval/metrics": table_of(metrics),
         "eval/slices": table_of(slices),
     }
+
+
+def _kinds_of_results(summary: Summary) -> Metadata:
+    """Shares of labels, and numbers without bounds."""
+    metadata: Metadata = {}
+    if summary.labels:
+        shares = [(name, label, share) for name, own in summary.labels.items() for label, share in own.items()]
+        metadata["eval/labels"] = table_of(
+            [
+                {"metric": name, "label": label, "share": round(each.mean, 4), "n": each.n}
+                for name, label, each in shares
+            ]
+        )
+        metadata |= {f"eval/label/{name}={label}": share.mean for name, label, share in shares[:_MOST_LABELS]}
+    if summary.numbers:
+        numbers = summary.numbers.items()
+        metadata["eval/numbers"] = table_of(
+            [{"metric": name, "mean": each.mean, **each.percentiles, "n": each.n} for name, each in numbers]
+        )
+        metadata |= {f"eval/number/{name}": each.mean for name, each in numbers}
+    if summary.judges:
+        metadata["eval/judges"] = "; ".join(f"{name}: {text}" for name, text in summary.judges.items())
+    if summary.overall:
+        overall = [
+            {"metric": each.name, "value": each.score, "low": each.low, "high": each.high, "cases": each.cases}
+            for each in summary.overall
+        ]
+        metadata["eval/overall"] = table_of(overall)
+        metadata |= {f"eval/overall/{each.name}": each.score for each in summary.overall if each.score is not None}
+    return metadata
 
 
 def _undecided(metrics: Mapping[str, str]) -> str:

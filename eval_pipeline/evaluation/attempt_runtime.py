@@ -11,6 +11,7 @@ from eval_pipeline.assertions.scope import Scope
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.evaluation.events import Event, Listener
 from eval_pipeline.evaluation.fingerprints import Fingerprints, ScoreIdentity
+from eval_pipeline.evaluation.limits import LimitWatch
 from eval_pipeline.evaluation.simulated_user import UserMove, UserSimulator
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import AssertionResult, Ended, EvaluationError, SimulationResult, TurnResult
@@ -67,6 +68,8 @@ class AttemptRuntime:
     """Whether a trace records the steps; if not, they are plain calls."""
     place: AttemptPlace | None = None
     """Where the attempt is in LangSmith; None if it is not traced."""
+    limits: LimitWatch | None = None
+    """Counts what the target uses, where the suite limits it."""
     durable: bool = False
     """Whether the attempt is checkpointed, so that what its tasks return must be complete."""
     turns: list[TurnResult] = field(default_factory=list)
@@ -129,16 +132,36 @@ class AttemptRuntime:
             "turns": [plain(turn) for turn in self.turns],
             "results": [plain(result) for result in self.results],
             "playing": plain(self.playing),
+            "limit": self.limit,
         }
+
+    def turn_data(self) -> dict[str, Any]:
+        """The turn that ended last, from which another process can resume, as plain data."""
+        return {"turn": plain(self.turns[-1]), "memory": self.session.memory(), "limit": self.limit}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Take over the state that `to_data` returned."""
         self.turns.extend(turn_of(turn) for turn in data["turns"])
         self.results.extend(assertion_result_of(result) for result in data["results"])
+        self.reach(data.get("limit"))
         playing = data["playing"]
         self.playing.turns = playing["turns"]
         self.playing.moves.extend(UserMove(**move) for move in playing["moves"])
         self.playing.ended, self.playing.reason = playing["ended"], playing["reason"]
+
+    @property
+    def limit(self) -> str | None:
+        """The limit that was reached, if one was."""
+        return None if self.limits is None else self.limits.reached
+
+    def allows_turn(self, index: int) -> bool:
+        """Whether the attempt may take a turn, after so many."""
+        return self.limits is None or self.limits.allows_turn(index)
+
+    def reach(self, limit: str | None) -> None:
+        """Take over a limit that was reached before this process began."""
+        if self.limits is not None and limit is not None:
+            self.limits.reached = limit
 
     def simulation(self) -> SimulationResult | None:
         """How the simulation ended, if there was one; `error` if something interrupted it."""
@@ -198,6 +221,7 @@ def not_carried_out(
                 score=None,
                 weight=assertion.weight,
                 message="not carried out: the attempt ended in an error before",
+                worst=assertion.worst_value,
             )
             if (turn, assertion.type) not in carried_out:
                 results.append(identity.given_to(result))

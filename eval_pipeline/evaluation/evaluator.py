@@ -12,6 +12,7 @@ from typing import Any, Self, cast
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langsmith.utils import tracing_is_enabled
 
+from eval_pipeline.context.reads import ContextReads, merged_reads
 from eval_pipeline.context.shared_context import SharedContext, use_shared_context
 from eval_pipeline.errors import InfrastructureError, InputError
 from eval_pipeline.evaluation.attempt import Attempt, AttemptTracer
@@ -19,6 +20,7 @@ from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, Playing, no
 from eval_pipeline.evaluation.checkpoints import attempt_thread
 from eval_pipeline.evaluation.events import Event, Listener, in_this_thread
 from eval_pipeline.evaluation.fingerprints import Fingerprints
+from eval_pipeline.evaluation.limits import LimitWatch
 from eval_pipeline.evaluation.outcome import overall_score, status_of
 from eval_pipeline.evaluation.redacting import redacted_result
 from eval_pipeline.evaluation.simulated_user import open_user
@@ -126,7 +128,7 @@ class CaseEvaluator:
         case, error, runtime = attempt.case, None, None
         seconds = self.suite.spec.evaluation.timeout_s
         limit = WorkingTime(self.default_timeout_s if seconds is None else seconds)
-        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext()
+        context = use_shared_context(self.context, case_id=case.id) if self.context else contextlib.nullcontext(None)
         prompt = use_prompt(self.prompts.filled(self.suite, case.runtime.test_data))
         ids = use_attempt_ids(
             example_id=case.id if self.tracer is None else self.tracer.example_id(case.id),
@@ -134,7 +136,7 @@ class CaseEvaluator:
         )
         counted = UsageHandler(self._prices, current_budget())
         files = use_attachments(case, self.suite.folder)
-        with context, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
+        with context as reads, prompt, ids, counting_attempt(counted), counting_runs(counted), files:
             try:
                 with contain_exits("the target"):
                     runtime = self._runtime(attempt, place, listener)
@@ -163,15 +165,34 @@ class CaseEvaluator:
         simulation = runtime.simulation() if runtime else None
         events = [event for turn in turns for event in turn.events]
         if runtime is not None and runtime.answered and runtime.stored is not None:
-            return self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error)
+            known = self._known(reads)
+            rescored = self._rescored(attempt, started_at, runtime, counted.of_attempt(()), error, known)
+            return replace(rescored, costs=counted.costs(()))
         usage = counted.of_attempt(events)
         if simulation is not None:
             # Of a resumed attempt only some of the calls were counted: a part of the cost is not the cost.
             whole = usage.user.calls + usage.user.cached_calls >= simulation.calls
             simulation = replace(simulation, cost_usd=usage.user.cost_usd if whole else None)
-        return self._result(
-            attempt, started_at, turns=turns, results=results, simulation=simulation, usage=usage, error=error
+        result = self._result(
+            attempt,
+            started_at,
+            turns=turns,
+            results=results,
+            simulation=simulation,
+            usage=usage,
+            error=error,
+            limit=None if runtime is None else runtime.limit,
         )
+        return replace(result, costs=counted.costs(events), context_reads=self._known(reads))
+
+    def _known(self, reads: ContextReads | None) -> str | None:
+        """What was read, as JSON; None where not all of it is known, or where it may not be stored."""
+        if reads is None or self.suite.spec.context.reads == "whole":
+            return None
+        if not getattr(self.target, "reads_context_here", False):
+            return None
+        text = reads.as_text()
+        return text if text is not None and self.redactor.text(text) == text else None
 
     def _rescored(
         self,
@@ -180,6 +201,7 @@ class CaseEvaluator:
         runtime: AttemptRuntime,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        reads: str | None,
     ) -> CaseResult:
         """The result of an attempt with a stored answer, which took what it took then, and costs nothing now."""
         assert runtime.stored is not None
@@ -202,9 +224,18 @@ class CaseEvaluator:
             tokens=earlier.tokens,
             cost_usd=earlier.cost_usd,
             status="limit" if earlier.status == "limit" else scored.status,
-            answer_fingerprint=earlier.answer_fingerprint,
+            limit=earlier.limit,
+            context_reads=merged_reads(earlier.context_reads, reads),
+            answer_fingerprint=self._identity_of_answer(attempt.case, earlier),
+            answer_without_context=earlier.answer_without_context,
             answer_from=runtime.stored.origin,
         )
+
+    def _identity_of_answer(self, case: Case, earlier: CaseResult) -> str | None:
+        """The fingerprint of an earlier answer: that of one made now, if it differs in the context alone."""
+        own = self.fingerprints.answer_without_context(case)
+        same = own is not None and own == earlier.answer_without_context
+        return self.answer_fingerprint(case) if same else earlier.answer_fingerprint
 
     def skipped(self, attempt: Attempt, reason: str) -> CaseResult:
         """The result of an attempt that was not made, neither passed nor failed; a run that resumes makes it."""
@@ -284,6 +315,7 @@ class CaseEvaluator:
             user=user,
             observed=bool(tracing_is_enabled()),
             durable=self.checkpoints is not None,
+            limits=LimitWatch(limits=self.suite.spec.limits) if self.suite.spec.limits.any and not answered else None,
             assertions=self.suite.spec.assertions,
             context=self.context,
             folder=self.suite.folder,
@@ -301,6 +333,7 @@ class CaseEvaluator:
         simulation: SimulationResult | None,
         usage: AttemptUsage,
         error: EvaluationError | None,
+        limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
         return CaseResult(
@@ -311,7 +344,8 @@ class CaseEvaluator:
             variant=self.pins.variant,
             split=case.split,
             tags=case.tags,
-            status=status_of(results, error),
+            status=status_of(results, error, limit),
+            limit=limit,
             score=overall_score(results, error),
             assertions=tuple(results),
             turns=tuple(turns),
@@ -325,6 +359,8 @@ class CaseEvaluator:
             target_version=self.pins.target_version,
             fingerprint=self.fingerprint(case),
             answer_fingerprint=self.answer_fingerprint(case),
+            fingerprint_without_context=self.fingerprints.without_context(case),
+            answer_without_context=self.fingerprints.answer_without_context(case),
             error=error,
             simulation=simulation,
         )

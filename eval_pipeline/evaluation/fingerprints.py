@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eval_pipeline.context.reads import HeldReads
 from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.case_result import AssertionResult
 from eval_pipeline.results.result_row import RESULT_SCHEMA_VERSION
@@ -63,13 +64,45 @@ class Fingerprints:
             self._suite_assertions,
             self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation)]),
+            *self._limits,
         )
 
     def answer(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
         inputs = self.inputs(case)
         user = None if case.simulation is None else self._user_version(case.simulation)
-        return digest("answer", inputs, self._context_version(case.id), self.target_version, self.variant, user)
+        context = self._context_version(case.id)
+        return digest("answer", inputs, context, self.target_version, self.variant, user, *self._limits)
+
+    def without_context(self, case: Fingerprinted) -> str | None:
+        """As `whole`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).whole(case)
+
+    def answer_without_context(self, case: Case) -> str | None:
+        """As `answer`, of all but the context; None without one."""
+        return None if self.context is None else replace(self, context=None).answer(case)
+
+    def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
+        """Whether an earlier attempt with these reads depends on nothing that has changed since.
+
+        Args:
+            case: as it is now.
+            without_context: the earlier attempt's fingerprint of all but the context.
+            reads: what it read of the context of that time.
+        """
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.without_context(case) and self._held_reads.hold(reads)
+
+    def answer_reads_alike(self, case: Case, without_context: str | None, reads: str | None) -> bool:
+        """As `reads_alike`, of an earlier attempt's answer."""
+        if self._held_reads is None or reads is None or without_context is None:
+            return False
+        return without_context == self.answer_without_context(case) and self._held_reads.hold(reads)
+
+    @functools.cached_property
+    def _held_reads(self) -> HeldReads | None:
+        return None if self.context is None else HeldReads(self.context)
 
     def scores(self, assertions: Sequence[Assertion], case: Case) -> Iterator[tuple[Assertion, ScoreIdentity]]:
         """The assertions at one place of a case, each with an identity of its score that no other one has."""
@@ -98,6 +131,12 @@ class Fingerprints:
         return None if self.context is None else self.context.version_for(case_id)
 
     @functools.cached_property
+    def _limits(self) -> list[Any]:
+        """What ends an attempt early, where the suite limits it."""
+        limits = self.suite.spec.limits
+        return [{"limits": limits.model_dump(exclude_none=True)}] if limits.any else []
+
+    @functools.cached_property
     def _suite_assertions(self) -> list[Any]:
         assertions = self.suite.spec.assertions
         fields = [assertion.model_dump(mode="json", by_alias=True) for assertion in assertions]
@@ -112,8 +151,8 @@ class Fingerprints:
         return self._of_suite.get(id(assertion)) or self._computed(assertion)
 
     def _computed(self, assertion: Assertion) -> str:
-        # A weight changes what a score counts for, and not the score.
-        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight"})
+        # These change what a score counts for, and not the score.
+        fields = assertion.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"weight", "worst"})
         return digest(fields, self._versions_of([assertion]))
 
     @functools.cached_property

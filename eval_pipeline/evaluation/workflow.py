@@ -12,6 +12,7 @@ attempt costs. A trace shows the same runs, with a checkpointer or without.
 
 import asyncio
 import contextvars
+import functools
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import asdict, replace
@@ -28,7 +29,7 @@ from eval_pipeline.content.inputs import input_text
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.evaluation.attempt_runtime import AttemptRuntime, assertion_result_of, plain, turn_of
 from eval_pipeline.evaluation.events import agent_response_event, user_input_event
-from eval_pipeline.evaluation.outcome import overall_score, status_of
+from eval_pipeline.evaluation.outcome import goal_result, never_reached, overall_score, status_of
 from eval_pipeline.evaluation.runs import as_run, outside_of_graph
 from eval_pipeline.evaluation.simulated_user import UserMove, matches
 from eval_pipeline.evaluation.turn_events import TurnEvents
@@ -87,7 +88,7 @@ async def take_turn(index: int, text: str) -> Any:
     try:
         with reporting("target", {"message": message}, to=_sink(runtime, reported), on_event=live) as turn:
             with turn_runs(runs, whole=runtime.needs_runs), watching(live):
-                reply = await _outside(_sent(runtime, message))
+                reply = await _answered(runtime, message, reported)
             reply = reported.completed(reply, turn, runs.collected)
             turn.answer({"response": reply.text} if reply.outputs == reply.text else reply.outputs)
     except BaseException as error:
@@ -111,7 +112,7 @@ async def take_turn(index: int, text: str) -> Any:
     for event in unreported:
         runtime.report({"event": "turn_event", "turn": index, **event})
     runtime.report(agent_response_event(runtime.turns[-1]))
-    return {"turn": plain(runtime.turns[-1]), "memory": runtime.session.memory()} if runtime.durable else reply.text
+    return runtime.turn_data() if runtime.durable else reply.text
 
 
 def _sink(runtime: AttemptRuntime, reported: TurnEvents) -> Sink:
@@ -123,6 +124,15 @@ async def _sent(runtime: AttemptRuntime, message: Any) -> Reply:
     with contain_exits("the target"):
         reply = await runtime.session.send(message)
         return reply if runtime.text_path is None else reply.read_by(runtime.text_path)
+
+
+async def _answered(runtime: AttemptRuntime, message: Any, reported: TurnEvents) -> Reply:
+    """The target's reply, or what it had reported when it reached a limit."""
+    sending = functools.partial(_sent, runtime, message)
+    limits = runtime.limits
+    return await (
+        _outside(sending()) if limits is None else limits.answer(lambda: _outside(sending()), reported.events)
+    )
 
 
 def _outside(sending: Coroutine[Any, Any, Reply]) -> asyncio.Task[Reply]:
@@ -155,6 +165,8 @@ def _keep(
             state=reply.state,
         )
     )
+    if runtime.limits is not None:
+        runtime.limits.after_turn(reply.events)
 
 
 def _unanswered(runtime: AttemptRuntime, error: GraphInterrupt) -> InputError:
@@ -223,10 +235,12 @@ async def _conversation(case_id: str, attempt: int) -> dict[str, Any]:
     case, script = runtime.case, runtime.session.script
     messages = [turn.input for turn in case.turns] if script is None else script
     for index, message in enumerate(messages):
+        if not runtime.allows_turn(index):
+            break
         await _say(runtime, index, message)
-    for index in range(len(messages), len(case.turns)):
+    for index in range(len(runtime.turns), len(case.turns)):
         runtime.results.extend(
-            identity.given_to(_never_reached(assertion, index)) for assertion, identity, _ in runtime.scores_on(index)
+            identity.given_to(never_reached(assertion, index)) for assertion, identity, _ in runtime.scores_on(index)
         )
     if case.simulation is not None and runtime.user is not None:
         await _simulate(runtime, case.simulation, len(messages))
@@ -236,7 +250,7 @@ async def _conversation(case_id: str, attempt: int) -> dict[str, Any]:
         await _assess(runtime, None)
     value = overall_score(runtime.results)
     runtime.report({"event": "eval_completed", "score": value})
-    status = status_of(runtime.results, None)
+    status = status_of(runtime.results, None, runtime.limit)
     runtime.report({"event": "completed", "total_turns": len(runtime.turns), "status": status, "score": value})
     return {"response": runtime.turns[-1].response if runtime.turns else "", "score": value}
 
@@ -294,6 +308,7 @@ async def _say(attempt: AttemptRuntime, index: int, message: Any) -> None:
         turn = turn_of(returned["turn"])
         attempt.turns.append(turn)
         attempt.session.restore(returned["memory"])
+        attempt.reach(returned.get("limit"))
         _report_turn(attempt, turn)
     if attempt.assertions_on(index):
         await _assess(attempt, index)
@@ -314,6 +329,9 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
     """Let the simulated user talk until something ends the conversation."""
     playing = attempt.playing
     for index in range(start, simulation.max_turns):
+        if not attempt.allows_turn(index):
+            playing.end("max_turns", f"a limit was reached: {attempt.limit}")
+            break
         move = UserMove(**await _move(index))
         playing.moves.append(move)
         if move.ended is not None:
@@ -321,7 +339,7 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
             break
         playing.turns += 1
         await _say(attempt, index, move.say)
-        ended = _ended_by_answer(simulation, attempt.turns[-1].response)
+        ended = await _ended_by_answer(simulation, attempt.turns[-1].response)
         if ended is not None:
             playing.end(*ended)
             break
@@ -336,29 +354,16 @@ def _end_simulation(attempt: AttemptRuntime, simulation: Simulation) -> None:
     event = {"type": "simulation_ended", "ended": playing.ended, "content": playing.reason}
     attempt.report({"event": "turn_event", "turn": len(attempt.turns) - 1, **event})
     if simulation.goal_required:
-        attempt.results.append(_goal_result(attempt))
+        attempt.results.append(goal_result(attempt.playing.ended, attempt.playing.reason))
         _report_result(attempt, attempt.results[-1])
 
 
-def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
-    if simulation.goal_when is not None and matches(simulation.goal_when, answer):
+async def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
+    if simulation.goal_when is not None and await matches(simulation.goal_when, answer):
         return "goal_reached", f"the answer matches goal_when ({simulation.goal_when})"
-    if simulation.stop_when is not None and matches(simulation.stop_when, answer):
+    if simulation.stop_when is not None and await matches(simulation.stop_when, answer):
         return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
     return None
-
-
-def _goal_result(attempt: AttemptRuntime) -> AssertionResult:
-    reached = attempt.playing.ended == "goal_reached"
-    return AssertionResult(
-        name="goal_reached",
-        type="simulation",
-        turn=None,
-        passed=reached,
-        score=float(reached),
-        weight=1.0,
-        message=f"{attempt.playing.ended}: {attempt.playing.reason}",
-    )
 
 
 def _report_turn(attempt: AttemptRuntime, turn: TurnResult) -> None:
@@ -383,17 +388,4 @@ def _report_result(attempt: AttemptRuntime, result: AssertionResult, assertion: 
             "value": plain_data(getattr(assertion, "value", None)),
             "message": result.message,
         }
-    )
-
-
-def _never_reached(assertion: Assertion, turn: int) -> AssertionResult:
-    """The result of an assertion on a turn that a recording ended before."""
-    return AssertionResult(
-        name=assertion.metric,
-        type=assertion.type,
-        turn=turn,
-        passed=False,
-        score=0.0,
-        weight=assertion.weight,
-        message="the conversation ended before this turn",
     )

@@ -1,5 +1,6 @@
 """Create cases from production runs whose answer was not good."""
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from eval_pipeline.suite.loaders.jsonl_cases import read_jsonl
 from eval_pipeline.suite.loaders.recorded_run import messages_of_run
 
 ORIGIN = "origin"
-"""Metadata of an imported case: the run it comes from, `{run_id, url, project, response, error}`."""
+"""Metadata of an imported case: the run it comes from, `{run_id, url, project, began, response, error}`."""
 
 
 @dataclass(kw_only=True)
@@ -68,6 +69,14 @@ def cases_of_runs(
     return imported
 
 
+def last_import(existing: Iterable[Case], project: str) -> str | None:
+    """When the newest run of a project began of which there is a case (ISO 8601); None if there is none."""
+    origins = [case.metadata.get(ORIGIN) for case in existing]
+    own = [each for each in origins if isinstance(each, Mapping) and each.get("project") == project]
+    began = [str(each["began"]) for each in own if "began" in each]
+    return max(began, default=None, key=dt.datetime.fromisoformat)
+
+
 def append_cases(file: Path, cases: Sequence[Mapping[str, Any]]) -> None:
     """Append cases to a JSONL file, replacing it as a whole.
 
@@ -112,6 +121,7 @@ def _case(
         "run_id": str(run.id),
         "url": f"{web_url}{run.app_path}" if run.app_path else None,
         "project": project,
+        "began": run.start_time.replace(tzinfo=run.start_time.tzinfo or dt.UTC).isoformat(),
         "response": response,
         "error": None if not run.error else run.error.strip().splitlines()[-1],
     }

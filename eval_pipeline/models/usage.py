@@ -26,7 +26,8 @@ from eval_pipeline.errors import Problem
 from eval_pipeline.langsmith.protocol.usage import RunUsage
 from eval_pipeline.models.budget import Budget
 from eval_pipeline.models.prices import PriceTable
-from eval_pipeline.results.usage import EVENT_FIELDS, AttemptUsage, ModelUsage, TokenUsage
+from eval_pipeline.models.tool_costs import tool_costs
+from eval_pipeline.results.usage import EVENT_FIELDS, AttemptUsage, CostShare, ModelUsage, TokenUsage
 
 Role = Literal["target", "judge", "user"]
 """The role of the caller; `user` is a simulated one."""
@@ -99,6 +100,10 @@ class UsageHandler(BaseCallbackHandler):
         """Of all calls so far."""
         return self._sum()
 
+    def of_role(self, role: Role) -> TokenUsage:
+        """Of the calls of one role so far."""
+        return self._sum(role=role)
+
     @property
     def by_model(self) -> tuple[ModelUsage, ...]:
         """What each model used, as results store it, ordered by name; models that reported no tokens are left out."""
@@ -119,6 +124,13 @@ class UsageHandler(BaseCallbackHandler):
             if _is_usage(event) and event.get("counted") is not False and not counted:
                 self._count_event(event)
         return AttemptUsage(**{role: self._sum(role=role) for role, _ in self._keys()})
+
+    def costs(self, events: Iterable[Mapping[str, Any]]) -> tuple[CostShare, ...]:
+        """What each model used in each role, and what the tools of the turns' `events` cost; after `of_attempt`."""
+        with self._lock:
+            used = sorted(self._usage.items())
+        models = [CostShare(kind="model", role=role, name=model or UNNAMED, used=used) for (role, model), used in used]
+        return (*models, *tool_costs(events))
 
     def turn_events(self, events: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
         """The events of a turn that ended now, with a `usage` event for each call of the target's, and its cost.
@@ -307,6 +319,11 @@ def counting_attempt(handler: UsageHandler) -> Iterator[UsageHandler]:
         yield handler
     finally:
         _of_attempt.reset(token)
+
+
+def attempt_usage() -> UsageHandler | None:
+    """What counts the calls of the attempt in progress here, if there is one."""
+    return _of_attempt.get()
 
 
 @contextlib.contextmanager

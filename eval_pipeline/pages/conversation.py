@@ -79,8 +79,11 @@ def messages_in(value: Any) -> list[ShownMessage]:
 
 def messages_alone(value: Any) -> list[ShownMessage]:
     """As `messages_in`, for a value that holds nothing else; empty for one with other fields, which would be lost."""
-    if isinstance(value, Mapping) and _message(value) is None and [key for key in value if value[key]] != ["messages"]:
-        return []
+    if isinstance(value, Mapping) and _message(value) is None:
+        others = {key: item for key, item in value.items() if item and key != "messages"}
+        # Inputs of cases name the first message twice.
+        if others and others != {"input": next(iter(value.get("messages") or ()), None)}:
+            return []
     return messages_in(value)
 
 
@@ -90,12 +93,13 @@ def conversation(inputs: Any, outputs: Any) -> list[ShownMessage]:
     Empty where neither holds any.
     """
     before, after = _messages(inputs, _DEEPEST) or [], _messages(outputs, _DEEPEST) or []
-    repeated = (
-        before
-        and after[: len(before)]
-        and all((one.role, one.text) == (other.role, other.text) for one, other in zip(before, after, strict=False))
-    )
-    return with_results(after if repeated else [*before, *after])
+    return with_results(after if _repeats(after, before) else [*before, *after])
+
+
+def _repeats(after: Sequence[ShownMessage], before: Sequence[ShownMessage]) -> bool:
+    """Whether `after` has the messages of `before`, in their order, with others between them."""
+    rest = iter([(message.role, message.text) for message in after])
+    return all((message.role, message.text) in rest for message in before)
 
 
 def last_text(value: Any, *, of: str) -> str | None:

@@ -3,7 +3,8 @@
 "use strict";
 (() => {
   const items = () => [...document.querySelectorAll("[data-key-item]")].filter((item) => item.offsetParent !== null);
-  const target = (item) => (item.matches("a, summary, button, input") ? item : item.querySelector("a, summary, button, input") || item);
+  const FIELDS = "a, summary, button, input:not([type=hidden])";
+  const target = (item) => (item.matches(FIELDS) ? item : item.querySelector("input:checked") || item.querySelector(`a, ${FIELDS}`) || item);
   const typing = (element) => element.matches("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], [role=listbox]");
   const move = (step) => {
     const all = items();

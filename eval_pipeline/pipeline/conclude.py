@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from eval_pipeline.analysis.costs import cost_metadata
 from eval_pipeline.analysis.report.page import Pictures, draw, render_report
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict, verdict_of, write_verdict
@@ -49,13 +51,22 @@ class Conclusion:
         return self.traced[0].session.url if self.traced else None
 
 
-def conclude(store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: LangSmithSettings) -> Conclusion:
+def conclude(
+    store: Store, spec: SuiteSpec, record: ExperimentRecord, settings: LangSmithSettings, *, folder: Path | None = None
+) -> Conclusion:
     """Judge an experiment, write its summary and report, and close its project. May be done again.
+
+    Args:
+        store: where the experiment is.
+        spec: of its suite.
+        record: the experiment.
+        settings: where traces go.
+        folder: the suite's, from which summary evaluators are imported.
 
     Raises:
         MissingUpstreamError: the baseline that the suite names is not there.
     """
-    verdict = verdict_of(store, spec, record)
+    verdict = verdict_of(store, spec, record, folder=folder)
     write_verdict(store, record, verdict)
     traced = read_traced(store, record.suite, record.experiment)
     conclusion = Conclusion(verdict=verdict, pictures=draw(store, record, verdict), traced=traced)
@@ -74,10 +85,18 @@ def _end_tracing(settings: LangSmithSettings, traced: Sequence[TracedRun], summa
     scores = {name: score.mean for name, score in summary.metrics.items()}
     if summary.pass_rate is not None:
         scores["pass_rate"] = summary.pass_rate.mean
+    scores |= {name: number.mean for name, number in summary.numbers.items()}
+    scores |= {each.name: each.score for each in summary.overall if each.score is not None}
     sender = SpoolingSender(settings)
     sender.send_feedback(summary_feedback(session.id, scores))
     sender.close(_FLUSH_SECONDS)
-    metadata = {"attempts": summary.attempts, **{f"{name}_attempts": n for name, n in summary.status_counts.items()}}
+    cost = {} if summary.cost_usd is None else {"cost_usd": summary.cost_usd}
+    metadata = {
+        **cost,
+        **cost_metadata(summary.costs),
+        "attempts": summary.attempts,
+        **{f"{name}_attempts": n for name, n in summary.status_counts.items()},
+    }
     brief = settings.model_copy(
         update={"request_timeout_seconds": min(_REQUEST_SECONDS, settings.request_timeout_seconds)}
     )

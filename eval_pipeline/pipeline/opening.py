@@ -30,7 +30,14 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.import_path import resolve
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.compute import LocalCompute
-from eval_pipeline.suite.spec.context import DatabaseSource, FileSource, PythonSource, SqlSource, TableSource
+from eval_pipeline.suite.spec.context import (
+    AssetSource,
+    DatabaseSource,
+    FileSource,
+    PythonSource,
+    SqlSource,
+    TableSource,
+)
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
 from eval_pipeline.suite.varied_target import field_of, varied_suite
 from eval_pipeline.targets.opening import open_target
@@ -253,6 +260,8 @@ class _Opening:
             self.opened.not_tried.append(f"the query of {place}")
         if isinstance(source, DatabaseSource):
             self.opened.not_tried.append(f"the database of {place}")
+        if isinstance(source, AssetSource):
+            self.opened.not_tried.append(f"the asset {'/'.join(source.asset)} of {place}")
         if isinstance(source, PythonSource):
             self.opened.not_tried.append(f"calling {source.python} of {place}")
         return None

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,6 +85,10 @@ class Rescoring:
         keys = {key for key in log.attempts if key[0] in self.cases}
         return (result for result in log.latest_results(keys) if result.status != "skipped")
 
+    def of_cases(self, ids: Container[str]) -> "Rescoring":
+        """The answers to some of the cases."""
+        return replace(self, cases={name: case for name, case in self.cases.items() if name in ids})
+
     def plan(self) -> RescoringPlan:
         """What it takes. Nothing is called.
 
@@ -157,7 +161,7 @@ class Rescoring:
                 )
 
             run_in_loop(score_all())
-        return conclude(opened.store, opened.suite.spec, opened.record, opened.settings)
+        return conclude(opened.store, opened.suite.spec, opened.record, opened.settings, folder=opened.suite.folder)
 
     def _answered(self, left: Mapping[AttemptKey, Attempt]) -> Iterable[Attempt]:
         for result in self.answers:
@@ -184,6 +188,7 @@ def open_rescoring(
     only: Iterable[str] = (),
     resume: bool = False,
     dry_run: bool = False,
+    launched_by: Mapping[str, str] | None = None,
 ) -> Rescoring:
     """The answers of `source`, to be scored by the assertions of `suite`.
 
@@ -196,6 +201,7 @@ def open_rescoring(
         only: the metrics to score again; by default all whose assertion has changed.
         resume: whether the latest experiment that scores these answers is continued.
         dry_run: whether nothing is written.
+        launched_by: as `ExperimentRecord.launched_by`.
 
     Raises:
         InputError: the suite or a case cannot be used; there is nothing to resume.
@@ -223,7 +229,7 @@ def open_rescoring(
         corrections=corrections,
         metrics=metric_versions(prompts.applied(with_pulled_corrections(suite, store, corrections))),
         repetitions=source.repetitions,
-        launched_by={},
+        launched_by=launched_by or {},
         scores_of=source.experiment,
     )
     if resume:

@@ -17,10 +17,11 @@ from eval_pipeline.evaluation.redacting import is_redacted
 from eval_pipeline.evaluation.stored_answer import StoredAnswer
 from eval_pipeline.results.case_result import COMPLETED, CaseResult, ReusedFrom
 from eval_pipeline.results.experiment_record import ExperimentRecord, experiments_newest_first
-from eval_pipeline.results.log_view import ResultLogView
+from eval_pipeline.results.log_view import ReadsAlike, ResultLogView, never_alike
 from eval_pipeline.results.result_log import AttemptKey
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.case import Case
+from eval_pipeline.suite.dataset.stored import Fingerprinted
 
 MOST_EXPERIMENTS = 20
 """How far back results are looked for; each that is reused is in the latest experiment again."""
@@ -36,13 +37,14 @@ class ReusableResults:
     """Of the experiment that reuses them."""
     fingerprints: Mapping[AttemptKey, str]
     """Of the attempts that they were looked for."""
-    sources: Sequence[tuple[ResultLogView, set[AttemptKey]]]
-    """The logs that hold them, with the attempts that each is used for, the latest experiment first."""
+    sources: Sequence[tuple[ResultLogView, Mapping[AttemptKey, str]]]
+    """The logs that hold them, with the attempts that each is used for and their fingerprints there, the latest
+    experiment first."""
 
     @property
     def attempts(self) -> set[AttemptKey]:
         """The attempts that need not be made."""
-        return set().union(*(attempts for _, attempts in self.sources))
+        return {key for _, attempts in self.sources for key in attempts}
 
     def results(self) -> Iterator[CaseResult]:
         """The results, as results of this experiment, without a row in it yet. One reused before keeps its origin."""
@@ -50,15 +52,28 @@ class ReusableResults:
         for log, attempts in self.sources:
             for result in log.results(attempts):
                 key = (result.case_id, result.attempt)
-                same = result.fingerprint == self.fingerprints[key] and result.status in COMPLETED
+                same = result.fingerprint == attempts[key] and result.status in COMPLETED
                 if same and key in left:
                     left.remove(key)
-                    yield as_reused(result, self.record)
+                    # Of an attempt that reads the same of another context, the fingerprint is another one now.
+                    yield replace(as_reused(result, self.record), fingerprint=self.fingerprints[key])
 
 
-def find_reusable(store: Store, record: ExperimentRecord, fingerprints: Mapping[AttemptKey, str]) -> ReusableResults:
-    """Look for results with these fingerprints, in the latest experiments first; transcripts are not read."""
-    sources = _found(store, record, fingerprints, ResultLogView.reusable)
+def find_reusable(
+    store: Store,
+    record: ExperimentRecord,
+    fingerprints: Mapping[AttemptKey, str],
+    alike: ReadsAlike = never_alike,
+) -> ReusableResults:
+    """Look for results with these fingerprints, in the latest experiments first; transcripts are not read.
+
+    Args:
+        store: where experiments are.
+        record: of the experiment that reuses them.
+        fingerprints: of its attempts.
+        alike: whether an attempt with another fingerprint would read the same of the context.
+    """
+    sources = _found(store, record, fingerprints, ResultLogView.reusable, alike)
     return ReusableResults(record=record, fingerprints=fingerprints, sources=sources)
 
 
@@ -71,8 +86,9 @@ class ReusableAnswers:
     """That are to be made."""
     fingerprints: Mapping[AttemptKey, str]
     """Of their answers."""
-    sources: Sequence[tuple[ResultLogView, set[AttemptKey]]]
-    """The logs that hold answers, with the attempts that each is used for, the latest experiment first."""
+    sources: Sequence[tuple[ResultLogView, Mapping[AttemptKey, str]]]
+    """The logs that hold answers, with the attempts that each is used for and the fingerprints of their answers there,
+    the latest experiment first."""
 
     @classmethod
     def none(cls, evaluator: CaseEvaluator, attempts: Sequence[Attempt]) -> Self:
@@ -88,7 +104,7 @@ class ReusableAnswers:
         for log, keys in self.sources:
             for result in log.latest_results(keys):
                 key = (result.case_id, result.attempt)
-                if key in left and result.answer_fingerprint == self.fingerprints[key]:
+                if key in left and result.answer_fingerprint == keys[key]:
                     stored = StoredAnswer(result=result)
                     if stands_for_target(stored, left[key].case, self.evaluator):
                         yield replace(left.pop(key), stored=stored)
@@ -102,8 +118,40 @@ def find_answers(
     fingerprints = {
         (attempt.case.id, attempt.number): evaluator.answer_fingerprint(attempt.case) for attempt in attempts
     }
-    sources = _found(store, record, fingerprints, ResultLogView.answered)
+    cases = {attempt.case.id: attempt.case for attempt in attempts}
+
+    def alike(key: AttemptKey, without_context: str | None, reads: str | None) -> bool:
+        return evaluator.fingerprints.answer_reads_alike(cases[key[0]], without_context, reads)
+
+    sources = _found(store, record, fingerprints, ResultLogView.answered, alike)
     return ReusableAnswers(evaluator=evaluator, attempts=attempts, fingerprints=fingerprints, sources=sources)
+
+
+def with_unchanged_reads(
+    store: Store, evaluator: CaseEvaluator, cases: Mapping[str, Fingerprinted], fingerprints: Mapping[str, str]
+) -> set[str]:
+    """The cases whose results depend on nothing that has changed: the context has, but not what was read of it.
+
+    Args:
+        store: where the results are.
+        evaluator: as a run now would have it.
+        cases: by id.
+        fingerprints: of their latest results, by the cases' ids.
+    """
+    missing, unchanged = dict(fingerprints), set[str]()
+    for record in experiments_newest_first(store, evaluator.suite.name)[:MOST_EXPERIMENTS]:
+        if not missing:
+            break
+        try:
+            reads = ResultLogView.open(store, record.suite, record.experiment).reads_of(missing)
+        except CorruptDataError as error:
+            _log.warning("the reads in %s are not known: %s", record.experiment, error)
+            continue
+        for case_id, attempts in reads.items():
+            del missing[case_id]
+            if all(evaluator.fingerprints.reads_alike(cases[case_id], *each) for each in attempts):
+                unchanged.add(case_id)
+    return unchanged
 
 
 def stands_for_target(stored: StoredAnswer, case: Case, evaluator: CaseEvaluator) -> bool:
@@ -129,11 +177,12 @@ def _found(
     store: Store,
     record: ExperimentRecord,
     fingerprints: Mapping[AttemptKey, str],
-    matching: Callable[[ResultLogView, Mapping[AttemptKey, str]], set[AttemptKey]],
-) -> list[tuple[ResultLogView, set[AttemptKey]]]:
+    matching: Callable[[ResultLogView, Mapping[AttemptKey, str], ReadsAlike], Mapping[AttemptKey, str]],
+    alike: ReadsAlike,
+) -> list[tuple[ResultLogView, Mapping[AttemptKey, str]]]:
     """The logs of the latest experiments that have what matches, each with the attempts that it is used for."""
     missing = dict(fingerprints)
-    sources: list[tuple[ResultLogView, set[AttemptKey]]] = []
+    sources: list[tuple[ResultLogView, Mapping[AttemptKey, str]]] = []
     # The variant is a part of the fingerprint, so that another variant's results never match.
     earlier = [
         each
@@ -148,7 +197,7 @@ def _found(
         except CorruptDataError as error:
             _log.warning("nothing is reused from %s: %s", each.experiment, error)
             continue
-        attempts = matching(log, missing)
+        attempts = matching(log, missing, alike)
         if attempts:
             sources.append((log, attempts))
             missing = {key: fingerprint for key, fingerprint in missing.items() if key not in attempts}

@@ -144,7 +144,12 @@ class ExperimentRun:
         """
         store, record = self.experiment.store, self.experiment.record
         fingerprints = {key_of(attempt): self.evaluator.fingerprint(attempt.case) for attempt in self.left}
-        reusable = find_reusable(store, record, fingerprints)
+        cases = {attempt.case.id: attempt.case for attempt in self.left}
+
+        def alike(key: AttemptKey, without_context: str | None, reads: str | None) -> bool:
+            return self.evaluator.fingerprints.reads_alike(cases[key[0]], without_context, reads)
+
+        reusable = find_reusable(store, record, fingerprints, alike)
         attempts = reusable.attempts
         made = [each for each in self.left if key_of(each) not in attempts]
         return find_answers(store, record, self.evaluator, made), map(self._with_row, reusable.results())

@@ -3,8 +3,10 @@
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.times import TimeError
@@ -17,7 +19,24 @@ from eval_pipeline.recorder.guard import (
     WithoutTrailingSlash,
     refusal_response,
 )
-from eval_pipeline.recorder.pages import case_pages, dataset_pages, queue_pages, trace_pages
+from eval_pipeline.recorder.pages import (
+    case_pages,
+    comparison_pages,
+    dataset_pages,
+    forms,
+    live,
+    prompt_pages,
+    queue_pages,
+    thread_pages,
+    trace_pages,
+)
+from eval_pipeline.recorder.pages.error_pages import (
+    answer_failure,
+    answer_http_error,
+    answer_invalid,
+    refusal_page,
+    wants_page,
+)
 from eval_pipeline.recorder.routes import (
     dataset_files,
     datasets,
@@ -70,6 +89,18 @@ API_ROUTES = tuple(
 )
 """The routes of the API, by the version that their paths begin with."""
 
+_PAGES = (
+    dataset_pages,
+    case_pages,
+    comparison_pages,
+    trace_pages,
+    queue_pages,
+    thread_pages,
+    prompt_pages,
+    live,
+    forms,
+)
+
 
 def create_app(recorder: Recorder) -> FastAPI:
     """Build the application of a recorder, which the caller closes."""
@@ -80,10 +111,13 @@ def create_app(recorder: Recorder) -> FastAPI:
             app.include_router(module.router, prefix=prefix, dependencies=[Depends(refuse_unknown)])
     for routes in _V2:
         app.include_router(routes.router, prefix="/api/v2", dependencies=[Depends(refuse_unknown)])
-    for pages in (dataset_pages, case_pages, trace_pages, queue_pages, reports):
+    for pages in (*_PAGES, reports):
         app.include_router(pages.router)
     app.add_exception_handler(ErrorResponse, _answer_refusal)
     app.add_exception_handler(TimeError, _answer_time_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(Exception, answer_failure)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
     # The last middleware added is the outermost.
     app.add_middleware(LargeBodies)
     app.add_middleware(WithoutTrailingSlash)
@@ -100,9 +134,11 @@ def create_app(recorder: Recorder) -> FastAPI:
     return app
 
 
-def _answer_refusal(_request: Request, error: Exception) -> Response:
+def _answer_refusal(request: Request, error: Exception) -> Response:
     if not isinstance(error, ErrorResponse):
         raise error
+    if wants_page(request):
+        return refusal_page(error)
     body: dict[str, Any] = error.body
     return refusal_response(error.status, body)
 

@@ -8,6 +8,8 @@ from eval_pipeline.recorder import frame as frames
 from eval_pipeline.recorder.config import RecorderConfig
 from eval_pipeline.recorder.faults import FaultPlan
 from eval_pipeline.recorder.otlp.placing import OtlpStore
+from eval_pipeline.recorder.store.case_table import CaseTable
+from eval_pipeline.recorder.store.compared import ComparedRuns
 from eval_pipeline.recorder.store.comparisons import ComparisonStore
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.datasets import DatasetStore
@@ -52,6 +54,8 @@ class Recorder:
         self.datasets = DatasetStore(self.database, now)
         self.examples = ExampleStore(self.database, self.datasets)
         self.experiments = ExperimentStore(self.database, self.runs)
+        self.case_table = CaseTable(self.database)
+        self.compared = ComparedRuns(self.database)
         self.comparisons = ComparisonStore(self.database, self.sessions, now)
         self.hub = HubStore(self.database, now)
         self.queues = QueueStore(self.database, now)

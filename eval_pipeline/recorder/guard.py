@@ -11,9 +11,9 @@ from eval_pipeline.recorder.store.journal import Journal
 
 _CREDENTIAL_HEADERS = frozenset({"x-api-key", "authorization", "cookie"})
 CONTENT_SECURITY_POLICY = (
-    # Pages need one style sheet and no script.
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    # Pages need one style sheet and one script, which reads pages again and follows a running experiment.
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from eval_pipeline.content.inputs import input_text
-from eval_pipeline.results.usage import AttemptUsage, ModelUsage, TokenUsage
+from eval_pipeline.results.usage import AttemptUsage, CostShare, ModelUsage, TokenUsage
 from eval_pipeline.telemetry.plain import text_of
 
 _LONGEST_MESSAGE, _LONGEST_TRACEBACK = 20_000, 60_000
@@ -79,6 +79,10 @@ class AssertionResult:
     weight: float
     message: str
     label: str | None = None
+    value: float | None = None
+    """The number of a metric without bounds, such as a length; it has no score."""
+    worst: float | None = None
+    """Of such a metric: what gates count for an attempt that ended in an error."""
     error: EvaluationError | None = None
     """Set when the assertion itself broke; it is then neither passed nor failed nor a zero."""
     votes: Sequence[Vote] = ()
@@ -93,6 +97,8 @@ class AssertionResult:
     """The experiment in which the score was made, if it was not made again."""
 
 
+SAMPLED_OUT = "the trace is not in the sample (trace_sample_rate)"
+"""Why an attempt that was traced has no trace to look at."""
 AS_RESPONSE: Any = object()
 """Stands for outputs that are the text of the response."""
 
@@ -191,16 +197,32 @@ class CaseResult:
     simulation: SimulationResult | None = None
     """Set if the user was simulated."""
     usage: AttemptUsage = field(default_factory=AttemptUsage)
+    costs: tuple[CostShare, ...] = ()
+    """The same by model, and the target's by tool. Empty in rows of earlier versions."""
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    """None where nothing is traced, or the trace is not in the sample that is sent."""
+    limit: str | None = None
+    """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
     """Of what the answer depends on; None in rows of earlier versions."""
+    fingerprint_without_context: str | None = None
+    """Of all that the result depends on but the shared context; None without one, and in rows of earlier versions."""
+    answer_without_context: str | None = None
+    """As that, of the answer."""
+    context_reads: str | None = None
+    """What the attempt read of the shared context, as JSON: a hash of what each call returned. None if not known."""
     answer_from: ReusedFrom | None = None
     """Set if only the answer was reused, and scored again where an assertion had changed."""
     reused_from: ReusedFrom | None = None
     """Set if nothing the result depends on had changed since, so that the attempt was not made again. Stored in the
     column `carried_from`."""
+
+    @property
+    def sampled_out(self) -> bool:
+        """Whether its trace was made but not sent, since it is not in the sample."""
+        return self.run_id is not None and self.trace_url is None
 
     @property
     def failed_assertions(self) -> list[AssertionResult]:

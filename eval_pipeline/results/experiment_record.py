@@ -47,6 +47,9 @@ class PinnedPrompt(BaseModel):
         return "in the cache, without asking the Hub" if outdated else "in the Hub"
 
 
+_COMMIT_DIGITS = 12
+
+
 class ExperimentRecord(BaseModel):
     """What one experiment evaluates."""
 
@@ -76,6 +79,15 @@ class ExperimentRecord(BaseModel):
     """The experiment whose answers are scored in it, if it calls no target."""
     trace_headers: Mapping[str, str] | None = None
     """By which every run joins the experiment's one trace, in trace mode `unified`."""
+
+    @property
+    def prompt_names(self) -> dict[str, str]:
+        """By role: its prompt, with the first digits of its commit."""
+        return {
+            role: pinned.used if pinned.commit is None else f"{pinned.used}@{pinned.commit[:_COMMIT_DIGITS]}"
+            for role, pinned in (self.prompts or {}).items()
+            if pinned.used is not None
+        }
 
 
 def experiment_name(suite: str, launch_id: str) -> str:

@@ -7,7 +7,7 @@ are most of the bytes, are read when whole results are asked for, from the segme
 import datetime as dt
 import functools
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -30,7 +30,15 @@ from eval_pipeline.results.result_row import result_of_row
 from eval_pipeline.store.layout import results_prefix
 from eval_pipeline.store.store import Store
 
-_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint", "answer_fingerprint"]
+_CONTEXT_FREE = ["fingerprint_without_context", "answer_without_context", "context_reads"]
+_COLUMNS = [*IDENTITY, "status", "run_id", "fingerprint", "answer_fingerprint", *_CONTEXT_FREE]
+ReadsAlike = Callable[[AttemptKey, str | None, str | None], bool]
+"""Whether an attempt whose fingerprint without the context is this one would read the same of the context now."""
+
+
+def never_alike(_key: AttemptKey, _without_context: str | None, _reads: str | None) -> bool:
+    """Where only equal contexts count."""
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,21 +130,49 @@ class ResultLogView:
             if all((case_id, number) in self.finished for number in numbers)
         }
 
-    def reusable(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
-        """Those of the attempts that ran to their end here with the same fingerprint."""
-        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "fingerprint"), strict=True)
+    def reusable(
+        self, fingerprints: Mapping[AttemptKey, str], alike: ReadsAlike = never_alike
+    ) -> dict[AttemptKey, str]:
+        """Those of the attempts that ran to their end here with the same fingerprint, or with reads that are alike.
+
+        Returns:
+            Their fingerprints here.
+        """
+        columns = ("fingerprint", "fingerprint_without_context")
+        return self._matching(fingerprints, alike, columns, COMPLETED)
+
+    def answered(
+        self, fingerprints: Mapping[AttemptKey, str], alike: ReadsAlike = never_alike
+    ) -> dict[AttemptKey, str]:
+        """As `reusable`, of answers; some of the attempts may have ended in an error."""
+        columns = ("answer_fingerprint", "answer_without_context")
+        return self._matching(fingerprints, alike, columns, {*COMPLETED, "error"})
+
+    def _matching(
+        self,
+        fingerprints: Mapping[AttemptKey, str],
+        alike: ReadsAlike,
+        columns: tuple[str, str],
+        statuses: Container[str],
+    ) -> dict[AttemptKey, str]:
+        rows = zip(_keys(self._latest), *_columns(self._latest, "status", *columns, "context_reads"), strict=True)
         return {
-            key for key, status, fingerprint in rows if status in COMPLETED and fingerprints.get(key) == fingerprint
+            key: fingerprint
+            for key, status, fingerprint, without_context, reads in rows
+            if status in statuses
+            and key in fingerprints
+            and fingerprint is not None
+            and (fingerprints[key] == fingerprint or alike(key, without_context, reads))
         }
 
-    def answered(self, fingerprints: Mapping[AttemptKey, str]) -> set[AttemptKey]:
-        """Those of the attempts that have an answer here with the same fingerprint; some may have ended in an error."""
-        rows = zip(_keys(self._latest), *_columns(self._latest, "status", "answer_fingerprint"), strict=True)
-        return {
-            key
-            for key, status, fingerprint in rows
-            if status in {*COMPLETED, "error"} and fingerprint is not None and fingerprints.get(key) == fingerprint
-        }
+    def reads_of(self, fingerprints: Mapping[str, str]) -> dict[str, list[tuple[str | None, str | None]]]:
+        """By case, of its attempts with the fingerprint: that of all but the context, and their reads of it."""
+        reads: dict[str, list[tuple[str | None, str | None]]] = {}
+        columns = ("case_id", "fingerprint", "fingerprint_without_context", "context_reads")
+        for case_id, fingerprint, without_context, read in zip(*_columns(self._latest, *columns), strict=True):
+            if fingerprint is not None and fingerprints.get(case_id) == fingerprint:
+                reads.setdefault(case_id, []).append((without_context, read))
+        return reads
 
     @property
     def traced_rows(self) -> int:

@@ -17,9 +17,9 @@ from eval_pipeline.results.case_result import (
     TurnResult,
 )
 from eval_pipeline.results.large_values import LargeValues, is_name
-from eval_pipeline.results.usage import AttemptUsage, TokenUsage
+from eval_pipeline.results.usage import AttemptUsage, CostShare, TokenUsage
 
-RESULT_SCHEMA_VERSION = 5
+RESULT_SCHEMA_VERSION = 6
 _ERROR = pa.struct([("name", pa.string()), ("message", pa.string()), ("traceback", pa.string())])
 _TOKENS = pa.struct([("input", pa.int64()), ("output", pa.int64()), ("cached", pa.int64())])
 _EVENT = pa.struct([(name, pa.string()) for name in ("type", "name", "id", "content", "args", "data")])
@@ -84,6 +84,7 @@ RESULT_SCHEMA = pa.schema(
                         ("votes", pa.list_(_VOTE)),
                         ("usage", pa.list_(_USAGE)),
                         *((name, pa.string()) for name in ("version", "fingerprint", "reused_from")),
+                        *((name, pa.float64()) for name in ("value", "worst")),
                     ]
                 )
             ),
@@ -128,13 +129,16 @@ RESULT_SCHEMA = pa.schema(
             ),
         ),
         ("usage", pa.struct([(role, _ROLE) for role in ("target", "judge", "user")])),
+        ("costs", pa.list_(pa.struct([*((name, pa.string()) for name in ("kind", "role", "name")), ("used", _ROLE)]))),
         ("trace_id", pa.string()),
         ("run_id", pa.string()),
         ("trace_url", pa.string()),
         ("carried_from", _ORIGIN),
         ("answer_fingerprint", pa.string()),
         ("answer_from", _ORIGIN),
+        *((name, pa.string()) for name in ("fingerprint_without_context", "answer_without_context", "context_reads")),
         ("log_order", pa.int64()),
+        ("limit", pa.string()),
     ],
     metadata={"eval_pipeline.schema_version": str(RESULT_SCHEMA_VERSION)},
 )
@@ -161,6 +165,7 @@ def row_of(result: CaseResult, values: LargeValues | None = None) -> dict[str, A
     row["turns"] = [_turn_row(turn, values) for turn in result.turns]
     row["tokens"] = _tokens_row(result.tokens)
     row["usage"] = {role: _fields(usage) for role, usage in _fields(result.usage).items()}
+    row["costs"] = [_fields(share) | {"used": _fields(share.used)} for share in result.costs]
     row["error"] = _maybe(result.error)
     row["carried_from"] = _maybe(result.reused_from)
     row["answer_from"] = _maybe(result.answer_from)
@@ -190,6 +195,9 @@ def result_of_row(row: Mapping[str, Any], values: LargeValues | None = None) -> 
             "answer_from": None if answer is None else ReusedFrom(**answer),
             "simulation": _simulation(row.get("simulation")),
             "usage": _usage(row.get("usage")),
+            "costs": tuple(
+                CostShare(**{**share, "used": TokenUsage.of_row(share["used"])}) for share in row.get("costs") or ()
+            ),
         }
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict
 
 _COUNTS = ("calls", "cached_calls", "input", "output", "cached", "cache_write", "reasoning")
 EVENT_FIELDS = {
@@ -82,6 +82,19 @@ class AttemptUsage:
     judge: TokenUsage = TokenUsage()
     user: TokenUsage = TokenUsage()
     """The simulated user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostShare:
+    """What part of an attempt's usage one model has, or one tool."""
+
+    kind: Literal["model", "tool"]
+    role: str
+    """Of the caller: `target`, `judge` or `user`."""
+    name: str
+    used: TokenUsage
+    """Of a tool: of the model calls that requested it, in equal parts if they requested several; its `calls` are those
+    of the tool."""
 
 
 class ModelUsage(TypedDict):

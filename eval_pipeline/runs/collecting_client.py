@@ -24,6 +24,7 @@ from eval_pipeline.redaction.logs import logger_of
 from eval_pipeline.runs.call_counting import CallCounter, call_counters, count_call, state_usage
 from eval_pipeline.runs.collected_run import Attachments, CollectedRun
 from eval_pipeline.runs.collecting_tracer import CollectingTracer
+from eval_pipeline.runs.run_starts import run_started
 
 _log = logger_of(__name__)
 
@@ -153,6 +154,8 @@ class CollectingClient(Client):
     def create_run(self, name: str, inputs: dict[str, Any], run_type: Any, **fields: Any) -> None:
         """Keep a run that starts, or that is posted complete."""
         self._keep(str(fields.get("id")), {**fields, "name": name, "inputs": inputs, "run_type": run_type})
+        with contextlib.suppress(*_held_back(fields)):
+            run_started(str(run_type), name, inputs)
 
     @override
     def update_run(self, run_id: Any, **fields: Any) -> None:
@@ -215,3 +218,9 @@ class CollectingClient(Client):
         run = collection.runs.get(run_id)
         run_type = fields.get("run_type") if run is None else run.run_type
         return run_type in _SHOWING_CALLS or fields.get("name") == HANDOFF
+
+
+def _held_back(fields: Mapping[str, Any]) -> tuple[type[BaseException], ...]:
+    """What is not raised where a run starts: `@traceable` would catch it, log it, and go on."""
+    metadata = (fields.get("extra") or {}).get("metadata") or {}
+    return (BaseException,) if metadata.get("ls_method") == "traceable" else ()

@@ -12,6 +12,8 @@ from eval_pipeline.telemetry.event import Event
 _MOST_DOCUMENTS = 200
 _MOST_CHARACTERS = 20_000
 """Of one document."""
+_LONGEST_VALUE = 500
+"""Characters of a value of its metadata; longer ones are left out."""
 
 
 def retrieval_events(runs: Sequence[CollectedRun]) -> Iterator[Event]:
@@ -32,7 +34,12 @@ def _as_data(document: RetrievedDocument) -> dict[str, Any]:
     text = document.text
     if len(text) > _MOST_CHARACTERS:
         text = f"{text[:_MOST_CHARACTERS]}… ({len(text) - _MOST_CHARACTERS:,} characters left out)"
-    return {"id": document.id, "text": text}
+    short = {
+        name: value
+        for name, value in document.metadata.items()
+        if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _LONGEST_VALUE)
+    }
+    return {"id": document.id, "text": text, "metadata": short}
 
 
 def _value(data: bytes | None) -> Any:

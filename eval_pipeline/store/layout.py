@@ -142,6 +142,11 @@ def baseline_key(suite: str) -> str:
     return f"baselines/{suite}.json"
 
 
+def agreement_key(suite: str, version: str) -> str:
+    """The agreement of one version of a metric with people."""
+    return f"agreements/{suite}/{version}.json"
+
+
 def corrections_prefix(suite: str) -> str:
     """The folder of corrections by people in a suite's experiments; its keys sort by time."""
     return f"corrections/{suite}/"

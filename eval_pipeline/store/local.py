@@ -71,6 +71,22 @@ class LocalStore(Store):
         files = (path for path in self._path(prefix).rglob("*") if not path.name.startswith(".") and path.is_file())
         yield from sorted(file.relative_to(self._folder).as_posix() for file in files)
 
+    @override
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unreachable(key, error) from error
+        # A folder that holds nothing any more goes, too; one that gets a file meanwhile stays.
+        for folder in path.parents:
+            if folder == self._folder or not folder.is_relative_to(self._folder):
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+
     def _mapped(self, key: str) -> pa.MemoryMappedFile | None:
         """A memory-mapped object, of which only the parts in use are read; None if it is missing or empty."""
         try:

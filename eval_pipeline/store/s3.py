@@ -115,6 +115,13 @@ class S3Store(Store):
         except (BotoCoreError, ClientError) as error:
             raise store_error(self.uri(prefix), error) from error
 
+    @override
+    def delete(self, key: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=self._key(key))
+        except (BotoCoreError, ClientError) as error:
+            raise store_error(self.uri(key), error) from error
+
     def _read(self, key: str, **more: str) -> tuple[bytes, dict[str, Any]] | None:
         """An object, or a part of it, with the server's answer."""
         for attempt in range(READ_ATTEMPTS):

@@ -60,6 +60,14 @@ class Store(ABC):
     def list(self, prefix: str) -> Iterator[str]:
         """The keys under `prefix`, sorted; `prefix` ends with `/`."""
 
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete an object, if it exists. For what `eval-pipeline prune` removes: objects that are referred to stay.
+
+        Raises:
+            TransientError: the store could not be reached.
+        """
+
     def uri(self, key: str) -> str:
         """The URI of an object, for users."""
         return f"{self.root.rstrip('/')}/{key}"

@@ -11,12 +11,12 @@ from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import missing_files
 from eval_pipeline.suite.dataset.load import load_cases
 from eval_pipeline.suite.import_path import import_problems, is_code_path
-from eval_pipeline.suite.metrics import cases_that_cannot_fail, clashes, metric_names
+from eval_pipeline.suite.metrics import OF_ATTEMPTS, cases_that_cannot_fail, clashes, metric_names
 from eval_pipeline.suite.promoted_prompt import promotion_problems
 from eval_pipeline.suite.spec.assertion import Assertion
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.context import FileSource, PythonSource
-from eval_pipeline.suite.spec.gates import EVERY, RegressionGate
+from eval_pipeline.suite.spec.gates import EVERY, RegressionGate, ScoreGate, ShareGate
 from eval_pipeline.suite.spec.prompt_reference import parse_reference
 from eval_pipeline.suite.suite import SUITE_FILE, Suite, SuiteSpec, problems_in_suite, read_suite_document
 from eval_pipeline.suite.varied_target import field_of, varied_suite
@@ -145,6 +145,7 @@ def _judge_problems(suite: Suite) -> Iterator[Problem]:
 
 
 def _model_problems(suite: Suite) -> Iterator[Problem]:
+    """A problem for each model, and each summary evaluator, that cannot be imported."""
     models = {
         f"context.patterns[{index}].model": patterns.model for index, patterns in enumerate(suite.spec.context.patterns)
     }
@@ -153,6 +154,9 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
     documents = suite.spec.context.documents
     if documents is not None and documents.retrieval.model is not None:
         models["context.documents.retrieval.model"] = documents.retrieval.model
+    for index, metric in enumerate(suite.spec.summary):
+        if metric.evaluator is not None:
+            yield from _unimportable(suite, metric.evaluator, f"summary[{index}].evaluator")
     named = [
         *models.items(),
         *(("judge.model", model) for model in (suite.spec.judge.models if suite.spec.judge else ())),
@@ -164,9 +168,13 @@ def _model_problems(suite: Suite) -> Iterator[Problem]:
 
 def _gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
     """A problem for each gate whose slice has no case, or whose metric no assertion has: it would never fail."""
+    overall = [each.title for each in suite.spec.summary]
+    if any(each.evaluator is not None and each.name is None for each in suite.spec.summary):
+        overall = [*overall, *_any_metric(suite)]
     for kind, gate in suite.spec.gates_to_meet.named().values():
-        if isinstance(gate, RegressionGate) and gate.metric is not None:
-            yield from _metric_problems(suite, cases, gate.metric, field=f"gates.{kind}")
+        if isinstance(gate, RegressionGate | ScoreGate | ShareGate) and gate.metric is not None:
+            own = [] if isinstance(gate, RegressionGate | ShareGate) else [*OF_ATTEMPTS, *overall]
+            yield from _metric_problems(suite, cases, gate.metric, field=f"gates.{kind}", own=own)
         if gate.slice is None:
             continue
         axis, _, selected = gate.slice.partition("=")
@@ -181,9 +189,18 @@ def _gate_problems(suite: Suite, cases: Sequence[Case]) -> Iterator[Problem]:
             )
 
 
-def _metric_problems(suite: Suite, cases: Sequence[Case], metric: str, *, field: str) -> Iterator[Problem]:
-    """A problem if no assertion of the suite has `metric`."""
+def _any_metric(suite: Suite) -> Iterator[str]:
+    """The metrics of gates, which a summary evaluator without a name may return."""
+    for gate in (*suite.spec.gates.min_score, *suite.spec.gates.max_score):
+        yield gate.metric
+
+
+def _metric_problems(
+    suite: Suite, cases: Sequence[Case], metric: str, *, field: str, own: Sequence[str] = ()
+) -> Iterator[Problem]:
+    """A problem if neither an assertion of the suite has `metric`, nor is it one of `own`."""
     names = metric_names(suite.spec.assertions, cases, suite.facts())
+    names = None if names is None else {*names, *own}
     if names is not None and metric not in names:
         message = f"no assertion has the metric {metric!r}"
         yield Problem(
@@ -269,7 +286,10 @@ def suite_warnings(suite: Suite, cases: Sequence[Case]) -> list[Problem]:
     if len(ids) == len(cases):
         which = "no case can fail"
     message = f"{which}: {', '.join(metrics)} only score, and a number decides nothing without a `threshold`"
-    fix = "add a `threshold` (`threshold: 1` for scores of 0 or 1), or an assertion that decides"
+    fix = (
+        "add a `threshold` (`threshold: 1` for scores of 0 or 1), or an assertion that decides; gates decide by the "
+        "shares of labels (`min_share`)"
+    )
     return [Problem(message=message, fix=fix, file=suite.folder / SUITE_FILE, field="assertions")]
 
 

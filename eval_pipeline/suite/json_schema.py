@@ -1,6 +1,7 @@
 """The JSON schemas of `suite.yaml` and of files of cases, for editors: the models, with the short forms they take."""
 
 import ast
+import functools
 import inspect
 import itertools
 import textwrap
@@ -44,10 +45,10 @@ def cases_schema() -> dict[str, Any]:
     # The named cases of another tool's form have fields of their own.
     named = {"type": "object", "required": ["name"], "not": {"required": ["id"]}}
     cases = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/Case"}, named]}}
-    defaults = {**case, "required": []}
+    defaults = {**case, "required": [], "description": "Fields of every case that does not have them itself."}
     with_defaults = {
         "type": "object",
-        "properties": {"cases": cases, "defaults": defaults},
+        "properties": {"cases": {"description": "The cases.", **cases}, "defaults": defaults},
         "required": ["cases"],
         "additionalProperties": False,
     }
@@ -90,6 +91,7 @@ def _describe(definition: dict[str, Any], model: type[BaseModel]) -> None:
             field["description"] = text
 
 
+@functools.cache
 def _field_docs(model: type[BaseModel]) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(model)))

@@ -13,14 +13,17 @@ from eval_pipeline.suite.documents.document import Document, problems_of
 from eval_pipeline.suite.documents.yaml_document import YamlDocument, read_yaml
 from eval_pipeline.suite.import_path import suite_file
 from eval_pipeline.suite.spec.assertion import AnyAssertion, SuiteFacts
-from eval_pipeline.suite.spec.automation import AssetPlacement, Promotion, Schedule, Sensors
+from eval_pipeline.suite.spec.automation import AssetPlacement, Automation, Promotion, Schedule, Sensors
 from eval_pipeline.suite.spec.case_source import CaseSources
 from eval_pipeline.suite.spec.compute import Compute, LocalCompute
 from eval_pipeline.suite.spec.context import ContextSpec
 from eval_pipeline.suite.spec.evaluation import Evaluation
 from eval_pipeline.suite.spec.gates import Gates, RateGate
 from eval_pipeline.suite.spec.judge import Judge
+from eval_pipeline.suite.spec.limits import AttemptLimits
+from eval_pipeline.suite.spec.retention import Retention
 from eval_pipeline.suite.spec.simulation import SimulatedUserSpec
+from eval_pipeline.suite.spec.summary import SummaryMetric
 from eval_pipeline.suite.spec.target import AnyTarget
 from eval_pipeline.suite.spec.variant import VariantSpec, require_distinct
 
@@ -30,6 +33,16 @@ LAST_PASSED = "last_passed"
 
 _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}\b")
 """Dagster's rule for owners."""
+
+
+class BaselineChoice(Document):
+    """The experiment that new ones are compared with."""
+
+    experiment: str | None = None
+    """Its name, or `last_passed`; by default as without `baseline`."""
+    rescore: bool = False
+    """Whether its answers are scored by the present assertions where a metric has changed, without a call of the
+    target, so that every metric can be compared. Judges are asked again."""
 
 
 class SuiteSpec(Document):
@@ -55,6 +68,10 @@ class SuiteSpec(Document):
     """The model that plays the user in cases with a `simulation`."""
     assertions: tuple[AnyAssertion, ...] = ()
     """Assertions on the whole conversation of every case, besides its own."""
+    limits: AttemptLimits = AttemptLimits()
+    """What the target may use in one attempt, which ends there with the status `limit`."""
+    summary: tuple[SummaryMetric, ...] = ()
+    """Metrics over all cases: accuracy, F1, correlation, reduced metrics, summary evaluators of LangSmith."""
     repetitions: int | None = Field(default=None, ge=1, le=1_000)
     """Attempts at each case; by default one, or all recorded ones for a recorded target."""
     evaluation: Evaluation = Evaluation()
@@ -65,17 +82,31 @@ class SuiteSpec(Document):
     """The key prefix and group of the suite's assets in Dagster."""
     schedule: Schedule = Schedule()
     """When the suite is evaluated by itself."""
+    automation: Automation = "none"
+    """When Dagster evaluates the suite by itself, beside its schedule and sensors."""
     sensors: Sensors = Sensors()
     """What the suite reacts to."""
+    retention: Retention = Retention()
+    """How long results are kept: what `eval-pipeline prune` deletes."""
     promotion: Promotion = Promotion()
     """Whether the tag of the target's prompt moves to a variant that won."""
     gates: Gates = Gates()
     """What an experiment must meet."""
     variants: tuple[VariantSpec, ...] = ()
     """Changed targets that `eval-pipeline variants run` compares with this one."""
-    baseline: str | None = None
-    """The experiment that new ones are compared with: its name, or `last_passed`. By default the one that was set with
-    `eval-pipeline baseline set`, or else the last that passed."""
+    baseline: str | BaselineChoice | None = None
+    """The experiment that new ones are compared with: its name, `last_passed`, or `{experiment: …, rescore: true}`. By
+    default the one that was set with `eval-pipeline baseline set`, or else the last that passed."""
+
+    @property
+    def baseline_name(self) -> str | None:
+        """The baseline as it is named, in whichever form it was written."""
+        return self.baseline.experiment if isinstance(self.baseline, BaselineChoice) else self.baseline
+
+    @property
+    def rescores_baseline(self) -> bool:
+        """Whether a baseline that other assertions scored is first scored by the present ones."""
+        return isinstance(self.baseline, BaselineChoice) and self.baseline.rescore
 
     @property
     def gates_to_meet(self) -> Gates:

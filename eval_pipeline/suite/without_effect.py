@@ -12,7 +12,7 @@ from eval_pipeline.suite.suite import SUITE_FILE, Suite
 _REMOVE = "remove it"
 _DECIDING = frozenset(
     {
-        *("contains", "icontains", "not_contains", "equals", "starts_with", "regex", "one_of", "numeric"),
+        *("contains", "icontains", "not_contains", "equals", "starts_with", "regex", "one_of", "numeric", "number"),
         *("is_json", "json_schema", "json_path"),
         *("contains_function_call", "no_function_call", "function_call_order", "handoff_to"),
         *("max_latency", "max_tokens", "max_cost", "max_turns", "grounded_in_context"),

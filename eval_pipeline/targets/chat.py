@@ -98,6 +98,7 @@ class ChatSessionFactory(LiveSessionFactory):
     """One model for all attempts, but for cases whose `runtime` names another model or temperature."""
 
     reads_case = False
+    reads_context_here = True
 
     def __init__(self, target: ChatTarget, *, folder: Path) -> None:
         def model(name: str | None, temperature: float | None) -> BaseChatModel:

@@ -155,6 +155,7 @@ class LangGraphSessionFactory(LiveSessionFactory):
     """A graph, or what builds one for each attempt."""
 
     reads_case = False
+    reads_context_here = True
 
     def __init__(
         self,

@@ -59,6 +59,8 @@ class PythonTarget(CodeTarget):
 class PythonSessionFactory(LiveSessionFactory):
     """Sessions with one callable; with `factory`, with what `call(**options)` returns for each attempt."""
 
+    reads_context_here = True
+
     def __init__(
         self, call: Callable[..., Any], *, factory: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:

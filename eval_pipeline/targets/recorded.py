@@ -27,6 +27,8 @@ class RecordedTarget(Target):
 class RecordedSessionFactory:
     """Each recording of a case is one attempt."""
 
+    reads_context_here = True
+
     def attempts(self, case: Case, repetitions: int | None) -> int:
         """As many as were recorded, at most `repetitions`."""
         return min(len(case.recordings), repetitions or len(case.recordings))

@@ -181,6 +181,9 @@ class LiveSessionFactory:
     reads_case: bool = True
     """Whether answers may depend on all of a case, its tags and reference included."""
 
+    reads_context_here: bool = False
+    """Whether the target reads the shared context in this process, where its reads are seen."""
+
     def attempts(self, case: Case, repetitions: int | None) -> int:
         """One, or as many as `repetitions`."""
         del case

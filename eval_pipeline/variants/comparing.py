@@ -65,11 +65,12 @@ def _concluded(contender: Contender, launch: Launch) -> Conclusion:
     spec = contender.variant.suite.spec
     if contender.name != CURRENT:
         spec = spec.model_copy(update={"baseline": launch.plan.experiment(CURRENT)})
-    return conclude(launch.store, spec, contender.record, launch.settings)
+    folder = contender.variant.suite.folder
+    return conclude(launch.store, spec, contender.record, launch.settings, folder=folder)
 
 
 def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Entrant:
-    record = contender.record
+    record, summary = contender.record, concluded.verdict.summary
     rows = read_results(launch.store, record.suite, record.experiment, columns=METRIC_COLUMNS).to_pylist()
     return Entrant(
         name=contender.name,
@@ -78,5 +79,8 @@ def _entrant(contender: Contender, concluded: Conclusion, launch: Launch) -> Ent
         changes=contender.variant.changes,
         values=metric_by_case(rows, launch.plan.metric),
         gates_passed=concluded.verdict.passed,
-        errors=concluded.verdict.summary.status_counts.get("error", 0),
+        errors=summary.status_counts.get("error", 0),
+        attempts=summary.attempts - summary.carried,
+        cost_usd=summary.cost_usd,
+        costs=summary.costs,
     )

@@ -52,8 +52,8 @@ def open_contenders(suite: Suite, launch: Launch) -> list[Contender]:
         MissingUpstreamError: the context is gone, or the baseline that the suite names.
     """
     contenders = [_opened(variant, launch) for variant in variants_of(suite, launch.plan.variants)]
-    if suite.spec.baseline not in (None, LAST_PASSED):
-        baseline_of(launch.store, contenders[0].record, suite.spec.baseline)  # raises before anything is paid for
+    if suite.spec.baseline_name not in (None, LAST_PASSED):
+        baseline_of(launch.store, contenders[0].record, suite.spec.baseline_name)  # raises before anything is paid for
     return contenders
 
 

@@ -6,7 +6,8 @@ larger. So the chance that any variant is called better or worse that is neither
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from eval_pipeline.analysis.statistics.paired import PairedDifference, holm, p_is, paired_difference
 from eval_pipeline.analysis.statistics.power import LEVEL
@@ -30,6 +31,11 @@ class Entrant:
     gates_passed: bool
     errors: int
     """Attempts that broke."""
+    attempts: int = 0
+    cost_usd: float | None = None
+    """Dollars of all attempts; None where any price is unknown."""
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By `role`, `model`, `tool` and `prompt`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,9 @@ def _standing(
         outcome=_outcome(entrant, difference, p_value, dropped=dropped),
         gates_passed=entrant.gates_passed and not dropped,
         errors=entrant.errors,
+        attempts=entrant.attempts,
+        cost_usd=entrant.cost_usd,
+        costs=entrant.costs,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval_pipeline.analysis.costs import CostsByName
 from eval_pipeline.analysis.verdict import read_verdict
 from eval_pipeline.pipeline.prepare import prepare
 from eval_pipeline.pipeline.progress import Progress, QuietProgress
@@ -47,6 +48,10 @@ class EvaluationResult:
     """The mean by assertion, and `pass_rate`, `score`."""
     passed: bool
     """Whether it met the suite's blocking gates."""
+    cost_usd: float | None
+    """Dollars of all its attempts; None where any price is unknown."""
+    costs: Mapping[str, CostsByName]
+    """By `role`, `model`, `tool` and `prompt`: calls, tokens and dollars."""
     run_url: str | None
     """Its experiment in LangSmith or the recorder; None where nothing was traced."""
     best_override: str | None
@@ -137,6 +142,8 @@ def evaluation_results(store: Store | Path | str, comparison: VariantComparison)
             completed_count=sum(count for status, count in summary.status_counts.items() if status in _COMPLETED),
             scores={name: score.mean for name, score in {**summary.metrics, **own}.items() if score is not None},
             passed=standing.gates_passed,
+            cost_usd=summary.cost_usd,
+            costs=summary.costs,
             run_url=None if link is None else link.experiment,
             best_override=best,
         )

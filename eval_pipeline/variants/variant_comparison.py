@@ -4,7 +4,8 @@ It is written once, when everything is evaluated, and never changes: a promotion
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import field
+from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -50,6 +51,17 @@ class VariantStanding:
     that was dropped."""
     errors: int = 0
     """Attempts that broke."""
+    attempts: int = 0
+    """Those made."""
+    cost_usd: float | None = None
+    """Dollars of all attempts; None where any price is unknown."""
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By `role`, `model`, `tool` and `prompt`, as `Summary.costs`."""
+
+    @property
+    def cost_per_attempt(self) -> float | None:
+        """Dollars of an attempt, by which variants of different numbers of attempts can be compared."""
+        return None if self.cost_usd is None or not self.attempts else self.cost_usd / self.attempts
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=_STRICT)

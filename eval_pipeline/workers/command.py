@@ -33,6 +33,9 @@ ABANDONED = 4
 
 def main(arguments: list[str]) -> int:
     """Do the task that the arguments or the environment name. Returns the exit code."""
+    if arguments in (["--help"], ["-h"]):
+        sys.stdout.write(f"{__doc__}\n")
+        return 0
     exempt_loopback_from_proxies()
     with stdout_for_result_only() as stdout:
         try:

@@ -14,15 +14,14 @@ START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
 def an_assertion(
-    name: str, *, passed: bool | None = True, score: float | None = None, broken: bool = False
+    name: str, *, passed: bool | None = True, score: float | None = None, broken: bool = False, **fields: Any
 ) -> AssertionResult:
     """One assertion result; by default the score follows from `passed`."""
     if score is None and passed is not None:
         score = float(passed)
     error = EvaluationError(name="E", message="m", traceback="t") if broken else None
-    return AssertionResult(
-        name=name, type="t", turn=None, passed=passed, score=score, weight=1.0, message="because <b>so</b>", error=error
-    )
+    defaults: dict[str, Any] = {"type": "t", "turn": None, "weight": 1.0, "message": "because <b>so</b>"}
+    return AssertionResult(name=name, passed=passed, score=score, error=error, **{**defaults, **fields})
 
 
 def a_result(

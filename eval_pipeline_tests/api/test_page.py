@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from eval_pipeline_tests.axe import violations
 from eval_pipeline_tests.browser import a_page, needs_chromium
 
 CLICK = "[...document.querySelectorAll('#cases button')].find(b => b.textContent === '{}').click()"
@@ -22,6 +23,10 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
         assert page.evaluate("document.querySelectorAll('#events img, #events script, #events b').length") == 0
         assert page.evaluate("document.title") == "eval_pipeline"
         page.screenshot(tmp_path / "case.png")
+        arguments, result = page.evaluate("[...document.querySelectorAll('.call .sides > div')].map(e => e.innerText)")
+        assert "<script>" in arguments
+        assert "<b>bold</b>" in result
+        assert page.evaluate("location.hash") == "#suite=sample&case=hostile"
 
         page.evaluate(CLICK.format("waits-0"))
         page.wait_for("document.querySelectorAll('.message.user').length === 1")
@@ -35,6 +40,17 @@ def test_a_case_is_shown_live_and_its_text_is_never_code(url: str, suite: Path, 
         assert page.console == []
     assert (tmp_path / "case.png").stat().st_size > 10_000
     assert (suite / "waits-0").read_text() == "cancelled"
+
+
+@needs_chromium
+def test_the_page_has_no_fault_of_accessibility(url: str) -> None:
+    with a_page() as page:
+        page.open(f"{url}#suite=sample&case=hello", width=390, dark=True)
+        page.wait_for("document.activeElement.textContent === 'hello'")
+        page.evaluate("(document.activeElement.click(), 0)")
+        page.wait_for("document.body.dataset.status === 'passed'")
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @needs_chromium

@@ -7,6 +7,8 @@ import pytest
 from bench.context import measure
 from eval_pipeline.settings import CACHE_VARIABLE
 
+pytestmark = pytest.mark.usefixtures("warm_sides")
+
 
 def test_two_workers_at_once_download_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))

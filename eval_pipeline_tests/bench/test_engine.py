@@ -53,6 +53,7 @@ def test_sides_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran == ["a", "b", "b", "a"]
 
 
+@pytest.mark.usefixtures("warm_sides")
 def test_a_side_that_fails_reports_why() -> None:
     with pytest.raises(SideError, match="KeyError: 'cases'"):
         OURS.run()

@@ -1,6 +1,10 @@
 """The benchmark of Dagster's bookkeeping: that a side records all it is asked to, and by which storage."""
 
+import pytest
+
 from bench.events import SQLITE, measure
+
+pytestmark = pytest.mark.usefixtures("warm_sides")
 
 
 def test_both_sides_record_every_partition() -> None:

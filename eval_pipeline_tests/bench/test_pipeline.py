@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench.pipeline import OURS, RESULTS
+
+pytestmark = pytest.mark.usefixtures("warm_sides")
 
 
 def test_the_whole_job_runs_untraced() -> None:

@@ -1,6 +1,10 @@
 """The benchmark of tracing: that both sides run against the counting recorder, and that it counts."""
 
+import pytest
+
 from bench.tracing import GRAFTS, LIVE_RUNS, counts_of, measure, recorder
+
+pytestmark = pytest.mark.usefixtures("warm_sides")
 
 
 def test_both_sides_are_counted() -> None:

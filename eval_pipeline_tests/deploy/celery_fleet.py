@@ -6,8 +6,8 @@ spool of its own, as on a host of its own.
 
 import contextlib
 import os
-import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +55,8 @@ class CeleryFleet:
     recorder_url: str
     api: DagsterApi
     instance: dg.DagsterInstance
+    warm: bool
+    """Whether processes are forked from a server that has imported their programs."""
     groups: dict[str, ProcessGroup] = field(default_factory=dict)
 
     @property
@@ -65,7 +67,7 @@ class CeleryFleet:
     def start(self, name: str, command: Sequence[str], **own: str) -> ProcessGroup:
         """Start a program with variables of its own."""
         environment = {**self.environment, **own}
-        self.groups[name] = ProcessGroup(name, command, environment=environment, folder=self.folder)
+        self.groups[name] = ProcessGroup(name, command, environment=environment, folder=self.folder, warm=self.warm)
         return self.groups[name]
 
     def start_worker(self, name: str) -> None:
@@ -74,7 +76,8 @@ class CeleryFleet:
             "EVAL_PIPELINE_CACHE": f"{self.folder}/{name}/cache",
             "EVAL_PIPELINE_SPOOL": f"{self.folder}/{name}/spool",
         }
-        self.start(name, _process("worker"), WORKER_NAME=name, WORKER_CONCURRENCY="1", **own)
+        own |= {"WORKER_NAME": name, "WORKER_CONCURRENCY": "1"}
+        self.start(name, _process("worker", {**self.environment, **own}), **own)
 
     def kill_whoever_has(self, pid: int) -> str:
         """Kill a process with all of its group, at once. Returns the group's name."""
@@ -101,9 +104,16 @@ class CeleryFleet:
 
 @contextlib.contextmanager
 def running_fleet(
-    folder: Path, suite: CountedSuite, *, daemon: tuple[str, ...] = QUICK_DAEMON
+    folder: Path, suite: CountedSuite, *, daemon: tuple[str, ...] = QUICK_DAEMON, warm: bool = False
 ) -> Iterator[CeleryFleet]:
-    """Start everything, with two workers; returns when the web server has loaded the suite."""
+    """Start everything, with two workers; returns when the web server has loaded the suite.
+
+    Args:
+        folder: of all that is stored.
+        suite: what is evaluated.
+        daemon: its program, in place of `dagster-daemon`.
+        warm: fork the processes from a server that has imported their programs, instead of starting Python for each.
+    """
     groups: dict[str, ProcessGroup] = {}
     with contextlib.ExitStack() as stack:
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
@@ -149,20 +159,21 @@ def running_fleet(
             recorder_url=own["EVAL_PIPELINE_RECORDER_URL"],
             api=DagsterApi(url=f"http://127.0.0.1:{web}"),
             instance=instance,
+            warm=warm,
             groups=groups,
         )
         database = str(folder / "recorder.sqlite")
         fleet.start("s3", ("moto_server", "-H", "127.0.0.1", "-p", str(s3)))
         fleet.start("recorder", ("eval-pipeline", "recorder", "--port", str(recorder), "--db", database))
-        fleet.start("code", _process("code"))
+        fleet.start("code", _process("code", fleet.environment))
         for name in ("worker-1", "worker-2"):
             fleet.start_worker(name)
         for port in (s3, recorder, code):
             fleet.until(partial(_listens, port))
         for bucket in ("evaluations", "logs"):
             S3Server(endpoint=own["AWS_ENDPOINT_URL_S3"]).client().create_bucket(Bucket=bucket)
-        fleet.start("daemon", _process("daemon", daemon))
-        fleet.start("web", _process("web"))
+        fleet.start("daemon", _process("daemon", fleet.environment, daemon))
+        fleet.start("web", _process("web", fleet.environment))
         fleet.until(fleet.api.loaded)
         yield fleet
 
@@ -182,12 +193,13 @@ def _merged(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, A
     return {**settings, **over, **deeper}
 
 
-def _process(name: str, instead: Sequence[str] = ()) -> tuple[str, ...]:
-    """The command of a line of the Procfile; `instead` of its program another."""
+def _process(name: str, environment: Mapping[str, str], instead: Sequence[str] = ()) -> list[str]:
+    """The command of a line of the Procfile, with its variables replaced; `instead` of its program another."""
     lines = (DEPLOY / "celery" / "Procfile").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith(f"{name}: "))
-    program, _, rest = line.removeprefix(f"{name}: ").partition(" ")
-    return ("sh", "-c", f"exec {shlex.join(instead) if instead else program} {rest}")
+    words = ["sh", "-c", f"printf '%s\\n' {line.removeprefix(f'{name}: ')}"]
+    program, *arguments = subprocess.check_output(words, env=dict(environment), text=True).splitlines()
+    return [*(instead or [program]), *arguments]
 
 
 def _listens(port: int) -> bool:

@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
+
+from eval_pipeline_tests.warm_processes import WarmProcess, start_warm
 
 _END_SECONDS = 30.0
 
@@ -13,9 +16,32 @@ _END_SECONDS = 30.0
 class ProcessGroup:
     """A program and all it starts."""
 
-    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> None:
-        """Start it; what it prints goes to `<name>.log` in `folder`."""
+    def __init__(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], folder: Path, warm: bool = False
+    ) -> None:
+        """Start it; what it prints goes to `<name>.log` in `folder`.
+
+        Args:
+            name: of the log.
+            command: a program and its arguments.
+            environment: all of its environment.
+            folder: where it runs.
+            warm: fork it from a server that has imported it, instead of starting Python.
+        """
         self.name, self.log = name, folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | WarmProcess
+        if warm:
+            program, *arguments = command
+            self._process = start_warm(
+                _function(program),
+                *arguments,
+                folder=folder,
+                environment=environment,
+                stdout=self.log,
+                stderr=self.log,
+                own_session=True,
+            )
+            return
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
@@ -63,6 +89,14 @@ class ProcessGroup:
             return os.getpgid(pid) == self._process.pid
         except ProcessLookupError:
             return False
+
+
+def _function(program: str) -> str:
+    """The function of an installed program; what has a colon is one."""
+    if ":" in program:
+        return program
+    (script,) = entry_points(group="console_scripts", name=program)
+    return script.value
 
 
 @contextlib.contextmanager

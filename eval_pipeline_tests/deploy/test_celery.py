@@ -10,18 +10,19 @@ from eval_pipeline_tests.cli.terminal import terminal
 from eval_pipeline_tests.deploy.celery_fleet import CeleryFleet, running_fleet
 from eval_pipeline_tests.deploy.counted_suite import CountedSuite
 from eval_pipeline_tests.deploy.drill import CASE_RESULTS, backfilled, prepare
+from eval_pipeline_tests.quick_dagster import WARM_DAEMON
 
-CASES = 200
+CASES = 100
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CeleryFleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    suite = CountedSuite(folder=folder / "suite", cases=CASES, cases_per_run=50, seconds=0.05)
+    suite = CountedSuite(folder=folder / "suite", cases=CASES, cases_per_run=25, seconds=0.05)
     suite.write()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LANGSMITH_TRACING", "true")
-        with running_fleet(folder, suite) as running:
+        with running_fleet(folder, suite, daemon=WARM_DAEMON, warm=True) as running:
             prepare(running)
             yield running
 
@@ -54,8 +55,8 @@ def test_a_backfill_whose_worker_is_killed_mid_run_ends_with_everything_there_on
     assert (found.rows, found.cases_with_rows) == (CASES, CASES)
     assert (found.materializations, found.partitions) == (CASES, CASES)
     # Of what was in flight in the worker, or done and not durable yet.
-    assert found.paid_twice <= 50
-    assert found.summary["status_counts"] == {"passed": 160, "failed": 40}
+    assert found.paid_twice <= 25
+    assert found.summary["status_counts"] == {"passed": 80, "failed": 20}
     assert found.summary["pass_rate"]["mean"] == 0.8
 
 

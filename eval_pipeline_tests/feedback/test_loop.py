@@ -253,6 +253,11 @@ def test_production_runs_that_failed_a_rule_become_cases_once(
 
     assert "5 runs: 2 new cases, 2 already in the suite, 1 without a user message" in first.stdout
     assert "0 new cases, 4 already in the suite" in again.stdout
+    newest = max(run["start_time"] for run in runs[1:4])
+    since = terminal("cases", "import", suite, "--project", "prod", "--since", "last")
+    assert since.stdout.startswith(f"{sum(run['start_time'] > newest for run in runs)} runs")
+    never = terminal("cases", "import", suite, "--project", "support", "--since", "last")
+    assert (never.code, "no case was imported from 'support' yet" in never.stderr) == (2, True)
     cases = [json.loads(line) for line in (suite / "cases" / "imported.jsonl").read_text().splitlines()]
     assert {case["metadata"]["origin"]["run_id"] for case in cases} <= {run["id"] for run in runs}
     assert {case["metadata"]["origin"].get("error") for case in cases} == {None, "ValueError: no"}

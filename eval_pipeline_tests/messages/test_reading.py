@@ -260,6 +260,11 @@ def test_a_list_of_two_texts_is_two_messages_and_a_list_in_a_list_is_a_pair() ->
     assert [message.text for message in read_messages(("user", "hi"))] == ["hi"]
 
 
+def test_a_list_of_which_one_item_is_no_message_is_none() -> None:
+    message = {"role": "assistant", "content": "hi"}
+    assert [messages_in(value) for value in ([message, 5], ["hi", message], [{"a": 1}, message])] == [None] * 3
+
+
 def test_what_is_no_message_is_none() -> None:
     assert [messages_in(value) for value in ("hi", 5, None, {"a": 1}, [1], [], [{"a": 1}])] == [None] * 7
     assert [is_message(value) for value in ("hi", {"a": 1}, HumanMessage("x"), ["user", "x"])] == [False] * 2 + [

@@ -53,6 +53,11 @@ HARMLESS = [
 ]
 
 
+def test_a_secret_that_only_shows_when_its_neighbour_is_gone_is_taken_out_too() -> None:
+    text = "sk-proj-abcdefghijklmnopqrstuvwx.smith@mail.example.com"
+    assert REDACTOR.text(text) == "[redacted:api_key][redacted:email]"
+
+
 @pytest.mark.parametrize(("secret", "name"), SECRETS.items(), ids=list(SECRETS.values()))
 def test_a_secret_is_taken_out_of_text(secret: str, name: str) -> None:
     assert REDACTOR.text(f"it is {secret}, keep it") == f"it is [redacted:{name}], keep it"

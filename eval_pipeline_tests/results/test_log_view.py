@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval_pipeline.pipeline.run_plan import planned_cases, write_plan
-from eval_pipeline.results.case_result import AssertionResult, CaseResult, EvaluationError, SimulationResult, TurnResult
+from eval_pipeline.results.case_result import (
+    AssertionResult,
+    CaseResult,
+    EvaluationError,
+    SimulationResult,
+    TurnResult,
+)
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.log_view import ResultLogView
 from eval_pipeline.results.result_log import ResultLog, read_results
@@ -50,6 +56,16 @@ def test_skipped_attempts_are_not_finished_and_errors_are_unless_retried(store: 
 
     assert {case_id for case_id, _ in _view(store).finished} == {"a", "b", "c"}
     assert {case_id for case_id, _ in _view(store, retry_errors=True).finished} == {"a", "b"}
+
+
+def test_an_attempt_that_ran_to_its_end_with_the_same_fingerprint_is_reusable_and_no_other(store: LocalStore) -> None:
+    statuses = ("passed", "failed", "unscored", "limit", "error", "skipped")
+    _log(store).append([a_result(status, status=status, fingerprint="now") for status in statuses])
+    _log(store, "r2").append([a_result("changed", fingerprint="before")])
+
+    reusable = _view(store).reusable(dict.fromkeys([(case_id, 1) for case_id in (*statuses, "changed")], "now"))
+
+    assert set(reusable) == {("passed", 1), ("failed", 1), ("unscored", 1)}
 
 
 def test_a_case_is_whole_when_all_attempts_planned_are_finished(store: LocalStore) -> None:
@@ -136,6 +152,7 @@ _assertions = st.builds(
                 "label": st.none() | st.text(),
                 "reasoning": st.text(),
                 "error": st.none() | st.text(),
+                "seen": st.none() | st.lists(st.text(), max_size=2),
             }
         ),
         max_size=1,

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from eval_pipeline.errors import InputError
@@ -12,7 +11,7 @@ from eval_pipeline.scaffold.promptfoo import promptfoo_suite
 from eval_pipeline.suite.check import check_suite
 from eval_pipeline.suite.documents.yaml_document import read_yaml
 from eval_pipeline.suite.import_path import nothing_imported
-from eval_pipeline.suite.json_schema import cases_schema, suite_schema
+from eval_pipeline_tests.suite.editor_schemas import validate_cases, validate_suite, validator_for
 
 PROMPTFOO = """
 prompts: ["Answer {{question}} for {{name}}", "another"]
@@ -57,9 +56,9 @@ def test_a_new_suite_is_valid_by_its_models_and_by_its_schema(tmp_path: Path, pr
         with nothing_imported():
             _, _, problems = check_suite(suite.folder)
         assert problems == []
-    jsonschema.validate(read_yaml(suite.folder / "suite.yaml").data, suite_schema())
+    validate_suite(read_yaml(suite.folder / "suite.yaml").data)
     if name != "dataset":
-        jsonschema.validate(read_yaml(suite.folder / "cases.yaml").data, cases_schema())
+        validate_cases(read_yaml(suite.folder / "cases.yaml").data)
     first = (suite.folder / "suite.yaml").read_text().splitlines()[0]
     schema = suite.folder / first.partition("$schema=")[2]
     assert schema.is_file()
@@ -105,5 +104,5 @@ def test_a_configuration_without_a_list_of_tests_is_refused(tmp_path: Path, text
     ],
 )
 def test_a_mistake_is_one_for_the_schema_as_well(data: dict[str, Any], place: str) -> None:
-    errors = list(jsonschema.Draft202012Validator(suite_schema()).iter_errors(data))
+    errors = list(validator_for("suite").iter_errors(data))
     assert place in [error.json_path for error in errors]

@@ -23,6 +23,16 @@ def test_what_was_put_is_got_and_can_be_replaced(store: Store) -> None:
     assert list(store.list("a/")) == ["a/b.bin"]
 
 
+def test_what_is_deleted_is_gone_and_the_rest_stays(store: Store) -> None:
+    for key in ("a/b/c.bin", "a/d.bin"):
+        store.put(key, b"one")
+    store.delete("a/b/c.bin")
+    store.delete("a/b/c.bin")
+    assert list(store.list("a/")) == ["a/d.bin"]
+    store.put("a/b/c.bin", b"again")
+    assert store.get("a/b/c.bin") == b"again"
+
+
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a//b", "a/./b", "..", "a\\..\\b", "a/\0", "a\n"])
 def test_no_key_leads_out_of_the_store(store: Store, key: str) -> None:
     calls: list[Callable[[], object]] = [

@@ -10,6 +10,8 @@ from eval_pipeline_tests.variants import obedient_model
 
 MODEL = "eval_pipeline_tests.variants.obedient_model:ObedientModel"
 PROMPT_NAME = "support"
+LEFT_OUT = ("conversations.yaml", "refunds.yaml", "shipping.csv")
+"""Files of cases without which the prompts have the same order."""
 PROMPTS: Mapping[str, str] = {
     "good": obedient_model.GOOD,
     "reworded": obedient_model.REWORDED,
@@ -29,10 +31,21 @@ def publish_prompts(url: str, *, current: str) -> dict[str, str]:
     return {**commits, "production": publish(url, PROMPTS[current], name=PROMPT_NAME)}
 
 
-def write_desk(folder: Path, *variants: str) -> Path:
-    """The suite in `folder`, whose prompt is `hub:support:production`, with a variant for each tag named."""
+def write_part(folder: Path, *left_out: str) -> Path:
+    """The suite in `folder`, without some of its files of cases: what all of them show costs four times as much."""
     shutil.copytree(SHIPPED / "support_desk", folder, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / "suite.yaml"
+    text = file.read_text(encoding="utf-8")
+    for name in left_out:
+        assert f"  - cases/{name}\n" in text
+        text = text.replace(f"  - cases/{name}\n", "")
+    file.write_text(text, encoding="utf-8")
+    return folder
+
+
+def write_desk(folder: Path, *variants: str) -> Path:
+    """The suite in `folder`, whose prompt is `hub:support:production`, with a variant for each tag named."""
+    file = write_part(folder, *LEFT_OUT) / "suite.yaml"
     text = file.read_text(encoding="utf-8")
     text = text.replace("  recursion_limit: 25", f"  recursion_limit: 25\n  prompt: hub:{PROMPT_NAME}:production")
     listed = "".join(f"  - {{name: {name}, prompt: hub:{PROMPT_NAME}:{name}}}\n" for name in variants)

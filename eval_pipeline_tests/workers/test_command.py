@@ -5,7 +5,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from eval_pipeline.store.layout import answer_key, task_key
+from eval_pipeline.workers.command import main
+from eval_pipeline_tests.warm_processes import run_warm
 from eval_pipeline_tests.workers.begun import Begun
 
 _WITHOUT_DAGSTER = """
@@ -13,7 +17,7 @@ import sys
 
 class Refusing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("dagster", "dagster_aws"):
+        if name.startswith("dagster"):
             raise ImportError(f"{name} is not here")
 
 sys.meta_path.insert(0, Refusing())
@@ -23,16 +27,9 @@ program()
 """
 
 
-def _worker(begun: Begun, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _WITHOUT_DAGSTER, *arguments],
-        env={**os.environ, **begun.environment, **more},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def _worker(begun: Begun, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    program = "eval_pipeline.workers.command:program"
+    return run_warm(program, *arguments, environment={**os.environ, **begun.environment}, stdin=stdin)
 
 
 def test_it_does_a_task_of_the_store_without_dagster(begun: Begun) -> None:
@@ -40,7 +37,14 @@ def test_it_does_a_task_of_the_store_without_dagster(begun: Begun) -> None:
     key = task_key(task.suite, task.experiment, task.task)
     begun.store.put(key, task.to_json())
 
-    done = _worker(begun, EVAL_PIPELINE_TASK=key)
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_DAGSTER],
+        env={**os.environ, **begun.environment, "EVAL_PIPELINE_TASK": key},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
@@ -65,3 +69,8 @@ def test_it_says_what_is_wrong_and_ends_with_its_code(begun: Begun) -> None:
     assert (nothing.returncode, unknown.returncode) == (2, 2)
     assert "there is no task to do" in nothing.stderr
     assert "there is no task at 'no/such/key'" in unknown.stderr
+
+
+def test_it_describes_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("`eval-pipeline-worker [TASK | -]`")

@@ -90,6 +90,17 @@ def agreements(results: pa.Table, labels: Sequence[HumanLabel]) -> list[Agreemen
     return [agreement for name, rated in by_assertion.items() for agreement in _agreements_of(name, rated)]
 
 
+def agreements_by_version(results: pa.Table, labels: Sequence[HumanLabel]) -> dict[str, Agreement]:
+    """As `agreements`, of each version of a metric by itself; results of earlier versions of rows have none."""
+    results_by_name = _index(results)
+    rated: dict[tuple[str, str], list[tuple[HumanLabel, Mapping[str, Any] | None]]] = defaultdict(list)
+    for label in labels:
+        for result in _matching(label, results_by_name):
+            if result.get("version") is not None:
+                rated[label.assertion, result["version"]].append((label, result))
+    return {version: _agreement(name, None, own, lambda result: result) for (name, version), own in rated.items()}
+
+
 Rated = Sequence[tuple[HumanLabel, Mapping[str, Any] | None]]
 Compared = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 """From the result of an assertion to what is compared: the result itself, or one vote in it."""

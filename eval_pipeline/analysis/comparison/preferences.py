@@ -80,6 +80,11 @@ async def judge_preferences(
 
     with no_ambient_tracing(), untraced():
         preferences = await asyncio.gather(*map(ask, pairs))
+    return summed_preferences(rubric, preferences)
+
+
+def summed_preferences(rubric: str, preferences: Sequence[CasePreference]) -> Preferences:
+    """Preferences of single cases together; `rubric` is what they were decided by."""
     by_case: dict[str, list[float]] = defaultdict(list)
     for one in preferences:
         if one.score is not None:

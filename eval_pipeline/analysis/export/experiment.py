@@ -11,7 +11,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.store import Store
 
-_COLUMNS = ["status", "score", "split", "assertions", "error", "latency_s", "cost_usd", "trace_url"]
+_COLUMNS = ["status", "score", "split", "assertions", "error", "limit", "latency_s", "cost_usd", "trace_url"]
 _WORST_FIRST = ("error", "failed", "limit", "unscored", "skipped", "passed")
 
 

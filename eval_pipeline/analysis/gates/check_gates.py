@@ -1,7 +1,8 @@
 """Check an experiment against the gates of its suite."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -21,10 +22,12 @@ from eval_pipeline.analysis.case_values import (
 from eval_pipeline.analysis.comparison.comparison import Comparison
 from eval_pipeline.analysis.gates.gate_result import GateResult, SliceResult
 from eval_pipeline.analysis.gates.regression import check_regressions
+from eval_pipeline.analysis.gates.scores import check_overall, check_score, check_share
 from eval_pipeline.analysis.gates.thresholds import at_least, at_most
+from eval_pipeline.analysis.overall.overall_metric import OverallMetric
 from eval_pipeline.analysis.slices import Members, in_slice, matching
 from eval_pipeline.analysis.statistics.estimate import estimate, percentile_interval, percentiles
-from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate
+from eval_pipeline.suite.spec.gates import Gate, Gates, LimitGate, RateGate, RegressionGate, ScoreGate
 from eval_pipeline.wording import counted, nearest
 
 
@@ -38,6 +41,8 @@ class Evidence:
     """The cases of each slice."""
     comparison: Comparison | None
     """The comparison with the baseline; None if there is none yet."""
+    overall: Mapping[str, OverallMetric] = field(default_factory=dict)
+    """The metrics of `summary:`, by name."""
     first: Comparison | None = None
     """The comparison with the first experiment that passed, if the baseline is the last that passed: small drops from
     one experiment to the next do not add up unseen."""
@@ -97,7 +102,10 @@ def _slice_results(kind: str, gate: Gate, evidence: Evidence, names: Sequence[st
         if kind != _SKIPPED:
             rows = attempts_made(rows)
         if rows:
-            results.append(_KINDS[kind](gate, rows, name))
+            if isinstance(gate, ScoreGate) and gate.metric in evidence.overall:
+                results.append(check_overall(kind, gate, evidence.overall[gate.metric], name))
+            else:
+                results.append(_KINDS[kind](gate, rows, name))
         elif name is None:
             results.append(_undecided("no attempt was made"))
     return results
@@ -240,4 +248,8 @@ _KINDS: Mapping[str, Callable[[Any, Sequence[Row], str | None], SliceResult]] = 
     _SKIPPED: _max_skipped,
     "max_cost_usd": _max_cost_usd,
     "max_p95_latency_s": _max_p95_latency_s,
+    "min_score": functools.partial(check_score, least=True),
+    "max_score": functools.partial(check_score, least=False),
+    "min_share": functools.partial(check_share, least=True),
+    "max_share": functools.partial(check_share, least=False),
 }

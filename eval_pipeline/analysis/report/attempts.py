@@ -46,6 +46,7 @@ _COLUMNS = [
     "cost_usd",
     "tokens",
     "error",
+    "limit",
     "trace_url",
 ]
 

@@ -8,17 +8,20 @@ from langsmith.evaluation import EvaluationResult
 
 from eval_pipeline.assertions.python import plain
 from eval_pipeline.assertions.scope import CheckResult
+from eval_pipeline.assertions.unbounded import number_of
 from eval_pipeline.errors import InputError, Problem
 
 
-def results_of(returned: Any, *, path: str, returns: str | None, scale: tuple[float, float]) -> list[CheckResult]:
+def results_of(
+    returned: Any, *, path: str, returns: str | None, scale: tuple[float, float] | None
+) -> list[CheckResult]:
     """A result for each of: a bool, a number, text, a mapping, an `EvaluationResult`, or several of them in a list.
 
     Args:
         returned: what the evaluator returned.
         path: the evaluator's import path, for messages.
         returns: a JMESPath expression from what it returned to a result.
-        scale: its worst and best score.
+        scale: its worst and best score; None for numbers without bounds.
 
     Raises:
         InputError: it is none of them, there is none, or a score lies outside `scale`.
@@ -33,7 +36,7 @@ def results_of(returned: Any, *, path: str, returns: str | None, scale: tuple[fl
     return [_result(item, path, scale) for item in items]
 
 
-def _result(returned: Any, path: str, scale: tuple[float, float]) -> CheckResult:
+def _result(returned: Any, path: str, scale: tuple[float, float] | None) -> CheckResult:
     if isinstance(returned, EvaluationResult):
         returned = returned.model_dump()
     returned = plain(returned)
@@ -46,10 +49,14 @@ def _result(returned: Any, path: str, scale: tuple[float, float]) -> CheckResult
         raise InputError(Problem(message=f"{path!r} returned {returned!r}", fix=fix))
     score, value, comment = plain(returned.get("score")), plain(returned.get("value")), returned.get("comment")
     name = returned.get("key") or returned.get("name")
+    number = score if scale is None and not isinstance(score, bool) else None
+    if scale is None:
+        scale = (0.0, 1.0)
     return CheckResult(
         name=None if name is None else str(name),
         passed=score if isinstance(score, bool) else None,
-        score=None if score is None else _scaled(score, path, scale),
+        score=None if score is None or number is not None else _scaled(score, path, scale),
+        value=None if number is None else number_of(number),
         label=None if value is None else str(value),
         message=str(comment or ""),
     )
@@ -65,5 +72,6 @@ def _scaled(score: Any, path: str, scale: tuple[float, float]) -> float:
     scaled = (float(score) - worst) / (best - worst)
     if not 0 <= scaled <= 1:
         message = f"{path!r} gave the score {score:g}, outside {worst:g} to {best:g}"
-        raise InputError(Problem(message=message, fix="give its range as `scale: [worst, best]`"))
+        fix = "give its range as `scale: [worst, best]`, or `unbounded: true` if it has none"
+        raise InputError(Problem(message=message, fix=fix))
     return scaled

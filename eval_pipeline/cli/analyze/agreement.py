@@ -9,8 +9,9 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
-from eval_pipeline.analysis.agreement.agreement import COLUMNS, Agreement, agreements
+from eval_pipeline.analysis.agreement.agreement import COLUMNS, Agreement, agreements, agreements_by_version
 from eval_pipeline.analysis.agreement.human_labels import HumanLabel, read_labels
+from eval_pipeline.analysis.agreement.trust import keep_agreements
 from eval_pipeline.analysis.statistics.agreement import Measure
 from eval_pipeline.cli.options import experiment_option, experiment_or_latest, json_option, store_option
 from eval_pipeline.cli.servers.recorder import settings_at_hand
@@ -39,7 +40,8 @@ def agreement(
     """Measure how well scores agree with human labels.
 
     LABELS is a CSV, JSONL or Parquet file with the columns `case_id`, `assertion` and `label`, and with `attempt` and
-    `turn` where a case has several. Without it, the labels are the human feedback in LangSmith.
+    `turn` where a case has several. Without it, the labels are the human feedback in LangSmith. What is measured is
+    kept for `gates.min_agreement`.
     """
     if labels is not None and from_langsmith:
         raise click.UsageError("LABELS and --from-langsmith cannot be used together")
@@ -49,7 +51,9 @@ def agreement(
     record = experiment_or_latest(opened, name, experiment)
     if human_labels is None:
         human_labels = _labels_from_langsmith(opened, name, record.experiment)
-    measured = agreements(read_results(opened, name, record.experiment, columns=COLUMNS), human_labels)
+    results = read_results(opened, name, record.experiment, columns=COLUMNS)
+    measured = agreements(results, human_labels)
+    keep_agreements(opened, name, record.experiment, agreements_by_version(results, human_labels))
     if as_json:
         document = {"suite": name, "experiment": record.experiment, "agreement": [item.to_json() for item in measured]}
         echo(json.dumps(document, ensure_ascii=False))

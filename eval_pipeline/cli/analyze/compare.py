@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from eval_pipeline.analysis.comparison.comparative import ComparativeExperiment, Scores, write_comparative
+from eval_pipeline.analysis.comparison.comparative_evaluator import evaluator_preferences
 from eval_pipeline.analysis.comparison.comparison import compare as compare_experiments
 from eval_pipeline.analysis.comparison.preferences import Preferences, judge_preferences
 from eval_pipeline.analysis.report.comparing import render_comparison
@@ -24,6 +25,7 @@ from eval_pipeline.pipeline.rescore import open_rescoring
 from eval_pipeline.results.experiment_record import read_experiment, suite_of
 from eval_pipeline.store.opening import open_store
 from eval_pipeline.store.store import Store
+from eval_pipeline.suite.import_path import is_import_path
 from eval_pipeline.suite.spec.judge import Judge
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.tracing.experiment.trace_status import read_traced
@@ -34,6 +36,7 @@ from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 @click.command()
 @click.argument("experiments", nargs=-1, metavar="BASELINE EXPERIMENT...")
 @click.option("--prefer", metavar="RUBRIC", help="Let a judge choose the better answers by this rubric.")
+@click.option("--evaluator", metavar="PATH", help="Let a comparative evaluator written for LangSmith choose.")
 @click.option("--judge", metavar="MODEL", help="Judge for --prefer, as provider:model.  [default: the suite's judge]")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=1_000, show_default=True, metavar="N", help="Judge at most N pairs."
@@ -47,6 +50,7 @@ from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 def compare(
     experiments: Sequence[str],
     prefer: str | None,
+    evaluator: str | None,
     judge: str | None,
     limit: int,
     rescore: bool,  # noqa: FBT001 - click passes options by name
@@ -67,18 +71,15 @@ def compare(
         experiments = [_rescored(opened, suite_of_experiments(suite, given_suite), name) for name in experiments]
     baseline, *others = experiments
     comparisons = [compare_experiments(opened, suite, experiment=other, baseline=baseline) for other in others]
+    if prefer is not None and evaluator is not None:
+        raise click.UsageError("--prefer and --evaluator cannot be used together")
     preferences: dict[str, Preferences] = {}
-    if prefer is not None:
+    if prefer is not None or evaluator is not None:
+        loaded = suite_of_experiments(suite, given_suite)
         preferences = {
-            other: _preferences(
-                opened,
-                suite_of_experiments(suite, given_suite),
-                other,
-                baseline,
-                rubric=prefer,
-                model=judge,
-                limit=limit,
-            )
+            other: _by_evaluator(opened, loaded, other, baseline, path=evaluator, limit=limit)
+            if evaluator is not None
+            else _preferences(opened, loaded, other, baseline, rubric=prefer or "", model=judge, limit=limit)
             for other in others
         }
     written = {other: _written(opened, suite, other, baseline, preferences.get(other)) for other in others if write}
@@ -147,6 +148,15 @@ def _preferences(
             folder=loaded.folder,
             limit=limit,
         )
+    )
+
+
+def _by_evaluator(store: Store, loaded: Suite, experiment: str, baseline: str, *, path: str, limit: int) -> Preferences:
+    if not is_import_path(path):
+        fix = "write `package.module:attribute` or `file.py:attribute`"
+        raise InputError(Problem(message=f"{path!r} is not an import path", fix=fix, field="--evaluator"))
+    return evaluator_preferences(
+        store, loaded.name, experiment=experiment, baseline=baseline, path=path, folder=loaded.folder, limit=limit
     )
 
 

@@ -25,7 +25,7 @@ _STYLE = {
 _COMMIT = 12
 _NEW_LINE = "\n"
 _ANY_WIDTH = 10_000
-_NUMBERS = ("score", "points", "p", "cases")
+_NUMBERS = ("score", "points", "p", "cases", "cost")
 
 
 def show_variants(
@@ -71,7 +71,8 @@ _LAYOUTS = (
     # The page and `--json` have the columns that are left out here.
     _Layout(without=("p",)),
     _Layout(without=("p", "cases")),
-    _Layout(without=("p", "cases", "score")),
+    _Layout(without=("p", "cases", "cost")),
+    _Layout(without=("p", "cases", "cost", "score")),
 )
 
 
@@ -90,8 +91,13 @@ def _table(comparison: VariantComparison, layout: _Layout) -> Table:
     changes = [_changes(each) for each in comparison.standings] if layout.whole_changes else []
     table = Table(box=rich.box.SIMPLE_HEAD)
     table.add_column("variant", overflow="fold", width=None if layout.folded else max(map(len, names + changes)))
-    headings = {"score": shown_metric(comparison.metric), "points": f"points{between}(95 % interval)"}
-    shown = [name for name in _NUMBERS if name not in layout.without]
+    headings = {
+        "cost": f"cost of{between}an attempt",
+        "score": shown_metric(comparison.metric),
+        "points": f"points{between}(95 % interval)",
+    }
+    priced = any(each.cost_usd for each in comparison.standings)
+    shown = [name for name in _NUMBERS if name not in layout.without and (priced or name != "cost")]
     for name in shown:
         heading = headings.get(name, name)
         lines = [line for text in (heading, *(row[name] for row in rows)) for line in text.split(_NEW_LINE)]
@@ -122,5 +128,6 @@ def _row(standing: VariantStanding, *, won: bool, between: str) -> dict[str, str
         "points": f"{points}{between}({interval})" if interval else points,
         "p": "" if standing.p_adjusted is None else shown_p(standing.p_adjusted),
         "cases": str(standing.cases),
+        "cost": "unknown" if standing.cost_per_attempt is None else f"${standing.cost_per_attempt:.4f}",
         "outcome": "; ".join([*([f"[{style}]{outcome}{', wins' if won else ''}[/]"] if outcome else []), *notes]),
     }

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from eval_pipeline.cli.evaluate.changes import changed_suite, changes_options, set_variables
+from eval_pipeline.cli.evaluate.choosing import choosing_options, chosen_cases, sampled
 from eval_pipeline.cli.evaluate.ci import ci_options, write_for_ci
 from eval_pipeline.cli.evaluate.progress import RunProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import check_resume, resume_options, resume_request
@@ -36,6 +37,7 @@ GATE_FAILED = 1
 @click.command()
 @click.argument("suite")
 @selection_options
+@choosing_options
 @repetitions_option
 @click.option(
     "--reuse",
@@ -53,6 +55,10 @@ def run(
     splits: tuple[str, ...],
     tags: tuple[str, ...],
     limit: int | None,
+    failed: str | None,
+    changed: bool,  # noqa: FBT001 - click passes options by name
+    sample: int | None,
+    seed: int | None,
     repetitions: int | None,
     reuse: str | None,
     model: str | None,
@@ -81,10 +87,19 @@ def run(
         all_cases.sort(key=lambda case: case.id)
         case_ids = [case.id for case in all_cases]
         stored = store_resource(store)
-        fixed = {"--case": cases, "--split": splits, "--tag": tags, "--limit": limit, "--repetitions": repetitions}
+        fixed: dict[str, object] = {
+            "--case": cases,
+            "--split": splits,
+            "--tag": tags,
+            "--limit": limit,
+            "--repetitions": repetitions,
+        }
+        fixed |= {"--failed": failed, "--changed": changed, "--sample": sample, "--seed": seed is not None}
         check_resume(resume=resume, retry_errors=retry_errors, fixed=fixed)
         if resume is None:
-            selected = Selection(cases=cases, splits=splits, tags=tags, limit=limit).of(all_cases)
+            of_kind = chosen_cases(all_cases, store=stored.open(), suite=loaded.name, failed=failed, changed=changed)
+            selection = Selection(cases=cases, splits=splits, tags=tags)
+            selected = sampled(selection.of(of_kind), sample, seed)[:limit]
             chosen = [case.id for case in selected]
             request = EvaluationRequest(all_cases=case_ids, chosen=chosen, repetitions=repetitions, reuse=reuse)
         else:

@@ -12,10 +12,12 @@ from rich.table import Table
 from eval_pipeline.analysis import explanations
 from eval_pipeline.analysis.case_values import decided_against, why_not_passed
 from eval_pipeline.analysis.comparison.comparison import Comparison
+from eval_pipeline.analysis.costs import cost_lines
 from eval_pipeline.analysis.gates.gate_result import GateResult
 from eval_pipeline.analysis.statistics.paired import p_is
 from eval_pipeline.analysis.summary import Summary
 from eval_pipeline.analysis.verdict import ExperimentVerdict
+from eval_pipeline.cli.evaluate.kinds_of_results import kinds_of_results
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.defs.launching.launch import EvaluationOutcome
 from eval_pipeline.errors import EvalPipelineError
@@ -74,6 +76,7 @@ def outcome_json(outcome: EvaluationOutcome) -> dict[str, Any]:
         "tokens": summary["tokens"],
         "cost_usd": summary["cost_usd"],
         "usage": summary["usage"],
+        "costs": summary["costs"],
         "comparison": verdict["comparison"],
         "gates": verdict["gates"],
         "results": [_result(row) for row in _rows(outcome.store, summary["suite"], summary["experiment"])],
@@ -90,6 +93,7 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "turn", "passed", "score", "label", "message")
     return {
         **{name: row[name] for name in names},
+        "trace_sampled_out": row["run_id"] is not None and row["trace_url"] is None,
         "why": why_not_passed(row),
         "assertions": [{name: assertion[name] for name in shown} for assertion in row["assertions"] or ()],
     }
@@ -99,7 +103,8 @@ def show_verdict(store: Store, verdict: ExperimentVerdict, console: Console, *, 
     """Print the results of an experiment: attempts with the failures first, metrics, gates."""
     summary = verdict.summary
     console.print(_attempts(_rows(store, summary.suite, summary.experiment)))
-    console.print(_metrics(summary))
+    for table in filter(_has_rows, (_metrics(summary), *kinds_of_results(summary))):
+        console.print(table)
     counts = _counted(summary.status_counts)
     counts += f" · {summary.carried} reused from earlier experiments" if summary.carried else ""
     rate = summary.pass_rate
@@ -220,7 +225,8 @@ def _change(comparison: Comparison) -> str:
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "latency_s", "cost_usd", "trace_url"]
+    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s"]
+    columns += ["cost_usd", "trace_url", "run_id"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 
@@ -240,6 +246,10 @@ def _attempts(rows: Sequence[dict[str, Any]], *, rest: str = "in the report") ->
         passed = sum(row["status"] == "passed" for row in hidden)
         table.caption = escape(f"{len(hidden)} more ({passed} passed) {rest}")
     return table
+
+
+def _has_rows(table: Table) -> bool:
+    return table.row_count > 0
 
 
 def _metrics(summary: Summary) -> Table:
@@ -263,14 +273,22 @@ def _metrics(summary: Summary) -> Table:
 def _reason(row: dict[str, Any]) -> str:
     if row["error"]:
         return f"{row['error']['name']}: {row['error']['message']}"[:_LONGEST_REASON]
+    if row["status"] == "limit":
+        return why_not_passed(row)[:_LONGEST_REASON]
     failed = decided_against(row)
     return "; ".join(f"{assertion['name']}: {assertion['message']}" for assertion in failed)[:_LONGEST_REASON]
 
 
 def _usage_lines(summary: Summary) -> Iterator[str]:
     """The model calls, tokens and cost of each role, a line each."""
+    for name, text in summary.judges.items():
+        yield f"judge of {name}: {text}"
+    for name, ended in summary.limits.items():
+        cost = "cost unknown" if ended.cost_usd is None else f"${ended.cost_usd:.4f}"
+        yield f"limit {name}: ended {counted(ended.attempts, 'attempt')}, {cost}"
     for role, usage in summary.usage.items():
         cost = "cost unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
         cached = f", {usage['cached_calls']} from the cache" if usage["cached_calls"] else ""
         tokens = f"{usage['input']:,} input + {usage['output']:,} output tokens"
         yield f"{role}: {usage['calls']} model calls{cached}, {tokens}, {cost}"
+    yield from cost_lines(summary.costs)

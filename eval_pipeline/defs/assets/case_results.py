@@ -209,8 +209,8 @@ def _evaluate(
         Metadata of `experiment` on its calls and on its traces, and whether this run ends its launch.
     """
     suite, record = experiment.suite, experiment.record
-    if suite.spec.baseline not in (None, LAST_PASSED):
-        baseline_of(experiment.store, record, suite.spec.baseline)  # raises before anything is paid for
+    if suite.spec.baseline_name not in (None, LAST_PASSED):
+        baseline_of(experiment.store, record, suite.spec.baseline_name)  # raises before anything is paid for
     evaluator, cases = experiment.evaluator(), ChosenCases.of(experiment, case_ids)
     _require_cases(context, cases, case_ids)
     reuse, run_id = _reuses(suite, config), context.run.run_id

@@ -18,10 +18,11 @@ from eval_pipeline.defs.assets.upstream import (
     experiment_of,
     find_latest,
 )
+from eval_pipeline.defs.automation import freshness_policy
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
 from eval_pipeline.defs.summary_metadata import CaseToLookAt, summary_metadata
-from eval_pipeline.pipeline.conclude import conclude
+from eval_pipeline.pipeline.rescored_baseline import conclude_suite
 from eval_pipeline.results.experiment_record import read_experiment
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.suite import Suite
@@ -46,6 +47,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
         kinds={"python", "html"},
         owners=list(suite.spec.owners),
         code_version="1",
+        freshness_policy=freshness_policy(suite),
         description="What came out, with intervals; what changed since the baseline; the gates; and the report.",
     )
     def experiment_summary(
@@ -60,7 +62,7 @@ def build_experiment_summary(suite: Suite) -> dg.AssetsDefinition:
             context.log.info("summarizing experiment %s", experiment)
             record = read_experiment(opened, suite.name, experiment)
             before = find_latest(context, suite, EXPERIMENT_SUMMARY, SESSION)
-            conclusion = conclude(opened, suite.spec, record, eval_langsmith.settings(eval_store))
+            conclusion = conclude_suite(opened, suite, record, eval_langsmith.settings(eval_store))
             context.log.info("experiment %s: %s", experiment, conclusion.verdict.in_words)
             failing = sorted(_failing(opened, suite.name, experiment), key=lambda each: each.case_id)
             health = read_partition_health(context, suite, opened, eval_langsmith.settings(eval_store))

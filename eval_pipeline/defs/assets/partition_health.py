@@ -27,6 +27,7 @@ from eval_pipeline.defs.metadata import CONTEXT_ID, DATASET_VERSION
 from eval_pipeline.defs.partitions import cases_partitions
 from eval_pipeline.evaluation.evaluator import Pins
 from eval_pipeline.pipeline.begin import open_evaluator
+from eval_pipeline.pipeline.reuse import with_unchanged_reads
 from eval_pipeline.prompts.opening import prompts_of
 from eval_pipeline.results.experiment_record import latest_experiment
 from eval_pipeline.settings import LangSmithSettings
@@ -155,13 +156,22 @@ def read_partition_health(context: Context, suite: Suite, store: Store, settings
         settings=settings,
     )
     with gc_paused():
-        fingerprints = {case.id: evaluator.fingerprint(case) for case in fingerprinted_cases(store, suite, version)}
+        cases = {case.id: case for case in fingerprinted_cases(store, suite, version)}
+        fingerprints = {case_id: evaluator.fingerprint(case) for case_id, case in cases.items()}
     key, case_ids = asset_key(suite, CASE_RESULTS), sorted(fingerprints)
     by_partition = context.instance.get_status_by_partition(key, case_ids, cases_partitions(suite.name)) or {}
     statuses = {name: status.value for name, status in by_partition.items() if status is not None}
+    last = _last_results(context.instance, key, [name for name in case_ids if name in statuses])
+    outdated = {
+        name: result.fingerprint
+        for name, result in last.items()
+        if name in fingerprints and result.fingerprint not in (None, fingerprints[name])
+    }
+    for name in with_unchanged_reads(store, evaluator, cases, outdated) if shared is not None else ():
+        fingerprints[name] = outdated[name]
     return partition_health(
         fingerprints,
-        _last_results(context.instance, key, [name for name in case_ids if name in statuses]),
+        last,
         failed={name for name, status in statuses.items() if status == "FAILED"},
         running={name for name, status in statuses.items() if status == "IN_PROGRESS"},
     )

@@ -11,7 +11,7 @@ from eval_pipeline.dagster_ext.partition_events import PartitionEvents
 from eval_pipeline.defs.assets.tracing import case_trace_metadata
 from eval_pipeline.defs.assets.upstream import case_passed_key
 from eval_pipeline.defs.assets.versions import versions_of
-from eval_pipeline.defs.metadata import EXPERIMENT, case_metadata
+from eval_pipeline.defs.metadata import EXPERIMENT, case_metadata, why_not
 from eval_pipeline.pipeline.run import ExperimentRun, key_of
 from eval_pipeline.results.case_result import CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
@@ -59,23 +59,19 @@ class PartitionReports:
     def report(self, cases: Sequence[Sequence[CaseResult]]) -> None:
         """Report whole cases, but for those that were skipped: a run that resumes makes them."""
         whole = [results for results in cases if all(result.status != "skipped" for result in results)]
-        self._events.report(
-            [self._materialization(results) for results in whole],
-            check=case_passed_key(self._run.evaluator.suite),
-            evaluations=[self._evaluation(results) for results in whole],
-        )
-
-    def _evaluation(self, results: Sequence[CaseResult]) -> PartitionEvaluation:
         suite, tracing = self._run.evaluator.suite, self._run.tracing
-        return case_evaluation(
-            results,
-            severity=dg.AssetCheckSeverity[suite.spec.assets.case_severity.upper()],
-            traced={} if tracing is None else case_trace_metadata(tracing.session, results),
+        traces = [{} if tracing is None else case_trace_metadata(tracing.session, results) for results in whole]
+        severity = dg.AssetCheckSeverity[suite.spec.assets.case_severity.upper()]
+        self._events.report(
+            [self._materialization(*pair) for pair in zip(whole, traces, strict=True)],
+            check=case_passed_key(suite),
+            evaluations=[
+                case_evaluation(results, severity=severity, traced=traced)
+                for results, traced in zip(whole, traces, strict=True)
+            ],
         )
 
-    def _materialization(self, results: Sequence[CaseResult]) -> dg.AssetMaterialization:
-        tracing = self._run.tracing
-        traced = {} if tracing is None else case_trace_metadata(tracing.session, results)
+    def _materialization(self, results: Sequence[CaseResult], traced: Mapping[str, Any]) -> dg.AssetMaterialization:
         return dg.AssetMaterialization(
             self._key,
             partition=results[0].case_id,
@@ -91,8 +87,7 @@ def case_evaluation(
     passed = sum(result.status == "passed" for result in results)
     undecided = passed < len(results) and all(result.status in ("passed", "unscored") for result in results)
     statuses = ", ".join(dict.fromkeys(result.status for result in results))
-    why = case_metadata(results).get("eval/why")
-    reason = "nothing decided it" if undecided else "" if why is None else str(why.value)
+    reason = "nothing decided it" if undecided else why_not(results)
     counted = f" ({passed} of {len(results)} attempts passed)" if len(results) > 1 else ""
     return PartitionEvaluation(
         partition=results[0].case_id,

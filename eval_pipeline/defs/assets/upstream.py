@@ -15,6 +15,7 @@ CASE_RESULTS = "case_results"
 EXPERIMENT_ASSET = "experiment"
 EXPERIMENT_SUMMARY = "experiment_summary"
 ACCEPTED_EXPERIMENT = "accepted_experiment"
+EVALUATION_LAUNCH = "evaluation_launch"
 CASE_PASSED = "case_passed"
 """The check on `case_results` that has an outcome for each partition."""
 VARIANT_COMPARISON = "variant_comparison"
@@ -86,7 +87,7 @@ def find_latest(context: Context, suite: Suite, asset: str, name: str) -> str | 
     return None
 
 
-def launch_id(context: Context) -> str:
+def launch_id(context: Context | dg.OpExecutionContext) -> str:
     """The id of the launch that a run belongs to: its tag, or its backfill, or its root run.
 
     Dagster takes the backfill's tag from a run that is re-executed, and gives a re-executed backfill an id of its own;

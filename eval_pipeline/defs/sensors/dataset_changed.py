@@ -5,7 +5,7 @@ If the cases cannot be read, the tick fails and changes nothing.
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,12 +19,15 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.metadata import DATASET_VERSION
 from eval_pipeline.defs.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.defs.resources import StoreResource
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.langsmith.datasets import DatasetVersion
+from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import require_sound
 from eval_pipeline.suite.dataset.dataset import Dataset, DatasetChanges, dataset_changes
-from eval_pipeline.suite.dataset.load import case_files, dataset_versions, load_dataset
+from eval_pipeline.suite.dataset.load import asset_versions, case_files, dataset_versions, load_dataset
 from eval_pipeline.suite.dataset.stored import store_dataset, stored_hashes
 from eval_pipeline.suite.suite import Suite
+from eval_pipeline.suite.upstream_assets import assets_read_by
 
 TRIGGER_TAG = "eval/trigger"
 
@@ -105,14 +108,15 @@ def read_cursor(text: str | None) -> SeenDataset | None:
         return None
 
 
-def sources_digest(files: Iterable[Path], versions: Iterable[DatasetVersion] = ()) -> str:
-    """A digest of the names and contents of files and of the versions of LangSmith datasets, in 16 hex digits."""
+def sources_digest(files: Iterable[Path], versions: Iterable[DatasetVersion | str] = ()) -> str:
+    """A digest of files' names and contents and of the versions of datasets and assets, in 16 hex digits."""
     hashed = hashlib.sha256()
     for file in files:
         hashed.update(f"{file}\n".encode())
         hashed.update(hashlib.sha256(file.read_bytes()).digest())
     for version in versions:
-        hashed.update(f"{version.model_dump_json()}\n".encode())
+        text = version if isinstance(version, str) else version.model_dump_json()
+        hashed.update(f"{text}\n".encode())
     return hashed.hexdigest()[:16]
 
 
@@ -128,33 +132,39 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
         description=f"Keep the partitions of {suite.name} equal to its cases, and evaluate cases that changed.",
     )
     def dataset_changed(context: dg.SensorEvaluationContext, eval_store: StoreResource) -> dg.SensorResult:
-        seen, files = read_cursor(context.cursor), sources_digest(case_files(suite), dataset_versions(suite))
-        if seen is not None and seen.files == files and not seen.unfinished:
-            return dg.SensorResult(skip_reason="the case files have not changed")
-        dataset = load_dataset(suite)
-        require_sound(suite, dataset.cases)
-        opened = eval_store.open()
-        version = _materialized_version(context.instance, suite) if seen is None else seen.dataset_version
-        before = None if version is None else stored_hashes(opened, suite.name, version)
-        # The next tick compares with this version, even if the run never materializes it.
-        store_dataset(opened, suite.name, dataset)
-        decision = decide(
-            suite.name,
-            seen=seen,
-            before=before,
-            before_version=version,
-            now=dataset,
-            files=files,
-            at=time.time(),
-        )
-        changes = sync_partitions(context.instance, suite.name, [case.id for case in dataset.cases])
-        cursor = decision.seen.model_copy(update={"unfinished": bool(changes.deferred)}).model_dump_json()
-        if not decision.evaluate:
-            return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
-        context.log.info("%s", decision.reason)
-        return dg.SensorResult(run_requests=[_request(context.instance, suite, decision, dataset)], cursor=cursor)
+        with assets_read_by(reader_of(context)):
+            return _tick(suite, context, eval_store.open)
 
     return dataset_changed
+
+
+def _tick(suite: Suite, context: dg.SensorEvaluationContext, store: Callable[[], Store]) -> dg.SensorResult:
+    versions: list[DatasetVersion | str] = [*dataset_versions(suite), *asset_versions(suite)]
+    seen, files = read_cursor(context.cursor), sources_digest(case_files(suite), versions)
+    if seen is not None and seen.files == files and not seen.unfinished:
+        return dg.SensorResult(skip_reason="the case files have not changed")
+    dataset = load_dataset(suite)
+    require_sound(suite, dataset.cases)
+    opened = store()
+    version = _materialized_version(context.instance, suite) if seen is None else seen.dataset_version
+    before = None if version is None else stored_hashes(opened, suite.name, version)
+    # The next tick compares with this version, even if the run never materializes it.
+    store_dataset(opened, suite.name, dataset)
+    decision = decide(
+        suite.name,
+        seen=seen,
+        before=before,
+        before_version=version,
+        now=dataset,
+        files=files,
+        at=time.time(),
+    )
+    changes = sync_partitions(context.instance, suite.name, [case.id for case in dataset.cases])
+    cursor = decision.seen.model_copy(update={"unfinished": bool(changes.deferred)}).model_dump_json()
+    if not decision.evaluate:
+        return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
+    context.log.info("%s", decision.reason)
+    return dg.SensorResult(run_requests=[_request(context.instance, suite, decision, dataset)], cursor=cursor)
 
 
 def _request(instance: dg.DagsterInstance, suite: Suite, decision: DatasetDecision, dataset: Dataset) -> dg.RunRequest:

@@ -1,7 +1,9 @@
 """Render the templates of the recorder's pages, and format the values in them."""
 
+import functools
 import math
 from datetime import UTC, datetime
+from importlib import resources
 from typing import Any
 
 from fastapi.responses import HTMLResponse
@@ -18,9 +20,15 @@ _MILLISECOND_BELOW = 1.0
 _SECONDS_BELOW = 120.0
 
 
+@functools.cache
+def own_script() -> str:
+    """The script of the recorder's pages, which follows the shared one."""
+    return resources.files("eval_pipeline.recorder.pages").joinpath("recorder.js").read_text(encoding="utf-8")
+
+
 def render(template: str, **values: Any) -> HTMLResponse:
     """The page that `template` makes of `values`."""
-    return HTMLResponse(_ENVIRONMENT.get_template(template).render(tenant=TENANT_ID, **values))
+    return HTMLResponse(_ENVIRONMENT.get_template(template).render(tenant=TENANT_ID, **{"at": "", **values}))
 
 
 def duration(seconds: float | None) -> str:

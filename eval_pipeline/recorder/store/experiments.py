@@ -1,27 +1,15 @@
-"""Experiments as tables: examples with their runs, and root runs with the totals of their traces."""
+"""Examples with their runs in experiments."""
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.store.codec import dump, preview, unpack
+from eval_pipeline.recorder.store.codec import dump
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.examples import shape_example
 from eval_pipeline.recorder.store.runs import RunQuery, RunStore
 from eval_pipeline.recorder.store.statistics import money, percentile
 
-CaseOrder = Literal["start", "name", "latency", "tokens", "cost", "status", "score"]
-
-_ORDER_BY = {
-    "start": "r.start_us",
-    "name": "r.name",
-    "latency": "r.end_us - r.start_us",
-    "tokens": "t.total_tokens",
-    "cost": "t.total_cost",
-    "status": "r.error IS NOT NULL",
-    "score": "f.score",
-}
 _WITH_RUNS = (
     "FROM examples e WHERE e.dataset_id = ? AND e.valid_from = (SELECT max(valid_from) FROM examples WHERE id = e.id) "
     "AND e.id IN (SELECT reference_example_id FROM runs WHERE parent_id IS NULL AND session_id IN ({sessions}))"
@@ -102,59 +90,6 @@ class ExperimentStore:
                     deltas[session]["improved_examples" if better else "regressed_examples"].append(example_id)
         return deltas
 
-    def count_examples(self, dataset_id: str, session_ids: Sequence[str]) -> int:
-        """How many examples `examples_with_runs` has over all pages."""
-        where = _WITH_RUNS.format(sessions=placeholders(session_ids))
-        row = self._database.row(f"SELECT count(*) AS n {where}", (dataset_id, *session_ids))
-        return int(row["n"]) if row else 0
-
-    def cases(
-        self,
-        session_id: str,
-        *,
-        order: CaseOrder,
-        feedback_key: str | None = None,
-        descending: bool,
-        limit: int,
-        offset: int,
-    ) -> list[dict[str, Any]]:
-        """Root runs of a session, with `latency_s` and the totals of their traces, without their payload.
-
-        `order="score"` sorts by the mean score of `feedback_key`. Rows without a value come last.
-        """
-        direction = "DESC" if descending else "ASC"
-        rows = self._database.rows(
-            "SELECT r.id, r.name, r.error, r.start_us, r.end_us, r.reference_example_id, "  # noqa: S608 - constants
-            "t.run_count, t.total_tokens, t.total_cost, f.score FROM runs r "
-            "JOIN traces t ON t.trace_id = r.trace_id "
-            "LEFT JOIN (SELECT run_id, avg(score) AS score FROM feedback WHERE session_id = :session AND key = :key "
-            "GROUP BY run_id) f ON f.run_id = r.id "
-            "WHERE r.session_id = :session AND r.parent_id IS NULL "
-            f"ORDER BY {_ORDER_BY[order]} {direction} NULLS LAST, r.start_us, r.id LIMIT :limit OFFSET :offset",
-            {"session": session_id, "key": feedback_key, "limit": limit, "offset": offset},
-        )
-        previews = self._previews([row["id"] for row in rows])
-        return [{**dict(row), **previews[row["id"]], "latency_s": _seconds(row)} for row in rows]
-
-    def _previews(self, run_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
-        """One line of the inputs and of the outputs of each run."""
-        rows = self._database.rows(
-            f"SELECT run_id, inputs, outputs FROM payloads WHERE run_id IN ({placeholders(run_ids)})",  # noqa: S608
-            run_ids,
-        )
-        empty: dict[str, str | None] = {"inputs_preview": None, "outputs_preview": None}
-        return dict.fromkeys(run_ids, empty) | {
-            row["run_id"]: {f"{name}_preview": preview(unpack(row[name])) for name in ("inputs", "outputs")}
-            for row in rows
-        }
-
-    def feedback_keys(self, session_id: str) -> list[str]:
-        """Keys of the feedback on runs of a session, by name."""
-        rows = self._database.rows(
-            "SELECT DISTINCT key FROM feedback WHERE session_id = ? AND run_id IS NOT NULL ORDER BY key", (session_id,)
-        )
-        return [row["key"] for row in rows]
-
 
 def grouped_examples(
     examples: Sequence[dict[str, Any]], *, field: Literal["run_metadata", "example_metadata"], key: str
@@ -229,9 +164,3 @@ def mean_feedback(stats: Iterable[dict[str, Any]]) -> dict[str, Any]:
         key: {"n": sum(n for n, _ in pairs), "avg": sum(n * avg for n, avg in pairs) / sum(n for n, _ in pairs)}
         for key, pairs in scores.items()
     }
-
-
-def _seconds(row: sqlite3.Row) -> float | None:
-    if row["start_us"] is None or row["end_us"] is None:
-        return None
-    return float(row["end_us"] - row["start_us"]) / 1_000_000

@@ -163,6 +163,14 @@ class QueueStore:
         )
         return [_entry(row) for row in rows]
 
+    def entry(self, identity: str, entry_id: str) -> dict[str, Any]:
+        """One entry of a queue.
+
+        Raises:
+            ErrorResponse: 404.
+        """
+        return _entry(self._entry(entry_id, queue=self.get(identity)["id"]))
+
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """The queues that contain a run."""
         rows = self._database.rows(

@@ -143,6 +143,13 @@ class SessionStore:
         )
         return [_session(row) for row in rows]
 
+    def mentioning(self, text: str, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Sessions whose metadata contain a text, such as the hash of a commit, newest first."""
+        rows = self._database.rows(
+            "SELECT * FROM sessions WHERE instr(body, ?) > 0 ORDER BY start_us DESC, id LIMIT ?", (text, limit)
+        )
+        return [_session(row) for row in rows]
+
 
 def _rest(body: dict[str, Any]) -> dict[str, Any]:
     """The fields stored in `body`. As on LangSmith, the counts of an experiment are in `extra.__progress`."""

@@ -20,6 +20,8 @@ class ReturnedValue:
 
     only_scores: bool
     """Whether it is a number, which decides nothing without a threshold; False if it may be anything else."""
+    only_labels: bool = False
+    """Whether it is a label, which decides nothing."""
     key: str | None = None
     """The metric that it names."""
     names_metric: bool = False
@@ -28,6 +30,7 @@ class ReturnedValue:
 
 _ANYTHING = ReturnedValue(only_scores=False, names_metric=True)
 _VERDICT, _NUMBER = ReturnedValue(only_scores=False), ReturnedValue(only_scores=True)
+_LABEL = ReturnedValue(only_scores=False, only_labels=True)
 
 
 def returned_values(function: Any) -> frozenset[ReturnedValue]:
@@ -38,6 +41,8 @@ def returned_values(function: Any) -> frozenset[ReturnedValue]:
     annotation = getattr(function, "__annotations__", {}).get("return")
     if annotation in (bool, "bool"):
         return frozenset({_VERDICT})
+    if annotation in (str, "str"):
+        return frozenset({_LABEL})
     if annotation in (int, float, "int", "float"):
         return frozenset({_NUMBER})
     try:
@@ -99,7 +104,10 @@ class _Reader:
         key = fields.get("key", fields.get("name"))
         named = key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
         names_metric = key is not None and named is None
-        return frozenset({ReturnedValue(only_scores=only_scores, key=named, names_metric=names_metric)})
+        only_labels = bool({"value", "label"} & fields.keys()) and not {"score", "passed"} & fields.keys()
+        return frozenset(
+            {ReturnedValue(only_scores=only_scores, only_labels=only_labels, key=named, names_metric=names_metric)}
+        )
 
 
 def _plain(value: ast.expr) -> ReturnedValue:
@@ -107,6 +115,8 @@ def _plain(value: ast.expr) -> ReturnedValue:
     match value:
         case ast.Constant(value=bool()) | ast.Compare() | ast.UnaryOp(op=ast.Not()):
             return _VERDICT
+        case ast.Constant(value=str()) | ast.JoinedStr():
+            return _LABEL
         case ast.Constant(value=int() | float()) | ast.BinOp(op=ast.Div() | ast.Sub() | ast.Pow()):
             return _NUMBER
         case ast.Call(func=ast.Name(id=name)) if name in _CALLS:

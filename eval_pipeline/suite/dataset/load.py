@@ -15,6 +15,7 @@ from eval_pipeline.suite.dataset.dataset import Dataset, DatasetOrigin
 from eval_pipeline.suite.dataset.schemas import CaseSchemas, source_schemas
 from eval_pipeline.suite.documents.document import problems_of
 from eval_pipeline.suite.documents.gc_paused import gc_paused
+from eval_pipeline.suite.loaders.asset_cases import load_asset_cases
 from eval_pipeline.suite.loaders.csv_cases import load_csv_cases
 from eval_pipeline.suite.loaders.generated_cases import load_generated_cases
 from eval_pipeline.suite.loaders.json_cases import load_json_cases
@@ -27,6 +28,7 @@ from eval_pipeline.suite.loaders.raw_case import RawCase
 from eval_pipeline.suite.loaders.recorded_cases import load_recorded_cases
 from eval_pipeline.suite.loaders.yaml_cases import load_yaml_cases
 from eval_pipeline.suite.spec.case_source import (
+    AssetCases,
     CaseFile,
     CaseSource,
     GeneratedCases,
@@ -35,6 +37,7 @@ from eval_pipeline.suite.spec.case_source import (
     RecordedConversations,
 )
 from eval_pipeline.suite.suite import SUITE_FILE, Suite
+from eval_pipeline.suite.upstream_assets import asset_reader
 
 LOADERS = {
     ".yaml": load_yaml_cases,
@@ -64,7 +67,7 @@ def load_dataset(suite: Suite, *, redactor: Redactor = _REDACTOR) -> Dataset:
 
 def case_files(suite: Suite) -> list[Path]:
     """The existing files that the cases of `suite` are loaded from, in order."""
-    sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset)]
+    sources = [source for source in suite.spec.cases if not isinstance(source, LangSmithDataset | AssetCases)]
     patterns = [getattr(source, source.tag).partition(":" if source.tag == "python" else "\0")[0] for source in sources]
     return [file for pattern in patterns for file in _files(pattern, suite)]
 
@@ -82,6 +85,12 @@ def dataset_versions(suite: Suite) -> list[DatasetVersion]:
         return []
     with LangSmithDatasets() as datasets:
         return [dataset_version(datasets, source) for source in sources]
+
+
+def asset_versions(suite: Suite) -> list[str]:
+    """The current data versions of the assets that the cases of `suite` are loaded from, in order."""
+    keys = [source.asset for source in suite.spec.cases if isinstance(source, AssetCases)]
+    return [asset_reader(key).version(key) for key in keys]
 
 
 def load_cases(sources: Sequence[CaseSource], suite: Suite) -> tuple[list[Case], list[Problem]]:
@@ -162,6 +171,8 @@ def _raw_cases(
             cases = _dataset_cases(source, suite, field, problems, alone=len(sources) == 1)
         elif isinstance(source, LangSmithRuns) and not source.is_export:
             cases = _collecting_problems(load_langsmith_runs(source, None), problems)
+        elif isinstance(source, AssetCases):
+            cases = _collecting_problems(load_asset_cases(source, LOADERS), problems)
         elif isinstance(source, GeneratedCases):
             cases = _collecting_problems(load_generated_cases(source, suite.folder), problems)
         else:

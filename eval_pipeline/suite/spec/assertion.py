@@ -120,6 +120,11 @@ class Assertion(Document):
         """The metric it counts under, unless what it returns names another."""
         return self.name or self.type
 
+    @property
+    def worst_value(self) -> float | None:
+        """What gates count for an attempt that ended in an error, of a metric without bounds."""
+        return None
+
     def check(self, scope: Any) -> Any:
         """Decide about `scope`, an `eval_pipeline.assertions.scope.Scope`.
 
@@ -194,6 +199,7 @@ ASSERTIONS = Registry(
         "json_schema": "eval_pipeline.assertions.json_text:JsonSchema",
         "json_path": "eval_pipeline.assertions.json_text:JsonPath",
         "numeric": "eval_pipeline.assertions.numeric:Numeric",
+        "number": "eval_pipeline.assertions.unbounded:Number",
         "similarity": "eval_pipeline.assertions.similarity:Similarity",
         "contains_function_call": "eval_pipeline.assertions.calls:ContainsFunctionCall",
         "no_function_call": "eval_pipeline.assertions.calls:NoFunctionCall",
@@ -207,6 +213,11 @@ ASSERTIONS = Registry(
         "llm_rubric": "eval_pipeline.assertions.judged:LlmRubric",
         "llm_score": "eval_pipeline.assertions.judged:LlmScore",
         "llm_preference": "eval_pipeline.assertions.judged:LlmPreference",
+        "retrieved": "eval_pipeline.assertions.retrieval.retrieved:Retrieved",
+        "cites": "eval_pipeline.assertions.retrieval.retrieved:Cites",
+        "faithful": "eval_pipeline.assertions.retrieval.judged:Faithful",
+        "answers_question": "eval_pipeline.assertions.retrieval.judged:AnswersQuestion",
+        "context_relevant": "eval_pipeline.assertions.retrieval.judged:ContextRelevant",
         "python": "eval_pipeline.assertions.python:Python",
         "evaluator": "eval_pipeline.assertions.evaluator:Evaluator",
     },

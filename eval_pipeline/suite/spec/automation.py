@@ -23,6 +23,9 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
 
+Automation = Literal["none", "eager", "on_cron", "on_missing"]
+"""`eager`: what is outdated or was never evaluated, when cases, context or assets that they read have changed;
+`on_missing`: what was never evaluated; `on_cron`: all cases, at the times of `schedule.cron`."""
 WebhookShape = Literal["slack", "json"]
 DEFAULT_WEBHOOK_VARIABLE = "EVAL_PIPELINE_WEBHOOK"
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
 from eval_pipeline.suite.import_path import checked_import_path
+from eval_pipeline.suite.spec.context import key_parts
 from eval_pipeline.suite.spec.expression import JmesPath
 
 LATEST_VERSION = "latest"
@@ -73,6 +74,16 @@ class CaseFile(CheckedSource):
                 fix = "map columns to `id`, `input`, `inputs.NAME`, `reference.NAME`, `metadata.NAME`, `split`, `tags`"
                 raise PydanticCustomError("column", "'{field}' is no field of a case", {"field": field, "fix": fix})
         return value
+
+
+class AssetCases(CheckedSource):
+    """An asset of the same Dagster deployment, a case a row or an item: read as `context.tables` reads assets."""
+
+    tag: ClassVar[str] = "asset"
+    asset: Annotated[tuple[str, ...], BeforeValidator(key_parts)] = Field(min_length=1)
+    """The key of the asset in Dagster, such as `[warehouse, prices]` or `warehouse/prices`."""
+    columns: Mapping[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(default_factory=dict)
+    """By field of a case the column that holds it, as for files."""
 
 
 class GeneratedCases(CheckedSource):
@@ -198,9 +209,12 @@ class LangSmithDataset(CheckedSource):
         return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
+_KINDS = ("recorded", "langsmith", "langsmith_dataset", "python", "asset", "file")
+
+
 def _source_kind(data: Any) -> str | None:
     given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
-    return next((tag for tag in ("recorded", "langsmith", "langsmith_dataset", "python", "file") if tag in given), None)
+    return next((tag for tag in _KINDS if tag in given), None)
 
 
 def _as_mapping(data: Any) -> Any:
@@ -212,11 +226,13 @@ CaseSource = Annotated[
     | Annotated[RecordedConversations, Tag("recorded")]
     | Annotated[LangSmithRuns, Tag("langsmith")]
     | Annotated[LangSmithDataset, Tag("langsmith_dataset")]
-    | Annotated[GeneratedCases, Tag("python")],
+    | Annotated[GeneratedCases, Tag("python")]
+    | Annotated[AssetCases, Tag("asset")],
     Discriminator(
         _source_kind,
         custom_error_type="source_kind",
-        custom_error_message="a source of cases needs `file`, `recorded`, `langsmith`, `langsmith_dataset` or `python`",
+        custom_error_message="a source of cases needs `file`, `recorded`, `langsmith`, `langsmith_dataset`, `python` "
+        "or `asset`",
         custom_error_context={"fix": "add one of them"},
     ),
     BeforeValidator(_as_mapping),

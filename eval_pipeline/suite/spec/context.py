@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from eval_pipeline.suite.documents.document import Document
@@ -33,6 +33,29 @@ class FileSource(SourceSpec):
     text."""
     columns: tuple[str, ...] = ()
     """Columns that the file must have."""
+
+
+def key_parts(value: Any) -> Any:
+    """The parts of an asset's key, which may be written as one text."""
+    return tuple(value.split("/")) if isinstance(value, str) else value
+
+
+class AssetSource(SourceSpec):
+    """An asset of the same Dagster deployment.
+
+    It is read from the file that the metadata `path`, `uri` or `dagster/uri` of its latest materialization names, or
+    else as its IO manager loads it. The context's id has its data version, and Dagster draws the dependency.
+    """
+
+    tag: ClassVar[str] = "asset"
+    asset: Annotated[tuple[str, ...], BeforeValidator(key_parts)] = Field(min_length=1)
+    """The key of the asset in Dagster, such as `[warehouse, prices]` or `warehouse/prices`."""
+    key: str | None = None
+    """The column that rows are looked up by."""
+    text_columns: tuple[str, ...] = ()
+    """For CSV: columns that stay text."""
+    columns: tuple[str, ...] = ()
+    """Columns that it must have."""
 
 
 class SqlSource(SourceSpec):
@@ -84,18 +107,19 @@ class PythonSource(SourceSpec):
 
 def _source_kind(data: Any) -> str | None:
     given = data if isinstance(data, Mapping) else getattr(data, "__dict__", {})
-    return next((tag for tag in ("database", "file", "python", "sql") if tag in given), None)
+    return next((tag for tag in ("asset", "database", "file", "python", "sql") if tag in given), None)
 
 
 TableSource = Annotated[
-    Annotated[FileSource, Tag("file")]
+    Annotated[AssetSource, Tag("asset")]
+    | Annotated[FileSource, Tag("file")]
     | Annotated[SqlSource, Tag("sql")]
     | Annotated[DatabaseSource, Tag("database")]
     | Annotated[PythonSource, Tag("python")],
     Discriminator(
         _source_kind,
         custom_error_type="source_kind",
-        custom_error_message="a source needs one of `file`, `sql`, `database` or `python`",
+        custom_error_message="a source needs one of `file`, `sql`, `database`, `python` or `asset`",
         custom_error_context={"fix": "add one of them"},
     ),
 ]
@@ -162,6 +186,9 @@ class ContextSpec(Document):
     """Documents, of which each case is given those similar to it."""
     patterns: tuple[Patterns, ...] = ()
     """Patterns that a chat model finds, once for all cases."""
+    reads: Literal["tracked", "whole"] = "tracked"
+    """Whether a change of the context makes only those results outdated whose attempts read what changed, or all.
+    `whole` for agents that keep what they looked up for later cases, or read the context in another process."""
 
     @field_validator("tables")
     @classmethod

@@ -58,6 +58,26 @@ class LimitGate(Gate):
     """Dollars or seconds, by the gate."""
 
 
+class ScoreGate(Gate):
+    """A gate on the mean of a metric: that of its scores, or of its values if it is without bounds."""
+
+    metric: str = "score"
+    """An assertion, a metric of `summary:`, or `score`, the weighted mean of all assertions."""
+    threshold: float
+    """In the metric's unit."""
+    by: Literal["point", "interval"] = "point"
+    """As for rates: `point` compares the observed mean, `interval` fails only if the whole 95 % interval is beyond."""
+
+
+class ShareGate(RateGate):
+    """A gate on the share of a label."""
+
+    metric: str
+    """The assertion or evaluator that gives labels."""
+    label: str
+    """The label, as the evaluator returns it."""
+
+
 class RegressionGate(Gate):
     """A gate on the drop of a number below that of the baseline, on the same cases."""
 
@@ -127,14 +147,30 @@ class Gates(Document):
     """The most dollars of the whole experiment."""
     max_p95_latency_s: Annotated[tuple[LimitGate, ...], _LIMITS] = ()
     """The most seconds that 95 % of the attempts take."""
+    min_score: Annotated[tuple[ScoreGate, ...], _listed(ScoreGate, "threshold")] = ()
+    """The least mean of a metric. An attempt that ended in an error counts 0, or the assertion's `worst`."""
+    max_score: Annotated[tuple[ScoreGate, ...], _listed(ScoreGate, "threshold")] = ()
+    """The greatest mean of a metric of which less is better. An error counts 1, or the assertion's `worst`."""
+    min_share: tuple[ShareGate, ...] = ()
+    """The least share of a label: `{metric: tone, label: kind, threshold: 0.9}`. An error counts as another label."""
+    max_share: tuple[ShareGate, ...] = ()
+    """The greatest share of a label. An error counts as this label."""
+    min_agreement: float | None = Field(default=None, ge=-1, le=1)
+    """The least agreement of a judge with people (`eval-pipeline agreement`): Cohen's kappa, or of numbers Spearman's
+    correlation. A gate that decides by a judge below it, or by one of unknown agreement, warns instead of blocks."""
     level: float = Field(default=0.05, gt=0, lt=1)
     """The probability that chance alone fails any of the gates `max_regression: significant`, if nothing became worse.
     They share it, and each gate's share is shared by its slices (Holm's method)."""
 
+    @field_validator("min_share", "max_share", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict | ShareGate) else value
+
     def named(self) -> dict[str, tuple[str, Gate]]:
         """Every gate with its kind (the name of its field), by the name of its asset check."""
         gates: dict[str, tuple[str, Gate]] = {}
-        for kind in (field for field in type(self).model_fields if field != "level"):
+        for kind in (field for field in type(self).model_fields if field not in ("level", "min_agreement")):
             for gate in getattr(self, kind):
                 name = base = _check_name(kind, gate)
                 number = 2
@@ -148,6 +184,8 @@ def _check_name(kind: str, gate: Gate) -> str:
     parts = [kind]
     if gate.slice is not None:
         parts.append(gate.slice.replace(f"={EVERY}", "=each"))
-    if isinstance(gate, RegressionGate) and gate.metric is not None:
-        parts.append(gate.metric)
+    if isinstance(gate, ShareGate):
+        parts += [gate.metric, gate.label]
+    elif isinstance(gate, RegressionGate | ScoreGate) and gate.metric not in (None, "score"):
+        parts.append(str(gate.metric))
     return "__".join(re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in parts)

@@ -109,7 +109,9 @@ def evaluator_keys(assertion_names: Iterable[str]) -> list[str]:
 
 def _reports(result: AssertionResult) -> bool:
     """Whether there is something to report of it in an attempt that ended in an error, before it was carried out."""
-    return result.error is not None or not (result.passed is None and result.score is None and result.label is None)
+    return result.error is not None or not (
+        result.passed is None and result.score is None and result.label is None and result.value is None
+    )
 
 
 def _of_metrics(results: Sequence[AssertionResult]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -131,7 +133,7 @@ def _score(result: AssertionResult) -> float | None:
 
 def _of_assertion(result: AssertionResult, *, scored: bool) -> dict[str, Any]:
     error = None if result.error is None else f"{result.error.name}: {result.error.message}"
-    score = _score(result) if scored else None
+    score = (_score(result) if result.value is None else result.value) if scored else None
     content: dict[str, Any] = {"score": score, "value": result.label, "comment": error or result.message or None}
     content["source"] = {
         "assertion": result.type,

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from eval_pipeline.pipeline.begin import join_experiment
-from eval_pipeline.pipeline.conclude import conclude
+from eval_pipeline.pipeline.rescored_baseline import conclude_suite
 from eval_pipeline.pipeline.run import ChosenCases, key_of
 from eval_pipeline.pipeline.run_plan import planned_cases
 from eval_pipeline.pipeline.trace_rows import restore_rows
@@ -59,7 +59,7 @@ def summarise(request: SummariseRequest, suite: Suite, store: Store, settings: L
     cases = ChosenCases.of(experiment, set(planned_cases(store, suite.name, record.experiment)))
     planned = {key_of(each) for case in cases.chosen for each in evaluator.attempts(case, record.repetitions)}
     _restore_rows(cases, log)
-    conclusion = conclude(store, suite.spec, record, settings)
+    conclusion = conclude_suite(store, suite, record, settings)
     summary, missing = conclusion.verdict.summary, len(planned - log.finished.keys())
     return Summarised(
         suite=suite.name,

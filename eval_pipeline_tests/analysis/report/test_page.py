@@ -15,6 +15,7 @@ from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.store.local import LocalStore
 from eval_pipeline_tests.analysis.rows import a_result, an_assertion
 from eval_pipeline_tests.analysis.stored import concluded, keep_experiment, results_of
+from eval_pipeline_tests.axe import violations
 from eval_pipeline_tests.browser import Page, a_page, needs_chromium
 
 GATES = {"gates": {"min_pass_rate": 0.9, "max_regression": "any"}}
@@ -149,6 +150,16 @@ def test_it_fits_a_phone_in_the_light_and_in_the_dark(
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     lightness = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)[0]")
     assert (lightness < 60) == dark
+
+
+@needs_chromium
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_has_no_fault_of_accessibility(store: LocalStore, tmp_path: Path, tab: Page, *, dark: bool) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(a_report(store))
+    tab.open(f"{file.as_uri()}#case=case-0001", width=390 if dark else 1440, dark=dark)
+    tab.wait_for("document.querySelector('#detail h3')?.textContent === 'case-0001'")
+    assert violations(tab) == []
 
 
 @needs_chromium

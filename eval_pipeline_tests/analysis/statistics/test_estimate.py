@@ -5,11 +5,11 @@ import random
 
 import numpy as np
 import pytest
-import statsmodels.api
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
 from eval_pipeline.analysis.statistics.bounded_mean import bounded_mean_interval
@@ -92,7 +92,7 @@ def test_the_standard_error_is_that_of_statsmodels_over_the_cases() -> None:
     draw = random.Random(1)
     groups = [[draw.random() for _ in range(draw.randint(1, 4))] for _ in range(15)]
     means = [math.fsum(group) / len(group) for group in groups]
-    assert of(groups).error == pytest.approx(float(statsmodels.api.OLS(means, np.ones(15)).fit().bse[0]))
+    assert of(groups).error == pytest.approx(float(OLS(means, np.ones(15)).fit().bse[0]))
 
 
 def test_a_case_counts_once_however_many_its_attempts_are() -> None:

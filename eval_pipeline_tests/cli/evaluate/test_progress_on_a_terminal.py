@@ -1,6 +1,5 @@
 """The progress of `run` and `variants run` on a pseudo-terminal: the bar moves, and messages stay whole."""
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -8,8 +7,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable
@@ -17,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).parent / "eval-pipeline"
+from eval_pipeline_tests.warm_processes import FILE, TERMINAL, start_warm
+
 _CASES = 30
 _SUITE = """\
 name: slow
@@ -48,15 +46,22 @@ _ERASE = "\x1b[2K"
 class _Screen:
     """A program on a pseudo-terminal of a given width, and what it wrote there."""
 
-    def __init__(self, command: list[str], columns: int) -> None:
-        self._terminal, child = pty.openpty()
-        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    def __init__(self, program: str, *arguments: object, columns: int) -> None:
+        self._terminal, self._child = pty.openpty()
+        fcntl.ioctl(self._child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "CI")}
         environment["TERM"] = "xterm-256color"
-        self.process = subprocess.Popen(
-            command, stdin=child, stdout=child, stderr=child, env=environment, start_new_session=True
+        terminal = Path(os.ttyname(self._child))
+        self.process = start_warm(
+            program,
+            *arguments,
+            folder=Path.cwd(),
+            environment=environment,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            own_session=True,
         )
-        os.close(child)
         self.text = ""
 
     def read(self, until: Callable[[str], object] = lambda _: False, seconds: float = 120) -> None:
@@ -64,22 +69,16 @@ class _Screen:
         deadline = time.monotonic() + seconds
         while not until(self.text):
             assert time.monotonic() < deadline, self.text
+            ended = self.process.poll() is not None
             if select.select([self._terminal], [], [], 0.1)[0]:
-                try:
-                    data = os.read(self._terminal, 65536)
-                except OSError:  # the other side is closed
-                    break
-                if not data:
-                    break
-                self.text += data.decode("utf-8", "replace")
-        if self.process.poll() is None and not until(self.text):
-            self.process.wait(timeout=60)
+                self.text += os.read(self._terminal, 65536).decode("utf-8", "replace")
+            elif ended:
+                break
 
     def close(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
+        self.process.kill_group()
         os.close(self._terminal)
+        os.close(self._child)
 
     @property
     def bars(self) -> list[str]:
@@ -108,7 +107,7 @@ def slow_suite(tmp_path: Path, store: Path) -> Path:
 @pytest.mark.parametrize("columns", [80, 140])
 @pytest.mark.parametrize("command", [["run"], ["variants", "run"]])
 def test_the_bar_moves_while_steps_run(slow_suite: Path, command: list[str], columns: int) -> None:
-    screen = _Screen([str(PROGRAM), *command, str(slow_suite)], columns)
+    screen = _Screen(TERMINAL, *command, slow_suite, columns=columns)
     try:
         screen.read()
     finally:
@@ -128,7 +127,7 @@ def test_the_bar_moves_while_steps_run(slow_suite: Path, command: list[str], col
 
 
 def test_ctrl_c_leaves_a_clean_screen(slow_suite: Path) -> None:
-    screen = _Screen([str(PROGRAM), "run", str(slow_suite)], 80)
+    screen = _Screen(TERMINAL, "run", slow_suite, columns=80)
     try:
         screen.read(lambda _: any(screen.done()))
         os.killpg(screen.process.pid, signal.SIGINT)
@@ -160,7 +159,7 @@ def test_a_message_is_printed_above_the_bar(tmp_path: Path) -> None:
         "    os.dup2(kept, 2)\n"
         "    time.sleep(0.3)\n"
     )
-    screen = _Screen([sys.executable, str(program)], 80)
+    screen = _Screen(FILE, program, columns=80)
     try:
         screen.read()
     finally:

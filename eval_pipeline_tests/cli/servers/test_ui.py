@@ -38,21 +38,40 @@ def _opened(port: int, *, output: int = subprocess.DEVNULL) -> Iterator[subproce
         process.wait(timeout=120)
 
 
-def test_it_has_one_code_server_says_when_it_answers_and_ends_all_that_it_started(
-    store: Path, tmp_path: Path, port: int
+def test_it_has_one_code_server_whose_runs_trace_to_where_the_recorder_is_and_ends_all_that_it_started(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     log = tmp_path / "stderr.txt"
-    with log.open("wb") as stderr, _opened(port, output=stderr.fileno()) as process:
-        _until(lambda: f"Dagster UI on http://127.0.0.1:{port}" in log.read_text())
-        started = _below(process.pid)
-        assert httpx.get(f"http://127.0.0.1:{port}/server_info").status_code == 200
-        # Dagster's proxy for reloads, and the code server behind it.
-        assert sum("code-server start" in command for command in started.values()) == 1
-        assert sum("api grpc" in command for command in started.values()) == 1
+    monkeypatch.delenv("LANGSMITH_TRACING", raising=False)
+    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "recorder")
+    with socket.socket() as taken, log.open("wb") as stderr:
+        # The recorder has to listen at another port.
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        name, number = taken.getsockname()
+        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://{name}:{number}")
+        with _opened(port, output=stderr.fileno()) as process:
+            _until(lambda: f"Dagster UI on http://127.0.0.1:{port}" in log.read_text())
+            started = _below(process.pid)
+            assert httpx.get(f"http://127.0.0.1:{port}/server_info").status_code == 200
+            # Dagster's proxy for reloads, and the code server behind it.
+            assert sum("code-server start" in command for command in started.values()) == 1
+            (code_server,) = (pid for pid, command in started.items() if "api grpc" in command)
+            url = _environment(code_server)["EVAL_PIPELINE_RECORDER_URL"]
+            assert url != f"http://{name}:{number}"
+            _until(lambda: _answers(url))
+    assert f"cannot listen on {name}:{number}" in log.read_text()
+    assert f"the recorder is on {url}" in log.read_text()
     assert not _listening(port)
     assert not store.exists()
     # Those that this process adopted are still there when they have ended, without a command line.
     _until(lambda: not any(command for pid, (_, command) in running_processes().items() if pid in started))
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """The variables that a process was started with."""
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
 
 def _below(pid: int) -> dict[int, str]:
@@ -83,35 +102,6 @@ def test_a_port_for_a_recorder_that_gets_no_traces_is_refused(
     refused = terminal("ui", "--recorder-port", 1999)
     assert refused.code == 2
     assert "traces do not go to the recorder" in refused.stderr
-
-
-@pytest.mark.usefixtures("store")
-def test_where_the_recorders_port_is_taken_runs_of_the_ui_trace_to_where_it_is_instead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int
-) -> None:
-    where, log = tmp_path / "where.txt", tmp_path / "stderr.txt"
-    (tmp_path / "seen.py").write_text(
-        "import os\nfrom pathlib import Path\n\nimport dagster as dg\n\n"
-        "written = Path(f'where-{os.getpid()}.txt')\n"
-        "written.write_text(os.environ['EVAL_PIPELINE_RECORDER_URL'])\n"
-        "written.replace('where.txt')\n"
-        "defs = dg.Definitions()\n"
-    )
-    (tmp_path / "workspace.yaml").write_text("load_from: [{python_file: seen.py}]")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LANGSMITH_TRACING", raising=False)
-    monkeypatch.setenv("EVAL_PIPELINE_TRACING", "recorder")
-    with socket.socket() as taken, log.open("wb") as stderr:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        name, number = taken.getsockname()
-        monkeypatch.setenv("EVAL_PIPELINE_RECORDER_URL", f"http://{name}:{number}")
-        with _opened(port, output=stderr.fileno()):
-            _until(where.is_file)
-            url = where.read_text()
-            _until(lambda: _answers(url))
-    assert f"cannot listen on {name}:{number}" in log.read_text()
-    assert f"the recorder is on {url}" in log.read_text()
 
 
 def _until(true: Callable[[], bool]) -> None:

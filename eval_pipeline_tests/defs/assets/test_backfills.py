@@ -1,8 +1,10 @@
 """Backfills as a real daemon runs them: scattered keys, several runs, those that failed again, cancelled ones."""
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -73,3 +75,18 @@ def test_a_cancelled_backfill_keeps_what_it_finished(backfills: Backfills) -> No
     assert {run.status for run in backfills.runs_of(backfill)} == {dg.DagsterRunStatus.CANCELED}
     assert [rows for name, rows in _experiments(backfills).items() if name not in before] == [["c04"]]
     assert backfills.project.materialized() - materialized == {"c04"}
+
+
+def test_the_query_of_the_documentation_gives_the_outcome_of_each_partition(backfills: Backfills) -> None:
+    docs = Path(__file__).resolve().parents[3] / "docs" / "dagster.md"
+    (query,) = re.findall(r"```graphql\n(.*?)```", docs.read_text(), re.DOTALL)
+    if "c01" not in backfills.project.materialized():
+        assert backfills.end_of(backfills.launch(["c01"])) == "COMPLETED_SUCCESS"
+
+    node = backfills.api.query(query, suite="filled")["assetNodeOrError"]
+
+    assert "c01" in node["assetPartitionStatuses"]["materializedPartitions"]
+    checks = {check["name"]: check["partitionStatuses"] for check in node["assetChecksOrError"]["checks"]}
+    assert "c01" in checks["case_passed"]["succeededPartitions"]
+    (materialization,) = node["assetMaterializations"]
+    assert "eval/fingerprint" in {entry["label"] for entry in materialization["metadataEntries"]}

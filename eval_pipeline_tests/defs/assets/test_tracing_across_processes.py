@@ -1,6 +1,7 @@
 """One experiment made by several processes at once: halves of a backfill, forked workers, one unified trace."""
 
 import multiprocessing
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 def _in_processes(
-    root: Path, server: RecorderServer, elsewhere: RecorderServer, *, how: Literal["spawn", "fork"], **given: Any
+    root: Path, server: RecorderServer, elsewhere: RecorderServer, *, how: Literal["forkserver", "fork"], **given: Any
 ) -> None:
     """Run both halves at once, each in a process, and wait for them."""
     langsmith = {
@@ -55,12 +56,13 @@ def _in_processes(
         **given,
     }
     environment = {
+        **os.environ,
         "LANGSMITH_ENDPOINT": elsewhere.url,
         "LANGSMITH_API_KEY": "a-key",
         "LANGSMITH_PROJECT": "elsewhere",
     }
     more = {"backfill": "abcdefgh", "langsmith": langsmith, "environment": environment}
-    context = multiprocessing.get_context("spawn") if how == "spawn" else multiprocessing.get_context("fork")
+    context: Any = multiprocessing.get_context(how)
     workers = [context.Process(target=run_half, args=(root, *half), kwargs=more) for half in HALVES]
     for worker in workers:
         worker.start()
@@ -70,9 +72,9 @@ def _in_processes(
     flush_spool(LangSmithSettings(recorder_url=server.url, spool_folder=root / "spool"))
 
 
-@pytest.mark.parametrize("how", ["spawn", "fork"])
+@pytest.mark.parametrize("how", ["forkserver", "fork"])
 def test_two_runs_in_two_processes_are_one_experiment_with_every_row_once(
-    root: Path, server: RecorderServer, elsewhere: RecorderServer, how: Literal["spawn", "fork"]
+    root: Path, server: RecorderServer, elsewhere: RecorderServer, how: Literal["forkserver", "fork"]
 ) -> None:
     if how == "fork":
         # What a worker inherits from a parent that traced itself must not be what it traces with.

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from eval_pipeline.defs.partitions import concerns
 from eval_pipeline.defs.sensors.spool_waiting import TRACES_WAITING
 from eval_pipeline.recorder.faults import Fault
 from eval_pipeline.recorder.server import RecorderServer
@@ -31,7 +32,7 @@ from pathlib import Path
 
 from eval_pipeline.defs.build import build_location
 
-defs = build_location(folders=[Path(__file__).parent / "shop"])
+defs = build_location(folders=[Path(__file__).parent / name for name in ("shop", "auto")])
 """
 DAGSTER_YAML = "telemetry: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
 PATIENCE_SECONDS = 240.0
@@ -55,8 +56,13 @@ class Deployment:
 
     @property
     def runs(self) -> list[dg.DagsterRun]:
-        """The newest first."""
-        return [record.dagster_run for record in self.instance.get_run_records()]
+        """Those of the suite `shop`, the newest first."""
+        return self.runs_of("shop")
+
+    def runs_of(self, suite: str) -> list[dg.DagsterRun]:
+        """Those of a suite, the newest first."""
+        runs = (record.dagster_run for record in self.instance.get_run_records())
+        return [run for run in runs if concerns(run, suite)]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     root = tmp_path_factory.mktemp("deployment")
     suite = write_small_suite(root / "shop") / "suite.yaml"
     suite.write_text(suite.read_text() + SENSORS)
+    automated = write_small_suite(root / "auto") / "suite.yaml"
+    automated.write_text(automated.read_text().replace("name: shop", "name: auto") + "automation: on_missing\n")
     (root / "location.py").write_text(LOCATION)
     (root / "home").mkdir()
     (root / "home" / "dagster.yaml").write_text(DAGSTER_YAML)
@@ -115,6 +123,16 @@ def test_traces_that_wait_are_sent(deployment: Deployment) -> None:
     _until(lambda: len(recorded_ids(deployment.recorder)) == len(trace), deployment)
 
     assert TRACES_WAITING in (deployment.root / "daemon.log").read_text()
+
+
+def test_an_automated_suite_is_evaluated_in_one_run_that_the_launch_submits(deployment: Deployment) -> None:
+    def evaluated() -> list[dg.DagsterRun]:
+        return [run for run in deployment.runs_of("auto") if run.job_name == "evaluate_auto" and run.is_finished]
+
+    (run,) = _until(evaluated, deployment)
+
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    assert len(deployment.instance.get_materialized_partitions(dg.AssetKey(["auto", "case_results"]))) == 3
 
 
 def test_a_changed_case_is_evaluated_and_nothing_else(deployment: Deployment) -> None:

@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 
 from eval_pipeline.context.shared_context import SharedContext, SimilarDocument
-from eval_pipeline.suites.support_desk import agent
 from eval_pipeline_tests.cli.terminal import Terminal
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
-
-SUITE = Path(agent.__file__).parent
+from eval_pipeline_tests.variants.desk import write_part
 
 
 @pytest.fixture
@@ -30,16 +28,17 @@ _sound = SharedContext.search_documents
 
 
 def test_a_broken_retriever_fails_the_run_and_the_gate_names_slices_and_cases(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gates(finished: Any) -> dict[str, Any]:
         return {gate["name"]: gate for gate in finished.document["gates"]}
 
-    first = terminal("run", SUITE, "--json")
+    suite = write_part(tmp_path / "desk", "conversations.yaml", "refunds.yaml", "troubleshooting.jsonl", "shipping.csv")
+    first = terminal("run", suite, "--json")
     monkeypatch.setattr(SharedContext, "search_documents", _broken)
-    worse = terminal("run", SUITE, "--json")
+    worse = terminal("run", suite, "--json")
     monkeypatch.setattr(SharedContext, "search_documents", _sound)
-    restored = terminal("run", SUITE, "--json")
+    restored = terminal("run", suite, "--json")
 
     assert (first.code, worse.code, restored.code) == (0, 1, 0)
     overall, by_tag = gates(worse)["max_regression"], gates(worse)["max_regression__tag_each"]

@@ -21,6 +21,7 @@ from eval_pipeline_tests.cli.terminal import terminal as made_terminal
 from eval_pipeline_tests.suites.support_desk.evaluated import FOLDER, snapshot
 
 WIDTH = 8
+CASES = 40
 REQUESTS_PER_MINUTE = 12_000.0
 
 
@@ -35,7 +36,7 @@ def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
 def evaluated(
     server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, *, repetitions: int
 ) -> tuple[list[CaseResult], dict[str, Any]]:
-    """So many attempts at 100 cases, and how the one endpoint was called."""
+    """So many attempts at each of some cases, and how the one endpoint was called."""
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     suite, cases, problems = check_suite(FOLDER)
     assert suite is not None, problems
@@ -46,7 +47,7 @@ def evaluated(
     evaluator = CaseEvaluator(suite=suite, target=open_target(suite), context=snapshot(), pins=pins)
 
     async def run() -> list[CaseResult]:
-        attempts = [attempt for case in cases[:100] for attempt in evaluator.attempts(case, repetitions)]
+        attempts = [attempt for case in cases[:CASES] for attempt in evaluator.attempts(case, repetitions)]
         results = evaluate_all(evaluator, attempts, max_concurrency=WIDTH, throughput=throughput)
         collected = [result async for result in results]
         await asyncio.sleep(0.05)  # in which connections that were cut are closed
@@ -68,10 +69,10 @@ def test_faults_change_no_verdict_and_the_limits_hold(monkeypatch: pytest.Monkey
     expected = {result.case_id: verdict(result) for result in once}
     # At the same address, because judges are opened once a process.
     port = int(calm.url.split(":")[2].split("/")[0])
-    with openai_server(answer, faults=Faults(rate=0.05, seed=7), port=port) as rough:
+    with openai_server(answer, faults=Faults(rate=0.1, seed=7), port=port) as rough:
         results, endpoint = evaluated(rough, monkeypatch, repetitions=2)
 
-    assert len(results) == 200
+    assert len(results) == 2 * CASES
     assert [result.case_id for result in results if verdict(result) != expected[result.case_id]] == []
     assert {result.status for result in results} == {"passed", "failed"}
     assert set(rough.log.faults) == {"429", "500", "cut"}

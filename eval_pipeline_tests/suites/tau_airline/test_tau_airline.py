@@ -14,6 +14,7 @@ from eval_pipeline.context.shared_context import SharedContext
 from eval_pipeline.results.result_log import read_results
 from eval_pipeline.store.opening import open_store
 from eval_pipeline_tests.cli.terminal import terminal as made_terminal
+from eval_pipeline_tests.warm_processes import TERMINAL, run_warm
 
 SUITE = Path(__file__).parent
 DATA = Path(os.environ.get("TAU_AIRLINE_DATA") or SUITE / "../../../../shared/data/tau_airline").resolve()
@@ -32,6 +33,22 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "store"
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a run of the published data, which tests only read, and what it printed."""
+    folder = tmp_path_factory.mktemp("published")
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(folder / "home"),
+        "EVAL_PIPELINE_CACHE": str(folder / "cache"),
+        "EVAL_PIPELINE_TRACING": "off",
+        "TAU_AIRLINE_DATA": str(DATA),
+    }
+    done = run_warm(TERMINAL, "run", SUITE, "--json", "--store", folder / "store", environment=environment)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
 def _run(store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *more: str) -> dict[str, Any]:
     finished = made_terminal(monkeypatch, capfd)("run", SUITE, "--json", "--store", store, *more)
     assert finished.code == 0, finished.stderr
@@ -39,10 +56,9 @@ def _run(store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
 
 
 @needs_data
-def test_the_published_numbers_come_out(
-    store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    document = _run(store, monkeypatch, capfd)
+def test_the_published_numbers_come_out(published: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = published
+    store = folder / "store"
 
     assert (document["cases"], document["attempts"]) == (25, 100)
     assert [round(chance, 4) for chance in document["pass_hat_k"]["published_reward"]] == [0.310, 0.1933, 0.170, 0.160]
@@ -61,9 +77,14 @@ def test_the_published_numbers_come_out(
 
 @needs_data
 def test_the_score_of_actions_agrees_with_the_published_rewards(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    published: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    _run(store, monkeypatch, capfd)
+    folder, _ = published
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "home"))
+    monkeypatch.setenv("TAU_AIRLINE_DATA", str(DATA))
     recorded = json.loads((DATA / "trajectories.json").read_text())
     rows = [
         {
@@ -77,7 +98,7 @@ def test_the_score_of_actions_agrees_with_the_published_rewards(
     labels = tmp_path / "rewards.jsonl"
     labels.write_text("\n".join(map(json.dumps, rows)))
 
-    command = ("agreement", SUITE, labels, "--json", "--store", store)
+    command = ("agreement", SUITE, labels, "--json", "--store", folder / "store")
     (agreement,) = made_terminal(monkeypatch, capfd)(*command).document["agreement"]
 
     assert (agreement["pairs"], agreement["cases"], agreement["unanswered"], agreement["missing"]) == (100, 25, 0, 0)

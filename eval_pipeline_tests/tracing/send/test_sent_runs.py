@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +43,7 @@ from eval_pipeline_tests.tracing.traced import (
     traced,
     tree,
 )
+from eval_pipeline_tests.warm_processes import CODE, run_warm
 
 CASES = tuple(
     a_case(name, input=name, assertions=[{"type": "llm_rubric", "value": "says a price"}]) for name in ("tea", "milk")
@@ -206,17 +205,11 @@ def test_a_unified_trace_is_joined_by_two_processes(
     begun = open_unified(built.spans, ORIGIN, session_name=EXPERIMENT, labels={}, cases=2, attempts=1)
     assert begun.headers.keys() == {"langsmith-trace", "baggage"}
     headers = json.dumps(dict(begun.headers))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", _OTHER_PROCESS, str(folder), str(tmp_path / "store"), headers, str(number)],
-            stdout=subprocess.PIPE,
-        )
-        for number in range(2)
-    ]
     sent: list[dict[str, Any]] = []
-    for process in processes:
-        output, _ = process.communicate(timeout=60)
-        sent += orjson.loads(output)
+    for number in range(2):
+        done = run_warm(CODE, _OTHER_PROCESS, folder, tmp_path / "store", headers, number)
+        assert done.returncode == 0, done.stderr
+        sent += orjson.loads(done.stdout)
 
     send(server, [*begun.runs, *sent])
 

@@ -1,7 +1,6 @@
 """The spool under crashes, several flushers, forks; and the terminal's view of it."""
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import Spool, claim_segments, status_of
 from eval_pipeline.tracing.send.uploader import Uploader, UploadResult
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
+from eval_pipeline_tests.warm_processes import CODE, run_warm, start_warm
 
 MakeSettings = Callable[..., LangSmithSettings]
 
@@ -205,13 +205,7 @@ FORKING = textwrap.dedent("""
 
 
 def test_a_forked_worker_traces_and_leaves_its_parents_traces_alone(server: RecorderServer, tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: PLW1510 - the code is looked at
-        [sys.executable, "-c", FORKING, server.url, str(tmp_path)],
-        capture_output=True,
-        timeout=30,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    done = run_warm(CODE, FORKING, server.url, tmp_path, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(recorded_ids(server)) == 9
 
@@ -225,13 +219,6 @@ def test_a_process_that_just_ends_has_sent_or_spooled_everything(server: Recorde
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert len(recorded_ids(server)) == 3
-
-
-def _send_into(url: str, folder: Path) -> None:
-    sender = SpoolingSender(LangSmithSettings(recorder_url=url, spool_folder=folder))
-    for _ in range(50):
-        sender.send_runs(a_trace())
-    sender.close()
 
 
 def test_a_recorder_that_is_restarted_midway_has_everything_in_the_end(tmp_path: Path, port: int) -> None:
@@ -316,15 +303,22 @@ def test_the_terminal_shows_and_sends_what_waits(
     assert "3 kept for the next attempt" in runner.invoke(traces_command, ["flush"]).output
 
 
+SENDING = FORKING.split("warnings.simplefilter")[0] + textwrap.dedent("""
+    sender = SpoolingSender(LangSmithSettings(recorder_url=sys.argv[1], spool_folder=sys.argv[2]))
+    for _ in range(50):
+        sender.send_runs(a_trace())
+    sender.close()
+""")
+
+
 def test_two_processes_share_a_spool_folder(server: RecorderServer, tmp_path: Path) -> None:
     server.faults.add(Fault(status=503, times=6))
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_send_into, args=(server.url, tmp_path)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=30)
-        assert worker.exitcode == 0
+    processes = [
+        start_warm(CODE, SENDING, server.url, tmp_path / "spool", folder=tmp_path, stderr=tmp_path / f"log-{number}")
+        for number in range(2)
+    ]
+    for number, process in enumerate(processes):
+        assert process.wait(timeout=60) == 0, (tmp_path / f"log-{number}").read_text()
     server.faults.clear()
-    flush_spool(LangSmithSettings(recorder_url=server.url, spool_folder=tmp_path))
+    flush_spool(LangSmithSettings(recorder_url=server.url, spool_folder=tmp_path / "spool"))
     assert len(recorded_ids(server)) == 300

@@ -23,7 +23,7 @@ _PATIENCE_S = 300.0
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KilledRuns]:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     with RecorderServer() as recorder:
-        compute = "{kind: subprocess, cases_per_task: 10, poll_s: 0.2}"
+        compute = "{kind: subprocess, cases_per_task: 10, max_parallel: 2, poll_s: 0.2}"
         runs = KilledRuns(folder=tmp_path, recorder_url=recorder.url, cases=CASES, concurrency=4, compute=compute)
         runs.write()
         yield runs
@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_costs_what_it_had_in_flight(runs: KilledRuns) -
 def test_what_has_not_changed_goes_to_no_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    compute = "{kind: subprocess, cases_per_task: 5, poll_s: 0.2}"
+    compute = "{kind: subprocess, cases_per_task: 5, max_parallel: 1, poll_s: 0.2}"
     suite = write_counting_suite(tmp_path / "suites" / "counted", cases=12, compute=compute)
     for name in ("home", "store", "cache"):
         monkeypatch.setenv("DAGSTER_HOME" if name == "home" else f"EVAL_PIPELINE_{name.upper()}", str(tmp_path / name))

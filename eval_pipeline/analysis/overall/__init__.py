@@ -1,0 +1,1 @@
+"""Metrics over all cases of an experiment: `summary:` of suite.yaml."""
