@@ -53,15 +53,16 @@ def repack(data: bytes | None) -> bytes | None:
     """What `pack` returns today for what it, or an earlier version, returned."""
     if data is None or (data.startswith(_ZSTD_MAGIC) and zstandard.get_frame_parameters(data).dict_id):
         return data
-    return pack(_unpacked(data))
+    return pack(json_bytes(data))
 
 
 def unpack(data: bytes | None) -> Any:
     """The parsed JSON of what `pack` returned; None for None."""
-    return None if data is None else orjson.loads(_unpacked(data))
+    return None if data is None else orjson.loads(json_bytes(data))
 
 
-def _unpacked(data: bytes) -> bytes:
+def json_bytes(data: bytes) -> bytes:
+    """The JSON of what `pack` returned, whichever version wrote it."""
     return _contexts().decompressor.decompress(data) if data.startswith(_ZSTD_MAGIC) else data
 
 
