@@ -7,7 +7,7 @@ that nothing derived from them contains what was redacted. A source with `redact
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,18 +19,20 @@ from eval_pipeline.context.patterns import PATTERNS_SCHEMA, find_patterns
 from eval_pipeline.context.plan import ContextPlan
 from eval_pipeline.context.queries import query_tables
 from eval_pipeline.context.retrieval import Hit, index_of
+from eval_pipeline.context.secret_columns import secret_columns
 from eval_pipeline.context.table_files import KEY_COLUMN, rows_of
 from eval_pipeline.context.warm_copy import only_builder
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.models.calls.failures import fatal_model_errors
 from eval_pipeline.models.opening import chat_model
 from eval_pipeline.redaction.columns import changed_columns, redacted_table
+from eval_pipeline.redaction.secret_values import SecretValues
 from eval_pipeline.results.usage import TokenUsage
 from eval_pipeline.store.layout import context_prefix
 from eval_pipeline.store.parquet import parquet_bytes
 from eval_pipeline.store.store import Store
 from eval_pipeline.store.timestamps import timestamp
-from eval_pipeline.suite.spec.context import Documents
+from eval_pipeline.suite.spec.context import DatabaseSource, Documents, SqlSource
 
 DOCUMENTS_SCHEMA = pa.schema(
     [("document_id", pa.string()), ("text", pa.string()), ("metadata", pa.string()), ("case_id", pa.string())]
@@ -130,6 +132,8 @@ class _Builder:
     report: Report
     recorder: BuildRecorder
     parts: dict[str, pa.Table] = field(default_factory=dict)
+    secrets: SecretValues = field(default_factory=SecretValues)
+    """Of the columns of all tables; one that is not redacted keeps its own."""
 
     def build(self) -> tuple[Mapping[str, pa.Table], TokenUsage]:
         inputs = {"suite": self.plan.suite.name, "context_id": self.plan.context_id, "cases": len(self.plan.queries)}
@@ -148,8 +152,12 @@ class _Builder:
             with self.recorder.step(f"table:{name}", kind="tool", inputs=described) as step:
                 tables[name] = source.read(tables)
                 step.outputs({"rows": tables[name].num_rows, "columns": tables[name].column_names})
-            self._keep(f"tables/{name}", tables[name], redact=self.plan.suite.spec.context.tables[name].redact)
             self.report(f"table {name}: {tables[name].num_rows:,} rows")
+        # A table may hold what is a secret in one that is read after it.
+        secret = {name: self._secret_columns(name, table) for name, table in tables.items()}
+        for name, table in tables.items():
+            redact = self.plan.suite.spec.context.tables[name].redact
+            self._keep(f"tables/{name}", table, redact=redact, secret=secret[name])
         spec = self.plan.suite.spec.context.documents
         if spec is not None:
             assert self.plan.documents is not None
@@ -184,7 +192,8 @@ class _Builder:
         usage, rows = TokenUsage(), []
         for spec in self.plan.suite.spec.context.patterns:
             selected = query_tables(spec.sql, tables, place=f"context.patterns.{spec.name}.sql")
-            records = redacted_table(selected.slice(0, spec.max_rows), self.plan.redactor).to_pylist()
+            secret = self._renamed(selected, spec.sql, joined=False)
+            records = self._redacted(selected.slice(0, spec.max_rows), secret=secret).to_pylist()
             model = chat_model(spec.model, folder=self.plan.suite.folder)
             inputs = {"instruction": spec.instruction, "rows": len(records), "model": spec.model}
             with self.recorder.step(f"patterns:{spec.name}", inputs=inputs) as step:
@@ -204,13 +213,34 @@ class _Builder:
             self._keep("patterns", pa.Table.from_pylist(rows, schema=PATTERNS_SCHEMA))
         return usage
 
-    def _keep(self, part: str, table: pa.Table, *, redact: bool = True) -> pa.Table:
+    def _secret_columns(self, name: str, table: pa.Table) -> set[str]:
+        """The columns of a table that hold secrets under other names; the values of all that do are followed."""
+        source = self.plan.suite.spec.context.tables[name]
+        if not self.plan.redactor.enabled:
+            return set()
+        if isinstance(source, SqlSource):
+            secret = self._renamed(table, source.sql, joined=False)
+        else:
+            # What was read from a database joined into a text cannot be told apart in it.
+            secret = self._renamed(table, source.sql, joined=True) if isinstance(source, DatabaseSource) else set()
+        self.secrets.add_columns(table, secret=secret)
+        return secret
+
+    def _renamed(self, table: pa.Table, sql: str, *, joined: bool) -> set[str]:
+        named = secret_columns(sql, joined=joined)
+        return {name for name in table.column_names if name.lower() in named or self.secrets.are_all(table[name])}
+
+    def _redacted(self, table: pa.Table, *, secret: Container[str] = ()) -> pa.Table:
+        redacted = redacted_table(table, self.plan.redactor, keep=_IDENTITIES, secret=secret)
+        return self.secrets.redacted_table(redacted, keep=_IDENTITIES) if self.plan.redactor.enabled else redacted
+
+    def _keep(self, part: str, table: pa.Table, *, redact: bool = True, secret: Container[str] = ()) -> pa.Table:
         """Make `table`, redacted, a part of the snapshot. Returns the part.
 
         Raises:
             InputError: redaction changed its key, so that rows could not be looked up.
         """
-        redacted = redacted_table(table, self.plan.redactor, keep=_IDENTITIES) if redact else table
+        redacted = self._redacted(table, secret=secret) if redact else table
         changed = changed_columns(table, redacted)
         if changed:
             _require_key(part, redacted, changed)

@@ -13,6 +13,7 @@ from eval_pipeline.context.manifest import SCHEMA_VERSION
 from eval_pipeline.context.sources import Source, source_of
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.redactor import Redactor
+from eval_pipeline.redaction.secret_values import FOLLOWING
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.code.version import model_version
@@ -62,7 +63,7 @@ def plan_context(suite: Suite, cases: Iterable[Case], *, redactor: Redactor = _R
     content: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "tables": {name: source.version for name, source in tables.items()},
-        "redaction": {"redactor": redactor.identity, "off": _unredacted(spec)},
+        "redaction": {"redactor": redactor.identity, "secrets": FOLLOWING, "off": _unredacted(spec)},
     }
     if documents is not None and spec.documents is not None:
         content["documents"] = _documents_content(spec.documents, documents, queries, suite)

@@ -13,11 +13,11 @@ from eval_pipeline.defs.assets.upstream import LAUNCH_TAG, SHARE_TAG
 from eval_pipeline.defs.failures import errors_as_failures
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.partitions import SUITE_TAG, in_registry_order, range_tags, sync_partitions
-from eval_pipeline.defs.upstream_reader import DeploymentAssets
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.pipeline.shares import shares_of
 from eval_pipeline.suite.dataset.load import load_dataset
 from eval_pipeline.suite.suite import Suite
-from eval_pipeline.suite.upstream_assets import assets_read_by
+from eval_pipeline.suite.upstream_assets import AssetReader, assets_read_by
 
 
 def launcher_name(suite: str) -> str:
@@ -25,15 +25,13 @@ def launcher_name(suite: str) -> str:
     return f"evaluate_all_{suite}"
 
 
-def register_all_cases(
-    instance: dg.DagsterInstance, suite: Suite, repository: dg.RepositoryDefinition | None = None
-) -> list[str]:
+def register_all_cases(instance: dg.DagsterInstance, suite: Suite, assets: AssetReader) -> list[str]:
     """Register the partitions of a suite's cases, and return their ids.
 
     Raises:
         InputError: the cases cannot be read.
     """
-    with assets_read_by(DeploymentAssets(instance, repository)):
+    with assets_read_by(assets):
         case_ids = [case.id for case in load_dataset(suite).cases]
     sync_partitions(instance, suite.name, case_ids)
     return case_ids
@@ -66,7 +64,7 @@ def build_launcher(suite: Suite) -> dg.JobDefinition:
     def launch(context: dg.OpExecutionContext) -> None:
         with errors_as_failures():
             job = context.repository_def.get_job(evaluates)
-            case_ids = register_all_cases(context.instance, suite, context.repository_def)
+            case_ids = register_all_cases(context.instance, suite, reader_of(context))
             runs = tags_of_runs(context.instance, suite, case_ids, context.run.run_id)
             submitted = [submit_run(context.instance, context.run, job, tags) for tags in runs]
         links = [f"[{run_id[:8]}](/runs/{run_id})" for run_id in submitted]

@@ -8,6 +8,7 @@ import dagster as dg
 
 from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.launch_all import register_all_cases, tags_of_runs
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.store.content_hash import digest
 from eval_pipeline.suite.suite import Suite
 
@@ -30,7 +31,7 @@ def build_schedule(suite: Suite) -> dg.ScheduleDefinition:
         description=f"Evaluate every case of {suite.name}.",
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-        case_ids = register_all_cases(context.instance, suite, context.repository_def)
+        case_ids = register_all_cases(context.instance, suite, reader_of(context))
         launched = digest("nightly", suite.name, context.scheduled_execution_time.isoformat())
         runs = tags_of_runs(context.instance, suite, case_ids, launched)
         return [dg.RunRequest(run_key=f"{launched}-{number}", tags=tags) for number, tags in enumerate(runs, start=1)]

@@ -17,6 +17,7 @@ from eval_pipeline.store.opening import open_store
 from eval_pipeline.suite.suite import Suite
 from eval_pipeline.suite.upstream_assets import AssetPath
 
+Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.ScheduleEvaluationContext | dg.SensorEvaluationContext
 _PLACES = ("path", "uri", "dagster/uri")
 _FILES = frozenset({".csv", ".json", ".jsonl", ".parquet", ".yaml", ".yml"})
 _VERSION_TAG = "dagster/data_version"
@@ -66,8 +67,8 @@ class DeploymentAssets:
         return records[0]
 
 
-def reader_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> DeploymentAssets:
-    """What reads assets in a step."""
+def reader_of(context: Context) -> DeploymentAssets:
+    """What reads assets in a step, and in a tick of a schedule or sensor."""
     try:
         repository = context.repository_def
     except Exception:  # noqa: BLE001 - a job that is executed in a process has no repository, which Dagster asserts

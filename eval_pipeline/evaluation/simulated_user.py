@@ -1,5 +1,6 @@
 """The simulated user: a chat model with a persona and a goal, a callable, or a list of rules."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -31,21 +32,23 @@ _SYSTEM = (
 
 
 _SEARCH_S = 5.0
-"""Some patterns never end on some answers, which would block the event loop."""
+"""Some patterns never end on some answers."""
 
 
-def matches(pattern: str, answer: str) -> bool:
-    """Whether a simulation's pattern matches somewhere in an answer.
+async def matches(pattern: str, answer: str) -> bool:
+    """Whether a simulation's pattern matches somewhere in an answer; the event loop goes on meanwhile.
 
     Raises:
         InputError: searching took too long.
     """
     try:
-        return regex.search(pattern, answer, timeout=_SEARCH_S) is not None
+        # Concurrent: without the interpreter's lock, which one long search would keep from all other attempts.
+        searched = await asyncio.to_thread(regex.search, pattern, answer, timeout=_SEARCH_S, concurrent=True)
     except TimeoutError as error:
         message = f"the pattern {pattern!r} did not end within {_SEARCH_S:g} s on {len(answer)} characters"
         fix = "write it without nested repetition, such as `(a+)+`"
         raise InputError(Problem(message=message, fix=fix, field="simulation")) from error
+    return searched is not None
 
 
 class PersonaMove(BaseModel):
@@ -111,19 +114,19 @@ class RuleUser:
         used: Counter[int] = Counter()
         answer = ""
         for turn in turns:
-            index = self._next_rule(answer, used)
+            index = await self._next_rule(answer, used)
             # Written turns, and an opening, use no rule up.
             if index is not None and self._rules[index].say == turn.text:
                 used[index] += 1
             answer = turn.response
-        index = self._next_rule(answer, used)
+        index = await self._next_rule(answer, used)
         if index is None:
             return UserMove(ended="script_ended", reason="no rule applies")
         return UserMove(say=self._rules[index].say)
 
-    def _next_rule(self, answer: str, used: Counter[int]) -> int | None:
+    async def _next_rule(self, answer: str, used: Counter[int]) -> int | None:
         for index, rule in enumerate(self._rules):
-            if used[index] < rule.times and (rule.when is None or matches(rule.when, answer)):
+            if used[index] < rule.times and (rule.when is None or await matches(rule.when, answer)):
                 return index
         return None
 

@@ -346,7 +346,7 @@ async def _simulate(attempt: AttemptRuntime, simulation: Simulation, start: int)
             break
         playing.turns += 1
         await _say(attempt, index, move.say)
-        ended = _ended_by_answer(simulation, attempt.turns[-1].response)
+        ended = await _ended_by_answer(simulation, attempt.turns[-1].response)
         if ended is not None:
             playing.end(*ended)
             break
@@ -365,10 +365,10 @@ def _end_simulation(attempt: AttemptRuntime, simulation: Simulation) -> None:
         _report_result(attempt, attempt.results[-1])
 
 
-def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
-    if simulation.goal_when is not None and matches(simulation.goal_when, answer):
+async def _ended_by_answer(simulation: Simulation, answer: str) -> tuple[Ended, str] | None:
+    if simulation.goal_when is not None and await matches(simulation.goal_when, answer):
         return "goal_reached", f"the answer matches goal_when ({simulation.goal_when})"
-    if simulation.stop_when is not None and matches(simulation.stop_when, answer):
+    if simulation.stop_when is not None and await matches(simulation.stop_when, answer):
         return "stop_condition", f"the answer matches stop_when ({simulation.stop_when})"
     return None
 

@@ -11,19 +11,25 @@ from eval_pipeline.redaction.secret_names import names_secret
 from eval_pipeline.redaction.signs import PHONE_SIGNS, TEXT_SIGNS
 
 
-def redacted_table(table: pa.Table, redactor: Redactor, *, keep: Container[str] = ()) -> pa.Table:
+def redacted_table(
+    table: pa.Table, redactor: Redactor, *, keep: Container[str] = (), secret: Container[str] = ()
+) -> pa.Table:
     """`table` with its text redacted, also in lists, structs, dictionaries and bytes; the schema stays.
 
     Args:
         table: any table.
         redactor: decides what is redacted.
         keep: names of columns that stay as they are.
+        secret: names of columns that hold secrets, besides those that `names_secret` recognizes.
     """
     if not redactor.enabled:
         return table
     for index, field in enumerate(table.schema):
         if field.name not in keep and _has_text(field.type):
-            chunks = [_redacted(chunk, redactor, name=field.name) for chunk in table.column(index).chunks]
+            chunks = [
+                _each(chunk, without_texts) if field.name in secret else _redacted(chunk, redactor, name=field.name)
+                for chunk in table.column(index).chunks
+            ]
             table = table.set_column(index, field, pa.chunked_array(chunks, type=field.type))
     return table
 

@@ -11,6 +11,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from eval_pipeline.dagster_ext.submitted_runs import submit_run
 from eval_pipeline.defs.build import build_definitions
 from eval_pipeline.defs.launch_all import launcher_name, register_all_cases, tags_of_runs
+from eval_pipeline.defs.upstream_reader import DeploymentAssets
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.suite.suite import read_suite
 from eval_pipeline_tests.dagster_homes import dagster_instance
@@ -32,7 +33,9 @@ def test_a_new_suite_is_registered_and_all_its_cases_are_one_run_in_the_queue(tm
     )
     with dagster_instance(tmp_path) as instance:
         suite = read_suite(folder)
-        (tags,) = tags_of_runs(instance, suite, register_all_cases(instance, suite), own.run_id)
+        (tags,) = tags_of_runs(
+            instance, suite, register_all_cases(instance, suite, DeploymentAssets(instance)), own.run_id
+        )
         job = definitions.resolve_job_def("evaluate_shop")
 
         run = instance.get_run_by_id(submit_run(instance, own, job, tags))

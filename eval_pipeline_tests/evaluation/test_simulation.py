@@ -1,5 +1,6 @@
 """Simulated users: who speaks, what ends the conversation, and that playing the user is counted apart."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,6 +100,18 @@ async def test_a_pattern_that_would_never_end_is_a_clear_error(code: Path, monke
     result = await simulated(code, {"rules": [{"say": f"order {'a' * 40}"}], "stop_when": stop_when})
     assert result.error is not None
     assert "did not end within 0.05 s" in result.error.message
+
+
+async def test_a_search_that_takes_long_holds_up_no_other_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulated_user, "_SEARCH_S", 0.1)
+    others = 0
+    searching = asyncio.create_task(simulated_user.matches(r"for (a|aa|a*)+$(?<!b)", f"for {'a' * 40}b"))
+    while not searching.done():
+        await asyncio.sleep(0)
+        others += 1
+    with pytest.raises(InputError, match="did not end within"):
+        await searching
+    assert others > 10
 
 
 @settings(deadline=None)

@@ -171,6 +171,28 @@ def test_worker_processes_send_what_their_run_would(
 
 
 @pytest.mark.parametrize("mode", ["off", "recorder"])
+def test_variants_send_what_a_run_would(
+    shell: Terminal,
+    ambient: Witness,
+    local: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    mode: str,
+) -> None:
+    variant = {"name": "other", "target": {"path": "other.py:answer"}}
+    suite = write_planted_suite(tmp_path / "suites" / "planted", variants=[variant])
+    (suite / "other.py").write_text((suite / "agent.py").read_text())
+    monkeypatch.setenv("EVAL_PIPELINE_TRACING", mode)
+    finished = shell("variants", "run", suite)
+
+    assert finished.code in (0, 1), finished.stderr
+    assert ambient.requests == []
+    assert bool(local.requests) == (mode == "recorder")
+    assert _leaked(local.text + finished.stdout + finished.stderr) == []
+    assert _on_disk(tmp_path) == {}
+
+
+@pytest.mark.parametrize("mode", ["off", "recorder"])
 def test_watching_serving_and_the_runner_trace_nowhere(
     shell: Terminal,
     suite: Path,

@@ -13,6 +13,7 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.launch_all import register_all_cases, tags_of_runs
 from eval_pipeline.defs.metadata import listed_keys
 from eval_pipeline.defs.resources import LangSmithResource, StoreResource
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.suite.suite import Suite
 
 
@@ -65,7 +66,7 @@ def _due(
 
     Cases whose run failed are not among them: they would fail again at each change.
     """
-    case_ids = register_all_cases(context.instance, suite, context.repository_def)
+    case_ids = register_all_cases(context.instance, suite, reader_of(context))
     if suite.spec.automation == "on_cron":
         return case_ids
     health = read_partition_health(context, suite, store.open(), langsmith.settings(store))

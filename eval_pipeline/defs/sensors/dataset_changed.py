@@ -19,7 +19,7 @@ from eval_pipeline.defs.jobs import job_name
 from eval_pipeline.defs.metadata import DATASET_VERSION
 from eval_pipeline.defs.partitions import SUITE_TAG, range_tags, sync_partitions
 from eval_pipeline.defs.resources import StoreResource
-from eval_pipeline.defs.upstream_reader import DeploymentAssets
+from eval_pipeline.defs.upstream_reader import reader_of
 from eval_pipeline.langsmith.datasets import DatasetVersion
 from eval_pipeline.store.store import Store
 from eval_pipeline.suite.check import require_sound
@@ -132,7 +132,7 @@ def build_dataset_changed(suite: Suite) -> dg.SensorDefinition:
         description=f"Keep the partitions of {suite.name} equal to its cases, and evaluate cases that changed.",
     )
     def dataset_changed(context: dg.SensorEvaluationContext, eval_store: StoreResource) -> dg.SensorResult:
-        with assets_read_by(DeploymentAssets(context.instance, context.repository_def)):
+        with assets_read_by(reader_of(context)):
             return _tick(suite, context, eval_store.open)
 
     return dataset_changed
