@@ -160,7 +160,7 @@ class LangSmithSettings(EnvironmentSettings):
     """The most runs and feedback in memory that wait to be sent; more go to the spool."""
 
     hub_enabled: bool = variable("EVAL_PIPELINE_HUB_ENABLED", default=True)
-    """Whether prompts are fetched from the Prompt Hub. Without it only cached prompts and fallback files are used."""
+    """Whether prompts are fetched from the Prompt Hub, or from what is cached of it. Without it only files are used."""
     cache_ttl_seconds: float = variable("EVAL_PIPELINE_CACHE_TTL_SECONDS", default=300.0, ge=0)
     """How long a cached prompt of a tag is used before the Prompt Hub is asked again."""
     cache_versioned_indefinitely: bool = variable("EVAL_PIPELINE_CACHE_VERSIONED_INDEFINITELY", default=True)

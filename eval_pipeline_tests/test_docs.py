@@ -73,6 +73,14 @@ def test_every_path_that_the_architecture_names_exists() -> None:
     assert text.count("\n") <= 150
 
 
+def test_each_row_of_the_documents_names_a_test_that_exists() -> None:
+    tests = Path(__file__).resolve().parent
+    rows = re.findall(r"^\| (\d+) \|.*\|", (RESULTS.parent / "seeds.md").read_text(), re.MULTILINE)
+    named = set(re.findall(r"\| `([\w/]+(?:/|\.py))` \|", (RESULTS.parent / "seeds.md").read_text()))
+    assert list(map(int, rows)) == list(range(1, 210))
+    assert [name for name in sorted(named) if not (tests / name).exists()] == []
+
+
 def test_every_package_stands_in_the_architecture() -> None:
     root = RESULTS.parent.parent
     packages = {path.parent.name for path in (root / "eval_pipeline").glob("*/__init__.py")} - {"suites"}

@@ -215,6 +215,7 @@ def _tracing(
         labels=run_labels(record, run_id),
         root_labels=_root_labels(context, origin, dataset_cases),
         root_tags=root_tags(suite, record),
+        sample_rate=settings.trace_sample_rate,
         redact=redactor.json,
         outbox=Outbox(),
     )

@@ -94,7 +94,8 @@ class HubPromptStore:
         return commit
 
     def _of_hub(self, reference: PromptReference, fallback: PromptReference | None) -> ResolvedPrompt:
-        cached = self._cache.get(reference)
+        # What is cached is of the Hub, too.
+        cached = None if self._hub is None else self._cache.get(reference)
         if cached is not None and self._is_fresh(reference, cached):
             self.hits += 1
             return self._of_cache(reference, cached, ())

@@ -97,6 +97,8 @@ class AssertionResult:
     """The experiment in which the score was made, if it was not made again."""
 
 
+SAMPLED_OUT = "the trace is not in the sample (trace_sample_rate)"
+"""Why an attempt that was traced has no trace to look at."""
 AS_RESPONSE: Any = object()
 """Stands for outputs that are the text of the response."""
 
@@ -200,6 +202,7 @@ class CaseResult:
     trace_id: str | None = None
     run_id: str | None = None
     trace_url: str | None = None
+    """None where nothing is traced, or the trace is not in the sample that is sent."""
     limit: str | None = None
     """The limit that ended the attempt, and what was used: `tool_calls: 5, at most 4`."""
     answer_fingerprint: str | None = None
@@ -215,6 +218,11 @@ class CaseResult:
     reused_from: ReusedFrom | None = None
     """Set if nothing the result depends on had changed since, so that the attempt was not made again. Stored in the
     column `carried_from`."""
+
+    @property
+    def sampled_out(self) -> bool:
+        """Whether its trace was made but not sent, since it is not in the sample."""
+        return self.run_id is not None and self.trace_url is None
 
     @property
     def failed_assertions(self) -> list[AssertionResult]:

@@ -161,6 +161,24 @@ def test_a_hub_that_the_settings_disable_is_not_asked(
     assert resolved.steps[0] == "the Prompt Hub is disabled"
 
 
+def test_a_hub_that_the_settings_disable_serves_nothing_from_the_cache_either(
+    server: RecorderServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVAL_PIPELINE_CACHE", str(tmp_path))
+    commit = hub_at(server.url).push(a_prompt("one"))
+    reference = parse_reference(f"hub:support:{commit}")
+    with open_prompts(LangSmithSettings(recorder_url=server.url), tmp_path) as store:
+        assert store.resolve(reference).source == "hub"
+    disabled = LangSmithSettings(recorder_url=server.url, hub_enabled=False)
+    with open_prompts(disabled, tmp_path) as store, pytest.raises(TransientError, match="the Prompt Hub is disabled"):
+        store.resolve(reference)
+
+
+@pytest.mark.parametrize("name", ["support/answer", "support.answer"])
+def test_a_prompt_with_a_namespace_is_one_of_the_own_workspace(name: str) -> None:
+    assert parse_reference(f"hub:{name}:production").identifier == "support--answer:production"
+
+
 def test_if_the_hub_cannot_be_reached_the_cached_then_the_file_then_an_error(
     store: HubPromptStore, tmp_path: Path
 ) -> None:
@@ -273,7 +291,7 @@ def test_a_cache_that_is_damaged_is_as_good_as_none(store: HubPromptStore, tmp_p
     assert store.resolve(reference).source == "hub"
 
 
-@pytest.mark.parametrize("text", ["support", "hub:", "hub:other/team", "hub:a:b c", "file:", "http://x", "hub:../x"])
+@pytest.mark.parametrize("text", ["support", "hub:", "hub:a:b c", "file:", "http://x", "hub:../x"])
 def test_what_names_no_prompt_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="names no prompt"):
         parse_reference(text)

@@ -145,5 +145,8 @@ def test_the_page_of_a_queue_shows_its_runs_and_runs_nothing(server: RecorderSer
 
     for shown in (page, index):
         assert HOSTILE in shown.text
-        assert not [name for name, _ in shown.elements if name in ("script", "img")]
+        assert not [name for name, _ in shown.elements if name == "img"]
+        assert [its for name, its in shown.elements if name == "script"] == [
+            {"src": "/static/recorder.js", "defer": None}
+        ]
     assert ("a", {"href": f"/o/{queue.tenant_id}/annotation-queues/{queue.id}"}) in index.elements

@@ -13,7 +13,7 @@ from eval_pipeline.cli.evaluate.show import show_verdict
 from eval_pipeline.cli.options import experiment_named, json_option, store_option
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.errors import InputError, Problem
-from eval_pipeline.results.case_result import CaseResult
+from eval_pipeline.results.case_result import SAMPLED_OUT, CaseResult
 from eval_pipeline.results.experiment_record import ExperimentRecord
 from eval_pipeline.results.large_values import LargeValues
 from eval_pipeline.results.result_log import read_results
@@ -106,6 +106,8 @@ def _show_transcript(result: CaseResult, console: Console) -> None:
         console.print(f"\n[red]{escape(error)}[/]", highlight=False, soft_wrap=True)
     if result.trace_url:
         console.print(f"\ntrace  {escape(result.trace_url)}", highlight=False, soft_wrap=True)
+    elif result.sampled_out:
+        console.print(f"\ntrace  not sent: {SAMPLED_OUT}", highlight=False, soft_wrap=True)
 
 
 def _event(event: Any) -> str:

@@ -93,6 +93,7 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("name", "turn", "passed", "score", "label", "message")
     return {
         **{name: row[name] for name in names},
+        "trace_sampled_out": row["run_id"] is not None and row["trace_url"] is None,
         "why": why_not_passed(row),
         "assertions": [{name: assertion[name] for name in shown} for assertion in row["assertions"] or ()],
     }
@@ -224,7 +225,8 @@ def _change(comparison: Comparison) -> str:
 
 def _rows(store: Store, suite: str, experiment: str) -> list[dict[str, Any]]:
     """The attempts of an experiment, errors and failures first."""
-    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s", "cost_usd", "trace_url"]
+    columns = ["status", "score", "split", "assertions", "error", "limit", "latency_s"]
+    columns += ["cost_usd", "trace_url", "run_id"]
     rows = read_results(store, suite, experiment, columns=columns).to_pylist()
     return sorted(rows, key=lambda row: (_ORDER[row["status"]], row["case_id"], row["attempt"]))
 

@@ -1,5 +1,7 @@
 """Errors as pages, for requests of browsers; clients of the API get JSON."""
 
+from http import HTTPStatus
+
 from fastapi import Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
@@ -40,7 +42,8 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer a path that does not exist."""
     assert isinstance(error, HTTPException)
     if wants_page(request):
-        return error_page(error.status_code, str(error.detail))
+        missing = error.status_code == HTTPStatus.NOT_FOUND
+        return error_page(error.status_code, "There is no page at this address." if missing else str(error.detail))
     return await http_exception_handler(request, error)
 
 

@@ -93,6 +93,13 @@ def move_tag(owner: str, repo: str, tag: str, body: JsonObject, recorder: Record
     return recorder.hub.tag(repo, tag, str(body["commit_id"]))
 
 
+@router.delete("/repos/{owner}/{repo}/tags/{tag}")
+def delete_tag(owner: str, repo: str, tag: str, recorder: RecorderDep) -> dict[str, Any]:  # noqa: ARG001
+    """Delete a tag; its commit stays."""
+    recorder.hub.delete_tag(repo, tag)
+    return {}
+
+
 @router.get("/commits/{owner}/{repo}")
 def list_commits(
     owner: str,  # noqa: ARG001

@@ -155,6 +155,18 @@ class HubStore:
             )
         return next(entry for entry in self.tags(handle) if entry["tag_name"] == tag)
 
+    def delete_tag(self, handle: str, tag: str) -> None:
+        """Delete a tag.
+
+        Raises:
+            ErrorResponse: 404.
+        """
+        repo = self._require(handle)
+        if tag not in {entry["tag_name"] for entry in self.tags(handle)}:
+            raise not_found(f"Tag {tag!r}")
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM commit_tags WHERE repo_id = ? AND tag = ?", (repo["id"], tag))
+
     def tags(self, handle: str) -> list[dict[str, Any]]:
         """The tags of a repository by name (schema `RepoTag`).
 

@@ -10,7 +10,8 @@ from eval_pipeline.errors import InputError, Problem
 
 LATEST = "latest"
 _COMMIT = re.compile(r"[0-9a-f]{8,64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[/.][A-Za-z0-9_-]+)*")
+_SEPARATOR = re.compile(r"[/.]")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -42,18 +43,27 @@ class PromptReference:
         return f"file:{self.name}" if self.place == "file" else f"hub:{self.identifier}"
 
 
+def hub_name(name: str) -> str:
+    """The name in the Hub of a prompt with a namespace: `support--answer` of `support/answer` and `support.answer`.
+
+    In LangSmith a name has no slash: what precedes it is the owner.
+    """
+    return _SEPARATOR.sub("--", name)
+
+
 def parse_reference(text: str) -> PromptReference:
     """Parse a reference.
 
     Raises:
-        InputError: it has neither form. Prompts of other owners (`owner/name`) are refused: they may contain code.
+        InputError: it has neither form. A prompt is always one of the own workspace: those of other owners may contain
+            code, and `support/answer` is the prompt `answer` of the namespace `support` (`hub_name`).
     """
     place, _, rest = text.partition(":")
     if place == "file" and rest:
         return PromptReference(place="file", name=rest)
     name, _, version = rest.partition(":")
     if place == "hub" and _NAME.fullmatch(name) and (not version or _TAG.fullmatch(version)):
-        return PromptReference(place="hub", name=name, version=version or LATEST)
+        return PromptReference(place="hub", name=hub_name(name), version=version or LATEST)
     fix = "write `file:path/in/the/suite.txt` or `hub:name[:tag or commit]`, of a prompt in your own workspace"
     raise InputError(Problem(message=f"{text!r} names no prompt", fix=fix, field="target.prompt"))
 

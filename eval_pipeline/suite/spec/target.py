@@ -202,6 +202,7 @@ TARGETS = Registry(
         "http": "eval_pipeline.targets.http.target:HttpTarget",
         "chat": "eval_pipeline.targets.chat:ChatTarget",
         "recorded": "eval_pipeline.targets.recorded:RecordedTarget",
+        "wink": "eval_pipeline.targets.wink:WinkTarget",
     },
 )
 """Every kind of target."""

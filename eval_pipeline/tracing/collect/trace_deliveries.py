@@ -16,7 +16,7 @@ from eval_pipeline.telemetry.trace_events import (
 )
 from eval_pipeline.tracing.collect.turn_trace import TraceChanges, TurnTrace
 from eval_pipeline.tracing.send.queued_item import OF_RUNS
-from eval_pipeline.tracing.send.sender import is_sampled
+from eval_pipeline.tracing.send.sampling import is_sampled
 from eval_pipeline.tracing.send.uploader import UploadResult
 
 _log = logger_of(__name__)

@@ -11,7 +11,6 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from eval_pipeline.langsmith.connection import Connection
@@ -20,6 +19,7 @@ from eval_pipeline.settings import DestinationName, LangSmithSettings
 from eval_pipeline.tracing.send.delivery_counts import DeliveryCounts
 from eval_pipeline.tracing.send.destination_sender import DestinationSender
 from eval_pipeline.tracing.send.queued_item import PendingItem, QueuedItem, without_hidden
+from eval_pipeline.tracing.send.sampling import is_sampled
 from eval_pipeline.tracing.send.uploader import OnResult
 from eval_pipeline.tracing.shape.run import CompleteRun
 
@@ -127,14 +127,6 @@ class SpoolingSender:
                 }
                 self._pid = os.getpid()
         return self._senders
-
-
-def is_sampled(trace_id: str | None, rate: float) -> bool:
-    """Whether a trace is in the sample: the same answer in every process, for all of its runs and scores."""
-    if trace_id is None:
-        return True
-    hashed = int.from_bytes(blake2b(str(trace_id).lower().encode(), digest_size=8).digest(), "big")
-    return hashed < rate * 2**64
 
 
 def _close_at_exit(sender: SpoolingSender) -> None:

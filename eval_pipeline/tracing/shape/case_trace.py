@@ -32,6 +32,7 @@ from eval_pipeline.telemetry.reporting import listening
 from eval_pipeline.telemetry.trace_headers import trace_headers_from
 from eval_pipeline.tracing.collect.reported_turns import ReportedTurns
 from eval_pipeline.tracing.send.outbox import Outbox
+from eval_pipeline.tracing.send.sampling import is_sampled
 from eval_pipeline.tracing.shape.case_root import complete_root, inputs_of_row
 from eval_pipeline.tracing.shape.completion import complete
 from eval_pipeline.tracing.shape.continued import continuing_headers
@@ -119,12 +120,18 @@ class CaseTracer(AttemptTracer):
     """Of every run."""
     root_tags: tuple[str, ...] = ()
     """Of the root only, such as `batch:2026-11-30`."""
+    sample_rate: float = 1.0
+    """The share of traces that the sender sends."""
     redact: Redact = as_it_is
     """Applied only to fields that are cut; the sender redacts everything else."""
     client: CollectingClient = field(default_factory=CollectingClient)
     counts: TraceCounts = field(default_factory=TraceCounts)
     outbox: Outbox | None = None
     """Holds traces until `durable`; without one they are sent when the attempt ends."""
+
+    def url_of(self, run_id: str, trace_id: str) -> str | None:
+        """The page of a run; None where its trace is not in the sample, and so does not exist."""
+        return self.experiment.run_url(run_id) if is_sampled(trace_id, self.sample_rate) else None
 
     def durable(self, results: Sequence[CaseResult]) -> None:
         """Send the traces of results that are durable now. Never raises."""
@@ -147,11 +154,20 @@ class CaseTracer(AttemptTracer):
             yield Untraced()
             return
         reported = ReportedTurns()
+        case = attempt.case
+        ids = {"case_id": case.id, "attempt": attempt.number, "example_id": self.example_id(case.id)}
+        headers = functools.partial(
+            continuing_headers,
+            self.client,
+            root,
+            metadata={**self.labels, **ids},
+            tags=[*case.tags, *self.tags, *self.root_tags],
+        )
         try:
             with (
                 self.client.collecting(root),
                 listening(reported.add),
-                trace_headers_from(lambda: continuing_headers(self.client, root)),
+                trace_headers_from(headers),
             ):
                 yield CaseTrace(tracer=self, case_attempt=attempt, root=root, reported=reported)
         finally:
@@ -240,7 +256,7 @@ class CaseTrace(AttemptTrace):
                 result,
                 trace_id=traced.trace_id,
                 run_id=traced.run_id,
-                trace_url=tracer.experiment.run_url(traced.run_id),
+                trace_url=tracer.url_of(traced.run_id, traced.trace_id),
             )
             feedback = tracer.feedback(traced_result, traced)
             send = functools.partial(_send, tracer.sender, traced.runs, grafted, feedback)

@@ -52,7 +52,7 @@ def with_row(tracer: CaseTracer, result: CaseResult, case: Case) -> CaseResult:
     """
     start = dt.datetime.now(tz=dt.UTC)
     run_id = str(uuid7_from_datetime(start))
-    traced = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.experiment.run_url(run_id))
+    traced = replace(result, run_id=run_id, trace_id=run_id, trace_url=tracer.url_of(run_id, run_id))
     send = functools.partial(_send_row, tracer, traced, case, start, _origin(result), shared=False)
     if tracer.outbox is None:
         send()

@@ -16,7 +16,8 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.tracing.experiment.setup import check_destinations
 from eval_pipeline.tracing.send.flush import flush_spool, spool_folder
-from eval_pipeline.tracing.send.sender import SpoolingSender, is_sampled
+from eval_pipeline.tracing.send.sampling import is_sampled
+from eval_pipeline.tracing.send.sender import SpoolingSender
 from eval_pipeline.tracing.send.spool import status_of
 from eval_pipeline_tests.tracing.sample_runs import a_score, a_trace, recorded_feedback, recorded_ids
 

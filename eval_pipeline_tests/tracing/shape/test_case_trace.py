@@ -30,6 +30,12 @@ def by_name(runs: list[CompleteRun], name: str) -> CompleteRun:
     return next(run for run in runs if run["name"] == name)
 
 
+async def test_an_attempt_whose_trace_is_not_in_the_sample_has_no_link_to_it(folder: Path) -> None:
+    evaluator = a_traced_evaluator(folder, AGENT, a_tracer(Kept(), sample_rate=0.0))
+    result = await evaluator.evaluate(Attempt(case=a_case("tea", input="tea"), number=1))
+    assert (result.trace_url, result.sampled_out) == (None, True)
+
+
 async def test_a_case_is_one_tree_of_turns_tools_models_and_judge(folder: Path) -> None:
     sender = Kept()
     evaluator = a_traced_evaluator(folder, AGENT, a_tracer(sender), judge=JUDGE)

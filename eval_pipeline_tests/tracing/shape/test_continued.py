@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from langsmith import RunTree
 from langsmith.run_helpers import get_current_run_tree
 
 from eval_pipeline.evaluation.attempt import Attempt
@@ -36,12 +37,19 @@ def seen() -> Iterator[list[dict[str, str]]]:
 async def test_headers_continue_a_run_that_is_sent(folder: Path, seen: list[dict[str, str]]) -> None:
     sender = Kept()
     target: dict[str, Any] = {"kind": "python", "path": f"{__name__}:notes_headers"}
-    evaluator = a_traced_evaluator(folder, target, a_tracer(sender))
+    evaluator = a_traced_evaluator(
+        folder, target, a_tracer(sender, labels={"suite": "shop"}, root_tags=("scale_eval",))
+    )
     for number in range(1, 30):
-        await evaluator.evaluate(Attempt(case=a_case("tea"), number=number))
+        await evaluator.evaluate(Attempt(case=a_case("tea", tags=["drinks"]), number=number))
     sent = {run["dotted_order"]: run["name"] for run in sender.runs}
     assert {sent.get(headers["langsmith-trace"]) for headers in seen[::2]} == {"take_turn"}
-    assert all(headers["baggage"] == "langsmith-project=sample-1" for headers in seen[::2])
+    continued = [RunTree.from_headers(cast("Any", headers), name="service") for headers in seen[::2]]
+    assert {run.session_name for run in continued if run} == {"sample-1"}
+    for number, run in enumerate(continued, start=1):
+        assert run is not None
+        assert {"suite": "shop", "case_id": "tea", "attempt": number}.items() <= run.metadata.items()
+        assert run.tags == ["drinks", "scale_eval"]
     # Also where the agent takes them from the SDK, but for a time that LangChain read a moment late.
     ids = {order.rpartition(".")[2][-36:] for order in sent}
     for headers in seen[1::2]:

@@ -1,0 +1,1 @@
+"""Tests with the real library `weakincentives`, which needs Python 3.12."""
