@@ -181,7 +181,9 @@ def test_every_field_can_be_set_from_the_environment_and_reaches_another_process
     settings = LangSmithSettings.model_validate({**ANOTHER, "tracing_enabled": True})
     for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
-    assert LangSmithSettings.from_environment() == settings
+    read = LangSmithSettings.from_environment()
+    assert [name for name in ANOTHER if getattr(read, name) != getattr(settings, name)] == []
+    assert read == settings
     assert not with_environment(monkeypatch, LANGSMITH_TRACING="false").tracing_enabled
 
 

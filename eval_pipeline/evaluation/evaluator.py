@@ -240,8 +240,7 @@ class CaseEvaluator:
 
     def skipped(self, attempt: Attempt, reason: str) -> CaseResult:
         """The result of an attempt that was not made, neither passed nor failed; a run that resumes makes it."""
-        error = EvaluationError(name=SKIPPED, message=reason, traceback="")
-        now = dt.datetime.now(tz=dt.UTC)
+        now, error = dt.datetime.now(tz=dt.UTC), EvaluationError(name=SKIPPED, message=reason, traceback="")
         result = self._result(attempt, now, turns=(), results=(), simulation=None, usage=AttemptUsage(), error=error)
         return replace(result, status="skipped")
 
@@ -339,6 +338,7 @@ class CaseEvaluator:
         limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
+        fingerprint, without_context = self.fingerprints.with_and_without_context(case, data)
         return CaseResult(
             suite=self.suite.name,
             experiment=self.pins.experiment,
@@ -360,9 +360,9 @@ class CaseEvaluator:
             context_id=self.pins.context_id,
             dataset_version=self.pins.dataset_version,
             target_version=self.pins.target_version,
-            fingerprint=self.fingerprints.whole(case, data),
+            fingerprint=fingerprint,
             answer_fingerprint=self.fingerprints.answer(case, data),
-            fingerprint_without_context=self.fingerprints.without_context(case, data),
+            fingerprint_without_context=without_context,
             answer_without_context=self.fingerprints.answer_without_context(case, data),
             error=error,
             simulation=simulation,

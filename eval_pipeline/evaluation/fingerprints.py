@@ -49,43 +49,48 @@ class Fingerprints:
     reads_case: bool
     """Whether the target sees all of a case, such as its tags."""
 
-    def whole(self, case: Fingerprinted, data: CaseData | None = None) -> str:
-        """A hash of what the result of an attempt depends on.
+    def whole(self, case: Fingerprinted) -> str:
+        """A hash of what the result of an attempt depends on."""
+        return self.with_and_without_context(case)[0]
+
+    def without_context(self, case: Fingerprinted) -> str | None:
+        """As `whole`, of all but the context; None without one."""
+        return self.with_and_without_context(case)[1]
+
+    def with_and_without_context(self, case: Fingerprinted, data: CaseData | None = None) -> tuple[str, str | None]:
+        """`whole` and `without_context`, of which the versions of the case's assertions are the dear part.
 
         Args:
             case: of the attempt.
             data: what `Case.as_written` returns of it, where that is at hand; also below.
         """
-        return digest(
+        first = [
             RESULT_SCHEMA_VERSION,
             case.content_hash() if data is None or not isinstance(case, Case) else case.hash_of(data),
-            self._context_version(case.id),
+        ]
+        rest = [
             self.target_version,
             self.variant,
             self._suite_assertions,
             self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation)]),
             *self._limits,
-        )
+        ]
+        whole = digest(*first, self._context_version(case.id), *rest)
+        return whole, None if self.context is None else digest(*first, None, *rest)
 
     def answer(self, case: Case, data: CaseData | None = None) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
-        inputs = self.inputs(case, data)
-        user = None if case.simulation is None else self._user_version(case.simulation)
-        context = self._context_version(case.id)
-        return digest("answer", inputs, context, self.target_version, self.variant, user, *self._limits)
-
-    def without_context(self, case: Fingerprinted, data: CaseData | None = None) -> str | None:
-        """As `whole`, of all but the context; None without one."""
-        return None if self.context is None else self._contextless.whole(case, data)
+        return self._answer(case, self._context_version(case.id), data)
 
     def answer_without_context(self, case: Case, data: CaseData | None = None) -> str | None:
         """As `answer`, of all but the context; None without one."""
-        return None if self.context is None else self._contextless.answer(case, data)
+        return None if self.context is None else self._answer(case, None, data)
 
-    @functools.cached_property
-    def _contextless(self) -> "Fingerprints":
-        return replace(self, context=None)
+    def _answer(self, case: Case, context_version: str | None, data: CaseData | None) -> str:
+        user = None if case.simulation is None else self._user_version(case.simulation)
+        parts = (self.inputs(case, data), context_version, self.target_version, self.variant, user, *self._limits)
+        return digest("answer", *parts)
 
     def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
         """Whether an earlier attempt with these reads depends on nothing that has changed since.
