@@ -336,6 +336,7 @@ class CaseEvaluator:
         limit: str | None = None,
     ) -> CaseResult:
         case = attempt.case
+        fingerprint, without_context = self.fingerprints.with_and_without_context(case)
         return CaseResult(
             suite=self.suite.name,
             experiment=self.pins.experiment,
@@ -357,9 +358,9 @@ class CaseEvaluator:
             context_id=self.pins.context_id,
             dataset_version=self.pins.dataset_version,
             target_version=self.pins.target_version,
-            fingerprint=self.fingerprint(case),
+            fingerprint=fingerprint,
             answer_fingerprint=self.answer_fingerprint(case),
-            fingerprint_without_context=self.fingerprints.without_context(case),
+            fingerprint_without_context=without_context,
             answer_without_context=self.fingerprints.answer_without_context(case),
             error=error,
             simulation=simulation,

@@ -55,32 +55,38 @@ class Fingerprints:
 
     def whole(self, case: Fingerprinted) -> str:
         """A hash of what the result of an attempt depends on."""
-        return digest(
-            RESULT_SCHEMA_VERSION,
-            case.content_hash(),
-            self._context_version(case.id),
+        return self.with_and_without_context(case)[0]
+
+    def without_context(self, case: Fingerprinted) -> str | None:
+        """As `whole`, of all but the context; None without one."""
+        return self.with_and_without_context(case)[1]
+
+    def with_and_without_context(self, case: Fingerprinted) -> tuple[str, str | None]:
+        """`whole` and `without_context`, of which the versions of the case's assertions are the dear part."""
+        first = [RESULT_SCHEMA_VERSION, case.content_hash()]
+        rest = [
             self.target_version,
             self.variant,
             self._suite_assertions,
             self._versions_of(case.every_assertion),
             *([] if case.simulation is None else [self._user_version(case.simulation)]),
             *self._limits,
-        )
+        ]
+        whole = digest(*first, self._context_version(case.id), *rest)
+        return whole, None if self.context is None else digest(*first, None, *rest)
 
     def answer(self, case: Case) -> str:
         """A hash of what the answer of an attempt depends on: no assertion, tag or weight is a part of it."""
-        inputs = self.inputs(case)
-        user = None if case.simulation is None else self._user_version(case.simulation)
-        context = self._context_version(case.id)
-        return digest("answer", inputs, context, self.target_version, self.variant, user, *self._limits)
-
-    def without_context(self, case: Fingerprinted) -> str | None:
-        """As `whole`, of all but the context; None without one."""
-        return None if self.context is None else replace(self, context=None).whole(case)
+        return self._answer(case, self._context_version(case.id))
 
     def answer_without_context(self, case: Case) -> str | None:
         """As `answer`, of all but the context; None without one."""
-        return None if self.context is None else replace(self, context=None).answer(case)
+        return None if self.context is None else self._answer(case, None)
+
+    def _answer(self, case: Case, context_version: str | None) -> str:
+        user = None if case.simulation is None else self._user_version(case.simulation)
+        parts = (self.inputs(case), context_version, self.target_version, self.variant, user, *self._limits)
+        return digest("answer", *parts)
 
     def reads_alike(self, case: Fingerprinted, without_context: str | None, reads: str | None) -> bool:
         """Whether an earlier attempt with these reads depends on nothing that has changed since.

@@ -51,22 +51,20 @@ def _below_current_run(callbacks: Callbacks) -> Callbacks:
     return [handler for handler in callbacks.inheritable_handlers if not isinstance(handler, LangChainTracer)]
 
 
-def as_run(
-    work: Callable[_P, Coroutine[Any, Any, _T]], *, name: str | None = None
-) -> Callable[_P, Coroutine[Any, Any, _T]]:
+def as_run(work: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
     """`work` as a run of its own in a trace, with its name, arguments and result, below the run it is called in.
 
     The run looks like that of a LangGraph task, and costs a quarter of one: LangGraph plans tasks, hands them to a
     runner and collects what they wrote. It is in an asyncio task of its own, as LangGraph's are: what it sets in its
     context stays its own.
     """
-    signature, run_name = inspect.signature(work), name or work.__name__
+    signature = inspect.signature(work)
 
     @functools.wraps(work)
     async def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         config = ensure_config()
         callbacks = get_async_callback_manager_for_config(config)
-        run = await callbacks.on_chain_start({}, dict(signature.bind(*args, **kwargs).arguments), name=run_name)
+        run = await callbacks.on_chain_start({}, dict(signature.bind(*args, **kwargs).arguments), name=work.__name__)
         try:
             with set_config_context(patch_config(config, callbacks=run.get_child())) as context:
                 returned = await asyncio.create_task(work(*args, **kwargs), context=context)

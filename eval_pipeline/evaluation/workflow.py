@@ -4,10 +4,10 @@ Events, in order (the vocabulary of the terminal, of server-sent events and of t
 `user_input`, `turn_event`…, `agent_response`, `assertion_result`…, then `assertion_result`… of the conversation,
 `eval_completed` and `completed`. Turns are those of the case, or of a recording, and then those of a simulated user.
 
-With a checkpointer the workflow is LangGraph's, and each turn, each round of assertions and each move of a simulated
-user is a task of it, which is never done again once it ended: resumed, the workflow runs from its beginning and gets
-what its tasks returned. Without one, the same functions are called as they are: LangGraph was a quarter of what an
-attempt costs. A trace shows the same runs, with a checkpointer or without.
+The workflow is LangGraph's. With a checkpointer each turn, each round of assertions and each move of a simulated user
+is a task of it, which is never done again once it ended: resumed, the workflow runs from its beginning and gets what
+its tasks returned. Without one the steps are called as they are, and a trace shows the same runs. An attempt that is
+neither traced nor checkpointed calls the workflow's function as it is: LangGraph is near half of its cost.
 """
 
 import asyncio
@@ -257,12 +257,13 @@ async def _conversation(case_id: str, attempt: int) -> dict[str, Any]:
 
 @entrypoint()
 async def evaluate_case(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The attempt in progress as a workflow of LangGraph's, whose result is what another process takes over."""
-    return {**await _conversation(**inputs), **_in_progress.get().to_data()}
+    """The attempt in progress as a workflow of LangGraph's; with a checkpointer, what another process resumes from."""
+    shown, runtime = await _conversation(**inputs), _in_progress.get()
+    return {**shown, **runtime.to_data()} if runtime.durable else shown
 
 
-_as_workflow = cast("Pregel[Any, Any, Any, Any]", evaluate_case)
-_as_run = as_run(_conversation, name=WORKFLOW_NAME)
+# `entrypoint` returns a graph that is eager: even where nothing is streamed it runs in a task beside one that waits.
+_workflow = cast("Pregel[Any, Any, Any, Any]", evaluate_case.copy({"stream_eager": False}))
 
 
 async def make_attempt(runtime: AttemptRuntime, checkpoints: BaseCheckpointSaver[str] | None, thread_id: str) -> None:
@@ -276,18 +277,24 @@ async def make_attempt(runtime: AttemptRuntime, checkpoints: BaseCheckpointSaver
     token = _in_progress.set(runtime)
     try:
         if checkpoints is not None:
-            await _resume(runtime, _as_workflow.copy({"checkpointer": checkpoints}), thread_id)
+            await _resume(runtime, _workflow.copy({"checkpointer": checkpoints}), thread_id)
+        elif runtime.observed:
+            await _workflow.ainvoke(_inputs(runtime), RunnableConfig(run_name=WORKFLOW_NAME))
         else:
-            await (_as_run if runtime.observed else _conversation)(runtime.case.id, runtime.number)
+            await _conversation(**_inputs(runtime))
     finally:
         _in_progress.reset(token)
+
+
+def _inputs(runtime: AttemptRuntime) -> dict[str, Any]:
+    return {"case_id": runtime.case.id, "attempt": runtime.number}
 
 
 async def _resume(runtime: AttemptRuntime, graph: "Pregel[Any, Any, Any, Any]", thread_id: str) -> None:
     config = RunnableConfig(run_name=WORKFLOW_NAME, configurable={"thread_id": thread_id})
     state = await graph.aget_state(config)
     if state.created_at is None:
-        await graph.ainvoke({"case_id": runtime.case.id, "attempt": runtime.number}, config)
+        await graph.ainvoke(_inputs(runtime), config)
     elif state.next:
         await graph.ainvoke(None, config)  # by which LangGraph resumes
     else:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from eval_pipeline.errors import TransientError
+from eval_pipeline.errors import InputError, Problem, TransientError
 from eval_pipeline.langsmith.connection import Connection
 from eval_pipeline.recorder import home as home_recorder
 from eval_pipeline.recorder.home import HomeAddress, HomeOptions, leased
@@ -98,6 +98,34 @@ def serve_recorder(
         started(url)
 
     serve(host, port, database, token, started=announce)
+
+
+def compact_recording(database: Path) -> tuple[int, int]:
+    """Make a recorder's database smaller; its size in bytes before and after.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    from eval_pipeline.recorder.store.compacting import compact  # noqa: PLC0415 - as below
+    from eval_pipeline.recorder.store.database import Database  # noqa: PLC0415 - as below
+
+    if not database.exists():
+        raise InputError(Problem(message=f"there is no database {database}", fix="name one with --db", field="--db"))
+    before = database.stat().st_size
+    with contextlib.closing(Database(database)) as opened:
+        compact(opened)
+    return before, database.stat().st_size
+
+
+def back_up_recording(database: Path, target: Path) -> None:
+    """Copy a recorder's database, also while it is served, as it is at one moment.
+
+    Raises:
+        InputError: there is no database, or there is a file at `target`.
+    """
+    from eval_pipeline.recorder.store.compacting import back_up  # noqa: PLC0415 - as below
+
+    back_up(database, target)
 
 
 def forward_recording(database: Path, settings: LangSmithSettings) -> "ForwardReport":

@@ -21,6 +21,7 @@ from eval_pipeline.recorder.filter_fields import (
     metadata_of,
 )
 from eval_pipeline.recorder.filter_language import Call, FieldName, invalid, parse_filter
+from eval_pipeline.recorder.filter_sql import FilterNeeds, SqlCondition, needs_of, sql_of
 
 _Test = Callable[[Run], bool]
 _ORDER: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -37,8 +38,10 @@ class RunFilter:
     """A compiled filter."""
 
     test: _Test
-    of_subtree: bool
-    """Whether runs must have the usage of their descendants, too."""
+    needs: FilterNeeds
+    """What runs must have for it, beside their columns."""
+    sql: SqlCondition | None
+    """What SQL can check before."""
 
     def __call__(self, run: Run) -> bool:
         """Whether a run meets it."""
@@ -59,7 +62,7 @@ def compile_filter(text: str, *, fields: Collection[str] | None = None) -> RunFi
     for name in _names(call):
         if fields is not None and name.text not in fields:
             raise invalid(f"unknown field {name.text!r}", name.place)
-    return RunFilter(test=_compile(call), of_subtree=_names_usage(call))
+    return RunFilter(test=_compile(call), needs=needs_of(call), sql=sql_of(call))
 
 
 def _names(call: Call) -> Iterator[FieldName]:
@@ -68,10 +71,6 @@ def _names(call: Call) -> Iterator[FieldName]:
             yield argument
         elif isinstance(argument, Call):
             yield from _names(argument)
-
-
-def _names_usage(call: Call) -> bool:
-    return any(name.text in FIELDS and FIELDS[name.text].of_subtree for name in _names(call))
 
 
 def _compile(expression: Any, place: int = 0) -> _Test:

@@ -205,6 +205,8 @@ def test_filters_select_what_plain_python_selects(recorded: tuple[RecorderServer
         selected = {run["id"] for run in every if condition(run)}
         expected = {run["id"] for run in runs if test(run, by_trace[run["trace_id"]])}
         assert selected == expected, text
+        queried = store.query(RunQuery(limit=1000, predicates=predicates(run_filter=text)))[0]
+        assert {run["id"] for run in queried} == expected, text
         empty += not expected or len(expected) == 500
     assert empty < 100, "most filters should tell runs apart"
 
@@ -216,11 +218,11 @@ def test_a_query_of_the_store_filters_as_the_compiled_filter_does(
     for text in ("gt(total_tokens, 500)", 'and(eq(run_type, "chain"), gt(latency, "1s"), gt(total_tokens, 5))'):
         condition = compile_filter(text)
         expected = {run["id"] for run in server.recorder.runs.query(RunQuery(limit=1000))[0] if condition(run)}
-        query = RunQuery(limit=1000, predicates=predicates(server.recorder, run_filter=text), subtree_usage=False)
+        query = RunQuery(limit=1000, predicates=predicates(run_filter=text), subtree_usage=False)
         assert {run["id"] for run in server.recorder.runs.query(query)[0]} == expected
         assert expected
-    roots = predicates(server.recorder, trace_filter="gt(total_tokens, 500)")
-    trees = predicates(server.recorder, tree_filter='eq(run_type, "tool")')
+    roots = predicates(trace_filter="gt(total_tokens, 500)")
+    trees = predicates(tree_filter='eq(run_type, "tool")')
     query = RunQuery(limit=1000, predicates=[*roots, *trees])
     tools = {run["trace_id"] for run in runs if run["run_type"] == "tool"}
     large = {

@@ -153,6 +153,22 @@ def test_a_comparison_of_numbers_is_over_shared_examples_and_has_intervals(compa
     assert re.search(r"Differences are to <b>now</b>", swapped)
 
 
+def test_any_number_of_experiments_is_compared_with_one_baseline(
+    server: RecorderServer, compared: dict[str, Any]
+) -> None:
+    dataset, cases = compared["dataset"].split("/")[-1], {"water": ("Dry.", False, 0.0), "tea": ("Leaf.", True, 1.0)}
+    third = an_experiment(server, dataset, "third", cases, compared["examples"])
+    url = f"{compared['compare']},{third}"
+    assert rows(url) == ["tea", "water"]
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", httpx.get(url).text))
+    assert "Compare 3 experiments" in page
+    assert re.search(r"passed 100 % 50 % \u221250\.0 points [^%]* 50 % \u221250\.0 points", page)
+    example = httpx.get(f"{compared['example'].format(compared['examples']['water'])},{third}").text
+    assert example.count('class="diff card"') == 2
+    assert "The answers are the same" in example
+    assert "<ins>Dry</ins>" in example
+
+
 def test_two_answers_are_side_by_side_with_the_words_that_differ(compared: dict[str, Any]) -> None:
     page = httpx.get(compared["example"].format(compared["examples"]["tea"])).text
     assert "<del>hot</del>" in page

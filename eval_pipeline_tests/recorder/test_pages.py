@@ -11,6 +11,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langsmith import Client
 
 from eval_pipeline.pages.values import plain
+from eval_pipeline.recorder.config import TENANT_ID
 from eval_pipeline.recorder.pages.case_pages import main_keys
 from eval_pipeline.recorder.pages.rendering import count, duration, pages_of
 from eval_pipeline.recorder.server import RecorderServer
@@ -193,6 +194,53 @@ def test_a_prompt_has_a_page_at_the_url_of_its_push(server: RecorderServer) -> N
     assert "Be strict. <script>" in page.text
     assert "prod" in page.text
     client.close()
+
+
+def test_commits_of_a_prompt_are_compared_and_name_the_experiments_that_used_them(server: RecorderServer) -> None:
+    client = a_client(server)
+    for text in ("Be strict.", "Be fair."):
+        client.push_prompt("judge", object=ChatPromptTemplate.from_messages([("system", text), ("user", "{question}")]))
+    new, old = (each["commit_hash"] for each in server.recorder.hub.commits("judge")["commits"])
+    client.create_project("used it", metadata={"prompts": {"judge": f"judge:{new}"}})
+    client.close()
+    assert "judge" in get(f"{server.url}/prompts").text
+    assert "used it" in get(f"{server.url}/prompts/judge").text
+    assert "used it" not in get(f"{server.url}/prompts/judge/{old[:12]}").text
+    page = httpx.get(f"{server.url}/prompts/judge/diff?then={old[:12]}&now={new[:12]}").text
+    assert (re.findall("<del>(.*?)</del>", page), re.findall("<ins>(.*?)</ins>", page)) == (["strict"], ["fair"])
+
+
+def test_the_tokens_and_time_of_a_shared_run_are_those_of_the_original(server: RecorderServer) -> None:
+    usage = {"input_tokens": 70, "output_tokens": 7, "total_tokens": 77}
+    origin = a_run(session_name="shared", run_type="llm", outputs={"usage_metadata": usage})
+    root = a_run()
+    copied = {"replayed": True, "origin_run_id": origin["id"], "origin_duration_s": 2.5, "origin_url": "javascript:x"}
+    graft = a_run(root, name="copy", extra={"metadata": copied})
+    post_runs(server, origin, root, graft)
+    session = server.recorder.sessions.get_or_create("plain")
+    page = get(f"{server.url}/o/any/projects/p/{session}/r/{graft['id']}")
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    shared = server.recorder.sessions.get_or_create("shared")
+    assert f"/o/{TENANT_ID}/projects/p/{shared}/r/{origin['id']}" in links
+    assert "javascript:x" not in links
+    assert "which took 2.50 s and 77 tokens, counted there" in page.text
+
+
+def test_a_thread_is_one_conversation(server: RecorderServer) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    for number in range(3):
+        turn = a_run(
+            start=start + timedelta(minutes=number),
+            inputs={"messages": [{"role": "user", "content": f"question {number}"}]},
+            outputs={"messages": [{"role": "assistant", "content": f"answer {number}"}]},
+            extra={"metadata": {"thread_id": "a/b c"}},
+        )
+        post_runs(server, turn)
+    url = f"{server.url}/o/any/projects/p/{server.recorder.sessions.get_or_create('plain')}"
+    (link,) = [a["href"] for tag, a in get(f"{url}/threads").elements if tag == "a" and "/t/" in (a.get("href") or "")]
+    said = re.findall(r"(?:question|answer) \d", get(f"{server.url}{link}").text)
+    assert said == [f"{what} {number}" for number in range(3) for what in ("question", "answer")]
+    assert "question" not in get(f"{url}/threads?q=nothing+like+this").text
 
 
 def test_ten_thousand_cases_are_paged_and_sorted_over_all_pages(server: RecorderServer) -> None:

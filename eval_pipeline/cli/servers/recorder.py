@@ -12,7 +12,13 @@ from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.defs.resources import LangSmithResource
 from eval_pipeline.errors import InputError, TransientError
-from eval_pipeline.langsmith.local_recorder import DATABASE, local_recorder, serve_recorder
+from eval_pipeline.langsmith.local_recorder import (
+    DATABASE,
+    back_up_recording,
+    compact_recording,
+    local_recorder,
+    serve_recorder,
+)
 from eval_pipeline.settings import LangSmithSettings
 from eval_pipeline.suite.spec.case_source import LangSmithDataset, LangSmithRuns
 from eval_pipeline.suite.suite import read_suite
@@ -20,7 +26,7 @@ from eval_pipeline.suite.suite import read_suite
 DEFAULT_PORT = 1984
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; one beyond loopback requires --token.")
 @click.option(
     "--port", type=int, help=f"Port; 0 takes a free one.  [default: that of the Dagster home, {DEFAULT_PORT} if free]"
@@ -31,7 +37,8 @@ DEFAULT_PORT = 1984
     help=f"SQLite file to store everything in.  [default: $DAGSTER_HOME/{DATABASE}]",
 )
 @click.option("--token", envvar="EVAL_PIPELINE_RECORDER_TOKEN", help="API key that clients must send.")
-def recorder(host: str, port: int | None, db: Path | None, token: str | None) -> int:
+@click.pass_context
+def recorder(context: click.Context, host: str, port: int | None, db: Path | None, token: str | None) -> int:
     """Start the recorder, a local LangSmith-compatible server.
 
     It records traces, datasets, prompts and feedback that clients of LangSmith send, and shows them on web pages.
@@ -40,6 +47,9 @@ def recorder(host: str, port: int | None, db: Path | None, token: str | None) ->
     """
     home = home_folder()
     database = home / DATABASE if db is None else db
+    if context.invoked_subcommand is not None:
+        context.obj = database
+        return 0
     database.parent.mkdir(parents=True, exist_ok=True)
 
     def started(url: str) -> None:
@@ -63,6 +73,33 @@ def recorder(host: str, port: int | None, db: Path | None, token: str | None) ->
             echo(running.moved, err=True)
         started(running.url)
         threading.Event().wait()
+    return 0
+
+
+@recorder.command()
+@click.pass_obj
+def compact(database: Path) -> int:
+    """Make the database smaller.
+
+    Compresses what older versions stored as it came, and gives the room of deleted traces back to the disk. A recorder
+    may serve the database meanwhile; its answers wait.
+    """
+    before, after = compact_recording(database)
+    echo(f"{database}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after")
+    return 0
+
+
+@recorder.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def backup(database: Path, file: Path) -> int:
+    """Copy the database to FILE, as it is at one moment, also while it is served.
+
+    `eval-pipeline recorder --db FILE` serves the copy; a recorder that is stopped is restored by putting FILE in its
+    database's place.
+    """
+    back_up_recording(database, file)
+    echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -1,15 +1,14 @@
 """Read runs, v1."""
 
-import functools
 import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
-from eval_pipeline.recorder.core import Recorder
 from eval_pipeline.recorder.filters import compile_filter
 from eval_pipeline.recorder.routes.requests import (
     JsonObject,
@@ -20,7 +19,7 @@ from eval_pipeline.recorder.routes.requests import (
     run_answer,
 )
 from eval_pipeline.recorder.store.codec import to_us
-from eval_pipeline.recorder.store.runs import Predicate, RunQuery
+from eval_pipeline.recorder.store.runs import Predicate, RunQuery, TraceCondition
 from eval_pipeline.recorder.store.statistics import percentile
 
 router = APIRouter()
@@ -35,22 +34,23 @@ _DETAILS = {f"{kind}_tokens": f"{kind}_token_details" for kind in ("prompt", "co
 
 
 @router.post("/runs/query")
-def query(body: JsonObject, request: Request, recorder: RecorderDep) -> dict[str, Any]:
+def query(body: JsonObject, request: Request, recorder: RecorderDep) -> Response:
     """Runs that meet every condition, newest first, at most 100 a page."""
     _, limit = page_of(body)
-    runs, cursor = recorder.runs.query(_run_query(body, recorder, limit))
+    runs, cursor = recorder.runs.query(_run_query(body, limit))
     base = base_url(request)
     answers = [run_answer(run, base) for run in runs]
     if body.get("select"):
         select = _selected(body["select"])
         answers = [{key: value for key, value in answer.items() if key in select} for answer in answers]
-    return {"runs": answers, "cursors": {"next": cursor, "prev": None}, "parsed_query": None}
+    answer = {"runs": answers, "cursors": {"next": cursor, "prev": None}, "parsed_query": None}
+    return Response(orjson.dumps(answer), media_type="application/json")  # as it is: FastAPI would copy it first
 
 
 @router.post("/runs/stats")
 def stats(body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Totals of the runs that meet every condition; usage includes descendants if only roots are asked for."""
-    runs, _ = recorder.runs.query(_run_query(body, recorder, 1_000_000, subtree_usage=body.get("is_root") is True))
+    runs, _ = recorder.runs.query(_run_query(body, 1_000_000, subtree_usage=body.get("is_root") is True))
     latencies = sorted((run["end_us"] - run["start_us"]) / 1_000_000 for run in runs if run["end_us"] is not None)
     return {
         "run_count": len(runs),
@@ -74,7 +74,7 @@ def _selected(names: list[str]) -> set[str]:
     return {*names, *_ALWAYS, *(details for name, details in _DETAILS.items() if name in names)}
 
 
-def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_usage: bool = True) -> RunQuery:
+def _run_query(body: dict[str, Any], limit: int, *, subtree_usage: bool = True) -> RunQuery:
     if body.get("execution_order") not in (None, 1):
         raise ErrorResponse(400, {"detail": "execution_order is 1, for root runs, or left out"})
     if body.get("data_source_type") not in (None, "current"):
@@ -92,7 +92,6 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
         max_start_us=to_us(body.get("end_time")),
         newest_first=body.get("order") != "asc",
         predicates=predicates(
-            recorder,
             run_filter=body.get("filter"),
             trace_filter=body.get("trace_filter"),
             tree_filter=body.get("tree_filter"),
@@ -106,7 +105,6 @@ def _run_query(body: dict[str, Any], recorder: Recorder, limit: int, *, subtree_
 
 
 def predicates(
-    recorder: Recorder,
     *,
     run_filter: str | None = None,
     trace_filter: str | None = None,
@@ -124,24 +122,7 @@ def predicates(
     if search:
         conditions.append(compile_filter(f"search({json.dumps(search)})"))
     if trace_filter:
-        on_root = compile_filter(trace_filter)
-        conditions.append(
-            _of_trace(lambda trace_id: any(map(on_root, recorder.runs.query(RunQuery(ids=[trace_id]))[0])))
-        )
+        conditions.append(TraceCondition(compile_filter(trace_filter), any_run=False))
     if tree_filter:
-        on_any = compile_filter(tree_filter)
-        every = recorder.config.max_runs_per_trace
-        conditions.append(
-            _of_trace(
-                lambda trace_id: any(
-                    map(on_any, recorder.runs.query(RunQuery(trace_id=trace_id, limit=every, subtree_usage=True))[0])
-                )
-            )
-        )
+        conditions.append(TraceCondition(compile_filter(tree_filter), any_run=True))
     return conditions
-
-
-def _of_trace(test: Callable[[str], bool]) -> Predicate:
-    """A condition on the trace of a run, which is looked at once for all of its runs."""
-    tested = functools.lru_cache(maxsize=10_000)(test)
-    return lambda run: tested(run["trace_id"])

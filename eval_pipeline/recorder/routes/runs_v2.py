@@ -68,7 +68,7 @@ def trace_runs(
     query = RunQuery(
         trace_id=str(trace_id),
         session_ids=[str(project_id)] if project_id else (),
-        predicates=predicates(recorder, run_filter=run_filter),
+        predicates=predicates(run_filter=run_filter),
         newest_first=False,
         limit=recorder.config.max_runs_per_trace,
         subtree_usage=False,
@@ -151,7 +151,6 @@ def _query(body: dict[str, Any], recorder: Recorder, *, maximum: int, default: i
         max_start_us=to_us(body.get("max_start_time")),
         newest_first=str(body.get("sort_order") or "DESC").upper() != "ASC",
         predicates=predicates(
-            recorder,
             run_filter=body.get("filter"),
             trace_filter=body.get("trace_filter"),
             tree_filter=body.get("tree_filter"),

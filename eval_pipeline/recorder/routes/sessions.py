@@ -80,7 +80,10 @@ def read(session_id: UUID, recorder: RecorderDep, *, include_stats: bool = False
 @router.patch("/sessions/{session_id}")
 def update(session_id: UUID, body: JsonObject, recorder: RecorderDep) -> dict[str, Any]:
     """Change a project."""
-    return recorder.sessions.update(str(session_id), body)
+    session = recorder.sessions.update(str(session_id), body)
+    if body.get("end_time") is not None:  # an experiment has ended: its pages show statistics
+        recorder.statistics.of_session(session["id"])
+    return session
 
 
 @router.delete("/sessions/{session_id}", status_code=202)

@@ -130,7 +130,7 @@ def _roots(
         min_start_us=min_start_us,
         max_start_us=max_start_us,
         newest_first=False,
-        predicates=predicates(recorder, **filters),
+        predicates=predicates(**filters),
         limit=_MOST_ROOTS,
     )
     return [run for run in recorder.runs.query(query)[0] if _thread_of(run) is not None]

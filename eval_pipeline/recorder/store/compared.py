@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from eval_pipeline.recorder.store.codec import json_bytes
 from eval_pipeline.recorder.store.database import Database
 from eval_pipeline.recorder.store.examples import shape_example
 
@@ -78,12 +79,12 @@ class ComparedRuns:
         return sides
 
     def outputs(self, run_ids: Sequence[str]) -> dict[str, bytes | None]:
-        """The outputs of runs as they are stored; equal ones are the same answer."""
+        """The outputs of runs in JSON as it came; equal ones are the same answer."""
         rows = self._database.rows(
             "SELECT run_id, outputs FROM payloads WHERE run_id IN (SELECT value FROM json_each(?))",
             (orjson.dumps(list(run_ids)).decode(),),
         )
-        return {row["run_id"]: row["outputs"] for row in rows}
+        return {row["run_id"]: row["outputs"] and json_bytes(row["outputs"]) for row in rows}
 
     def examples(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The latest state of examples, deleted ones as well, in the order of the dataset."""

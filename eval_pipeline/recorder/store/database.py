@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from eval_pipeline.recorder.store.schema import SCHEMA
+from eval_pipeline.errors import InputError, Problem
+from eval_pipeline.recorder.store.schema import MIGRATIONS, SCHEMA, VERSION
 
 
 class Database:
@@ -35,7 +36,15 @@ class Database:
         # NORMAL in WAL mode survives a killed process; only a crashed machine can lose the last transactions.
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "cache_size=-65536"):
             self._connection.execute(f"PRAGMA {pragma}")
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            message = f"{self._path} is of version {version}, which a later eval_pipeline wrote; this one has {VERSION}"
+            raise InputError(Problem(message=message, fix="upgrade eval_pipeline, or name another file", field="--db"))
+        for number in range(version + 1, VERSION + 1):
+            self._connection.executescript(MIGRATIONS[number])
         self._connection.executescript(SCHEMA)
+        if version < VERSION:
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
         with self.transaction() as connection:
             connection.execute(
                 "INSERT INTO instance SELECT ? WHERE NOT EXISTS (SELECT 1 FROM instance)", (str(uuid4()),)
@@ -82,6 +91,12 @@ class Database:
                 if table["name"] == "instance":
                     continue
                 connection.execute(f"DELETE FROM {table['name']}")  # noqa: S608 - names of our own tables
+
+    def vacuum(self) -> None:
+        """Write the file anew, without room."""
+        with self._lock:
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file, which folds the write-ahead log back into it."""
@@ -131,7 +146,9 @@ class Conditions:
 
     def one_of(self, column: str, values: Sequence[Any]) -> None:
         """Require that `column` is one of `values`, unless there are none."""
-        if values:
+        if len(values) == 1:  # an equality, whose order an index can give
+            self.holds(f"{column} = ?", values[0])
+        elif values:
             self.holds(f"{column} IN ({placeholders(values)})", *values)
 
     def id_of(self, column: str, identities: Iterable[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse
 from eval_pipeline.langsmith.protocol.usage import RunUsage, usage_of
 from eval_pipeline.recorder.frame import PAYLOAD_FIELDS, Frame, RunOp
-from eval_pipeline.recorder.store.codec import dump, pack, preview, to_us, unpack
+from eval_pipeline.recorder.store.codec import dump, pack, to_us, unpack
 from eval_pipeline.recorder.store.costs import with_cost
 from eval_pipeline.recorder.store.database import Database, placeholders
 from eval_pipeline.recorder.store.feedback import FeedbackStore
@@ -31,8 +31,6 @@ _COLUMNS = [
     "tags",
     "reference_example_id",
     "replayed",
-    "inputs_preview",
-    "outputs_preview",
     "prompt_tokens",
     "completion_tokens",
     "total_tokens",
@@ -173,7 +171,7 @@ def _metadata_of(extra: Any) -> dict[str, Any]:
 
 
 def _run_columns(run_id: str, kind: str, run: dict[str, Any], usage: RunUsage) -> dict[str, Any]:
-    outputs, tags, metadata = run.get("outputs"), run.get("tags"), _metadata_of(run.get("extra"))
+    tags, metadata = run.get("tags"), _metadata_of(run.get("extra"))
     parent, example, error = run.get("parent_run_id"), run.get("reference_example_id"), run.get("error")
     replayed = metadata.get("replayed") is True or "replayed" in (tags or ())
     return {
@@ -189,8 +187,6 @@ def _run_columns(run_id: str, kind: str, run: dict[str, Any], usage: RunUsage) -
         "tags": dump(tags) if tags else None,
         "reference_example_id": str(example).lower() if example else None,
         "replayed": replayed,
-        "inputs_preview": preview(run.get("inputs")),
-        "outputs_preview": preview(outputs),
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,

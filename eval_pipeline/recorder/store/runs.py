@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import functools
+import operator
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,17 +14,32 @@ import orjson
 
 from eval_pipeline.langsmith.protocol.error_responses import ErrorResponse, not_found
 from eval_pipeline.recorder.config import TENANT_ID
-from eval_pipeline.recorder.store.codec import from_us, to_datetime, unpack
+from eval_pipeline.recorder.filter_sql import NOTHING, PAYLOAD, SqlCondition
+from eval_pipeline.recorder.filters import RunFilter
+from eval_pipeline.recorder.store.codec import from_us, preview, to_datetime, unpack
 from eval_pipeline.recorder.store.database import Conditions, Database, placeholders
 from eval_pipeline.recorder.store.statistics import Statistics
 
-Predicate = Callable[[dict[str, Any]], bool]
-
 _CHUNK = 500
-_SELECT = (
-    "SELECT runs.*, sessions.reference_dataset_id, payloads.* FROM runs JOIN sessions ON sessions.id = runs.session_id "
-    "LEFT JOIN payloads ON payloads.run_id = runs.id"
-)
+_FROM = "FROM runs JOIN sessions ON sessions.id = runs.session_id"
+_WITH_PAYLOAD = "LEFT JOIN payloads ON payloads.run_id = runs.id"
+_SELECT = f"SELECT runs.*, sessions.reference_dataset_id, payloads.* {_FROM} {_WITH_PAYLOAD}"
+
+
+_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_cost", "completion_cost", "total_cost")
+_STEP_TIME = 22
+"""Characters of the time of a step of a dotted order, which its run's id follows."""
+
+
+@dataclass(frozen=True)
+class TraceCondition:
+    """A filter that the root of a run's trace meets or, with `any_run`, any run of it."""
+
+    condition: RunFilter
+    any_run: bool
+
+
+Predicate = RunFilter | TraceCondition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +48,7 @@ class RunQuery:
 
     session_ids: Sequence[str] = ()
     ids: Sequence[str] = ()
+    trace_ids: Sequence[str] = ()
     trace_id: str | None = None
     parent_id: str | None = None
     reference_example_ids: Sequence[str] = ()
@@ -42,6 +60,8 @@ class RunQuery:
     max_start_us: int | None = None
     newest_first: bool = True
     predicates: Sequence[Predicate] = field(default=())
+    conditions: Sequence[SqlCondition] = field(default=())
+    """Of SQL, which runs of the answer meet beside."""
     limit: int = 100
     cursor: str | None = None
     subtree_usage: bool = True
@@ -72,21 +92,69 @@ class RunStore:
 
     def query(self, query: RunQuery) -> tuple[list[dict[str, Any]], str | None]:
         """One page of runs, and the cursor of the next page or `None`."""
+        if not query.predicates:
+            rows = self._page(_SELECT, query)
+            runs = [shape(row) for row in rows[: query.limit]]
+            self._enrich(runs, subtree_usage=query.subtree_usage)
+            return runs, _cursor(rows[query.limit - 1]) if len(rows) > query.limit else None
         matching: list[dict[str, Any]] = []
-        for row in self._scan(query):
-            run = shape(row)
-            if query.predicates:
-                run["feedback_stats"] = self._statistics.of_runs([run["id"]]).get(run["id"], {})
-            if any(getattr(predicate, "of_subtree", False) for predicate in query.predicates) and run["dotted_order"]:
-                run.update(self._subtree_usage(run["trace_id"], run["dotted_order"]))
-            if all(predicate(run) for predicate in query.predicates):
-                matching.append(run)
+        for run in self._matching(query):
+            matching.append(run)
             if len(matching) > query.limit:
                 break
-        page = matching[: query.limit]
+        page = self._full(matching[: query.limit])
         self._enrich(page, subtree_usage=query.subtree_usage)
-        more = len(matching) > query.limit
-        return page, _cursor(page[-1]) if more and page else None
+        return page, _cursor(page[-1]) if len(matching) > query.limit and page else None
+
+    def _matching(self, query: RunQuery) -> Iterator[dict[str, Any]]:
+        """The runs that meet every predicate, with what these need of them alone, read in chunks."""
+        filters = [predicate for predicate in query.predicates if isinstance(predicate, RunFilter)]
+        of_traces = [(each, dict[str, bool]()) for each in query.predicates if isinstance(each, TraceCondition)]
+        needs = functools.reduce(operator.or_, (each.needs for each in filters), NOTHING)
+        columns = "".join(f", payloads.{name}" for name in sorted(needs.payload))
+        joined = _WITH_PAYLOAD if columns else ""
+        select = f"SELECT runs.*, sessions.reference_dataset_id{columns} {_FROM} {joined}"
+        conditions = [each.sql for each in filters if each.sql is not None]
+        query = replace(query, limit=_CHUNK, conditions=[*query.conditions, *conditions])
+        while True:
+            rows = self._page(select, query)
+            runs = [_filtered(row, needs.payload) for row in rows[:_CHUNK]]
+            if needs.feedback:
+                stats = self._statistics.of_runs([run["id"] for run in runs])
+                for run in runs:
+                    run["feedback_stats"] = stats.get(run["id"], {})
+            if needs.subtree:
+                self._add_subtree_usage(runs)
+            runs = [run for run in runs if all(condition(run) for condition in filters)]
+            for predicate, decided in of_traces:
+                self._decide(predicate, {run["trace_id"] for run in runs} - decided.keys(), decided)
+                runs = [run for run in runs if decided[run["trace_id"]]]
+            yield from runs
+            if len(rows) <= _CHUNK:
+                return
+            query = replace(query, cursor=_cursor(rows[_CHUNK - 1]))
+
+    def _decide(self, predicate: TraceCondition, trace_ids: set[str], decided: dict[str, bool]) -> None:
+        """Of traces that no run was of before, whether they meet a condition."""
+        decided.update(dict.fromkeys(trace_ids, False))
+        if trace_ids:
+            ids, predicates = sorted(trace_ids), [predicate.condition]
+            of_traces = (
+                RunQuery(trace_ids=ids, predicates=predicates)
+                if predicate.any_run
+                else RunQuery(ids=ids, predicates=predicates)
+            )
+            for run in self._matching(of_traces):
+                decided[run["trace_id"]] = True
+
+    def _full(self, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The runs with their payload, in their order."""
+        by_id: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(runs), _CHUNK):
+            ids = [run["id"] for run in runs[start : start + _CHUNK]]
+            rows = self._database.rows(f"{_SELECT} WHERE runs.id IN ({placeholders(ids)})", ids)
+            by_id.update({row["id"]: shape(row) for row in rows})
+        return [by_id[run["id"]] for run in runs]
 
     def ids(self, query: RunQuery) -> tuple[list[str], str | None]:
         """As `query`, but only ids, without reading the runs and without predicates."""
@@ -147,17 +215,6 @@ class RunStore:
             by_owner.setdefault(row["owner_id"], []).append((row["name"], row["content_type"]))
         return by_owner
 
-    def _scan(self, query: RunQuery) -> Iterator[sqlite3.Row]:
-        """Rows in order, read in chunks, each of which continues where the last one ended."""
-        if query.predicates:
-            query = replace(query, limit=_CHUNK)
-        while True:
-            rows = self._page(_SELECT, query)
-            yield from rows
-            if len(rows) <= query.limit:
-                return
-            query = replace(query, cursor=_cursor(rows[-1]))
-
     def _page(self, select: str, query: RunQuery) -> list[sqlite3.Row]:
         """The rows of a page in order, and one more if there are more."""
         direction, compare = ("DESC", "<") if query.newest_first else ("ASC", ">")
@@ -180,25 +237,39 @@ class RunStore:
         for run in runs:
             run["feedback_stats"] = stats.get(run["id"], {})
             run["attachment_names"] = files.get(run["id"], [])
-            if subtree_usage and run["dotted_order"]:
-                run.update(self._subtree_usage(run["trace_id"], run["dotted_order"]))
+        if subtree_usage:
+            self._add_subtree_usage(runs)
 
-    def _subtree_usage(self, trace_id: str, dotted_order: str) -> dict[str, Any]:
-        # Descendants share the prefix and go on with "."; "/" is the character after it.
-        row = self._database.row(
-            "SELECT sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens, "
-            "sum(total_tokens) AS total_tokens, sum(prompt_cost) AS prompt_cost, "
-            "sum(completion_cost) AS completion_cost, sum(total_cost) AS total_cost "
-            "FROM runs WHERE trace_id = ? AND dotted_order >= ? AND dotted_order < ? || '/'",
-            (trace_id, dotted_order, dotted_order),
-        )
-        return dict(row) if row else {}
+    def _add_subtree_usage(self, runs: list[dict[str, Any]]) -> None:
+        """Replace the usage of each run by that of its subtree: of itself and of all whose order has it as a step."""
+        totals: dict[str, dict[str, Any]] = {run["id"]: {} for run in runs if run["dotted_order"]}
+        traces = sorted({run["trace_id"] for run in runs})
+        for start in range(0, len(traces), _CHUNK):
+            some = traces[start : start + _CHUNK]
+            for row in self._database.rows(
+                f"SELECT dotted_order, {', '.join(_USAGE)} FROM runs WHERE trace_id IN ({placeholders(some)}) "  # noqa: S608 - our columns
+                "AND dotted_order IS NOT NULL AND (total_tokens IS NOT NULL OR prompt_tokens IS NOT NULL "
+                "OR completion_tokens IS NOT NULL OR total_cost IS NOT NULL)",
+                some,
+            ):
+                for step in row["dotted_order"].split("."):
+                    total = totals.get(step[_STEP_TIME:])
+                    if total is not None:
+                        for name in _USAGE:
+                            if row[name] is not None:
+                                total[name] = total.get(name, 0) + row[name]
+        for run in runs:
+            if run["dotted_order"]:
+                run.update({name: totals[run["id"]].get(name) for name in _USAGE})
 
 
 def _where(query: RunQuery) -> Conditions:
     where = Conditions()
     where.id_of("runs.session_id", query.session_ids)
     where.id_of("runs.id", query.ids)
+    where.id_of("runs.trace_id", query.trace_ids)
+    for condition in query.conditions:
+        where.holds(condition.sql, *condition.values)
     where.id_of("runs.reference_example_id", query.reference_example_ids)
     where.given("runs.trace_id = ?", query.trace_id)
     where.given("runs.parent_id = ?", query.parent_id)
@@ -223,9 +294,36 @@ def _position(cursor: str) -> tuple[int, str]:
         raise ErrorResponse(400, {"detail": "invalid cursor"}) from error
 
 
+def _filtered(row: sqlite3.Row, payload: Collection[str]) -> dict[str, Any]:
+    """What filters look at of a run: its columns, and those fields of its payload."""
+    return {
+        "id": row["id"],
+        "name": row["name"] or "",
+        "run_type": row["run_type"] or "chain",
+        "start_us": row["start_us"],
+        "end_us": row["end_us"],
+        "status": _status(row),
+        "error": row["error"],
+        "tags": orjson.loads(row["tags"]) if row["tags"] else [],
+        "trace_id": row["trace_id"],
+        "parent_run_id": row["parent_id"],
+        "dotted_order": row["dotted_order"],
+        "session_id": row["session_id"],
+        "reference_example_id": row["reference_example_id"],
+        "reference_dataset_id": row["reference_dataset_id"] if row["reference_example_id"] else None,
+        **{name: unpack(row[name]) for name in payload},
+        **{name: row[name] for name in _USAGE},
+    }
+
+
+def _status(row: sqlite3.Row) -> str:
+    return "error" if row["error"] else "success" if row["end_us"] is not None else "pending"
+
+
 def shape(row: sqlite3.Row) -> dict[str, Any]:
     """A run as v1 returns it (schema `RunSchema`), plus `start_us`, `end_us`, `replayed` and its own usage."""
     order = row["dotted_order"]
+    payload = {name: unpack(row[name]) for name in PAYLOAD}
     return {
         "id": row["id"],
         "name": row["name"] or "",
@@ -234,7 +332,7 @@ def shape(row: sqlite3.Row) -> dict[str, Any]:
         "end_time": from_us(row["end_us"]),
         "start_us": row["start_us"],
         "end_us": row["end_us"],
-        "status": "error" if row["error"] else "success" if row["end_us"] is not None else "pending",
+        "status": _status(row),
         "error": row["error"],
         "tags": orjson.loads(row["tags"]) if row["tags"] else [],
         "trace_id": row["trace_id"],
@@ -246,9 +344,9 @@ def shape(row: sqlite3.Row) -> dict[str, Any]:
         "reference_dataset_id": row["reference_dataset_id"] if row["reference_example_id"] else None,
         "app_path": f"/o/{TENANT_ID}/projects/p/{row['session_id']}/r/{row['id']}",
         "replayed": bool(row["replayed"]),
-        "inputs_preview": row["inputs_preview"],
-        "outputs_preview": row["outputs_preview"],
-        **{name: unpack(row[name]) for name in ("inputs", "outputs", "extra", "events", "serialized")},
+        "inputs_preview": preview(payload["inputs"]),
+        "outputs_preview": preview(payload["outputs"]),
+        **payload,
         **{name: row[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
         **{name: row[name] for name in ("prompt_cost", "completion_cost", "total_cost")},
         **(orjson.loads(row["usage_details"]) if row["usage_details"] else {}),

@@ -4,6 +4,16 @@ Times are integer microseconds since the epoch (UTC): exact, sortable, subtracta
 record as JSON; large JSON is packed (`codec.py`).
 """
 
+VERSION = 1
+"""Version of the tables; a database of a later one is not opened. 0 is every database before versions."""
+MIGRATIONS = {
+    1: """
+DROP INDEX IF EXISTS runs_by_trace;
+DROP INDEX IF EXISTS runs_by_session;
+""",
+}
+"""By version, what changes tables that exist; the schema creates those that do not."""
+
 SCHEMA = """
 -- One row: the id of this database, which tells it from every other.
 CREATE TABLE IF NOT EXISTS instance (id TEXT NOT NULL);
@@ -32,7 +42,7 @@ CREATE TABLE IF NOT EXISTS runs (
     tags TEXT,
     reference_example_id TEXT,
     replayed INTEGER NOT NULL DEFAULT 0,
-    inputs_preview TEXT,
+    inputs_preview TEXT,  -- of version 0
     outputs_preview TEXT,
     prompt_tokens INTEGER,
     completion_tokens INTEGER,
@@ -44,8 +54,8 @@ CREATE TABLE IF NOT EXISTS runs (
     posted INTEGER NOT NULL DEFAULT 0,
     patched INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS runs_by_trace ON runs (trace_id, dotted_order);
-CREATE INDEX IF NOT EXISTS runs_by_session ON runs (session_id, start_us);
+CREATE INDEX IF NOT EXISTS runs_of_trace ON runs (trace_id);
+CREATE INDEX IF NOT EXISTS runs_by_start ON runs (session_id, coalesce(start_us, 0), id);
 CREATE INDEX IF NOT EXISTS runs_by_example ON runs (reference_example_id) WHERE reference_example_id IS NOT NULL;
 
 -- Where the spans of OTLP stand in their traces, whose runs get their places when their parents have arrived.
@@ -204,6 +214,30 @@ CREATE TABLE IF NOT EXISTS reports (
     stored_us INTEGER NOT NULL,
     page BLOB NOT NULL
 ) WITHOUT ROWID;
+
+-- Statistics of sessions, until something of them changes.
+CREATE TABLE IF NOT EXISTS session_statistics (
+    session_id TEXT PRIMARY KEY,
+    body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS runs_insert_changes_statistics AFTER INSERT ON runs BEGIN
+    DELETE FROM session_statistics WHERE session_id = NEW.session_id;
+END;
+CREATE TRIGGER IF NOT EXISTS runs_update_changes_statistics AFTER UPDATE ON runs BEGIN
+    DELETE FROM session_statistics WHERE session_id IN (OLD.session_id, NEW.session_id);
+END;
+CREATE TRIGGER IF NOT EXISTS runs_delete_changes_statistics AFTER DELETE ON runs BEGIN
+    DELETE FROM session_statistics WHERE session_id = OLD.session_id;
+END;
+CREATE TRIGGER IF NOT EXISTS feedback_insert_changes_statistics AFTER INSERT ON feedback BEGIN
+    DELETE FROM session_statistics WHERE session_id = NEW.session_id;
+END;
+CREATE TRIGGER IF NOT EXISTS feedback_update_changes_statistics AFTER UPDATE ON feedback BEGIN
+    DELETE FROM session_statistics WHERE session_id IN (OLD.session_id, NEW.session_id);
+END;
+CREATE TRIGGER IF NOT EXISTS feedback_delete_changes_statistics AFTER DELETE ON feedback BEGIN
+    DELETE FROM session_statistics WHERE session_id = OLD.session_id;
+END;
 
 CREATE TABLE IF NOT EXISTS journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

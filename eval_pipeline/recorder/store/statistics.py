@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from eval_pipeline.recorder.store.codec import from_us
+from eval_pipeline.recorder.store.codec import from_us, pack, unpack
 from eval_pipeline.recorder.store.database import Database, placeholders
 
 _MICROSECONDS = 1_000_000
@@ -22,6 +22,22 @@ class Statistics:
         self._database = database
 
     def of_session(self, session_id: str) -> dict[str, Any]:
+        """The statistics of a session, which are kept until a run or a score of it comes, changes or goes.
+
+        They are the fields of `_computed`.
+        """
+        kept = self._database.row("SELECT body FROM session_statistics WHERE session_id = ?", (session_id,))
+        if kept is not None:
+            body: dict[str, Any] = unpack(kept["body"])
+            return body
+        with self._database.transaction() as connection:
+            computed = self._computed(session_id)
+            connection.execute(
+                "INSERT OR REPLACE INTO session_statistics VALUES (?, ?)", (session_id, pack(orjson.dumps(computed)))
+            )
+        return computed
+
+    def _computed(self, session_id: str) -> dict[str, Any]:
         """The statistics fields of `TracerSession`: latencies in seconds, rates in 0 to 1, cost as decimal text.
 
         `run_count`, latencies and `error_rate` are over root runs, tokens and cost over every run.

@@ -159,4 +159,4 @@ async def test_nothing_is_there_twice_where_langchain_traces(folder: Path, targe
     assert [line.strip() for line in shape].count("ToolModel") == 2
     assert [line.strip() for line in shape].count("price") == 1
     assert not [run for run in runs.values() if "reported_as_events" in run["extra"]["metadata"]]
-    assert {event["type"] for event in result.turns[0].events} == {"tool_call", "tool_result", "usage"}
+    assert {event["type"] for event in result.turns[0].events} == {"retrieval", "tool_call", "tool_result", "usage"}
