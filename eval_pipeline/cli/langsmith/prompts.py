@@ -6,6 +6,7 @@ import click
 
 from eval_pipeline.cli.langsmith.hub import hub_at_hand
 from eval_pipeline.cli.langsmith.prompt_moves import history, promote, rollback
+from eval_pipeline.cli.langsmith.propose import propose
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.prompts.prompt import Prompt, prompt_of_file
@@ -24,7 +25,7 @@ def prompts() -> None:
     """
 
 
-for _command in (promote, rollback, history):
+for _command in (promote, rollback, history, propose):
     prompts.add_command(_command)
 
 
