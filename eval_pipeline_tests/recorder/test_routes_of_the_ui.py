@@ -37,6 +37,11 @@ def test_a_csv_file_is_uploaded_and_downloaded(server: RecorderServer, http: htt
     client.close()
 
 
+def test_a_dataset_without_a_name_has_that_of_its_file(http: httpx.Client) -> None:
+    files = {"file": ("cases.csv", _CSV.encode(), "text/csv")}
+    assert http.post("/datasets/upload", data={"input_keys": "question"}, files=files).json()["name"] == "cases.csv"
+
+
 @pytest.mark.parametrize(
     ("fields", "file", "status", "text"),
     [

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,7 +42,7 @@ def upload(body: BodyBytes, request: Request, recorder: RecorderDep) -> dict[str
         for row in rows
     ]
     with recorder.database.transaction():
-        dataset = recorder.datasets.create({"name": f"dataset-{uuid4().hex[:8]}", **fields})
+        dataset = recorder.datasets.create({"name": _file_name(body), **fields})
         if examples:
             recorder.examples.create(dataset["id"], examples)
     return recorder.datasets.get(dataset["id"])
@@ -78,6 +79,12 @@ def read_upload(parts: Iterable[Part]) -> tuple[dict[str, Any], dict[str, dict[s
             raise unprocessable(f"{kind}_key_mappings: Input should be a valid dictionary")
         keys[kind] = {column: str(names.get(column, column)) for column in keys[kind]}
     return fields, keys, file
+
+
+def _file_name(body: bytes) -> str:
+    """The name of the uploaded file, which its dataset has where none is given."""
+    match = re.search(rb'name="file"; filename="([^"\r\n]+)"', body)
+    return match[1].decode("utf-8", "replace") if match else f"dataset-{uuid4().hex[:8]}"
 
 
 def _text(part: Part) -> str:
