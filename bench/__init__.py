@@ -1,6 +1,7 @@
 """Benchmarks: `python -m bench.<name> [--quick] [--json]`.
 
     engine, tracing, pipeline    cost of a case, compared with LangSmith's `aevaluate`, Inspect AI, pydantic-evals
+    differential                 whether 150 mixed cases give the same rows, events and runs on two commits
     context                      opening a large shared context
     gates, variants              error rates of the regression gate, and of successive halving, by simulation
     events, partitions, fleet    Dagster's events, one case of many, a Celery deployment

@@ -1,4 +1,4 @@
-"""What 200 mixed cases give: rows, events and traces, without times and with ids in their order.
+"""What 150 mixed cases give: rows, events and traces, without times and with ids in their order.
 
 `python -m bench.differential --out before.json` on one commit and `--against before.json` on another show whether a
 change of the engine changed a verdict, a row, an event or a run. The exit code is 1 where something differs.
